@@ -1,0 +1,1 @@
+//! gongzheng-tests
