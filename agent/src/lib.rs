@@ -1,1 +1,16 @@
-//! gongzheng-agent
+//! The gateway agent: reads machines, seals what it read into signed, chained records, keeps them on disk until the
+//! server has receipted them, and says so when it could not.
+//!
+//! ```text
+//! source/* ──SourceEvent──▶ pipeline ─▶ sealer ─▶ buffer (fdatasync) ─▶ uplink ═MQTT═▶ server
+//!                                                    ▲                     │
+//!                                                    └──── receipts ◀──────┘
+//! ```
+//!
+//! Read [`pipeline`] first: it wires everything. Then [`buffer`], the heart. Pure partners of I/O code: `sealer`,
+//! `chain`, `uplink::delivery`, `clock::ClockWatch`, `buffer::segment`, `buffer::recovery`.
+//!
+//! What is absent, on purpose: any way to write to a machine; any way to change a record after it was sealed; any
+//! path by which undelivered data is deleted to make room.
+
+pub mod clock;

@@ -1,0 +1,119 @@
+//! What sources tell the rest of the agent: the only type that crosses from `source/` to the sealer.
+//!
+//! Constraints:
+//! 1. **A source never waits for the uplink and never writes to disk.** It sends events into one bounded channel
+//!    ([`EVENT_QUEUE_MAX`]); when the channel is full the source waits, which delays its next poll and nothing else.
+//! 2. **Every scheduled observation ends in exactly one of** a [`Reading`] or a [`SourceEvent::Gap`]. Silence is not a
+//!    statement: a tag from which nothing arrives is reported as a gap by the source that was responsible for it.
+//! 3. **Times are on the boot clock** ([`Clock::boot_ms`](crate::clock::Clock::boot_ms)), taken when the reply was
+//!    complete. A timestamp the device itself supplied is carried beside it, never instead of it.
+//! 4. **Values are raw**: the decoded register type before scale, ratio or unit.
+//! 5. Several readings of one reply travel together in one event, because 10,000 tags a second as single messages
+//!    would spend the processor budget on waking up.
+
+use protocol::{GapCause, Quality, Value};
+
+/// Events waiting for the sealer before a source has to wait. At 1,000 single readings a second: four seconds.
+pub const EVENT_QUEUE_MAX: usize = 4_096;
+
+/// Position of a tag in [`protocol::Configuration`]'s tag list (and so in every batch sealed under it).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TagIndex(pub u32);
+
+/// Position of a device in [`protocol::Configuration`]'s device list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeviceIndex(pub u32);
+
+/// One observed value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// Which tag.
+    pub tag: TagIndex,
+    /// Raw value as decoded from the wire.
+    pub value: Value,
+    /// How far it can be trusted, as the device or the decoder says.
+    pub quality: Quality,
+    /// Boot clock at which the reply was complete, milliseconds.
+    pub boot_ms: i64,
+    /// The device's own timestamp (OPC UA source time), milliseconds since the Unix epoch.
+    pub source_time_ms: Option<i64>,
+}
+
+/// How a device is doing, for the local page and `status`; not evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceState {
+    /// Not tried yet.
+    Starting,
+    /// The last request was answered.
+    Up,
+    /// The last request was not answered; it is tried again.
+    Down,
+    /// It will not be tried again without a person (wrong password, untrusted certificate).
+    Stopped,
+}
+
+/// A device's health as its source sees it, sent on every change and at most once a second otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceHealth {
+    /// Which device.
+    pub device: DeviceIndex,
+    /// Up, down, …
+    pub state: DeviceState,
+    /// Boot clock of this observation, milliseconds.
+    pub boot_ms: i64,
+    /// Requests answered since start.
+    pub answered_total: u64,
+    /// Requests that failed since start.
+    pub failed_total: u64,
+    /// Time of the last answer's round trip, milliseconds.
+    pub round_trip_ms: Option<u32>,
+    /// The last failure in words for a person (what, where, what to do), empty when up.
+    pub detail: String,
+}
+
+/// Everything a source may say.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SourceEvent {
+    /// Values of one reply or notification.
+    Readings(Vec<Reading>),
+    /// A stretch without readings of one tag: `[from_boot_ms, to_boot_ms)` on the boot clock, with its true cause.
+    Gap {
+        /// Which tag.
+        tag: TagIndex,
+        /// First instant not observed.
+        from_boot_ms: i64,
+        /// End of the stretch (exclusive).
+        to_boot_ms: i64,
+        /// Why.
+        cause: GapCause,
+    },
+    /// Something that belongs into the evidence beside the values: identity read back from the device, device up or
+    /// down, counter of lost notifications, …
+    Note {
+        /// Which device; `None` for the gateway itself.
+        device: Option<DeviceIndex>,
+        /// Boot clock, milliseconds.
+        boot_ms: i64,
+        /// What kind of fact.
+        kind: NoteKind,
+        /// The fact itself, short (at most 256 bytes are kept), in no particular language.
+        text: String,
+    },
+    /// Health for the status page; never enters a record.
+    Health(DeviceHealth),
+}
+
+/// Kinds of notes sources may make. The sealer maps them to `protocol` event kinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoteKind {
+    /// A device answered again.
+    DeviceUp,
+    /// A device stopped answering.
+    DeviceDown,
+    /// Identity read from the device (vendor, model, serial number, firmware).
+    DeviceIdentity,
+    /// The identity differs from the one configured or last seen: the device may have been replaced.
+    DeviceReplaced,
+    /// The server of an OPC UA source granted something else than was asked, or notifications were lost.
+    SourceNotice,
+}
