@@ -1,0 +1,65 @@
+//! The agent and the verifier for the gateways' processors. Built in the dev profile into the same target directory; the
+//! test `tests/tests/arm.rs` finds them there and runs them under emulation.
+
+use anyhow::{Result, bail};
+
+use crate::tools::{cargo, output, sh, strict, which};
+
+/// One processor: Rust target and the C compiler for it.
+pub(crate) struct Arm {
+    pub(crate) target: &'static str,
+    pub(crate) gcc: &'static str,
+}
+
+/// The two processors gateways have.
+pub(crate) const ARMS: &[Arm] = &[
+    Arm { target: "aarch64-unknown-linux-gnu", gcc: "aarch64-linux-gnu-gcc" },
+    Arm { target: "armv7-unknown-linux-gnueabihf", gcc: "arm-linux-gnueabihf-gcc" },
+];
+
+/// `cargo build` for one processor, linker and C compiler set.
+///
+/// aarch64 is linked statically: under user-mode emulation a dynamically linked aarch64 program hangs in its first thread.
+pub(crate) fn build(arm: &Arm, extra: &[&str]) -> Result<()> {
+    let upper = arm.target.to_uppercase().replace('-', "_");
+    let mut command = cargo();
+    command
+        .args(["build", "--locked", "--package", "gongzheng-agent", "--package", "gongzheng-verify", "--bins"])
+        .args(["--target", arm.target])
+        .args(extra)
+        .env(format!("CARGO_TARGET_{upper}_LINKER"), arm.gcc)
+        .env(format!("CC_{}", arm.target.replace('-', "_")), arm.gcc);
+    if arm.target.starts_with("aarch64") {
+        command.env(format!("CARGO_TARGET_{upper}_RUSTFLAGS"), "-C target-feature=+crt-static");
+    }
+    sh(&mut command)
+}
+
+/// Builds for every processor whose compiler is there; says what was skipped otherwise.
+pub(crate) fn build_all() -> Result<()> {
+    for arm in ARMS {
+        if which(arm.gcc).is_none() {
+            if strict() {
+                bail!("{} is missing and nothing may be skipped under CI", arm.gcc);
+            }
+            println!("SKIPPED {}: {} not found", arm.target, arm.gcc);
+            continue;
+        }
+        add_target(arm.target)?;
+        build(arm, &[])?;
+    }
+    Ok(())
+}
+
+/// The standard library for the target, through rustup when the toolchain is rustup's.
+pub(crate) fn add_target(target: &str) -> Result<()> {
+    if which("rustup").is_none() {
+        println!("rustup not found: assuming the standard library for {target} is installed");
+        return Ok(());
+    }
+    let have = output(std::process::Command::new("rustup").args(["target", "list", "--installed"]))?;
+    if have.lines().any(|line| line.trim() == target) {
+        return Ok(());
+    }
+    sh(std::process::Command::new("rustup").args(["target", "add", target]))
+}

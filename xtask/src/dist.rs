@@ -1,0 +1,37 @@
+//! Small, stripped release binaries, one folder per processor. Slow (full link-time optimisation): not part of CI.
+
+use anyhow::{Context, Result};
+
+use crate::arm::{ARMS, add_target, build};
+use crate::tools::{cargo, provide, sh, target_dir};
+
+/// Builds agent and verifier for every processor, and everything for this one, into `target/dist/<target>/`.
+pub(crate) fn dist() -> Result<()> {
+    provide(crate::tools::NEEDS.get(2..4).unwrap_or_default())?;
+    sh(cargo().args(["build", "--locked", "--release", "--bins"]).args([
+        "--package",
+        "gongzheng-agent",
+        "--package",
+        "gongzheng-server",
+        "--package",
+        "gongzheng-verify",
+    ]))?;
+    let target = target_dir();
+    copy(&target.join("release"), &target.join("dist/x86_64-unknown-linux-gnu"), &["agent", "server", "verify"])?;
+    for arm in ARMS {
+        add_target(arm.target)?;
+        build(arm, &["--release"])?;
+        copy(&target.join(arm.target).join("release"), &target.join("dist").join(arm.target), &["agent", "verify"])?;
+    }
+    Ok(())
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path, names: &[&str]) -> Result<()> {
+    std::fs::create_dir_all(to)?;
+    for name in names {
+        let file = format!("gongzheng-{name}");
+        let bytes = std::fs::copy(from.join(&file), to.join(&file)).with_context(|| format!("copying {file}"))?;
+        println!("{:>12} bytes  {}", bytes, to.join(&file).display());
+    }
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! Generated files are checked in and checked fresh: each is the standard output of one of our programs.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::run::build_programs;
+use crate::tools::{output, root, target_dir};
+
+/// File, program, arguments.
+const GENERATED: &[(&str, &str, &[&str])] = &[("docs/reference/openapi.json", "gongzheng-server", &["openapi"])];
+
+/// Rewrites the generated files, or with `check` fails naming those that differ.
+pub(crate) fn generate(check: bool) -> Result<()> {
+    build_programs()?;
+    let mut stale = Vec::new();
+    for (file, program, args) in GENERATED {
+        let path = root().join(file);
+        let fresh = output(Command::new(target_dir().join("debug").join(program)).args(*args).env("GZ_LANG", "en"))?;
+        let old = std::fs::read_to_string(&path).unwrap_or_default();
+        if fresh == old {
+            println!("fresh   {file}");
+        } else if check {
+            stale.push(*file);
+        } else {
+            if let Some(folder) = path.parent() {
+                std::fs::create_dir_all(folder)?;
+            }
+            std::fs::write(&path, fresh).with_context(|| format!("writing {file}"))?;
+            println!("written {file}");
+        }
+    }
+    if stale.is_empty() {
+        return Ok(());
+    }
+    bail!("stale: {}; run `cargo xtask generate` and commit the result", stale.join(", "))
+}

@@ -1,0 +1,98 @@
+//! `demo`, `test` and `bench`: build once, then hand over.
+
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::phases::Phases;
+use crate::tools::{NEEDS, cargo, provide, python, sh, strict, target_dir};
+use crate::{arm, tools};
+
+/// The members the demo, the tests and CI build, always together: another selection would choose other features for
+/// shared dependencies and compile them a second time. `tests/bench` carries the engines we compare with and stays out.
+pub(crate) const MEMBERS: &[&str] = &["--workspace", "--exclude", "gongzheng-bench"];
+
+/// Builds every program of the workspace.
+pub(crate) fn build_programs() -> Result<()> {
+    sh(cargo().args(["build", "--locked"]).args(MEMBERS).arg("--bins"))
+}
+
+/// `cargo xtask demo`: becomes the demo program, so that Ctrl-C reaches exactly one process, which stops the others.
+pub(crate) fn demo(args: &[String]) -> Result<()> {
+    build_programs()?;
+    let error = demo_command(args).exec();
+    Err(error).context("the demo program could not be started")
+}
+
+/// The demo program, ready to start.
+pub(crate) fn demo_command(args: &[String]) -> Command {
+    let mut command = Command::new(target_dir().join("debug/gongzheng-demo"));
+    command.args(args).current_dir(tools::root());
+    command
+}
+
+/// `cargo xtask test`.
+pub(crate) fn test(args: &[String]) -> Result<()> {
+    let mut phases = Phases::new();
+    test_phases(&mut phases, args)?;
+    phases.print();
+    Ok(())
+}
+
+/// The phases of `cargo xtask test`, as `cargo xtask ci` runs them too.
+pub(crate) fn test_phases(phases: &mut Phases, args: &[String]) -> Result<()> {
+    let mut filters: &[String] = &[];
+    let mut environment: Vec<(&str, String)> = Vec::new();
+    let mut rest = args;
+    while let Some((first, tail)) = rest.split_first() {
+        let name = match first.as_str() {
+            "--seed" => "GZ_TROUBLE_SEED",
+            "--seconds" => "GZ_TROUBLE_SECONDS",
+            "--" => {
+                filters = tail;
+                break;
+            }
+            other => bail!("`cargo xtask test` does not know `{other}`; filters come after `--`"),
+        };
+        let Some((value, tail)) = tail.split_first() else { bail!("`{first}` needs a number") };
+        let number: u64 = value.parse().with_context(|| format!("`{first} {value}`: not a number"))?;
+        environment.push((name, number.to_string()));
+        rest = tail;
+    }
+
+    phases.phase("tools for the tests", || provide(NEEDS))?;
+    phases.phase("build programs", build_programs)?;
+    phases.phase("build for ARM", arm::build_all)?;
+    phases.phase("cargo test", || {
+        let mut command = cargo();
+        command.args(["test", "--locked"]).args(MEMBERS).args(filters);
+        command.envs(environment.iter().map(|(k, v)| (*k, v)));
+        match python() {
+            Some(python) => {
+                command.env("GZ_PYTHON", python);
+            }
+            None if strict() => bail!("no Python with cryptography and zstandard, and nothing may be skipped under CI"),
+            None => {}
+        }
+        // A bound on the whole: a hanging test must say which phase it hung in, not eat the run.
+        sh(&mut command)
+    })
+}
+
+/// `cargo xtask bench`: the only command that builds with optimisation and with the engines beside ours.
+pub(crate) fn bench(args: &[String]) -> Result<()> {
+    sh(cargo()
+        .args([
+            "run",
+            "--locked",
+            "--profile",
+            "bench",
+            "--package",
+            "gongzheng-bench",
+            "--bin",
+            "gongzheng-bench",
+            "--",
+        ])
+        .args(args))
+}

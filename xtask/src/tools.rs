@@ -1,0 +1,197 @@
+//! What a step needs from the machine beyond Rust: looked for, installed by Debian package name when that is allowed,
+//! and named in plain words when it is missing.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use anyhow::{Result, bail};
+
+/// One need of the tests: a program to look for, and the Debian packages that bring it.
+pub(crate) struct Need {
+    /// What the tests cannot do without it.
+    pub(crate) what: &'static str,
+    /// A program on PATH (or an absolute path) whose presence shows that the packages are there.
+    pub(crate) probe: &'static str,
+    /// Debian package names.
+    pub(crate) packages: &'static [&'static str],
+}
+
+/// Everything `cargo xtask test` wants on the machine.
+pub(crate) const NEEDS: &[Need] = &[
+    Need { what: "an external MQTT broker", probe: "mosquitto", packages: &["mosquitto"] },
+    Need {
+        what: "pages in a real browser",
+        probe: "chromium",
+        packages: &["chromium", "chromium-driver", "fonts-noto-cjk"],
+    },
+    Need {
+        what: "aarch64 cross build",
+        probe: "aarch64-linux-gnu-gcc",
+        packages: &["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"],
+    },
+    Need {
+        what: "armv7 cross build",
+        probe: "arm-linux-gnueabihf-gcc",
+        packages: &["gcc-arm-linux-gnueabihf", "libc6-dev-armhf-cross"],
+    },
+    Need { what: "ARM emulation", probe: "qemu-aarch64-static", packages: &["qemu-user-static"] },
+    Need {
+        what: "the second reader in Python",
+        probe: "python3",
+        packages: &["python3", "python3-venv", "python3-cryptography"],
+    },
+];
+
+/// True under continuous integration, where nothing may be skipped.
+pub(crate) fn strict() -> bool {
+    std::env::var("CI").is_ok_and(|v| v == "true" || v == "1")
+}
+
+/// Where the build goes: CARGO_TARGET_DIR, or `target` beside the workspace.
+pub(crate) fn target_dir() -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(dir) => PathBuf::from(dir),
+        None => root().join("target"),
+    }
+}
+
+/// The workspace folder.
+pub(crate) fn root() -> PathBuf {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.parent().map(PathBuf::from).unwrap_or(here)
+}
+
+/// The program's full path, if it is on PATH or is itself an existing path.
+pub(crate) fn which(program: &str) -> Option<PathBuf> {
+    if program.contains('/') {
+        return PathBuf::from(program).exists().then(|| PathBuf::from(program));
+    }
+    std::env::split_paths(&std::env::var_os("PATH")?)
+        .chain(["/usr/sbin".into(), "/usr/local/sbin".into()])
+        .map(|dir| dir.join(program))
+        .find(|path| path.is_file())
+}
+
+/// Runs a command with its output shown; an exit code other than 0 is an error that names the command.
+pub(crate) fn sh(command: &mut Command) -> Result<()> {
+    println!("$ {}", show(command));
+    let status = command.stdin(Stdio::null()).status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => bail!("`{}` ended with {status}", show(command)),
+        Err(e) => bail!("`{}` could not be started: {e}", show(command)),
+    }
+}
+
+/// Standard output of a command that must succeed.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let out = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output();
+    match out {
+        Ok(out) if out.status.success() => Ok(String::from_utf8_lossy(&out.stdout).into_owned()),
+        Ok(out) => bail!("`{}` ended with {}", show(command), out.status),
+        Err(e) => bail!("`{}` could not be started: {e}", show(command)),
+    }
+}
+
+/// `cargo` of the toolchain that runs us, in the workspace folder.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    command
+}
+
+fn show(command: &Command) -> String {
+    let mut words = vec![command.get_program().to_string_lossy().into_owned()];
+    words.extend(command.get_args().map(|a| a.to_string_lossy().into_owned()));
+    words.join(" ")
+}
+
+/// Installs what is missing when that is possible; says what stays missing and what is skipped for it.
+/// With `CI=true` something missing is an error.
+pub(crate) fn provide(needs: &[Need]) -> Result<()> {
+    let missing = |needs: &[Need]| -> Vec<usize> { (0..needs.len()).filter(|&i| !installed(&needs[i])).collect() };
+    let wanted = missing(needs);
+    if !wanted.is_empty() && may_install() {
+        let packages: Vec<&str> = wanted.iter().flat_map(|&i| needs[i].packages.iter().copied()).collect();
+        println!("installing: {}", packages.join(" "));
+        // Update first and alone: an update beside an install deletes the packages the install fetched.
+        let updated = sh(apt().arg("update").arg("-q"));
+        let done =
+            updated.and_then(|()| sh(apt().args(["install", "-y", "-q", "--no-install-recommends"]).args(&packages)));
+        if let Err(e) = done {
+            println!("apt-get did not install everything: {e}");
+        }
+        // Debian starts a packaged broker at once; the tests start their own on a free port.
+        if packages.contains(&"mosquitto") && which("systemctl").is_some() {
+            let _ = Command::new("systemctl").args(["disable", "--now", "mosquitto"]).output();
+        }
+    }
+    let left = missing(needs);
+    for &i in &left {
+        let need = &needs[i];
+        println!("SKIPPED {}: {} not found; install {}", need.what, need.probe, need.packages.join(" "));
+    }
+    if strict() && !left.is_empty() {
+        bail!("under CI nothing may be skipped, and {} needs are missing", left.len());
+    }
+    Ok(())
+}
+
+fn installed(need: &Need) -> bool {
+    if which(need.probe).is_none() {
+        return false;
+    }
+    if which("dpkg-query").is_none() {
+        return true;
+    }
+    // Fonts and headers show no program: ask dpkg for the rest. A tool installed another way still counts by its probe.
+    let Some(first) = need.packages.first() else { return true };
+    if !dpkg_has(first) {
+        return true;
+    }
+    need.packages.iter().all(|package| dpkg_has(package))
+}
+
+fn dpkg_has(package: &str) -> bool {
+    Command::new("dpkg-query")
+        .args(["-W", "-f=${db:Status-Status}", package])
+        .output()
+        .is_ok_and(|out| out.status.success() && out.stdout.starts_with(b"installed"))
+}
+
+fn may_install() -> bool {
+    let root = Command::new("id").arg("-u").output().is_ok_and(|out| out.stdout.trim_ascii() == b"0");
+    root && which("apt-get").is_some()
+}
+
+fn apt() -> Command {
+    let mut command = Command::new("apt-get");
+    command.env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1");
+    command
+}
+
+/// A Python with `cryptography` and `zstandard`: the one on PATH, Debian's, or a virtual environment of ours filled by pip.
+/// `None` with a printed reason when there is none to be had.
+pub(crate) fn python() -> Option<PathBuf> {
+    let works = |python: &PathBuf| {
+        Command::new(python)
+            .args(["-c", "import cryptography, zstandard"])
+            .output()
+            .is_ok_and(|out| out.status.success())
+    };
+    let venv = target_dir().join("python");
+    let candidates = [which("python3"), which("/usr/bin/python3"), Some(venv.join("bin/python3"))];
+    if let Some(found) = candidates.iter().flatten().find(|p| works(p)) {
+        return Some(found.clone());
+    }
+    let base = which("/usr/bin/python3").or_else(|| which("python3"))?;
+    let made = sh(Command::new(&base).args(["-m", "venv", "--system-site-packages"]).arg(&venv))
+        .and_then(|()| sh(Command::new(venv.join("bin/pip")).args(["install", "-q", "cryptography", "zstandard"])));
+    match made {
+        Ok(()) => Some(venv.join("bin/python3")).filter(works),
+        Err(e) => {
+            println!("SKIPPED the second reader in Python: {e}");
+            None
+        }
+    }
+}
