@@ -1,1 +1,12 @@
-//! gongzheng-tests
+//! What the workspace's end-to-end tests and the demo share: real programs as child processes, a network that can be cut,
+//! seeded trouble, and the comparison of what the simulators served with what the server holds.
+//!
+//! Constraints: nothing here is mocked; every process, port and folder belongs to one run and is gone after it; every wait
+//! has a deadline and names what it waited for; every random choice comes from a printed seed.
+
+pub mod need;
+pub mod programs;
+pub mod proxy;
+pub mod repo;
+pub mod seed;
+pub mod wait;

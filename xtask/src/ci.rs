@@ -11,7 +11,7 @@ use crate::{generate, licences};
 pub(crate) fn ci() -> Result<()> {
     let mut phases = Phases::new();
     phases.phase("format", || sh(cargo().args(["fmt", "--all", "--check"])))?;
-    phases.phase("dependency rules, licences, advisories", licences::check)?;
+    phases.phase("licences, bans, sources, advisories", licences::check)?;
     phases.phase("clippy", || {
         sh(cargo().args(["clippy", "--locked"]).args(MEMBERS).args(["--all-targets", "--", "-D", "warnings"]))
     })?;

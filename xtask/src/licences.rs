@@ -1,9 +1,10 @@
-//! Dependency rules, licences, sources and advisories, decided from `cargo metadata`, `Cargo.lock` and `deny.toml`.
+//! Licences, bans, sources and advisories, decided from `cargo metadata`, `Cargo.lock` and `deny.toml`.
 //!
 //! `cargo deny` would compile for minutes on two cores and fetch a database over the network, so the rules that need
 //! neither are evaluated here, from the same file. Advisories: `deny.toml` lists every advisory known to touch a version
 //! in `Cargo.lock`, with the reason it does not touch us; here each entry is checked to be still about a version in the
 //! lock. Where `cargo deny` is installed it is asked for advisories published since; where it is not, that is said.
+//! Who may depend on whom inside the workspace is the business of `tests/tests/tidy.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -12,17 +13,6 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::tools::{cargo, output, root, sh};
-
-/// Workspace crate → workspace crates it may use (normal and build dependencies). Tests and tools may use anything.
-const MAY_USE: &[(&str, &[&str])] = &[
-    ("gongzheng-protocol", &[]),
-    ("gongzheng-metrics", &["gongzheng-protocol"]),
-    ("gongzheng-verify", &["gongzheng-protocol", "gongzheng-metrics"]),
-    ("gongzheng-agent", &["gongzheng-protocol"]),
-    ("gongzheng-endpoint", &[]),
-    ("gongzheng-server", &["gongzheng-protocol", "gongzheng-metrics", "gongzheng-verify", "gongzheng-endpoint"]),
-    ("gongzheng-sim", &["gongzheng-protocol", "gongzheng-metrics"]),
-];
 
 /// All checks; prints what was checked and fails with every finding, not only the first.
 pub(crate) fn check() -> Result<()> {
@@ -36,15 +26,11 @@ pub(crate) fn check() -> Result<()> {
         "x86_64-unknown-linux-gnu",
     ]))?)?;
     let packages = resolved(&metadata)?;
-    let mut findings = edges(&packages);
-    findings.extend(licences(&packages, &deny)?);
+    let mut findings = licences(&packages, &deny)?;
     findings.extend(bans_and_sources(&packages, &deny)?);
     let (known, stale) = advisories(&deny)?;
     findings.extend(stale);
-    println!(
-        "{} packages: dependency rule, licences, bans and sources checked; {known} advisories reasoned",
-        packages.len()
-    );
+    println!("{} packages: licences, bans and sources checked; {known} advisories reasoned", packages.len());
 
     let have_deny = Command::new("cargo").args(["deny", "--version"]).output().is_ok_and(|out| out.status.success());
     if have_deny {
@@ -65,7 +51,6 @@ struct Package {
     version: String,
     licence: Option<String>,
     source: Option<String>,
-    uses: Vec<String>,
 }
 
 fn resolved(metadata: &Value) -> Result<Vec<Package>> {
@@ -80,37 +65,12 @@ fn resolved(metadata: &Value) -> Result<Vec<Package>> {
             version: text(p, "version").unwrap_or_default(),
             licence: text(p, "license"),
             source: text(p, "source"),
-            uses: p["dependencies"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .filter(|d| d["kind"].as_str() != Some("dev"))
-                .filter_map(|d| text(d, "name"))
-                .collect(),
         })
         .collect())
 }
 
 fn text(value: &Value, key: &str) -> Option<String> {
     value[key].as_str().map(str::to_owned)
-}
-
-fn edges(packages: &[Package]) -> Vec<String> {
-    let ours: BTreeSet<&str> = MAY_USE.iter().map(|r| r.0).collect();
-    let mut findings = Vec::new();
-    for (name, may) in MAY_USE {
-        let Some(package) = packages.iter().find(|p| p.name == *name) else {
-            findings
-                .push(format!("workspace crate {name} is gone: correct the dependency rule in xtask/src/licences.rs"));
-            continue;
-        };
-        for used in &package.uses {
-            if ours.contains(used.as_str()) && !may.contains(&used.as_str()) {
-                findings.push(format!("dependency rule: {name} must not use {used}"));
-            }
-        }
-    }
-    findings
 }
 
 fn strings(value: Option<&toml::Value>) -> Vec<&str> {

@@ -26,7 +26,7 @@ cargo xtask <command>
   ci                     format, clippy, generated files, dependency rules, tests, demo --check; prints the time of each
   bench [NAME...]        the benchmarks; writes docs/reference/benchmarks.md
   generate [--check]     rewrite the generated files, or fail when they are stale
-  rules                  only the dependency rules, licences, sources and advisories
+  rules                  only the licences, bans, sources and advisories
   dist                   small release binaries for x86_64, aarch64 and armv7 under target/dist
 ";
 

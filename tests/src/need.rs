@@ -1,0 +1,35 @@
+//! A test that needs a program this machine may not have says so; under CI that is a failure, because nothing is skipped.
+
+use std::path::PathBuf;
+
+/// The program, or `None` after the reason for skipping was printed.
+///
+/// # Panics
+/// With `CI=true`, where nothing may be skipped.
+pub fn program(name: &str, package: &str, what: &str) -> Option<PathBuf> {
+    let found = std::env::var_os("PATH").and_then(|path| {
+        std::env::split_paths(&path)
+            .chain(["/usr/sbin".into(), "/usr/local/sbin".into()])
+            .map(|dir| dir.join(name))
+            .find(|file| file.is_file())
+    });
+    if found.is_none() {
+        skip(what, &format!("{name} not found; install the Debian package {package}"));
+    }
+    found
+}
+
+/// Says what is skipped and why.
+///
+/// # Panics
+/// With `CI=true`, where nothing may be skipped.
+pub fn skip(what: &str, why: &str) {
+    let strict = std::env::var("CI").is_ok_and(|v| v == "true" || v == "1");
+    assert!(!strict, "{what}: {why} (under CI nothing may be skipped)");
+    eprintln!("SKIPPED {what}: {why}");
+}
+
+/// True when this process runs as root (it may mount a small disk, for instance).
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}

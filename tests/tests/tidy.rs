@@ -1,0 +1,389 @@
+//! The house rules a reviewer would otherwise have to repeat: who may depend on whom, what is absent where, how long a
+//! file may be, that the documents name what exists, and that both languages say the same things.
+//!
+//! Every rule prints all its findings at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use tests::repo;
+
+/// Workspace crate → workspace crates it may use (normal and build dependencies). Tests and tools may use anything.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("gongzheng-protocol", &[]),
+    ("gongzheng-metrics", &["gongzheng-protocol"]),
+    ("gongzheng-verify", &["gongzheng-protocol", "gongzheng-metrics"]),
+    ("gongzheng-agent", &["gongzheng-protocol"]),
+    ("gongzheng-endpoint", &[]),
+    ("gongzheng-server", &["gongzheng-protocol", "gongzheng-metrics", "gongzheng-verify", "gongzheng-endpoint"]),
+    ("gongzheng-sim", &["gongzheng-protocol", "gongzheng-metrics"]),
+];
+
+/// Crates whose code decides and must not touch the world: their third-party dependencies are listed, so that a new one is
+/// a decision.
+const PURE: &[(&str, &[&str])] = &[
+    (
+        "gongzheng-protocol",
+        &["prost", "serde", "serde_json", "zstd", "ed25519-dalek", "sha2", "thiserror", "data-encoding", "zip"],
+    ),
+    (
+        "gongzheng-metrics",
+        &["serde", "serde_json", "thiserror", "jiff", "libm", "gongzheng-protocol", "data-encoding", "sha2"],
+    ),
+];
+
+fn check(findings: &[String]) {
+    assert!(findings.is_empty(), "{} findings:\n  {}", findings.len(), findings.join("\n  "));
+}
+
+fn metadata() -> Value {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let out = Command::new(cargo)
+        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .current_dir(repo::root())
+        .output()
+        .expect("cargo metadata runs");
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    serde_json::from_slice(&out.stdout).expect("cargo metadata prints JSON")
+}
+
+fn crates() -> Vec<Value> {
+    metadata()["packages"].as_array().expect("cargo metadata lists packages").clone()
+}
+
+fn uses(package: &Value) -> Vec<String> {
+    let dependencies = package["dependencies"].as_array().expect("dependencies");
+    dependencies
+        .iter()
+        .filter(|d| d["kind"].as_str() != Some("dev"))
+        .filter_map(|d| d["name"].as_str().map(str::to_owned))
+        .collect()
+}
+
+/// Rust sources below a folder, without test code: `tests.rs`, `tests/` folders, and what follows `#[cfg(test)]`.
+fn product_sources(folder: &str) -> Vec<(PathBuf, String)> {
+    let sources: Vec<_> = repo::files()
+        .into_iter()
+        .filter(|f| f.starts_with(folder) && f.extension().is_some_and(|e| e == "rs"))
+        .filter(|f| !f.components().any(|c| c.as_os_str() == "tests") && !f.ends_with("tests.rs"))
+        .filter_map(|f| {
+            let text = repo::text(&f)?;
+            let product = text.split("#[cfg(test)]").next().unwrap_or_default().to_owned();
+            Some((f, product))
+        })
+        .collect();
+    assert!(!sources.is_empty(), "no sources under {folder}: the rule would check nothing");
+    sources
+}
+
+/// Lines that contain a word, comments left out.
+fn lines_with(sources: &[(PathBuf, String)], words: &[&str], why: &str) -> Vec<String> {
+    let mut findings = Vec::new();
+    for (file, text) in sources {
+        for (number, line) in text.lines().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            for word in words {
+                if code.contains(word) {
+                    findings.push(format!("{}:{}: `{word}`: {why}", file.display(), number + 1));
+                }
+            }
+        }
+    }
+    findings
+}
+
+#[test]
+fn crates_depend_on_each_other_only_as_the_architecture_says() {
+    let packages = crates();
+    let mut findings = Vec::new();
+    for (name, may) in MAY_USE {
+        let Some(package) = packages.iter().find(|p| p["name"] == *name) else {
+            findings.push(format!("{name} is gone: correct the rule"));
+            continue;
+        };
+        for used in uses(package) {
+            let ours = packages.iter().any(|p| p["name"] == used.as_str());
+            if ours && !may.contains(&used.as_str()) {
+                findings.push(format!("{name} must not use {used}"));
+            }
+        }
+    }
+    check(&findings);
+}
+
+#[test]
+fn pure_crates_use_only_listed_dependencies() {
+    let packages = crates();
+    let mut findings = Vec::new();
+    for (name, may) in PURE {
+        let package = packages.iter().find(|p| p["name"] == *name).expect("the crate exists");
+        for used in uses(package) {
+            if !may.contains(&used.as_str()) {
+                findings.push(format!("{name} uses {used}: a pure crate takes a dependency only by decision"));
+            }
+        }
+    }
+    check(&findings);
+}
+
+#[test]
+fn pure_crates_touch_no_disk_network_clock_or_chance() {
+    let words = [
+        "std::fs",
+        "std::net",
+        "std::env",
+        "std::thread",
+        "std::process",
+        "std::io::stdin",
+        "SystemTime",
+        "Instant::now",
+        "Timestamp::now",
+        "Zoned::now",
+        "tokio",
+        "async fn",
+        "getrandom",
+        "OsRng",
+        "thread_rng",
+        "println!",
+        "eprintln!",
+    ];
+    let why = "protocol and metrics have no I/O, clock or randomness";
+    let mut findings = lines_with(&product_sources("protocol/src"), &words, why);
+    findings.extend(lines_with(&product_sources("server/metrics/src"), &words, why));
+    // The order of a hash map is not the same on two machines; a report must be.
+    let order = ["HashMap", "HashSet", "mul_add", ".sin()", ".exp()", ".ln()", ".powf("];
+    findings.extend(lines_with(
+        &product_sources("server/metrics/src"),
+        &order,
+        "the same bytes on every machine: BTreeMap, libm",
+    ));
+    check(&findings);
+}
+
+#[test]
+fn the_agent_cannot_write_to_a_machine() {
+    let words = [
+        "write_single_",
+        "write_multiple_",
+        "masked_write",
+        "mask_write",
+        "read_write_multiple",
+        "WriteSingle",
+        "WriteMultiple",
+        "MaskWrite",
+        "ReadWriteMultiple",
+        "WriteRequest",
+        "WriteValue",
+        "CallRequest",
+        "CallMethod",
+        ".call_one(",
+        ".call_method",
+        "HistoryUpdate",
+        "history_update",
+        "AddNodes",
+        "DeleteNodes",
+        "add_nodes",
+        "delete_nodes",
+        "AttributeServiceWrite",
+        "session.write(",
+    ];
+    check(&lines_with(
+        &product_sources("agent/src"),
+        &words,
+        "the agent has no write function code and no write or call service",
+    ));
+}
+
+#[test]
+fn only_the_store_knows_sql() {
+    let sources: Vec<_> = product_sources("server/src")
+        .into_iter()
+        .filter(|(f, _)| !f.starts_with("server/src/store") && !f.ends_with("server/src/store.rs"))
+        .collect();
+    check(&lines_with(
+        &sources,
+        &["sqlx::", "use sqlx", "SELECT ", "INSERT INTO", "UPDATE ", "DELETE FROM", "CREATE TABLE"],
+        "SQL lives in server/src/store only",
+    ));
+    let elsewhere: Vec<_> =
+        ["agent/src", "protocol/src", "server/metrics/src", "server/verify/src", "server/endpoint/src"]
+            .iter()
+            .flat_map(|folder| product_sources(folder))
+            .collect();
+    check(&lines_with(&elsewhere, &["sqlx"], "SQL lives in server/src/store only"));
+}
+
+#[test]
+fn no_file_is_too_long_to_read() {
+    let mut findings = Vec::new();
+    for file in repo::files() {
+        let source = file.extension().is_some_and(|e| e == "rs" || e == "py" || e == "js" || e == "html");
+        let Some(text) = repo::text(&file).filter(|_| source) else { continue };
+        let lines = text.lines().count();
+        if lines > 600 {
+            findings.push(format!("{}: {lines} lines, 600 allowed", file.display()));
+        }
+    }
+    check(&findings);
+}
+
+#[test]
+fn nothing_is_left_unfinished() {
+    let mut findings = Vec::new();
+    // Written apart so that this file does not find itself.
+    let words = [
+        ["to", "do!("].concat(),
+        ["unimple", "mented!("].concat(),
+        ["db", "g!("].concat(),
+        ["#[ig", "nore"].concat(),
+        ["FIX", "ME"].concat(),
+        ["XX", "X"].concat(),
+    ];
+    for file in repo::files() {
+        let Some(text) = repo::text(&file).filter(|_| file.extension().is_some_and(|e| e == "rs")) else { continue };
+        for word in &words {
+            if text.contains(word.as_str()) {
+                findings.push(format!("{}: contains {word}", file.display()));
+            }
+        }
+    }
+    check(&findings);
+}
+
+#[test]
+fn no_file_names_a_place_that_exists_only_on_one_machine() {
+    let places = [["/wo", "rk/"].concat(), ["/ro", "ot/"].concat()];
+    let mut findings = Vec::new();
+    for file in repo::files() {
+        let Some(text) = repo::text(&file) else { continue };
+        for (number, line) in text.lines().enumerate() {
+            if places.iter().any(|p| line.contains(p.as_str())) {
+                findings.push(format!("{}:{}: {}", file.display(), number + 1, line.trim()));
+            }
+        }
+    }
+    check(&findings);
+}
+
+#[test]
+fn the_architecture_names_every_crate_and_main_file_and_nothing_else() {
+    let document = repo::text(Path::new("docs/architecture.md")).expect("docs/architecture.md");
+    let named: BTreeSet<&str> = document.split('`').skip(1).step_by(2).collect();
+    let mut findings = Vec::new();
+    for package in crates() {
+        let name = package["name"].as_str().unwrap_or_default();
+        if !named.contains(name) {
+            findings.push(format!("crate {name} is not named"));
+        }
+    }
+    let root = repo::root();
+    // A main file: a module directly below `src` of a crate that ships, and every program's entry.
+    let folders = [
+        "protocol/src",
+        "agent/src",
+        "server/src",
+        "server/metrics/src",
+        "server/verify/src",
+        "server/endpoint/src",
+        "simulators/src",
+    ];
+    for file in repo::files() {
+        let text = file.to_string_lossy().into_owned();
+        let main = folders.iter().any(|f| file.parent() == Some(Path::new(f)));
+        if main && text.ends_with(".rs") && !text.ends_with("tests.rs") && !named.contains(text.as_str()) {
+            findings.push(format!("{text} is not named"));
+        }
+    }
+    for name in &named {
+        let path = name.ends_with(".rs") || name.ends_with(".md") || name.ends_with('/');
+        if path && name.contains('/') && !name.contains(['<', '*', ' ']) && !root.join(name).exists() {
+            findings.push(format!("`{name}` is named and does not exist"));
+        }
+        if name.starts_with("gongzheng-") && !name.contains(' ') && !crates().iter().any(|p| p["name"] == *name) {
+            findings.push(format!("crate `{name}` is named and does not exist"));
+        }
+    }
+    check(&findings);
+}
+
+/// Message keys of a Fluent file.
+fn keys(text: &str) -> BTreeSet<String> {
+    text.lines()
+        .filter(|l| l.starts_with(|c: char| c.is_ascii_alphabetic() || c == '-'))
+        .filter_map(|l| l.split_once('='))
+        .map(|(key, _)| key.trim().to_owned())
+        .collect()
+}
+
+#[test]
+fn both_languages_have_every_message() {
+    let mut pairs: BTreeMap<PathBuf, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
+    for file in repo::files() {
+        if file.extension().is_none_or(|e| e != "ftl") {
+            continue;
+        }
+        let text = repo::text(&file).expect("a Fluent file is text");
+        let language = if file.to_string_lossy().contains("zh-CN") { "zh-CN" } else { "en" };
+        let place = PathBuf::from(
+            file.to_string_lossy().replace("zh-CN", "*").replace("en.ftl", "*.ftl").replace("/en/", "/*/"),
+        );
+        let keys = keys(&text);
+        assert!(!keys.is_empty(), "{} has no messages", file.display());
+        pairs.entry(place).or_default().insert(language.to_owned(), keys);
+    }
+    assert!(!pairs.is_empty(), "no locales found: the rule would check nothing");
+    let mut findings = Vec::new();
+    for (place, languages) in &pairs {
+        let empty = BTreeSet::new();
+        let zh = languages.get("zh-CN").unwrap_or(&empty);
+        let en = languages.get("en").unwrap_or(&empty);
+        findings.extend(zh.difference(en).map(|k| format!("{}: `{k}` has no English", place.display())));
+        findings.extend(en.difference(zh).map(|k| format!("{}: `{k}` has no Chinese", place.display())));
+    }
+    check(&findings);
+}
+
+/// The anchor GitHub gives a heading.
+fn anchor(heading: &str) -> String {
+    heading
+        .trim()
+        .chars()
+        .filter(|c| c.is_alphanumeric() || *c == ' ' || *c == '-' || *c == '_')
+        .map(|c| if c == ' ' { '-' } else { c.to_ascii_lowercase() })
+        .collect()
+}
+
+#[test]
+fn links_in_documents_lead_somewhere() {
+    let mut findings = Vec::new();
+    for file in repo::files() {
+        let Some(text) = repo::text(&file).filter(|_| file.extension().is_some_and(|e| e == "md")) else { continue };
+        for piece in text.split("](").skip(1) {
+            let link = piece.split([')', ' ']).next().unwrap_or_default();
+            if link.is_empty() || link.contains("://") || link.starts_with("mailto:") {
+                continue;
+            }
+            let (path, fragment) = link.split_once('#').unwrap_or((link, ""));
+            let target = match path {
+                "" => file.clone(),
+                _ => file.parent().unwrap_or(Path::new("")).join(path),
+            };
+            let full = repo::root().join(&target);
+            if !full.exists() {
+                findings.push(format!("{}: {link} does not exist", file.display()));
+            } else if !fragment.is_empty() && target.extension().is_some_and(|e| e == "md") {
+                let there = std::fs::read_to_string(&full).unwrap_or_default();
+                let found = there
+                    .lines()
+                    .filter_map(|l| l.strip_prefix('#'))
+                    .any(|h| anchor(h.trim_start_matches('#')) == fragment);
+                if !found {
+                    findings.push(format!("{}: {link}: no such heading", file.display()));
+                }
+            }
+        }
+    }
+    check(&findings);
+}
