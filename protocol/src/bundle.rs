@@ -1,0 +1,152 @@
+//! The bundle (电子佐证包): one ZIP archive that holds everything needed to verify a report offline.
+//!
+//! ```text
+//! manifest.json            what is in it: canonical JSON, every other file with length and SHA-256
+//! checkpoint               signed note over the whole log
+//! tile/entries/…           every leaf, so that nothing unfavourable can be left out unseen
+//! contents/<sha-256>       each content used: record contents as sent, declarations as canonical JSON
+//! report.json              the report, canonical JSON: what verification recomputes
+//! README.zh-CN.md README.md
+//! ```
+//!
+//! Nothing inside is trusted because it is inside: keys come from the trust file, digests are recomputed, and the manifest
+//! only helps to say which file is damaged.
+
+use std::{
+    collections::BTreeMap,
+    io::{Cursor, Read as _, Write as _},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Digest, Error, Result, canonical_json, sha256};
+
+/// Largest archive, bytes.
+pub const BUNDLE_MAX: usize = 2 * 1024 * 1024 * 1024 - 1;
+/// Largest file in it, bytes.
+pub const FILE_MAX: u64 = 256 * 1024 * 1024;
+/// Most files in it.
+pub const FILES_MAX: usize = 4_000_000;
+
+/// One file of the manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ManifestFile {
+    /// Path in the archive.
+    pub path: String,
+    /// Bytes.
+    pub length: u64,
+    /// SHA-256.
+    pub sha256: Digest,
+}
+
+/// What a bundle says it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// `gongzheng-bundle`.
+    pub format: String,
+    /// 1.
+    pub version: u32,
+    /// Which site.
+    pub site: String,
+    /// Origin of the log.
+    pub origin: String,
+    /// Leaves under the checkpoint.
+    pub size: u64,
+    /// Every other file, by path.
+    pub files: Vec<ManifestFile>,
+}
+
+/// Files of a bundle by path, manifest included.
+pub type Files = BTreeMap<String, Vec<u8>>;
+
+/// Builds the archive from `files` (without manifest). The same input gives the same bytes.
+pub fn write(site: &str, origin: &str, size: u64, files: &Files) -> Result<Vec<u8>> {
+    let manifest = Manifest {
+        format: "gongzheng-bundle".into(),
+        version: 1,
+        site: site.into(),
+        origin: origin.into(),
+        size,
+        files: files
+            .iter()
+            .map(|(path, bytes)| ManifestFile { path: path.clone(), length: bytes.len() as u64, sha256: sha256(bytes) })
+            .collect(),
+    };
+    let json = serde_json::to_value(&manifest).map_err(|e| Error::malformed("manifest", e.to_string()))?;
+    let manifest = canonical_json(&json)?;
+    write_files(
+        std::iter::once(("manifest.json", manifest.as_slice())).chain(files.iter().map(|(p, b)| (p.as_str(), b.as_slice()))),
+    )
+}
+
+/// Writes an archive of exactly these files in this order.
+pub fn write_files<'f>(files: impl IntoIterator<Item = (&'f str, &'f [u8])>) -> Result<Vec<u8>> {
+    let bad = |e: &dyn std::fmt::Display| Error::malformed("bundle", e.to_string());
+    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (path, bytes) in files {
+        // Contents are compressed already; only text gains from being deflated.
+        let method =
+            if path.starts_with("contents/") { zip::CompressionMethod::Stored } else { zip::CompressionMethod::Deflated };
+        let options = zip::write::SimpleFileOptions::default()
+            .compression_method(method)
+            .last_modified_time(zip::DateTime::default())
+            .unix_permissions(0o644);
+        archive.start_file(path, options).map_err(|e| bad(&e))?;
+        archive.write_all(bytes).map_err(|e| bad(&e))?;
+    }
+    Ok(archive.finish().map_err(|e| bad(&e))?.into_inner())
+}
+
+/// Takes an archive apart, bounded. Digests are not checked here: [`check_manifest`] does.
+pub fn read(bytes: &[u8]) -> Result<Files> {
+    let bad = |e: &dyn std::fmt::Display| Error::malformed("bundle", e.to_string());
+    if bytes.len() > BUNDLE_MAX {
+        return Err(Error::TooLarge { what: "bundle", got: bytes.len(), max: BUNDLE_MAX });
+    }
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|e| bad(&e))?;
+    if archive.len() > FILES_MAX {
+        return Err(Error::TooLarge { what: "files of a bundle", got: archive.len(), max: FILES_MAX });
+    }
+    let mut files = Files::new();
+    let mut total = 0_u64;
+    for i in 0..archive.len() {
+        let file = archive.by_index(i).map_err(|e| bad(&e))?;
+        let path = file.name().map_err(|e| bad(&e))?.into_owned();
+        let mut content = Vec::new();
+        // The sizes in an archive are a stranger's claims: read one byte past the limit and look.
+        let length = file.take(FILE_MAX + 1).read_to_end(&mut content).map_err(|e| bad(&format!("{path}: {e}")))? as u64;
+        total += length;
+        if length > FILE_MAX || total > 2 * BUNDLE_MAX as u64 {
+            return Err(Error::TooLarge { what: "file of a bundle", got: length as usize, max: FILE_MAX as usize });
+        }
+        if files.insert(path.clone(), content).is_some() {
+            return Err(bad(&format!("the file {path} appears twice")));
+        }
+    }
+    Ok(files)
+}
+
+/// Reads the manifest and names every file that is missing, extra or other than it says.
+pub fn check_manifest(files: &Files) -> Result<(Manifest, Vec<String>)> {
+    let bytes = files.get("manifest.json").ok_or_else(|| Error::malformed("bundle", "manifest.json is missing"))?;
+    let manifest: Manifest = serde_json::from_slice(bytes).map_err(|e| Error::malformed("manifest", e.to_string()))?;
+    if manifest.format != "gongzheng-bundle" {
+        return Err(Error::malformed("manifest", "not a Gongzheng bundle"));
+    }
+    if manifest.version != 1 {
+        return Err(Error::UnknownVersion { what: "bundle", got: manifest.version, known: 1 });
+    }
+    let mut wrong = Vec::new();
+    let mut named = std::collections::BTreeSet::new();
+    for entry in &manifest.files {
+        named.insert(entry.path.as_str());
+        match files.get(&entry.path) {
+            Some(content) if content.len() as u64 == entry.length && sha256(content) == entry.sha256 => {}
+            _ => wrong.push(entry.path.clone()),
+        }
+    }
+    wrong.extend(files.keys().filter(|p| *p != "manifest.json" && !named.contains(p.as_str())).cloned());
+    Ok((manifest, wrong))
+}
