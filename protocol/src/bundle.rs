@@ -77,7 +77,8 @@ pub fn write(site: &str, origin: &str, size: u64, files: &Files) -> Result<Vec<u
     let json = serde_json::to_value(&manifest).map_err(|e| Error::malformed("manifest", e.to_string()))?;
     let manifest = canonical_json(&json)?;
     write_files(
-        std::iter::once(("manifest.json", manifest.as_slice())).chain(files.iter().map(|(p, b)| (p.as_str(), b.as_slice()))),
+        std::iter::once(("manifest.json", manifest.as_slice()))
+            .chain(files.iter().map(|(p, b)| (p.as_str(), b.as_slice()))),
     )
 }
 
@@ -87,8 +88,11 @@ pub fn write_files<'f>(files: impl IntoIterator<Item = (&'f str, &'f [u8])>) -> 
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for (path, bytes) in files {
         // Contents are compressed already; only text gains from being deflated.
-        let method =
-            if path.starts_with("contents/") { zip::CompressionMethod::Stored } else { zip::CompressionMethod::Deflated };
+        let method = if path.starts_with("contents/") {
+            zip::CompressionMethod::Stored
+        } else {
+            zip::CompressionMethod::Deflated
+        };
         let options = zip::write::SimpleFileOptions::default()
             .compression_method(method)
             .last_modified_time(zip::DateTime::default())
@@ -116,7 +120,8 @@ pub fn read(bytes: &[u8]) -> Result<Files> {
         let path = file.name().map_err(|e| bad(&e))?.into_owned();
         let mut content = Vec::new();
         // The sizes in an archive are a stranger's claims: read one byte past the limit and look.
-        let length = file.take(FILE_MAX + 1).read_to_end(&mut content).map_err(|e| bad(&format!("{path}: {e}")))? as u64;
+        let length =
+            file.take(FILE_MAX + 1).read_to_end(&mut content).map_err(|e| bad(&format!("{path}: {e}")))? as u64;
         total += length;
         if length > FILE_MAX || total > 2 * BUNDLE_MAX as u64 {
             return Err(Error::TooLarge { what: "file of a bundle", got: length as usize, max: FILE_MAX as usize });

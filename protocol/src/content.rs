@@ -47,7 +47,8 @@ pub fn decompress(content: &[u8]) -> Result<Vec<u8>> {
     if size > PLAIN_MAX as u64 {
         return Err(Error::TooLarge { what: "content after decompression", got: size as usize, max: PLAIN_MAX });
     }
-    let plain = zstd::bulk::decompress(content, size as usize).map_err(|e| Error::malformed("content", e.to_string()))?;
+    let plain =
+        zstd::bulk::decompress(content, size as usize).map_err(|e| Error::malformed("content", e.to_string()))?;
     if plain.len() as u64 != size {
         return Err(Error::malformed("content", "the zstd frame is shorter than it states"));
     }

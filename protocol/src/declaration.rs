@@ -49,7 +49,8 @@ impl Declaration {
         if bytes.len() > DECLARATION_MAX {
             return Err(Error::TooLarge { what: "declaration", got: bytes.len(), max: DECLARATION_MAX });
         }
-        let declaration: Self = serde_json::from_slice(bytes).map_err(|e| Error::malformed("declaration", e.to_string()))?;
+        let declaration: Self =
+            serde_json::from_slice(bytes).map_err(|e| Error::malformed("declaration", e.to_string()))?;
         if declaration.encode()? != bytes {
             return Err(Error::malformed("declaration", "not canonical JSON"));
         }

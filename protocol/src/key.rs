@@ -57,7 +57,8 @@ impl SecretKey {
 
     /// The key as PKCS #8 v1 (RFC 8410), which TLS libraries take.
     pub fn to_pkcs8_der(&self) -> Vec<u8> {
-        let mut der = vec![0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+        let mut der =
+            vec![0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
         der.extend_from_slice(&self.seed());
         der
     }
@@ -79,7 +80,8 @@ impl PublicKey {
         let bytes: &[u8; 32] = bytes
             .try_into()
             .map_err(|_| Error::malformed("public key", format!("{} bytes where 32 belong", bytes.len())))?;
-        let key = VerifyingKey::from_bytes(bytes).map_err(|_| Error::malformed("public key", "not a point of the curve"))?;
+        let key =
+            VerifyingKey::from_bytes(bytes).map_err(|_| Error::malformed("public key", "not a point of the curve"))?;
         if key.is_weak() {
             return Err(Error::malformed("public key", "a point of small order"));
         }

@@ -27,7 +27,8 @@ pub struct VerifierKey {
 impl VerifierKey {
     /// A named key. The name must be usable in a signature line.
     pub fn new(name: &str, key: PublicKey) -> Result<Self> {
-        if name.is_empty() || name.len() > 128 || name.chars().any(|c| c.is_whitespace() || c == '+' || c.is_control()) {
+        if name.is_empty() || name.len() > 128 || name.chars().any(|c| c.is_whitespace() || c == '+' || c.is_control())
+        {
             return Err(Error::malformed("key name", "empty, too long, or with a space or '+'"));
         }
         Ok(Self { name: name.to_owned(), key })
@@ -85,14 +86,16 @@ pub fn verify<'n>(note: &'n str, key: &VerifierKey) -> Result<&'n str> {
     if note.len() > NOTE_MAX {
         return Err(Error::TooLarge { what: "signed note", got: note.len(), max: NOTE_MAX });
     }
-    let end = note.rfind("\n\n").ok_or_else(|| Error::malformed("signed note", "no blank line before the signatures"))?;
+    let end =
+        note.rfind("\n\n").ok_or_else(|| Error::malformed("signed note", "no blank line before the signatures"))?;
     let (text, signatures) = (&note[..=end], &note[end + 2..]);
     if signatures.is_empty() || !signatures.ends_with('\n') {
         return Err(Error::malformed("signed note", "no signature line, or the last is not ended"));
     }
     let mut ours = None;
     for line in signatures.lines() {
-        let rest = line.strip_prefix(DASH).ok_or_else(|| Error::malformed("signed note", "a line that is no signature"))?;
+        let rest =
+            line.strip_prefix(DASH).ok_or_else(|| Error::malformed("signed note", "a line that is no signature"))?;
         let (name, bytes) =
             rest.split_once(' ').ok_or_else(|| Error::malformed("signed note", "a signature without name"))?;
         let bytes =

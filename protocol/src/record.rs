@@ -223,7 +223,11 @@ impl Header {
                     other => return Err(Error::malformed("clock", format!("sync state {other} is not defined"))),
                 },
                 error_ms: c.error_ms,
-                server: c.server.map(|s| ServerAnchor { server_ms: s.server_ms, boot_ms: s.boot_ms, error_ms: s.error_ms }),
+                server: c.server.map(|s| ServerAnchor {
+                    server_ms: s.server_ms,
+                    boot_ms: s.boot_ms,
+                    error_ms: s.error_ms,
+                }),
                 simulated: c.simulated,
             },
             first_ms: w.first_ms,
@@ -281,8 +285,12 @@ impl Record {
 
     /// The bytes for the wire.
     pub fn encode(&self) -> Vec<u8> {
-        RecordWire { header: self.header_bytes.clone(), signature: self.signature.0.to_vec(), content: self.content.clone() }
-            .encode_to_vec()
+        RecordWire {
+            header: self.header_bytes.clone(),
+            signature: self.signature.0.to_vec(),
+            content: self.content.clone(),
+        }
+        .encode_to_vec()
     }
 
     /// Checks the signature under `key`, then that the content is the one the header names.

@@ -79,7 +79,8 @@ fn a_checkpoint_holds_only_under_its_key_and_name_and_only_unaltered() {
     let key = SecretKey::from_seed(&[7; 32]);
     let verifier = note::VerifierKey::new("log.example", key.public()).expect("name");
     assert_eq!(note::VerifierKey::parse(&verifier.to_string()).expect("text form"), verifier);
-    let checkpoint = note::Checkpoint { origin: "log.example/site-1".into(), size: 8, root: ROOTS[7].parse().expect("hex") };
+    let checkpoint =
+        note::Checkpoint { origin: "log.example/site-1".into(), size: 8, root: ROOTS[7].parse().expect("hex") };
     let signed = checkpoint.sign("log.example", &key).expect("sign");
     assert_eq!(note::Checkpoint::verify(&signed, &verifier).expect("holds"), checkpoint);
     let other = note::VerifierKey::new("log.example", SecretKey::from_seed(&[8; 32]).public()).expect("name");

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use protocol::{
-    Batch, BootId, ChainId, Clock, Content, Digest, Event, Gap, GapCause, GapStart, Header, Kind, Quality, Reading, Receipt,
-    Record, SecretKey, ServerAnchor, ServerMessage, SyncState, Value, content,
+    Batch, BootId, ChainId, Clock, Content, Digest, Event, Gap, GapCause, GapStart, Header, Kind, Quality, Reading,
+    Receipt, Record, SecretKey, ServerAnchor, ServerMessage, SyncState, Value, content,
 };
 
 fn key() -> SecretKey {

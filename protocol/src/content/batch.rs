@@ -256,7 +256,8 @@ fn unplanes<const N: usize>(planes: &[u8], count: usize) -> Result<Vec<[u8; N]>>
 }
 
 fn encode_column(column: &Column, axis: u32) -> Result<ColumnWire> {
-    let mut w = ColumnWire { tag: column.tag, value_type: column.values.value_type().code(), axis, ..ColumnWire::default() };
+    let mut w =
+        ColumnWire { tag: column.tag, value_type: column.values.value_type().code(), axis, ..ColumnWire::default() };
     match &column.values {
         Values::Bool(v) => w.deltas = deltas(v.iter().map(|x| i64::from(*x))),
         Values::I64(v) => w.deltas = deltas(v.iter().copied()),
@@ -380,5 +381,11 @@ fn decode_event(w: EventWire) -> Result<Event> {
     if w.kind.len() > 64 || w.subject.len() > 128 || w.detail.len() > 1024 {
         return Err(Error::malformed("event", "a text longer than allowed"));
     }
-    Ok(Event { boot_ms: w.boot_ms, kind: w.kind.into(), subject: w.subject.into(), value: w.value, detail: w.detail.into() })
+    Ok(Event {
+        boot_ms: w.boot_ms,
+        kind: w.kind.into(),
+        subject: w.subject.into(),
+        value: w.value,
+        detail: w.detail.into(),
+    })
 }
