@@ -19,7 +19,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Error, Result, canonical_json, sha256};
+use crate::{Digest, Error, Result, canonical_json, note::Checkpoint, sha256, tree};
 
 /// Largest archive, bytes.
 pub const BUNDLE_MAX: usize = 2 * 1024 * 1024 * 1024 - 1;
@@ -60,6 +60,47 @@ pub struct Manifest {
 
 /// Files of a bundle by path, manifest included.
 pub type Files = BTreeMap<String, Vec<u8>>;
+
+/// What a bundle is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Parts<'p> {
+    /// Which site.
+    pub site: &'p str,
+    /// The signed checkpoint over exactly these leaves.
+    pub checkpoint: &'p str,
+    /// Every leaf of the log under the checkpoint, encoded, in order.
+    pub leaves: &'p [Vec<u8>],
+    /// Contents by digest.
+    pub contents: &'p BTreeMap<Digest, Vec<u8>>,
+    /// The report, canonical JSON.
+    pub report: &'p [u8],
+}
+
+/// Assembles a bundle. Refuses leaves that are not those of the checkpoint.
+pub fn assemble(parts: Parts<'_>) -> Result<Vec<u8>> {
+    let checkpoint = Checkpoint::read_unverified(parts.checkpoint)?;
+    let mut root = tree::Tree::new();
+    for leaf in parts.leaves {
+        root.push(tree::leaf_hash(leaf));
+    }
+    if root.size() != checkpoint.size || root.root() != checkpoint.root {
+        return Err(Error::malformed("bundle", "these leaves are not those of the checkpoint"));
+    }
+    let mut files = Files::new();
+    files.insert("checkpoint".into(), parts.checkpoint.as_bytes().to_vec());
+    for ((path, _), leaves) in
+        tree::entries_paths(checkpoint.size).into_iter().zip(parts.leaves.chunks(tree::TILE_WIDTH as usize))
+    {
+        files.insert(path, tree::encode_entries(leaves.iter().map(Vec::as_slice))?);
+    }
+    for (digest, content) in parts.contents {
+        files.insert(format!("contents/{digest}"), content.clone());
+    }
+    files.insert("report.json".into(), parts.report.to_vec());
+    files.insert("README.md".into(), include_bytes!("bundle/README.md").to_vec());
+    files.insert("README.zh-CN.md".into(), include_bytes!("bundle/README.zh-CN.md").to_vec());
+    write(parts.site, &checkpoint.origin, checkpoint.size, &files)
+}
 
 /// Builds the archive from `files` (without manifest). The same input gives the same bytes.
 pub fn write(site: &str, origin: &str, size: u64, files: &Files) -> Result<Vec<u8>> {
