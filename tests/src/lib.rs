@@ -4,6 +4,7 @@
 //! Constraints: nothing here is mocked; every process, port and folder belongs to one run and is gone after it; every wait
 //! has a deadline and names what it waited for; every random choice comes from a printed seed.
 
+pub mod corpus;
 pub mod need;
 pub mod programs;
 pub mod proxy;

@@ -1,0 +1,298 @@
+//! Every decoder that takes bytes from a stranger, each with well-formed inputs to damage. One table for the mutation test
+//! (`tests/tests/mutate.rs`, minutes of CI) and the fuzz targets (`tests/fuzz`, hours at a desk), so that neither rots.
+//!
+//! A decoder here returns nothing: refusing is fine, accepting is fine, panicking or allocating without bound is not.
+
+use protocol::{
+    Batch, BootId, ChainId, ChainStart, ChainStartCause, Clock, Configuration, Content, Declaration, Digest, Event,
+    Gap, GapCause, GapStart, Header, KeyChange, Kind, Leaf, Lost, LostCause, Quality, Reading, Receipt, Record,
+    SecretKey, ServerMessage, StateMessage, StateValue, SyncState, Value, bundle, note, topic, tree,
+};
+
+/// One decoder and what it is fed.
+pub struct Decoder {
+    /// Name, also that of the fuzz target.
+    pub name: &'static str,
+    /// Takes any bytes.
+    pub run: fn(&[u8]),
+    /// Well-formed inputs.
+    pub corpus: fn() -> Vec<Vec<u8>>,
+}
+
+/// Every decoder.
+pub const DECODERS: &[Decoder] = &[
+    Decoder { name: "record", run: run_record, corpus: records },
+    Decoder {
+        name: "header",
+        run: run_header,
+        corpus: || decoded_records().iter().map(|r| r.header_bytes().to_vec()).collect(),
+    },
+    Decoder { name: "content", run: run_content, corpus: contents },
+    Decoder { name: "batch", run: run_batch, corpus: plain_batches },
+    Decoder { name: "configuration", run: run_configuration, corpus: || vec![configuration_json()] },
+    Decoder { name: "server_message", run: run_server_message, corpus: server_messages },
+    Decoder { name: "state_message", run: |b| drop(StateMessage::decode(b)), corpus: || vec![state().encode()] },
+    Decoder { name: "leaf", run: |b| drop(Leaf::decode(b)), corpus: leaves },
+    Decoder { name: "entries", run: |b| drop(tree::decode_entries(b).map(|e| e.len())), corpus: entries },
+    Decoder { name: "declaration", run: |b| drop(Declaration::decode(b)), corpus: || vec![declaration()] },
+    Decoder { name: "note", run: run_note, corpus: || vec![checkpoint().into_bytes()] },
+    Decoder { name: "topic", run: run_topic, corpus: || vec![b"gz/v1/site-1/gw-1/record".to_vec()] },
+    Decoder { name: "bundle", run: run_bundle, corpus: || vec![archive()] },
+];
+
+/// The decoder of this name.
+///
+/// # Panics
+/// When there is none.
+pub fn decoder(name: &str) -> &'static Decoder {
+    DECODERS.iter().find(|d| d.name == name).unwrap_or_else(|| panic!("no decoder {name}"))
+}
+
+fn run_record(bytes: &[u8]) {
+    let Ok(record) = Record::decode(bytes) else { return };
+    let _ = record.verify(&key().public());
+    let _ = record.content();
+    assert_eq!(Record::decode(&record.encode()).as_ref(), Ok(&record), "a record decodes to what it encodes");
+}
+
+fn run_header(bytes: &[u8]) {
+    if let Ok(header) = Header::decode(bytes) {
+        let again = header.encode().map(|b| Header::decode(&b));
+        assert_eq!(again, Ok(Ok(header)), "a header decodes to what it encodes");
+    }
+}
+
+fn run_content(bytes: &[u8]) {
+    for kind in [Kind::Batch, Kind::Configuration, Kind::Lost, Kind::ChainStart, Kind::KeyChange] {
+        let _ = Content::decode(kind, bytes);
+    }
+}
+
+fn run_batch(bytes: &[u8]) {
+    if let Ok(batch) = Batch::decode_plain(bytes) {
+        assert_eq!(batch.readings().count(), batch.len());
+        let _ = batch.span();
+    }
+}
+
+/// A configuration travels compressed; here the JSON is damaged before it is compressed, which reaches further in.
+fn run_configuration(bytes: &[u8]) {
+    if let Ok(content) = protocol::content::compress(bytes) {
+        let _ = Content::decode(Kind::Configuration, &content);
+    }
+}
+
+fn run_server_message(bytes: &[u8]) {
+    let _ = ServerMessage::verify(bytes, &key().public());
+}
+
+fn run_note(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(key) = note::VerifierKey::new("server", key().public()) {
+        let _ = note::verify(&text, &key);
+        let _ = note::Checkpoint::verify(&text, &key);
+    }
+    let _ = note::Checkpoint::read_unverified(&text);
+    let _ = note::Checkpoint::parse(&text);
+    let _ = note::VerifierKey::parse(&text);
+}
+
+fn run_topic(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(parsed) = topic::Topic::parse(&text) {
+        assert_eq!(parsed.to_string(), text, "a topic that parses is exactly the one it names");
+    }
+}
+
+fn run_bundle(bytes: &[u8]) {
+    if let Ok(files) = bundle::read(bytes) {
+        let _ = bundle::check_manifest(&files);
+    }
+}
+
+fn key() -> SecretKey {
+    SecretKey::from_seed(&[7; 32])
+}
+
+fn header(kind: Kind, sequence: u64) -> Header {
+    Header {
+        kind,
+        site: "site-1".parse().expect("a site id"),
+        gateway: "gw-1".parse().expect("a gateway id"),
+        chain: ChainId([3; 16]),
+        sequence,
+        previous: protocol::sha256(&sequence.to_be_bytes()),
+        content_digest: Digest::ZERO,
+        content_length: 0,
+        readings: 3,
+        configuration: protocol::sha256(b"configuration"),
+        agent_version: "0.1.0".into(),
+        clock: Clock {
+            boot_id: BootId([9; 16]),
+            boot_ms: 12_345_678,
+            wall_ms: 1_790_000_000_000,
+            sync: SyncState::Synchronised,
+            error_ms: 40,
+            server: None,
+            simulated: false,
+        },
+        first_ms: 12_340_000,
+        last_ms: 12_345_000,
+    }
+}
+
+fn batch() -> Batch {
+    let reading = |tag: u32, i: i64, value: Value| Reading {
+        tag,
+        boot_ms: 12_340_000 + i * 1000,
+        value,
+        quality: if i == 2 { Quality::Uncertain } else { Quality::Good },
+        source_ms: (tag == 3).then_some(1_790_000_000_000 + i),
+    };
+    let readings = (0..5_i64).flat_map(|i| {
+        [
+            reading(0, i, Value::U64(100 + i.unsigned_abs())),
+            reading(1, i, Value::I64(-i)),
+            reading(2, i, Value::F32(0.5)),
+            reading(3, i, Value::F64(1.25)),
+            reading(4, i, Value::Text("O1001".into())),
+            reading(5, i, Value::Bool(i % 2 == 0)),
+        ]
+    });
+    let gap = Gap {
+        tag: Some(1),
+        from: GapStart { boot: Some(BootId([8; 16])), boot_ms: 1000 },
+        to_boot_ms: 12_340_000,
+        cause: GapCause::UncleanBoot,
+    };
+    let event = Event {
+        boot_ms: 12_340_000,
+        kind: "started".into(),
+        subject: "".into(),
+        value: 0,
+        detail: "agent 0.1.0".into(),
+    };
+    Batch::from_readings(readings, vec![gap], vec![event])
+}
+
+fn configuration_json() -> Vec<u8> {
+    let json = serde_json::json!({
+        "format": 1,
+        "devices": [{"id": "press", "protocol": "modbus_tcp", "address": "127.0.0.1:502 unit 1"}],
+        "tags": [{
+            "id": "press/energy", "value_type": "u64", "unit": "kWh", "scale": {"num": 1, "den": 100}, "role": "energy",
+            "interval_ms": 1000, "address": "holding 8 u32 big", "counter": {"modulus": 4_294_967_296_i64, "max_per_hour": 100_000}
+        }]
+    });
+    protocol::canonical_json(&json).expect("canonical JSON")
+}
+
+fn all_contents() -> Vec<Content> {
+    let configuration: Configuration = serde_json::from_slice(&configuration_json()).expect("a configuration");
+    vec![
+        Content::Batch(batch()),
+        Content::Configuration(configuration),
+        Content::Lost(Lost {
+            from: 4,
+            to: 9,
+            cause: LostCause::Damaged,
+            previous: protocol::sha256(b"3"),
+            next: protocol::sha256(b"9"),
+            receipt: Vec::new(),
+        }),
+        Content::ChainStart(ChainStart {
+            cause: ChainStartCause::TailDamaged,
+            old: Some((ChainId([1; 16]), 77, protocol::sha256(b"77"))),
+        }),
+        Content::KeyChange(KeyChange::new(&SecretKey::from_seed(&[5; 32]))),
+    ]
+}
+
+fn contents() -> Vec<Vec<u8>> {
+    all_contents().iter().map(|c| c.encode().expect("a content encodes")).collect()
+}
+
+fn plain_batches() -> Vec<Vec<u8>> {
+    vec![batch().encode_plain().expect("a batch encodes")]
+}
+
+fn decoded_records() -> Vec<Record> {
+    all_contents()
+        .iter()
+        .zip(0..)
+        .map(|(content, sequence)| {
+            let bytes = content.encode().expect("a content encodes");
+            Record::sign(header(content.kind(), sequence), bytes, &key()).expect("a record is signed")
+        })
+        .collect()
+}
+
+fn records() -> Vec<Vec<u8>> {
+    decoded_records().iter().map(Record::encode).collect()
+}
+
+fn server_messages() -> Vec<Vec<u8>> {
+    let receipt = Receipt {
+        site: "site-1".parse().expect("a site id"),
+        gateway: "gw-1".parse().expect("a gateway id"),
+        through: Some((ChainId([3; 16]), 12, protocol::sha256(b"12"))),
+        log_epoch: 0,
+        server_ms: 1_790_000_000_000,
+        checkpoint: checkpoint(),
+        logged: Some(10),
+    };
+    vec![ServerMessage::Receipt(receipt).sign(&key())]
+}
+
+fn state() -> StateMessage {
+    StateMessage {
+        boot_ms: 1,
+        wall_ms: 2,
+        backlog_records: 3,
+        backlog_bytes: 4,
+        values: vec![StateValue {
+            tag: "press/good".parse().expect("a tag id"),
+            value: "17".into(),
+            age_ms: 300,
+            quality: Quality::Good,
+        }],
+    }
+}
+
+fn declaration() -> Vec<u8> {
+    Declaration {
+        kind: "cycle_time".into(),
+        effective_from: 1_790_000_000_000,
+        author: "u-1".into(),
+        role: "factory".into(),
+        reason: "铭牌".into(),
+        body: serde_json::json!({"machine": "press", "product": "*", "ms": 4000}),
+    }
+    .encode()
+    .expect("a declaration encodes")
+}
+
+fn leaves() -> Vec<Vec<u8>> {
+    let mut leaves: Vec<Leaf> = decoded_records().iter().map(|r| Leaf::record(1_790_000_000_001, r)).collect();
+    leaves.push(Leaf::declaration(1_790_000_000_002, "cycle_time", &declaration()));
+    leaves.iter().map(|l| l.encode().expect("a leaf encodes")).collect()
+}
+
+fn entries() -> Vec<Vec<u8>> {
+    let leaves = leaves();
+    vec![tree::encode_entries(leaves.iter().map(Vec::as_slice)).expect("entries encode")]
+}
+
+fn checkpoint() -> String {
+    note::Checkpoint { origin: "demo/site-1".into(), size: 17, root: protocol::sha256(b"root") }
+        .sign("server", &key())
+        .expect("a checkpoint is signed")
+}
+
+fn archive() -> Vec<u8> {
+    let mut files = bundle::Files::new();
+    files.insert("checkpoint".into(), checkpoint().into_bytes());
+    files.insert("report.json".into(), b"{}".to_vec());
+    files.insert("contents/00".into(), vec![1, 2, 3]);
+    bundle::write("site-1", "demo/site-1", 17, &files).expect("a bundle is written")
+}
