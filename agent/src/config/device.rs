@@ -1,0 +1,259 @@
+//! What to read: devices and their tags, as values that cannot be invalid.
+//!
+//! Constraints: everything a source needs is here and checked (addresses in range, spans within limits, names unique), so sources
+//! have no second opinion about the configuration. Passwords are file paths, never values.
+
+use std::path::PathBuf;
+
+use super::scale::Scale;
+use crate::source::modbus::decode::Encoding;
+use crate::source::modbus::plan::{Area, Limits};
+
+/// One device: what we talk to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Device {
+    /// Its id, `[a-z0-9][a-z0-9-]{0,31}`.
+    pub name: String,
+    /// Where in the file it begins, for messages.
+    pub line: usize,
+    /// How to reach it.
+    pub link: Link,
+    /// How long to wait for an answer, milliseconds.
+    pub timeout_ms: u64,
+    /// Its tags, in the order of the file.
+    pub tags: Vec<Tag>,
+}
+
+/// How to reach a device.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Link {
+    /// Modbus on any carrier.
+    Modbus(ModbusLink),
+    /// OPC UA.
+    OpcUa(OpcUaLink),
+}
+
+/// A Modbus device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModbusLink {
+    /// The wire, possibly shared with other devices.
+    pub carrier: Carrier,
+    /// Unit (slave) number.
+    pub unit: u8,
+    /// What it accepts.
+    pub limits: Limits,
+    /// Rest between two requests to it, milliseconds.
+    pub pause_ms: u64,
+    /// Serial lines: how long after a time-out a late answer is still expected, milliseconds.
+    pub late_ms: u64,
+}
+
+/// The wire under Modbus. Devices with an equal carrier share one connection.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Carrier {
+    /// Modbus TCP: `host:port`.
+    Tcp(String),
+    /// RTU frames through a TCP connection (serial device server): `host:port`.
+    RtuOverTcp(String),
+    /// RTU on a serial port.
+    Serial(SerialPort),
+}
+
+impl std::fmt::Display for Carrier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp(address) | Self::RtuOverTcp(address) => f.write_str(address),
+            Self::Serial(port) => write!(f, "{}", port.path.display()),
+        }
+    }
+}
+
+/// A serial port and its settings.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SerialPort {
+    /// Device file.
+    pub path: PathBuf,
+    /// Bits per second.
+    pub baud: u32,
+    /// Parity.
+    pub parity: Parity,
+    /// 7 or 8.
+    pub data_bits: u8,
+    /// 1 or 2.
+    pub stop_bits: u8,
+}
+
+impl SerialPort {
+    /// Bits of one character on the wire, start bit included.
+    pub fn bits_per_character(&self) -> u32 {
+        1 + u32::from(self.data_bits) + u32::from(self.parity != Parity::None) + u32::from(self.stop_bits)
+    }
+}
+
+/// Parity of a serial line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Parity {
+    /// No parity bit.
+    None,
+    /// Even.
+    Even,
+    /// Odd.
+    Odd,
+}
+
+/// An OPC UA server.
+#[derive(Clone, PartialEq)]
+pub struct OpcUaLink {
+    /// `opc.tcp://host:port/path`.
+    pub endpoint: String,
+    /// Security policy.
+    pub policy: Policy,
+    /// Sign only, or sign and encrypt; without meaning for [`Policy::None`].
+    pub mode: Mode,
+    /// Who we are.
+    pub user: User,
+    /// SHA-256 of the server's certificate, required for every policy but None.
+    pub pin: Option<[u8; 32]>,
+    /// Publishing interval for tags with `subscribe`, milliseconds.
+    pub publishing_ms: u64,
+}
+
+impl std::fmt::Debug for OpcUaLink {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OpcUaLink").field("endpoint", &self.endpoint).field("policy", &self.policy).finish_non_exhaustive()
+    }
+}
+
+/// OPC UA security policies we speak. The retired ones (Basic128Rsa15, Basic256) are left out on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// No security.
+    None,
+    /// Basic256Sha256.
+    Basic256Sha256,
+    /// Aes128_Sha256_RsaOaep.
+    Aes128Sha256RsaOaep,
+    /// Aes256_Sha256_RsaPss.
+    Aes256Sha256RsaPss,
+}
+
+impl Policy {
+    /// All policies with their names in the configuration file.
+    pub const NAMES: [(&'static str, Self); 4] = [
+        ("none", Self::None),
+        ("Basic256Sha256", Self::Basic256Sha256),
+        ("Aes128_Sha256_RsaOaep", Self::Aes128Sha256RsaOaep),
+        ("Aes256_Sha256_RsaPss", Self::Aes256Sha256RsaPss),
+    ];
+}
+
+/// OPC UA message security.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Messages are signed.
+    Sign,
+    /// Messages are signed and encrypted.
+    SignAndEncrypt,
+}
+
+/// How we log in at an OPC UA server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum User {
+    /// Not at all.
+    Anonymous,
+    /// With a name and the password in a file.
+    Password {
+        /// User name.
+        name: String,
+        /// File holding the password; a final line break is ignored.
+        file: PathBuf,
+    },
+    /// With a certificate.
+    Certificate {
+        /// Certificate, `.der` or `.pem`.
+        certificate: PathBuf,
+        /// Private key, `.pem`.
+        key: PathBuf,
+    },
+}
+
+/// One named value on a device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tag {
+    /// Its full id: `<device>/<name>`.
+    pub id: String,
+    /// Where in the file it begins.
+    pub line: usize,
+    /// Where on the device it is.
+    pub place: Place,
+    /// How often to read it, milliseconds.
+    pub interval_ms: u64,
+    /// What it means for a machine.
+    pub role: Role,
+    /// Engineering unit, `W`, `kWh`, `bar`; empty for codes and texts.
+    pub unit: String,
+    /// Raw value × scale = engineering value.
+    pub scale: Scale,
+    /// For counters: where they roll over and how fast they can run.
+    pub counter: Option<Counter>,
+    /// A change of its value seals the batch at once.
+    pub alarm: bool,
+}
+
+impl Tag {
+    /// The name without the device.
+    pub fn name(&self) -> &str {
+        self.id.split_once('/').map_or(self.id.as_str(), |(_, name)| name)
+    }
+}
+
+/// Where a tag's value is found.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Place {
+    /// Registers or bits of a Modbus device.
+    Modbus {
+        /// Which area.
+        area: Area,
+        /// First address, from 0.
+        address: u16,
+        /// Registers (or bits) it takes.
+        count: u16,
+        /// How to decode them.
+        encoding: Encoding,
+    },
+    /// A variable of an OPC UA server.
+    OpcUa {
+        /// Node id as in the file: `ns=2;s=Press.State` or `nsu=http://maker/ns;s=Press.State`.
+        node: String,
+        /// Type the value must have.
+        kind: crate::source::modbus::decode::Kind,
+        /// Also subscribe, to see changes between two polls.
+        subscribe: bool,
+    },
+}
+
+/// What a tag means. The words of the configuration file; the machine declaration on the server decides what is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Role(pub &'static str);
+
+impl Role {
+    /// All roles.
+    pub const NAMES: [&'static str; 20] = [
+        "state", "run", "good_count", "reject_count", "total_count", "power", "energy", "temperature", "pressure", "flow",
+        "level", "speed", "output", "program", "batch", "phase", "alarm", "hours", "identity", "other",
+    ];
+
+    /// Whether values of this role only ever grow: roll-over and rate belong to them.
+    pub fn is_counter(self) -> bool {
+        matches!(self.0, "good_count" | "reject_count" | "total_count" | "energy" | "hours" | "output")
+    }
+}
+
+/// How a cumulative register counts, in raw steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counter {
+    /// Value at which it starts over from zero; `None` when it never does.
+    pub modulus: Option<u64>,
+    /// Most raw steps it can advance in one hour: tells a roll-over from a reset.
+    pub max_per_hour: u64,
+}

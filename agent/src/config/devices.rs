@@ -1,0 +1,438 @@
+//! `[[device]]` and `[[device.tag]]`: reading and checking them.
+//!
+//! Constraints: a key that belongs to another protocol is refused with a sentence that says so; limits are checked with the same
+//! planner that later makes the requests; a serial line is checked against physics with all devices on it together.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::PathBuf;
+
+use super::device::{Carrier, Device, Link, Mode, ModbusLink, OpcUaLink, Parity, Place, Policy, SerialPort, Tag, User};
+use super::document::Section;
+use super::tags::{self, Defaults};
+use crate::locale::words;
+use crate::source::modbus::decode::Order;
+use crate::source::modbus::plan::{BITS_MAX, Limits, PlanError, REGISTERS_MAX, Request, Span, plan};
+use crate::source::modbus::timing::{TURNAROUND_USUAL_US, load_permille};
+
+/// Most devices in one file.
+pub(super) const DEVICES_MAX: usize = 2_000;
+
+const SERIAL_KEYS: [&str; 5] = ["port", "baud", "parity", "data_bits", "stop_bits"];
+const MODBUS_KEYS: [&str; 9] =
+    ["address", "unit", "registers_max", "bits_max", "gap_max", "pause_ms", "late_ms", "byte_order", "word_order"];
+const OPCUA_KEYS: [&str; 9] = [
+    "endpoint", "security_policy", "security_mode", "user", "password_file", "user_certificate_file", "user_key_file",
+    "server_certificate_sha256", "publishing_ms",
+];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Protocol {
+    ModbusTcp,
+    ModbusRtu,
+    ModbusRtuOverTcp,
+    OpcUa,
+}
+
+pub(super) fn read(root: &Section<'_, '_>) -> Option<Vec<Device>> {
+    let sections = root.tables("device", "[[device]]");
+    if sections.is_empty() {
+        root.collector().warning(
+            None,
+            words!("没有写任何设备，不会采集数据", "no device is described: nothing will be read"),
+            words!("请加上 `[[device]]`，写法见 configs/agent.example.toml", "add `[[device]]`, see configs/agent.example.toml"),
+        );
+    }
+    if sections.len() > DEVICES_MAX {
+        let n = sections.len();
+        root.collector().error(
+            None,
+            words!("设备太多：{n} 台，上限 {DEVICES_MAX} 台", "too many devices: {n}, the limit is {DEVICES_MAX}"),
+            words!("请分给几台网关", "use more than one gateway"),
+        );
+        return None;
+    }
+    let mut devices = Vec::new();
+    let mut whole = true;
+    let mut names: HashMap<String, usize> = HashMap::new();
+    for mut section in sections {
+        let device = read_device(&mut section);
+        section.finish();
+        let Some(device) = device else {
+            whole = false;
+            continue;
+        };
+        if let Some(first) = names.insert(device.name.clone(), device.line) {
+            let name = &device.name;
+            root.collector().error(
+                Some(device.line),
+                words!("设备名 `{name}` 重复了", "the device name `{name}` is used twice"),
+                words!("第一次在第 {first} 行；请改成别的名字", "first used in line {first}; choose another name"),
+            );
+        }
+        devices.push(device);
+    }
+    let tags: usize = devices.iter().map(|d| d.tags.len()).sum();
+    let limit = protocol::content::TAGS_MAX;
+    if tags > limit {
+        root.collector().error(
+            None,
+            words!("数据点太多：{tags} 个，上限 {limit} 个", "too many tags: {tags}, the limit is {limit}"),
+            words!("请分给几台网关", "use more than one gateway"),
+        );
+    }
+    check_lines(root, &devices);
+    whole.then_some(devices)
+}
+
+fn read_device(section: &mut Section<'_, '_>) -> Option<Device> {
+    let line = section.line().unwrap_or(1);
+    let name = section.required_string("name", "\"press\"");
+    if let Some(name) = &name {
+        section.entitle(format!("[[device]] `{}`", name.value.chars().take(40).collect::<String>()));
+        if name.value.parse::<protocol::DeviceId>().is_err() {
+            let shown = &name.value;
+            section.collector().error(
+                Some(name.line),
+                words!("设备名 `{shown}` 不合规定", "`{shown}` is not a device name"),
+                words!(
+                    "用 1 到 32 个小写字母、数字或 `-`，不以 `-` 开头，例如 `press-3`；中文名称在服务器上填写",
+                    "use 1 to 32 of a-z, 0-9 and `-`, not starting with `-`, such as `press-3`; shown names are set on the server"
+                ),
+            );
+            return None;
+        }
+    }
+    if !section.has("protocol") {
+        section.missing("protocol", "\"modbus_tcp\"");
+    }
+    let protocol = section.choice(
+        "protocol",
+        &[
+            ("modbus_tcp", Protocol::ModbusTcp),
+            ("modbus_rtu", Protocol::ModbusRtu),
+            ("modbus_rtu_over_tcp", Protocol::ModbusRtuOverTcp),
+            ("opcua", Protocol::OpcUa),
+        ],
+    );
+    let timeout_ms = section.integer_or("timeout_ms", 10..=60_000, 1_000);
+    let interval_ms = section.integer_or("interval_ms", 100..=86_400_000, 1_000);
+    let tag_sections = section.tables("tag", "[[device.tag]]");
+    let (name, protocol) = (name?.value, protocol?.value);
+    // Everything below is read even when the link is wrong, so that all problems show at once.
+    let mut defaults = Defaults { interval_ms, byte_order: Order::Big, word_order: Order::Big, is_opcua: false };
+    let (link, limits) = match protocol {
+        Protocol::OpcUa => {
+            defaults.is_opcua = true;
+            (read_opcua(section).map(Link::OpcUa), Limits::default())
+        }
+        _ => {
+            let orders = [("big", Order::Big), ("little", Order::Little)];
+            defaults.byte_order = section.choice("byte_order", &orders).map_or(Order::Big, |o| o.value);
+            defaults.word_order = section.choice("word_order", &orders).map_or(Order::Big, |o| o.value);
+            let link = read_modbus(section, protocol, timeout_ms);
+            let limits = link.as_ref().map_or_else(Limits::default, |l| l.limits);
+            (link.map(Link::Modbus), limits)
+        }
+    };
+    if tag_sections.is_empty() {
+        let title = section.title();
+        section.collector().warning(
+            Some(line),
+            words!("{title} 没有数据点", "{title} has no tags"),
+            words!("请加上 `[[device.tag]]`", "add `[[device.tag]]`"),
+        );
+    }
+    let mut tags = Vec::new();
+    let mut names: HashSet<String> = HashSet::new();
+    let mut whole = true;
+    for mut tag_section in tag_sections {
+        let tag = tags::read(&mut tag_section, &name, &defaults);
+        tag_section.finish();
+        let Some(tag) = tag else {
+            whole = false;
+            continue;
+        };
+        if !names.insert(tag.id.clone()) {
+            let id = &tag.id;
+            section.collector().error(
+                Some(tag.line),
+                words!("数据点 `{id}` 重复了", "the tag `{id}` is described twice"),
+                words!("请改成别的名字或删掉一个", "rename or remove one of them"),
+            );
+        }
+        tags.push(tag);
+    }
+    if !defaults.is_opcua {
+        check_plan(section, &tags, &limits);
+    }
+    let link = link?;
+    whole.then_some(Device { name, line, link, timeout_ms, tags })
+}
+
+fn read_modbus(section: &Section<'_, '_>, protocol: Protocol, timeout_ms: u64) -> Option<ModbusLink> {
+    section.foreign(&OPCUA_KEYS, &words!("这一项只用于 `protocol = \"opcua\"`", "this key is only for `protocol = \"opcua\"`"));
+    let unit = section.integer("unit", 0..=255);
+    let unit_given = section.has("unit");
+    let limits = Limits {
+        registers_max: narrow(section.integer_or("registers_max", 1..=u64::from(REGISTERS_MAX), REGISTERS_MAX.into())),
+        bits_max: narrow(section.integer_or("bits_max", 1..=u64::from(BITS_MAX), BITS_MAX.into())),
+        gap_max: narrow(section.integer_or("gap_max", 0..=124, 8)),
+    };
+    let pause_ms = section.integer_or("pause_ms", 0..=10_000, 0);
+    let late_ms = section.integer_or("late_ms", 0..=600_000, (timeout_ms * 5).max(5_000));
+    let carrier = if protocol == Protocol::ModbusRtu {
+        section.foreign(&["address"], &words!("串口写 `port = \"/dev/ttyUSB0\"`", "a serial line has `port = \"/dev/ttyUSB0\"`"));
+        read_port(section).map(Carrier::Serial)
+    } else {
+        section.foreign(
+            &SERIAL_KEYS,
+            &words!("这一项只用于 `protocol = \"modbus_rtu\"`", "this key is only for `protocol = \"modbus_rtu\"`"),
+        );
+        let address = section.required_string("address", "\"192.168.1.10:502\"");
+        address.and_then(|address| {
+            let ok = check_address(section, &address.value, address.line, "192.168.1.10:502");
+            ok.then(|| match protocol {
+                Protocol::ModbusTcp => Carrier::Tcp(address.value),
+                _ => Carrier::RtuOverTcp(address.value),
+            })
+        })
+    };
+    let unit = match (unit, protocol) {
+        (Some(unit), Protocol::ModbusTcp) => narrow(unit.value),
+        (Some(unit), _) if (1..=247).contains(&unit.value) => narrow(unit.value),
+        (Some(unit), _) => {
+            let n = unit.value;
+            section.collector().error(
+                Some(unit.line),
+                words!("`unit = {n}` 不是串行线路上的站号", "`unit = {n}` is not a unit on a serial line"),
+                words!("站号是 1 到 247，见设备铭牌或菜单", "units are 1 to 247; see the device's label or menu"),
+            );
+            return None;
+        }
+        (None, Protocol::ModbusTcp) if !unit_given => 1,
+        (None, _) => {
+            if !unit_given {
+                section.missing("unit", "1");
+            }
+            return None;
+        }
+    };
+    Some(ModbusLink { carrier: carrier?, unit, limits, pause_ms, late_ms })
+}
+
+fn read_port(section: &Section<'_, '_>) -> Option<SerialPort> {
+    let path = section.required_string("port", "\"/dev/ttyUSB0\"");
+    let baud = section.integer_or("baud", 300..=4_000_000, 9_600);
+    let parity = section
+        .choice("parity", &[("none", Parity::None), ("even", Parity::Even), ("odd", Parity::Odd)])
+        .map_or(Parity::None, |p| p.value);
+    // RTU needs eight data bits; seven would be Modbus ASCII.
+    let data_bits = section.integer_or("data_bits", 8..=8, 8);
+    let stop_bits = section.integer_or("stop_bits", 1..=2, 1);
+    Some(SerialPort {
+        path: PathBuf::from(path?.value),
+        baud: u32::try_from(baud).unwrap_or(9_600),
+        parity,
+        data_bits: narrow(data_bits),
+        stop_bits: narrow(stop_bits),
+    })
+}
+
+fn read_opcua(section: &Section<'_, '_>) -> Option<OpcUaLink> {
+    let only = words!("这一项只用于 Modbus 设备", "this key is only for Modbus devices");
+    section.foreign(&MODBUS_KEYS, &only);
+    section.foreign(&SERIAL_KEYS, &only);
+    section.foreign(
+        &["password"],
+        &words!("把密码写进文件，再写 `password_file = \"路径\"`", "put the password into a file and name it with `password_file`"),
+    );
+    let endpoint = section.required_string("endpoint", "\"opc.tcp://192.168.1.20:4840\"");
+    let mut whole = true;
+    if let Some(endpoint) = &endpoint
+        && !endpoint.value.strip_prefix("opc.tcp://").is_some_and(|rest| !rest.is_empty())
+    {
+        let shown = &endpoint.value;
+        section.collector().error(
+            Some(endpoint.line),
+            words!("`{shown}` 不是 OPC UA 地址", "`{shown}` is not an OPC UA address"),
+            words!("写成 `opc.tcp://主机:4840`", "write `opc.tcp://host:4840`"),
+        );
+        whole = false;
+    }
+    let policy_line = section.string("security_policy").map(|p| p.line);
+    let policy = section.choice("security_policy", &Policy::NAMES);
+    whole &= policy.is_some() || policy_line.is_none();
+    let policy = policy.map_or(Policy::None, |p| p.value);
+    let mode = section
+        .choice("security_mode", &[("sign", Mode::Sign), ("sign_and_encrypt", Mode::SignAndEncrypt)])
+        .map_or(Mode::SignAndEncrypt, |m| m.value);
+    let text = |key| section.string(key).map(|t| t.value);
+    let (user, password, certificate, key) =
+        (text("user"), text("password_file"), text("user_certificate_file"), text("user_key_file"));
+    let user = match (user, password, certificate, key) {
+        (None, None, None, None) => User::Anonymous,
+        (Some(name), Some(file), None, None) => User::Password { name, file: file.into() },
+        (None, None, Some(certificate), Some(key)) => User::Certificate { certificate: certificate.into(), key: key.into() },
+        _ => {
+            section.collector().error(
+                section.line(),
+                words!("登录方式写得不完整", "the way to log in is incomplete"),
+                words!(
+                    "或者 `user` 加 `password_file`，或者 `user_certificate_file` 加 `user_key_file`，或者都不写（匿名）",
+                    "give `user` and `password_file`, or `user_certificate_file` and `user_key_file`, or nothing (anonymous)"
+                ),
+            );
+            whole = false;
+            User::Anonymous
+        }
+    };
+    let pin_text = section.string("server_certificate_sha256");
+    let pin = pin_text.as_ref().and_then(|p| parse_pin(&p.value));
+    if let (Some(written), None) = (&pin_text, pin) {
+        section.collector().error(
+            Some(written.line),
+            words!("`server_certificate_sha256` 应是 64 位十六进制数", "`server_certificate_sha256` must be 64 hexadecimal digits"),
+            words!("运行 `gongzheng-agent doctor` 查看服务器证书的指纹", "run `gongzheng-agent doctor` to see the server's fingerprint"),
+        );
+        whole = false;
+    }
+    if policy != Policy::None && pin_text.is_none() {
+        section.collector().warning(
+            policy_line,
+            words!("没有固定服务器证书，连接会被拒绝", "the server's certificate is not pinned: connecting will be refused"),
+            words!(
+                "运行 `gongzheng-agent doctor` 查看指纹，与设备上显示的核对后写入 `server_certificate_sha256`",
+                "run `gongzheng-agent doctor` to see the fingerprint, compare it with the one on the device, and write it as `server_certificate_sha256`"
+            ),
+        );
+    }
+    let publishing_ms = section.integer_or("publishing_ms", 100..=60_000, 1_000);
+    let endpoint = endpoint?.value;
+    whole.then_some(OpcUaLink { endpoint, policy, mode, user, pin, publishing_ms })
+}
+
+fn parse_pin(text: &str) -> Option<[u8; 32]> {
+    let plain: String = text.chars().filter(|c| *c != ':' && *c != ' ').collect();
+    data_encoding::HEXLOWER_PERMISSIVE.decode(plain.as_bytes()).ok()?.try_into().ok()
+}
+
+/// `host:port`, with a port from 1 to 65535.
+pub(super) fn check_address(section: &Section<'_, '_>, address: &str, line: usize, example: &str) -> bool {
+    let parts = address.rsplit_once(':');
+    let valid = parts.is_some_and(|(host, port)| {
+        !host.is_empty() && !host.contains(['/', ' ']) && port.parse::<u16>().is_ok_and(|port| port != 0)
+    });
+    if !valid {
+        let shown: String = address.chars().take(80).collect();
+        section.collector().error(
+            Some(line),
+            words!("`{shown}` 不是“主机:端口”", "`{shown}` is not host:port"),
+            words!("例如 `{example}`", "for example `{example}`"),
+        );
+    }
+    valid
+}
+
+/// Every tag must fit into one request of this device.
+fn check_plan(section: &Section<'_, '_>, tags: &[Tag], limits: &Limits) {
+    for tag in tags {
+        let Place::Modbus { area, address, count, .. } = &tag.place else { continue };
+        let span = Span { area: *area, address: *address, count: *count, item: 0 };
+        let id = &tag.id;
+        match plan(&[span], limits) {
+            Ok(_) => {}
+            Err(PlanError::TooWide { count, limit, .. }) => section.collector().error(
+                Some(tag.line),
+                words!(
+                    "数据点 `{id}` 要 {count} 个寄存器，这台设备一次只给 {limit} 个",
+                    "tag `{id}` needs {count} registers; this device gives {limit} per request"
+                ),
+                words!(
+                    "换一个更短的 `type`，或按说明书把 `registers_max` 调大",
+                    "use a shorter `type`, or raise `registers_max` if the manual says so"
+                ),
+            ),
+            Err(PlanError::OutsideAddresses { .. }) => section.collector().error(
+                Some(tag.line),
+                words!(
+                    "数据点 `{id}` 超出寄存器地址范围：从 {address} 起要 {count} 个",
+                    "tag `{id}` runs past the last register: {count} from address {address}"
+                ),
+                words!("地址从 0 到 65535；检查 `address` 和 `type`", "addresses are 0 to 65535; check `address` and `type`"),
+            ),
+        }
+    }
+}
+
+/// The requests of one device, by interval.
+pub(crate) fn groups(tags: &[Tag], limits: &Limits) -> Vec<(u64, Vec<Request>)> {
+    let mut by_interval: BTreeMap<u64, Vec<Span>> = BTreeMap::new();
+    for (item, tag) in tags.iter().enumerate() {
+        if let Place::Modbus { area, address, count, .. } = &tag.place {
+            let span = Span { area: *area, address: *address, count: *count, item };
+            by_interval.entry(tag.interval_ms).or_default().push(span);
+        }
+    }
+    by_interval.into_iter().map(|(interval, spans)| (interval, plan(&spans, limits).unwrap_or_default())).collect()
+}
+
+/// Serial lines against physics, and their settings against each other.
+fn check_lines(root: &Section<'_, '_>, devices: &[Device]) {
+    let mut lines: BTreeMap<&PathBuf, Vec<(&Device, &SerialPort, &ModbusLink)>> = BTreeMap::new();
+    for device in devices {
+        if let Link::Modbus(link) = &device.link
+            && let Carrier::Serial(port) = &link.carrier
+        {
+            lines.entry(&port.path).or_default().push((device, port, link));
+        }
+    }
+    for (path, members) in lines {
+        let path = path.display();
+        let (first, port, _) = members[0];
+        if let Some((other, _, _)) = members.iter().find(|(_, p, _)| *p != port) {
+            let (a, b) = (&first.name, &other.name);
+            root.collector().error(
+                Some(other.line),
+                words!("`{a}` 和 `{b}` 在同一串口 {path} 上，但串口参数不同", "`{a}` and `{b}` share {path} with different settings"),
+                words!("一条总线上的波特率、校验和停止位必须相同", "baud, parity and stop bits must agree on one bus"),
+            );
+            continue;
+        }
+        let polls: Vec<(Vec<Request>, u64, u64)> = members
+            .iter()
+            .flat_map(|(d, _, l)| groups(&d.tags, &l.limits).into_iter().map(|(ms, r)| (r, ms, l.pause_ms)))
+            .collect();
+        let load = |turnaround| load_permille(port, polls.iter().map(|(r, ms, p)| (r.as_slice(), *ms, *p)), turnaround);
+        let (floor, usual) = (load(0), load(TURNAROUND_USUAL_US));
+        let baud = port.baud;
+        if floor > 1_000 {
+            let percent = floor / 10;
+            root.collector().error(
+                Some(first.line),
+                words!(
+                    "串口 {path} 在 {baud} 波特下做不到：需要线路能力的 {percent}%",
+                    "the line {path} cannot do this at {baud} baud: it would need {percent} % of its capacity"
+                ),
+                words!(
+                    "加大 `interval_ms`、提高波特率、减少数据点，或分到两条总线",
+                    "raise `interval_ms`, raise the baud rate, read fewer tags, or use a second bus"
+                ),
+            );
+        } else if usual > 900 {
+            let percent = usual / 10;
+            root.collector().warning(
+                Some(first.line),
+                words!(
+                    "串口 {path} 几乎排满：设备若需 20 毫秒应答，占用 {percent}%",
+                    "the line {path} is nearly full: {percent} % if devices take the usual 20 ms to answer"
+                ),
+                words!("加大 `interval_ms` 或提高波特率", "raise `interval_ms` or the baud rate"),
+            );
+        }
+    }
+}
+
+/// A number already checked to fit.
+fn narrow<T: TryFrom<u64> + Default>(n: u64) -> T {
+    T::try_from(n).unwrap_or_default()
+}

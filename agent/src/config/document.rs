@@ -1,0 +1,286 @@
+//! A TOML document read key by key, remembering lines.
+//!
+//! Constraints: every problem of a file is collected, not only the first; a key nobody asked for is an error with its line and the
+//! nearest known name; no value is taken silently (wrong type, out of range and unknown choice are all problems). Hand-written over
+//! the spanned parse tree because a derived reader stops at the first error and knows only English.
+//!
+//! Operation: a [`Section`] wraps one table. Asking for a key records it as known; [`Section::finish`] reports the keys left over.
+
+use std::cell::RefCell;
+use std::ops::RangeInclusive;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::problem::{Problem, Severity, nearest};
+use crate::locale::{Words, words};
+
+/// A value and the line it was written on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Located<T> {
+    pub(crate) value: T,
+    pub(crate) line: usize,
+}
+
+/// Where problems are collected, with the text needed to turn offsets into lines.
+pub(crate) struct Collector<'t> {
+    text: &'t str,
+    problems: RefCell<Vec<Problem>>,
+}
+
+impl<'t> Collector<'t> {
+    pub(crate) fn new(text: &'t str) -> Self {
+        Self { text, problems: RefCell::new(Vec::new()) }
+    }
+
+    /// Line of a byte offset, from 1.
+    pub(crate) fn line(&self, offset: usize) -> usize {
+        let end = offset.min(self.text.len());
+        self.text.as_bytes()[..end].iter().filter(|b| **b == b'\n').count() + 1
+    }
+
+    pub(crate) fn error(&self, line: Option<usize>, what: Words, hint: Words) {
+        self.problems.borrow_mut().push(Problem { severity: Severity::Error, line, what, hint });
+    }
+
+    pub(crate) fn warning(&self, line: Option<usize>, what: Words, hint: Words) {
+        self.problems.borrow_mut().push(Problem { severity: Severity::Warning, line, what, hint });
+    }
+
+    /// All problems in the order of the file; those without a line last.
+    pub(crate) fn into_problems(self) -> Vec<Problem> {
+        let mut list = self.problems.into_inner();
+        list.sort_by_key(|p| p.line.unwrap_or(usize::MAX));
+        list
+    }
+}
+
+/// One table of the document.
+pub(crate) struct Section<'c, 't> {
+    collector: &'c Collector<'t>,
+    table: &'c DeTable<'t>,
+    /// How to name this table to a person: `[buffer]`, `[[device]] press`.
+    title: String,
+    /// Line of the table's header, `None` for the document itself or a table that is not there.
+    line: Option<usize>,
+    known: RefCell<Vec<&'static str>>,
+    foreign: RefCell<Vec<(&'static str, Words)>>,
+}
+
+impl<'c, 't> Section<'c, 't> {
+    pub(crate) fn root(collector: &'c Collector<'t>, table: &'c DeTable<'t>) -> Self {
+        Self::new(collector, table, String::new(), None)
+    }
+
+    fn new(collector: &'c Collector<'t>, table: &'c DeTable<'t>, title: String, line: Option<usize>) -> Self {
+        Self { collector, table, title, line, known: RefCell::default(), foreign: RefCell::default() }
+    }
+
+    pub(crate) fn line(&self) -> Option<usize> {
+        self.line
+    }
+
+    pub(crate) fn collector(&self) -> &'c Collector<'t> {
+        self.collector
+    }
+
+    /// Names this table better once its name is known.
+    pub(crate) fn entitle(&mut self, title: String) {
+        self.title = title;
+    }
+
+    pub(crate) fn title(&self) -> &str {
+        &self.title
+    }
+
+    fn get(&self, key: &'static str) -> Option<(&'c DeValue<'t>, usize)> {
+        if !self.known.borrow().contains(&key) {
+            self.known.borrow_mut().push(key);
+        }
+        let value: &'c Spanned<DeValue<'t>> = self.table.get(key)?;
+        Some((value.get_ref(), self.collector.line(value.span().start)))
+    }
+
+    /// Whether the key is present (and thereby known).
+    pub(crate) fn has(&self, key: &'static str) -> bool {
+        self.get(key).is_some()
+    }
+
+    fn wrong_type(&self, key: &str, line: usize, zh: &str, en: &str) {
+        self.collector.error(
+            Some(line),
+            words!("`{key}` 的值类型不对", "`{key}` has a value of the wrong type"),
+            words!("请写成{zh}", "write {en}"),
+        );
+    }
+
+    /// Reports a required key that is missing.
+    pub(crate) fn missing(&self, key: &str, example: &str) {
+        let title = &self.title;
+        self.collector.error(
+            self.line,
+            words!("{title} 缺少 `{key}`", "{title} needs `{key}`"),
+            words!("请加上一行，例如 `{key} = {example}`", "add a line such as `{key} = {example}`"),
+        );
+    }
+
+    pub(crate) fn string(&self, key: &'static str) -> Option<Located<String>> {
+        let (value, line) = self.get(key)?;
+        match value.as_str() {
+            Some(text) => Some(Located { value: text.to_owned(), line }),
+            None => {
+                self.wrong_type(key, line, "引号里的文字", "text in quotes");
+                None
+            }
+        }
+    }
+
+    pub(crate) fn required_string(&self, key: &'static str, example: &str) -> Option<Located<String>> {
+        if !self.has(key) {
+            self.missing(key, example);
+            return None;
+        }
+        self.string(key)
+    }
+
+    /// A number or a string holding one, exactly as written: `0.01`, `"1/3"`.
+    pub(crate) fn numeral(&self, key: &'static str) -> Option<Located<String>> {
+        let (value, line) = self.get(key)?;
+        let text = match value {
+            DeValue::Integer(i) if i.radix() == 10 => i.as_str().to_owned(),
+            DeValue::Float(f) => f.as_str().to_owned(),
+            DeValue::String(s) => s.to_string(),
+            _ => {
+                self.wrong_type(key, line, "数字，例如 0.01 或 \"1/3\"", "a number such as 0.01 or \"1/3\"");
+                return None;
+            }
+        };
+        Some(Located { value: text, line })
+    }
+
+    pub(crate) fn boolean(&self, key: &'static str, default: bool) -> bool {
+        match self.get(key) {
+            None => default,
+            Some((DeValue::Boolean(b), _)) => *b,
+            Some((_, line)) => {
+                self.wrong_type(key, line, " true 或 false", "true or false");
+                default
+            }
+        }
+    }
+
+    /// An integer within `range`; out of range is a problem and yields `None`.
+    pub(crate) fn integer(&self, key: &'static str, range: RangeInclusive<u64>) -> Option<Located<u64>> {
+        let (value, line) = self.get(key)?;
+        let Some(integer) = value.as_integer() else {
+            self.wrong_type(key, line, "整数", "a whole number");
+            return None;
+        };
+        let (low, high) = (*range.start(), *range.end());
+        match u64::from_str_radix(integer.as_str(), integer.radix()) {
+            Ok(n) if range.contains(&n) => Some(Located { value: n, line }),
+            _ => {
+                let written = integer.to_string();
+                self.collector.error(
+                    Some(line),
+                    words!("`{key} = {written}` 超出范围", "`{key} = {written}` is out of range"),
+                    words!("请填 {low} 到 {high} 之间的整数", "use a whole number from {low} to {high}"),
+                );
+                None
+            }
+        }
+    }
+
+    pub(crate) fn integer_or(&self, key: &'static str, range: RangeInclusive<u64>, default: u64) -> u64 {
+        self.integer(key, range).map_or(default, |n| n.value)
+    }
+
+    /// One of a closed list of words. An unknown word is a problem naming the list and the nearest word.
+    pub(crate) fn choice<T: Copy>(&self, key: &'static str, choices: &[(&'static str, T)]) -> Option<Located<T>> {
+        let text = self.string(key)?;
+        if let Some((_, value)) = choices.iter().find(|(name, _)| *name == text.value) {
+            return Some(Located { value: *value, line: text.line });
+        }
+        let typed = &text.value;
+        let list = choices.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>();
+        let (zh_list, en_list) = (list.join("、"), list.join(", "));
+        let hint = match nearest(typed, choices.iter().map(|(name, _)| *name)) {
+            Some(name) => {
+                words!("是不是 `{name}`？可以写的有：{zh_list}", "did you mean `{name}`? The choices are: {en_list}")
+            }
+            None => words!("可以写的有：{zh_list}", "the choices are: {en_list}"),
+        };
+        self.collector.error(
+            Some(text.line),
+            words!("`{key} = \"{typed}\"` 不是可用的选项", "`{key} = \"{typed}\"` is not one of the choices"),
+            hint,
+        );
+        None
+    }
+
+    /// The table `[key]`, if it is there.
+    pub(crate) fn table(&self, key: &'static str) -> Option<Self> {
+        let (value, line) = self.get(key)?;
+        match value {
+            DeValue::Table(table) => Some(Self::new(self.collector, table, format!("[{key}]"), Some(line))),
+            _ => {
+                self.wrong_type(key, line, &format!("一节：[{key}]"), &format!("a section: [{key}]"));
+                None
+            }
+        }
+    }
+
+    /// The tables `[[key]]`, in order.
+    pub(crate) fn tables(&self, key: &'static str, title: &str) -> Vec<Self> {
+        let Some((value, line)) = self.get(key) else { return Vec::new() };
+        let DeValue::Array(array) = value else {
+            self.wrong_type(key, line, &format!("一节：{title}"), &format!("a section: {title}"));
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        for item in array.iter() {
+            let line = self.collector.line(item.span().start);
+            match item.get_ref() {
+                DeValue::Table(table) => found.push(Self::new(self.collector, table, title.to_owned(), Some(line))),
+                _ => self.wrong_type(key, line, &format!("一节：{title}"), &format!("a section: {title}")),
+            }
+        }
+        found
+    }
+
+    /// Declares keys that exist elsewhere but not here, with the sentence to print when they appear here.
+    pub(crate) fn foreign(&self, keys: &[&'static str], why: &Words) {
+        self.foreign.borrow_mut().extend(keys.iter().map(|key| (*key, why.clone())));
+    }
+
+    /// Reports every key of this table that nobody asked for.
+    pub(crate) fn finish(&self) {
+        let known = self.known.borrow();
+        for (key, _) in self.table.iter() {
+            let name: &str = key.get_ref();
+            if known.contains(&name) {
+                continue;
+            }
+            let line = self.collector.line(key.span().start);
+            let shown: String = name.chars().take(64).collect();
+            if let Some((_, why)) = self.foreign.borrow().iter().find(|(foreign, _)| *foreign == name) {
+                let title = &self.title;
+                self.collector.error(
+                    Some(line),
+                    words!("`{shown}` 不能写在 {title} 这里", "`{shown}` does not belong in {title}"),
+                    why.clone(),
+                );
+                continue;
+            }
+            let hint = match nearest(name, known.iter().copied()) {
+                Some(guess) => words!("是不是 `{guess}`？", "did you mean `{guess}`?"),
+                None => {
+                    let list: Vec<String> = known.iter().map(|k| format!("`{k}`")).collect();
+                    let (zh, en) = (list.join("、"), list.join(", "));
+                    words!("请删掉这一行；这里可以写的有：{zh}", "remove this line; the keys known here are: {en}")
+                }
+            };
+            self.collector.error(Some(line), words!("未知的配置项 `{shown}`", "unknown key `{shown}`"), hint);
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! `[[device.tag]]`: reading and checking one tag.
+
+use super::device::{Counter, Place, Role, Tag};
+use super::document::Section;
+use super::problem::nearest;
+use super::scale::Scale;
+use crate::locale::words;
+use crate::source::modbus::decode::{Encoding, Kind, Order};
+use crate::source::modbus::plan::Area;
+use crate::source::opcua::node::Node;
+
+/// What a device hands down to its tags.
+pub(super) struct Defaults {
+    pub(super) interval_ms: u64,
+    pub(super) byte_order: Order,
+    pub(super) word_order: Order,
+    pub(super) is_opcua: bool,
+}
+
+pub(super) fn read(section: &mut Section<'_, '_>, device: &str, defaults: &Defaults) -> Option<Tag> {
+    let line = section.line().unwrap_or(1);
+    let name = section.required_string("name", "\"energy\"");
+    let id = name.as_ref().map(|name| format!("{device}/{}", name.value));
+    if let (Some(name), Some(id)) = (&name, &id) {
+        section.entitle(format!("[[device.tag]] `{}`", id.chars().take(72).collect::<String>()));
+        if id.parse::<protocol::TagId>().is_err() {
+            let shown = &name.value;
+            section.collector().error(
+                Some(name.line),
+                words!("`{shown}` 不能作数据点名", "`{shown}` is not a tag name"),
+                words!("用 1 到 32 个小写字母、数字或 `_`，例如 `part_count`", "use 1 to 32 of a-z, 0-9 and `_`, such as `part_count`"),
+            );
+            return None;
+        }
+    }
+    if !section.has("type") {
+        section.missing("type", "\"u32\"");
+    }
+    let kind = section.choice("type", &Kind::NAMES).map(|k| k.value);
+    let interval_ms = section.integer_or("interval_ms", 100..=86_400_000, defaults.interval_ms);
+    let role = read_role(section);
+    let unit = section.string("unit").map(|u| u.value).unwrap_or_default();
+    let scale = read_scale(section);
+    let alarm = section.boolean("alarm", false);
+    let counter = read_counter(section, kind, role);
+    let place = if defaults.is_opcua { read_node(section, kind) } else { read_span(section, kind, defaults) };
+    Some(Tag { id: id?, line, place: place?, interval_ms, role: role?, unit, scale: scale?, counter: counter?, alarm })
+}
+
+fn read_role(section: &Section<'_, '_>) -> Option<Role> {
+    let Some(role) = section.string("role") else { return Some(Role("other")) };
+    if let Some(known) = Role::NAMES.iter().find(|name| **name == role.value) {
+        return Some(Role(known));
+    }
+    let shown = &role.value;
+    let (zh, en) = (Role::NAMES.join("、"), Role::NAMES.join(", "));
+    let hint = match nearest(shown, Role::NAMES) {
+        Some(guess) => words!("是不是 `{guess}`？可以写的有：{zh}", "did you mean `{guess}`? The choices are: {en}"),
+        None => words!("可以写的有：{zh}", "the choices are: {en}"),
+    };
+    section.collector().error(
+        Some(role.line),
+        words!("`role = \"{shown}\"` 不是可用的选项", "`role = \"{shown}\"` is not one of the choices"),
+        hint,
+    );
+    None
+}
+
+fn read_scale(section: &Section<'_, '_>) -> Option<Scale> {
+    let Some(written) = section.numeral("scale") else { return Some(Scale::default()) };
+    let scale = Scale::parse(&written.value);
+    if scale.is_none() {
+        let shown = &written.value;
+        section.collector().error(
+            Some(written.line),
+            words!("`scale = {shown}` 不是可用的系数", "`scale = {shown}` is not a usable factor"),
+            words!("写成 0.01、60 或 \"1/3\" 这样的数，不能是 0", "write a number such as 0.01, 60 or \"1/3\"; it cannot be 0"),
+        );
+    }
+    scale
+}
+
+/// `Some(None)` is a tag that is no counter; `None` is a mistake.
+fn read_counter(section: &Section<'_, '_>, kind: Option<Kind>, role: Option<Role>) -> Option<Option<Counter>> {
+    let modulus = section.integer("counter_modulus", 2..=(1 << 62));
+    let rate = section.integer("max_per_hour", 1..=(1 << 52));
+    let integer = matches!(kind, Some(Kind::U16 | Kind::U32 | Kind::U64 | Kind::I16 | Kind::I32 | Kind::I64));
+    let Some(max_per_hour) = rate else {
+        if let Some(modulus) = modulus {
+            section.collector().error(
+                Some(modulus.line),
+                words!("只写了 `counter_modulus`，还要写 `max_per_hour`", "`counter_modulus` needs `max_per_hour` beside it"),
+                words!(
+                    "写上每小时最多走多少个原始计数，才能分清“走满归零”和“被清零”",
+                    "state the most raw steps per hour, so that a roll-over can be told from a reset"
+                ),
+            );
+            return None;
+        }
+        if integer && role.is_some_and(Role::is_counter) {
+            let title = section.title();
+            section.collector().warning(
+                section.line(),
+                words!("{title} 是累计值，但没写 `max_per_hour`", "{title} is a counter without `max_per_hour`"),
+                words!(
+                    "计数变小时只能当作清零处理；写上每小时最多走多少个原始计数",
+                    "a fall of the count can then only be taken as a reset; state the most raw steps per hour"
+                ),
+            );
+        }
+        return Some(None);
+    };
+    let natural = match kind {
+        Some(Kind::U16) => Some(1 << 16),
+        Some(Kind::U32) => Some(1 << 32),
+        _ => None,
+    };
+    Some(Some(Counter { modulus: modulus.map(|m| m.value).or(natural), max_per_hour: max_per_hour.value }))
+}
+
+fn read_span(section: &Section<'_, '_>, kind: Option<Kind>, defaults: &Defaults) -> Option<Place> {
+    section.foreign(
+        &["node", "subscribe"],
+        &words!("这一项只用于 `protocol = \"opcua\"` 的设备", "this key is only for devices with `protocol = \"opcua\"`"),
+    );
+    let area = section
+        .choice("area", &[("holding", Area::Holding), ("input", Area::Input), ("coil", Area::Coil), ("discrete", Area::Discrete)]);
+    if !section.has("area") {
+        section.missing("area", "\"holding\"");
+    }
+    if !section.has("address") {
+        section.missing("address", "0");
+    }
+    let address = section.integer("address", 0..=65_535);
+    let orders = [("big", Order::Big), ("little", Order::Little)];
+    let byte_order = section.choice("byte_order", &orders).map_or(defaults.byte_order, |o| o.value);
+    let word_order = section.choice("word_order", &orders).map_or(defaults.word_order, |o| o.value);
+    let bit = section.integer("bit", 0..=15);
+    let registers = section.integer("registers", 1..=125);
+    let (area, kind) = (area?, kind?);
+    if area.value.is_bits() && kind != Kind::Bit {
+        let (name, shown) = (area.value.name(), kind.name());
+        section.collector().error(
+            Some(area.line),
+            words!("`area = \"{name}\"` 里只有单个的位，放不下 `type = \"{shown}\"`", "`area = \"{name}\"` holds single bits, not `type = \"{shown}\"`"),
+            words!("写 `type = \"bit\"`，或把 `area` 改成 \"holding\" 或 \"input\"", "use `type = \"bit\"`, or `area = \"holding\"` or \"input\""),
+        );
+        return None;
+    }
+    if let Some(bit) = bit.as_ref().filter(|_| kind != Kind::Bit || area.value.is_bits()) {
+        section.collector().error(
+            Some(bit.line),
+            words!("`bit` 只用于寄存器里的 `type = \"bit\"`", "`bit` is only for `type = \"bit\"` inside a register"),
+            words!("请删掉这一行，或改 `type`", "remove this line or change `type`"),
+        );
+        return None;
+    }
+    if kind == Kind::Bit && !area.value.is_bits() && bit.is_none() {
+        section.missing("bit", "0");
+        return None;
+    }
+    let count = match (kind.registers(), registers) {
+        (Some(_), Some(extra)) => {
+            section.collector().error(
+                Some(extra.line),
+                words!("`registers` 只用于 `type = \"text\"`", "`registers` is only for `type = \"text\"`"),
+                words!("请删掉这一行，长度由 `type` 决定", "remove this line; the type has its length"),
+            );
+            return None;
+        }
+        (Some(count), None) => count,
+        (None, Some(count)) => u16::try_from(count.value).unwrap_or(1),
+        (None, None) => {
+            section.missing("registers", "8");
+            return None;
+        }
+    };
+    let encoding = Encoding { kind, byte_order, word_order, bit: bit.map_or(0, |b| u8::try_from(b.value).unwrap_or(0)) };
+    Some(Place::Modbus { area: area.value, address: u16::try_from(address?.value).unwrap_or(0), count, encoding })
+}
+
+fn read_node(section: &Section<'_, '_>, kind: Option<Kind>) -> Option<Place> {
+    section.foreign(
+        &["area", "address", "bit", "registers", "byte_order", "word_order"],
+        &words!("这一项只用于 Modbus 设备", "this key is only for Modbus devices"),
+    );
+    let subscribe = section.boolean("subscribe", false);
+    let node = section.required_string("node", "\"ns=2;s=Press.State\"")?;
+    if Node::parse(&node.value).is_none() {
+        let shown: String = node.value.chars().take(80).collect();
+        section.collector().error(
+            Some(node.line),
+            words!("`{shown}` 不是 OPC UA 节点号", "`{shown}` is not an OPC UA node id"),
+            words!(
+                "写成 `ns=2;s=Press.State`、`ns=2;i=1001` 或 `nsu=http://maker/ns;s=Press.State`",
+                "write `ns=2;s=Press.State`, `ns=2;i=1001` or `nsu=http://maker/ns;s=Press.State`"
+            ),
+        );
+        return None;
+    }
+    Some(Place::OpcUa { node: node.value, kind: kind?, subscribe })
+}

@@ -1,0 +1,6 @@
+//! Sources.
+
+pub mod gaps;
+pub mod modbus;
+pub mod opcua;
+pub mod schedule;

@@ -1,0 +1,6 @@
+//! Modbus.
+
+pub mod decode;
+pub mod plan;
+pub mod rtu;
+pub mod timing;
