@@ -14,3 +14,6 @@
 //! path by which undelivered data is deleted to make room.
 
 pub mod clock;
+pub mod config;
+pub mod locale;
+pub mod source;
