@@ -15,9 +15,9 @@
 pub mod device;
 mod devices;
 mod document;
-mod tags;
 pub mod problem;
 pub mod scale;
+mod tags;
 #[cfg(test)]
 mod tests;
 
@@ -357,7 +357,10 @@ fn read_page(section: &Section<'_, '_>) -> Option<Page> {
             if !matches!(host, "127.0.0.1" | "localhost" | "[::1]") {
                 section.collector().warning(
                     Some(listen.line),
-                    words!("本地页面会让同一网络里的任何人看到", "the local page can be seen by anyone on this network"),
+                    words!(
+                        "本地页面会让同一网络里的任何人看到",
+                        "the local page can be seen by anyone on this network"
+                    ),
                     words!(
                         "页面只读、没有登录；只在需要时这样写，否则用 127.0.0.1",
                         "it is read-only and has no login; use 127.0.0.1 unless you need this"

@@ -15,5 +15,6 @@
 
 pub mod clock;
 pub mod config;
+pub mod event;
 pub mod locale;
 pub mod source;

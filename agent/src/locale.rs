@@ -29,12 +29,12 @@ impl Lang {
     /// Chooses the language: the `--lang` flag first, then `GZ_LANG`, then the configuration file, then Chinese exactly when the
     /// system's `LANG` starts with `zh`, else English.
     pub fn choose(flag: Option<Self>, gz_lang: Option<&str>, configured: Option<Self>, lang: Option<&str>) -> Self {
-        flag.or_else(|| gz_lang.and_then(Self::parse))
-            .or(configured)
-            .unwrap_or_else(|| match lang.and_then(Self::parse) {
+        flag.or_else(|| gz_lang.and_then(Self::parse)).or(configured).unwrap_or_else(|| {
+            match lang.and_then(Self::parse) {
                 Some(Self::Zh) => Self::Zh,
                 _ => Self::En,
-            })
+            }
+        })
     }
 
     /// The short name: `zh` or `en`.

@@ -120,7 +120,10 @@ pub struct OpcUaLink {
 
 impl std::fmt::Debug for OpcUaLink {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OpcUaLink").field("endpoint", &self.endpoint).field("policy", &self.policy).finish_non_exhaustive()
+        f.debug_struct("OpcUaLink")
+            .field("endpoint", &self.endpoint)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
     }
 }
 
@@ -239,8 +242,26 @@ pub struct Role(pub &'static str);
 impl Role {
     /// All roles.
     pub const NAMES: [&'static str; 20] = [
-        "state", "run", "good_count", "reject_count", "total_count", "power", "energy", "temperature", "pressure", "flow",
-        "level", "speed", "output", "program", "batch", "phase", "alarm", "hours", "identity", "other",
+        "state",
+        "run",
+        "good_count",
+        "reject_count",
+        "total_count",
+        "power",
+        "energy",
+        "temperature",
+        "pressure",
+        "flow",
+        "level",
+        "speed",
+        "output",
+        "program",
+        "batch",
+        "phase",
+        "alarm",
+        "hours",
+        "identity",
+        "other",
     ];
 
     /// Whether values of this role only ever grow: roll-over and rate belong to them.

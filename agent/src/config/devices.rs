@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 
-use super::device::{Carrier, Device, Link, Mode, ModbusLink, OpcUaLink, Parity, Place, Policy, SerialPort, Tag, User};
+use super::device::{Carrier, Device, Link, ModbusLink, Mode, OpcUaLink, Parity, Place, Policy, SerialPort, Tag, User};
 use super::document::Section;
 use super::tags::{self, Defaults};
 use crate::locale::words;
@@ -14,6 +14,8 @@ use crate::source::modbus::decode::Order;
 use crate::source::modbus::plan::{BITS_MAX, Limits, PlanError, REGISTERS_MAX, Request, Span, plan};
 use crate::source::modbus::timing::{TURNAROUND_USUAL_US, load_permille};
 
+/// Most tags in one file: what one configuration record may hold (`protocol` refuses more).
+const TAGS_MAX: usize = 20_000;
 /// Most devices in one file.
 pub(super) const DEVICES_MAX: usize = 2_000;
 
@@ -21,8 +23,15 @@ const SERIAL_KEYS: [&str; 5] = ["port", "baud", "parity", "data_bits", "stop_bit
 const MODBUS_KEYS: [&str; 9] =
     ["address", "unit", "registers_max", "bits_max", "gap_max", "pause_ms", "late_ms", "byte_order", "word_order"];
 const OPCUA_KEYS: [&str; 9] = [
-    "endpoint", "security_policy", "security_mode", "user", "password_file", "user_certificate_file", "user_key_file",
-    "server_certificate_sha256", "publishing_ms",
+    "endpoint",
+    "security_policy",
+    "security_mode",
+    "user",
+    "password_file",
+    "user_certificate_file",
+    "user_key_file",
+    "server_certificate_sha256",
+    "publishing_ms",
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,7 +48,10 @@ pub(super) fn read(root: &Section<'_, '_>) -> Option<Vec<Device>> {
         root.collector().warning(
             None,
             words!("没有写任何设备，不会采集数据", "no device is described: nothing will be read"),
-            words!("请加上 `[[device]]`，写法见 configs/agent.example.toml", "add `[[device]]`, see configs/agent.example.toml"),
+            words!(
+                "请加上 `[[device]]`，写法见 configs/agent.example.toml",
+                "add `[[device]]`, see configs/agent.example.toml"
+            ),
         );
     }
     if sections.len() > DEVICES_MAX {
@@ -72,7 +84,7 @@ pub(super) fn read(root: &Section<'_, '_>) -> Option<Vec<Device>> {
         devices.push(device);
     }
     let tags: usize = devices.iter().map(|d| d.tags.len()).sum();
-    let limit = protocol::content::TAGS_MAX;
+    let limit = TAGS_MAX;
     if tags > limit {
         root.collector().error(
             None,
@@ -87,6 +99,7 @@ pub(super) fn read(root: &Section<'_, '_>) -> Option<Vec<Device>> {
 fn read_device(section: &mut Section<'_, '_>) -> Option<Device> {
     let line = section.line().unwrap_or(1);
     let name = section.required_string("name", "\"press\"");
+    let mut named = name.is_some();
     if let Some(name) = &name {
         section.entitle(format!("[[device]] `{}`", name.value.chars().take(40).collect::<String>()));
         if name.value.parse::<protocol::DeviceId>().is_err() {
@@ -99,7 +112,7 @@ fn read_device(section: &mut Section<'_, '_>) -> Option<Device> {
                     "use 1 to 32 of a-z, 0-9 and `-`, not starting with `-`, such as `press-3`; shown names are set on the server"
                 ),
             );
-            return None;
+            named = false;
         }
     }
     if !section.has("protocol") {
@@ -166,11 +179,14 @@ fn read_device(section: &mut Section<'_, '_>) -> Option<Device> {
         check_plan(section, &tags, &limits);
     }
     let link = link?;
-    whole.then_some(Device { name, line, link, timeout_ms, tags })
+    (whole && named).then_some(Device { name, line, link, timeout_ms, tags })
 }
 
 fn read_modbus(section: &Section<'_, '_>, protocol: Protocol, timeout_ms: u64) -> Option<ModbusLink> {
-    section.foreign(&OPCUA_KEYS, &words!("这一项只用于 `protocol = \"opcua\"`", "this key is only for `protocol = \"opcua\"`"));
+    section.foreign(
+        &OPCUA_KEYS,
+        &words!("这一项只用于 `protocol = \"opcua\"`", "this key is only for `protocol = \"opcua\"`"),
+    );
     let unit = section.integer("unit", 0..=255);
     let unit_given = section.has("unit");
     let limits = Limits {
@@ -181,7 +197,10 @@ fn read_modbus(section: &Section<'_, '_>, protocol: Protocol, timeout_ms: u64) -
     let pause_ms = section.integer_or("pause_ms", 0..=10_000, 0);
     let late_ms = section.integer_or("late_ms", 0..=600_000, (timeout_ms * 5).max(5_000));
     let carrier = if protocol == Protocol::ModbusRtu {
-        section.foreign(&["address"], &words!("串口写 `port = \"/dev/ttyUSB0\"`", "a serial line has `port = \"/dev/ttyUSB0\"`"));
+        section.foreign(
+            &["address"],
+            &words!("串口写 `port = \"/dev/ttyUSB0\"`", "a serial line has `port = \"/dev/ttyUSB0\"`"),
+        );
         read_port(section).map(Carrier::Serial)
     } else {
         section.foreign(
@@ -244,7 +263,10 @@ fn read_opcua(section: &Section<'_, '_>) -> Option<OpcUaLink> {
     section.foreign(&SERIAL_KEYS, &only);
     section.foreign(
         &["password"],
-        &words!("把密码写进文件，再写 `password_file = \"路径\"`", "put the password into a file and name it with `password_file`"),
+        &words!(
+            "把密码写进文件，再写 `password_file = \"路径\"`",
+            "put the password into a file and name it with `password_file`"
+        ),
     );
     let endpoint = section.required_string("endpoint", "\"opc.tcp://192.168.1.20:4840\"");
     let mut whole = true;
@@ -272,7 +294,9 @@ fn read_opcua(section: &Section<'_, '_>) -> Option<OpcUaLink> {
     let user = match (user, password, certificate, key) {
         (None, None, None, None) => User::Anonymous,
         (Some(name), Some(file), None, None) => User::Password { name, file: file.into() },
-        (None, None, Some(certificate), Some(key)) => User::Certificate { certificate: certificate.into(), key: key.into() },
+        (None, None, Some(certificate), Some(key)) => {
+            User::Certificate { certificate: certificate.into(), key: key.into() }
+        }
         _ => {
             section.collector().error(
                 section.line(),
@@ -291,8 +315,14 @@ fn read_opcua(section: &Section<'_, '_>) -> Option<OpcUaLink> {
     if let (Some(written), None) = (&pin_text, pin) {
         section.collector().error(
             Some(written.line),
-            words!("`server_certificate_sha256` 应是 64 位十六进制数", "`server_certificate_sha256` must be 64 hexadecimal digits"),
-            words!("运行 `gongzheng-agent doctor` 查看服务器证书的指纹", "run `gongzheng-agent doctor` to see the server's fingerprint"),
+            words!(
+                "`server_certificate_sha256` 应是 64 位十六进制数",
+                "`server_certificate_sha256` must be 64 hexadecimal digits"
+            ),
+            words!(
+                "运行 `gongzheng-agent doctor` 查看服务器证书的指纹",
+                "run `gongzheng-agent doctor` to see the server's fingerprint"
+            ),
         );
         whole = false;
     }
@@ -358,7 +388,10 @@ fn check_plan(section: &Section<'_, '_>, tags: &[Tag], limits: &Limits) {
                     "数据点 `{id}` 超出寄存器地址范围：从 {address} 起要 {count} 个",
                     "tag `{id}` runs past the last register: {count} from address {address}"
                 ),
-                words!("地址从 0 到 65535；检查 `address` 和 `type`", "addresses are 0 to 65535; check `address` and `type`"),
+                words!(
+                    "地址从 0 到 65535；检查 `address` 和 `type`",
+                    "addresses are 0 to 65535; check `address` and `type`"
+                ),
             ),
         }
     }
@@ -393,7 +426,10 @@ fn check_lines(root: &Section<'_, '_>, devices: &[Device]) {
             let (a, b) = (&first.name, &other.name);
             root.collector().error(
                 Some(other.line),
-                words!("`{a}` 和 `{b}` 在同一串口 {path} 上，但串口参数不同", "`{a}` and `{b}` share {path} with different settings"),
+                words!(
+                    "`{a}` 和 `{b}` 在同一串口 {path} 上，但串口参数不同",
+                    "`{a}` and `{b}` share {path} with different settings"
+                ),
                 words!("一条总线上的波特率、校验和停止位必须相同", "baud, parity and stop bits must agree on one bus"),
             );
             continue;

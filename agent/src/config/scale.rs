@@ -130,7 +130,9 @@ mod tests {
         for (text, numerator, denominator) in cases {
             assert_eq!(Scale::parse(text), Some(Scale { numerator, denominator }), "{text}");
         }
-        for text in ["0", "", "abc", "1/0", "1e99", "1.2.3", "nan", "inf", "12345678901234567890", "--1", "1e-2147483648"] {
+        for text in
+            ["0", "", "abc", "1/0", "1e99", "1.2.3", "nan", "inf", "12345678901234567890", "--1", "1e-2147483648"]
+        {
             assert_eq!(Scale::parse(text), None, "{text}");
         }
     }

@@ -20,17 +20,20 @@ pub(super) struct Defaults {
 pub(super) fn read(section: &mut Section<'_, '_>, device: &str, defaults: &Defaults) -> Option<Tag> {
     let line = section.line().unwrap_or(1);
     let name = section.required_string("name", "\"energy\"");
-    let id = name.as_ref().map(|name| format!("{device}/{}", name.value));
-    if let (Some(name), Some(id)) = (&name, &id) {
-        section.entitle(format!("[[device.tag]] `{}`", id.chars().take(72).collect::<String>()));
-        if id.parse::<protocol::TagId>().is_err() {
+    let mut id = name.as_ref().map(|name| format!("{device}/{}", name.value));
+    if let (Some(name), Some(full)) = (&name, id.clone()) {
+        section.entitle(format!("[[device.tag]] `{}`", full.chars().take(72).collect::<String>()));
+        if full.parse::<protocol::TagId>().is_err() {
             let shown = &name.value;
             section.collector().error(
                 Some(name.line),
                 words!("`{shown}` 不能作数据点名", "`{shown}` is not a tag name"),
-                words!("用 1 到 32 个小写字母、数字或 `_`，例如 `part_count`", "use 1 to 32 of a-z, 0-9 and `_`, such as `part_count`"),
+                words!(
+                    "用 1 到 32 个小写字母、数字或 `_`，例如 `part_count`",
+                    "use 1 to 32 of a-z, 0-9 and `_`, such as `part_count`"
+                ),
             );
-            return None;
+            id = None;
         }
     }
     if !section.has("type") {
@@ -74,7 +77,10 @@ fn read_scale(section: &Section<'_, '_>) -> Option<Scale> {
         section.collector().error(
             Some(written.line),
             words!("`scale = {shown}` 不是可用的系数", "`scale = {shown}` is not a usable factor"),
-            words!("写成 0.01、60 或 \"1/3\" 这样的数，不能是 0", "write a number such as 0.01, 60 or \"1/3\"; it cannot be 0"),
+            words!(
+                "写成 0.01、60 或 \"1/3\" 这样的数，不能是 0",
+                "write a number such as 0.01, 60 or \"1/3\"; it cannot be 0"
+            ),
         );
     }
     scale
@@ -89,7 +95,10 @@ fn read_counter(section: &Section<'_, '_>, kind: Option<Kind>, role: Option<Role
         if let Some(modulus) = modulus {
             section.collector().error(
                 Some(modulus.line),
-                words!("只写了 `counter_modulus`，还要写 `max_per_hour`", "`counter_modulus` needs `max_per_hour` beside it"),
+                words!(
+                    "只写了 `counter_modulus`，还要写 `max_per_hour`",
+                    "`counter_modulus` needs `max_per_hour` beside it"
+                ),
                 words!(
                     "写上每小时最多走多少个原始计数，才能分清“走满归零”和“被清零”",
                     "state the most raw steps per hour, so that a roll-over can be told from a reset"
@@ -121,10 +130,15 @@ fn read_counter(section: &Section<'_, '_>, kind: Option<Kind>, role: Option<Role
 fn read_span(section: &Section<'_, '_>, kind: Option<Kind>, defaults: &Defaults) -> Option<Place> {
     section.foreign(
         &["node", "subscribe"],
-        &words!("这一项只用于 `protocol = \"opcua\"` 的设备", "this key is only for devices with `protocol = \"opcua\"`"),
+        &words!(
+            "这一项只用于 `protocol = \"opcua\"` 的设备",
+            "this key is only for devices with `protocol = \"opcua\"`"
+        ),
     );
-    let area = section
-        .choice("area", &[("holding", Area::Holding), ("input", Area::Input), ("coil", Area::Coil), ("discrete", Area::Discrete)]);
+    let area = section.choice(
+        "area",
+        &[("holding", Area::Holding), ("input", Area::Input), ("coil", Area::Coil), ("discrete", Area::Discrete)],
+    );
     if !section.has("area") {
         section.missing("area", "\"holding\"");
     }
@@ -142,8 +156,14 @@ fn read_span(section: &Section<'_, '_>, kind: Option<Kind>, defaults: &Defaults)
         let (name, shown) = (area.value.name(), kind.name());
         section.collector().error(
             Some(area.line),
-            words!("`area = \"{name}\"` 里只有单个的位，放不下 `type = \"{shown}\"`", "`area = \"{name}\"` holds single bits, not `type = \"{shown}\"`"),
-            words!("写 `type = \"bit\"`，或把 `area` 改成 \"holding\" 或 \"input\"", "use `type = \"bit\"`, or `area = \"holding\"` or \"input\""),
+            words!(
+                "`area = \"{name}\"` 里只有单个的位，放不下 `type = \"{shown}\"`",
+                "`area = \"{name}\"` holds single bits, not `type = \"{shown}\"`"
+            ),
+            words!(
+                "写 `type = \"bit\"`，或把 `area` 改成 \"holding\" 或 \"input\"",
+                "use `type = \"bit\"`, or `area = \"holding\"` or \"input\""
+            ),
         );
         return None;
     }
@@ -175,7 +195,8 @@ fn read_span(section: &Section<'_, '_>, kind: Option<Kind>, defaults: &Defaults)
             return None;
         }
     };
-    let encoding = Encoding { kind, byte_order, word_order, bit: bit.map_or(0, |b| u8::try_from(b.value).unwrap_or(0)) };
+    let encoding =
+        Encoding { kind, byte_order, word_order, bit: bit.map_or(0, |b| u8::try_from(b.value).unwrap_or(0)) };
     Some(Place::Modbus { area: area.value, address: u16::try_from(address?.value).unwrap_or(0), count, encoding })
 }
 
