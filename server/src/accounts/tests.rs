@@ -1,0 +1,103 @@
+use super::*;
+
+async fn fresh() -> (tempfile::TempDir, Accounts) {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let store = Store::open(&folder.path().join("server.db")).await.expect("store");
+    (folder, Accounts::open(store).await.expect("accounts"))
+}
+
+#[tokio::test]
+async fn the_first_code_makes_one_administrator_and_then_never_again() {
+    let (_folder, accounts) = fresh().await;
+    let old = accounts.first_code(0).await.unwrap().expect("fresh server has a code");
+    let code = accounts.first_code(10).await.unwrap().expect("asking again gives another");
+    let refused = accounts.redeem_first_code(&old, "li", "a good password", "::1", 20).await;
+    assert!(matches!(refused, Err(AccountError::FirstCode)), "the earlier code stopped working");
+    let short = accounts.redeem_first_code(&code, "li", "short", "::1", 20).await;
+    assert!(matches!(short, Err(AccountError::Password { .. })), "a bad password does not use the code up");
+    let typed = code.to_ascii_lowercase().replace('-', " ");
+    accounts.redeem_first_code(&typed, "li", "a good password", "::1", 20).await.expect("dashes and case do not matter");
+    let again = accounts.redeem_first_code(&code, "wang", "a good password", "::1", 30).await;
+    assert!(matches!(again, Err(AccountError::FirstCode)));
+    assert!(accounts.first_code(40).await.unwrap().is_none(), "no code once there is a user");
+
+    let session = accounts.sign_in("li", "a good password", "::1", 50).await.expect("the administrator signs in");
+    let known = accounts.session(&session.token, 60).await.unwrap().expect("session");
+    assert!(known.access.allows_everywhere(roles::Permission::ManageUsers));
+}
+
+#[tokio::test]
+async fn a_first_code_expires_after_a_day() {
+    let (_folder, accounts) = fresh().await;
+    let code = accounts.first_code(0).await.unwrap().unwrap();
+    let late = accounts.redeem_first_code(&code, "li", "a good password", "::1", FIRST_CODE_MS).await;
+    assert!(matches!(late, Err(AccountError::FirstCode)));
+    accounts.redeem_first_code(&code, "li", "a good password", "::1", FIRST_CODE_MS - 1).await.expect("in time");
+}
+
+#[tokio::test]
+async fn sessions_end_by_idleness_by_age_and_by_signing_out() {
+    let (_folder, accounts) = fresh().await;
+    accounts.add_user("li", "a good password", "city", Scope::Everything, None, 0).await.unwrap();
+    let session = accounts.sign_in("li", "a good password", "::1", 0).await.unwrap();
+    assert!(accounts.session(&session.token, SESSION_IDLE_MS).await.unwrap().is_some());
+    assert!(accounts.session(&session.token, 2 * SESSION_IDLE_MS + 1).await.unwrap().is_none(), "idle too long");
+    let mut now = 0;
+    let second = accounts.sign_in("li", "a good password", "::1", now).await.unwrap();
+    while now <= SESSION_MAX_MS {
+        assert!(accounts.session(&second.token, now).await.unwrap().is_some(), "used every few hours: alive at {now}");
+        now += SESSION_IDLE_MS / 2;
+    }
+    assert!(accounts.session(&second.token, now).await.unwrap().is_none(), "a week is the end");
+    let third = accounts.sign_in("li", "a good password", "::1", 0).await.unwrap();
+    let known = accounts.session(&third.token, 1).await.unwrap().unwrap();
+    accounts.sign_out(&known, 2).await.unwrap();
+    assert!(accounts.session(&third.token, 3).await.unwrap().is_none());
+    assert!(accounts.session("not a token", 3).await.unwrap().is_none());
+    let stored = accounts.store.session(&third.token).await.unwrap();
+    assert!(stored.is_none(), "the token itself is never a key of the table");
+}
+
+#[tokio::test]
+async fn wrong_passwords_and_unknown_names_get_one_answer_and_then_wait() {
+    let (_folder, accounts) = fresh().await;
+    accounts.add_user("li", "a good password", "city", Scope::Everything, None, 0).await.unwrap();
+    for name in ["li", "nobody", "li", "nobody"] {
+        let refused = accounts.sign_in(name, "a bad password", "::1", 0).await;
+        assert!(matches!(refused, Err(AccountError::WrongPassword)), "{name}");
+    }
+    accounts.sign_in("li", "another bad one", "::1", 0).await.err().expect("fifth failure of the address");
+    let waiting = accounts.sign_in("li", "a good password", "::1", 0).await;
+    assert!(matches!(waiting, Err(AccountError::TooMany { seconds: 1 })));
+    accounts.sign_in("li", "a good password", "::1", 1000).await.expect("after the wait the right password works");
+}
+
+#[tokio::test]
+async fn api_tokens_speak_for_their_user_until_they_expire() {
+    let (_folder, accounts) = fresh().await;
+    accounts.add_user("li", "a good password", "city", Scope::City("昆明市".into()), None, 0).await.unwrap();
+    let token = accounts.add_token("li", "export", 0, 1000).await.unwrap();
+    let known = accounts.token(&token, 999).await.unwrap().expect("good");
+    assert_eq!((known.access.name.as_str(), known.csrf), ("li", None));
+    assert!(accounts.token(&token, 1000).await.unwrap().is_none());
+    assert!(accounts.token(&format!("{token}0"), 1).await.unwrap().is_none());
+}
+
+#[test]
+fn a_changing_request_needs_our_origin_and_the_token() {
+    let cases = [
+        (Some("gz.cn"), Some("https://gz.cn"), "t", true),
+        (Some("gz.cn"), Some("http://gz.cn"), "t", true),
+        (Some("gz.cn"), Some("https://evil.cn"), "t", false),
+        (Some("gz.cn"), Some("https://gz.cn.evil.cn"), "t", false),
+        (Some("gz.cn"), Some("null"), "t", false),
+        (Some("gz.cn"), None, "t", true),
+        (None, Some("https://gz.cn"), "t", false),
+        (Some("gz.cn"), Some("https://gz.cn"), "", false),
+        (Some("gz.cn"), Some("https://gz.cn"), "tt", false),
+    ];
+    for (host, origin, sent, good) in cases {
+        assert_eq!(csrf_accepts(host, origin, sent, "t"), good, "{host:?} {origin:?} {sent:?}");
+    }
+    assert!(!csrf_accepts(Some("gz.cn"), Some("https://gz.cn"), "", ""), "an empty wanted token never matches");
+}
