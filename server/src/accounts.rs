@@ -14,8 +14,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::Argon2;
+use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use data_encoding::{BASE32_NOPAD, HEXLOWER};
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
@@ -55,7 +55,9 @@ pub enum AccountError {
         max: usize,
     },
     /// User names are plain.
-    #[error("a user name is 1 to 64 letters, digits, '.', '-', '_' or Chinese characters / 用户名须为 1 至 64 个字母、数字、汉字或 . - _")]
+    #[error(
+        "a user name is 1 to 64 letters, digits, '.', '-', '_' or Chinese characters / 用户名须为 1 至 64 个字母、数字、汉字或 . - _"
+    )]
     Name,
     /// No such role.
     #[error("unknown role {0}; known: {1} / 未知角色 {0}，可用角色：{1}")]

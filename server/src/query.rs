@@ -24,7 +24,7 @@ pub use crate::store::{FleetOrder, FleetQuery};
 pub use fleet::fleet;
 pub use machine::{history, machine, machine_shift};
 pub use site::{declarations, gateways, reports, site, sites};
-pub use why::why;
+pub use why::{Lineage, why};
 
 /// Why a read model could not be given.
 #[derive(Debug, thiserror::Error)]

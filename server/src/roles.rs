@@ -83,7 +83,12 @@ pub const ROLES: [Role; 9] = {
         Role { id: "district", zh: "属地主管部门", en: "District authority", permissions: &[SeeFigures] },
         Role { id: "centre", zh: "促进中心", en: "Promotion centre", permissions: &[SeeFigures, IssueReport] },
         Role { id: "supervisor", zh: "监理机构", en: "Supervisor", permissions: &[SeeFigures] },
-        Role { id: "assessor", zh: "评测验收机构/专家", en: "Assessor", permissions: &[SeeFigures, SeeRaw, IssueReport] },
+        Role {
+            id: "assessor",
+            zh: "评测验收机构/专家",
+            en: "Assessor",
+            permissions: &[SeeFigures, SeeRaw, IssueReport],
+        },
         Role { id: "firm", zh: "企业", en: "Firm", permissions: &[SeeFigures, SeeRaw, Declare, IssueReport] },
         Role {
             id: "provider",
@@ -163,7 +168,9 @@ pub struct SiteFilter {
 
 /// The person lacks a permission. Shown as "not found" where the site itself must stay unseen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("your role does not allow this here; ask the administrator of this server for it / 您的角色无此权限，请联系系统管理员")]
+#[error(
+    "your role does not allow this here; ask the administrator of this server for it / 您的角色无此权限，请联系系统管理员"
+)]
 pub struct Forbidden;
 
 /// What one signed-in person may do at one moment.

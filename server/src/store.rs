@@ -26,7 +26,7 @@ mod sites;
 pub use derived::{
     AlarmRow, DeclarationRow, GatewayStatus, MachineRow, MetricRow, ReportRow, ShiftRow, SiteProjection,
 };
-pub use fleet::{FleetOrder, FleetQuery, FleetRecord, FleetTotals};
+pub use fleet::{FLEET_PAGE_MAX, FleetOrder, FleetQuery, FleetRecord, FleetTotals};
 pub use people::{GrantRow, SessionRow, UserRow};
 pub use sites::{CodeState, GatewayRow, SiteRow};
 
@@ -34,8 +34,10 @@ pub use sites::{CodeState, GatewayRow, SiteRow};
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The file could not be opened or created.
-    #[error("cannot open the database {path}: {source}. Check that the directory exists and belongs to this user / \
-             无法打开数据库，请检查目录是否存在、权限是否正确")]
+    #[error(
+        "cannot open the database {path}: {source}. Check that the directory exists and belongs to this user / \
+             无法打开数据库，请检查目录是否存在、权限是否正确"
+    )]
     Open {
         /// The file.
         path: String,
@@ -43,8 +45,10 @@ pub enum StoreError {
         source: sqlx::Error,
     },
     /// The database was written by a newer server.
-    #[error("the database has schema version {found}, this server knows {known}: install the newer server again / \
-             数据库由更新版本的服务器写入，请使用该版本")]
+    #[error(
+        "the database has schema version {found}, this server knows {known}: install the newer server again / \
+             数据库由更新版本的服务器写入，请使用该版本"
+    )]
     Newer {
         /// Version in the file.
         found: i64,
@@ -55,8 +59,10 @@ pub enum StoreError {
     #[error("{0} already exists / 已存在：{0}")]
     Exists(String),
     /// A row holds something this program never wrote.
-    #[error("the database holds an unreadable value in {0}; derived tables can be rebuilt with `rebuild` / \
-             数据库中 {0} 的内容无法读取，派生数据可用 rebuild 重建")]
+    #[error(
+        "the database holds an unreadable value in {0}; derived tables can be rebuilt with `rebuild` / \
+             数据库中 {0} 的内容无法读取，派生数据可用 rebuild 重建"
+    )]
     Unreadable(&'static str),
     /// SQLite refused.
     #[error("database: {0}")]
@@ -81,8 +87,7 @@ impl Store {
             .foreign_keys(true)
             .busy_timeout(BUSY);
         let failed = |source| StoreError::Open { path: path.display().to_string(), source };
-        let write =
-            SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(failed)?;
+        let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(failed)?;
         migrate(&write).await?;
         let read = SqlitePoolOptions::new()
             .max_connections(READERS)
@@ -114,11 +119,13 @@ impl Store {
     pub async fn set_setting(&self, name: &str, value: Option<&str>) -> Result<(), StoreError> {
         match value {
             Some(value) => {
-                sqlx::query("INSERT INTO setting (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2")
-                    .bind(name)
-                    .bind(value)
-                    .execute(&self.write)
-                    .await?
+                sqlx::query(
+                    "INSERT INTO setting (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2",
+                )
+                .bind(name)
+                .bind(value)
+                .execute(&self.write)
+                .await?
             }
             None => sqlx::query("DELETE FROM setting WHERE name = ?").bind(name).execute(&self.write).await?,
         };
@@ -129,8 +136,7 @@ impl Store {
 /// Applies the schema versions the file does not have yet, each in one transaction with its version number.
 async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
     pool.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL) STRICT").await?;
-    let found: i64 =
-        sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) FROM schema_version").fetch_one(pool).await?;
+    let found: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) FROM schema_version").fetch_one(pool).await?;
     let known = SCHEMA.len() as i64;
     if found > known {
         return Err(StoreError::Newer { found, known });

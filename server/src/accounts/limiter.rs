@@ -41,8 +41,7 @@ impl Limiter {
             if self.keys.len() >= KEYS_MAX && !self.keys.contains_key(&name) {
                 continue;
             }
-            let failures =
-                self.keys.entry(name).or_insert(Failures { count: 0, blocked_until_ms: 0, forget_at_ms: 0 });
+            let failures = self.keys.entry(name).or_insert(Failures { count: 0, blocked_until_ms: 0, forget_at_ms: 0 });
             if failures.forget_at_ms <= now_ms {
                 failures.count = 0;
             }
@@ -51,7 +50,7 @@ impl Limiter {
                 None => 0,
                 Some(over) => (1000_i64 << over.min(20)).min(WAIT_MAX_MS),
             };
-            failures.blocked_until_ms = now_ms + wait;
+            failures.blocked_until_ms = if wait == 0 { i64::MIN } else { now_ms + wait };
             failures.forget_at_ms = now_ms + wait + FORGET_MS;
         }
     }

@@ -16,7 +16,10 @@ async fn the_first_code_makes_one_administrator_and_then_never_again() {
     let short = accounts.redeem_first_code(&code, "li", "short", "::1", 20).await;
     assert!(matches!(short, Err(AccountError::Password { .. })), "a bad password does not use the code up");
     let typed = code.to_ascii_lowercase().replace('-', " ");
-    accounts.redeem_first_code(&typed, "li", "a good password", "::1", 20).await.expect("dashes and case do not matter");
+    accounts
+        .redeem_first_code(&typed, "li", "a good password", "::1", 20)
+        .await
+        .expect("dashes and case do not matter");
     let again = accounts.redeem_first_code(&code, "wang", "a good password", "::1", 30).await;
     assert!(matches!(again, Err(AccountError::FirstCode)));
     assert!(accounts.first_code(40).await.unwrap().is_none(), "no code once there is a user");

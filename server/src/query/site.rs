@@ -155,12 +155,7 @@ async fn report_views(store: &Store, id: &str) -> Result<Vec<ReportView>, QueryE
 }
 
 /// Machines with their newest shift and the trend of the last 30 days.
-async fn cards(
-    store: &Store,
-    id: &str,
-    oee: &[MetricRow],
-    now_ms: i64,
-) -> Result<Vec<MachineCard>, QueryError> {
+async fn cards(store: &Store, id: &str, oee: &[MetricRow], now_ms: i64) -> Result<Vec<MachineCard>, QueryError> {
     let mut cards = Vec::new();
     for row in store.machines(id).await? {
         let shift = match store.newest_shift(id, Some(&row.id), now_ms).await? {
@@ -170,14 +165,8 @@ async fn cards(
         let state = shift.as_ref().and_then(|shift| last_state(&shift.intervals, shift.evaluated_to_ms));
         let since = now_ms - 30 * DAY_MS;
         let own = oee.iter().filter(|value| value.machine == row.id && value.from_ms >= since);
-        cards.push(MachineCard {
-            names: machine::names(&row),
-            role: role(&row),
-            id: row.id,
-            shift,
-            state,
-            trend: trend_by_day(own),
-        });
+        let trend = trend_by_day(own);
+        cards.push(MachineCard { names: machine::names(&row), role: role(&row), id: row.id, shift, state, trend });
     }
     Ok(cards)
 }

@@ -2,7 +2,8 @@ use super::*;
 
 #[test]
 fn a_ratio_is_rounded_half_away_from_zero_in_integers() {
-    let cases = [((1, 3), 4, 3333), ((2, 3), 4, 6667), ((1, 8), 2, 13), ((-1, 8), 2, -13), ((1, -8), 2, -13), ((0, 5), 3, 0)];
+    let cases =
+        [((1, 3), 4, 3333), ((2, 3), 4, 6667), ((1, 8), 2, 13), ((-1, 8), 2, -13), ((1, -8), 2, -13), ((0, 5), 3, 0)];
     for (pair, digits, wanted) in cases {
         assert_eq!(Ratio::new(Some(pair)).expect("denominator").scaled(digits), wanted, "{pair:?}");
     }

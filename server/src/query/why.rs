@@ -58,12 +58,6 @@ pub async fn why(
         gaps: lineage.gaps,
         prefix: shift.prefix,
         others: machine::figures(&values).into_iter().filter(|figure| figure.metric != metric).collect(),
-        shift: ShiftKey {
-            date: shift.date,
-            name: shift.name,
-            names,
-            from_ms: shift.from_ms,
-            until_ms: shift.until_ms,
-        },
+        shift: ShiftKey { date: shift.date, name: shift.name, names, from_ms: shift.from_ms, until_ms: shift.until_ms },
     })
 }

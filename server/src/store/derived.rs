@@ -188,15 +188,17 @@ impl Store {
             put_gateway(&mut transaction, site, row).await?;
         }
         for row in &step.alarms {
-            sqlx::query("INSERT OR REPLACE INTO alarm (site, leaf, gateway, kind, at_ms, detail) VALUES (?, ?, ?, ?, ?, ?)")
-                .bind(site)
-                .bind(row.leaf)
-                .bind(&row.gateway)
-                .bind(&row.kind)
-                .bind(row.at_ms)
-                .bind(&row.detail)
-                .execute(&mut *transaction)
-                .await?;
+            sqlx::query(
+                "INSERT OR REPLACE INTO alarm (site, leaf, gateway, kind, at_ms, detail) VALUES (?, ?, ?, ?, ?, ?)",
+            )
+            .bind(site)
+            .bind(row.leaf)
+            .bind(&row.gateway)
+            .bind(&row.kind)
+            .bind(row.at_ms)
+            .bind(&row.detail)
+            .execute(&mut *transaction)
+            .await?;
         }
         for row in &step.declarations {
             sqlx::query("INSERT OR REPLACE INTO declaration VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
@@ -228,15 +230,17 @@ impl Store {
         if let Some(machines) = &step.machines {
             sqlx::query("DELETE FROM machine WHERE site = ?").bind(site).execute(&mut *transaction).await?;
             for (position, row) in machines.iter().enumerate() {
-                sqlx::query("INSERT INTO machine (site, id, name_zh, name_en, position, body) VALUES (?, ?, ?, ?, ?, ?)")
-                    .bind(site)
-                    .bind(&row.id)
-                    .bind(&row.name_zh)
-                    .bind(&row.name_en)
-                    .bind(position as i64)
-                    .bind(&row.body)
-                    .execute(&mut *transaction)
-                    .await?;
+                sqlx::query(
+                    "INSERT INTO machine (site, id, name_zh, name_en, position, body) VALUES (?, ?, ?, ?, ?, ?)",
+                )
+                .bind(site)
+                .bind(&row.id)
+                .bind(&row.name_zh)
+                .bind(&row.name_en)
+                .bind(position as i64)
+                .bind(&row.body)
+                .execute(&mut *transaction)
+                .await?;
             }
         }
         for (machine, date, name) in &step.removed {
@@ -279,13 +283,7 @@ impl Store {
     }
 
     /// Notes the newest checkpoint of a site's log.
-    pub async fn put_checkpoint(
-        &self,
-        site: &str,
-        size: i64,
-        root_hex: &str,
-        at_ms: i64,
-    ) -> Result<(), StoreError> {
+    pub async fn put_checkpoint(&self, site: &str, size: i64, root_hex: &str, at_ms: i64) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO projected (site, size, checkpoint_size, root_hex, checkpoint_ms) VALUES (?1, 0, ?2, ?3, ?4)
              ON CONFLICT (site) DO UPDATE SET checkpoint_size = ?2, root_hex = ?3, checkpoint_ms = ?4",
@@ -567,11 +565,7 @@ async fn remove_shift(
     Ok(())
 }
 
-async fn put_value(
-    transaction: &mut Transaction<'_, Sqlite>,
-    site: &str,
-    row: &MetricRow,
-) -> Result<(), StoreError> {
+async fn put_value(transaction: &mut Transaction<'_, Sqlite>, site: &str, row: &MetricRow) -> Result<(), StoreError> {
     sqlx::query("INSERT INTO metric_value VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
         .bind(site)
         .bind(&row.machine)

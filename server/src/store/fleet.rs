@@ -90,31 +90,29 @@ pub struct FleetTotals {
 impl Store {
     /// Writes a site's row.
     pub async fn put_fleet(&self, site: &str, row: &FleetRecord) -> Result<(), StoreError> {
-        sqlx::query(
-            "INSERT OR REPLACE INTO fleet VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(site)
-        .bind(row.gateways)
-        .bind(row.received_ms)
-        .bind(row.covered_ms)
-        .bind(row.expected_ms)
-        .bind(row.alarms)
-        .bind(row.lost_records)
-        .bind(row.chain_ok)
-        .bind(&row.grade)
-        .bind(row.oee.map(|pair| pair.0))
-        .bind(row.oee.map(|pair| pair.1))
-        .bind(row.oee_base.map(|pair| pair.0))
-        .bind(row.oee_base.map(|pair| pair.1))
-        .bind(row.energy.map(|pair| pair.0))
-        .bind(row.energy.map(|pair| pair.1))
-        .bind(row.energy_base.map(|pair| pair.0))
-        .bind(row.energy_base.map(|pair| pair.1))
-        .bind(&row.trend)
-        .bind(row.risk)
-        .bind(row.updated_ms)
-        .execute(&self.write)
-        .await?;
+        sqlx::query("INSERT OR REPLACE INTO fleet VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+            .bind(site)
+            .bind(row.gateways)
+            .bind(row.received_ms)
+            .bind(row.covered_ms)
+            .bind(row.expected_ms)
+            .bind(row.alarms)
+            .bind(row.lost_records)
+            .bind(row.chain_ok)
+            .bind(&row.grade)
+            .bind(row.oee.map(|pair| pair.0))
+            .bind(row.oee.map(|pair| pair.1))
+            .bind(row.oee_base.map(|pair| pair.0))
+            .bind(row.oee_base.map(|pair| pair.1))
+            .bind(row.energy.map(|pair| pair.0))
+            .bind(row.energy.map(|pair| pair.1))
+            .bind(row.energy_base.map(|pair| pair.0))
+            .bind(row.energy_base.map(|pair| pair.1))
+            .bind(&row.trend)
+            .bind(row.risk)
+            .bind(row.updated_ms)
+            .execute(&self.write)
+            .await?;
         Ok(())
     }
 
@@ -240,7 +238,7 @@ macro_rules! fleet_page {
 }
 const FLEET_BY_RISK: &str = fleet_page!("COALESCE(f.risk, 0) DESC, s.id");
 const FLEET_BY_NAME: &str = fleet_page!("s.name_zh, s.id");
-const FLEET_BY_SILENCE: &str = fleet_page!("COALESCE(f.received_ms, 0), s.id");
+const FLEET_BY_SILENCE: &str = fleet_page!("COALESCE(f.received_ms, -1), s.id");
 const FLEET_TOTALS: &str = concat!(
     "SELECT COUNT(*), COALESCE(SUM(f.received_ms >= ?9), 0), COALESCE(SUM(f.alarms > 0), 0),
      COALESCE(SUM(f.received_ms IS NULL), 0), COALESCE(SUM(",

@@ -211,14 +211,16 @@ impl Store {
         now_ms: i64,
         expires_ms: i64,
     ) -> Result<(), StoreError> {
-        sqlx::query("INSERT INTO api_token (token_hash, user_id, label, created_ms, expires_ms) VALUES (?, ?, ?, ?, ?)")
-            .bind(token_hash)
-            .bind(user)
-            .bind(label)
-            .bind(now_ms)
-            .bind(expires_ms)
-            .execute(&self.write)
-            .await?;
+        sqlx::query(
+            "INSERT INTO api_token (token_hash, user_id, label, created_ms, expires_ms) VALUES (?, ?, ?, ?, ?)",
+        )
+        .bind(token_hash)
+        .bind(user)
+        .bind(label)
+        .bind(now_ms)
+        .bind(expires_ms)
+        .execute(&self.write)
+        .await?;
         self.make_durable().await
     }
 

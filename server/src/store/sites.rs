@@ -168,13 +168,12 @@ impl Store {
 
     /// Revokes a gateway; false when there was none to revoke.
     pub async fn revoke_gateway(&self, site: &str, id: &str, now_ms: i64) -> Result<bool, StoreError> {
-        let done =
-            sqlx::query("UPDATE gateway SET revoked_ms = ? WHERE site = ? AND id = ? AND revoked_ms IS NULL")
-                .bind(now_ms)
-                .bind(site)
-                .bind(id)
-                .execute(&self.write)
-                .await?;
+        let done = sqlx::query("UPDATE gateway SET revoked_ms = ? WHERE site = ? AND id = ? AND revoked_ms IS NULL")
+            .bind(now_ms)
+            .bind(site)
+            .bind(id)
+            .execute(&self.write)
+            .await?;
         self.make_durable().await?;
         Ok(done.rows_affected() == 1)
     }
