@@ -1,1 +1,43 @@
-//! gongzheng-metrics
+//! Metrics of machines from the evidence of a site's log: a pure function of leaves, contents and a request.
+//!
+//! No I/O, no clock, no randomness, no threads, no hash-map iteration, no floating accumulation. Durations are integer
+//! milliseconds, counts and energy exact integers; a ratio is divided once, when its digits are printed. The same log prefix
+//! and request give the same bytes on every machine; that is what makes a report checkable.
+//!
+//! The tour, in the order a number comes to be:
+//!
+//! 1. [`model`]: what people declare — calendar, machines and their signals, planned cycle times, plans; [`statements`]: which
+//!    of it is in force when.
+//! 2. [`history`]: leaves in order become columns of readings with lineage; [`time`] places them on UTC; [`column`] holds them.
+//! 3. [`timeline`]: samples → state intervals; [`counter`]: registers → amounts with bounds; [`calendar`]: shifts.
+//! 4. [`buckets`]: calendar × state × order; [`shift`]: one machine, one window → [`facts::Facts`], which add up.
+//! 5. [`oee`]: ratios with bounds; [`grade`]: grades and flags; [`compare`]: before against after.
+//! 6. [`catalogue`]: every definition as data; [`report`]: the report; [`why`]: where a number comes from.
+
+pub mod buckets;
+pub mod calendar;
+pub mod catalogue;
+pub mod column;
+pub mod compare;
+pub mod counter;
+pub mod decimal;
+pub mod facts;
+pub mod grade;
+pub mod history;
+pub mod interval;
+pub mod model;
+pub mod oee;
+pub mod report;
+pub mod shift;
+pub mod state;
+pub mod statements;
+pub mod time;
+pub mod timeline;
+pub mod why;
+
+pub use crate::{
+    history::{History, HistoryError},
+    interval::Interval,
+    report::{Report, ReportRequest, evaluate},
+    state::{MachineState, StateInterval},
+};

@@ -129,12 +129,12 @@ pub struct SignalRef {
     pub gateway: String,
     /// Tag id, `device/name`.
     pub tag: String,
-    /// Where the register wraps, in raw units; by default the width of its integer type.
+    /// Where the register wraps, in raw units; by default what the gateway's configuration says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modulus: Option<i64>,
-    /// Greatest credible rate: items per hour for counters, watts for energy registers.
+    /// Greatest credible rise per hour, in raw units; by default what the gateway's configuration says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rate_max: Option<i64>,
+    pub max_per_hour: Option<i64>,
 }
 
 /// The roles tags play for a machine.
@@ -168,6 +168,25 @@ pub struct Signals {
     /// Order loaded: non-zero, true or non-empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<SignalRef>,
+}
+
+impl Signals {
+    /// The signals that are there, each with its role's name.
+    pub fn all(&self) -> impl Iterator<Item = (&'static str, &SignalRef)> {
+        [
+            ("state", &self.state),
+            ("run", &self.run),
+            ("power", &self.power),
+            ("energy", &self.energy),
+            ("good", &self.good),
+            ("reject", &self.reject),
+            ("total", &self.total),
+            ("product", &self.product),
+            ("order", &self.order),
+        ]
+        .into_iter()
+        .filter_map(|(name, signal)| signal.as_ref().map(|s| (name, s)))
+    }
 }
 
 /// How signals decide the state.
@@ -453,19 +472,7 @@ fn check_site(site: Site) -> Result<Site, ModelError> {
 fn check_machine(machine: Machine) -> Result<Machine, ModelError> {
     check_id("machine", "machine", &machine.machine)?;
     let s = &machine.signals;
-    let named = [
-        ("state", &s.state),
-        ("run", &s.run),
-        ("power", &s.power),
-        ("energy", &s.energy),
-        ("good", &s.good),
-        ("reject", &s.reject),
-        ("total", &s.total),
-        ("product", &s.product),
-        ("order", &s.order),
-    ];
-    for (name, signal) in named {
-        let Some(signal) = signal else { continue };
+    for (name, signal) in s.all() {
         check_id("machine", &format!("signals.{name}.gateway"), &signal.gateway)?;
         if signal.tag.split('/').count() != 2 || signal.tag.len() > 65 {
             return Err(refuse("machine", format!("signals.{name}.tag"), "must be `device/name`"));
@@ -473,8 +480,8 @@ fn check_machine(machine: Machine) -> Result<Machine, ModelError> {
         if signal.modulus.is_some_and(|m| m < 2) {
             return Err(refuse("machine", format!("signals.{name}.modulus"), "must be at least 2"));
         }
-        if signal.rate_max.is_some_and(|r| !(1..=1_000_000_000_000).contains(&r)) {
-            return Err(refuse("machine", format!("signals.{name}.rate_max"), "must be 1 to 10^12"));
+        if signal.max_per_hour.is_some_and(|r| !(1..=1_000_000_000_000).contains(&r)) {
+            return Err(refuse("machine", format!("signals.{name}.max_per_hour"), "must be 1 to 10^12"));
         }
     }
     let missing = match &machine.state_rule {

@@ -1,0 +1,298 @@
+//! The readings of one tag of one gateway, as they came, and the same placed on UTC.
+//!
+//! Constraints
+//! 1. A column appends spans (one per record and type); a span knows its leaf, so every value has its lineage.
+//! 2. Twelve bytes per reading: time relative to the span, value as one 64-bit integer. Floats are taken to six
+//!    decimals, half away from zero, exactly ([`crate::decimal::float_scaled`]); texts are interned.
+//! 3. Readings of bad quality are never stored: they are gaps of one polling interval.
+//! 4. Placing sorts spans by UTC and makes times strictly increase: an offset that moved back by a few milliseconds
+//!    between two records never reorders or drops a reading.
+
+use std::collections::BTreeMap;
+
+use protocol::content::{Column as Wire, TagConfig, Values};
+use protocol::{BootId, Quality, ValueType};
+
+use crate::decimal::float_scaled;
+use crate::interval::Interval;
+use crate::time::Clocks;
+
+/// What one unit of a stored value is, and how the tag was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meaning {
+    /// Engineering value = stored × `num` / `den`, in `unit`.
+    pub num: i64,
+    /// See `num`; the factor 10⁶ of floats is inside.
+    pub den: i128,
+    /// Unit of the engineering value.
+    pub unit: String,
+    /// Polling interval, milliseconds.
+    pub interval_ms: i64,
+    /// Where a cumulative register wraps, in stored units.
+    pub modulus: Option<i64>,
+    /// Largest credible rise per hour, in stored units.
+    pub max_per_hour: Option<i64>,
+    /// Stored units per raw unit: 1, or 10⁶ for floats.
+    pub unit_per_raw: i64,
+    /// The values are indexes into [`Series::texts`].
+    pub text: bool,
+}
+
+impl Meaning {
+    fn new(tag: &TagConfig, value_type: ValueType) -> Self {
+        let float = matches!(value_type, ValueType::F32 | ValueType::F64);
+        let unit: i64 = if float { 1_000_000 } else { 1 };
+        Self {
+            num: tag.scale.num,
+            den: i128::from(tag.scale.den) * i128::from(unit),
+            unit: tag.unit.clone(),
+            interval_ms: tag.interval_ms.max(1),
+            modulus: tag.counter.and_then(|c| c.modulus).and_then(|m| m.checked_mul(unit)),
+            max_per_hour: tag.counter.map(|c| c.max_per_hour.saturating_mul(unit)),
+            unit_per_raw: unit,
+            text: value_type == ValueType::Text,
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Span {
+    record: u32,
+    base_ms: i64,
+    start: usize,
+    end: usize,
+    meaning: u32,
+}
+
+#[derive(Debug, Clone)]
+struct BadSpell {
+    record: u32,
+    boot_ms: i64,
+    length_ms: i64,
+}
+
+/// The readings of one tag.
+#[derive(Debug, Clone, Default)]
+pub struct Column {
+    times: Vec<u32>,
+    values: Vec<i64>,
+    spans: Vec<Span>,
+    meanings: Vec<Meaning>,
+    texts: Vec<Box<str>>,
+    text_index: BTreeMap<Box<str>, i64>,
+    bad: Vec<BadSpell>,
+}
+
+/// What a placed column needs to know of the record a span came in.
+#[derive(Debug, Clone, Copy)]
+pub struct RecordPlace {
+    /// Index of the leaf.
+    pub leaf: u64,
+    /// UTC = boot clock + this; `None` when unknown.
+    pub offset_ms: Option<i64>,
+    /// Estimated error of the time, milliseconds.
+    pub error_ms: i64,
+}
+
+impl Column {
+    /// Appends a wire column of a record.
+    pub fn push(&mut self, record: u32, tag: &TagConfig, column: &Wire) {
+        let meaning = Meaning::new(tag, column.values.value_type());
+        let meaning = self.meanings.iter().rposition(|m| *m == meaning).unwrap_or_else(|| {
+            self.meanings.push(meaning);
+            self.meanings.len() - 1
+        }) as u32;
+        let good = column.qualities.iter().all(|(q, _)| *q != Quality::Bad);
+        let mut open: Option<Span> = None;
+        let mut runs = column.qualities.iter().copied();
+        let mut run = runs.next();
+        for (i, boot_ms) in column.times.iter().copied().enumerate() {
+            if !good {
+                while let Some((_, 0)) = run {
+                    run = runs.next();
+                }
+                if let Some((quality, left)) = &mut run {
+                    *left -= 1;
+                    if *quality == Quality::Bad {
+                        self.bad.push(BadSpell { record, boot_ms, length_ms: tag.interval_ms.max(1) });
+                        continue;
+                    }
+                }
+            }
+            let Some(value) = self.stored(&column.values, i) else {
+                self.bad.push(BadSpell { record, boot_ms, length_ms: tag.interval_ms.max(1) });
+                continue;
+            };
+            let base_ms = open.as_ref().map_or(boot_ms, |s| s.base_ms);
+            let relative = match u32::try_from(boot_ms.wrapping_sub(base_ms)) {
+                Ok(relative) => relative,
+                // Back in time or too far ahead: a span of its own.
+                Err(_) => {
+                    self.spans.extend(open.take());
+                    0
+                }
+            };
+            let start = self.times.len();
+            let span = open.get_or_insert(Span { record, base_ms: boot_ms, start, end: start, meaning });
+            self.times.push(relative);
+            self.values.push(value);
+            span.end += 1;
+        }
+        self.spans.extend(open);
+    }
+
+    fn stored(&mut self, values: &Values, i: usize) -> Option<i64> {
+        let float = |v: f64| i64::try_from(float_scaled(v, 1_000_000, 1)?).ok();
+        match values {
+            Values::Bool(v) => v.get(i).map(|b| i64::from(*b)),
+            Values::I64(v) => v.get(i).copied(),
+            Values::U64(v) => i64::try_from(*v.get(i)?).ok(),
+            Values::F32(v) => float(f64::from(f32::from_bits(*v.get(i)?))),
+            Values::F64(v) => float(f64::from_bits(*v.get(i)?)),
+            Values::Text(v) => {
+                let text = v.get(i)?;
+                if let Some(index) = self.text_index.get(text) {
+                    return Some(*index);
+                }
+                let index = self.texts.len() as i64;
+                self.texts.push(text.clone());
+                self.text_index.insert(text.clone(), index);
+                Some(index)
+            }
+        }
+    }
+
+    /// Readings held.
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// Places the readings that lie within `window` on UTC. `place` tells where a record lies.
+    pub fn placed(&self, window: Interval, place: impl Fn(u32) -> RecordPlace) -> Series {
+        let mut order: Vec<(i64, usize)> = Vec::with_capacity(self.spans.len());
+        for (i, span) in self.spans.iter().enumerate() {
+            let Some(offset) = place(span.record).offset_ms else { continue };
+            let from = span.base_ms.saturating_add(offset);
+            let last = self.times.get(span.end.saturating_sub(1)).copied().unwrap_or(0);
+            if from < window.to_ms && from.saturating_add(i64::from(last)) >= window.from_ms {
+                order.push((from, i));
+            }
+        }
+        order.sort_unstable();
+        let mut series = Series { meanings: self.meanings.clone(), texts: self.texts.clone(), ..Series::default() };
+        let mut last_ms = i64::MIN;
+        for (from, i) in order {
+            let Some(span) = self.spans.get(i) else { continue };
+            let at = place(span.record);
+            let start = series.times.len();
+            let range = span.start..span.end;
+            let (Some(times), Some(values)) = (self.times.get(range.clone()), self.values.get(range)) else { continue };
+            series.times.extend(times.iter().map(|relative| {
+                last_ms = (from + i64::from(*relative)).max(last_ms.saturating_add(1));
+                last_ms
+            }));
+            series.values.extend_from_slice(values);
+            series.spans.push(PlacedSpan { start, end: series.times.len(), leaf: at.leaf, error_ms: at.error_ms, meaning: span.meaning });
+        }
+        for spell in &self.bad {
+            if let Some(offset) = place(spell.record).offset_ms {
+                let from = spell.boot_ms.saturating_add(offset);
+                series.gaps.push(Interval::new(from, from.saturating_add(spell.length_ms)));
+            }
+        }
+        series.gaps.sort_unstable();
+        series
+    }
+}
+
+/// A stretch of a placed series that came in one record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlacedSpan {
+    /// First reading.
+    pub start: usize,
+    /// One past the last.
+    pub end: usize,
+    /// Leaf of the record.
+    pub leaf: u64,
+    /// Estimated error of the times, milliseconds.
+    pub error_ms: i64,
+    /// Index into [`Series::meanings`].
+    pub meaning: u32,
+}
+
+/// The readings of one tag in order of UTC.
+#[derive(Debug, Clone, Default)]
+pub struct Series {
+    /// UTC milliseconds, strictly increasing.
+    pub times: Vec<i64>,
+    /// Stored values.
+    pub values: Vec<i64>,
+    /// Which record each stretch came in.
+    pub spans: Vec<PlacedSpan>,
+    /// What stored values mean.
+    pub meanings: Vec<Meaning>,
+    /// Interned texts.
+    pub texts: Vec<Box<str>>,
+    /// Recorded gaps, sorted; they may overlap.
+    pub gaps: Vec<Interval>,
+}
+
+impl Series {
+    /// Indexes of the readings from the last at or before `window` to the first at or after its end, looking no
+    /// further than `reach_ms` beyond either edge.
+    pub fn around(&self, window: Interval, reach_ms: i64) -> std::ops::Range<usize> {
+        let nearest = Interval::new(window.from_ms.saturating_sub(reach_ms), window.to_ms.saturating_add(reach_ms));
+        let first = self.times.partition_point(|t| *t <= window.from_ms).saturating_sub(1);
+        let end = (self.times.partition_point(|t| *t < window.to_ms) + 1).min(self.times.len());
+        let low = self.times.partition_point(|t| *t < nearest.from_ms);
+        let high = self.times.partition_point(|t| *t <= nearest.to_ms);
+        first.max(low)..end.min(high).max(first.max(low))
+    }
+
+    /// Time and stored value of a range of readings.
+    pub fn samples(&self, range: std::ops::Range<usize>) -> impl Iterator<Item = (i64, i64)> + '_ {
+        let times = self.times.get(range.clone()).unwrap_or(&[]);
+        let values = self.values.get(range).unwrap_or(&[]);
+        times.iter().copied().zip(values.iter().copied())
+    }
+
+    /// The spans that overlap a range of readings.
+    pub fn spans_of(&self, range: &std::ops::Range<usize>) -> &[PlacedSpan] {
+        let from = self.spans.partition_point(|s| s.end <= range.start);
+        let to = self.spans.partition_point(|s| s.start < range.end);
+        self.spans.get(from..to.max(from)).unwrap_or(&[])
+    }
+
+    /// What the readings of a range mean: that of the last of them.
+    pub fn meaning_of(&self, range: &std::ops::Range<usize>) -> Option<&Meaning> {
+        self.meanings.get(self.spans_of(range).last()?.meaning as usize)
+    }
+}
+
+/// A gap as a record states it, before it is placed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StatedGap {
+    pub(crate) record: u32,
+    pub(crate) from_boot: Option<BootId>,
+    pub(crate) from_ms: i64,
+    pub(crate) to_ms: i64,
+}
+
+impl StatedGap {
+    /// On UTC; a beginning in a boot that cannot be placed begins at the end (the silence before speaks for itself).
+    pub(crate) fn placed(&self, offset_ms: i64, clocks: &Clocks) -> Interval {
+        let to = self.to_ms.saturating_add(offset_ms);
+        let from = match &self.from_boot {
+            None => self.from_ms.saturating_add(offset_ms),
+            Some(boot) => {
+                clocks.place_at(boot, self.from_ms).map_or(to, |p| self.from_ms.saturating_add(p.offset_ms))
+            }
+        };
+        Interval::new(from.min(to), to)
+    }
+}

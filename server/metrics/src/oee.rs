@@ -1,0 +1,302 @@
+//! ISO 22400-2 ratios from facts, with bounds (reference §1.3, §3.7).
+//!
+//! Constraints
+//! 1. Every ratio is a numerator and a denominator, both integers; division happens when digits are printed.
+//! 2. A denominator of zero is undefined with a reason, never 0 and never 1.
+//! 3. Bounds come from what is unobserved: unknown time may all have been production or none of it; time that rests on
+//!    a held sample may have been the other state; open counters may have run at the planned rate.
+//! 4. Multi-product values use planned time (Σ PRI·q), never an average cycle or piece-weighted quality (TV-03).
+
+use crate::facts::{Facts, Production};
+
+/// Why a ratio has no value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Undefined {
+    /// No planned busy time.
+    NoPlannedTime,
+    /// Nothing was produced, or the machine never ran.
+    NoProduction,
+    /// The machine has no state signal.
+    NoState,
+    /// The machine has no counter.
+    NoCounter,
+    /// Something was made that has no planned cycle time.
+    NoCycleTime,
+    /// Rejects are not counted.
+    NoRejectSignal,
+    /// The machine has no energy meter.
+    NoMeter,
+    /// The energy register broke without a declared exchange, or was not read.
+    MeterDiscontinuity,
+    /// Too few shifts for a statement.
+    Insufficient,
+}
+
+impl Undefined {
+    /// The code printed in reports.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NoPlannedTime => "NO_PLANNED_TIME",
+            Self::NoProduction => "NO_PRODUCTION",
+            Self::NoState => "NO_STATE",
+            Self::NoCounter => "NO_COUNTER",
+            Self::NoCycleTime => "NO_CYCLE_TIME",
+            Self::NoRejectSignal => "NO_REJECT_SIGNAL",
+            Self::NoMeter => "NO_METER",
+            Self::MeterDiscontinuity => "METER_DISCONTINUITY",
+            Self::Insufficient => "INSUFFICIENT",
+        }
+    }
+
+    /// The reason in Chinese and English.
+    pub const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::NoPlannedTime => ("无计划工作时间", "no planned time"),
+            Self::NoProduction => ("无产出或未运行", "nothing produced, or never ran"),
+            Self::NoState => ("未采集运行状态", "no state signal"),
+            Self::NoCounter => ("未采集产量", "no counter"),
+            Self::NoCycleTime => ("未填报计划节拍", "no planned cycle time"),
+            Self::NoRejectSignal => ("未采集不良数", "rejects are not counted"),
+            Self::NoMeter => ("未装电能表", "no energy meter"),
+            Self::MeterDiscontinuity => ("电能表底中断且未填报换表", "energy register broke without a declared exchange"),
+            Self::Insufficient => ("样本不足", "too few shifts"),
+        }
+    }
+}
+
+/// A quotient of integers, and the quotients that bound it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ratio {
+    /// Numerator.
+    pub num: i128,
+    /// Denominator, above zero.
+    pub den: i128,
+    /// Least it can be, as a quotient; the value itself when nothing is uncertain.
+    pub lower: (i128, i128),
+    /// Most it can be; `None` when nothing limits it.
+    pub upper: Option<(i128, i128)>,
+}
+
+impl Ratio {
+    /// A ratio known exactly.
+    pub const fn exact(num: i128, den: i128) -> Self {
+        Self { num, den, lower: (num, den), upper: Some((num, den)) }
+    }
+}
+
+/// A ratio, or why there is none.
+pub type Value = Result<Ratio, Undefined>;
+
+/// Millionths of a microsecond in a millisecond.
+const PER_MS: i128 = 1_000_000_000;
+
+fn production(facts: &Facts) -> Result<&Production, Undefined> {
+    let p = facts.production.as_ref().ok_or(Undefined::NoCounter)?;
+    if p.without_cycle_time != 0 { Err(Undefined::NoCycleTime) } else { Ok(p) }
+}
+
+/// Planned time in whole microseconds, half away from zero: what a report prints as a numerator.
+fn us(standard: i128) -> i128 {
+    crate::decimal::div_half_up(standard, 1_000_000).unwrap_or(0)
+}
+
+/// A: APT / PBT.
+pub fn availability(f: &Facts) -> Value {
+    let b = &f.buckets;
+    time_ratio(f, b.apt_ms)
+}
+
+fn time_ratio(f: &Facts, part_ms: i64) -> Value {
+    if !f.has_state {
+        return Err(Undefined::NoState);
+    }
+    let b = &f.buckets;
+    let pbt = i128::from(b.pbt_ms());
+    if pbt <= 0 {
+        return Err(Undefined::NoPlannedTime);
+    }
+    let part = i128::from(part_ms);
+    let most = (i128::from(part_ms + b.unk_ms + b.held_other_ms + b.unsure_stop_ms), pbt + i128::from(b.unsure_stop_ms));
+    Ok(Ratio { num: part, den: pbt, lower: ((part - i128::from(b.held_run_ms)).max(0), pbt), upper: Some(at_most_one(most)) })
+}
+
+fn at_most_one((num, den): (i128, i128)) -> (i128, i128) {
+    if num > den { (den, den) } else { (num, den) }
+}
+
+/// E: Σ PRI·PQ / APT. May exceed 1, and is never capped.
+pub fn performance(f: &Facts) -> Value {
+    if !f.has_state {
+        return Err(Undefined::NoState);
+    }
+    let p = production(f)?;
+    let b = &f.buckets;
+    let apt = i128::from(b.apt_ms) * 1000;
+    if apt <= 0 {
+        return Err(Undefined::NoProduction);
+    }
+    let most_apt = apt + i128::from(b.unk_ms + b.held_other_ms + b.unsure_stop_ms) * 1000;
+    let least_apt = apt - i128::from(b.held_run_ms) * 1000;
+    let s = p.produced.standard;
+    Ok(Ratio {
+        num: us(s.value),
+        den: apt,
+        lower: (us(s.lower), most_apt),
+        upper: (least_apt > 0).then_some((us(s.upper), least_apt)),
+    })
+}
+
+/// Q: Σ PRI·GQ / Σ PRI·PQ.
+pub fn quality(f: &Facts) -> Value {
+    let p = production(f)?;
+    if !p.rejects_known {
+        return Err(Undefined::NoRejectSignal);
+    }
+    let (good, bad) = (p.good.standard, p.rejected.standard);
+    if p.produced.standard.value <= 0 {
+        return Err(Undefined::NoProduction);
+    }
+    let of = |good: i128, bad: i128| if good + bad > 0 { Some((us(good), us(good + bad))) } else { None };
+    Ok(Ratio {
+        num: us(good.value),
+        den: us(p.produced.standard.value),
+        lower: of(good.lower, bad.upper).unwrap_or((0, 1)),
+        upper: Some(of(good.upper, bad.lower).map_or((1, 1), at_most_one)),
+    })
+}
+
+/// OEE: Σ PRI·GQ / PBT.
+pub fn oee(f: &Facts) -> Value {
+    if !f.has_state {
+        return Err(Undefined::NoState);
+    }
+    let p = production(f)?;
+    let b = &f.buckets;
+    let pbt = i128::from(b.pbt_ms()) * 1000;
+    if pbt <= 0 {
+        return Err(Undefined::NoPlannedTime);
+    }
+    let s = p.good.standard;
+    // Unplanned running that rests on held samples may not have been: planned busy time is smaller then.
+    let sure_pbt = pbt - i128::from(b.held_run_ms.min(b.run_in_stop_ms + b.overtime_ms)) * 1000;
+    Ok(Ratio {
+        num: us(s.value),
+        den: pbt,
+        lower: (us(s.lower), pbt + i128::from(b.unsure_stop_ms) * 1000),
+        upper: (sure_pbt > 0 && !p.uncapped).then_some((us(s.upper), sure_pbt)),
+    })
+}
+
+/// NEE: (AUPT / PBT) · E · Q = OEE · (APT + AUST) / APT.
+pub fn net_equipment_effectiveness(f: &Facts) -> Value {
+    let base = oee(f)?;
+    let b = &f.buckets;
+    if b.apt_ms <= 0 {
+        return Err(Undefined::NoProduction);
+    }
+    let factor = |(num, den): (i128, i128), busy: i64, apt: i64| (num * i128::from(busy), den * i128::from(apt));
+    let (num, den) = factor((base.num, base.den), b.apt_ms + b.aust_ms, b.apt_ms);
+    let doubt = b.unk_ms + b.held_other_ms + b.unsure_stop_ms;
+    Ok(Ratio {
+        num,
+        den,
+        // Setup can only add: NEE is never below OEE.
+        lower: base.lower,
+        upper: base.upper.filter(|_| doubt == 0 && b.held_run_ms == 0).map(|u| factor(u, b.apt_ms + b.aust_ms, b.apt_ms)),
+    })
+}
+
+/// AE: AUBT / PBT = (APT + AUST + ADET) / PBT.
+pub fn allocation_efficiency(f: &Facts) -> Value {
+    let b = &f.buckets;
+    time_ratio(f, b.apt_ms + b.aust_ms + b.adet_ms)
+}
+
+/// TEEP: Σ PRI·GQ / calendar time.
+pub fn teep(f: &Facts) -> Value {
+    let p = production(f)?;
+    let calendar = i128::from(f.buckets.total_ms()) * 1000;
+    if calendar <= 0 {
+        return Err(Undefined::NoPlannedTime);
+    }
+    let s = p.good.standard;
+    Ok(Ratio {
+        num: us(s.value),
+        den: calendar,
+        lower: (us(s.lower), calendar),
+        upper: (!p.uncapped).then_some((us(s.upper), calendar)),
+    })
+}
+
+/// 设备利用率: RUN time / window.
+pub fn utilisation(f: &Facts) -> Value {
+    if !f.has_state {
+        return Err(Undefined::NoState);
+    }
+    let total: i64 = f.states_ms.iter().sum();
+    if total <= 0 {
+        return Err(Undefined::NoPlannedTime);
+    }
+    let [unknown, _, _, _, run, ..] = f.states_ms;
+    let b = &f.buckets;
+    let most = (run + unknown + b.held_other_ms + b.unsure_stop_ms).min(total);
+    let total = i128::from(total);
+    Ok(Ratio {
+        num: i128::from(run),
+        den: total,
+        lower: (i128::from((run - b.held_run_ms).max(0)), total),
+        upper: Some((i128::from(most), total)),
+    })
+}
+
+/// Energy, kWh: a quotient over 10⁶.
+pub fn energy_kwh(f: &Facts) -> Value {
+    let e = match (&f.energy, f.energy_broken) {
+        (Some(e), false) => e,
+        (_, true) => return Err(Undefined::MeterDiscontinuity),
+        (None, false) => return Err(Undefined::NoMeter),
+    };
+    let kwh = e.micro_kwh;
+    Ok(Ratio {
+        num: kwh.value,
+        den: 1_000_000,
+        lower: (kwh.lower, 1_000_000),
+        upper: (!e.uncapped).then_some((kwh.upper, 1_000_000)),
+    })
+}
+
+/// Energy per good item, kWh: millionths over millionths.
+pub fn energy_per_good(f: &Facts) -> Value {
+    let e = energy_kwh(f)?;
+    let p = f.production.as_ref().ok_or(Undefined::NoCounter)?;
+    let good = p.good.items;
+    if good.value <= 0 {
+        return Err(Undefined::NoProduction);
+    }
+    Ok(Ratio {
+        num: e.num,
+        den: good.value,
+        lower: if p.uncapped { (0, 1) } else { (e.lower.0, good.upper.max(1)) },
+        upper: e.upper.filter(|_| good.lower > 0).map(|u| (u.0, good.lower)),
+    })
+}
+
+/// Items, pieces: a quotient over 10⁶.
+pub fn items(f: &Facts, pick: impl Fn(&Production) -> crate::counter::Bounded) -> Value {
+    let p = f.production.as_ref().ok_or(Undefined::NoCounter)?;
+    let n = pick(p);
+    Ok(Ratio {
+        num: n.value,
+        den: 1_000_000,
+        lower: (n.lower, 1_000_000),
+        upper: (!p.uncapped).then_some((n.upper, 1_000_000)),
+    })
+}
+
+/// Planned time that fits into a stretch, in the unit of [`crate::facts::Counted::standard`].
+pub(crate) fn standard_of_ms(ms: i64) -> i128 {
+    i128::from(ms) * PER_MS
+}
+
+#[cfg(test)]
+mod tests;

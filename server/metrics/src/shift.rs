@@ -1,0 +1,527 @@
+//! One machine over one window: from placed readings to [`Facts`].
+//!
+//! Constraints
+//! 1. A window is cut where the machine's definition or its planned cycle times change; each piece is evaluated under
+//!    what was in force at its beginning, and the facts are added.
+//! 2. Only readings within [`REACH_MS`] of the window are looked at, so that a bundle which carries those contents
+//!    evaluates to the same facts as the whole log.
+//! 3. Planned stops declared after they began are not planned (reference §6.4).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::buckets::{self, Context};
+use crate::column::{Meaning, Series};
+use crate::counter::{self, Bounded, Passed, RegisterRule, Replacement, Weight};
+use crate::decimal::div_half_up;
+use crate::facts::{Counted, Energy, Facts, Production, Share};
+use crate::grade::Flag;
+use crate::history::{History, REACH_MS};
+use crate::interval::{Interval, overlap_ms, subtract, total_ms, union};
+use crate::model::{Machine, SignalRef, StateRule};
+use crate::oee::standard_of_ms;
+use crate::state::{MachineState, StateInterval};
+use crate::statements::Stated;
+use crate::time::ERROR_FLAG_MS;
+use crate::timeline::{Cadence, decide_power, tile};
+
+/// The placed series a machine reads, by (gateway, tag).
+#[derive(Debug, Default)]
+pub struct Inputs {
+    series: BTreeMap<(String, String), Series>,
+}
+
+impl Inputs {
+    /// Places every series that any definition of the machine names, within reach of `windows`.
+    pub fn load(history: &History, machine: &str, reach: Interval) -> Self {
+        let wide = Interval::new(reach.from_ms.saturating_sub(REACH_MS), reach.to_ms.saturating_add(REACH_MS));
+        let mut series = BTreeMap::new();
+        for definition in history.statements().machine_definitions(machine) {
+            for (_, s) in definition.body.signals.all() {
+                let key = (s.gateway.clone(), s.tag.clone());
+                series.entry(key).or_insert_with(|| history.series(&s.gateway, &s.tag, wide));
+            }
+        }
+        Self { series }
+    }
+
+    fn get(&self, signal: &SignalRef) -> Option<&Series> {
+        self.series.get(&(signal.gateway.clone(), signal.tag.clone()))
+    }
+}
+
+/// What the calendar says of a window.
+#[derive(Debug, Clone, Default)]
+pub struct Schedule {
+    /// The window lies inside a shift.
+    pub scheduled: bool,
+    /// Breaks of the shift.
+    pub breaks: Vec<Interval>,
+}
+
+/// Facts of a window and the intervals behind them.
+#[derive(Debug, Clone, Default)]
+pub struct Evaluated {
+    /// The sums.
+    pub facts: Facts,
+    /// The state of the machine, tiling the window; empty without a state rule.
+    pub states: Vec<StateInterval>,
+    /// Planned stops inside the window, breaks included.
+    pub stops: Vec<Interval>,
+}
+
+/// Evaluates a machine over a window.
+pub fn evaluate(history: &History, inputs: &Inputs, machine: &str, window: Interval, schedule: &Schedule) -> Evaluated {
+    let statements = history.statements();
+    let mut out = Evaluated::default();
+    out.facts.shifts = u32::from(schedule.scheduled);
+    // Stops: breaks, and stops declared before they began.
+    let mut stops = schedule.breaks.clone();
+    for stop in statements.stops(machine) {
+        let interval = Interval::new(stop.body.from_ms, stop.body.to_ms).intersect(&window);
+        if interval.is_empty() {
+            continue;
+        }
+        out.facts.statements.insert(stop.leaf);
+        if stop.received_ms <= stop.body.from_ms || history.is_simulated() {
+            stops.push(interval);
+        } else {
+            out.facts.flags.insert(Flag::RetroPlannedStop);
+        }
+    }
+    out.stops = union(stops.into_iter().map(|s| s.intersect(&window)).collect());
+    for piece in pieces(history, machine, window) {
+        let Some(definition) = statements.machine_at(machine, piece.from_ms) else { continue };
+        Piece { history, inputs, definition, window: piece, stops: &out.stops, scheduled: schedule.scheduled }
+            .evaluate(&mut out.facts, &mut out.states);
+    }
+    if out.facts.has_state {
+        // Time before the first definition is unknown too.
+        let covered: Vec<Interval> = out.states.iter().map(|s| Interval::new(s.from_ms, s.to_ms)).collect();
+        let missing = subtract(window, &union(covered));
+        for hole in missing {
+            let unknown = StateInterval { from_ms: hole.from_ms, to_ms: hole.to_ms, state: MachineState::Unknown, held: false };
+            out.states.push(unknown);
+            out.facts.states_ms[0] += unknown.length_ms();
+            out.facts.buckets.add(&buckets::sort(&[unknown], &Context { scheduled: schedule.scheduled, stops: out.stops.clone(), no_order: vec![] }));
+        }
+        out.states.sort_by_key(|s| s.from_ms);
+    }
+    finish(&mut out.facts);
+    out
+}
+
+/// Cuts a window where the machine's definition or one of its cycle times changes.
+fn pieces(history: &History, machine: &str, window: Interval) -> Vec<Interval> {
+    let statements = history.statements();
+    let mut cuts: BTreeSet<i64> = statements.machine_definitions(machine).iter().map(|d| d.effective_from).collect();
+    cuts.extend(statements.cycle_time_changes(machine));
+    let mut out = Vec::new();
+    let mut from = window.from_ms;
+    for cut in cuts.into_iter().filter(|c| window.from_ms < *c && *c < window.to_ms) {
+        out.push(Interval::new(from, cut));
+        from = cut;
+    }
+    out.push(Interval::new(from, window.to_ms));
+    out
+}
+
+/// Flags and coverage that follow from the sums.
+fn finish(f: &mut Facts) {
+    let b = &f.buckets;
+    let pbt = b.pbt_ms();
+    f.state_cover = if f.has_state { Share { observed_ms: pbt - b.unk_ms, of_ms: pbt } } else { Share::default() };
+    // Planned busy time grows by unplanned running; a counter is asked about no less.
+    f.counter_cover.of_ms = pbt;
+    f.counter_cover.observed_ms = (pbt - f.counter_cover.observed_ms).max(0);
+    if b.run_in_stop_ms > 0 {
+        f.flags.insert(Flag::RunInPlannedStop);
+    }
+    if b.overtime_ms > 0 {
+        f.flags.insert(Flag::OvertimeUnplanned);
+    }
+    if b.run_without_order_ms > 0 {
+        f.flags.insert(Flag::NoOrder);
+    }
+    if let Some(p) = &f.production {
+        let (made, ran) = (p.produced.standard.value, standard_of_ms(b.apt_ms));
+        if f.has_state && b.apt_ms > 0 && made > ran {
+            f.flags.insert(Flag::PerfGt100);
+            f.performance_doubtful = made * 100 > ran * 105;
+        }
+        if p.without_cycle_time != 0 {
+            f.flags.insert(Flag::NoCycleTime);
+        }
+    }
+}
+
+struct Piece<'a> {
+    history: &'a History,
+    inputs: &'a Inputs,
+    definition: &'a Stated<Machine>,
+    window: Interval,
+    stops: &'a [Interval],
+    scheduled: bool,
+}
+
+impl Piece<'_> {
+    fn evaluate(&self, facts: &mut Facts, states: &mut Vec<StateInterval>) {
+        self.note(facts, self.definition);
+        let machine = &self.definition.body;
+        let tiled = self.states(facts);
+        let no_order = self.no_order(facts);
+        if let Some(tiled) = tiled {
+            facts.has_state = true;
+            for s in &tiled {
+                facts.states_ms[s.state.code()] += s.length_ms();
+            }
+            let context = Context { scheduled: self.scheduled, stops: self.stops.to_vec(), no_order };
+            facts.buckets.add(&buckets::sort(&tiled, &context));
+            states.extend(tiled);
+        } else if self.scheduled {
+            // No state: planned time is still planned, only nobody saw what happened in it.
+            facts.buckets.pdot_ms += overlap_ms(&[self.window], self.stops);
+            facts.buckets.unk_ms += self.window.length_ms() - overlap_ms(&[self.window], self.stops);
+        } else {
+            facts.buckets.outside_ms += self.window.length_ms();
+        }
+        if let Some(p) = self.production(facts) {
+            match &mut facts.production {
+                Some(sum) => {
+                    let rejects_known = sum.rejects_known && p.rejects_known;
+                    sum.produced.add(&p.produced);
+                    sum.good.add(&p.good);
+                    sum.rejected.add(&p.rejected);
+                    sum.without_cycle_time += p.without_cycle_time;
+                    sum.uncapped |= p.uncapped;
+                    sum.rejects_known = rejects_known;
+                }
+                none => *none = Some(p),
+            }
+        }
+        if let Some(signal) = &machine.signals.energy {
+            self.energy(facts, signal);
+        }
+    }
+
+    /// A statement in force: its leaf, and whether it came late.
+    fn note<T>(&self, facts: &mut Facts, stated: &Stated<T>) {
+        facts.statements.insert(stated.leaf);
+        if stated.is_late_for(self.window.from_ms) && !self.history.is_simulated() {
+            facts.flags.insert(Flag::LateDeclaration);
+        }
+    }
+
+    /// Readings around the piece, with lineage and clock flags noted.
+    fn reading<'s>(&'s self, facts: &mut Facts, signal: &SignalRef) -> Option<(&'s Series, std::ops::Range<usize>, &'s Meaning)> {
+        let series = self.inputs.get(signal)?;
+        let range = series.around(self.window, REACH_MS);
+        let known_since = self.history.known_since_ms(&signal.gateway);
+        for span in series.spans_of(&range) {
+            facts.saw(&signal.gateway, span.leaf);
+            if span.error_ms > ERROR_FLAG_MS {
+                facts.flags.insert(Flag::ClockUncertain);
+            }
+        }
+        facts.readings += range.len() as u64;
+        let meaning = series.meaning_of(&range)?;
+        if !self.history.is_simulated()
+            && known_since.is_some_and(|since| self.window.from_ms < since.saturating_sub(3_600_000))
+        {
+            facts.flags.insert(Flag::BeforeEnrolment);
+        }
+        Some((series, range, meaning))
+    }
+
+    /// Recorded gaps that touch the piece and lie within reach.
+    fn gaps(&self, series: &Series) -> Vec<Interval> {
+        let far = self.window.to_ms.saturating_add(REACH_MS);
+        let near = self.window.from_ms.saturating_sub(REACH_MS);
+        let touch = |g: &Interval| g.to_ms >= near && g.to_ms <= far && g.from_ms <= self.window.to_ms;
+        union(series.gaps.iter().copied().filter(touch).collect())
+    }
+
+    fn states(&self, facts: &mut Facts) -> Option<Vec<StateInterval>> {
+        let machine = &self.definition.body;
+        let signals = &machine.signals;
+        let rule = machine.state_rule.as_ref()?;
+        let signal = match rule {
+            StateRule::Codes(_) => signals.state.as_ref(),
+            StateRule::RunBit { .. } => signals.run.as_ref(),
+            StateRule::Power(_) => signals.power.as_ref(),
+        }?;
+        let unknown = || tile(std::iter::empty(), &[], Cadence::new(1000), self.window);
+        let Some((series, range, meaning)) = self.reading(facts, signal) else { return Some(unknown()) };
+        let cadence = Cadence::new(meaning.interval_ms);
+        let gaps = self.gaps(series);
+        // Two equal codes in a row are the rule: remember the last translation.
+        let mut memo: Option<(i64, MachineState)> = None;
+        let mut undeclared = false;
+        let tiled = match rule {
+            StateRule::Codes(codes) => {
+                let samples = series.samples(range).map(|(ms, raw)| match memo {
+                    Some((was, state)) if was == raw => (ms, state),
+                    _ => {
+                        let state = match series.texts.get(usize::try_from(raw).unwrap_or(usize::MAX)).filter(|_| meaning.text) {
+                            Some(text) => codes.get(&**text),
+                            None => codes.get(&raw.to_string()),
+                        };
+                        undeclared |= state.is_none();
+                        let state = state.copied().unwrap_or(MachineState::Unknown);
+                        memo = Some((raw, state));
+                        (ms, state)
+                    }
+                });
+                tile(samples, &gaps, cadence, self.window)
+            }
+            StateRule::RunBit { run_value, otherwise } => {
+                let samples = series.samples(range).map(|(ms, raw)| (ms, if raw == *run_value { MachineState::Run } else { *otherwise }));
+                tile(samples, &gaps, cadence, self.window)
+            }
+            StateRule::Power(power) => {
+                facts.flags.insert(Flag::PowerDerivedState);
+                // Thresholds go to the unit of the readings: W = stored × num × unit / den.
+                let unit: i128 = if meaning.unit == "kW" { 1000 } else { 1 };
+                let from_range = range.clone();
+                let scaled: Vec<(i64, i128)> = series
+                    .samples(from_range)
+                    .map(|(ms, v)| (ms, i128::from(v) * i128::from(meaning.num) * unit))
+                    .collect();
+                tile(decide_power(&scaled, power, meaning.den, cadence).into_iter(), &gaps, cadence, self.window)
+            }
+        };
+        if undeclared {
+            facts.flags.insert(Flag::UnknownStateCode);
+        }
+        Some(tiled)
+    }
+
+    /// Stretches without an order; everything has one when nobody says.
+    fn no_order(&self, facts: &mut Facts) -> Vec<Interval> {
+        let Some(signal) = &self.definition.body.signals.order else {
+            facts.flags.insert(Flag::NoOrderInfo);
+            return Vec::new();
+        };
+        let Some((series, range, meaning)) = self.reading(facts, signal) else { return Vec::new() };
+        let mut out: Vec<Interval> = Vec::new();
+        let mut since: Option<i64> = None;
+        for (ms, raw) in series.samples(range) {
+            let empty = if meaning.text {
+                series.texts.get(usize::try_from(raw).unwrap_or(usize::MAX)).is_none_or(|t| t.is_empty())
+            } else {
+                raw == 0
+            };
+            match (empty, since) {
+                (true, None) => since = Some(ms),
+                (false, Some(from)) => {
+                    out.push(Interval::new(from, ms).intersect(&self.window));
+                    since = None;
+                }
+                _ => {}
+            }
+        }
+        if let Some(from) = since {
+            out.push(Interval::new(from, self.window.to_ms).intersect(&self.window));
+        }
+        union(out)
+    }
+
+    fn production(&self, facts: &mut Facts) -> Option<Production> {
+        let s = &self.definition.body.signals;
+        if s.good.is_none() && s.total.is_none() {
+            return None;
+        }
+        let mut p = Production { rejects_known: true, ..Production::default() };
+        let count = |signal: &Option<SignalRef>, facts: &mut Facts, p: &mut Production| {
+            signal.as_ref().map(|signal| self.count(facts, signal, p))
+        };
+        let good = count(&s.good, facts, &mut p);
+        let total = if good.is_some() && s.reject.is_some() { None } else { count(&s.total, facts, &mut p) };
+        let reject = count(&s.reject, facts, &mut p);
+        match (good, reject, total) {
+            (Some(good), Some(reject), _) => {
+                (p.good, p.rejected, p.produced) = (good, reject, good);
+                p.produced.add(&reject);
+            }
+            (Some(good), None, Some(total)) => (p.good, p.produced, p.rejected) = (good, total, total.minus(&good)),
+            (None, Some(reject), Some(total)) => (p.good, p.produced, p.rejected) = (total.minus(&reject), total, reject),
+            (Some(all), None, None) | (None, None, Some(all)) => {
+                (p.good, p.produced) = (all, all);
+                p.rejects_known = false;
+                facts.flags.insert(Flag::NoRejectSignal);
+            }
+            (None, _, None) => return None,
+        }
+        Some(p)
+    }
+
+    /// What a counter counted, in items and planned time. Open stretches raise the upper bounds by the planned rate.
+    fn count(&self, facts: &mut Facts, signal: &SignalRef, p: &mut Production) -> Counted {
+        let planned = subtract(self.window, self.stops);
+        let reading = self.reading(facts, signal);
+        let fastest = self.fastest_item_us();
+        let (passed, meaning) = match reading {
+            Some((series, range, meaning)) => {
+                let rule = self.register_rule(signal, meaning, fastest);
+                let mut weights = Weights::new(self);
+                (counter::fold(series.samples(range), self.window, &rule, |ms| weights.at(ms, facts)), Some(meaning))
+            }
+            None => (counter::fold(std::iter::empty(), self.window, &RegisterRule::default(), |_| Weight::ONE), None),
+        };
+        register_flags(facts, &passed);
+        let (num, den) = meaning.map_or((1, 1), |m| (i128::from(m.num) * 1_000_000, m.den));
+        let mut counted = Counted { items: scale(passed.amount, num, den), standard: scale(passed.standard_us, num, den) };
+        p.without_cycle_time += scale(Bounded::exact(passed.unweighted), num, den).value;
+        let open_ms = overlap_ms(&union(passed.open.clone()), &planned);
+        if open_ms > 0 {
+            match fastest {
+                Some(us) => {
+                    counted.standard.upper += standard_of_ms(open_ms);
+                    counted.items.upper += div_half_up(standard_of_ms(open_ms), i128::from(us)).unwrap_or(0);
+                }
+                None => p.uncapped = true,
+            }
+        }
+        // Gathered as uncovered time here; `finish` turns it into coverage of planned busy time.
+        let uncovered = overlap_ms(&union(passed.uncovered), &planned);
+        facts.counter_cover.observed_ms = facts.counter_cover.observed_ms.max(uncovered);
+        counted
+    }
+
+    /// The shortest planned time of any product of the machine, per item.
+    fn fastest_item_us(&self) -> Option<i64> {
+        let machine = &self.definition.body.machine;
+        self.history.statements().cycle_times_at(machine, self.window.from_ms).map(|c| c.body.item_us).min()
+    }
+
+    fn register_rule(&self, signal: &SignalRef, meaning: &Meaning, fastest_item_us: Option<i64>) -> RegisterRule {
+        let stored = |raw: i64| raw.saturating_mul(meaning.unit_per_raw);
+        // Three times the planned rate is more than any machine does and less than any accident.
+        let planned = fastest_item_us.map(|us| stored(10_800_000_000 / us.max(1) + 1));
+        RegisterRule {
+            modulus: signal.modulus.map(stored).or(meaning.modulus),
+            rate_max_per_hour: signal.max_per_hour.map(stored).or(meaning.max_per_hour).or(planned),
+            gap_ms_max: Cadence::new(meaning.interval_ms).stale_ms,
+            replaced: Vec::new(),
+        }
+    }
+
+    fn energy(&self, facts: &mut Facts, signal: &SignalRef) {
+        let of_ms = self.window.length_ms();
+        facts.energy_cover.of_ms += of_ms;
+        let Some((series, range, meaning)) = self.reading(facts, signal) else {
+            facts.energy_broken = true;
+            return;
+        };
+        let mut rule = self.register_rule(signal, meaning, None);
+        for replaced in self.history.statements().meters_replaced(&self.definition.body.machine) {
+            if self.window.contains(replaced.body.at_ms) {
+                facts.statements.insert(replaced.leaf);
+            }
+            rule.replaced.push(Replacement {
+                at_ms: replaced.body.at_ms,
+                old_final: replaced.body.old_final_raw.saturating_mul(meaning.unit_per_raw),
+                new_initial: replaced.body.new_initial_raw.saturating_mul(meaning.unit_per_raw),
+            });
+        }
+        rule.replaced.sort_by_key(|r| r.at_ms);
+        let passed = counter::fold(series.samples(range), self.window, &rule, |_| Weight::ONE);
+        register_flags(facts, &passed);
+        if passed.resets > 0 || passed.excesses > 0 || passed.samples < 2 {
+            facts.energy_broken = true;
+            return;
+        }
+        let per_unit: i128 = match meaning.unit.as_str() {
+            "Wh" => 1_000,
+            "MWh" => 1_000_000_000,
+            _ => 1_000_000,
+        };
+        let (num, den) = (i128::from(meaning.num) * per_unit, meaning.den);
+        let mut micro_kwh = scale(passed.amount, num, den);
+        let open = union(passed.open);
+        let mut uncapped = false;
+        if !open.is_empty() {
+            match rule.rate_max_per_hour {
+                Some(rate) => {
+                    let most = i128::from(rate) * i128::from(total_ms(&open)) / 3_600_000 + 1;
+                    micro_kwh.upper += scale(Bounded::exact(most), num, den).value.abs();
+                }
+                None => uncapped = true,
+            }
+        }
+        facts.energy_cover.observed_ms += of_ms - total_ms(&union(passed.uncovered));
+        match &mut facts.energy {
+            Some(e) => {
+                e.micro_kwh.add(micro_kwh);
+                e.uncapped |= uncapped;
+            }
+            none => *none = Some(Energy { micro_kwh, uncapped }),
+        }
+    }
+}
+
+fn register_flags(facts: &mut Facts, passed: &Passed) {
+    let flags = [
+        (passed.rollovers, Flag::CounterRollover),
+        (passed.resets, Flag::CounterReset),
+        (passed.excesses, Flag::RateExceeded),
+        (passed.replacements, Flag::MeterReplaced),
+    ];
+    facts.flags.extend(flags.into_iter().filter(|(n, _)| *n > 0).map(|(_, flag)| flag));
+}
+
+/// Amounts times a ratio, half away from zero; a negative ratio (a reversed meter) swaps the bounds.
+fn scale(b: Bounded, num: i128, den: i128) -> Bounded {
+    let of = |v: i128| v.checked_mul(num).and_then(|n| div_half_up(n, den)).unwrap_or(0);
+    let (a, z) = (of(b.lower), of(b.upper));
+    Bounded { value: of(b.value), lower: a.min(z), upper: a.max(z) }
+}
+
+/// What a unit of the counter stands for, by the product loaded.
+struct Weights<'a> {
+    piece: &'a Piece<'a>,
+    product: Option<(&'a Series, std::ops::Range<usize>)>,
+    memo: Option<(Option<i64>, Weight)>,
+}
+
+impl<'a> Weights<'a> {
+    fn new(piece: &'a Piece<'a>) -> Self {
+        let product = piece.definition.body.signals.product.as_ref().and_then(|s| {
+            let series = piece.inputs.get(s)?;
+            Some((series, series.around(piece.window, REACH_MS)))
+        });
+        Self { piece, product, memo: None }
+    }
+
+    /// At an instant: the product last seen then.
+    fn at(&mut self, ms: i64, facts: &mut Facts) -> Weight {
+        let seen = self.product.as_ref().and_then(|(series, range)| {
+            let times = series.times.get(range.clone())?;
+            let place = times.partition_point(|t| *t <= ms).checked_sub(1)?;
+            series.values.get(range.start + place).copied()
+        });
+        if let Some((was, weight)) = self.memo
+            && was == seen
+        {
+            return weight;
+        }
+        let name = match (&self.product, seen) {
+            (Some((series, range)), Some(value)) => {
+                let text = series.meaning_of(range).is_some_and(|m| m.text);
+                let word = series.texts.get(usize::try_from(value).unwrap_or(usize::MAX)).filter(|_| text);
+                word.map_or_else(|| value.to_string(), |t| t.to_string())
+            }
+            _ => "*".to_owned(),
+        };
+        let machine = &self.piece.definition.body.machine;
+        let stated = self.piece.history.statements().cycle_time_at(machine, &name, self.piece.window.from_ms);
+        let weight = match stated {
+            Some(c) => {
+                self.piece.note(facts, c);
+                Weight { items: c.body.items_per_cycle, standard_us: c.body.item_us.checked_mul(c.body.items_per_cycle) }
+            }
+            None => Weight::ONE,
+        };
+        self.memo = Some((seen, weight));
+        weight
+    }
+}

@@ -1,0 +1,223 @@
+//! Declarations in force: who said what, from when, and which of it holds at an instant.
+//!
+//! Constraints
+//! 1. At an instant, of the statements with one key whose `effective_from` is not later, the one with the latest
+//!    `effective_from` holds; of two with the same, the later leaf. A retroactive statement therefore changes the past
+//!    visibly, and a later-effective one still ends it.
+//! 2. A statement is *late* for time more than a day before it was logged; a planned stop is *retroactive* when it was
+//!    logged after it began, and then counts as unplanned (reference §6.4).
+//! 3. A body that does not parse is kept as a finding and moves nothing.
+
+use std::collections::BTreeMap;
+
+use protocol::Declaration;
+
+use crate::model::{
+    Body, CalendarBody, CycleTime, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, Site, parse_body,
+};
+
+/// A statement may be this late without being called so, milliseconds.
+pub const LATE_AFTER_MS: i64 = 86_400_000;
+
+/// A statement with its place in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stated<T> {
+    /// Index of the leaf.
+    pub leaf: u64,
+    /// When the server logged it, UTC milliseconds.
+    pub received_ms: i64,
+    /// From when it holds, UTC milliseconds.
+    pub effective_from: i64,
+    /// What was said.
+    pub body: T,
+}
+
+impl<T> Stated<T> {
+    /// Whether the statement came late for time beginning at `from_ms`.
+    pub fn is_late_for(&self, from_ms: i64) -> bool {
+        self.received_ms > from_ms.max(self.effective_from).saturating_add(LATE_AFTER_MS)
+    }
+}
+
+/// A declaration that moved nothing because its body is not valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadStatement {
+    /// Index of the leaf.
+    pub leaf: u64,
+    /// Its kind.
+    pub kind: String,
+    /// What is wrong.
+    pub reason: String,
+}
+
+type Dated<T> = Vec<Stated<T>>;
+
+/// Everything stated about a site, in order of the log.
+#[derive(Debug, Clone, Default)]
+pub struct Statements {
+    site: Dated<Site>,
+    calendars: BTreeMap<String, Dated<CalendarBody>>,
+    machines: BTreeMap<String, Dated<Machine>>,
+    cycle_times: BTreeMap<(String, String), Dated<CycleTime>>,
+    plans: BTreeMap<String, Dated<Plan>>,
+    stops: BTreeMap<String, Dated<PlannedStop>>,
+    meters: BTreeMap<String, Dated<MeterReplaced>>,
+    quality: BTreeMap<(String, String, String), Dated<QualityCount>>,
+    enrolments: BTreeMap<String, i64>,
+    bad: Vec<BadStatement>,
+    /// Kind, effective-from, author, role and reason of every declaration, by leaf.
+    ledger: Vec<Stated<Declaration>>,
+}
+
+impl Statements {
+    /// Adds the declaration of a leaf.
+    pub fn push(&mut self, leaf: u64, received_ms: i64, declaration: Declaration) {
+        let effective_from = declaration.effective_from;
+        fn add<T>(list: &mut Dated<T>, leaf: u64, received_ms: i64, effective_from: i64, body: T) {
+            // Sorted by (effective_from, leaf): the last that is not later holds.
+            let place = list.partition_point(|s| (s.effective_from, s.leaf) <= (effective_from, leaf));
+            list.insert(place, Stated { leaf, received_ms, effective_from, body });
+        }
+        if declaration.kind == "gateway_enrolled"
+            && let Some(gateway) = declaration.body.get("gateway").and_then(|g| g.as_str())
+        {
+            self.enrolments.entry(gateway.to_owned()).or_insert(received_ms);
+        }
+        match parse_body(&declaration.kind, &declaration.body) {
+            Ok(Body::Site(b)) => add(&mut self.site, leaf, received_ms, effective_from, b),
+            Ok(Body::Calendar(b)) => {
+                add(self.calendars.entry(b.calendar.clone()).or_default(), leaf, received_ms, effective_from, b);
+            }
+            Ok(Body::Machine(b)) => {
+                add(self.machines.entry(b.machine.clone()).or_default(), leaf, received_ms, effective_from, b);
+            }
+            Ok(Body::CycleTime(b)) => {
+                let key = (b.machine.clone(), b.product.clone());
+                add(self.cycle_times.entry(key).or_default(), leaf, received_ms, effective_from, b);
+            }
+            Ok(Body::Plan(b)) => {
+                add(self.plans.entry(b.plan.clone()).or_default(), leaf, received_ms, effective_from, b);
+            }
+            Ok(Body::PlannedStop(b)) => {
+                add(self.stops.entry(b.machine.clone()).or_default(), leaf, received_ms, effective_from, b);
+            }
+            Ok(Body::MeterReplaced(b)) => {
+                add(self.meters.entry(b.machine.clone()).or_default(), leaf, received_ms, effective_from, b);
+            }
+            Ok(Body::QualityCount(b)) => {
+                let key = (b.machine.clone(), b.date.clone(), b.shift.clone());
+                add(self.quality.entry(key).or_default(), leaf, received_ms, effective_from, b);
+            }
+            Ok(Body::Other) => {}
+            Err(e) => self.bad.push(BadStatement { leaf, kind: declaration.kind.clone(), reason: e.to_string() }),
+        }
+        self.ledger.push(Stated { leaf, received_ms, effective_from, body: declaration });
+    }
+
+    /// The site as described at an instant; before the first description, that one.
+    pub fn site_at(&self, ms: i64) -> Option<&Stated<Site>> {
+        at(&self.site, ms).or(self.site.first())
+    }
+
+    /// The newest description of the site.
+    pub fn site(&self) -> Option<&Site> {
+        self.site.last().map(|s| &s.body)
+    }
+
+    /// The calendar in force.
+    pub fn calendar_at(&self, calendar: &str, ms: i64) -> Option<&Stated<CalendarBody>> {
+        at(self.calendars.get(calendar)?, ms)
+    }
+
+    /// The machine as defined at an instant.
+    pub fn machine_at(&self, machine: &str, ms: i64) -> Option<&Stated<Machine>> {
+        at(self.machines.get(machine)?, ms)
+    }
+
+    /// Every definition of a machine, in order of taking effect.
+    pub fn machine_definitions(&self, machine: &str) -> &[Stated<Machine>] {
+        self.machines.get(machine).map_or(&[], Vec::as_slice)
+    }
+
+    /// Ids of all machines ever defined, sorted.
+    pub fn machines(&self) -> impl Iterator<Item = &str> {
+        self.machines.keys().map(String::as_str)
+    }
+
+    /// The planned cycle time for a product, or for any product, at an instant.
+    pub fn cycle_time_at(&self, machine: &str, product: &str, ms: i64) -> Option<&Stated<CycleTime>> {
+        let of = |product: &str| at(self.cycle_times.get(&(machine.to_owned(), product.to_owned()))?, ms);
+        of(product).or_else(|| of("*"))
+    }
+
+    /// The cycle times of every product of a machine in force at an instant.
+    pub fn cycle_times_at(&self, machine: &str, ms: i64) -> impl Iterator<Item = &Stated<CycleTime>> {
+        self.cycle_times_of(machine).filter_map(move |list| at(list, ms))
+    }
+
+    /// Every instant at which a cycle time of a machine takes effect.
+    pub fn cycle_time_changes(&self, machine: &str) -> impl Iterator<Item = i64> {
+        self.cycle_times_of(machine).flatten().map(|c| c.effective_from)
+    }
+
+    fn cycle_times_of(&self, machine: &str) -> impl Iterator<Item = &Dated<CycleTime>> {
+        let from = (machine.to_owned(), String::new());
+        let machine = machine.to_owned();
+        self.cycle_times.range(from..).take_while(move |((m, _), _)| *m == machine).map(|(_, list)| list)
+    }
+
+    /// A plan: the newest version.
+    pub fn plan(&self, plan: &str) -> Option<&Stated<Plan>> {
+        self.plans.get(plan)?.iter().max_by_key(|p| p.leaf)
+    }
+
+    /// Ids of all plans, sorted.
+    pub fn plans(&self) -> impl Iterator<Item = &str> {
+        self.plans.keys().map(String::as_str)
+    }
+
+    /// Planned stops of a machine.
+    pub fn stops(&self, machine: &str) -> &[Stated<PlannedStop>] {
+        self.stops.get(machine).map_or(&[], Vec::as_slice)
+    }
+
+    /// Meter replacements of a machine.
+    pub fn meters_replaced(&self, machine: &str) -> &[Stated<MeterReplaced>] {
+        self.meters.get(machine).map_or(&[], Vec::as_slice)
+    }
+
+    /// The quality count of a shift: the newest statement.
+    pub fn quality(&self, machine: &str, date: &str, shift: &str) -> Option<&Stated<QualityCount>> {
+        self.quality.get(&(machine.to_owned(), date.to_owned(), shift.to_owned()))?.iter().max_by_key(|q| q.leaf)
+    }
+
+    /// When a gateway was enrolled, if the log says.
+    pub fn enrolled_ms(&self, gateway: &str) -> Option<i64> {
+        self.enrolments.get(gateway).copied()
+    }
+
+    /// Declarations that moved nothing.
+    pub fn bad(&self) -> &[BadStatement] {
+        &self.bad
+    }
+
+    /// Every declaration, in order of the log.
+    pub fn ledger(&self) -> &[Stated<Declaration>] {
+        &self.ledger
+    }
+
+    /// Every (gateway, tag) that some definition of some machine names: all that evaluation can ever read.
+    pub fn tags_used(&self) -> std::collections::BTreeSet<(String, String)> {
+        self.machines
+            .values()
+            .flatten()
+            .flat_map(|m| m.body.signals.all())
+            .map(|(_, s)| (s.gateway.clone(), s.tag.clone()))
+            .collect()
+    }
+}
+
+fn at<T>(list: &[Stated<T>], ms: i64) -> Option<&Stated<T>> {
+    let end = list.partition_point(|s| s.effective_from <= ms);
+    list.get(..end)?.last()
+}
