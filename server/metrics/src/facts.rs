@@ -121,6 +121,8 @@ pub struct Facts {
     pub production: Option<Production>,
     /// Energy, if it is metered and its register is continuous.
     pub energy: Option<Energy>,
+    /// Good items, in millionths, of the windows whose energy is known: the denominator of energy per item.
+    pub good_with_energy: Bounded,
     /// A meter exists but its register broke without a declared exchange, or nothing was read: energy is unknown.
     pub energy_broken: bool,
     /// Coverage of the state, of planned busy time.
@@ -164,6 +166,7 @@ impl Facts {
             (a @ None, b) => *a = *b,
             (Some(_), None) => {}
         }
+        self.good_with_energy.add(o.good_with_energy);
         self.energy_broken |= o.energy_broken;
         self.state_cover.add(o.state_cover);
         self.counter_cover.add(o.counter_cover);
@@ -189,6 +192,21 @@ impl Facts {
             None => {
                 self.lineage.insert(gateway.to_owned(), LeafRange { first: leaf, last: leaf });
             }
+        }
+    }
+
+    /// Adds a window to a longer period. Where the register broke, that window's energy is left out and lowers the
+    /// coverage instead of making the whole period's energy unknown.
+    pub fn add_window(&mut self, o: &Self) {
+        if o.energy_broken {
+            let mut rest = o.clone();
+            rest.energy = None;
+            rest.energy_broken = false;
+            rest.energy_cover.observed_ms = 0;
+            rest.good_with_energy = Bounded::default();
+            self.add(&rest);
+        } else {
+            self.add(o);
         }
     }
 

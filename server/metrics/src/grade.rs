@@ -159,12 +159,13 @@ impl Flag {
             | Self::RateExceeded
             | Self::RetroPlannedStop
             | Self::ShiftsExcluded => Grade::C,
-            Self::ClockUncertain | Self::LostRecords | Self::MeterReplaced | Self::PerfGt100 | Self::PowerDerivedState => Grade::B,
+            Self::ClockUncertain | Self::LostRecords | Self::MeterReplaced | Self::PowerDerivedState => Grade::B,
             Self::CounterRollover
             | Self::NoCycleTime
             | Self::NoOrder
             | Self::NoOrderInfo
             | Self::OvertimeUnplanned
+            | Self::PerfGt100
             | Self::RunInPlannedStop
             | Self::UnknownStateCode => Grade::A,
         }

@@ -249,6 +249,18 @@ pub fn utilisation(f: &Facts) -> Value {
     })
 }
 
+/// PBT / window.
+pub fn planned_share(f: &Facts) -> Value {
+    let b = &f.buckets;
+    if b.total_ms() <= 0 {
+        return Err(Undefined::NoPlannedTime);
+    }
+    let (pbt, total) = (i128::from(b.pbt_ms()), i128::from(b.total_ms()));
+    let doubtful = i128::from(b.unsure_stop_ms);
+    let unplanned = i128::from(b.held_run_ms.min(b.run_in_stop_ms + b.overtime_ms));
+    Ok(Ratio { num: pbt, den: total, lower: (pbt - unplanned, total), upper: Some((pbt + doubtful, total)) })
+}
+
 /// Energy, kWh: a quotient over 10⁶.
 pub fn energy_kwh(f: &Facts) -> Value {
     let e = match (&f.energy, f.energy_broken) {
@@ -269,7 +281,7 @@ pub fn energy_kwh(f: &Facts) -> Value {
 pub fn energy_per_good(f: &Facts) -> Value {
     let e = energy_kwh(f)?;
     let p = f.production.as_ref().ok_or(Undefined::NoCounter)?;
-    let good = p.good.items;
+    let good = f.good_with_energy;
     if good.value <= 0 {
         return Err(Undefined::NoProduction);
     }

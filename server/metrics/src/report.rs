@@ -1,0 +1,430 @@
+//! The report: a pure function of a history and a request, printed as canonical JSON.
+//!
+//! Constraints
+//! 1. The same log prefix and request give the same bytes on every machine: integers, decimal strings from integer
+//!    division, sorted keys, fixed order of sections (period, machine, production date, shift).
+//! 2. A line prints numerator and denominator; its value is their quotient to six decimals. Undefined is `null` with a
+//!    reason, never 0.
+//! 3. Sums are sums of facts. Shifts below 80 % coverage are listed and left out of sums (reference §3.7). The total `*`
+//!    is over production machines; meters and auxiliaries are never added to it.
+//! 4. Everything a reader needs to repeat a number is in it: request, definitions, statements, gaps, lineage, seed.
+//!
+//! `report/build.rs` evaluates, `report/compared.rs` compares the periods of a plan.
+
+mod build;
+mod compared;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use build::{evaluate, evaluate_window, section};
+
+use crate::history::History;
+use crate::interval::Interval;
+
+/// The machine id that stands for the sum over all production machines of a request.
+pub const ALL_MACHINES: &str = "*";
+
+/// Why a report could not be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReportError {
+    /// The history is another prefix than the request names.
+    #[error("the request is for the first {wanted} leaves of the log; {got} are here")]
+    Size {
+        /// Leaves the request names.
+        wanted: u64,
+        /// Leaves at hand.
+        got: u64,
+    },
+    /// The plan is not in the log.
+    #[error("the plan `{0}` is not declared in this log")]
+    NoPlan(String),
+    /// A date is not a date, or a period too long.
+    #[error("the period {0} is not two dates in order, at most 4 000 days apart")]
+    BadPeriod(String),
+    /// Nothing to report on.
+    #[error("no machine is declared in this log, or none of those requested")]
+    NoMachines,
+    /// The report cannot be written as canonical JSON.
+    #[error("the report cannot be written: {0}")]
+    Encode(String),
+}
+
+/// A named stretch of production dates, both included.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Period {
+    /// `baseline`, `reporting`, or any name.
+    pub name: String,
+    /// First production date.
+    pub from: String,
+    /// Last production date.
+    pub to: String,
+}
+
+/// What to report on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReportRequest {
+    /// Leaves of the log.
+    pub size: u64,
+    /// Machines; empty means the plan's, or all.
+    #[serde(default)]
+    pub machines: Vec<String>,
+    /// Periods; with a plan, its own two when empty.
+    #[serde(default)]
+    pub periods: Vec<Period>,
+    /// The plan under which `baseline` and `reporting` are compared.
+    #[serde(default)]
+    pub plan: Option<String>,
+    /// Windows are cut here, UTC milliseconds: what is later has not happened yet.
+    #[serde(default)]
+    pub until_ms: Option<i64>,
+}
+
+impl ReportRequest {
+    /// Everything of a plan.
+    pub fn for_plan(size: u64, plan: &str) -> Self {
+        Self { size, machines: Vec::new(), periods: Vec::new(), plan: Some(plan.to_owned()), until_ms: None }
+    }
+
+    /// All machines over some dates.
+    pub fn for_dates(size: u64, from: &str, to: &str, until_ms: Option<i64>) -> Self {
+        let period = Period { name: "period".to_owned(), from: from.to_owned(), to: to.to_owned() };
+        Self { size, machines: Vec::new(), periods: vec![period], plan: None, until_ms }
+    }
+
+    /// The request with plan and machines filled in from the log.
+    ///
+    /// # Errors
+    /// An unknown plan, no machines, or a period that is not two dates in order.
+    pub fn resolve(&self, history: &History) -> Result<Self, ReportError> {
+        let mut out = self.clone();
+        if let Some(name) = &self.plan {
+            let plan = &history.statements().plan(name).ok_or_else(|| ReportError::NoPlan(name.clone()))?.body;
+            if out.machines.is_empty() {
+                out.machines.extend(plan.machines.iter().chain(&plan.incoming).cloned());
+            }
+            if out.periods.is_empty() {
+                let period = |name: &str, r: &crate::model::DateRange| Period { name: name.to_owned(), from: r.from.clone(), to: r.to.clone() };
+                out.periods = vec![period("baseline", &plan.baseline), period("reporting", &plan.reporting)];
+            }
+        }
+        if out.machines.is_empty() {
+            out.machines = history.statements().machines().map(str::to_owned).collect();
+        }
+        out.machines.retain(|m| !history.statements().machine_definitions(m).is_empty());
+        out.machines.sort();
+        out.machines.dedup();
+        if out.machines.is_empty() {
+            return Err(ReportError::NoMachines);
+        }
+        for p in &out.periods {
+            let dates = crate::calendar::parse_date(&p.from).zip(crate::calendar::parse_date(&p.to));
+            let fits = dates.is_some_and(|(a, b)| a <= b && a.until(b).is_ok_and(|s| s.get_days() < 4000));
+            if !fits {
+                return Err(ReportError::BadPeriod(p.name.clone()));
+            }
+        }
+        Ok(out)
+    }
+
+    /// The stretches of UTC that the request evaluates: whole days around its periods. [`History::needed`] of these
+    /// names the contents a bundle must carry.
+    ///
+    /// # Errors
+    /// As [`ReportRequest::resolve`].
+    pub fn windows(&self, history: &History) -> Result<Vec<Interval>, ReportError> {
+        const DAY_MS: i64 = 86_400_000;
+        let resolved = self.resolve(history)?;
+        let utc = |date: &str, plus: i64| {
+            let date = crate::calendar::parse_date(date)?;
+            let midnight = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+            Some(midnight.timestamp().as_millisecond() + plus)
+        };
+        // A zone lies within a day of UTC, and a shift ends within a day of its date.
+        let window = |p: &Period| Some(Interval::new(utc(&p.from, -DAY_MS)?, utc(&p.to, 3 * DAY_MS)?));
+        Ok(resolved.periods.iter().filter_map(window).collect())
+    }
+}
+
+/// One metric of one section.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// Definition and version, see [`crate::catalogue`].
+    pub definition: &'static str,
+    /// Unit of the value.
+    pub unit: &'static str,
+    /// Numerator, digits; `null` when undefined.
+    pub numerator: Option<String>,
+    /// Denominator, digits.
+    pub denominator: Option<String>,
+    /// Numerator / denominator, six decimals, half away from zero.
+    pub value: Option<String>,
+    /// Least it can be.
+    pub lower: Option<String>,
+    /// Most it can be; `null` when nothing limits it.
+    pub upper: Option<String>,
+    /// Observed milliseconds, of milliseconds.
+    pub coverage: [i64; 2],
+    /// A–D; `null` when undefined.
+    pub grade: Option<&'static str>,
+    /// Why there is no value.
+    pub undefined: Option<&'static str>,
+}
+
+/// First and last leaf of a gateway's records behind a section.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LineageRange {
+    /// Gateway id.
+    pub gateway: String,
+    /// First leaf.
+    pub first: u64,
+    /// Last leaf.
+    pub last: u64,
+}
+
+/// The facts and metrics of a machine (or of all) over a shift or a period.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Section {
+    /// Name of the period.
+    pub period: String,
+    /// Machine id, or `*`.
+    pub machine: String,
+    /// Production date, for a shift.
+    pub date: Option<String>,
+    /// Shift id, for a shift; `-` for time outside shifts.
+    pub shift: Option<String>,
+    /// First instant, UTC milliseconds.
+    pub from_ms: i64,
+    /// First instant after, UTC milliseconds.
+    pub to_ms: i64,
+    /// Time per state, by name.
+    pub states_ms: BTreeMap<&'static str, i64>,
+    /// Time per bucket, by ISO 22400 symbol.
+    pub buckets_ms: BTreeMap<&'static str, i64>,
+    /// Metrics.
+    pub lines: Vec<Line>,
+    /// Codes of [`crate::grade::Flag`], sorted.
+    pub flags: Vec<&'static str>,
+    /// Readings looked at.
+    pub readings: u64,
+    /// Shifts summed up; 1 for a shift.
+    pub shifts: u32,
+    /// Shifts left out of the sum for want of coverage, as `machine date shift`.
+    pub excluded: Vec<String>,
+    /// `full`, `qualified` or `none`: how many scheduled shifts were valid (reference §3.7); for periods.
+    pub standing: Option<&'static str>,
+    /// Records the facts rest on.
+    pub lineage: Vec<LineageRange>,
+    /// Leaves of the statements in force.
+    pub statements: Vec<u64>,
+}
+
+impl Section {
+    /// The line of a definition.
+    pub fn line(&self, definition: &str) -> Option<&Line> {
+        self.lines.iter().find(|l| l.definition == definition)
+    }
+}
+
+/// One side of a comparison.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Side {
+    /// Σ numerators.
+    pub numerator: String,
+    /// Σ denominators.
+    pub denominator: String,
+    /// Their quotient.
+    pub value: Option<String>,
+    /// Production dates in the series.
+    pub days: u64,
+    /// Grade of the period's line.
+    pub grade: Option<&'static str>,
+    /// Standing of the period.
+    pub standing: Option<&'static str>,
+}
+
+/// Before against after.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Comparison {
+    /// What is compared: a definition, or `… per production day`.
+    pub definition: &'static str,
+    /// Machine id, or `*`.
+    pub machine: String,
+    /// The baseline.
+    pub before: Side,
+    /// The reporting period.
+    pub after: Side,
+    /// after − before.
+    pub difference: Option<String>,
+    /// after / before − 1.
+    pub relative: Option<String>,
+    /// Lower end of the 95 % interval of the difference.
+    pub lower: Option<String>,
+    /// Upper end.
+    pub upper: Option<String>,
+    /// Code of [`crate::compare::Verdict`].
+    pub verdict: &'static str,
+    /// Why a statement is withheld or weak: codes.
+    pub cautions: Vec<&'static str>,
+}
+
+/// How the intervals of the comparisons were made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Method {
+    /// `circular-block-bootstrap@1`.
+    pub interval: &'static str,
+    /// SplitMix64 seed.
+    pub seed: i64,
+    /// Replicates.
+    pub replicates: i64,
+    /// Block length asked for, production days.
+    pub block_days: i64,
+}
+
+/// A recorded gap.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GapLine {
+    /// Gateway.
+    pub gateway: String,
+    /// Tag, or every tag.
+    pub tag: Option<String>,
+    /// First instant, UTC milliseconds.
+    pub from_ms: i64,
+    /// First instant after.
+    pub to_ms: i64,
+    /// Cause.
+    pub cause: &'static str,
+    /// Leaf that says so.
+    pub leaf: u64,
+}
+
+/// A declaration in the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StatementLine {
+    /// Leaf.
+    pub leaf: u64,
+    /// Kind.
+    pub kind: String,
+    /// From when it holds, UTC milliseconds.
+    pub effective_from: i64,
+    /// When it was logged, UTC milliseconds.
+    pub received_ms: i64,
+    /// Author's pseudonym.
+    pub author: String,
+    /// Role.
+    pub role: String,
+    /// Reason in words.
+    pub reason: String,
+    /// Why its body moved nothing, if it is not valid.
+    pub invalid: Option<String>,
+}
+
+/// Text in both languages.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Words {
+    /// Simplified Chinese.
+    pub zh: String,
+    /// English.
+    pub en: String,
+}
+
+/// A machine of the report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MachineLine {
+    /// Id.
+    pub machine: String,
+    /// Names as last declared.
+    pub names: Words,
+    /// `production`, `auxiliary`, `meter`.
+    pub role: &'static str,
+    /// Key machine.
+    pub critical: bool,
+}
+
+/// A definition used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DefinitionLine {
+    /// Id and version.
+    pub id: &'static str,
+    /// Names.
+    pub names: Words,
+    /// Unit.
+    pub unit: &'static str,
+    /// Formula.
+    pub formula: &'static str,
+    /// Clause.
+    pub source: &'static str,
+}
+
+/// The report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// `gongzheng-report`.
+    pub format: &'static str,
+    /// 1.
+    pub version: u32,
+    /// Site id.
+    pub site: String,
+    /// Site names.
+    pub names: Words,
+    /// Zone of the calendar.
+    pub zone: String,
+    /// 模拟数据 / SIMULATED.
+    pub simulated: bool,
+    /// What was asked, with plan and machines filled in.
+    pub request: ReportRequest,
+    /// Version of the bundled time-zone database.
+    pub zone_database: &'static str,
+    /// The rounding rule of every printed quotient.
+    pub rounding: &'static str,
+    /// What this report is not.
+    pub notice: Words,
+    /// Machines.
+    pub machines: Vec<MachineLine>,
+    /// Definitions used.
+    pub definitions: Vec<DefinitionLine>,
+    /// Every machine's shifts.
+    pub shifts: Vec<Section>,
+    /// Every machine's periods, and their sum.
+    pub periods: Vec<Section>,
+    /// How intervals were made.
+    pub method: Option<Method>,
+    /// Before against after.
+    pub comparisons: Vec<Comparison>,
+    /// Recorded gaps of the machines' tags in the periods.
+    pub gaps: Vec<GapLine>,
+    /// Everything stated by people.
+    pub statements: Vec<StatementLine>,
+    /// Leaves holding evidence of a cloned gateway.
+    pub quarantined: Vec<u64>,
+}
+
+impl Report {
+    /// Canonical JSON (RFC 8785): the normative form.
+    ///
+    /// # Errors
+    /// A number beyond ±(2⁵³ − 1), which no log this program accepts leads to.
+    pub fn to_json(&self) -> Result<Vec<u8>, ReportError> {
+        let json = serde_json::to_value(self).map_err(|e| ReportError::Encode(e.to_string()))?;
+        protocol::canonical_json(&json).map_err(|e| ReportError::Encode(e.to_string()))
+    }
+
+    /// Reads the request out of a report's bytes, to evaluate it again.
+    ///
+    /// # Errors
+    /// Bytes that are not a report of this version.
+    pub fn request_of(bytes: &[u8]) -> Result<ReportRequest, ReportError> {
+        let encode = |e: &dyn std::fmt::Display| ReportError::Encode(e.to_string());
+        let json: serde_json::Value = serde_json::from_slice(bytes).map_err(|e| encode(&e))?;
+        let known = json.get("format").and_then(|f| f.as_str()) == Some("gongzheng-report")
+            && json.get("version").and_then(serde_json::Value::as_u64) == Some(1);
+        if !known {
+            return Err(encode(&"not a gongzheng-report of version 1"));
+        }
+        let request = json.get("request").cloned().unwrap_or_default();
+        serde_json::from_value(request).map_err(|e| encode(&e))
+    }
+}

@@ -143,6 +143,9 @@ fn finish(f: &mut Facts) {
         f.flags.insert(Flag::NoOrder);
     }
     if let Some(p) = &f.production {
+        if f.energy.is_some() && !f.energy_broken {
+            f.good_with_energy = p.good.items;
+        }
         let (made, ran) = (p.produced.standard.value, standard_of_ms(b.apt_ms));
         if f.has_state && b.apt_ms > 0 && made > ran {
             f.flags.insert(Flag::PerfGt100);
@@ -331,12 +334,17 @@ impl Piece<'_> {
             return None;
         }
         let mut p = Production { rejects_known: true, ..Production::default() };
-        let count = |signal: &Option<SignalRef>, facts: &mut Facts, p: &mut Production| {
-            signal.as_ref().map(|signal| self.count(facts, signal, p))
+        // The worst counter's uncovered time is gathered here; `finish` turns it into coverage of planned busy time.
+        let mut uncovered = 0_i64;
+        let mut count = |signal: &Option<SignalRef>, facts: &mut Facts, p: &mut Production| {
+            let (counted, open) = self.count(facts, signal.as_ref()?, p);
+            uncovered = uncovered.max(open);
+            Some(counted)
         };
         let good = count(&s.good, facts, &mut p);
         let total = if good.is_some() && s.reject.is_some() { None } else { count(&s.total, facts, &mut p) };
         let reject = count(&s.reject, facts, &mut p);
+        facts.counter_cover.observed_ms += uncovered;
         match (good, reject, total) {
             (Some(good), Some(reject), _) => {
                 (p.good, p.rejected, p.produced) = (good, reject, good);
@@ -354,8 +362,9 @@ impl Piece<'_> {
         Some(p)
     }
 
-    /// What a counter counted, in items and planned time. Open stretches raise the upper bounds by the planned rate.
-    fn count(&self, facts: &mut Facts, signal: &SignalRef, p: &mut Production) -> Counted {
+    /// What a counter counted, in items and planned time, and for how long it did not speak. Open stretches raise the
+    /// upper bounds by the planned rate.
+    fn count(&self, facts: &mut Facts, signal: &SignalRef, p: &mut Production) -> (Counted, i64) {
         let planned = subtract(self.window, self.stops);
         let reading = self.reading(facts, signal);
         let fastest = self.fastest_item_us();
@@ -381,10 +390,7 @@ impl Piece<'_> {
                 None => p.uncapped = true,
             }
         }
-        // Gathered as uncovered time here; `finish` turns it into coverage of planned busy time.
-        let uncovered = overlap_ms(&union(passed.uncovered), &planned);
-        facts.counter_cover.observed_ms = facts.counter_cover.observed_ms.max(uncovered);
-        counted
+        (counted, overlap_ms(&union(passed.uncovered), &planned))
     }
 
     /// The shortest planned time of any product of the machine, per item.

@@ -1,0 +1,428 @@
+//! Evaluating a request: shifts machine by machine, then sums, then what surrounds them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::calendar::{Calendar, OUTSIDE_SHIFTS, dates, parse_date, zone_database_version};
+use crate::catalogue::{ALL, Definition};
+use crate::decimal::ratio6;
+use crate::facts::Facts;
+use crate::grade::Flag;
+use crate::history::History;
+use crate::interval::{Interval, union};
+use crate::model::{Machine, MachineRole, Names};
+use crate::report::compared::compare_periods;
+use crate::report::{
+    ALL_MACHINES, DefinitionLine, GapLine, Line, LineageRange, MachineLine, Period, Report, ReportError, ReportRequest,
+    Section, StatementLine, Words,
+};
+use crate::shift::{Evaluated, Inputs, Schedule};
+use crate::state::MachineState;
+
+/// The facts of one production date of one machine, usable shifts only.
+pub(super) type Days = BTreeMap<String, Facts>;
+
+/// One machine over one period.
+pub(super) struct MachinePeriod {
+    pub(super) machine: String,
+    pub(super) role: MachineRole,
+    pub(super) total: Facts,
+    pub(super) days: Days,
+    pub(super) shifts: Vec<Section>,
+    pub(super) excluded: Vec<String>,
+    pub(super) scheduled: u32,
+    pub(super) valid: u32,
+    pub(super) span: Option<Interval>,
+}
+
+/// Evaluates a report.
+///
+/// # Errors
+/// A history of another size, an unknown plan, impossible periods, or no machine.
+pub fn evaluate(history: &History, request: &ReportRequest) -> Result<Report, ReportError> {
+    if history.size() != request.size {
+        return Err(ReportError::Size { wanted: request.size, got: history.size() });
+    }
+    let request = request.resolve(history)?;
+    let mut shifts = Vec::new();
+    let mut periods = Vec::new();
+    let mut parts: Vec<(Period, Vec<MachinePeriod>)> = Vec::new();
+    for period in &request.periods {
+        let mut machines = Vec::new();
+        for machine in &request.machines {
+            let mut part = machine_period(history, machine, period, request.until_ms);
+            shifts.append(&mut part.shifts);
+            periods.push(period_section(period, &part.machine, &part));
+            machines.push(part);
+        }
+        let total = sum_machines(&machines);
+        periods.push(period_section(period, ALL_MACHINES, &total));
+        machines.push(total);
+        parts.push((period.clone(), machines));
+    }
+    let (method, comparisons) = compare_periods(history, &request, &parts);
+    let statements = history.statements();
+    let site = statements.site();
+    let used: BTreeSet<&str> = shifts.iter().chain(&periods).flat_map(|s| &s.lines).map(|l| l.definition).collect();
+    let windows: Vec<Interval> = union(parts.iter().flat_map(|(_, m)| m.iter().filter_map(|p| p.span)).collect());
+    Ok(Report {
+        format: "gongzheng-report",
+        version: 1,
+        site: history.site().map(ToString::to_string).unwrap_or_default(),
+        names: site.map(|s| words(&s.names)).unwrap_or(Words { zh: String::new(), en: String::new() }),
+        zone: site.map_or_else(|| "UTC".to_owned(), |s| s.zone.clone()),
+        simulated: history.is_simulated(),
+        zone_database: zone_database_version(),
+        rounding: "six decimals, half away from zero",
+        notice: notice(history.is_simulated()),
+        machines: request.machines.iter().filter_map(|m| machine_line(history, m)).collect(),
+        definitions: ALL.iter().filter(|d| used.contains(d.id)).map(definition_line).collect(),
+        shifts,
+        periods,
+        method,
+        comparisons,
+        gaps: gap_lines(history, &request, &windows),
+        statements: statement_lines(history),
+        quarantined: history.quarantined().to_vec(),
+        request,
+    })
+}
+
+/// Evaluates one machine over any window: for live pages and charts. Inside a shift give its breaks as `schedule`.
+pub fn evaluate_window(history: &History, machine: &str, window: Interval, schedule: &Schedule) -> Evaluated {
+    let inputs = Inputs::load(history, machine, window);
+    crate::shift::evaluate(history, &inputs, machine, window, schedule)
+}
+
+fn machine_period(history: &History, machine: &str, period: &Period, until_ms: Option<i64>) -> MachinePeriod {
+    let statements = history.statements();
+    let mut out = MachinePeriod {
+        machine: machine.to_owned(),
+        role: statements.machine_definitions(machine).last().map(|d| d.body.role).unwrap_or_default(),
+        total: Facts::default(),
+        days: Days::new(),
+        shifts: Vec::new(),
+        excluded: Vec::new(),
+        scheduled: 0,
+        valid: 0,
+        span: None,
+    };
+    let Some((from, to)) = parse_date(&period.from).zip(parse_date(&period.to)) else { return out };
+    let mut calendars = Calendars::default();
+    let all_dates = dates(from, to);
+    // The first and last instants decide which readings are placed.
+    let reach = [all_dates.first(), all_dates.last()].into_iter().flatten().map(|d| rough_day(*d)).collect::<Vec<_>>();
+    let (Some(first), Some(last)) = (reach.first(), reach.last()) else { return out };
+    let inputs = Inputs::load(history, machine, Interval::new(first.from_ms, last.to_ms));
+    for date in all_dates {
+        let Some(calendar) = calendars.of(history, machine, date) else { continue };
+        let name = date.to_string();
+        out.days.entry(name.clone()).or_default();
+        let shifts = calendar.shifts_on(date);
+        let day_span = calendar.day(date);
+        let windows = shifts
+            .into_iter()
+            .map(|s| (s.shift, s.interval, Schedule { scheduled: true, breaks: s.breaks }))
+            .chain(calendar.unscheduled_on(date).into_iter().map(|i| (OUTSIDE_SHIFTS.to_owned(), i, Schedule::default())));
+        let mut outside: Option<(Facts, Interval)> = None;
+        for (shift, interval, schedule) in windows {
+            let window = Interval::new(interval.from_ms, until_ms.unwrap_or(i64::MAX).min(interval.to_ms));
+            if window.is_empty() {
+                continue;
+            }
+            out.span = Some(out.span.map_or(window, |s| Interval::new(s.from_ms.min(window.from_ms), s.to_ms.max(window.to_ms))));
+            let mut facts = crate::shift::evaluate(history, &inputs, machine, window, &schedule).facts;
+            if !schedule.scheduled {
+                match &mut outside {
+                    Some((sum, span)) => {
+                        sum.add(&facts);
+                        *span = Interval::new(span.from_ms.min(window.from_ms), span.to_ms.max(window.to_ms));
+                    }
+                    none => *none = Some((facts, window)),
+                }
+                continue;
+            }
+            if let Some(stated) = statements.quality(machine, &name, &shift) {
+                apply_quality(&mut facts, stated.leaf, stated.body.reject);
+            }
+            out.scheduled += 1;
+            out.valid += u32::from(facts.is_valid());
+            let section = section(&period.name, machine, Some((&name, &shift)), window, &facts);
+            out.take(&name, &shift, &facts);
+            out.shifts.push(section);
+        }
+        if let Some((facts, span)) = outside {
+            // Listed only when something happened there: energy of idle nights is in the period's sum all the same.
+            if facts.buckets.overtime_ms > 0 || facts.production.is_some_and(|p| p.produced.items.value > 0) {
+                let window = span.intersect(&Interval::new(day_span.from_ms, day_span.to_ms));
+                out.shifts.push(section(&period.name, machine, Some((&name, OUTSIDE_SHIFTS)), window, &facts));
+            }
+            out.take(&name, OUTSIDE_SHIFTS, &facts);
+        }
+    }
+    if !out.excluded.is_empty() {
+        out.total.flags.insert(Flag::ShiftsExcluded);
+    }
+    out
+}
+
+impl MachinePeriod {
+    fn take(&mut self, date: &str, shift: &str, facts: &Facts) {
+        if facts.is_unusable() {
+            self.excluded.push(format!("{} {date} {shift}", self.machine));
+            return;
+        }
+        self.total.add_window(facts);
+        self.days.entry(date.to_owned()).or_default().add_window(facts);
+    }
+
+    pub(super) fn standing(&self) -> Option<&'static str> {
+        let (valid, of) = (u64::from(self.valid), u64::from(self.scheduled));
+        (of > 0).then_some(if valid * 100 >= of * 90 {
+            "full"
+        } else if valid * 100 >= of * 75 {
+            "qualified"
+        } else {
+            "none"
+        })
+    }
+}
+
+/// The sum over production machines.
+fn sum_machines(machines: &[MachinePeriod]) -> MachinePeriod {
+    let mut total = MachinePeriod {
+        machine: ALL_MACHINES.to_owned(),
+        role: MachineRole::Production,
+        total: Facts::default(),
+        days: Days::new(),
+        shifts: Vec::new(),
+        excluded: Vec::new(),
+        scheduled: 0,
+        valid: 0,
+        span: None,
+    };
+    // A machine without counters or state takes no part in OEE: it would add planned time and never good time.
+    let counted = |m: &&MachinePeriod| m.role == MachineRole::Production && m.total.has_state && m.total.production.is_some();
+    for machine in machines.iter().filter(counted) {
+        total.total.add(&machine.total);
+        for (date, facts) in &machine.days {
+            total.days.entry(date.clone()).or_default().add(facts);
+        }
+        total.excluded.extend(machine.excluded.iter().cloned());
+        total.scheduled += machine.scheduled;
+        total.valid += machine.valid;
+        total.span = match (total.span, machine.span) {
+            (Some(a), Some(b)) => Some(Interval::new(a.from_ms.min(b.from_ms), a.to_ms.max(b.to_ms))),
+            (a, b) => a.or(b),
+        };
+    }
+    total
+}
+
+/// Rejects that a person found later: moved from good to rejected, at the planned time of the shift's mean good item.
+fn apply_quality(facts: &mut Facts, leaf: u64, reject: i64) {
+    let Some(p) = &mut facts.production else { return };
+    let items = (i128::from(reject) * 1_000_000).min(p.good.items.value);
+    let standard = match p.good.items.value {
+        0 => 0,
+        all => p.good.standard.value.checked_mul(items).map_or(0, |s| s / all),
+    };
+    let less = |b: &mut crate::counter::Bounded, by: i128, sign: i128| {
+        b.value += sign * by;
+        b.lower = (b.lower + sign * by).max(0);
+        b.upper = (b.upper + sign * by).max(0);
+    };
+    less(&mut p.good.items, items, -1);
+    less(&mut p.good.standard, standard, -1);
+    less(&mut p.rejected.items, items, 1);
+    less(&mut p.rejected.standard, standard, 1);
+    p.rejects_known = true;
+    facts.flags.remove(&Flag::NoRejectSignal);
+    facts.flags.insert(Flag::ManualQuality);
+    facts.statements.insert(leaf);
+}
+
+fn period_section(period: &Period, machine: &str, part: &MachinePeriod) -> Section {
+    let span = part.span.unwrap_or(Interval::new(0, 0));
+    let mut out = section(&period.name, machine, None, span, &part.total);
+    out.excluded = part.excluded.clone();
+    out.standing = part.standing();
+    out
+}
+
+/// Prints facts as a section: every applicable definition, buckets, states, lineage.
+pub fn section(period: &str, machine: &str, shift: Option<(&str, &str)>, window: Interval, facts: &Facts) -> Section {
+    let b = &facts.buckets;
+    let buckets = [
+        ("POT", b.pot_ms()),
+        ("PDOT", b.pdot_ms),
+        ("PBT", b.pbt_ms()),
+        ("APT", b.apt_ms),
+        ("AUST", b.aust_ms),
+        ("ADET", b.adet_ms),
+        ("ADOT", b.adot_ms),
+        ("UNK", b.unk_ms),
+        ("OUTSIDE", b.outside_ms),
+    ];
+    let states = MachineState::ALL.iter().map(|s| (s.name(), facts.states_ms.get(s.code()).copied().unwrap_or(0)));
+    Section {
+        period: period.to_owned(),
+        machine: machine.to_owned(),
+        date: shift.map(|s| s.0.to_owned()),
+        shift: shift.map(|s| s.1.to_owned()),
+        from_ms: window.from_ms,
+        to_ms: window.to_ms,
+        states_ms: if facts.has_state { states.collect() } else { BTreeMap::new() },
+        buckets_ms: buckets.into_iter().collect(),
+        lines: ALL.iter().filter(|d| d.applies(facts)).map(|d| line(d, facts)).collect(),
+        flags: facts.flags.iter().map(|f| f.code()).collect(),
+        readings: facts.readings,
+        shifts: facts.shifts,
+        excluded: Vec::new(),
+        standing: None,
+        lineage: facts
+            .lineage
+            .iter()
+            .map(|(gateway, r)| LineageRange { gateway: gateway.clone(), first: r.first, last: r.last })
+            .collect(),
+        statements: facts.statements.iter().copied().collect(),
+    }
+}
+
+fn line(definition: &Definition, facts: &Facts) -> Line {
+    let cover = definition.cover(facts);
+    let mut out = Line {
+        definition: definition.id,
+        unit: definition.unit,
+        numerator: None,
+        denominator: None,
+        value: None,
+        lower: None,
+        upper: None,
+        coverage: [cover.observed_ms, cover.of_ms],
+        grade: None,
+        undefined: None,
+    };
+    match (definition.value)(facts) {
+        Ok(r) => {
+            out.numerator = Some(r.num.to_string());
+            out.denominator = Some(r.den.to_string());
+            out.value = ratio6(r.num, r.den);
+            out.lower = ratio6(r.lower.0, r.lower.1);
+            out.upper = r.upper.and_then(|u| ratio6(u.0, u.1));
+            out.grade = Some(facts.grade(cover).letter());
+        }
+        Err(why) => out.undefined = Some(why.code()),
+    }
+    out
+}
+
+/// Calendars in force, bound to the zone in force, remembered per declaration.
+#[derive(Default)]
+struct Calendars {
+    bound: BTreeMap<(u64, String), Option<Calendar>>,
+}
+
+impl Calendars {
+    /// The calendar a machine works by on a date: what is in force at the middle of that day.
+    fn of(&mut self, history: &History, machine: &str, date: jiff::civil::Date) -> Option<&Calendar> {
+        let statements = history.statements();
+        let noon = rough_day(date).from_ms + 36 * 3_600_000;
+        let definition: &Machine = &statements.machine_at(machine, noon).or(statements.machine_definitions(machine).first())?.body;
+        let zone = statements.site_at(noon).map_or("UTC", |s| s.body.zone.as_str());
+        let stated = statements.calendar_at(&definition.calendar, noon)?;
+        let bind = || Calendar::new(&stated.body, zone).ok();
+        self.bound.entry((stated.leaf, zone.to_owned())).or_insert_with(bind).as_ref()
+    }
+}
+
+/// Three days around a date: wide enough for every zone and every shift that starts on it.
+fn rough_day(date: jiff::civil::Date) -> Interval {
+    const DAY_MS: i64 = 86_400_000;
+    let midnight = date.to_zoned(jiff::tz::TimeZone::UTC).map_or(0, |z| z.timestamp().as_millisecond());
+    Interval::new(midnight - DAY_MS, midnight + 3 * DAY_MS)
+}
+
+fn words(names: &Names) -> Words {
+    Words { zh: names.zh.clone(), en: names.en.clone() }
+}
+
+fn machine_line(history: &History, machine: &str) -> Option<MachineLine> {
+    let body = &history.statements().machine_definitions(machine).last()?.body;
+    Some(MachineLine {
+        machine: machine.to_owned(),
+        names: words(&body.names),
+        role: match body.role {
+            MachineRole::Production => "production",
+            MachineRole::Auxiliary => "auxiliary",
+            MachineRole::Meter => "meter",
+        },
+        critical: body.critical,
+    })
+}
+
+fn definition_line(d: &Definition) -> DefinitionLine {
+    DefinitionLine {
+        id: d.id,
+        names: Words { zh: d.zh.to_owned(), en: d.en.to_owned() },
+        unit: d.unit,
+        formula: d.formula,
+        source: d.source,
+    }
+}
+
+fn notice(simulated: bool) -> Words {
+    let (zh, en) = (
+        "本报告不构成公证、计量检定或鉴定。证明链起点为网关：证明网关读到了什么，不证明传感器接在正确的线路上。",
+        "This report is not a notarisation, metrological verification or expert appraisal. The chain starts at the gateway: \
+         it proves what the gateway read, not that the sensor sat on the right cable.",
+    );
+    let mark = if simulated { ("模拟数据。", "SIMULATED. ") } else { ("", "") };
+    Words { zh: format!("{}{zh}", mark.0), en: format!("{}{en}", mark.1) }
+}
+
+fn gap_lines(history: &History, request: &ReportRequest, windows: &[Interval]) -> Vec<GapLine> {
+    let statements = history.statements();
+    let mut tags: BTreeSet<(&str, &str)> = BTreeSet::new();
+    for machine in &request.machines {
+        for definition in statements.machine_definitions(machine) {
+            tags.extend(definition.body.signals.all().map(|(_, s)| (s.gateway.as_str(), s.tag.as_str())));
+        }
+    }
+    let mut out = Vec::new();
+    for window in windows {
+        for gap in history.gaps(*window) {
+            // Beyond reach a gap changes nothing, and a bundle need not carry the record that states it.
+            let reached = gap.interval.to_ms <= window.to_ms.saturating_add(crate::history::REACH_MS);
+            let concerns = match &gap.tag {
+                Some(tag) => tags.contains(&(gap.gateway.as_str(), tag.as_str())),
+                None => tags.iter().any(|(g, _)| *g == gap.gateway),
+            };
+            if reached && concerns {
+                out.push(GapLine {
+                    gateway: gap.gateway,
+                    tag: gap.tag,
+                    from_ms: gap.interval.from_ms,
+                    to_ms: gap.interval.to_ms,
+                    cause: gap.cause,
+                    leaf: gap.leaf,
+                });
+            }
+        }
+    }
+    out
+}
+
+fn statement_lines(history: &History) -> Vec<StatementLine> {
+    let statements = history.statements();
+    let line = |s: &crate::statements::Stated<protocol::Declaration>| StatementLine {
+        leaf: s.leaf,
+        kind: s.body.kind.clone(),
+        effective_from: s.effective_from,
+        received_ms: s.received_ms,
+        author: s.body.author.clone(),
+        role: s.body.role.clone(),
+        reason: s.body.reason.clone(),
+        invalid: statements.bad().iter().find(|b| b.leaf == s.leaf).map(|b| b.reason.clone()),
+    };
+    statements.ledger().iter().map(line).collect()
+}
