@@ -18,3 +18,4 @@ pub mod config;
 pub mod event;
 pub mod locale;
 pub mod source;
+pub mod buffer;
