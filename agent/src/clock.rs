@@ -159,8 +159,8 @@ impl ClockWatch {
                 }
             }
             Some(last) => {
-                let drift_ms = (now.wall_ms.saturating_sub(last.wall_ms))
-                    .saturating_sub(now.boot_ms.saturating_sub(last.boot_ms));
+                let drift_ms =
+                    (now.wall_ms.saturating_sub(last.wall_ms)).saturating_sub(now.boot_ms.saturating_sub(last.boot_ms));
                 if drift_ms.saturating_abs() >= STEP_MS_MIN {
                     changes.push(ClockChange::Stepped { by_ms: drift_ms });
                 }

@@ -13,9 +13,9 @@
 //! What is absent, on purpose: any way to write to a machine; any way to change a record after it was sealed; any
 //! path by which undelivered data is deleted to make room.
 
+pub mod buffer;
 pub mod clock;
 pub mod config;
 pub mod event;
 pub mod locale;
 pub mod source;
-pub mod buffer;

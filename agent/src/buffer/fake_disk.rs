@@ -221,7 +221,10 @@ fn survive(bytes: &mut Vec<u8>, pending: &Pending, random: &mut Random) {
                     _ => random.below(sector.len() as u64 + 1) as usize,
                 };
                 let end = index + kept;
-                if kept > 0 && bytes.len() < end {
+                if kept == 0 {
+                    continue;
+                }
+                if bytes.len() < end {
                     bytes.resize(end, 0);
                 }
                 bytes[index..end].copy_from_slice(&sector[..kept]);

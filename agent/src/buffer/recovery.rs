@@ -68,8 +68,7 @@ pub(super) fn open<S: Storage>(
         suspect = found.dirty_tail || newest.cut_short;
         recovery.tail_cut |= suspect;
         recovery.damaged.extend(index::damaged_ranges(newest.header.first_position, &found.offsets));
-        // After a kill the entries may be in the page cache only: nothing counts as durable before this.
-        storage.sync_data(&newest.file)?;
+        write_again(&storage, &settings, &newest, found.end_offset)?;
         let (offsets, end_offset) = (found.offsets, found.end_offset);
         active = Some(OpenSegment { header: newest.header, file: newest.file, offsets, end_offset });
     }
@@ -84,7 +83,9 @@ pub(super) fn open<S: Storage>(
     let oldest_first = sound.front().map(|oldest| oldest.header.first_position);
     let first_held = oldest_first.or(active.as_ref().map(|active| active.header.first_position));
     match first_held {
-        Some(first) if cursor_known && first > cursor.first_kept => recovery.damaged.insert(0, cursor.first_kept..first),
+        Some(first) if cursor_known && first > cursor.first_kept => {
+            recovery.damaged.insert(0, cursor.first_kept..first)
+        }
         Some(first) if !cursor_known => cursor.first_kept = first,
         _ => {}
     }
@@ -109,6 +110,38 @@ pub(super) fn open<S: Storage>(
         cursor_changed: false,
     };
     Ok((buffer, recovery))
+}
+
+/// Makes the newest segment durable whatever happened before.
+///
+/// After a kill its last entries may be in the page cache only. Worse: after a *failed* sync the kernel shows them, calls
+/// them clean and will never write them, so syncing again would promise what is not on the disk. Writing the same bytes to
+/// the same place makes the pages dirty again; a power cut in between finds old and new sectors equal. What can be unsynced
+/// is bounded by `append`, so this is the tail of one segment and not the whole buffer.
+fn write_again<S: Storage>(
+    storage: &S,
+    settings: &Settings,
+    newest: &Candidate<S::File>,
+    end_offset: u32,
+) -> io::Result<()> {
+    let unsynced_max = newest.header.segment_bytes / 8 + segment::entry_bytes(settings.payload_bytes_max()) * 2;
+    let header = newest.header.encode();
+    storage.write_at(&newest.file, 0, &header)?;
+    let mut offset = end_offset.saturating_sub(unsynced_max).max(HEADER_BYTES);
+    let mut chunk = vec![0; 64 * 1_024];
+    while offset < end_offset {
+        let wanted = chunk.len().min((end_offset - offset) as usize);
+        let count = storage.read_at(&newest.file, u64::from(offset), &mut chunk[..wanted])?;
+        if count == 0 {
+            break;
+        }
+        storage.write_at(&newest.file, u64::from(offset), &chunk[..count])?;
+        offset += count as u32;
+    }
+    if !newest.cut_short {
+        storage.write_at(&newest.file, u64::from(newest.header.entries_end()), &header)?;
+    }
+    storage.sync_data(&newest.file)
 }
 
 /// A segment of this buffer with at least one sound header, or `None`.

@@ -32,6 +32,10 @@ struct Harness {
     buffer: Option<Buffer<FakeDisk>>,
     /// Last payload accepted for each position.
     accepted: BTreeMap<u64, Vec<u8>>,
+    /// Everything anybody ever tried to append there: what may survive without having been promised.
+    tried: BTreeMap<u64, Vec<Vec<u8>>>,
+    /// Damage below this was reported and accounted for before.
+    forgotten_end: u64,
     /// Every position below this was promised to be durable.
     synced_end: u64,
     receipted_end: u64,
@@ -46,6 +50,8 @@ impl Harness {
             settings,
             buffer: None,
             accepted: BTreeMap::new(),
+            tried: BTreeMap::new(),
+            forgotten_end: 0,
             synced_end: 0,
             receipted_end: 0,
             server_ms: 1_000_000,
@@ -70,6 +76,7 @@ impl Harness {
         self.variant += 1;
         let position = buffer.next_position();
         let bytes = payload(position, size, self.variant);
+        self.tried.entry(position).or_default().push(bytes.clone());
         match buffer.append(&bytes) {
             Ok(given) => {
                 assert_eq!(given, position);
@@ -106,7 +113,7 @@ impl Harness {
     /// Everything promised is there, or trimmed after a receipt; nothing else was ever invented.
     fn check(&mut self) {
         let Some(buffer) = self.buffer.as_mut() else { return };
-        for position in 0..self.synced_end {
+        for position in self.forgotten_end..self.synced_end {
             match buffer.read(position).expect("the fake disk reads") {
                 Entry::Present(bytes) => {
                     assert_eq!(Some(&bytes), self.accepted.get(&position), "position {position} holds other bytes")
@@ -119,15 +126,23 @@ impl Harness {
 
     /// Power off, power on, and the account adjusted to what recovery says (which may only be more than promised).
     fn power_cycle(&mut self, seed: u64) {
-        self.buffer = None;
         self.disk = self.disk.power_cycle(seed);
-        let recovery = self.open().expect("a disk that works opens");
+        self.restart();
+    }
+
+    /// The process ends without notice and starts again: the page cache survives, also pages the disk refused.
+    fn restart(&mut self) {
+        self.buffer = None;
+        // A disk that fails may keep the agent from starting, as long as it fails.
+        let recovery = (0..200).find_map(|_| self.open()).expect("a disk that works again opens");
         assert!(recovery.next_position >= self.synced_end, "durable positions were given up: {recovery:?}");
         let buffer = self.buffer.as_mut().expect("opened");
         for position in self.synced_end..recovery.next_position {
             match buffer.read(position).expect("reads") {
                 Entry::Present(bytes) => {
-                    assert_eq!(Some(&bytes), self.accepted.get(&position), "invented at {position}")
+                    let tried = self.tried.get(&position).is_some_and(|tried| tried.contains(&bytes));
+                    assert!(tried, "invented at {position}");
+                    self.accepted.insert(position, bytes);
                 }
                 // A torn, never promised entry before a sound one: reported, so the chain is not continued blindly.
                 Entry::Damaged(range) => {
@@ -137,7 +152,8 @@ impl Harness {
                 other => panic!("position {position} below next_position is {other:?}"),
             }
         }
-        let damaged: Vec<u64> = recovery.damaged.into_iter().flatten().collect();
+        let all = recovery.damaged.into_iter().flatten();
+        let damaged: Vec<u64> = all.filter(|position| *position >= self.forgotten_end).collect();
         assert!(damaged.iter().all(|position| *position >= self.synced_end), "durable positions damaged: {damaged:?}");
         self.accepted.retain(|position, _| *position < recovery.next_position);
         self.check();
@@ -150,6 +166,7 @@ impl Harness {
 
     fn forget_below(&mut self, end: u64) {
         self.server_ms += 1;
+        self.forgotten_end = end;
         if let Some(buffer) = self.buffer.as_mut() {
             self.synced_end = end;
             self.receipted_end = end;

@@ -36,10 +36,7 @@ fn full_buffer_stops_accepting_and_overwrites_nothing() {
         }
     };
     assert!(matches!(error, AppendError::Full));
-    assert_eq!(
-        error.to_string(),
-        "the buffer is full: nothing was overwritten, readings are no longer accepted"
-    );
+    assert_eq!(error.to_string(), "the buffer is full: nothing was overwritten, readings are no longer accepted");
     harness.check();
     assert!(harness.synced_end >= 15, "three segments hold at least five records each");
     // The closing record still fits into the reserve, then a receipt makes room.
