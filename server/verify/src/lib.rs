@@ -1,1 +1,70 @@
-//! gongzheng-verify
+//! Offline verification of a bundle (电子佐证包).
+//!
+//! Whoever runs this does not trust the server that made the bundle, nor the factory, nor the paper the bundle came with.
+//! So nothing inside is believed because it is inside:
+//!
+//! 1. [`archive`]: the files are whole, and every leaf of the log is there and hashes to the checkpoint's root;
+//! 2. [`anchor`]: the checkpoint is signed by a log key of the *trust file*, which came by another way;
+//! 3. [`chain`]: every record is signed by its gateway's enrolled key and follows the one before it;
+//! 4. [`contents`]: every content is the one its leaf names, and decodes;
+//! 5. [`recompute`]: the report, evaluated again from those contents alone, is the report in the bundle, byte for byte.
+//!
+//! The steps are those of `docs/formats.md` §8.1. Each adds [`Finding`]s — good and bad — that name a place; [`verify`] turns
+//! them into one [`Verdict`]. Only `protocol` and `metrics` are shared with the server.
+
+mod anchor;
+mod archive;
+mod chain;
+mod contents;
+mod finding;
+mod recompute;
+mod trust;
+
+pub use finding::{Finding, Severity, Verdict};
+pub use trust::{Trust, TrustedGateway};
+
+/// What verification found.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Outcome {
+    /// Accepted, consistent without anchor, or refused.
+    pub verdict: Verdict,
+    /// The site is simulated: no machine stands behind the numbers.
+    pub simulated: bool,
+    /// Everything found, in the order of the steps.
+    pub findings: Vec<Finding>,
+}
+
+impl Outcome {
+    /// The findings that refuse the bundle.
+    pub fn refusals(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|f| f.severity == Severity::Refused)
+    }
+}
+
+/// Verifies the bytes of a bundle against a trust file; without one, at most [`Verdict::ConsistentNotAnchored`].
+pub fn verify(bundle: &[u8], trust: Option<&Trust>) -> Outcome {
+    let mut findings = Vec::new();
+    let simulated = steps(bundle, trust, &mut findings).unwrap_or(false);
+    let verdict = if findings.iter().any(|f| f.severity == Severity::Refused) {
+        Verdict::Refused
+    } else if trust.is_none() {
+        Verdict::ConsistentNotAnchored
+    } else {
+        Verdict::Verified
+    };
+    Outcome { verdict, simulated, findings }
+}
+
+/// Runs the steps; stops (`None`) where the next one would have nothing to stand on.
+fn steps(bundle: &[u8], trust: Option<&Trust>, findings: &mut Vec<Finding>) -> Option<bool> {
+    let archive = archive::open(bundle, findings)?;
+    anchor::check(&archive, trust, findings);
+    let enrolled = contents::check(&archive, findings)?;
+    chain::check(&archive, &enrolled, trust, findings);
+    // A report recomputed from altered leaves would only repeat what is already refused, in more words.
+    if findings.iter().any(|f| f.severity == Severity::Refused && f.code != "manifest") {
+        return Some(enrolled.simulated);
+    }
+    recompute::check(&archive, findings);
+    Some(enrolled.simulated)
+}

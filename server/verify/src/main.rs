@@ -1,1 +1,107 @@
-fn main() {}
+//! `gongzheng-verify <bundle> [--trust FILE]`: says whether a bundle holds, where it does not, and leaves a matching exit code.
+//!
+//! Exit codes: 0 verified · 1 refused · 2 consistent, not anchored (no trust file) · 3 the program could not do its work.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Context as _;
+use clap::{Parser, ValueEnum};
+use verify::{Outcome, Severity, Trust, Verdict};
+
+/// Checks an evidence bundle offline. 离线核验电子佐证包。
+#[derive(Parser)]
+#[command(name = "gongzheng-verify", version)]
+struct Arguments {
+    /// The bundle. 佐证包文件。
+    bundle: PathBuf,
+    /// Trust file: the keys that count. 信任文件。
+    #[arg(long)]
+    trust: Option<PathBuf>,
+    /// Language of the answer. 语言。
+    #[arg(long, value_enum)]
+    lang: Option<Lang>,
+    /// Print findings as JSON. 以 JSON 输出。
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Lang {
+    Zh,
+    En,
+}
+
+impl Lang {
+    fn choose(asked: Option<Self>) -> Self {
+        let from_env = || {
+            let set = ["GZ_LANG", "LC_ALL", "LANG"].into_iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+            if set.is_some_and(|v| v.starts_with("zh")) { Self::Zh } else { Self::En }
+        };
+        asked.unwrap_or_else(from_env)
+    }
+
+    fn pick<'t>(self, zh: &'t str, en: &'t str) -> &'t str {
+        if self == Self::Zh { zh } else { en }
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let lang = Lang::choose(arguments.lang);
+    match run(&arguments, lang) {
+        Ok(verdict) => ExitCode::from(verdict.exit_code()),
+        Err(e) => {
+            eprintln!("{}{e:#}", lang.pick("无法核验：", "cannot verify: "));
+            ExitCode::from(3)
+        }
+    }
+}
+
+fn run(arguments: &Arguments, lang: Lang) -> anyhow::Result<Verdict> {
+    let trust = match &arguments.trust {
+        None => None,
+        Some(path) => {
+            let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+            Some(Trust::parse(&bytes).map_err(anyhow::Error::msg)?)
+        }
+    };
+    let bundle = std::fs::read(&arguments.bundle).with_context(|| arguments.bundle.display().to_string())?;
+    let outcome = verify::verify(&bundle, trust.as_ref());
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&outcome)?);
+    } else {
+        print(&outcome, lang);
+    }
+    Ok(outcome.verdict)
+}
+
+fn print(outcome: &Outcome, lang: Lang) {
+    if outcome.simulated {
+        println!("{}", lang.pick("【模拟数据】本企业为模拟企业，数值没有真实设备支撑。", "[SIMULATED] No real machine stands behind these numbers."));
+    }
+    // A damaged bundle may yield thousands of findings of one kind; a person needs the first of each.
+    let mut shown = std::collections::BTreeMap::new();
+    for finding in &outcome.findings {
+        let count: &mut usize = shown.entry((finding.code, finding.severity == Severity::Refused)).or_default();
+        *count += 1;
+        if *count > 10 {
+            continue;
+        }
+        let mark = match finding.severity {
+            Severity::Ok => "✓",
+            Severity::Note => "•",
+            Severity::Refused => "✕",
+        };
+        let place = if finding.place.is_empty() { String::new() } else { format!("[{}] ", finding.place) };
+        println!("{mark} {place}{}", lang.pick(&finding.zh, &finding.en));
+    }
+    for ((code, _), count) in shown.iter().filter(|(_, count)| **count > 10) {
+        println!("  … {} {code}: {}", lang.pick("另有同类", "and more of"), count - 10);
+    }
+    let (zh, en) = match outcome.verdict {
+        Verdict::Verified => ("结论：核验通过", "VERIFIED"),
+        Verdict::ConsistentNotAnchored => ("结论：内部一致，未锚定", "CONSISTENT, NOT ANCHORED"),
+        Verdict::Refused => ("结论：核验不通过", "REFUSED"),
+    };
+    println!("{}", lang.pick(zh, en));
+}

@@ -1,0 +1,157 @@
+//! Step 3: every record is signed by its gateway's key, and every chain goes on without a hole.
+
+use std::collections::BTreeMap;
+
+use protocol::{
+    ChainId, Content, Digest, Header, Kind, Leaf, LeafBody, PublicKey, Signature,
+    record::{RECORD_DOMAIN, record_digest},
+};
+
+use crate::{Finding, Trust, archive::Archive, contents::Enrolled};
+
+/// Where a chain stands.
+struct Head {
+    next: u64,
+    /// What the next record must name as its previous digest; `None` when a Lost could not say.
+    digest: Option<Digest>,
+}
+
+pub(crate) fn check(archive: &Archive, enrolled: &Enrolled, trust: Option<&Trust>, findings: &mut Vec<Finding>) {
+    let mut walk = Walk { archive, enrolled, trust, heads: BTreeMap::new(), keys: BTreeMap::new(), records: 0, findings };
+    for (index, leaf) in archive.leaves.iter().enumerate() {
+        walk.leaf(index as u64, leaf);
+    }
+    let (records, chains) = (walk.records, walk.heads.len());
+    let zh = format!("网关签名记录 {records} 条，{chains} 条链，签名与次序已逐条核对");
+    findings.push(Finding::ok("chain", zh, format!("{records} signed records in {chains} chains: signature and order of each were checked")));
+}
+
+struct Walk<'a> {
+    archive: &'a Archive,
+    enrolled: &'a Enrolled,
+    trust: Option<&'a Trust>,
+    heads: BTreeMap<(String, ChainId), Head>,
+    /// Keys announced by KeyChange records.
+    keys: BTreeMap<String, PublicKey>,
+    records: u64,
+    findings: &'a mut Vec<Finding>,
+}
+
+impl Walk<'_> {
+    fn leaf(&mut self, index: u64, leaf: &Leaf) {
+        match &leaf.body {
+            LeafBody::Record { header, header_bytes, signature } => {
+                self.records += 1;
+                if self.signed(index, header, header_bytes, signature) {
+                    self.follow(index, header, record_digest(header_bytes, signature));
+                }
+            }
+            LeafBody::Quarantine { header, header_bytes, signature } => {
+                self.signed(index, header, header_bytes, signature);
+                let place = place(index, header);
+                let zh = "同一链同一序号另有一条有效签名的记录：疑似网关被复制，其读数不参与计算";
+                let en = "a second validly signed record for the same place: the gateway may have been cloned; not computed with";
+                self.findings.push(Finding::note("quarantine", place, zh, en));
+            }
+            LeafBody::Epoch { epoch, old_size, restored_size, cause, .. } => {
+                let zh = format!("服务器曾从备份恢复：第 {epoch} 纪元，原 {old_size} 条，恢复 {restored_size} 条（{cause}）");
+                let en = format!("the server was restored from a backup: epoch {epoch}, {old_size} leaves before, {restored_size} restored ({cause})");
+                self.findings.push(Finding::note("epoch", format!("leaf {index}"), zh, en));
+                // Gateways send the difference again, so chains step back to what the backup held.
+                self.heads.clear();
+            }
+            LeafBody::Declaration { .. } => {}
+        }
+    }
+
+    fn refuse(&mut self, code: &'static str, index: u64, header: &Header, zh: &str, en: &str) {
+        self.findings.push(Finding::refused(code, place(index, header), zh, en));
+    }
+
+    fn key(&self, index: u64, gateway: &str) -> Option<PublicKey> {
+        let enrolled = self.enrolled.keys.get(gateway)?.iter().rfind(|(leaf, _)| *leaf < index).map(|(_, key)| *key)?;
+        Some(self.keys.get(gateway).copied().unwrap_or(enrolled))
+    }
+
+    fn signed(&mut self, index: u64, header: &Header, bytes: &[u8], signature: &Signature) -> bool {
+        if header.site.as_str() != self.archive.manifest.site {
+            self.refuse("chain", index, header, "记录属于另一个企业", "the record belongs to another site");
+            return false;
+        }
+        let Some(key) = self.key(index, header.gateway.as_str()) else {
+            self.refuse("gateway", index, header, "该网关在此之前没有入网", "this gateway was not enrolled before");
+            return false;
+        };
+        if let Some(trust) = self.trust {
+            let known = trust.fingerprints(header.site.as_str(), header.gateway.as_str());
+            let announced = self.keys.contains_key(header.gateway.as_str());
+            if !announced && !known.contains(&key.fingerprint()) {
+                let zh = format!("网关密钥指纹 {} 不在信任文件中", key.fingerprint());
+                let en = format!("the gateway's key fingerprint {} is not in the trust file", key.fingerprint());
+                self.refuse("gateway", index, header, &zh, &en);
+                return false;
+            }
+        }
+        if key.verify("record", RECORD_DOMAIN, bytes, signature).is_err() {
+            let zh = "网关签名无效：记录在签名后被改动，或由别的密钥签名";
+            let en = "the gateway's signature does not hold: altered after signing, or signed with another key";
+            self.refuse("signature", index, header, zh, en);
+            return false;
+        }
+        true
+    }
+
+    fn follow(&mut self, index: u64, header: &Header, digest: Digest) {
+        let name = (header.gateway.to_string(), header.chain);
+        let content = self.archive.files.get(&format!("contents/{}", header.content_digest));
+        let content = content.and_then(|bytes| Content::decode(header.kind, bytes).ok());
+        match self.heads.get(&name) {
+            None => {
+                let starts = header.kind == Kind::ChainStart && header.sequence == 0 && header.previous.is_zero();
+                // After a restore from a backup the log may go on in the middle of a chain.
+                let after_restore = self.archive.leaves[..index as usize].iter().any(|l| matches!(l.body, LeafBody::Epoch { .. }));
+                if !starts && !after_restore {
+                    self.refuse("chain", index, header, "链的开头缺失", "the beginning of this chain is missing");
+                }
+            }
+            Some(head) => {
+                if header.sequence != head.next {
+                    let zh = format!("应为第 {} 条，却是第 {} 条：中间有缺口且无说明", head.next, header.sequence);
+                    let en = format!("record {} belongs here: a hole that no Lost record explains", head.next);
+                    self.refuse("chain", index, header, &zh, &en);
+                } else if head.digest.is_some_and(|d| d != header.previous) {
+                    let en = "its previous digest is not the record before it";
+                    self.refuse("chain", index, header, "与前一条记录不相接", en);
+                }
+            }
+        }
+        let mut head = Head { next: header.sequence.saturating_add(1), digest: Some(digest) };
+        match content {
+            Some(Content::Lost(lost)) => {
+                let (from, to) = (lost.from, lost.to);
+                if from != header.sequence {
+                    self.refuse("chain", index, header, "遗失说明的范围与序号不符", "a Lost record for another range than its sequence");
+                }
+                head.next = to.saturating_add(1);
+                if !lost.next.is_zero() {
+                    head.digest = Some(lost.next);
+                }
+                let zh = format!("第 {from}–{to} 条已遗失（{:?}），有网关签名说明", lost.cause);
+                let en = format!("records {from}–{to} are lost ({:?}), as the gateway states under signature", lost.cause);
+                self.findings.push(Finding::note("lost", place(index, header), zh, en));
+            }
+            Some(Content::KeyChange(change)) => {
+                self.keys.insert(header.gateway.to_string(), change.new_key);
+                let en = format!("the gateway's key changes to {}", change.new_key.fingerprint());
+                self.findings.push(Finding::note("gateway", place(index, header), format!("网关更换密钥：{}", change.new_key.fingerprint()), en));
+            }
+            None if header.kind == Kind::Lost => head.digest = None,
+            _ => {}
+        }
+        self.heads.insert(name, head);
+    }
+}
+
+fn place(index: u64, header: &Header) -> String {
+    format!("leaf {index}: record {} of gateway {}", header.sequence, header.gateway)
+}

@@ -1,0 +1,83 @@
+//! One thing that verification found, good or bad, in both languages.
+
+use serde::Serialize;
+
+/// How a finding bears on the verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// A step passed.
+    Ok,
+    /// Worth knowing; refuses nothing.
+    Note,
+    /// The bundle is refused.
+    Refused,
+}
+
+/// The answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Everything holds under the trust file.
+    Verified,
+    /// Everything agrees with itself, but no trust file says whose it is.
+    ConsistentNotAnchored,
+    /// Altered, incomplete or signed by someone else.
+    Refused,
+}
+
+impl Verdict {
+    /// Exit code of the command.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Verified => 0,
+            Self::Refused => 1,
+            Self::ConsistentNotAnchored => 2,
+        }
+    }
+}
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// How it bears on the verdict.
+    pub severity: Severity,
+    /// A fixed word for programs: `archive`, `manifest`, `tree`, `anchor`, `gateway`, `signature`, `chain`, `content`,
+    /// `declaration`, `report`, `lost`, `quarantine`, `epoch`.
+    pub code: &'static str,
+    /// Where: a file of the archive, a leaf, a report line; empty when it is the whole bundle.
+    pub place: String,
+    /// In Chinese.
+    pub zh: String,
+    /// In English.
+    pub en: String,
+}
+
+impl Finding {
+    pub(crate) fn new(
+        severity: Severity,
+        code: &'static str,
+        place: impl Into<String>,
+        zh: impl Into<String>,
+        en: impl Into<String>,
+    ) -> Self {
+        Self { severity, code, place: place.into(), zh: zh.into(), en: en.into() }
+    }
+
+    pub(crate) fn ok(code: &'static str, zh: impl Into<String>, en: impl Into<String>) -> Self {
+        Self::new(Severity::Ok, code, "", zh, en)
+    }
+
+    pub(crate) fn note(code: &'static str, place: impl Into<String>, zh: impl Into<String>, en: impl Into<String>) -> Self {
+        Self::new(Severity::Note, code, place, zh, en)
+    }
+
+    pub(crate) fn refused(
+        code: &'static str,
+        place: impl Into<String>,
+        zh: impl Into<String>,
+        en: impl Into<String>,
+    ) -> Self {
+        Self::new(Severity::Refused, code, place, zh, en)
+    }
+}
