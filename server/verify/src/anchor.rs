@@ -13,7 +13,8 @@ pub(crate) fn check(archive: &Archive, trust: Option<&Trust>, findings: &mut Vec
     };
     match trust.log_keys.iter().find(|key| Checkpoint::verify(&archive.checkpoint_note, key).is_ok()) {
         Some(key) => {
-            let (zh, en) = (format!("检查点由 {} 签名，有效", key.name), format!("the checkpoint is signed by {}", key.name));
+            let (zh, en) =
+                (format!("检查点由 {} 签名，有效", key.name), format!("the checkpoint is signed by {}", key.name));
             findings.push(Finding::ok("anchor", zh, en));
         }
         None => {

@@ -22,7 +22,12 @@ pub(crate) fn open(bytes: &[u8], findings: &mut Vec<Finding>) -> Option<Archive>
         Ok(files) => files,
         Err(e) => {
             let zh = format!("不是完整的佐证包，无法打开（{e}）。请重新获取文件");
-            findings.push(Finding::refused("archive", "", zh, format!("not a whole bundle ({e}); fetch the file again")));
+            findings.push(Finding::refused(
+                "archive",
+                "",
+                zh,
+                format!("not a whole bundle ({e}); fetch the file again"),
+            ));
             return None;
         }
     };
@@ -30,13 +35,23 @@ pub(crate) fn open(bytes: &[u8], findings: &mut Vec<Finding>) -> Option<Archive>
         Ok(checked) => checked,
         Err(e) => {
             let zh = format!("文件清单不可用（{e}）");
-            findings.push(Finding::refused("manifest", "manifest.json", zh, format!("the manifest cannot be used ({e})")));
+            findings.push(Finding::refused(
+                "manifest",
+                "manifest.json",
+                zh,
+                format!("the manifest cannot be used ({e})"),
+            ));
             return None;
         }
     };
     for path in &wrong {
         let zh = "该文件与清单不符：缺失、多余或已被改动";
-        findings.push(Finding::refused("manifest", path, zh, "this file is missing, extra or other than the manifest says"));
+        findings.push(Finding::refused(
+            "manifest",
+            path,
+            zh,
+            "this file is missing, extra or other than the manifest says",
+        ));
     }
     let Some(checkpoint_note) = files.get("checkpoint").and_then(|b| String::from_utf8(b.clone()).ok()) else {
         findings.push(Finding::refused("archive", "checkpoint", "缺少检查点", "the checkpoint is missing"));
@@ -45,7 +60,12 @@ pub(crate) fn open(bytes: &[u8], findings: &mut Vec<Finding>) -> Option<Archive>
     let checkpoint = match Checkpoint::read_unverified(&checkpoint_note) {
         Ok(checkpoint) => checkpoint,
         Err(e) => {
-            findings.push(Finding::refused("archive", "checkpoint", format!("检查点无法读取（{e}）"), format!("the checkpoint cannot be read ({e})")));
+            findings.push(Finding::refused(
+                "archive",
+                "checkpoint",
+                format!("检查点无法读取（{e}）"),
+                format!("the checkpoint cannot be read ({e})"),
+            ));
             return None;
         }
     };
@@ -91,7 +111,12 @@ fn read_leaves(files: &Files, checkpoint: &Checkpoint, findings: &mut Vec<Findin
                 Ok(leaf) => leaves.push(leaf),
                 Err(e) => {
                     let place = format!("leaf {}", leaves.len());
-                    findings.push(Finding::refused("tree", place, format!("条目无法读取（{e}）"), format!("cannot be read ({e})")));
+                    findings.push(Finding::refused(
+                        "tree",
+                        place,
+                        format!("条目无法读取（{e}）"),
+                        format!("cannot be read ({e})"),
+                    ));
                     return None;
                 }
             }
@@ -103,7 +128,11 @@ fn read_leaves(files: &Files, checkpoint: &Checkpoint, findings: &mut Vec<Findin
         findings.push(Finding::refused("tree", "checkpoint", zh, en));
     } else {
         let n = leaves.len();
-        findings.push(Finding::ok("tree", format!("日志共 {n} 条，完整"), format!("all {n} leaves of the log are present and whole")));
+        findings.push(Finding::ok(
+            "tree",
+            format!("日志共 {n} 条，完整"),
+            format!("all {n} leaves of the log are present and whole"),
+        ));
     }
     Some(leaves)
 }

@@ -17,13 +17,18 @@ struct Head {
 }
 
 pub(crate) fn check(archive: &Archive, enrolled: &Enrolled, trust: Option<&Trust>, findings: &mut Vec<Finding>) {
-    let mut walk = Walk { archive, enrolled, trust, heads: BTreeMap::new(), keys: BTreeMap::new(), records: 0, findings };
+    let mut walk =
+        Walk { archive, enrolled, trust, heads: BTreeMap::new(), keys: BTreeMap::new(), records: 0, findings };
     for (index, leaf) in archive.leaves.iter().enumerate() {
         walk.leaf(index as u64, leaf);
     }
     let (records, chains) = (walk.records, walk.heads.len());
     let zh = format!("网关签名记录 {records} 条，{chains} 条链，签名与次序已逐条核对");
-    findings.push(Finding::ok("chain", zh, format!("{records} signed records in {chains} chains: signature and order of each were checked")));
+    findings.push(Finding::ok(
+        "chain",
+        zh,
+        format!("{records} signed records in {chains} chains: signature and order of each were checked"),
+    ));
 }
 
 struct Walk<'a> {
@@ -54,8 +59,12 @@ impl Walk<'_> {
                 self.findings.push(Finding::note("quarantine", place, zh, en));
             }
             LeafBody::Epoch { epoch, old_size, restored_size, cause, .. } => {
-                let zh = format!("服务器曾从备份恢复：第 {epoch} 纪元，原 {old_size} 条，恢复 {restored_size} 条（{cause}）");
-                let en = format!("the server was restored from a backup: epoch {epoch}, {old_size} leaves before, {restored_size} restored ({cause})");
+                let zh = format!(
+                    "服务器曾从备份恢复：第 {epoch} 纪元，原 {old_size} 条，恢复 {restored_size} 条（{cause}）"
+                );
+                let en = format!(
+                    "the server was restored from a backup: epoch {epoch}, {old_size} leaves before, {restored_size} restored ({cause})"
+                );
                 self.findings.push(Finding::note("epoch", format!("leaf {index}"), zh, en));
                 // Gateways send the difference again, so chains step back to what the backup held.
                 self.heads.clear();
@@ -109,7 +118,8 @@ impl Walk<'_> {
             None => {
                 let starts = header.kind == Kind::ChainStart && header.sequence == 0 && header.previous.is_zero();
                 // After a restore from a backup the log may go on in the middle of a chain.
-                let after_restore = self.archive.leaves[..index as usize].iter().any(|l| matches!(l.body, LeafBody::Epoch { .. }));
+                let after_restore =
+                    self.archive.leaves[..index as usize].iter().any(|l| matches!(l.body, LeafBody::Epoch { .. }));
                 if !starts && !after_restore {
                     self.refuse("chain", index, header, "链的开头缺失", "the beginning of this chain is missing");
                 }
@@ -130,20 +140,32 @@ impl Walk<'_> {
             Some(Content::Lost(lost)) => {
                 let (from, to) = (lost.from, lost.to);
                 if from != header.sequence {
-                    self.refuse("chain", index, header, "遗失说明的范围与序号不符", "a Lost record for another range than its sequence");
+                    self.refuse(
+                        "chain",
+                        index,
+                        header,
+                        "遗失说明的范围与序号不符",
+                        "a Lost record for another range than its sequence",
+                    );
                 }
                 head.next = to.saturating_add(1);
                 if !lost.next.is_zero() {
                     head.digest = Some(lost.next);
                 }
                 let zh = format!("第 {from}–{to} 条已遗失（{:?}），有网关签名说明", lost.cause);
-                let en = format!("records {from}–{to} are lost ({:?}), as the gateway states under signature", lost.cause);
+                let en =
+                    format!("records {from}–{to} are lost ({:?}), as the gateway states under signature", lost.cause);
                 self.findings.push(Finding::note("lost", place(index, header), zh, en));
             }
             Some(Content::KeyChange(change)) => {
                 self.keys.insert(header.gateway.to_string(), change.new_key);
                 let en = format!("the gateway's key changes to {}", change.new_key.fingerprint());
-                self.findings.push(Finding::note("gateway", place(index, header), format!("网关更换密钥：{}", change.new_key.fingerprint()), en));
+                self.findings.push(Finding::note(
+                    "gateway",
+                    place(index, header),
+                    format!("网关更换密钥：{}", change.new_key.fingerprint()),
+                    en,
+                ));
             }
             None if header.kind == Kind::Lost => head.digest = None,
             _ => {}

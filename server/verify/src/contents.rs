@@ -26,7 +26,12 @@ pub(crate) fn check(archive: &Archive, findings: &mut Vec<Finding>) -> Option<En
             // A declaration moves numbers: one that is withheld could hide what it moved.
             if let LeafBody::Declaration { kind, .. } = &leaf.body {
                 let zh = format!("填报（{kind}）的内容缺失：{path}");
-                findings.push(Finding::refused("content", place, zh, format!("the content of this {kind} declaration is missing: {path}")));
+                findings.push(Finding::refused(
+                    "content",
+                    place,
+                    zh,
+                    format!("the content of this {kind} declaration is missing: {path}"),
+                ));
             } else {
                 missing += 1;
             }
@@ -47,26 +52,44 @@ pub(crate) fn check(archive: &Archive, findings: &mut Vec<Finding>) -> Option<En
                 }
                 Ok(Content::Batch(_)) => readings += u64::from(header.readings),
                 Ok(_) => {}
-                Err(e) => findings.push(Finding::refused("content", place, format!("内容无法解析（{e}）"), format!("does not decode ({e})"))),
+                Err(e) => findings.push(Finding::refused(
+                    "content",
+                    place,
+                    format!("内容无法解析（{e}）"),
+                    format!("does not decode ({e})"),
+                )),
             },
             LeafBody::Declaration { kind, .. } => match Declaration::decode(bytes) {
-                Ok(declaration) if declaration.kind == *kind => note_declaration(index, &declaration, &mut enrolled, findings),
+                Ok(declaration) if declaration.kind == *kind => {
+                    note_declaration(index, &declaration, &mut enrolled, findings)
+                }
                 Ok(declaration) => {
                     let en = format!("the leaf says {kind}, the declaration {}", declaration.kind);
                     findings.push(Finding::refused("declaration", place, format!("填报种类不符：{en}"), en));
                 }
                 Err(e) => {
-                    findings.push(Finding::refused("declaration", place, format!("填报无法读取（{e}）"), format!("cannot be read ({e})")));
+                    findings.push(Finding::refused(
+                        "declaration",
+                        place,
+                        format!("填报无法读取（{e}）"),
+                        format!("cannot be read ({e})"),
+                    ));
                 }
             },
             LeafBody::Epoch { .. } | LeafBody::Quarantine { .. } => {}
         }
     }
     let zh = format!("内容 {present} 份与日志一致，含 {readings} 条读数");
-    findings.push(Finding::ok("content", zh, format!("{present} contents are those the log names, with {readings} readings")));
+    findings.push(Finding::ok(
+        "content",
+        zh,
+        format!("{present} contents are those the log names, with {readings} readings"),
+    ));
     if missing > 0 {
         let zh = format!("{missing} 份网关记录的内容未随包提供：相关数值只能由服务器陈述，不能复算");
-        let en = format!("the contents of {missing} records are not in the bundle: what rests on them is stated by the server, not recomputable");
+        let en = format!(
+            "the contents of {missing} records are not in the bundle: what rests on them is stated by the server, not recomputable"
+        );
         findings.push(Finding::note("content", "contents", zh, en));
     }
     Some(enrolled)

@@ -68,7 +68,12 @@ impl Finding {
         Self::new(Severity::Ok, code, "", zh, en)
     }
 
-    pub(crate) fn note(code: &'static str, place: impl Into<String>, zh: impl Into<String>, en: impl Into<String>) -> Self {
+    pub(crate) fn note(
+        code: &'static str,
+        place: impl Into<String>,
+        zh: impl Into<String>,
+        en: impl Into<String>,
+    ) -> Self {
         Self::new(Severity::Note, code, place, zh, en)
     }
 

@@ -34,7 +34,9 @@ enum Lang {
 impl Lang {
     fn choose(asked: Option<Self>) -> Self {
         let from_env = || {
-            let set = ["GZ_LANG", "LC_ALL", "LANG"].into_iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+            let set = ["GZ_LANG", "LC_ALL", "LANG"]
+                .into_iter()
+                .find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
             if set.is_some_and(|v| v.starts_with("zh")) { Self::Zh } else { Self::En }
         };
         asked.unwrap_or_else(from_env)
@@ -77,7 +79,13 @@ fn run(arguments: &Arguments, lang: Lang) -> anyhow::Result<Verdict> {
 
 fn print(outcome: &Outcome, lang: Lang) {
     if outcome.simulated {
-        println!("{}", lang.pick("【模拟数据】本企业为模拟企业，数值没有真实设备支撑。", "[SIMULATED] No real machine stands behind these numbers."));
+        println!(
+            "{}",
+            lang.pick(
+                "【模拟数据】本企业为模拟企业，数值没有真实设备支撑。",
+                "[SIMULATED] No real machine stands behind these numbers."
+            )
+        );
     }
     // A damaged bundle may yield thousands of findings of one kind; a person needs the first of each.
     let mut shown = std::collections::BTreeMap::new();

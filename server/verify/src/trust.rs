@@ -51,7 +51,10 @@ impl Trust {
 
     /// The file's text, canonical.
     pub fn to_json(&self) -> String {
-        let file = TrustFile { log_keys: self.log_keys.iter().map(ToString::to_string).collect(), gateways: self.gateways.clone() };
+        let file = TrustFile {
+            log_keys: self.log_keys.iter().map(ToString::to_string).collect(),
+            gateways: self.gateways.clone(),
+        };
         serde_json::to_string_pretty(&file).unwrap_or_default()
     }
 

@@ -1,0 +1,91 @@
+//! Step 5: the report, evaluated again from leaves and contents alone, is the report in the bundle, byte for byte.
+
+use metrics::{History, Report, ReportRequest, evaluate};
+use serde_json::Value as Json;
+
+use crate::{Finding, archive::Archive};
+
+const REPORT: &str = "report.json";
+
+pub(crate) fn check(archive: &Archive, findings: &mut Vec<Finding>) {
+    let Some(given) = archive.files.get(REPORT) else {
+        findings.push(Finding::refused("report", REPORT, "缺少报告", "the report is missing"));
+        return;
+    };
+    let again = match again(archive, given) {
+        Ok(again) => again,
+        Err(why) => {
+            let zh = format!("无法由包内材料重新计算报告（{why}）");
+            let en = format!("the report cannot be computed again from the bundle's contents ({why})");
+            findings.push(Finding::refused("report", REPORT, zh, en));
+            return;
+        }
+    };
+    if again == *given {
+        let zh = "报告已由签名数据重新计算，逐字节一致";
+        findings.push(Finding::ok(
+            "report",
+            zh,
+            "the report was computed again from the signed contents: the same bytes",
+        ));
+        return;
+    }
+    let place = first_difference(given, &again);
+    let zh = "报告与重新计算的结果不一致：该处数值不是由签名数据得出";
+    let en = "the report is not what the signed contents give: this place differs";
+    findings.push(Finding::refused("report", format!("{REPORT}: {place}"), zh, en));
+}
+
+fn again(archive: &Archive, given: &[u8]) -> Result<Vec<u8>, String> {
+    let request: ReportRequest = Report::request_of(given).map_err(|e| e.to_string())?;
+    if request.size > archive.leaves.len() as u64 {
+        return Err(format!("it is about {} leaves; the log has {}", request.size, archive.leaves.len()));
+    }
+    let mut history = History::new();
+    for (index, leaf) in archive.leaves.iter().take(request.size as usize).enumerate() {
+        let content = leaf.content_digest().and_then(|d| archive.files.get(&format!("contents/{d}")));
+        history.push(index as u64, leaf, content.map(Vec::as_slice)).map_err(|e| e.to_string())?;
+    }
+    evaluate(&history, &request).and_then(|r| r.to_json()).map_err(|e| e.to_string())
+}
+
+/// Names the first place where two reports differ, in words a reader of the report can find.
+fn first_difference(given: &[u8], again: &[u8]) -> String {
+    let (Ok(given), Ok(again)) = (serde_json::from_slice::<Json>(given), serde_json::from_slice::<Json>(again)) else {
+        return "not JSON".to_owned();
+    };
+    differ(&given, &again).unwrap_or_else(|| "not in canonical form".to_owned())
+}
+
+fn differ(given: &Json, again: &Json) -> Option<String> {
+    match (given, again) {
+        (Json::Object(g), Json::Object(a)) => {
+            let keys: std::collections::BTreeSet<&String> = g.keys().chain(a.keys()).collect();
+            keys.into_iter().find_map(|key| {
+                let inner = differ(g.get(key).unwrap_or(&Json::Null), a.get(key).unwrap_or(&Json::Null))?;
+                Some(if inner.starts_with('=') { format!("{key} {inner}") } else { format!("{key} › {inner}") })
+            })
+        }
+        (Json::Array(g), Json::Array(a)) => (0..g.len().max(a.len())).find_map(|i| {
+            let (g, a) = (g.get(i).unwrap_or(&Json::Null), a.get(i).unwrap_or(&Json::Null));
+            let inner = differ(g, a)?;
+            let name = name_of(a).or_else(|| name_of(g)).unwrap_or_else(|| i.to_string());
+            Some(if inner.starts_with('=') { format!("{name} {inner}") } else { format!("{name} › {inner}") })
+        }),
+        (g, a) if g == a => None,
+        (g, a) => Some(format!("= {} (report) ≠ {} (computed)", short(g), short(a))),
+    }
+}
+
+/// A member of a list by what it is about: machine, date and shift, definition.
+fn name_of(json: &Json) -> Option<String> {
+    let words: Vec<&str> = ["definition", "id", "period", "machine", "date", "shift"]
+        .into_iter()
+        .filter_map(|key| json.get(key).and_then(Json::as_str))
+        .collect();
+    (!words.is_empty()).then(|| words.join(" "))
+}
+
+fn short(json: &Json) -> String {
+    json.to_string().chars().take(60).collect()
+}
