@@ -1,0 +1,229 @@
+//! The running factory floor: one world, its instruments, clock, journal and faults, shared by every server.
+//!
+//! Each look at a device advances the world to the clock and reads all its tags at that one instant, so that the
+//! registers of a reply always belong together.
+
+use crate::clock::SimClock;
+use crate::faults::{Board, Kind};
+use crate::instrument::{Instrument, Raw};
+use crate::journal::Journal;
+use crate::tags::{Device, Tag, devices};
+use crate::world::{Config, World};
+use serde_json::json;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Everything one device shows at one instant.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// Device time, UTC ms.
+    pub device_ms: i64,
+    /// Values in the order of the device's tag table.
+    pub values: Vec<Raw>,
+    /// Whether the machine runs and whether it is broken down: the two status bits.
+    pub bits: [bool; 2],
+}
+
+/// A shared factory floor.
+#[derive(Debug)]
+pub struct Floor {
+    inner: Mutex<Inner>,
+    clock: SimClock,
+    /// The journal.
+    pub journal: Journal,
+    /// Faults in force.
+    pub faults: Board,
+    cuts: Vec<(&'static str, watch::Sender<u64>)>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    world: World,
+    instruments: Vec<Instrument>,
+}
+
+/// What was asked of [`Floor::inject`].
+#[derive(Debug, Clone, Copy, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Order<'a> {
+    /// Device id.
+    pub device: &'a str,
+    /// Kind of fault.
+    pub kind: Kind,
+    /// How long, ms; ignored by accidents.
+    #[serde(default)]
+    pub duration_ms: u64,
+    /// Delay of replies, ms.
+    pub delay_ms: Option<u64>,
+    /// Exception code.
+    pub code: Option<u8>,
+}
+
+impl Floor {
+    /// A floor whose world stands at the clock.
+    pub fn new(config: Config, clock: SimClock, journal: Journal) -> Arc<Self> {
+        let mut world = World::new(Config {
+            record: false,
+            ..config
+        });
+        // Intervals are only kept from the start of the shift in which we begin: the past was nobody's to observe.
+        let started = crate::calendar::Shift::at(clock.start_ms()).start();
+        let needs_past = config.epoch_ms < started;
+        if needs_past {
+            world.advance_to(started);
+        }
+        world.record_from_now();
+        world.advance_to(clock.now());
+        let instruments: Vec<_> = devices(config.hall)
+            .map(|device| Instrument::new(device, config.seed))
+            .collect();
+        let cuts = devices(config.hall)
+            .map(|device| (device.id, watch::Sender::new(0)))
+            .collect();
+        Arc::new(Self {
+            inner: Mutex::new(Inner { world, instruments }),
+            clock,
+            journal,
+            faults: Board::default(),
+            cuts,
+        })
+    }
+
+    /// Its clock.
+    pub fn clock(&self) -> &SimClock {
+        &self.clock
+    }
+
+    /// What `device` shows now, frozen values included.
+    pub fn sample(&self, device: &Device) -> Sample {
+        let mut inner = self.lock();
+        let now = self.clock.now();
+        inner.world.advance_to(now);
+        let values = match self.faults.on(device.id) {
+            Some(fault) if fault.frozen.is_some() => fault.frozen.unwrap_or_default(),
+            _ => inner
+                .instruments
+                .iter()
+                .find(|instrument| instrument.device().id == device.id)
+                .map(|instrument| instrument.read_all(&inner.world))
+                .unwrap_or_default(),
+        };
+        let state = inner
+            .world
+            .machine(device.id)
+            .map(|machine| machine.state());
+        let bits = [
+            state == Some(crate::world::state::State::Run),
+            state == Some(crate::world::state::State::Fault),
+        ];
+        Sample {
+            device_ms: inner.world.now(),
+            values,
+            bits,
+        }
+    }
+
+    /// Look at the world, advanced to now.
+    pub fn with_world<T>(&self, look: impl FnOnce(&World) -> T) -> T {
+        let mut inner = self.lock();
+        let now = self.clock.now();
+        inner.world.advance_to(now);
+        look(&inner.world)
+    }
+
+    /// Changes whenever the connections of `device` must be cut.
+    pub fn cut_signal(&self, device: &str) -> watch::Receiver<u64> {
+        self.cuts
+            .iter()
+            .find(|(id, _)| *id == device)
+            .map(|(_, sender)| sender.subscribe())
+            .unwrap_or_else(|| watch::Sender::new(0).subscribe())
+    }
+
+    /// Put a fault in force (or cause an accident) and say what was done. Errors name the unknown device.
+    pub fn inject(self: &Arc<Self>, order: Order<'_>) -> Result<serde_json::Value, String> {
+        let Some((device, sender)) = self.cuts.iter().find(|(id, _)| *id == order.device) else {
+            let known: Vec<_> = self.cuts.iter().map(|(id, _)| *id).collect();
+            return Err(format!(
+                "unknown device {:?}; devices here: {}",
+                order.device,
+                known.join(", ")
+            ));
+        };
+        let device = *device;
+        let duration = Duration::from_millis(order.duration_ms);
+        let mut fault = self.faults.draft(
+            order.kind,
+            order.delay_ms.map(Duration::from_millis),
+            order.code,
+        );
+        let id = fault.id;
+        let mut line = json!({
+            "id": id, "device": device, "kind": order.kind.name(), "phase": "start",
+            "device_ms": self.clock.now(), "duration_ms": order.duration_ms,
+            "delay_ms": fault.delay.as_millis() as u64,
+        });
+        if order.kind.is_accident() {
+            let mut inner = self.lock();
+            let now = self.clock.now();
+            inner.world.advance_to(now);
+            let Inner { world, instruments } = &mut *inner;
+            if let Some(instrument) = instruments
+                .iter_mut()
+                .find(|instrument| instrument.device().id == device)
+            {
+                let before = shown(instrument.device(), &instrument.read_all(world));
+                match order.kind {
+                    Kind::CounterReset => instrument.reset_counters(world),
+                    _ => instrument.replace_meter(world),
+                }
+                line["before"] = before;
+                line["after"] = shown(instrument.device(), &instrument.read_all(world));
+            }
+            line["phase"] = "accident".into();
+            line["duration_ms"] = 0.into();
+            line["device_ms"] = now.into();
+            self.journal.fault(line.clone());
+            return Ok(line);
+        }
+        if order.kind == Kind::Frozen {
+            let mut inner = self.lock();
+            let now = self.clock.now();
+            inner.world.advance_to(now);
+            let Inner { world, instruments } = &*inner;
+            fault.frozen = instruments
+                .iter()
+                .find(|i| i.device().id == device)
+                .map(|i| i.read_all(world));
+        }
+        let kind = order.kind;
+        self.journal.fault(line.clone());
+        self.faults.start(device, fault, duration);
+        if matches!(kind, Kind::Drop | Kind::Restart) {
+            sender.send_modify(|generation| *generation += 1);
+        }
+        let floor = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::time::sleep(duration).await;
+            floor.faults.end(device, id);
+            floor.journal.fault(json!({
+                "id": id, "device": device, "kind": kind.name(), "phase": "end", "device_ms": floor.clock.now(),
+            }));
+        });
+        Ok(line)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn shown(device: &Device, values: &[Raw]) -> serde_json::Value {
+    device
+        .tags
+        .iter()
+        .zip(values)
+        .map(|(tag, raw): (&Tag, &Raw)| (tag.id.to_owned(), raw.json()))
+        .collect()
+}
