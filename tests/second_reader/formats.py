@@ -1,5 +1,5 @@
 """Reads the formats of docs/formats.md: protobuf, zstd, Ed25519, RFC 6962, C2SP notes. Written from that page alone."""
-import base64, hashlib, json, struct, zipfile
+import base64, hashlib, itertools, json, struct, sys, zipfile
 import zstandard
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -13,27 +13,18 @@ SMALL = {bytes.fromhex(h) for h in (
     "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
     "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa")}
 
-
-class Refused(Exception):
-    pass
-
-
 def need(truth, why):
     if not truth:
-        raise Refused(why)
-
-
+        sys.exit("refused: " + why)
 def sha256(data):
     return hashlib.sha256(data).digest()
-
 
 def signed(key, domain, message, signature):
     need(len(signature) == 64 and key not in SMALL and signature[:32] not in SMALL, "weak key or signature")
     try:
         Ed25519PublicKey.from_public_bytes(key).verify(signature, domain + message)
     except (InvalidSignature, ValueError):
-        raise Refused("signature does not hold")
-
+        need(False, "a signature does not hold")
 
 def varint(data, at):
     value = shift = 0
@@ -44,11 +35,8 @@ def varint(data, at):
         at, shift = at + 1, shift + 7
         if byte < 128:
             return value & (1 << 64) - 1, at
-
-
 def zigzag(value):
     return (value >> 1) ^ -(value & 1)
-
 
 def message(data):
     """A protobuf message as {field number: [values]}; values are ints or bytes."""
@@ -64,47 +52,26 @@ def message(data):
             value, at = data[at:at + length], at + length
         fields.setdefault(tag >> 3, []).append(value)
     return fields
-
-
 def one(fields, number, default=0):
     return fields.get(number, [default])[-1]
-
-
 def text(fields, number):
     return one(fields, number, b"").decode("utf-8")
-
-
 def packed(fields, number, signed_=False):
     out = []
     for value in fields.get(number, []):
-        if isinstance(value, int):
-            out.append(value)
-            continue
         at = 0
         while at < len(value):
             v, at = varint(value, at)
             out.append(v)
     return [zigzag(v) for v in out] if signed_ else out
-
-
-def wrap(value):
-    return (value + (1 << 63)) % (1 << 64) - (1 << 63)
-
-
 def sums(deltas):
-    out, last = [], 0
-    for d in deltas:
-        last = wrap(last + d)
-        out.append(last)
-    return out
-
+    return [(v + (1 << 63)) % (1 << 64) - (1 << 63) for v in itertools.accumulate(deltas)]
 
 def decompress(content):
     need(len(content) <= CONTENT_MAX, "content too long")
     size = zstandard.frame_content_size(content)
     need(0 <= size <= PLAIN_MAX, "content does not state a bearable size")
     return zstandard.ZstdDecompressor().decompress(content, max_output_size=PLAIN_MAX) if size else b""
-
 
 def canonical(value):
     """RFC 8785 for JSON of integers and text: Python's sorting is by code point, so sort by UTF-16 ourselves."""
@@ -115,13 +82,10 @@ def canonical(value):
         return "[" + ",".join(map(canonical, value)) + "]"
     need(not isinstance(value, float), "a fraction in canonical JSON")
     return json.dumps(value, ensure_ascii=False)
-
-
 def load_canonical(data):
     value = json.loads(data)
     need(canonical(value).encode("utf-8") == data, "JSON is not canonical")
     return value
-
 
 def header(data):
     need(len(data) <= HEADER_MAX, "header too long")
@@ -130,11 +94,7 @@ def header(data):
     c = message(one(m, 13, b""))
     return {"kind": one(m, 2), "site": text(m, 3), "gateway": text(m, 4), "chain": one(m, 5, b""), "sequence": one(m, 6),
             "previous": one(m, 7, b""), "content": one(m, 8, b""), "readings": one(m, 10), "configuration": one(m, 11, b""),
-            "boot": one(c, 1, b""), "boot_ms": zigzag(one(c, 2)), "wall_ms": zigzag(one(c, 3)), "sync": one(c, 4),
-            "error_ms": one(c, 5), "server": message(one(c, 6)) if 6 in c else None,
-            "first_ms": zigzag(one(m, 14)), "last_ms": zigzag(one(m, 15))}
-
-
+            "boot_ms": zigzag(one(c, 2)), "wall_ms": zigzag(one(c, 3)), "sync": one(c, 4), "first_ms": zigzag(one(m, 14)), "last_ms": zigzag(one(m, 15))}
 def batch(plain):
     """(columns, gaps): column = (tag, times, values, good flags); gap = (tag or None, boot or None, from, to)."""
     m = message(plain)
@@ -149,8 +109,8 @@ def batch(plain):
         elif kind == 3:
             values = [v % (1 << 64) for v in sums(packed(c, 4, True))]
         elif kind in (4, 5):
-            width, planes = (4, one(c, 5, b"")) if kind == 4 else (8, one(c, 5, b""))
-            values = [struct.unpack(">f" if kind == 4 else ">d", bytes(planes[k * n + i] for k in range(width)))[0] for i in range(n)]
+            planes, shape = one(c, 5, b""), ">f" if kind == 4 else ">d"
+            values = [struct.unpack(shape, planes[i::n])[0] for i in range(n)]
         else:
             values = [t.decode() for t, run in zip(c.get(6, []), packed(c, 7)) for _ in range(run)]
         runs = packed(c, 8) or [0, n]
@@ -163,7 +123,6 @@ def batch(plain):
         gaps.append((one(g, 1) - 1 if one(g, 1) else None, one(g, 2, b"") or None, zigzag(one(g, 3)), zigzag(one(g, 4))))
     return columns, gaps
 
-
 def entries(data):
     out, at = [], 0
     while at < len(data):
@@ -174,8 +133,6 @@ def entries(data):
         at += 2 + length
     need(len(out) <= 256, "more than 256 leaves")
     return out
-
-
 def root(hashes):
     if not hashes:
         return sha256(b"")
@@ -183,15 +140,10 @@ def root(hashes):
         return hashes[0]
     k = 1 << (len(hashes) - 1).bit_length() - 1
     return sha256(b"\x01" + root(hashes[:k]) + root(hashes[k:]))
-
-
 def entry_path(n, width):
-    path = "%03d" % (n % 1000)
-    while n >= 1000:
-        n //= 1000
-        path = "x%03d/%s" % (n % 1000, path)
+    groups = ["%03d" % (n // 1000 ** k % 1000) for k in range(7) if n >= 1000 ** k or k == 0]
+    path = "/".join(["x" + group for group in groups[:0:-1]] + groups[:1])
     return "tile/entries/" + path + ("" if width == 256 else ".p/%d" % width)
-
 
 def checkpoint(note, log_keys):
     body, _, lines = note.rpartition("\n\n")
@@ -207,17 +159,14 @@ def checkpoint(note, log_keys):
             if dash == "\u2014" and signer == name and value[:4].hex() == key_id:
                 signed(public, b"", body.encode(), value[4:])
                 return origin, int(size), base64.b64decode(digest)
-    raise Refused("checkpoint is not signed by a trusted log key")
-
+    need(False, "checkpoint is not signed by a trusted log key")
 
 def open_bundle(path):
     with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
-        need(len(names) == len(set(names)), "a file appears twice")
-        files = {name: archive.read(name) for name in names}
-    manifest = load_canonical(files["manifest.json"])
-    listed = {f["path"]: f for f in manifest["files"]}
+        need(len(archive.namelist()) == len(set(archive.namelist())), "a file appears twice")
+        files = {name: archive.read(name) for name in archive.namelist()}
+    listed = {f["path"]: f for f in load_canonical(files["manifest.json"])["files"]}
     need(set(listed) | {"manifest.json"} == set(files), "files missing or extra")
     for name, f in listed.items():
         need(len(files[name]) == f["length"] and sha256(files[name]).hex() == f["sha256"], name + " is other than listed")
-    return manifest, files
+    return files

@@ -1,0 +1,128 @@
+"""Second reader: verifies a bundle and recomputes one OEE line, from docs/formats.md and docs/report-computation.md alone.
+Usage: verify.py BUNDLE TRUST MACHINE DATE SHIFT"""
+import datetime, json, sys, zoneinfo
+from formats import *
+
+def walk(files, raw, trust):
+    """Checks signatures, chains and contents; returns (statements, records)."""
+    keys, heads, said, records = {}, {}, [], []
+    trusted = {(g["gateway"], g["key_sha256"]) for g in trust["gateways"]}
+    for index, leaf in enumerate(raw):
+        m = message(leaf)
+        received, kind, where = zigzag(one(m, 2)), one(m, 3), "leaf %d: " % index
+        digest = one(m, 7, b"") if kind == 2 else header(one(m, 4))["content"] if kind in (1, 4) else None
+        content = files.get("contents/" + digest.hex()) if digest else None
+        need(content is None or sha256(content) == digest, where + "content altered")
+        if kind == 2:
+            d = load_canonical(content)
+            need(d["kind"] == text(m, 6), where + "another kind than declared")
+            said.append((d["effective_from"], index, received, d["kind"], d["body"]))
+            if d["kind"] == "gateway_enrolled":
+                keys[d["body"]["gateway"]] = bytes.fromhex(d["body"]["key"])
+        elif kind in (1, 4):
+            h, signature = header(one(m, 4)), one(m, 5)
+            need((h["gateway"], sha256(keys[h["gateway"]]).hex()) in trusted, where + "gateway not trusted")
+            signed(keys[h["gateway"]], b"gongzheng/v1/record\0", one(m, 4), signature)
+            if kind == 4:
+                continue
+            following, previous = heads.get((h["gateway"], h["chain"]), (0, bytes(32)))
+            need(h["sequence"] == following and previous in (None, h["previous"]), where + "chain broken")
+            head = (h["sequence"] + 1, sha256(one(m, 4) + signature))
+            if h["kind"] == 3:
+                lost = message(decompress(content))
+                head = (one(lost, 2) + 1, head[1] if one(lost, 5) == bytes(32) else one(lost, 5))
+            heads[h["gateway"], h["chain"]] = head
+            records.append((h, content))
+    return sorted(said, key=lambda s: s[:2]), records
+
+def in_force(said, kind, at, **key):
+    found = [s for s in said if s[3] == kind and s[0] <= at and all(s[4].get(k, d) == v for k, (v, d) in key.items())]
+    return found[-1][4] if found else None
+
+def series(records, signal, low, high):
+    """Samples [(utc, value)] and gaps of a tag within [low, high], and its configuration."""
+    samples, gaps, tag, configurations = [], [], None, {}
+    for h, content in records:
+        if h["gateway"] != signal["gateway"]:
+            continue
+        if h["kind"] == 2:
+            configurations[h["content"]] = json.loads(decompress(content))["tags"]
+        need(h["sync"] == 2, "this reader places only synchronised records")
+        offset = h["wall_ms"] - h["boot_ms"]
+        if h["kind"] != 1 or h["last_ms"] + offset < low or h["first_ms"] + offset > high:
+            continue
+        tags = configurations[h["configuration"]]
+        columns, stated = batch(decompress(content))
+        for number, times, values, good in columns:
+            if tags[number]["id"] == signal["tag"]:
+                tag = tags[number]
+                samples += [(t + offset, v) for t, v, g in zip(times, values, good) if g and low <= t + offset <= high]
+        for number, boot, start, end in stated:
+            if number is None or tags[number]["id"] == signal["tag"]:
+                gaps.append(((end if boot else start) + offset, end + offset))
+    return sorted(samples, key=lambda s: s[0]), sorted(gaps), tag
+
+def running(said, records, machine, window):
+    """Intervals in which the machine runs, by its code rule (§4)."""
+    samples, gaps, tag = series(records, machine["signals"]["state"], window[0] - 86400000, window[1] + 86400000)
+    codes, out = machine["state_rule"]["codes"], []
+    for (t, value), (after, _) in zip(samples, samples[1:] + [(window[1], None)]):
+        silent = min([max(start, t) for start, end in gaps if end > t] or [after])
+        end = min(after, silent, t + max(3 * tag["interval_ms"], 60000), window[1])
+        if codes.get(str(value)) == "run" and end > max(t, window[0]):
+            out.append((max(t, window[0]), end))
+    return out
+
+def planned_us(said, records, machine, signal, window):
+    """Planned time of what a counter counted in the window (§6)."""
+    samples, _, tag = series(records, signal, window[0] - 86400000, window[1] + 86400000)
+    cycle = in_force(said, "cycle_time", window[0], machine=(machine, None), product=("*", "*"))
+    items, counter, total = cycle.get("items_per_cycle", 1), tag.get("counter", {}), 0
+    rate = signal.get("max_per_hour") or counter.get("max_per_hour") or 10800000000 // cycle["item_us"] + 1
+    for (t0, v0), (t1, v1) in zip(samples, samples[1:]):
+        possible = lambda d: (d - 1) * 3600000 <= rate * (t1 - t0)
+        modulus = signal.get("modulus") or counter.get("modulus") or 0
+        wrapped = v1 - v0 + modulus
+        amount = v1 - v0 if v1 >= v0 else wrapped if modulus and v0 < modulus and wrapped >= 0 and possible(wrapped) else v1
+        part = lambda t: amount * (min(max(t, t0), t1) - t0) // (t1 - t0)
+        if possible(amount) and t1 > window[0] and t0 < window[1]:
+            total += part(window[1]) - part(window[0])
+    return half_up(total * items * cycle["item_us"] * tag["scale"]["num"], tag["scale"]["den"])
+def half_up(n, d):
+    return (2 * n + d) // (2 * d)
+
+def main(path, trust_path, name, date, shift):
+    trust = json.load(open(trust_path, encoding="utf-8"))
+    files = open_bundle(path)
+    origin, size, digest = checkpoint(files["checkpoint"].decode("utf-8"), trust["log_keys"])
+    raw = [e for n in range((size + 255) // 256) for e in entries(files[entry_path(n, min(256, size - 256 * n))])]
+    need(len(raw) == size and root([sha256(b"\0" + leaf) for leaf in raw]) == digest, "leaves are not the checkpoint's")
+    said, records = walk(files, raw, trust)
+    report = load_canonical(files["report.json"])
+    section = next(s for s in report["shifts"] if (s["machine"], s["date"], s["shift"]) == (name, date, shift))
+    noon = int(datetime.datetime.fromisoformat(date + "T12:00:00+00:00").timestamp() * 1000)
+    machine = in_force(said, "machine", noon, machine=(name, None))
+    calendar = in_force(said, "calendar", noon, calendar=(machine.get("calendar", "main"), "main"))
+    zone = zoneinfo.ZoneInfo(in_force(said, "site", noon)["zone"])
+    rule = next(s for s in calendar["shifts"] if s["shift"] == shift)
+    def utc(clock, not_before):
+        minutes = int(clock[:2]) * 60 + int(clock[3:])
+        minutes += 1440 if minutes < not_before else 0
+        return minutes, int((datetime.datetime.fromisoformat(date).replace(tzinfo=zone) + datetime.timedelta(minutes=minutes)).timestamp() * 1000)
+    opening, start = utc(rule["start"], 0)
+    window = (start, utc(rule["end"], opening + 1)[1])
+    need(not [s for s in said if s[3] in ("machine", "cycle_time") and window[0] < s[0] < window[1]], "cut window: pick another shift")
+    stops = [(utc(b["start"], opening)[1], utc(b["end"], opening)[1]) for b in rule.get("breaks", [])]
+    need(not [s for s in said if s[3] == "planned_stop" and s[4]["machine"] == name], "declared stops: pick another machine")
+    run = running(said, records, machine, window)
+    overlap = sum(max(0, min(b, d) - max(a, c)) for a, b in run for c, d in stops)
+    pbt = window[1] - window[0] - sum(b - a for a, b in stops) + overlap
+    good = planned_us(said, records, name, machine["signals"]["good"], window)
+    line = next(l for l in section["lines"] if l["definition"] == "oee.iso22400@1")
+    millionths = half_up(good * 1000000, pbt * 1000)
+    value = "%d.%06d" % divmod(millionths, 1000000)
+    print("leaves %d, records %d, PBT %d ms, planned time of good %d us, OEE %s" % (size, len(records), pbt, good, value))
+    need([str(good), str(pbt * 1000), value] == [line["numerator"], line["denominator"], line["value"]], "the report says %s" % line)
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
