@@ -4,7 +4,7 @@
 //! 1. A column appends spans (one per record and type); a span knows its leaf, so every value has its lineage.
 //! 2. Twelve bytes per reading: time relative to the span, value as one 64-bit integer. Floats are taken to six
 //!    decimals, half away from zero, exactly ([`crate::decimal::float_scaled`]); texts are interned.
-//! 3. Readings of bad quality are never stored: they are gaps of one polling interval.
+//! 3. Readings of another quality than Good are never stored: they are gaps of one polling interval.
 //! 4. Placing sorts spans by UTC and makes times strictly increase: an offset that moved back by a few milliseconds
 //!    between two records never reorders or drops a reading.
 
@@ -102,7 +102,7 @@ impl Column {
             self.meanings.push(meaning);
             self.meanings.len() - 1
         }) as u32;
-        let good = column.qualities.iter().all(|(q, _)| *q != Quality::Bad);
+        let good = column.qualities.iter().all(|(q, _)| *q == Quality::Good);
         let mut open: Option<Span> = None;
         let mut runs = column.qualities.iter().copied();
         let mut run = runs.next();
@@ -113,7 +113,7 @@ impl Column {
                 }
                 if let Some((quality, left)) = &mut run {
                     *left -= 1;
-                    if *quality == Quality::Bad {
+                    if *quality != Quality::Good {
                         self.bad.push(BadSpell { record, boot_ms, length_ms: tag.interval_ms.max(1) });
                         continue;
                     }
