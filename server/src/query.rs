@@ -224,8 +224,14 @@ pub struct ShiftBody {
     pub intervals: Vec<Interval>,
     /// Planned stops.
     pub planned_stops: Vec<PlannedStop>,
-    /// The count line, thinned to at most [`COUNT_STEPS_MAX`] steps (first and last always kept).
+    /// The count line, thinned to about [`COUNT_STEPS_MAX`] steps (first and last always kept).
     pub counts: Vec<CountStep>,
+    /// Time per state, as evaluated.
+    #[serde(default)]
+    pub states: Vec<Duration>,
+    /// Time per bucket, as evaluated.
+    #[serde(default)]
+    pub buckets: Vec<Duration>,
 }
 
 /// A value now and in the baseline period of the plan in force.
@@ -512,7 +518,11 @@ pub struct Term {
 pub struct Source {
     /// Gateway.
     pub gateway: String,
-    /// Chain, hex.
+    /// First leaf.
+    pub first_leaf: u64,
+    /// Last leaf.
+    pub last_leaf: u64,
+    /// Chain of the last record, hex.
     pub chain: String,
     /// First record.
     pub first_sequence: u64,

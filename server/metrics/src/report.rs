@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use build::{evaluate, evaluate_window, section};
+pub use build::{Calendars, apply_quality, evaluate, evaluate_window, section};
 
 use crate::history::History;
 use crate::interval::Interval;

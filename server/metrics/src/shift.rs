@@ -67,6 +67,8 @@ pub struct Evaluated {
     pub states: Vec<StateInterval>,
     /// Planned stops inside the window, breaks included.
     pub stops: Vec<Interval>,
+    /// Stretches without an order; empty when there is no order information.
+    pub no_order: Vec<Interval>,
 }
 
 /// Evaluates a machine over a window.
@@ -92,7 +94,7 @@ pub fn evaluate(history: &History, inputs: &Inputs, machine: &str, window: Inter
     for piece in pieces(history, machine, window) {
         let Some(definition) = statements.machine_at(machine, piece.from_ms) else { continue };
         Piece { history, inputs, definition, window: piece, stops: &out.stops, scheduled: schedule.scheduled }
-            .evaluate(&mut out.facts, &mut out.states);
+            .evaluate(&mut out.facts, &mut out.states, &mut out.no_order);
     }
     if out.facts.has_state {
         // Time before the first definition is unknown too.
@@ -167,11 +169,12 @@ struct Piece<'a> {
 }
 
 impl Piece<'_> {
-    fn evaluate(&self, facts: &mut Facts, states: &mut Vec<StateInterval>) {
+    fn evaluate(&self, facts: &mut Facts, states: &mut Vec<StateInterval>, orderless: &mut Vec<Interval>) {
         self.note(facts, self.definition);
         let machine = &self.definition.body;
         let tiled = self.states(facts);
         let no_order = self.no_order(facts);
+        orderless.extend(no_order.iter().copied());
         if let Some(tiled) = tiled {
             facts.has_state = true;
             for s in &tiled {

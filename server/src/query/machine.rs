@@ -1,10 +1,8 @@
 //! One machine: a production day with its ribbons, a single shift, and its history.
 
-use std::collections::BTreeMap;
-
 use super::site::{DAY_MS, OEE, role, trend_by_day};
 use super::{
-    Duration, Figure, Interval, MachineView, Names, QueryError, Ratio, ShiftBody, ShiftKey, ShiftView, SiteHead,
+    Figure, MachineView, Names, QueryError, Ratio, ShiftBody, ShiftKey, ShiftView, SiteHead,
     TrendPoint, visible,
 };
 use crate::roles::{Access, Permission};
@@ -94,8 +92,8 @@ pub(super) async fn shift_view(store: &Store, site: &str, row: ShiftRow) -> Resu
         closed: row.closed,
         evaluated_to_ms: body.evaluated_to_ms,
         prefix: row.prefix,
-        states: states(&body.intervals),
-        buckets: buckets(&body.intervals),
+        states: body.states,
+        buckets: body.buckets,
         intervals: body.intervals,
         planned_stops: body.planned_stops,
         counts: body.counts,
@@ -142,26 +140,6 @@ pub(super) fn figure(row: &MetricRow) -> Figure {
     }
 }
 
-/// Sum of the intervals by state.
-fn states(intervals: &[Interval]) -> Vec<Duration> {
-    sum(intervals, |interval| &interval.state)
-}
-
-/// Sum of the intervals by bucket; time outside every bucket is left out.
-pub(super) fn buckets(intervals: &[Interval]) -> Vec<Duration> {
-    let mut sums = sum(intervals, |interval| &interval.bucket);
-    sums.retain(|bucket| !bucket.name.is_empty());
-    sums
-}
-
-fn sum<'i>(intervals: &'i [Interval], name: impl Fn(&'i Interval) -> &'i String) -> Vec<Duration> {
-    let mut sums: BTreeMap<&str, i64> = BTreeMap::new();
-    for interval in intervals {
-        *sums.entry(name(interval).as_str()).or_default() += interval.until_ms - interval.from_ms;
-    }
-    sums.into_iter().map(|(name, ms)| Duration { name: name.to_owned(), ms }).collect()
-}
-
 /// A machine in force.
 pub(super) async fn find(store: &Store, site: &str, machine: &str) -> Result<MachineRow, QueryError> {
     let mut rows = store.machines(site).await?;
@@ -191,4 +169,4 @@ fn local_date(zone: &str, now_ms: i64) -> String {
 }
 
 /// What is read first.
-const FIRST: [&str; 4] = ["oee.", "availability", "effectiveness", "quality"];
+const FIRST: [&str; 4] = ["oee.", "availability", "performance", "quality"];

@@ -214,7 +214,7 @@ async fn losses(store: &Store, id: &str, now_ms: i64) -> Result<(Option<String>,
     let rows = store.shifts(id, None, newest.from_ms - DAY_MS, newest.until_ms).await?;
     let mut sums: BTreeMap<String, i64> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.date == newest.date) {
-        for bucket in machine::buckets(&machine::body(row).intervals) {
+        for bucket in machine::body(row).buckets {
             *sums.entry(bucket.name).or_default() += bucket.ms;
         }
     }

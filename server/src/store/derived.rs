@@ -392,6 +392,17 @@ impl Store {
         rows.iter().map(shift_row).collect()
     }
 
+    /// Every shift row of a site without its timeline (`body` is empty): what the projector starts from.
+    pub async fn shift_keys(&self, site: &str) -> Result<Vec<ShiftRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT machine, date, name, from_ms, until_ms, closed, prefix, '' AS body FROM shift WHERE site = ?",
+        )
+        .bind(site)
+        .fetch_all(&self.read)
+        .await?;
+        rows.iter().map(shift_row).collect()
+    }
+
     /// One shift by its names.
     pub async fn shift(
         &self,

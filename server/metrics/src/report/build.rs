@@ -219,7 +219,8 @@ fn sum_machines(machines: &[MachinePeriod]) -> MachinePeriod {
 }
 
 /// Rejects that a person found later: moved from good to rejected, at the planned time of the shift's mean good item.
-fn apply_quality(facts: &mut Facts, leaf: u64, reject: i64) {
+/// `leaf` is the statement's.
+pub fn apply_quality(facts: &mut Facts, leaf: u64, reject: i64) {
     let Some(p) = &mut facts.production else { return };
     let items = (i128::from(reject) * 1_000_000).min(p.good.items.value);
     let standard = match p.good.items.value {
@@ -317,14 +318,14 @@ fn line(definition: &Definition, facts: &Facts) -> Line {
 }
 
 /// Calendars in force, bound to the zone in force, remembered per declaration.
-#[derive(Default)]
-struct Calendars {
+#[derive(Debug, Default)]
+pub struct Calendars {
     bound: BTreeMap<(u64, String), Option<Calendar>>,
 }
 
 impl Calendars {
     /// The calendar a machine works by on a date: what is in force at the middle of that day.
-    fn of(&mut self, history: &History, machine: &str, date: jiff::civil::Date) -> Option<&Calendar> {
+    pub fn of(&mut self, history: &History, machine: &str, date: jiff::civil::Date) -> Option<&Calendar> {
         let statements = history.statements();
         let noon = rough_day(date).from_ms + 36 * 3_600_000;
         let definition: &Machine = &statements.machine_at(machine, noon).or(statements.machine_definitions(machine).first())?.body;

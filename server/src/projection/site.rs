@@ -1,0 +1,695 @@
+//! One site's projection: leaves in, rows out.
+//!
+//! How it works
+//! 1. New leaves are taken in order. Each says which stretches of time it may have changed (`track`, declarations here);
+//!    these become *dirty* windows of the machines concerned.
+//! 2. Shifts that overlap a dirty window are evaluated, newest first so that the live shift never waits for a backlog, at
+//!    most [`SHIFTS_PER_STEP`] per step.
+//! 3. A shift that is over is evaluated once more when everything evaluation can look at has arrived ([`REACH_MS`] after
+//!    its end): then a rebuild, which sees everything at once, finds the same values.
+//! 4. The rows of a step are applied in one transaction. The size noted with them only advances when nothing is dirty, so a
+//!    crash repeats work and loses none.
+//!
+//! Memory: only the contents of the last [`RECENT_MS`] are kept decoded. Evaluating older shifts reads their contents
+//! again, a fortnight at a time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::sync::Arc;
+
+use metrics::history::REACH_MS;
+use metrics::interval::union;
+use metrics::model::MachineRole;
+use metrics::report::{Calendars, apply_quality};
+use metrics::shift::{Inputs, Schedule};
+use metrics::{History, Interval, calendar};
+use protocol::{Content, Declaration, Kind, Leaf, LeafBody};
+
+use super::track::GatewayTrack;
+use super::{LeafSource, ProjectionError, metrics as rows, parquet::Days, timeline};
+use crate::query::{Names, PlannedStop, ShiftBody, Source};
+use crate::store::{AlarmRow, DeclarationRow, MachineRow, ReportRow, ShiftRow, SiteProjection};
+
+/// A row of the shift table this projection knows to exist.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct KnownShift {
+    pub(super) machine: String,
+    pub(super) from_ms: i64,
+    pub(super) date: String,
+    pub(super) name: String,
+}
+
+/// What is known of a shift beside its row.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Standing {
+    pub(super) until_ms: i64,
+    pub(super) closed: bool,
+    /// Everything that can change it had arrived.
+    pub(super) settled: bool,
+}
+
+/// One site.
+pub(super) struct SiteProjector {
+    source: Arc<dyn LeafSource>,
+    size: u64,
+    persisted: u64,
+    recent: History,
+    /// Contents are complete from here on.
+    recent_from_ms: i64,
+    tags: BTreeSet<(String, String)>,
+    gateways: BTreeMap<String, GatewayTrack>,
+    quarantined: i64,
+    epochs: i64,
+    dirty: BTreeMap<String, Vec<Interval>>,
+    known: BTreeMap<KnownShift, Standing>,
+    ticked_ms: i64,
+    deep: Option<(History, Interval)>,
+    /// Days whose Parquet file is to be written.
+    pub(super) days: Days,
+}
+
+/// What a step did.
+pub(super) struct Step {
+    /// Rows to apply.
+    pub(super) rows: SiteProjection,
+    /// There is more to do at once.
+    pub(super) more: bool,
+    /// Whether any row changed beside the size.
+    pub(super) changed: bool,
+}
+
+impl SiteProjector {
+    /// Reads a site up to `persisted`, the size its rows stand for, without evaluating; what follows is the first step's.
+    pub(super) fn open(
+        source: Arc<dyn LeafSource>,
+        persisted: u64,
+        known: BTreeMap<KnownShift, Standing>,
+    ) -> Result<Self, ProjectionError> {
+        let mut site = Self {
+            source,
+            size: 0,
+            persisted,
+            recent: History::new(),
+            recent_from_ms: i64::MAX,
+            tags: BTreeSet::new(),
+            gateways: BTreeMap::new(),
+            quarantined: 0,
+            epochs: 0,
+            dirty: BTreeMap::new(),
+            known,
+            ticked_ms: i64::MIN,
+            deep: None,
+            days: Days::default(),
+        };
+        let end = persisted.min(site.source.size()?);
+        let mut ignored = SiteProjection::default();
+        while site.size < end {
+            let range = site.size..end.min(site.size + LEAVES_PER_STEP);
+            for (index, leaf) in site.read(range)? {
+                site.note(index, &leaf, &mut ignored)?;
+                site.size = index + 1;
+            }
+        }
+        // Those leaves' effects are in the rows already; only the newest days' files may still be unwritten.
+        site.dirty.clear();
+        site.days.keep_newest(2);
+        site.reload_recent()?;
+        Ok(site)
+    }
+
+    /// One step: some leaves, some evaluations.
+    pub(super) fn step(&mut self, now_ms: i64) -> Result<Step, ProjectionError> {
+        let mut out = SiteProjection::default();
+        let end = self.source.size()?;
+        let range = self.size..end.min(self.size.saturating_add(LEAVES_PER_STEP));
+        let (from, mut reload) = (range.start, false);
+        let simulated = self.recent.is_simulated();
+        for (index, leaf) in self.read(range)? {
+            let statement = matches!(leaf.body, LeafBody::Declaration { .. });
+            let content = self.note(index, &leaf, &mut out)?;
+            self.recent.push(index, &leaf, content.as_deref())?;
+            self.size = index + 1;
+            reload |= statement && !self.recent.statements().tags_used().is_subset(&self.tags);
+            if statement {
+                out.machines = Some(Vec::new());
+            }
+        }
+        if reload || self.recent.readings() > READINGS_KEPT {
+            self.reload_recent()?;
+        }
+        if self.recent.is_simulated() != simulated {
+            let machines: Vec<String> = self.recent.statements().machines().map(str::to_owned).collect();
+            for machine in machines {
+                self.mark(&machine, &[Interval::new(i64::MIN, i64::MAX)]);
+            }
+        }
+        if self.size > from {
+            self.deep = None;
+            out.gateways = self.gateways.iter().map(|(id, track)| track.status(id)).collect();
+        }
+        if out.machines.is_some() {
+            out.machines = Some(self.machines());
+        }
+        self.tick(now_ms);
+        let cut_ms = self.cut_ms(now_ms);
+        self.evaluate(cut_ms, &mut out)?;
+        let more = self.size < end || !self.dirty.is_empty();
+        if !more {
+            self.persisted = self.size;
+        }
+        out.size = i64::try_from(self.persisted).unwrap_or(i64::MAX);
+        let changed = self.size > from || !out.shifts.is_empty() || !out.removed.is_empty();
+        Ok(Step { rows: out, more, changed })
+    }
+
+    /// Health of the evidence: whether every chain is continuous, and the records declared lost.
+    pub(super) fn health(&self) -> (bool, i64) {
+        let lost = self.gateways.values().map(|gateway| gateway.lost).sum();
+        let broken = self.gateways.values().any(|gateway| gateway.broken);
+        (!broken && self.quarantined == 0 && self.epochs == 0, lost)
+    }
+
+    /// When the newest record arrived, and how many gateways ever delivered.
+    pub(super) fn delivered(&self) -> (Option<i64>, i64) {
+        (self.gateways.values().map(GatewayTrack::received_ms).max(), self.gateways.len() as i64)
+    }
+
+    /// The newest plan: its baseline dates and machines.
+    pub(super) fn plan(&self) -> Option<&metrics::model::Plan> {
+        let statements = self.recent.statements();
+        statements.plans().filter_map(|name| statements.plan(name)).max_by_key(|plan| plan.leaf).map(|plan| &plan.body)
+    }
+
+    /// Zone of the site, for dates.
+    pub(super) fn zone(&self) -> String {
+        self.recent.statements().site().map_or_else(|| "UTC".to_owned(), |site| site.zone.clone())
+    }
+
+    /// Placed offset of a batch, for the Parquet writer.
+    pub(super) fn offset_ms(&self, header: &protocol::Header) -> Option<i64> {
+        self.gateways.get(header.gateway.as_str())?.offset_ms(header)
+    }
+
+    /// Where its leaves come from.
+    pub(super) fn source(&self) -> Arc<dyn LeafSource> {
+        Arc::clone(&self.source)
+    }
+
+    fn read(&self, range: Range<u64>) -> Result<Vec<(u64, Leaf)>, ProjectionError> {
+        if range.is_empty() {
+            return Ok(Vec::new());
+        }
+        let start = range.start;
+        let leaves = self.source.leaves(range)?;
+        Ok(leaves.into_iter().enumerate().map(|(place, leaf)| (start + place as u64, leaf)).collect())
+    }
+
+    /// Takes note of a leaf: gateway status, alarms, statements, what became dirty. Returns its content.
+    fn note(&mut self, index: u64, leaf: &Leaf, out: &mut SiteProjection) -> Result<Option<Vec<u8>>, ProjectionError> {
+        let number = i64::try_from(index).unwrap_or(i64::MAX);
+        let content = match leaf.content_digest() {
+            Some(digest) => self.source.content(&digest)?,
+            None => None,
+        };
+        let alarm = |gateway: &str, kind: &str, detail: String| AlarmRow {
+            leaf: number,
+            gateway: gateway.to_owned(),
+            kind: kind.to_owned(),
+            at_ms: leaf.received_ms,
+            detail,
+        };
+        match &leaf.body {
+            LeafBody::Record { header, .. } => {
+                let small = match (header.kind, &content) {
+                    (Kind::Batch, _) | (_, None) => None,
+                    (kind, Some(bytes)) => Content::decode(kind, bytes).ok(),
+                };
+                let track = self.gateways.entry(header.gateway.to_string()).or_default();
+                let previous_ms = track.received_ms();
+                let touched = track.record(header, leaf.received_ms, small.as_ref());
+                out.alarms.extend(track.alarms(number, header, leaf.received_ms, previous_ms, small.as_ref()));
+                if let Some(own) = touched.own {
+                    self.days.touch(own, index);
+                }
+                if !touched.windows.is_empty() {
+                    self.mark_gateway(header.gateway.as_str(), &touched.windows);
+                }
+            }
+            LeafBody::Declaration { kind, .. } => {
+                if let Some(declaration) = content.as_deref().and_then(|bytes| Declaration::decode(bytes).ok()) {
+                    self.mark_statement(&declaration);
+                    note_declaration(number, leaf.received_ms, &declaration, out);
+                } else {
+                    tracing::warn!(leaf = index, kind, "the content of a declaration is not held");
+                }
+            }
+            LeafBody::Quarantine { header, .. } => {
+                self.quarantined += 1;
+                out.alarms.push(alarm(header.gateway.as_str(), "clone", format!("{}", header.sequence)));
+            }
+            LeafBody::Epoch { old_size, restored_size, .. } => {
+                self.epochs += 1;
+                out.alarms.push(alarm("", "epoch", format!("{old_size} → {restored_size}")));
+            }
+        }
+        Ok(content)
+    }
+
+    /// Windows of every machine that reads this gateway.
+    fn mark_gateway(&mut self, gateway: &str, windows: &[Interval]) {
+        let statements = self.recent.statements();
+        let reads = |machine: &&str| {
+            let definitions = statements.machine_definitions(machine);
+            definitions.iter().flat_map(|d| d.body.signals.all()).any(|(_, signal)| signal.gateway == gateway)
+        };
+        let machines: Vec<String> = statements.machines().filter(reads).map(str::to_owned).collect();
+        for machine in machines {
+            self.mark(&machine, windows);
+        }
+    }
+
+    /// What a statement changes: a machine from a moment on, a shift, or everything.
+    fn mark_statement(&mut self, declaration: &Declaration) {
+        let body = &declaration.body;
+        let from = Interval::new(declaration.effective_from.saturating_sub(REACH_MS), i64::MAX);
+        match (declaration.kind.as_str(), body["machine"].as_str()) {
+            ("site" | "calendar", _) => {
+                let machines: Vec<String> = self.recent.statements().machines().map(str::to_owned).collect();
+                let from = if declaration.kind == "site" { Interval::new(i64::MIN, i64::MAX) } else { from };
+                for machine in machines {
+                    self.mark(&machine, &[from]);
+                }
+            }
+            ("machine" | "cycle_time", Some(machine)) => self.mark(machine, &[from]),
+            ("planned_stop", Some(machine)) => {
+                let at = |name: &str| body[name].as_i64();
+                if let Some((from_ms, to_ms)) = at("from_ms").zip(at("to_ms")) {
+                    self.mark(machine, &[Interval::new(from_ms, to_ms)]);
+                }
+            }
+            ("meter_replaced", Some(machine)) => {
+                if let Some(at_ms) = body["at_ms"].as_i64() {
+                    let around = Interval::new(at_ms.saturating_sub(REACH_MS), at_ms.saturating_add(REACH_MS));
+                    self.mark(machine, &[around]);
+                }
+            }
+            ("quality_count", Some(machine)) => {
+                let date = body["date"].as_str().and_then(calendar::parse_date);
+                if let Some(day) = date.map(around_date) {
+                    self.mark(machine, &[day]);
+                }
+            }
+            // Values from before a gateway was enrolled say so.
+            ("gateway_enrolled", _) => {
+                if let Some(gateway) = body["gateway"].as_str().map(str::to_owned) {
+                    self.mark_gateway(&gateway, &[Interval::new(i64::MIN, i64::MAX)]);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn mark(&mut self, machine: &str, windows: &[Interval]) {
+        let list = self.dirty.entry(machine.to_owned()).or_default();
+        list.extend_from_slice(windows);
+        if list.len() > 1 {
+            *list = union(std::mem::take(list));
+        }
+    }
+
+    /// The moment up to which shifts are evaluated: what has been observed, and silence only once it is one.
+    fn cut_ms(&self, now_ms: i64) -> i64 {
+        let newest = self.gateways.values().filter_map(|gateway| gateway.extent).map(|extent| extent.to_ms).max();
+        // A gateway whose clock runs ahead closes no shift before its time.
+        newest.unwrap_or(i64::MIN).min(now_ms).max(now_ms.saturating_sub(SILENCE_MS))
+    }
+
+    /// Time passes without records too: open shifts grow, shifts end, and ended ones settle.
+    fn tick(&mut self, now_ms: i64) {
+        let cut_ms = self.cut_ms(now_ms);
+        // A site that has been silent for long is not looked at every few seconds.
+        let silent = cut_ms.saturating_sub(self.recent.newest_ms().unwrap_or(i64::MIN)) > OFFLINE_MS;
+        let step_ms = if silent { OFFLINE_MS } else { TICK_MS };
+        if self.ticked_ms != i64::MIN && cut_ms.saturating_sub(self.ticked_ms) < step_ms {
+            return;
+        }
+        // After a start: from the newest shift there is a row of.
+        let since_ms = match self.ticked_ms {
+            i64::MIN => self.known.keys().map(|shift| shift.from_ms).max().unwrap_or(cut_ms),
+            since_ms => since_ms,
+        };
+        self.ticked_ms = cut_ms;
+        let machines = self.recent.statements().machines().map(str::to_owned);
+        let mut marks: Vec<(String, Interval)> =
+            machines.map(|machine| (machine, Interval::new(since_ms, cut_ms))).collect();
+        for (shift, standing) in &self.known {
+            let over = standing.until_ms <= cut_ms && !standing.closed;
+            let settle = !standing.settled && standing.until_ms.saturating_add(REACH_MS) <= cut_ms;
+            if over || settle {
+                marks.push((shift.machine.clone(), Interval::new(shift.from_ms, standing.until_ms)));
+            }
+        }
+        for (machine, window) in marks {
+            self.mark(&machine, &[window]);
+        }
+    }
+
+    fn machines(&self) -> Vec<MachineRow> {
+        let statements = self.recent.statements();
+        let mut machines: Vec<(u64, MachineRow)> = statements
+            .machines()
+            .filter_map(|id| {
+                let definitions = statements.machine_definitions(id);
+                let first = definitions.iter().map(|definition| definition.leaf).min()?;
+                let body = &definitions.last()?.body;
+                let row = MachineRow {
+                    id: id.to_owned(),
+                    name_zh: body.names.zh.clone(),
+                    name_en: body.names.en.clone(),
+                    body: serde_json::to_string(body).unwrap_or_default(),
+                };
+                Some((first, row))
+            })
+            .collect();
+        machines.sort_by_key(|(first, _)| *first);
+        machines.into_iter().map(|(_, row)| row).collect()
+    }
+
+    /// Role of a machine as last declared.
+    pub(super) fn is_production(&self, machine: &str) -> bool {
+        let definitions = self.recent.statements().machine_definitions(machine);
+        definitions.last().is_some_and(|definition| definition.body.role == MachineRole::Production)
+    }
+
+    /// First reading of any gateway the machine reads: there are no shifts before it.
+    fn first_ms(&self, machine: &str) -> Option<i64> {
+        let definitions = self.recent.statements().machine_definitions(machine);
+        let gateways: BTreeSet<&str> = definitions
+            .iter()
+            .flat_map(|definition| definition.body.signals.all())
+            .map(|(_, signal)| signal.gateway.as_str())
+            .collect();
+        let extents = gateways.iter().filter_map(|id| self.gateways.get(*id)?.extent);
+        extents.map(|extent| extent.from_ms).min()
+    }
+
+    /// Evaluates dirty shifts, newest first.
+    fn evaluate(&mut self, cut_ms: i64, out: &mut SiteProjection) -> Result<(), ProjectionError> {
+        let dirty = std::mem::take(&mut self.dirty);
+        let mut work: Vec<(KnownShift, Interval, Schedule)> = Vec::new();
+        for (machine, windows) in &dirty {
+            let Some(first_ms) = self.first_ms(machine) else { continue };
+            let bounds = Interval::new(first_ms, cut_ms);
+            let mut calendars = Calendars::default();
+            for window in union(windows.clone()) {
+                let window = window.intersect(&bounds);
+                if window.is_empty() {
+                    continue;
+                }
+                let mut wanted: BTreeSet<KnownShift> = BTreeSet::new();
+                for (shift, interval, schedule) in shifts(&self.recent, &mut calendars, machine, window) {
+                    wanted.insert(shift.clone());
+                    work.push((shift, interval, schedule));
+                }
+                let gone = |(shift, standing): &(&KnownShift, &Standing)| {
+                    shift.machine == *machine
+                        && shift.from_ms < window.to_ms
+                        && standing.until_ms > window.from_ms
+                        && !wanted.contains(shift)
+                };
+                let gone: Vec<KnownShift> = self.known.iter().filter(gone).map(|(shift, _)| shift.clone()).collect();
+                for shift in gone {
+                    self.known.remove(&shift);
+                    out.removed.push((shift.machine, shift.date, shift.name));
+                }
+            }
+        }
+        work.sort_by(|a, b| (b.1.from_ms, &a.0).cmp(&(a.1.from_ms, &b.0)));
+        work.dedup_by(|a, b| a.0 == b.0);
+        let rest = work.split_off(work.len().min(SHIFTS_PER_STEP));
+        for (shift, interval, _) in rest {
+            self.mark(&shift.machine, &[interval]);
+        }
+        // Oldest first within the step, so that older contents are read in one direction.
+        work.reverse();
+        for (shift, interval, schedule) in work {
+            self.evaluate_shift(shift, interval, &schedule, cut_ms, out)?;
+        }
+        Ok(())
+    }
+
+    fn evaluate_shift(
+        &mut self,
+        shift: KnownShift,
+        interval: Interval,
+        schedule: &Schedule,
+        cut_ms: i64,
+        out: &mut SiteProjection,
+    ) -> Result<(), ProjectionError> {
+        let window = Interval::new(interval.from_ms, interval.to_ms.min(cut_ms));
+        if window.is_empty() {
+            return Ok(());
+        }
+        let deep = window.from_ms.saturating_sub(REACH_MS) < self.recent_from_ms;
+        if deep {
+            self.load_deep(window)?;
+        }
+        let history = match &self.deep {
+            Some((history, _)) if deep => history,
+            _ => &self.recent,
+        };
+        let inputs = Inputs::load(history, &shift.machine, window);
+        let mut evaluated = metrics::shift::evaluate(history, &inputs, &shift.machine, window, schedule);
+        if let Some(stated) = history.statements().quality(&shift.machine, &shift.date, &shift.name) {
+            apply_quality(&mut evaluated.facts, stated.leaf, stated.body.reject);
+        }
+        let tags: BTreeSet<(String, String)> = history
+            .statements()
+            .machine_definitions(&shift.machine)
+            .iter()
+            .flat_map(|definition| definition.body.signals.all())
+            .map(|(_, signal)| (signal.gateway.clone(), signal.tag.clone()))
+            .collect();
+        let mut gaps = history.gaps(window);
+        gaps.retain(|gap| match &gap.tag {
+            Some(tag) => tags.contains(&(gap.gateway.clone(), tag.clone())),
+            None => tags.iter().any(|(gateway, _)| *gateway == gap.gateway),
+        });
+        let sources = self.sources(&evaluated.facts)?;
+        let (states, buckets) = rows::durations(&evaluated.facts);
+        let body = ShiftBody {
+            names: self.shift_names(&shift, window.from_ms),
+            evaluated_to_ms: window.to_ms,
+            intervals: timeline::intervals(&evaluated, &gaps),
+            planned_stops: stops(history, &shift.machine, &evaluated.stops),
+            counts: timeline::counts(history, &shift.machine, window),
+            states,
+            buckets,
+        };
+        let closed = interval.to_ms <= cut_ms;
+        let named = rows::Named {
+            machine: &shift.machine,
+            date: &shift.date,
+            shift: &shift.name,
+            window,
+            until_ms: interval.to_ms,
+        };
+        out.values.extend(rows::rows(&named, history, &evaluated.facts, &gaps, &sources));
+        out.shifts.push(ShiftRow {
+            machine: shift.machine.clone(),
+            date: shift.date.clone(),
+            name: shift.name.clone(),
+            from_ms: interval.from_ms,
+            until_ms: interval.to_ms,
+            closed,
+            prefix: i64::try_from(self.size).unwrap_or(i64::MAX),
+            body: serde_json::to_string(&body)?,
+        });
+        let settled = interval.to_ms.saturating_add(REACH_MS) <= cut_ms;
+        self.known.insert(shift, Standing { until_ms: interval.to_ms, closed, settled });
+        Ok(())
+    }
+
+    /// First and last record behind some facts, by gateway, with their places in the chain.
+    fn sources(&self, facts: &metrics::facts::Facts) -> Result<Vec<Source>, ProjectionError> {
+        let place = |leaf: u64| -> Result<Option<(String, u64)>, ProjectionError> {
+            let leaves = self.source.leaves(leaf..leaf + 1)?;
+            Ok(leaves.first().and_then(|leaf| match &leaf.body {
+                LeafBody::Record { header, .. } => Some((header.chain.hex(), header.sequence)),
+                _ => None,
+            }))
+        };
+        let mut out = Vec::new();
+        for (gateway, range) in &facts.lineage {
+            if let Some(((_, first_sequence), (chain, last_sequence))) = place(range.first)?.zip(place(range.last)?) {
+                out.push(Source {
+                    gateway: gateway.clone(),
+                    first_leaf: range.first,
+                    last_leaf: range.last,
+                    chain,
+                    first_sequence,
+                    last_sequence,
+                });
+            }
+        }
+        Ok(out)
+    }
+
+    fn shift_names(&self, shift: &KnownShift, at_ms: i64) -> Names {
+        let statements = self.recent.statements();
+        let calendar = statements
+            .machine_at(&shift.machine, at_ms)
+            .and_then(|machine| statements.calendar_at(&machine.body.calendar, at_ms));
+        let names = calendar.and_then(|calendar| calendar.body.shifts.iter().find(|body| body.shift == shift.name));
+        names.map(|body| Names { zh: body.names.zh.clone(), en: body.names.en.clone() }).unwrap_or_default()
+    }
+
+    /// Builds the recent history: all statements and headers, contents of the last days.
+    fn reload_recent(&mut self) -> Result<(), ProjectionError> {
+        let light = self.history(None, &BTreeSet::new())?;
+        self.tags = light.statements().tags_used();
+        let from_ms = light.newest_ms().map_or(i64::MIN, |newest| newest.saturating_sub(RECENT_MS));
+        // `needed` reaches a day further than asked: ask for a day less.
+        let window = Interval::new(from_ms.saturating_add(REACH_MS), i64::MAX);
+        let contents = light.needed(&[window]).into_iter().collect();
+        self.recent = self.history(Some(self.tags.clone()), &contents)?;
+        self.recent_from_ms = from_ms;
+        Ok(())
+    }
+
+    /// Makes sure the deep history covers a window.
+    fn load_deep(&mut self, window: Interval) -> Result<(), ProjectionError> {
+        if self.deep.as_ref().is_some_and(|(_, span)| span.from_ms <= window.from_ms && window.to_ms <= span.to_ms) {
+            return Ok(());
+        }
+        self.deep = None;
+        let span = Interval::new(window.from_ms, window.to_ms.max(window.from_ms.saturating_add(DEEP_MS)));
+        let light = self.history(None, &BTreeSet::new())?;
+        let contents = light.needed(&[span]).into_iter().collect();
+        self.deep = Some((self.history(Some(light.statements().tags_used()), &contents)?, span));
+        Ok(())
+    }
+
+    /// A history of all leaves taken so far, with the contents of batches only where `contents` names them.
+    fn history(
+        &self,
+        tags: Option<BTreeSet<(String, String)>>,
+        contents: &BTreeSet<u64>,
+    ) -> Result<History, ProjectionError> {
+        let mut history = tags.map_or_else(|| History::for_tags(BTreeSet::new()), History::for_tags);
+        let mut at = 0;
+        while at < self.size {
+            let range = at..self.size.min(at + LEAVES_PER_STEP);
+            for (index, leaf) in self.read(range)? {
+                let batch = matches!(&leaf.body, LeafBody::Record { header, .. } if header.kind == Kind::Batch);
+                let content = match leaf.content_digest() {
+                    Some(digest) if !batch || contents.contains(&index) => self.source.content(&digest)?,
+                    _ => None,
+                };
+                history.push(index, &leaf, content.as_deref())?;
+                at = index + 1;
+            }
+        }
+        Ok(history)
+    }
+}
+
+/// The shifts of a machine that overlap a window, each with its calendar's breaks. The same rule as in reports: the
+/// calendar in force at the middle of the production date.
+fn shifts(
+    history: &History,
+    calendars: &mut Calendars,
+    machine: &str,
+    window: Interval,
+) -> Vec<(KnownShift, Interval, Schedule)> {
+    let zone = history.statements().site().map_or("UTC", |site| site.zone.as_str());
+    let day = |ms: i64| calendar::local_date(zone, ms);
+    let first = day(window.from_ms).and_then(|date| date.yesterday().ok());
+    let Some((first, last)) = first.zip(day(window.to_ms)) else { return Vec::new() };
+    let mut out = Vec::new();
+    for date in calendar::dates(first, last) {
+        let Some(calendar) = calendars.of(history, machine, date) else { continue };
+        for shift in calendar.shifts_on(date) {
+            if shift.interval.intersect(&window).is_empty() {
+                continue;
+            }
+            let known = KnownShift {
+                machine: machine.to_owned(),
+                from_ms: shift.interval.from_ms,
+                date: shift.date,
+                name: shift.shift,
+            };
+            out.push((known, shift.interval, Schedule { scheduled: true, breaks: shift.breaks }));
+        }
+    }
+    out
+}
+
+/// Planned stops with their reasons; a break of the calendar has none.
+fn stops(history: &History, machine: &str, stops: &[Interval]) -> Vec<PlannedStop> {
+    let declared = history.statements().stops(machine);
+    stops
+        .iter()
+        .map(|stop| {
+            let reason = declared.iter().find(|stated| {
+                !Interval::new(stated.body.from_ms, stated.body.to_ms).intersect(stop).is_empty()
+            });
+            PlannedStop {
+                from_ms: stop.from_ms,
+                until_ms: stop.to_ms,
+                reason: reason.map_or_else(String::new, |stated| stated.body.reason.clone()),
+            }
+        })
+        .collect()
+}
+
+/// Rows that a declaration gives by itself.
+fn note_declaration(leaf: i64, received_ms: i64, declaration: &Declaration, out: &mut SiteProjection) {
+    let body = protocol::canonical_json(&declaration.body).unwrap_or_default();
+    out.declarations.push(DeclarationRow {
+        leaf,
+        kind: declaration.kind.clone(),
+        received_ms,
+        effective_ms: Some(declaration.effective_from),
+        author: declaration.author.clone(),
+        role: declaration.role.clone(),
+        reason: declaration.reason.clone(),
+        body: String::from_utf8(body).unwrap_or_default(),
+    });
+    if declaration.kind == crate::reporting::REPORT_ISSUED {
+        let body = &declaration.body;
+        let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+        out.reports.push(ReportRow {
+            leaf,
+            issued_ms: received_ms,
+            prefix: body["size"].as_i64().unwrap_or_default(),
+            plan: text("plan"),
+            digest: text("report"),
+            author: declaration.author.clone(),
+            bundle: Some(text("bundle")).filter(|name| !name.is_empty()),
+        });
+    }
+}
+
+/// Three days around a production date: every shift that starts on it, in any zone.
+fn around_date(date: jiff::civil::Date) -> Interval {
+    let midnight = date.to_zoned(jiff::tz::TimeZone::UTC).map_or(0, |zoned| zoned.timestamp().as_millisecond());
+    Interval::new(midnight.saturating_sub(REACH_MS), midnight.saturating_add(3 * REACH_MS))
+}
+
+/// Leaves taken in one step: some 20 ms of work.
+const LEAVES_PER_STEP: u64 = 2000;
+/// Shifts evaluated in one step.
+const SHIFTS_PER_STEP: usize = 128;
+/// Silence younger than this is the way records travel, not a gap.
+const SILENCE_MS: i64 = 30_000;
+/// Open shifts of a delivering site grow at least this often.
+const TICK_MS: i64 = 15_000;
+/// A site silent for longer is looked at this often.
+const OFFLINE_MS: i64 = 600_000;
+/// Contents kept decoded.
+const RECENT_MS: i64 = 3 * 86_400_000;
+/// Contents decoded together for older shifts.
+const DEEP_MS: i64 = 14 * 86_400_000;
+/// Readings kept decoded before older ones are let go: about 12 bytes each.
+const READINGS_KEPT: u64 = 8_000_000;

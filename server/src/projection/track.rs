@@ -1,0 +1,292 @@
+//! What a site's leaves say about its gateways, and which stretches of time a leaf can have changed.
+//!
+//! Pure: leaves in, facts out. The stretches ([`Touched`]) are generous rather than exact — evaluating a shift once too
+//! often costs a millisecond, once too seldom a wrong number — and a shift is evaluated again when everything evaluation
+//! can look at ([`metrics::history::REACH_MS`]) has arrived, so that a rebuild finds the same values.
+
+use std::collections::BTreeMap;
+
+use metrics::Interval;
+use metrics::history::REACH_MS;
+use metrics::time::Clocks;
+use protocol::content::{ChainStartCause, Content};
+use protocol::{BootId, Header, Kind, SyncState};
+
+use crate::store::{AlarmRow, GatewayStatus};
+
+/// One gateway, from its records.
+#[derive(Debug, Default)]
+pub(super) struct GatewayTrack {
+    clocks: Clocks,
+    boots: BTreeMap<BootId, Boot>,
+    /// First and last placed reading, Unix ms.
+    pub(super) extent: Option<Interval>,
+    records: i64,
+    readings: i64,
+    sequence: i64,
+    received_ms: i64,
+    observed_ms: Option<i64>,
+    clock_state: &'static str,
+    agent_version: String,
+    pub(super) lost: i64,
+    chains: i64,
+    pub(super) broken: bool,
+    was_late: bool,
+}
+
+/// Boot-clock span of records sealed without a synchronised clock, and the newest anchors: where a later anchor moves
+/// earlier readings.
+#[derive(Debug, Default)]
+struct Boot {
+    unplaced: Option<(i64, i64)>,
+    synchronised: Option<i64>,
+    server: Option<i64>,
+}
+
+/// What a record can have changed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Touched {
+    /// Stretches of UTC whose evaluation may differ now.
+    pub(super) windows: Vec<Interval>,
+    /// Where its own readings lie.
+    pub(super) own: Option<Interval>,
+}
+
+impl GatewayTrack {
+    /// Takes in a record. `content` is its decoded content where that is small (not for batches).
+    pub(super) fn record(&mut self, header: &Header, received_ms: i64, content: Option<&Content>) -> Touched {
+        let mut touched = Touched::default();
+        self.observe(header, &mut touched);
+        self.records += 1;
+        self.readings += i64::from(header.readings);
+        self.sequence = i64::try_from(header.sequence).unwrap_or(i64::MAX);
+        self.received_ms = self.received_ms.max(received_ms);
+        self.agent_version = header.agent_version.to_string();
+        self.clock_state = match header.clock.sync {
+            SyncState::Synchronised => "synchronised",
+            SyncState::Unsynchronised => "unsynchronised",
+            SyncState::Unknown => "unknown",
+        };
+        match content {
+            Some(Content::ChainStart(start)) => {
+                self.chains += 1;
+                self.broken |= start.cause != ChainStartCause::First && start.old.is_none();
+            }
+            Some(Content::Lost(lost)) => {
+                let count = (lost.to - lost.from).saturating_add(1);
+                self.lost = self.lost.saturating_add(i64::try_from(count).unwrap_or(i64::MAX));
+            }
+            _ => {}
+        }
+        if let Some(place) = self.clocks.place(&header.clock) {
+            let at = |boot_ms: i64| boot_ms.saturating_add(place.offset_ms);
+            let own = Interval::new(at(header.first_ms), at(header.last_ms).saturating_add(1));
+            let before = self.extent.map(|extent| extent.to_ms);
+            touched.windows.push(match before {
+                // In order: from the last reading before it, which a gap or an interpolation may bridge.
+                Some(before) if own.from_ms >= before => Interval::new(before.saturating_sub(MARGIN_MS), own.to_ms),
+                // Late: everything that can look at it.
+                Some(_) => Interval::new(own.from_ms.saturating_sub(REACH_MS), own.to_ms.saturating_add(REACH_MS)),
+                None => own,
+            });
+            self.extent = Some(match self.extent {
+                Some(extent) => Interval::new(extent.from_ms.min(own.from_ms), extent.to_ms.max(own.to_ms)),
+                None => own,
+            });
+            self.observed_ms = Some(own.to_ms - 1);
+            if header.kind == Kind::Batch {
+                touched.own = Some(own);
+            }
+        }
+        touched
+    }
+
+    /// Notes the clock fields, and which earlier readings a new anchor moves.
+    fn observe(&mut self, header: &Header, touched: &mut Touched) {
+        let clock = &header.clock;
+        let boot = self.boots.entry(clock.boot_id).or_default();
+        let synchronised = clock.sync == SyncState::Synchronised;
+        let from = |last: Option<i64>| last.unwrap_or(i64::MIN);
+        let mut moved: Option<i64> = None;
+        if synchronised {
+            moved = Some(from(boot.synchronised));
+            boot.synchronised = Some(clock.boot_ms);
+        } else if let Some(anchor) = clock.server.filter(|anchor| boot.server != Some(anchor.boot_ms)) {
+            moved = Some(from(boot.server));
+            boot.server = Some(anchor.boot_ms);
+        }
+        let unplaced = boot.unplaced;
+        let before = moved.zip(unplaced).and_then(|(since, (first, last))| {
+            let (first, last) = (first.max(since), last);
+            (first <= last).then(|| (first, last, self.place_span(&clock.boot_id, first, last)))
+        });
+        self.clocks.observe(clock);
+        if let Some((first, last, was)) = before {
+            let now = self.place_span(&clock.boot_id, first, last);
+            let widen = |span: Interval| {
+                Interval::new(span.from_ms.saturating_sub(REACH_MS), span.to_ms.saturating_add(REACH_MS))
+            };
+            touched.windows.extend([was, now].into_iter().flatten().map(widen));
+            touched.own = now;
+        }
+        let Some(boot) = self.boots.get_mut(&clock.boot_id) else { return };
+        if synchronised {
+            // The next unsynchronised stretch begins after this anchor.
+            boot.unplaced = None;
+        } else {
+            let (first, last) = boot.unplaced.unwrap_or((header.first_ms, header.last_ms));
+            boot.unplaced = Some((first.min(header.first_ms), last.max(header.last_ms)));
+        }
+    }
+
+    fn place_span(&self, boot: &BootId, first_ms: i64, last_ms: i64) -> Option<Interval> {
+        let first = self.clocks.place_at(boot, first_ms)?;
+        let last = self.clocks.place_at(boot, last_ms)?;
+        let (from, to) = (first_ms.saturating_add(first.offset_ms), last_ms.saturating_add(last.offset_ms));
+        Some(Interval::new(from.min(to), from.max(to).saturating_add(1)))
+    }
+
+    /// Places a batch's boot clock.
+    pub(super) fn offset_ms(&self, header: &Header) -> Option<i64> {
+        self.clocks.place(&header.clock).map(|place| place.offset_ms)
+    }
+
+    /// Alarms a record gives rise to. Data that arrives more than a day after it was observed is one while the gateway
+    /// kept delivering in between; after an outage it is what the buffer is for.
+    pub(super) fn alarms(
+        &mut self,
+        leaf: i64,
+        header: &Header,
+        received_ms: i64,
+        previous_ms: i64,
+        content: Option<&Content>,
+    ) -> Vec<AlarmRow> {
+        let alarm = |kind: &str, detail: String| AlarmRow {
+            leaf,
+            gateway: header.gateway.to_string(),
+            kind: kind.to_owned(),
+            at_ms: received_ms,
+            detail,
+        };
+        let mut alarms = Vec::new();
+        match content {
+            Some(Content::ChainStart(start)) if start.cause != ChainStartCause::First => {
+                alarms.push(alarm("new_chain", format!("{} {}", header.chain.hex(), start.cause.name())));
+            }
+            Some(Content::Lost(lost)) => alarms.push(alarm("lost", format!("{}–{}", lost.from, lost.to))),
+            _ => {}
+        }
+        let observed = self.clocks.place(&header.clock).map(|place| header.last_ms.saturating_add(place.offset_ms));
+        let late = !header.clock.simulated
+            && header.kind == Kind::Batch
+            && observed.is_some_and(|at| received_ms.saturating_sub(at) > LATE_MS && previous_ms > at);
+        if late && !self.was_late {
+            let hours = received_ms.saturating_sub(observed.unwrap_or(received_ms)) / 3_600_000;
+            alarms.push(alarm("late", format!("{hours} h")));
+        }
+        self.was_late = late;
+        alarms
+    }
+
+    /// When its newest record arrived, Unix ms.
+    pub(super) fn received_ms(&self) -> i64 {
+        self.received_ms
+    }
+
+    /// The row for the database.
+    pub(super) fn status(&self, gateway: &str) -> GatewayStatus {
+        GatewayStatus {
+            gateway: gateway.to_owned(),
+            records: self.records,
+            readings: self.readings,
+            sequence: self.sequence,
+            received_ms: self.received_ms,
+            observed_ms: self.observed_ms,
+            clock_state: self.clock_state.to_owned(),
+            agent_version: self.agent_version.clone(),
+            lost_records: self.lost,
+            chains: self.chains,
+        }
+    }
+}
+
+/// A record in order can change what was evaluated this long before its predecessor: tags polled up to once an hour
+/// have their neighbours within it. Slower ones are settled by the last evaluation of a shift.
+const MARGIN_MS: i64 = 3_600_000;
+/// Data this much older than its receipt lowers the grade (design §4).
+const LATE_MS: i64 = 86_400_000;
+
+#[cfg(test)]
+mod tests {
+    use protocol::{ChainId, Clock, Digest, ServerAnchor};
+
+    use super::*;
+
+    fn header(sequence: u64, first_ms: i64, sync: SyncState, wall_ms: i64, server: Option<ServerAnchor>) -> Header {
+        Header {
+            kind: Kind::Batch,
+            site: "a".parse().expect("id"),
+            gateway: "gw-1".parse().expect("id"),
+            chain: ChainId([1; 16]),
+            sequence,
+            previous: Digest([0; 32]),
+            content_digest: Digest([0; 32]),
+            content_length: 0,
+            readings: 10,
+            configuration: Digest([0; 32]),
+            agent_version: "0.1.0".into(),
+            clock: Clock {
+                boot_id: BootId([7; 16]),
+                boot_ms: first_ms + 10_000,
+                wall_ms,
+                sync,
+                error_ms: 1,
+                server,
+                simulated: false,
+            },
+            first_ms,
+            last_ms: first_ms + 9_000,
+        }
+    }
+
+    #[test]
+    fn a_record_in_order_touches_what_lies_since_the_one_before_and_a_late_one_a_day_around() {
+        let mut track = GatewayTrack::default();
+        let base = 1_700_000_000_000;
+        let at = |n: u64, ms: i64| header(n, ms, SyncState::Synchronised, base + ms + 10_000, None);
+        let first = track.record(&at(0, 0), 1, None);
+        assert_eq!(first.windows, vec![Interval::new(base, base + 9_001)]);
+        let second = track.record(&at(1, 10_000), 2, None);
+        assert_eq!(second.windows, vec![Interval::new(base + 9_001 - MARGIN_MS, base + 19_001)]);
+        let late = track.record(&at(2, 5_000), 3, None);
+        assert_eq!(late.windows, vec![Interval::new(base + 5_000 - REACH_MS, base + 14_001 + REACH_MS)]);
+        assert_eq!(track.extent, Some(Interval::new(base, base + 19_001)));
+        let status = track.status("gw-1");
+        assert_eq!((status.records, status.readings, status.sequence, status.received_ms), (3, 30, 2, 3));
+    }
+
+    #[test]
+    fn a_clock_set_later_touches_where_earlier_readings_come_to_lie() {
+        let mut track = GatewayTrack::default();
+        let base = 1_700_000_000_000;
+        let woke = track.record(&header(0, 0, SyncState::Unsynchronised, 5_000, None), 1, None);
+        assert_eq!(woke, Touched::default(), "1970 is no place");
+        let set = track.record(&header(1, 20_000, SyncState::Synchronised, base + 30_000, None), 2, None);
+        let wide = Interval::new(base - REACH_MS, base + 9_001 + REACH_MS);
+        assert!(set.windows.contains(&wide), "{:?}", set.windows);
+        let next = track.record(&header(2, 40_000, SyncState::Synchronised, base + 50_000, None), 3, None);
+        assert_eq!(next.windows.len(), 1, "moved once, not with every record");
+    }
+
+    #[test]
+    fn data_a_day_old_is_an_alarm_once_unless_the_gateway_was_cut_off() {
+        let mut track = GatewayTrack::default();
+        let base = 1_700_000_000_000;
+        let old = header(0, 0, SyncState::Synchronised, base + 10_000, None);
+        let received = base + 2 * LATE_MS;
+        track.record(&old, received, None);
+        assert_eq!(track.alarms(0, &old, received, base - 1000, None).len(), 0, "nothing arrived since: an outage");
+        assert_eq!(track.alarms(0, &old, received, base + LATE_MS, None).len(), 1);
+        assert_eq!(track.alarms(1, &old, received, base + LATE_MS, None).len(), 0, "one alarm for a run of late records");
+    }
+}
