@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use super::ProjectionError;
 use super::site::SiteProjector;
-use super::{ProjectionError, Store};
-use crate::store::{FleetRecord, MetricRow};
+use crate::store::{FleetRecord, MetricRow, Store};
 
 /// Computes the line from the rows just written.
 pub(super) async fn record(
@@ -108,9 +108,9 @@ fn trend<'r>(rows: impl Iterator<Item = &'r MetricRow>) -> Result<String, Projec
 /// Being offline is judged again by the page's clock; here it only orders.
 fn risk(record: &FleetRecord, now_ms: i64) -> i64 {
     let worse = |recent: Option<(i64, i64)>, base: Option<(i64, i64)>| {
-        recent.zip(base).is_some_and(|(r, b)| {
-            i128::from(r.0) * i128::from(b.1.max(1)) < i128::from(b.0) * i128::from(r.1.max(1))
-        })
+        recent
+            .zip(base)
+            .is_some_and(|(r, b)| i128::from(r.0) * i128::from(b.1.max(1)) < i128::from(b.0) * i128::from(r.1.max(1)))
     };
     let mut risk = 0;
     for (points, wanted) in [

@@ -160,9 +160,11 @@ fn formula(id: &str, one_product: bool) -> &'static str {
 fn symbols(formula: &'static str) -> impl Iterator<Item = &'static str> {
     let mut seen: Vec<&str> = Vec::new();
     let all = formula.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-    all.filter(move |symbol| !symbol.is_empty() && !seen.contains(symbol) && {
-        seen.push(symbol);
-        true
+    all.filter(move |symbol| {
+        !symbol.is_empty() && !seen.contains(symbol) && {
+            seen.push(symbol);
+            true
+        }
     })
 }
 
@@ -276,7 +278,9 @@ fn summary(stated: &Stated<Declaration>) -> String {
             format!("{}: {} s", text("product"), exact(i128::from(item_us), 6))
         }
         "planned_stop" => text("reason"),
-        "quality_count" => format!("{} {}: {}", text("date"), text("shift"), body["reject"].as_i64().unwrap_or_default()),
+        "quality_count" => {
+            format!("{} {}: {}", text("date"), text("shift"), body["reject"].as_i64().unwrap_or_default())
+        }
         "meter_replaced" => format!("{} → {}", body["old_final_raw"], body["new_initial_raw"]),
         _ => stated.body.reason.clone(),
     }
@@ -322,10 +326,8 @@ mod tests {
 
     #[test]
     fn two_products_have_no_common_cycle_time_and_exact_decimals_keep_every_digit() {
-        let amount = |items: i128, standard: i128| Counted {
-            items: Bounded::exact(items),
-            standard: Bounded::exact(standard),
-        };
+        let amount =
+            |items: i128, standard: i128| Counted { items: Bounded::exact(items), standard: Bounded::exact(standard) };
         assert_eq!(one_cycle_time(&[&amount(10, 300), &amount(20, 600)]), Some(30));
         assert_eq!(one_cycle_time(&[&amount(10, 300), &amount(20, 700)]), None);
         assert_eq!(one_cycle_time(&[&amount(0, 0)]), None);

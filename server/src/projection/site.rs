@@ -631,9 +631,9 @@ fn stops(history: &History, machine: &str, stops: &[Interval]) -> Vec<PlannedSto
     stops
         .iter()
         .map(|stop| {
-            let reason = declared.iter().find(|stated| {
-                !Interval::new(stated.body.from_ms, stated.body.to_ms).intersect(stop).is_empty()
-            });
+            let reason = declared
+                .iter()
+                .find(|stated| !Interval::new(stated.body.from_ms, stated.body.to_ms).intersect(stop).is_empty());
             PlannedStop {
                 from_ms: stop.from_ms,
                 until_ms: stop.to_ms,

@@ -15,7 +15,8 @@ use crate::query::{self, COUNT_STEPS_MAX, CountStep};
 
 /// The ribbon of an evaluated shift.
 pub(super) fn intervals(evaluated: &Evaluated, gaps: &[PlacedGap]) -> Vec<query::Interval> {
-    let mut edges: Vec<i64> = evaluated.stops.iter().chain(&evaluated.no_order).flat_map(|i| [i.from_ms, i.to_ms]).collect();
+    let mut edges: Vec<i64> =
+        evaluated.stops.iter().chain(&evaluated.no_order).flat_map(|i| [i.from_ms, i.to_ms]).collect();
     edges.extend(gaps.iter().flat_map(|gap| [gap.interval.from_ms, gap.interval.to_ms]));
     edges.sort_unstable();
     edges.dedup();
@@ -28,13 +29,16 @@ pub(super) fn intervals(evaluated: &Evaluated, gaps: &[PlacedGap]) -> Vec<query:
             let piece = [Interval::new(from_ms, until_ms)];
             let bucket = bucket(state.state, &piece, &evaluated.stops, &no_order);
             let cause = if state.state == MachineState::Unknown { cause(piece[0], gaps) } else { "" };
-            push(&mut out, query::Interval {
-                from_ms,
-                until_ms,
-                state: state.state.name().to_owned(),
-                bucket: bucket.to_owned(),
-                cause: cause.to_owned(),
-            });
+            push(
+                &mut out,
+                query::Interval {
+                    from_ms,
+                    until_ms,
+                    state: state.state.name().to_owned(),
+                    bucket: bucket.to_owned(),
+                    cause: cause.to_owned(),
+                },
+            );
             from_ms = until_ms;
         }
     }
@@ -129,7 +133,10 @@ fn merge(good: &[(i64, i64)], reject: &[(i64, i64)]) -> Vec<CountStep> {
     times.dedup();
     let stride = times.len().div_ceil(COUNT_STEPS_MAX).max(1);
     let at = |line: &[(i64, i64)], ms: i64| {
-        line.partition_point(|step| step.0 <= ms).checked_sub(1).and_then(|place| line.get(place)).map_or(0, |step| step.1)
+        line.partition_point(|step| step.0 <= ms)
+            .checked_sub(1)
+            .and_then(|place| line.get(place))
+            .map_or(0, |step| step.1)
     };
     let last = times.len().saturating_sub(1);
     let kept = times.iter().enumerate().filter(|(place, _)| place % stride == 0 || *place == last);
@@ -167,14 +174,17 @@ mod tests {
             .iter()
             .map(|i| (i.from_ms, i.until_ms, i.state.as_str(), i.bucket.as_str(), i.cause.as_str()))
             .collect();
-        assert_eq!(short, [
-            (0, 100, "run", "APT", ""),
-            (100, 150, "idle", "PDOT", ""),
-            (150, 180, "idle", "ADET", ""),
-            (180, 200, "idle", "ADOT", ""),
-            (200, 210, "unknown", "UNK", "no_data"),
-            (210, 300, "unknown", "UNK", "device_silent"),
-        ]);
+        assert_eq!(
+            short,
+            [
+                (0, 100, "run", "APT", ""),
+                (100, 150, "idle", "PDOT", ""),
+                (150, 180, "idle", "ADET", ""),
+                (180, 200, "idle", "ADOT", ""),
+                (200, 210, "unknown", "UNK", "no_data"),
+                (210, 300, "unknown", "UNK", "device_silent"),
+            ]
+        );
         let total: i64 = ribbon.iter().map(|i| i.until_ms - i.from_ms).sum();
         assert_eq!(total, 300, "tiles the window");
     }

@@ -287,6 +287,10 @@ mod tests {
         track.record(&old, received, None);
         assert_eq!(track.alarms(0, &old, received, base - 1000, None).len(), 0, "nothing arrived since: an outage");
         assert_eq!(track.alarms(0, &old, received, base + LATE_MS, None).len(), 1);
-        assert_eq!(track.alarms(1, &old, received, base + LATE_MS, None).len(), 0, "one alarm for a run of late records");
+        assert_eq!(
+            track.alarms(1, &old, received, base + LATE_MS, None).len(),
+            0,
+            "one alarm for a run of late records"
+        );
     }
 }

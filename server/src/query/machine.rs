@@ -2,8 +2,7 @@
 
 use super::site::{DAY_MS, OEE, role, trend_by_day};
 use super::{
-    Figure, MachineView, Names, QueryError, Ratio, ShiftBody, ShiftKey, ShiftView, SiteHead,
-    TrendPoint, visible,
+    Figure, MachineView, Names, QueryError, Ratio, ShiftBody, ShiftKey, ShiftView, SiteHead, TrendPoint, visible,
 };
 use crate::roles::{Access, Permission};
 use crate::store::{MachineRow, MetricRow, ShiftRow, Store};
