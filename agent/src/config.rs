@@ -27,6 +27,7 @@ use protocol::content::{CounterConfig, DeviceConfig, Ratio, TagConfig};
 use toml::de::DeTable;
 
 use self::device::{Carrier, Device, Link, Place, Tag};
+pub(crate) use self::devices::groups as request_groups;
 use self::document::{Collector, Section};
 use self::problem::{Problem, Problems, Severity};
 use crate::locale::{Lang, words};

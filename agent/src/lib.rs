@@ -17,5 +17,6 @@ pub mod buffer;
 pub mod clock;
 pub mod config;
 pub mod event;
+pub mod live;
 pub mod locale;
 pub mod source;

@@ -168,6 +168,11 @@ impl Shapes {
         self.outstanding.retain(|(_, until_ms)| now_ms < *until_ms);
     }
 
+    /// Whether any answer of this unit may still be under way.
+    pub fn is_waiting_for(&self, unit: u8) -> bool {
+        self.outstanding.iter().any(|(shape, _)| shape.unit == unit)
+    }
+
     /// Whether a late answer could be taken for the answer to `question`.
     pub fn collides(&self, question: &Question) -> bool {
         let shape = question.shape();

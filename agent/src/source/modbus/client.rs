@@ -1,0 +1,344 @@
+//! The connection under Modbus: TCP through `tokio-modbus`, RTU through our own codec. I/O only; what to do is decided elsewhere.
+//!
+//! Constraints, each from a measured fault of a library or a device:
+//! 1. Every call has a time-out: the library has none.
+//! 2. After any error or answer of the wrong shape a TCP connection is closed: a late answer dies with it.
+//! 3. The number of values returned must equal the number asked for: the library hands on short answers as good.
+//! 4. On a line without transaction numbers a late answer is kept from becoming another question's answer by [`Shapes`], and after
+//!    every error the line is drained until it is silent.
+//! 5. Only reads can be asked: the one function that talks to a device takes an [`Area`] and builds one of four requests.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_modbus::client::{Client as _, Context};
+use tokio_modbus::slave::{Slave, SlaveContext as _};
+
+use super::failure::Failure;
+use super::plan::{Area, Request};
+use super::rtu::{Answer, FRAME_BYTES_MAX, Question, Shapes, judge};
+use super::timing::silence_us;
+use crate::config::device::{Carrier, Parity, SerialPort};
+
+/// What a read gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// Registers, exactly as many as asked for.
+    Words(Vec<u16>),
+    /// Bits, exactly as many as asked for.
+    Bits(Vec<bool>),
+}
+
+/// How one device is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask {
+    /// Unit number.
+    pub unit: u8,
+    /// Time-out of one answer.
+    pub timeout: Duration,
+    /// RTU: how long after a time-out its answer may still come.
+    pub late: Duration,
+    /// RTU: most items one request of this area may ask for.
+    pub count_max: u16,
+}
+
+/// A connection to one carrier, opened on demand.
+pub struct Connection {
+    carrier: Carrier,
+    state: State,
+    /// Answers that may still be under way on the line. Outlives the connection: a serial device server hands a late answer to
+    /// whoever is connected by then.
+    shapes: Shapes,
+    /// For the times in `shapes`.
+    epoch: Instant,
+}
+
+enum State {
+    Closed,
+    Tcp(Context),
+    Rtu(Box<Rtu>),
+}
+
+impl Connection {
+    /// Not yet connected.
+    pub fn new(carrier: Carrier) -> Self {
+        Self { carrier, state: State::Closed, shapes: Shapes::default(), epoch: Instant::now() }
+    }
+
+    /// Whether [`Connection::open`] is needed first.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed)
+    }
+
+    /// Connects.
+    ///
+    /// # Errors
+    /// [`Failure::Unreachable`].
+    pub async fn open(&mut self, limit: Duration) -> Result<(), Failure> {
+        self.state = State::Closed;
+        self.state = match &self.carrier {
+            Carrier::Tcp(address) => State::Tcp(tokio_modbus::client::tcp::attach(dial(address, limit).await?)),
+            Carrier::RtuOverTcp(address) => {
+                // Through a network the silence between frames means nothing; half a round trip of slack is enough.
+                State::Rtu(Box::new(Rtu::new(Box::new(dial(address, limit).await?), NETWORK_QUIET)))
+            }
+            Carrier::Serial(port) => State::Rtu(Box::new(Rtu::new(open_port(port)?, serial_quiet(port)))),
+        };
+        Ok(())
+    }
+
+    /// Closes the connection.
+    pub fn close(&mut self) {
+        self.state = State::Closed;
+    }
+
+    /// Asks for `request`. The connection is closed after every failure that makes it untrustworthy.
+    ///
+    /// # Errors
+    /// Why there are no values.
+    pub async fn read(&mut self, ask: Ask, request: &Request) -> Result<Payload, Failure> {
+        let result = match &mut self.state {
+            State::Closed => Err(Failure::Broken("not connected".to_owned())),
+            State::Tcp(context) => read_tcp(context, ask, request).await,
+            State::Rtu(rtu) => {
+                let now_ms = i64::try_from(self.epoch.elapsed().as_millis()).unwrap_or(i64::MAX);
+                rtu.read(&mut self.shapes, now_ms, ask, request).await
+            }
+        };
+        if let Err(failure) = &result {
+            let distrusted = match &self.state {
+                State::Tcp(_) => !failure.keeps_connection(),
+                // The line is shared and drained; only a broken one is reopened.
+                State::Rtu(_) => matches!(failure, Failure::Broken(_)),
+                State::Closed => false,
+            };
+            if distrusted {
+                self.state = State::Closed;
+            }
+        }
+        result
+    }
+}
+
+async fn dial(address: &str, limit: Duration) -> Result<TcpStream, Failure> {
+    let unreachable = |reason: String| Failure::Unreachable(reason);
+    let stream = timeout(limit, TcpStream::connect(address))
+        .await
+        .map_err(|_| unreachable(format!("no answer within {} ms", limit.as_millis())))?
+        .map_err(|e| unreachable(e.to_string()))?;
+    stream.set_nodelay(true).map_err(|e| unreachable(e.to_string()))?;
+    Ok(stream)
+}
+
+fn open_port(port: &SerialPort) -> Result<Box<dyn Stream>, Failure> {
+    let builder = tokio_serial::new(port.path.to_string_lossy(), port.baud)
+        .parity(match port.parity {
+            Parity::None => tokio_serial::Parity::None,
+            Parity::Even => tokio_serial::Parity::Even,
+            Parity::Odd => tokio_serial::Parity::Odd,
+        })
+        .data_bits(tokio_serial::DataBits::Eight)
+        .stop_bits(if port.stop_bits == 2 { tokio_serial::StopBits::Two } else { tokio_serial::StopBits::One });
+    let stream = tokio_serial::SerialStream::open(&builder).map_err(|e| Failure::Unreachable(e.to_string()))?;
+    Ok(Box::new(stream))
+}
+
+async fn read_tcp(context: &mut Context, ask: Ask, request: &Request) -> Result<Payload, Failure> {
+    use tokio_modbus::{Request as Pdu, Response};
+    context.set_slave(Slave(ask.unit));
+    let (address, count) = (request.address, request.count);
+    let pdu = match request.area {
+        Area::Coil => Pdu::ReadCoils(address, count),
+        Area::Discrete => Pdu::ReadDiscreteInputs(address, count),
+        Area::Holding => Pdu::ReadHoldingRegisters(address, count),
+        Area::Input => Pdu::ReadInputRegisters(address, count),
+    };
+    // `call` and not the library's reading helpers: those assert on the count and would panic on a short answer.
+    let answer = match timeout(ask.timeout, context.call(pdu)).await {
+        Err(_) => return Err(Failure::Silent),
+        Ok(Err(tokio_modbus::Error::Transport(error))) => {
+            return Err(match error.kind() {
+                // The library's decoder reports frames it cannot parse this way.
+                std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput => {
+                    Failure::Nonsense(error.to_string())
+                }
+                _ => Failure::Broken(error.to_string()),
+            });
+        }
+        Ok(Err(tokio_modbus::Error::Protocol(error))) => return Err(Failure::Nonsense(brief(&error.to_string()))),
+        Ok(Ok(Err(exception))) => return Err(Failure::Refused(u8::from(exception))),
+        Ok(Ok(Ok(answer))) => answer,
+    };
+    match (request.area, answer) {
+        (Area::Coil, Response::ReadCoils(bits)) | (Area::Discrete, Response::ReadDiscreteInputs(bits)) => {
+            // The library hands out whole bytes.
+            let whole = usize::from(count).div_ceil(8) * 8;
+            if bits.len() != whole && bits.len() != usize::from(count) {
+                return Err(Failure::Nonsense(format!("{} bits instead of {count}", bits.len())));
+            }
+            Ok(Payload::Bits(bits.into_iter().take(usize::from(count)).collect()))
+        }
+        (Area::Holding, Response::ReadHoldingRegisters(words)) | (Area::Input, Response::ReadInputRegisters(words)) => {
+            if words.len() != usize::from(count) {
+                return Err(Failure::Nonsense(format!("{} registers instead of {count}", words.len())));
+            }
+            Ok(Payload::Words(words))
+        }
+        _ => Err(Failure::Nonsense("answer to another function".to_owned())),
+    }
+}
+
+/// A library's message without the dump of the foreign values it carries.
+fn brief(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+
+/// Anything bytes go through.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+/// A line counts as silent after this much quiet when it runs through a network.
+const NETWORK_QUIET: Duration = Duration::from_millis(30);
+/// The kernel and USB adapters deliver serial bytes in bunches of up to 16 ms.
+const SERIAL_QUIET_LEAST: Duration = Duration::from_millis(20);
+/// A line that never falls silent is given up after this.
+const DRAIN_LIMIT: Duration = Duration::from_secs(2);
+
+fn serial_quiet(port: &SerialPort) -> Duration {
+    Duration::from_micros(silence_us(port)).max(SERIAL_QUIET_LEAST)
+}
+
+/// A line of RTU frames.
+struct Rtu {
+    stream: Box<dyn Stream>,
+    quiet: Duration,
+    /// Nothing is known about the line yet, or something went wrong: drain before asking.
+    suspect: bool,
+}
+
+impl Rtu {
+    fn new(stream: Box<dyn Stream>, quiet: Duration) -> Self {
+        Self { stream, quiet, suspect: true }
+    }
+
+    async fn read(
+        &mut self,
+        shapes: &mut Shapes,
+        now_ms: i64,
+        ask: Ask,
+        request: &Request,
+    ) -> Result<Payload, Failure> {
+        let question = Question { unit: ask.unit, area: request.area, address: request.address, count: request.count };
+        // Counted from before the question, so generously: what is under way now may come until then.
+        let late_ms = i64::try_from((ask.timeout * 2 + DRAIN_LIMIT + ask.late).as_millis()).unwrap_or(i64::MAX);
+        let until_ms = now_ms.saturating_add(late_ms);
+        shapes.expire(now_ms);
+        if shapes.collides(&question) {
+            let Some(sentinel) = shapes.sentinel(&question, ask.count_max) else {
+                // Every distinguishable question is still unanswered: wait until their answers can no longer come.
+                return Err(Failure::Silent);
+            };
+            self.exchange(shapes, until_ms, ask, &sentinel).await?;
+        }
+        let data = self.exchange(shapes, until_ms, ask, &question).await?;
+        Ok(if request.area.is_bits() {
+            let bit = |i| super::decode::packed_bit(&data, i).unwrap_or(false);
+            Payload::Bits((0..request.count).map(bit).collect())
+        } else {
+            Payload::Words(data.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect())
+        })
+    }
+
+    /// One question and its answer. Whatever goes wrong, the line is silent and the shape remembered before this returns.
+    async fn exchange(
+        &mut self,
+        shapes: &mut Shapes,
+        until_ms: i64,
+        ask: Ask,
+        question: &Question,
+    ) -> Result<Vec<u8>, Failure> {
+        match self.ask(ask, question).await {
+            Ok(Ok(data)) => {
+                shapes.answered(question.unit);
+                Ok(data)
+            }
+            Ok(Err(code)) => {
+                // With older questions open, this refusal may belong to one of them, and the answer to ours may still come.
+                if shapes.is_waiting_for(question.unit) {
+                    shapes.unanswered(question, until_ms);
+                    self.suspect = true;
+                }
+                Err(Failure::Refused(code))
+            }
+            Err(failure) => {
+                shapes.unanswered(question, until_ms);
+                self.suspect = true;
+                if !matches!(failure, Failure::Broken(_)) {
+                    self.drain().await?;
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    async fn ask(&mut self, ask: Ask, question: &Question) -> Result<Result<Vec<u8>, u8>, Failure> {
+        if self.suspect || self.has_stray_bytes().await? {
+            self.drain().await?;
+        }
+        let broken = |e: std::io::Error| Failure::Broken(e.to_string());
+        let deadline = Instant::now() + ask.timeout;
+        let send = async {
+            self.stream.write_all(&question.encode()).await?;
+            self.stream.flush().await
+        };
+        timeout_at(deadline, send).await.map_err(|_| Failure::Silent)?.map_err(broken)?;
+        let mut received = Vec::with_capacity(FRAME_BYTES_MAX);
+        let mut chunk = [0u8; FRAME_BYTES_MAX];
+        loop {
+            match judge(&received, question) {
+                Answer::Data(data) => return Ok(Ok(data)),
+                Answer::Exception(code) => return Ok(Err(code)),
+                Answer::Wrong(wrong) => return Err(Failure::Nonsense(wrong.to_string())),
+                Answer::Incomplete(_) => {}
+            }
+            match timeout_at(deadline, self.stream.read(&mut chunk)).await {
+                Err(_) if received.is_empty() => return Err(Failure::Silent),
+                Err(_) => return Err(Failure::Nonsense("cut off in the middle of an answer".to_owned())),
+                Ok(Err(e)) => return Err(broken(e)),
+                Ok(Ok(0)) => return Err(Failure::Broken("closed by the other side".to_owned())),
+                Ok(Ok(n)) => received.extend_from_slice(&chunk[..n]),
+            }
+        }
+    }
+
+    /// Bytes nobody asked for, waiting in the kernel.
+    async fn has_stray_bytes(&mut self) -> Result<bool, Failure> {
+        let mut byte = [0u8; 1];
+        match timeout(Duration::ZERO, self.stream.read(&mut byte)).await {
+            Err(_) => Ok(false),
+            Ok(Ok(0)) => Err(Failure::Broken("closed by the other side".to_owned())),
+            Ok(Ok(_)) => Ok(true),
+            Ok(Err(e)) => Err(Failure::Broken(e.to_string())),
+        }
+    }
+
+    /// Reads and throws away until the line has been quiet.
+    async fn drain(&mut self) -> Result<(), Failure> {
+        let limit = Instant::now() + DRAIN_LIMIT;
+        let mut chunk = [0u8; FRAME_BYTES_MAX];
+        while Instant::now() < limit {
+            match timeout(self.quiet, self.stream.read(&mut chunk)).await {
+                Err(_) => {
+                    self.suspect = false;
+                    return Ok(());
+                }
+                Ok(Ok(0)) => return Err(Failure::Broken("closed by the other side".to_owned())),
+                Ok(Ok(_)) => {}
+                Ok(Err(e)) => return Err(Failure::Broken(e.to_string())),
+            }
+        }
+        Err(Failure::Nonsense("the line never falls silent".to_owned()))
+    }
+}

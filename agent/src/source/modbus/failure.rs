@@ -1,0 +1,103 @@
+//! Why a Modbus read failed, and what to tell the installer.
+//!
+//! Constraints: refusal by the device, silence and nonsense are three different facts and end in three different gap causes; each
+//! comes with what, where and what to do.
+
+use protocol::GapCause;
+
+use super::plan::Request;
+use crate::locale::{Words, words};
+
+/// One failed read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// No connection could be made; the system's reason.
+    Unreachable(String),
+    /// No complete answer within the time-out.
+    Silent,
+    /// The connection broke in the middle.
+    Broken(String),
+    /// The device refused with this exception code.
+    Refused(u8),
+    /// An answer that does not belong to the question.
+    Nonsense(String),
+}
+
+impl Failure {
+    /// The cause for the evidence.
+    pub fn cause(&self) -> GapCause {
+        match self {
+            Self::Unreachable(_) | Self::Silent | Self::Broken(_) => GapCause::DeviceSilent,
+            // A gateway between us and the device reports that the device behind it did not answer.
+            Self::Refused(0x0A | 0x0B) => GapCause::DeviceSilent,
+            Self::Refused(_) => GapCause::DeviceRefused,
+            Self::Nonsense(_) => GapCause::NonsenseValue,
+        }
+    }
+
+    /// Whether the connection can still be used.
+    pub fn keeps_connection(&self) -> bool {
+        matches!(self, Self::Refused(_))
+    }
+
+    /// What happened at `device` (its name), reached at `place` with unit `unit`, reading `request`; and what to do.
+    pub fn words(&self, device: &str, place: &str, unit: u8, timeout_ms: u64, request: Option<&Request>) -> Words {
+        let span = request.map_or_else(String::new, |r| {
+            let last = u32::from(r.address) + u32::from(r.count) - 1;
+            format!("{} {}-{last}", r.area.name(), r.address)
+        });
+        match self {
+            Self::Unreachable(reason) if place.starts_with('/') => words!(
+                "打不开 `{device}` 的串口 {place}：{reason}。检查转换器是否插好、`port` 是否正确，当前用户是否在 dialout 组",
+                "cannot open the serial port {place} of `{device}`: {reason}. Check that the adapter is plugged in, that `port` is right and that this user is in the group dialout"
+            ),
+            Self::Unreachable(reason) => words!(
+                "连不上 `{device}`（{place}）：{reason}。检查设备电源、网线、IP 地址和端口",
+                "cannot reach `{device}` at {place}: {reason}. Check power, cable, IP address and port"
+            ),
+            Self::Silent => words!(
+                "`{device}`（{place}，站号 {unit}）在 {timeout_ms} 毫秒内没有应答。检查 `unit` 站号是否正确、设备是否通电、线路是否接好",
+                "`{device}` at {place}, unit {unit}, did not answer within {timeout_ms} ms. Check that `unit` is right, that the device is on and that the line is connected"
+            ),
+            Self::Broken(reason) => words!(
+                "与 `{device}`（{place}）的连接中断：{reason}。正在重连；若反复出现，检查网线和设备的连接数上限",
+                "the connection to `{device}` at {place} broke: {reason}. Reconnecting; if it repeats, check the cable and how many connections the device allows"
+            ),
+            Self::Refused(code) => {
+                let code = *code;
+                let (zh, en) = exception(code);
+                words!(
+                    "`{device}`（{place}，站号 {unit}）拒绝读取 {span}：异常码 {code}，{zh}",
+                    "`{device}` at {place}, unit {unit}, refused to give {span}: exception {code}, {en}"
+                )
+            }
+            Self::Nonsense(detail) => words!(
+                "`{device}`（{place}，站号 {unit}）读取 {span} 时应答不合规（{detail}），已丢弃。若反复出现，检查是否有别的主站在用这条线、`unit` 是否被两台设备共用",
+                "`{device}` at {place}, unit {unit}, answered {span} with something else ({detail}); it was thrown away. If it repeats, check for another master on this line or two devices with the same `unit`"
+            ),
+        }
+    }
+}
+
+/// The exception codes of the Modbus Application Protocol V1.1b3, section 7, with the remedy.
+fn exception(code: u8) -> (&'static str, &'static str) {
+    match code {
+        1 => ("设备不支持这种读取。检查 `area`", "it does not know this kind of read. Check `area`"),
+        2 => (
+            "没有这个地址。检查 `address`（说明书写 40001 的，这里写 0）和 `area`；也可能是 `gap_max` 跨过了空地址",
+            "there is no such address. Check `address` (40001 in a manual is 0 here) and `area`; or `gap_max` spans a hole",
+        ),
+        3 => (
+            "一次要的数量太多。按说明书减小 `registers_max`",
+            "too many at once. Lower `registers_max` as the manual says",
+        ),
+        4 => ("设备内部故障。查看设备面板", "a fault inside the device. Look at its panel"),
+        5 | 6 => ("设备忙。加大 `interval_ms` 或 `pause_ms`", "it is busy. Raise `interval_ms` or `pause_ms`"),
+        10 => ("网关没有通向该站号的路径。检查 `unit`", "the gateway has no path to this unit. Check `unit`"),
+        11 => (
+            "网关后面的设备没有应答。检查 `unit` 站号和 RS-485 接线",
+            "the device behind the gateway did not answer. Check `unit` and the RS-485 wiring",
+        ),
+        _ => ("说明书里查这个代码", "look this code up in the manual"),
+    }
+}
