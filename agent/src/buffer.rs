@@ -79,6 +79,7 @@ pub mod cursor;
 pub(crate) mod fake_disk;
 mod index;
 
+pub mod owner;
 mod recovery;
 pub mod segment;
 pub mod storage;

@@ -62,7 +62,7 @@ pub struct ClockReading {
 }
 
 /// Source of time. Production has one implementation, [`SystemClock`].
-pub trait Clock: Send + Sync {
+pub trait Clock: std::fmt::Debug + Send + Sync {
     /// Milliseconds on the boot clock: monotonic, counts through suspend, starts near 0 at boot.
     fn boot_ms(&self) -> i64;
     /// Everything at once, for record headers.

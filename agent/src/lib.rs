@@ -14,9 +14,15 @@
 //! path by which undelivered data is deleted to make room.
 
 pub mod buffer;
+pub mod chain;
 pub mod clock;
 pub mod config;
 pub mod event;
+pub mod identity;
 pub mod live;
 pub mod locale;
+pub mod pipeline;
+pub mod sealer;
 pub mod source;
+pub mod status;
+pub mod uplink;

@@ -1,0 +1,630 @@
+//! The wiring: sources → sealer → buffer → uplink. Read this first.
+//!
+//! ```text
+//! source tasks ──(events, bounded)──▶ this loop ── sealer (pure)
+//!                                        │ records            ▲ committed / refused
+//!                                        ▼                    │
+//!                                     buffer thread ──────────┘
+//!                                        │ (watch: what is durable)
+//!                                        ▼
+//!                                     uplink task ══MQTT══▶ server ──receipts──▶ buffer thread
+//! ```
+//!
+//! Constraints:
+//! 1. Sources and uplink meet only in the buffer. A dead server never delays a poll; a dead device never delays delivery.
+//! 2. Back-pressure flows left: events wait in one bounded channel, and when the buffer is full the sealer accepts nothing and
+//!    states the gap.
+//! 3. One commit is on its way at a time; meanwhile readings are taken into the next batch.
+//! 4. Shutdown in order: stop sources and take what they still say, seal the closing record, sync it, let the uplink say
+//!    goodbye, save the cursor. A second signal, or [`SHUTDOWN_MS_MAX`], ends it; what was synced is safe anyway.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use protocol::{BootId, ChainId, ChainStartCause, Configuration, Record, SecretKey, StateMessage, StateValue};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::buffer::owner::{self, BufferHandle, CommitError};
+use crate::buffer::storage::DiskStorage;
+use crate::buffer::{self, AppendError, Buffer, Entry};
+use crate::chain::{self, Span, Start};
+use crate::clock::{ClockWatch, SharedClock};
+use crate::event::{EVENT_QUEUE_MAX, SourceEvent};
+use crate::identity::{Enrolment, replace_file};
+use crate::locale::words;
+use crate::sealer::{self, Sealer, Signer};
+use crate::status::{self, Status};
+use crate::uplink::mqtt::Link;
+use crate::uplink::tls::{ClientIdentity, Pin, PinnedServer};
+use crate::uplink::{self, Report, Shore, delivery, tls};
+
+/// Sources, closing record and goodbye together may take this long.
+pub const SHUTDOWN_MS_MAX: u64 = 10_000;
+
+/// Trim, save the cursor, look at the clock.
+const HOUSEKEEPING_MS: i64 = 5_000;
+
+/// A commit that failed is tried again after this long.
+const RETRY_MS: i64 = 2_000;
+
+/// Latest values go out this often, if any changed.
+const STATE_MS: i64 = 5_000;
+
+/// The same on a link with a rate limit.
+const STATE_METERED_MS: i64 = 60_000;
+
+/// Values in one state message; the rest follows in the next.
+const STATE_VALUES_MAX: usize = 1_000;
+
+/// File that tells "never had a chain" from "lost it".
+const BOOT_FILE: &str = "boot.json";
+
+/// How to reach the server; `[uplink]` in `agent.toml`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UplinkSettings {
+    /// `host:port` instead of the one from enrolment.
+    pub address: Option<String>,
+    /// TLS at all.
+    pub tls: bool,
+    /// CA of an external broker (PEM text); without it the enrolled server's key is pinned.
+    pub broker_ca_pem: Option<String>,
+    /// User and password of an external broker.
+    pub credentials: Option<(String, String)>,
+    /// Window and rate.
+    pub delivery: delivery::Settings,
+}
+
+/// Everything a run needs; built by the command line from configuration and state directory.
+pub struct Setup {
+    /// Where key, enrolment and buffer live.
+    pub state_dir: PathBuf,
+    /// Tag table and devices, as they go into the evidence.
+    pub configuration: Configuration,
+    /// By tag index: a change seals at once.
+    pub alarm: Vec<bool>,
+    /// Longest time between two seals, milliseconds.
+    pub seal_ms: i64,
+    /// `[buffer]`.
+    pub buffer: buffer::Settings,
+    /// `[uplink]`.
+    pub uplink: UplinkSettings,
+    /// Time.
+    pub clock: SharedClock,
+    /// Shared with the local page.
+    pub status: Status,
+    /// The gateway's key.
+    pub key: SecretKey,
+    /// What enrolment returned.
+    pub enrolment: Enrolment,
+}
+
+/// What sources are started with.
+#[derive(Clone)]
+pub struct SourceContext {
+    /// Where events go.
+    pub events: mpsc::Sender<SourceEvent>,
+    /// Time.
+    pub clock: SharedClock,
+    /// Ends the sources.
+    pub shutdown: CancellationToken,
+}
+
+type Commit = std::pin::Pin<Box<dyn Future<Output = Result<u64, CommitError>> + Send>>;
+
+struct Pipeline {
+    clock: SharedClock,
+    status: Status,
+    sealer: Sealer,
+    watch: ClockWatch,
+    buffer: BufferHandle,
+    shore: watch::Sender<Shore>,
+    commit: Option<Commit>,
+    /// Records of the commit under way, for another attempt.
+    offered: Vec<Vec<u8>>,
+    /// Records of it that the buffer accepted already.
+    retry_ms: Option<i64>,
+    closing: bool,
+    /// The records under way begin this chain.
+    begins: Option<ChainId>,
+    offered_total: usize,
+    fork: Option<(ChainStartCause, (ChainId, u64, protocol::Digest), u64)>,
+    /// Position of this run's first record.
+    run_start: u64,
+    started_ms: i64,
+    housekeeping_ms: i64,
+}
+
+/// Runs the agent until `shutdown`. `spawn_sources` starts every source as a task of the returned set.
+///
+/// # Errors
+/// When the buffer cannot be opened, the uplink cannot be set up, or a record cannot be encoded.
+pub async fn run(
+    setup: Setup,
+    spawn_sources: impl FnOnce(SourceContext) -> JoinSet<()>,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
+    let now = setup.clock.read();
+    let buffer_dir = setup.state_dir.join("buffer");
+    let storage = DiskStorage::open(&buffer_dir).map_err(|error| {
+        let hint = if error.kind() == std::io::ErrorKind::WouldBlock {
+            "another agent is using this buffer; stop it first"
+        } else {
+            "check owner, permissions and free space"
+        };
+        anyhow::Error::new(error).context(format!("{}: cannot be opened; {hint}", buffer_dir.display()))
+    })?;
+    let (mut buffer, recovery) =
+        Buffer::open(storage, setup.buffer.clone(), random()?).context("The buffer cannot be opened")?;
+    for range in &recovery.damaged {
+        let (from, to) = (range.start, range.end);
+        setup.status.notice(
+            now.boot_ms,
+            words!(
+                "缓存第 {from}–{to} 位损坏，已如实记录",
+                "buffer positions {from}–{to} are damaged; this is recorded"
+            ),
+        );
+    }
+    let boot_path = setup.state_dir.join(BOOT_FILE);
+    let had_chain = boot_path.exists();
+    let boot_id = BootId(now.boot_id);
+    let read = |position| buffer.read(position).unwrap_or(Entry::Damaged(position..position + 1));
+    let resume = chain::resume(&recovery, had_chain, boot_id, &setup.configuration, read);
+    let receipted_end = buffer.cursor().receipted_end;
+    tracing::info!(
+        next_position = recovery.next_position,
+        receipted_end,
+        tail_cut = recovery.tail_cut,
+        "The buffer is open."
+    );
+    if let Start::New { cause, .. } = resume.start {
+        announce(&setup.status, now.boot_ms, cause);
+    }
+    let (buffer, owner) = owner::spawn(buffer)?;
+
+    let site = setup.enrolment.site.clone();
+    let gateway = setup.enrolment.gateway.clone();
+    let signer = Signer { site: site.clone(), gateway: gateway.clone(), key: setup.key.clone() };
+    let fresh_chain = ChainId(random()?);
+    let sealer_settings = sealer::Settings { seal_ms: setup.seal_ms, alarm: setup.alarm };
+    let configuration = setup.configuration;
+    let (start, stop) = (&resume.start, resume.stop.as_ref());
+    let sealer = Sealer::new(signer.clone(), sealer_settings, configuration.clone(), start, stop, fresh_chain, now)?;
+    let begins = matches!(resume.start, Start::New { .. }).then_some(fresh_chain);
+    let boot_text = serde_json::json!({ "boot_id": boot_id.hex(), "chain": sealer.chain().chain.hex() }).to_string();
+    replace_file(&boot_path, boot_text.as_bytes()).with_context(|| boot_path.display().to_string())?;
+
+    let (shore, shore_reader) = watch::channel(Shore { spans: resume.spans, end: recovery.next_position });
+    let (latest, latest_reader) = watch::channel(Vec::new());
+    let (reports, mut report_reader) = mpsc::channel(64);
+    let uplink_shutdown = CancellationToken::new();
+    let metered = setup.uplink.delivery.bytes_per_second_max > 0;
+    let link = link(&setup.uplink, &setup.enrolment, &setup.key, &setup.clock)?;
+    let uplink = tokio::spawn(uplink::run(
+        uplink::Context {
+            buffer: buffer.clone(),
+            clock: setup.clock.clone(),
+            status: setup.status.clone(),
+            signer,
+            peer: delivery::Peer { site, gateway, log_key: setup.enrolment.verifier_key()? },
+            link,
+            settings: setup.uplink.delivery,
+            shore: shore_reader,
+            before: resume.before,
+            receipted_end,
+            latest: latest_reader,
+            reports,
+            state_dir: setup.state_dir.clone(),
+            seed: u64::from_be_bytes(random()?),
+        },
+        uplink_shutdown.clone(),
+    ));
+
+    let (events, mut event_reader) = mpsc::channel(EVENT_QUEUE_MAX);
+    let source_shutdown = CancellationToken::new();
+    let mut sources =
+        spawn_sources(SourceContext { events, clock: setup.clock.clone(), shutdown: source_shutdown.clone() });
+
+    let mut pipeline = Pipeline {
+        clock: setup.clock,
+        status: setup.status,
+        sealer,
+        watch: ClockWatch::default(),
+        buffer,
+        shore,
+        commit: None,
+        offered: Vec::new(),
+        retry_ms: None,
+        closing: false,
+        begins,
+        offered_total: 0,
+        fork: None,
+        run_start: recovery.next_position,
+        started_ms: now.boot_ms,
+        housekeeping_ms: i64::MIN,
+    };
+    let mut state = StateSender::new(configuration, if metered { STATE_METERED_MS } else { STATE_MS });
+    let mut taken = Vec::with_capacity(256);
+    let mut stopping_ms = None;
+    let mut sources_open = true;
+    loop {
+        let now_ms = pipeline.clock.boot_ms();
+        pipeline.advance(now_ms).await?;
+        state.send(&pipeline.status, &pipeline.clock, &latest);
+        if let Some(stopping_ms) = stopping_ms {
+            let late = now_ms >= stopping_ms + SHUTDOWN_MS_MAX as i64 / 2;
+            if !sources_open || late {
+                break;
+            }
+        }
+        let wait = Duration::from_millis(pipeline.wait_ms(now_ms));
+        tokio::select! {
+            () = shutdown.cancelled(), if stopping_ms.is_none() => {
+                tracing::info!("Stopping: sources first.");
+                source_shutdown.cancel();
+                stopping_ms = Some(now_ms);
+            }
+            count = event_reader.recv_many(&mut taken, 256), if sources_open => {
+                sources_open = count > 0;
+                for event in taken.drain(..) {
+                    pipeline.status.source(&event);
+                    pipeline.sealer.take(event);
+                }
+            }
+            outcome = wait_for(&mut pipeline.commit) => pipeline.committed(outcome),
+            Some(report) = report_reader.recv() => pipeline.report(report),
+            () = tokio::time::sleep(wait) => {}
+        }
+    }
+    pipeline.close().await?;
+    sources.abort_all();
+    while sources.join_next().await.is_some() {}
+    tracing::info!("The closing record is durable; the uplink says goodbye.");
+    uplink_shutdown.cancel();
+    drop(report_reader);
+    let farewell = tokio::time::timeout(Duration::from_millis(SHUTDOWN_MS_MAX), uplink).await;
+    if let Ok(Ok(Err(error))) = farewell {
+        tracing::error!(error = format!("{error:#}"), "The uplink failed.");
+    }
+    // The last handle goes with the pipeline; then the owner saves the cursor and ends.
+    drop(pipeline);
+    owner.join();
+    Ok(())
+}
+
+/// The commit under way, or never.
+async fn wait_for(commit: &mut Option<Commit>) -> Result<u64, CommitError> {
+    match commit {
+        Some(commit) => commit.await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Pipeline {
+    /// Starts whatever is due.
+    async fn advance(&mut self, now_ms: i64) -> anyhow::Result<()> {
+        if now_ms >= self.housekeeping_ms {
+            self.housekeeping_ms = now_ms + HOUSEKEEPING_MS;
+            self.housekeep().await;
+        }
+        if self.commit.is_some() {
+            return Ok(());
+        }
+        if let Some(retry_ms) = self.retry_ms {
+            if now_ms >= retry_ms {
+                self.retry_ms = None;
+                self.offer();
+            }
+            return Ok(());
+        }
+        if self.sealer.is_sealing() {
+            return Ok(());
+        }
+        if let Some((cause, old, from)) = self.fork.take() {
+            self.begin_again(cause, old, from).await?;
+        }
+        let due = self.sealer.must_open() || self.sealer.due_ms().is_some_and(|due_ms| due_ms <= now_ms);
+        if due {
+            let sealed = self.sealer.seal(self.clock.read())?;
+            self.offered = sealed.records;
+            self.offered_total = self.offered.len();
+            self.offer();
+        }
+        Ok(())
+    }
+
+    fn offer(&mut self) {
+        let (buffer, records, closing) = (self.buffer.clone(), self.offered.clone(), self.closing);
+        self.commit = Some(Box::pin(async move { buffer.commit(records, closing).await }));
+    }
+
+    fn committed(&mut self, outcome: Result<u64, CommitError>) {
+        self.commit = None;
+        let now_ms = self.clock.boot_ms();
+        match outcome {
+            Ok(end) => {
+                self.offered.clear();
+                self.sealer.committed(now_ms);
+                let begins = self.begins.take();
+                let count = self.offered_total as u64;
+                self.shore.send_modify(|shore| {
+                    if let Some(chain) = begins {
+                        if let Some(last) = shore.spans.last_mut() {
+                            last.end_position = Some(end - count);
+                        }
+                        shore.spans.push(Span { chain, first_position: end - count, end_position: None });
+                    }
+                    shore.end = end;
+                });
+                let chain = self.sealer.chain().clone();
+                self.status.update(|snapshot| {
+                    snapshot.records_total += count;
+                    snapshot.next_sequence = chain.sequence;
+                    snapshot.chain = chain.chain.hex();
+                    snapshot.buffer_blocked = false;
+                });
+            }
+            Err(CommitError { accepted, error }) => {
+                self.offered.drain(..accepted.min(self.offered.len()));
+                self.retry_ms = Some(now_ms + RETRY_MS);
+                let why = error.to_string();
+                if !self.sealer.is_blocked() {
+                    tracing::error!(error = %why, "The buffer takes nothing; readings are no longer accepted.");
+                    self.status.notice(now_ms, explain(&error));
+                    self.status.update(|snapshot| snapshot.buffer_blocked = true);
+                }
+                self.sealer.refused(now_ms, &why);
+            }
+        }
+    }
+
+    fn report(&mut self, report: Report) {
+        let now_ms = self.clock.boot_ms();
+        match report {
+            Report::Anchor(anchor) => self.sealer.anchor(anchor),
+            Report::Fork { old, from } => self.fork = Some((ChainStartCause::OldImage, old, from)),
+            Report::Refused { sequence, detail } => {
+                self.sealer.event(now_ms, "refused", "", i64::try_from(sequence).unwrap_or(i64::MAX), &detail);
+            }
+        }
+    }
+
+    /// A new chain, and in it again what the old one could not deliver.
+    async fn begin_again(
+        &mut self,
+        cause: ChainStartCause,
+        old: (ChainId, u64, protocol::Digest),
+        from: u64,
+    ) -> anyhow::Result<()> {
+        let chain = ChainId(random()?);
+        self.sealer.fork(chain, cause, Some(old));
+        self.begins = Some(chain);
+        announce(&self.status, self.clock.boot_ms(), cause);
+        let end = self.shore.borrow().end;
+        // What lies before this run came with the old image: the server has it from the time when it was new.
+        let mut records = Vec::new();
+        for position in from.max(self.run_start)..end {
+            if let Ok(Entry::Present(bytes)) = self.buffer.read(position).await
+                && let Ok(record) = Record::decode(&bytes)
+            {
+                records.push(record);
+            }
+        }
+        self.sealer.refile(records);
+        Ok(())
+    }
+
+    async fn housekeep(&mut self) {
+        let now = self.clock.read();
+        let changes = self.watch.observe(now);
+        self.sealer.clock_changed(now.boot_ms, &changes);
+        match self.buffer.housekeep().await {
+            Ok(stats) => {
+                let over_ms = now.boot_ms - self.started_ms;
+                let hours = status::hours_left(stats.bytes_left, stats.bytes_appended, over_ms);
+                self.status.update(|snapshot| {
+                    snapshot.buffer = stats;
+                    snapshot.hours_left = hours;
+                    snapshot.clock = Some(now);
+                });
+            }
+            Err(error) => tracing::warn!(%error, "Trimming or saving the cursor failed; it is tried again."),
+        }
+    }
+
+    fn wait_ms(&self, now_ms: i64) -> u64 {
+        let mut until = self.housekeeping_ms;
+        if let Some(retry_ms) = self.retry_ms {
+            until = until.min(retry_ms);
+        } else if let Some(due_ms) = self.sealer.due_ms() {
+            until = until.min(due_ms);
+        }
+        until.saturating_sub(now_ms).clamp(1, 1_000) as u64
+    }
+
+    /// Finishes the commit under way, then seals and syncs the closing record.
+    async fn close(&mut self) -> anyhow::Result<()> {
+        let deadline_ms = self.clock.boot_ms() + SHUTDOWN_MS_MAX as i64 / 2;
+        if self.commit.is_some() {
+            let outcome = wait_for(&mut self.commit).await;
+            self.committed(outcome);
+        }
+        let partly_accepted = self.retry_ms.is_some() && self.offered.len() < self.offered_total;
+        while self.retry_ms.is_some() && (partly_accepted || !self.sealer.is_blocked()) {
+            // Part of the offer has its positions already: it must be finished before anything else is numbered.
+            if self.clock.boot_ms() >= deadline_ms {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            self.retry_ms = None;
+            self.offer();
+            let outcome = wait_for(&mut self.commit).await;
+            self.committed(outcome);
+        }
+        self.closing = true;
+        let sealed = self.sealer.close(self.clock.read())?;
+        self.offered = sealed.records;
+        self.offered_total = self.offered.len();
+        self.offer();
+        let outcome = wait_for(&mut self.commit).await;
+        if let Err(CommitError { error, .. }) = &outcome {
+            tracing::error!(%error, "The closing record could not be stored; the next run states the gap.");
+        }
+        self.committed(outcome);
+        Ok(())
+    }
+}
+
+/// Latest values for the `state` topic: "live, not yet evidence".
+struct StateSender {
+    configuration: Configuration,
+    every_ms: i64,
+    next_ms: i64,
+    /// By tag: boot clock of the value last sent.
+    sent_ms: Vec<i64>,
+}
+
+impl StateSender {
+    fn new(configuration: Configuration, every_ms: i64) -> Self {
+        let sent_ms = vec![i64::MIN; configuration.tags.len()];
+        StateSender { configuration, every_ms, next_ms: i64::MIN, sent_ms }
+    }
+
+    fn send(&mut self, status: &Status, clock: &SharedClock, latest: &watch::Sender<Vec<u8>>) {
+        let boot_ms = clock.boot_ms();
+        if boot_ms < self.next_ms {
+            return;
+        }
+        self.next_ms = boot_ms + self.every_ms;
+        let snapshot = status.snapshot();
+        if !snapshot.uplink.connected {
+            return;
+        }
+        let mut values = Vec::new();
+        for (index, value) in snapshot.tags.iter().enumerate() {
+            let (Some(value), Some(tag)) = (value, self.configuration.tags.get(index)) else { continue };
+            if value.boot_ms > self.sent_ms[index] && values.len() < STATE_VALUES_MAX {
+                self.sent_ms[index] = value.boot_ms;
+                values.push(StateValue {
+                    tag: tag.id.clone(),
+                    value: value.value.to_string(),
+                    age_ms: (boot_ms - value.boot_ms).max(0) as u64,
+                    quality: value.quality,
+                });
+            }
+        }
+        let message = StateMessage {
+            boot_ms,
+            wall_ms: clock.read().wall_ms,
+            backlog_records: snapshot.buffer.undelivered_records,
+            backlog_bytes: 0,
+            values,
+        };
+        let bytes = message.encode();
+        if bytes.len() <= protocol::receipt::STATE_MAX {
+            latest.send_replace(bytes);
+        }
+    }
+}
+
+fn link(
+    settings: &UplinkSettings,
+    enrolment: &Enrolment,
+    key: &SecretKey,
+    clock: &SharedClock,
+) -> anyhow::Result<Link> {
+    let address = settings.address.as_deref().unwrap_or(&enrolment.mqtt_host_port);
+    let (host, port) = split_address(address)
+        .with_context(|| format!("`{address}` is not host:port; correct `[uplink] address` or enrol again"))?;
+    let client = ClientIdentity { certificate_pem: enrolment.client_certificate_pem.clone(), key: key.clone() };
+    let tls = match (&settings.broker_ca_pem, settings.tls) {
+        (_, false) => None,
+        (Some(ca), true) => {
+            let own = settings.credentials.is_none().then_some(&client);
+            Some(tls::broker(ca, own)?)
+        }
+        (None, true) => {
+            let pin = Pin::Whole(enrolment.server_spki()?);
+            let verifier = std::sync::Arc::new(PinnedServer::new(pin, Some(clock.clone())));
+            Some(tls::pinned(verifier, Some(&client))?)
+        }
+    };
+    Ok(Link {
+        host,
+        port,
+        tls: tls.map(std::sync::Arc::new),
+        credentials: settings.credentials.clone(),
+        site: enrolment.site.clone(),
+        gateway: enrolment.gateway.clone(),
+        window: settings.delivery.window,
+    })
+}
+
+/// Splits `host:port`, `[v6]:port`.
+fn split_address(address: &str) -> Option<(String, u16)> {
+    let (host, port) = address.rsplit_once(':')?;
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    if host.is_empty() { None } else { Some((host.to_owned(), port.parse().ok()?)) }
+}
+
+fn announce(status: &Status, boot_ms: i64, cause: ChainStartCause) {
+    let words = match cause {
+        ChainStartCause::First => words!("开始第一条记录链", "the first chain of records begins"),
+        ChainStartCause::TailDamaged => words!(
+            "上次停机时缓存末尾损坏（多为断电），已开始新的记录链并注明原因",
+            "the end of the buffer was damaged at the last stop (usually a power cut); a new chain begins and says why"
+        ),
+        ChainStartCause::OldImage => words!(
+            "本机存储是旧镜像：已开始新的记录链并注明原因",
+            "this disk is an old image: a new chain begins and says why"
+        ),
+        ChainStartCause::BufferLost => words!(
+            "缓存丢失或无法读取：已开始新的记录链；未送达的记录已无法找回",
+            "the buffer is gone or unreadable: a new chain begins; what was not delivered cannot be recovered"
+        ),
+    };
+    if cause == ChainStartCause::First {
+        tracing::info!(%words, "Chain.");
+    } else {
+        status.notice(boot_ms, words);
+    }
+}
+
+/// Why the buffer takes nothing, and what to do.
+fn explain(error: &AppendError) -> crate::locale::Words {
+    let text = error.to_string();
+    match error {
+        AppendError::Full => words!(
+            "缓存已满：停止采集并记录缺口，未上传的数据不会被覆盖。请恢复与服务器的连接，或增大 [buffer] max_bytes",
+            "the buffer is full: no more readings are accepted and the gap is recorded; undelivered data is not overwritten. Restore the connection to the server, or raise [buffer] max_bytes"
+        ),
+        AppendError::Oversized { .. } => words!("记录过大：{text}", "{text}"),
+        AppendError::Disk(cause) => words!(
+            "磁盘写入失败（{cause}）：停止采集并记录缺口。请检查存储卡",
+            "the disk fails ({cause}): no more readings are accepted and the gap is recorded. Check the card"
+        ),
+    }
+}
+
+fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("the system has no random numbers: {error}"))?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_split_at_the_last_colon() {
+        assert_eq!(split_address("gz.example.cn:8883"), Some(("gz.example.cn".to_owned(), 8883)));
+        assert_eq!(split_address("[::1]:8883"), Some(("::1".to_owned(), 8883)));
+        assert_eq!(split_address("gz.example.cn"), None);
+        assert_eq!(split_address(":1"), None);
+    }
+}
