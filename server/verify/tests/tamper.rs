@@ -1,0 +1,256 @@
+//! What an honest bundle says, and what every kind of change to it makes verification say.
+
+#[path = "../../metrics/tests/fixture/mod.rs"]
+mod fixture;
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use fixture::{GATEWAY, Log, MONDAY, World};
+use metrics::{ReportRequest, evaluate};
+use protocol::bundle::{self, Files};
+use protocol::{Batch, Content, Leaf, LeafBody, Record, SecretKey, tree};
+use verify::{Finding, Outcome, Trust, Verdict, verify};
+
+fn request(log: &Log) -> ReportRequest {
+    ReportRequest::for_dates(log.size(), "2026-03-02", "2026-03-03", None)
+}
+
+fn report(log: &Log) -> Vec<u8> {
+    evaluate(&log.history(), &request(log)).unwrap().to_json().unwrap()
+}
+
+fn honest() -> Log {
+    let mut log = Log::new(false);
+    log.run(&World::new(17, 2, None), true, |tag, m| (m + tag as usize) % 97 != 5);
+    log
+}
+
+fn trust(log: &Log) -> Trust {
+    Trust::parse(log.trust_json().as_bytes()).unwrap()
+}
+
+fn refusals(outcome: &Outcome) -> Vec<&Finding> {
+    outcome.refusals().collect()
+}
+
+/// Verifies under the honest trust file and expects a refusal with this code at a place that contains `place`.
+fn refused(bundle: &[u8], honest: &Log, code: &str, place: &str) {
+    let outcome = verify(bundle, Some(&trust(honest)));
+    assert_eq!(outcome.verdict, Verdict::Refused, "{code} {place}: {:?}", outcome.findings);
+    let found = refusals(&outcome).iter().any(|f| f.code == code && f.place.contains(place) && !f.zh.is_empty() && !f.en.is_empty());
+    assert!(found, "wanted {code} at {place}: {:?}", refusals(&outcome));
+}
+
+/// Takes an archive apart, lets `change` alter its files, and packs it again with a valid manifest.
+fn repacked(bundle: &[u8], log: &Log, change: impl FnOnce(&mut Files)) -> Vec<u8> {
+    let mut files = bundle::read(bundle).unwrap();
+    files.remove("manifest.json");
+    change(&mut files);
+    bundle::write(fixture::SITE, &format!("test.example/{}", fixture::SITE), log.size(), &files).unwrap()
+}
+
+/// The leaf and index of the `n`-th batch.
+fn batch_leaf(log: &Log, n: usize) -> (usize, Leaf) {
+    let is_batch = |l: &Leaf| matches!(&l.body, LeafBody::Record { header, .. } if header.kind == protocol::Kind::Batch);
+    log.leaves.iter().cloned().enumerate().filter(|(_, l)| is_batch(l)).nth(n).unwrap()
+}
+
+#[test]
+fn an_honest_bundle_is_accepted_and_without_trust_only_consistent() {
+    let log = honest();
+    let bundle = log.bundle(&report(&log));
+    let outcome = verify(&bundle, Some(&trust(&log)));
+    assert_eq!(outcome.verdict, Verdict::Verified, "{:?}", outcome.findings);
+    assert!(!outcome.simulated);
+    assert_eq!(verify(&bundle, None).verdict, Verdict::ConsistentNotAnchored);
+    let simulated = {
+        let mut log = Log::new(true);
+        log.run(&World::new(17, 2, None), false, |_, _| true);
+        verify(&log.bundle(&report(&log)), Some(&trust(&log)))
+    };
+    assert!(simulated.simulated && simulated.verdict == Verdict::Verified);
+}
+
+#[test]
+fn a_changed_report_is_refused_with_the_line_named() {
+    let log = honest();
+    let given = String::from_utf8(report(&log)).unwrap();
+    let place = given.find("\"definition\":\"oee.iso22400@1\"").unwrap();
+    let value = given[place..].find("\"value\":\"0.").unwrap() + place + 11;
+    let mut altered = given.clone().into_bytes();
+    altered[value] = if altered[value] == b'9' { b'8' } else { b'9' };
+    refused(&log.bundle(&altered), &log, "report", "oee.iso22400@1");
+    let other = given.replace("\"rounding\":\"six", "\"rounding\":\"two");
+    refused(&log.bundle(other.as_bytes()), &log, "report", "rounding");
+    refused(&log.bundle(b"{}"), &log, "report", "report.json");
+}
+
+#[test]
+fn a_changed_reading_is_refused_even_when_every_digest_is_made_to_fit() {
+    let log = honest();
+    let bytes = log.bundle(&report(&log));
+    let (index, leaf) = batch_leaf(&log, 10);
+    let path = format!("contents/{}", leaf.content_digest().unwrap());
+    let LeafBody::Record { header, signature, .. } = &leaf.body else { unreachable!() };
+    let Content::Batch(mut batch) = Content::decode(header.kind, &log.contents[&header.content_digest]).unwrap() else { unreachable!() };
+    if let protocol::content::Values::U64(values) = &mut batch.columns[1].values {
+        values[5] += 1;
+    }
+    let forged = Content::Batch(batch).encode().unwrap();
+    // Only the content: it is not the one the leaf names.
+    let content_only = repacked(&bytes, &log, |files| {
+        files.insert(path.clone(), forged.clone());
+    });
+    refused(&content_only, &log, "content", &format!("leaf {index}"));
+    // Header, leaf, tree and checkpoint made to fit, signed by the real log key, but not by the gateway.
+    let mut header = header.clone();
+    header.content_digest = protocol::sha256(&forged);
+    header.content_length = forged.len() as u32;
+    let header_bytes = header.encode().unwrap();
+    let mut fitted = honest();
+    fitted.contents.insert(header.content_digest, forged);
+    fitted.leaves[index].body = LeafBody::Record { header, header_bytes, signature: *signature };
+    let forged_report = report(&fitted);
+    refused(&fitted.bundle(&forged_report), &log, "signature", &format!("gateway {GATEWAY}"));
+}
+
+#[test]
+fn a_changed_cycle_time_is_refused() {
+    let log = honest();
+    let bytes = log.bundle(&report(&log));
+    let index = log.leaves.iter().position(|l| matches!(&l.body, LeafBody::Declaration { kind, .. } if kind == "cycle_time")).unwrap();
+    let digest = log.leaves[index].content_digest().unwrap();
+    let altered = String::from_utf8(log.contents[&digest].clone()).unwrap().replace("6000000", "7000000");
+    let forged = repacked(&bytes, &log, |files| {
+        files.insert(format!("contents/{digest}"), altered.into_bytes());
+    });
+    refused(&forged, &log, "content", &format!("leaf {index}"));
+    let withheld = repacked(&bytes, &log, |files| {
+        files.remove(&format!("contents/{digest}"));
+    });
+    refused(&withheld, &log, "content", &format!("leaf {index}"));
+}
+
+#[test]
+fn leaves_cannot_be_left_out_changed_or_reordered() {
+    let log = honest();
+    let bytes = log.bundle(&report(&log));
+    let entries = bundle::read(&bytes).unwrap().into_keys().find(|p| p.starts_with("tile/entries/")).unwrap();
+    let alter = |change: &dyn Fn(&mut Vec<Vec<u8>>)| {
+        repacked(&bytes, &log, |files| {
+            let mut leaves: Vec<Vec<u8>> = tree::decode_entries(&files[&entries]).unwrap().into_iter().map(<[u8]>::to_vec).collect();
+            change(&mut leaves);
+            files.insert(entries.clone(), tree::encode_entries(leaves.iter().map(Vec::as_slice)).unwrap());
+        })
+    };
+    for change in [
+        &(|l: &mut Vec<Vec<u8>>| { l.remove(3); }) as &dyn Fn(&mut Vec<Vec<u8>>),
+        &|l: &mut Vec<Vec<u8>>| l.swap(9, 10),
+        &|l: &mut Vec<Vec<u8>>| { let n = l[12].len(); l[12][n - 20] ^= 1; },
+    ] {
+        let outcome = verify(&alter(change), Some(&trust(&log)));
+        assert_eq!(outcome.verdict, Verdict::Refused, "{:?}", outcome.findings);
+    }
+    // A record left out of a log that is otherwise made to fit leaves a hole in the chain.
+    let mut holed = honest();
+    let (index, _) = batch_leaf(&holed, 7);
+    holed.leaves.remove(index);
+    refused(&holed.bundle(&report(&holed)), &log, "chain", &format!("leaf {index}"));
+}
+
+#[test]
+fn other_keys_are_refused() {
+    let log = honest();
+    let mut resigned = honest();
+    resigned.log_key = SecretKey::from_seed(&[99; 32]);
+    let outcome = verify(&resigned.bundle(&report(&resigned)), Some(&trust(&log)));
+    assert_eq!(outcome.verdict, Verdict::Refused, "another log key");
+    assert!(refusals(&outcome).iter().any(|f| f.place.contains("checkpoint")), "{:?}", refusals(&outcome));
+    assert_eq!(verify(&resigned.bundle(&report(&resigned)), None).verdict, Verdict::ConsistentNotAnchored);
+    // A whole log made anew with a gateway key of one's own, under the real log key.
+    let mut trust_other = serde_json::from_str::<serde_json::Value>(&log.trust_json()).unwrap();
+    trust_other["gateways"][0]["key_sha256"] = "ab".repeat(32).into();
+    let outcome = verify(&log.bundle(&report(&log)), Some(&Trust::parse(trust_other.to_string().as_bytes()).unwrap()));
+    assert!(refusals(&outcome).iter().any(|f| f.code == "gateway"), "{:?}", refusals(&outcome));
+}
+
+#[test]
+fn a_record_of_another_chain_position_or_site_is_refused() {
+    let log = honest();
+    let (index, leaf) = batch_leaf(&log, 4);
+    let LeafBody::Record { header, .. } = &leaf.body else { unreachable!() };
+    let content = log.contents[&header.content_digest].clone();
+    for (code, change) in [
+        ("chain", (|h: &mut protocol::Header| h.previous = protocol::sha256(b"x")) as fn(&mut protocol::Header)),
+        ("chain", |h| h.sequence += 5),
+        ("chain", |h| h.site = "other".parse().unwrap()),
+    ] {
+        let mut header = header.clone();
+        change(&mut header);
+        let record = Record::sign(header, content.clone(), &log.gateway_key).unwrap();
+        let mut forged = honest();
+        forged.leaves[index] = Leaf::record(leaf.received_ms, &record);
+        refused(&forged.bundle(&report(&log)), &log, code, &format!("leaf {index}"));
+    }
+}
+
+#[test]
+fn every_flipped_byte_of_a_small_bundle_is_refused_or_changes_nothing() {
+    let mut log = Log::new(false);
+    log.record(MONDAY, &Content::Batch(Batch::default()), None);
+    let bytes = log.bundle(&report(&log));
+    let files = bundle::read(&bytes).unwrap();
+    let step = (bytes.len() / 400).max(1);
+    for at in (0..bytes.len()).step_by(step) {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 0x20;
+        let outcome = verify(&flipped, Some(&trust(&log)));
+        let same = bundle::read(&flipped).is_ok_and(|f: BTreeMap<_, _>| f == files);
+        assert!(outcome.verdict == Verdict::Refused || same, "byte {at} of {}: {:?}", bytes.len(), outcome.findings);
+    }
+    for cut in [0, 1, bytes.len() / 2, bytes.len() - 1] {
+        assert_eq!(verify(&bytes[..cut], None).verdict, Verdict::Refused);
+    }
+}
+
+/// The second reader: Python, written from the documents alone. It needs the modules `cryptography` and `zstandard`; where a
+/// machine has no Python with them the test says so and checks nothing.
+#[test]
+fn a_second_reader_in_another_language_agrees() {
+    let reader = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/second_reader/verify.py");
+    let has = Command::new("python3").args(["-c", "import zstandard, cryptography"]).status();
+    if !has.is_ok_and(|s| s.success()) {
+        println!("skipped: no python3 with cryptography and zstandard");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (bundle_path, trust_path) = (folder.path().join("b.zip"), folder.path().join("trust.json"));
+    let run = |bundle: &[u8], log: &Log| {
+        std::fs::write(&bundle_path, bundle).unwrap();
+        std::fs::write(&trust_path, log.trust_json()).unwrap();
+        let line = ["press", "2026-03-03", "day"];
+        let out = Command::new("python3").arg(reader).args([&bundle_path, &trust_path]).args(line).output().unwrap();
+        (out.status.code(), String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr))
+    };
+    for seed in 0..6 {
+        let mut log = Log::new(seed % 2 == 1);
+        log.run(&World::new(seed, 2, None), seed > 1, |tag, m| seed == 0 || (m * 31 + tag as usize * 7) % 89 > seed as usize * 3);
+        let given = report(&log);
+        let bytes = log.bundle(&given);
+        let (code, said) = run(&bytes, &log);
+        assert!(code == Some(0) && said.contains("OEE 0."), "seed {seed}: {said}");
+        let (index, leaf) = batch_leaf(&log, 3);
+        let path = format!("contents/{}", leaf.content_digest().unwrap());
+        let forged = repacked(&bytes, &log, |files| files.get_mut(&path).unwrap()[30] ^= 1);
+        let (code, said) = run(&forged, &log);
+        assert!(code == Some(1) && said.contains(&format!("leaf {index}")), "{said}");
+        let text = String::from_utf8(given).unwrap();
+        let shift = text.find("\"date\":\"2026-03-03\"").unwrap();
+        let at = shift + text[shift..].find("\"definition\":\"oee.iso22400@1\"").unwrap();
+        let digit = at + text[at..].find("\"numerator\":\"").unwrap() + 13;
+        let mut altered = text.into_bytes();
+        altered[digit] = if altered[digit] == b'9' { b'8' } else { b'9' };
+        assert_eq!(run(&log.bundle(&altered), &log).0, Some(1));
+    }
+}
