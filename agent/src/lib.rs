@@ -17,6 +17,7 @@ pub mod buffer;
 pub mod chain;
 pub mod clock;
 pub mod config;
+pub mod enrol;
 pub mod event;
 pub mod identity;
 pub mod live;

@@ -275,6 +275,14 @@ pub async fn run(
                     pipeline.sealer.take(event);
                 }
             }
+            // Ended by themselves; something else may still hold a sender, so the channel need not close.
+            None = sources.join_next(), if stopping_ms.is_some() && sources_open => {
+                sources_open = false;
+                while let Ok(event) = event_reader.try_recv() {
+                    pipeline.status.source(&event);
+                    pipeline.sealer.take(event);
+                }
+            }
             outcome = wait_for(&mut pipeline.commit) => pipeline.committed(outcome),
             Some(report) = report_reader.recv() => pipeline.report(report),
             () = tokio::time::sleep(wait) => {}
