@@ -150,7 +150,15 @@ mod tests {
             StateInterval { from_ms: at - ms, to_ms: at, state, held: false }
         };
         // 0–100 run, 100–110 setup, 110–140 fault, 140–160 unknown, 160–200 idle, 200–230 run, 230–250 maintenance.
-        let states = [next(Run, 100), next(Setup, 10), next(Fault, 30), next(Unknown, 20), next(Idle, 40), next(Run, 30), next(Maint, 20)];
+        let states = [
+            next(Run, 100),
+            next(Setup, 10),
+            next(Fault, 30),
+            next(Unknown, 20),
+            next(Idle, 40),
+            next(Run, 30),
+            next(Maint, 20),
+        ];
         let context = Context {
             scheduled: true,
             stops: vec![Interval::new(150, 210)],

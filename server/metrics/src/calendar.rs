@@ -74,7 +74,8 @@ pub fn zone_exists(zone: &str) -> bool {
 
 /// Parses `YYYY-MM-DD`; nothing else.
 pub fn parse_date(text: &str) -> Option<Date> {
-    let shape = text.len() == 10 && text.bytes().enumerate().all(|(i, b)| if i == 4 || i == 7 { b == b'-' } else { b.is_ascii_digit() });
+    let shape = text.len() == 10
+        && text.bytes().enumerate().all(|(i, b)| if i == 4 || i == 7 { b == b'-' } else { b.is_ascii_digit() });
     if shape { text.parse().ok() } else { None }
 }
 
@@ -304,7 +305,8 @@ mod tests {
 
     #[test]
     fn clock_changes_shorten_and_lengthen_a_shift() {
-        let body = serde_json::from_str(r#"{"shifts":[{"shift":"n","start":"22:00","end":"06:00","weekdays":[6]}]}"#).unwrap();
+        let body =
+            serde_json::from_str(r#"{"shifts":[{"shift":"n","start":"22:00","end":"06:00","weekdays":[6]}]}"#).unwrap();
         let c = Calendar::new(&body, "Europe/Berlin").unwrap();
         assert_eq!(c.shifts_on(parse_date("2026-03-28").unwrap())[0].interval.length_ms(), 7 * 3_600_000);
         assert_eq!(c.shifts_on(parse_date("2026-10-24").unwrap())[0].interval.length_ms(), 9 * 3_600_000);
@@ -315,8 +317,14 @@ mod tests {
         for (json, field) in [
             (r#"{"shifts":[{"shift":"a","start":"8:00","end":"20:00","weekdays":[1]}]}"#, "shifts[0].start"),
             (r#"{"shifts":[{"shift":"a","start":"08:00","end":"20:00","weekdays":[0]}]}"#, "shifts[0].weekdays"),
-            (r#"{"shifts":[{"shift":"a","start":"08:00","end":"20:00","weekdays":[1],"breaks":[{"start":"19:30","end":"20:30"}]}]}"#, "shifts[0].breaks"),
-            (r#"{"shifts":[{"shift":"a","start":"08:00","end":"20:00","weekdays":[1]},{"shift":"b","start":"19:00","end":"23:00","weekdays":[1]}]}"#, "shifts"),
+            (
+                r#"{"shifts":[{"shift":"a","start":"08:00","end":"20:00","weekdays":[1],"breaks":[{"start":"19:30","end":"20:30"}]}]}"#,
+                "shifts[0].breaks",
+            ),
+            (
+                r#"{"shifts":[{"shift":"a","start":"08:00","end":"20:00","weekdays":[1]},{"shift":"b","start":"19:00","end":"23:00","weekdays":[1]}]}"#,
+                "shifts",
+            ),
             (r#"{"shifts":[],"holidays":["2026-02-30"]}"#, "holidays"),
         ] {
             assert_eq!(calendar(json).unwrap_err().field, field);

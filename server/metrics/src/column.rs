@@ -14,6 +14,7 @@ use protocol::content::{Column as Wire, TagConfig, Values};
 use protocol::{BootId, Quality, ValueType};
 
 use crate::decimal::float_scaled;
+use crate::grade::Flag;
 use crate::interval::Interval;
 use crate::time::Clocks;
 
@@ -197,7 +198,13 @@ impl Column {
                 last_ms
             }));
             series.values.extend_from_slice(values);
-            series.spans.push(PlacedSpan { start, end: series.times.len(), leaf: at.leaf, error_ms: at.error_ms, meaning: span.meaning });
+            series.spans.push(PlacedSpan {
+                start,
+                end: series.times.len(),
+                leaf: at.leaf,
+                error_ms: at.error_ms,
+                meaning: span.meaning,
+            });
         }
         for spell in &self.bad {
             if let Some(offset) = place(spell.record).offset_ms {
@@ -240,6 +247,8 @@ pub struct Series {
     pub texts: Vec<Box<str>>,
     /// Recorded gaps, sorted; they may overlap.
     pub gaps: Vec<Interval>,
+    /// Stretches whose records are lost or whose contents are missing: gaps that a reader must be told of.
+    pub marked: Vec<(Flag, Interval)>,
 }
 
 impl Series {
@@ -289,9 +298,7 @@ impl StatedGap {
         let to = self.to_ms.saturating_add(offset_ms);
         let from = match &self.from_boot {
             None => self.from_ms.saturating_add(offset_ms),
-            Some(boot) => {
-                clocks.place_at(boot, self.from_ms).map_or(to, |p| self.from_ms.saturating_add(p.offset_ms))
-            }
+            Some(boot) => clocks.place_at(boot, self.from_ms).map_or(to, |p| self.from_ms.saturating_add(p.offset_ms)),
         };
         Interval::new(from.min(to), to)
     }

@@ -106,13 +106,8 @@ pub fn compare(before: &[Day], after: &[Day], block: usize, replicates: usize, s
 
 /// The same with exactly this block length.
 pub fn compare_with_block(before: &[Day], after: &[Day], block: usize, replicates: usize, seed: u64) -> Change {
-    let mut change = Change {
-        before: sum(before),
-        after: sum(after),
-        days: (before.len(), after.len()),
-        interval: None,
-        block,
-    };
+    let mut change =
+        Change { before: sum(before), after: sum(after), days: (before.len(), after.len()), interval: None, block };
     let enough = before.len().min(after.len()) >= DAYS_MIN && replicates > 0 && block > 0;
     if enough && change.before.1 > 0 && change.after.1 > 0 {
         let mut differences = replicate_differences(before, after, block, replicates, seed);

@@ -56,9 +56,7 @@ impl RegisterRule {
     /// Judges one step (TV-07).
     pub fn step(&self, before: i64, after: i64, elapsed_ms: i64) -> Step {
         let possible = |amount: i64| match self.rate_max_per_hour {
-            Some(rate) => {
-                (i128::from(amount) - 1) * 3_600_000 <= i128::from(rate) * i128::from(elapsed_ms.max(0))
-            }
+            Some(rate) => (i128::from(amount) - 1) * 3_600_000 <= i128::from(rate) * i128::from(elapsed_ms.max(0)),
             None => true,
         };
         let Some(difference) = after.checked_sub(before) else { return Step::Excess };
@@ -288,12 +286,24 @@ mod tests {
 
     #[test]
     fn tv_07_rollover_and_reset() {
-        let rule = RegisterRule { modulus: Some(65_536), rate_max_per_hour: Some(5 * 3600), gap_ms_max: 180_000, replaced: vec![] };
+        let rule = RegisterRule {
+            modulus: Some(65_536),
+            rate_max_per_hour: Some(5 * 3600),
+            gap_ms_max: 180_000,
+            replaced: vec![],
+        };
         let raw = [65_500, 65_530, 14, 120, 3, 3, 40];
         let steps: Vec<Step> = raw.windows(2).map(|w| rule.step(w[0], w[1], 60_000)).collect();
         assert_eq!(
             steps,
-            [Step::Forward(30), Step::Rollover(20), Step::Forward(106), Step::Reset(3), Step::Forward(0), Step::Forward(37)]
+            [
+                Step::Forward(30),
+                Step::Rollover(20),
+                Step::Forward(106),
+                Step::Reset(3),
+                Step::Forward(0),
+                Step::Forward(37)
+            ]
         );
         let samples = raw.iter().enumerate().map(|(i, v)| (i as i64 * 60_000, *v));
         let passed = fold(samples, Interval::new(0, 360_000), &rule, |_| Weight::ONE);
@@ -307,7 +317,12 @@ mod tests {
     #[test]
     fn tv_08_energy_register_with_rollover_and_replacement() {
         // Raw unit 0.01 kWh; ratio 200/5 is applied by the caller: 14.50 kWh secondary is 1 450 raw, × 40 = 580.00 kWh.
-        let rule = RegisterRule { modulus: Some(100_000_000), rate_max_per_hour: Some(100_000), gap_ms_max: 180_000, replaced: vec![] };
+        let rule = RegisterRule {
+            modulus: Some(100_000_000),
+            rate_max_per_hour: Some(100_000),
+            gap_ms_max: 180_000,
+            replaced: vec![],
+        };
         assert_eq!(rule.step(99_999_820, 1_270, 60 * 60_000), Step::Rollover(1_450));
         let replaced = RegisterRule {
             replaced: vec![Replacement { at_ms: 1_800_000, old_final: 4_521_000, new_initial: 30 }],
@@ -326,11 +341,14 @@ mod tests {
     fn edges_are_interpolated_and_neighbours_add_up() {
         let rule = RegisterRule { gap_ms_max: 60_000, ..RegisterRule::default() };
         let samples = [(0, 0), (10, 7), (30, 20), (40, 20)];
-        let whole = fold(samples.into_iter(), Interval::new(0, 40), &rule, |_| Weight { items: 2, standard_us: Some(3) });
+        let whole =
+            fold(samples.into_iter(), Interval::new(0, 40), &rule, |_| Weight { items: 2, standard_us: Some(3) });
         assert_eq!(whole.amount, Bounded::exact(40));
         for cut in 1..40 {
-            let left = fold(samples.into_iter(), Interval::new(0, cut), &rule, |_| Weight { items: 2, standard_us: Some(3) });
-            let right = fold(samples.into_iter(), Interval::new(cut, 40), &rule, |_| Weight { items: 2, standard_us: Some(3) });
+            let left =
+                fold(samples.into_iter(), Interval::new(0, cut), &rule, |_| Weight { items: 2, standard_us: Some(3) });
+            let right =
+                fold(samples.into_iter(), Interval::new(cut, 40), &rule, |_| Weight { items: 2, standard_us: Some(3) });
             assert_eq!(left.amount.value + right.amount.value, 40, "cut at {cut}");
             assert_eq!(left.standard_us.value + right.standard_us.value, 60, "cut at {cut}");
             assert!(left.amount.lower <= left.amount.value && left.amount.value <= left.amount.upper);

@@ -61,8 +61,7 @@ pub fn float_scaled(value: f64, num: i128, den: i128) -> Option<i128> {
     let negative = bits >> 63 == 1;
     let exponent = ((bits >> 52) & 0x7ff) as i32;
     let fraction = (bits & ((1 << 52) - 1)) as i128;
-    let (mantissa, shift) =
-        if exponent == 0 { (fraction, -1074) } else { (fraction | (1 << 52), exponent - 1075) };
+    let (mantissa, shift) = if exponent == 0 { (fraction, -1074) } else { (fraction | (1 << 52), exponent - 1075) };
     if mantissa == 0 {
         return Some(0);
     }

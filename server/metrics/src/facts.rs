@@ -89,7 +89,10 @@ pub struct Share {
 impl Share {
     /// The lesser of two coverages, by cross-multiplication.
     pub fn lesser(self, other: Self) -> Self {
-        let (a, b) = (i128::from(self.observed_ms) * i128::from(other.of_ms), i128::from(other.observed_ms) * i128::from(self.of_ms));
+        let (a, b) = (
+            i128::from(self.observed_ms) * i128::from(other.of_ms),
+            i128::from(other.observed_ms) * i128::from(self.of_ms),
+        );
         if a <= b { self } else { other }
     }
 

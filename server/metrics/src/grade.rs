@@ -125,8 +125,12 @@ impl Flag {
         match self {
             Self::BeforeEnrolment => ("数据时间早于网关入网时间", "data is dated before its gateway was enrolled"),
             Self::ClockUncertain => ("时间误差估计超过 2 秒", "estimated clock error above 2 s"),
-            Self::ContentMissing => ("部分记录内容未提供，按缺口处理", "some record contents are withheld and count as gaps"),
-            Self::CounterReset => ("计数器或表底归零，归零前的数量未知", "a counter or register restarted; what came before is unknown"),
+            Self::ContentMissing => {
+                ("部分记录内容未提供，按缺口处理", "some record contents are withheld and count as gaps")
+            }
+            Self::CounterReset => {
+                ("计数器或表底归零，归零前的数量未知", "a counter or register restarted; what came before is unknown")
+            }
             Self::CounterRollover => ("计数器或表底翻转，已还原", "a counter or register wrapped and was unwrapped"),
             Self::LateDeclaration => ("填报晚于其生效时间", "a declaration was logged after it took effect"),
             Self::LostRecords => ("网关签名声明部分记录丢失", "the gateway signed that records are lost"),
@@ -134,13 +138,21 @@ impl Flag {
             Self::MeterReplaced => ("电能表已按填报更换", "an energy meter was replaced as declared"),
             Self::NoCycleTime => ("未填报计划节拍", "no planned cycle time is declared"),
             Self::NoOrder => ("无订单运行", "running without an order"),
-            Self::NoOrderInfo => ("无订单信息，计划时间内视为有订单", "no order information: planned time counts as having an order"),
-            Self::NoRejectSignal => ("未采集不良数，全部视为合格", "rejects are not counted: every item counts as good"),
+            Self::NoOrderInfo => {
+                ("无订单信息，计划时间内视为有订单", "no order information: planned time counts as having an order")
+            }
+            Self::NoRejectSignal => {
+                ("未采集不良数，全部视为合格", "rejects are not counted: every item counts as good")
+            }
             Self::OvertimeUnplanned => ("班次外运行", "running outside every shift"),
-            Self::PerfGt100 => ("性能超过 100%，计划节拍待复核", "performance above 100 %: planned cycle time under review"),
+            Self::PerfGt100 => {
+                ("性能超过 100%，计划节拍待复核", "performance above 100 %: planned cycle time under review")
+            }
             Self::PowerDerivedState => ("状态由功率推断", "state is derived from power"),
             Self::RateExceeded => ("超出可能速率的增量未计入", "a step larger than possible was not counted"),
-            Self::RetroPlannedStop => ("计划停机在开始后才填报，按非计划停机计", "a planned stop declared after it began counts as unplanned"),
+            Self::RetroPlannedStop => {
+                ("计划停机在开始后才填报，按非计划停机计", "a planned stop declared after it began counts as unplanned")
+            }
             Self::RunInPlannedStop => ("计划停机内运行", "running during a planned stop"),
             Self::ShiftsExcluded => ("覆盖率低于 80% 的班次未计入", "shifts below 80 % coverage are left out"),
             Self::UnknownStateCode => ("状态码未定义，按未知处理", "an undeclared state code counts as unknown"),

@@ -17,12 +17,16 @@ use protocol::{
 };
 
 use crate::column::{Column, RecordPlace, Series, StatedGap};
+use crate::grade::Flag;
 use crate::interval::Interval;
 use crate::statements::Statements;
 use crate::time::{Clocks, Placement};
 
 /// How far beyond a window's edges evaluation looks for the neighbouring reading, milliseconds.
 pub const REACH_MS: i64 = 86_400_000;
+
+const LOST: &str = "lost";
+const CONTENT_MISSING: &str = "content_missing";
 
 /// Why a leaf was refused.
 #[derive(Debug, thiserror::Error)]
@@ -117,7 +121,13 @@ impl Gateway {
         }
         for (i, info) in self.records.iter().enumerate().filter(|(_, r)| r.missing && r.kind == Kind::Batch) {
             if let Some(interval) = self.span(i as u32) {
-                out.push(PlacedGap { gateway: gateway.clone(), tag: None, interval, cause: "content_missing", leaf: info.leaf });
+                out.push(PlacedGap {
+                    gateway: gateway.clone(),
+                    tag: None,
+                    interval,
+                    cause: CONTENT_MISSING,
+                    leaf: info.leaf,
+                });
             }
         }
         for lost in &self.lost {
@@ -127,7 +137,13 @@ impl Gateway {
             let own = self.span(*lost).map(|s| s.to_ms);
             if let (Some(from), Some(to)) = (before, after.or(own)) {
                 let leaf = self.records.get(*lost as usize).map_or(0, |r| r.leaf);
-                out.push(PlacedGap { gateway: gateway.clone(), tag: None, interval: Interval::new(from, to), cause: "lost", leaf });
+                out.push(PlacedGap {
+                    gateway: gateway.clone(),
+                    tag: None,
+                    interval: Interval::new(from, to),
+                    cause: LOST,
+                    leaf,
+                });
             }
         }
         out.sort_by(|a, b| (a.interval, &a.tag, a.leaf).cmp(&(b.interval, &b.tag, b.leaf)));
@@ -255,11 +271,15 @@ impl History {
             Some((_, column)) => column.placed(window, |record| gateway.record_place(record)),
             None => Series::default(),
         };
-        let concerns = gateway.gaps(id).into_iter().filter(|g| g.tag.as_deref().is_none_or(|t| t == tag));
-        let mut gaps: Vec<Interval> = std::mem::take(&mut series.gaps);
-        gaps.extend(concerns.map(|g| g.interval));
-        gaps.sort_unstable();
-        series.gaps = gaps;
+        for gap in gateway.gaps(id).into_iter().filter(|g| g.tag.as_deref().is_none_or(|t| t == tag)) {
+            series.gaps.push(gap.interval);
+            match gap.cause {
+                LOST => series.marked.push((Flag::LostRecords, gap.interval)),
+                CONTENT_MISSING => series.marked.push((Flag::ContentMissing, gap.interval)),
+                _ => {}
+            }
+        }
+        series.gaps.sort_unstable();
         series
     }
 
@@ -277,7 +297,10 @@ impl History {
 
     /// Newest placed reading or gap end of any gateway, UTC milliseconds.
     pub fn newest_ms(&self) -> Option<i64> {
-        self.gateways.values().filter_map(|g| (0..g.records.len() as u32).rev().find_map(|i| g.span(i)).map(|s| s.to_ms)).max()
+        self.gateways
+            .values()
+            .filter_map(|g| (0..g.records.len() as u32).rev().find_map(|i| g.span(i)).map(|s| s.to_ms))
+            .max()
     }
 
     /// First and last placed reading of a gateway, its records and readings: for pages.
@@ -297,7 +320,8 @@ impl History {
             for (i, info) in gateway.records.iter().enumerate() {
                 let reached = |span: Interval| {
                     windows.iter().any(|w| {
-                        span.from_ms <= w.to_ms.saturating_add(REACH_MS) && span.to_ms >= w.from_ms.saturating_sub(REACH_MS)
+                        span.from_ms <= w.to_ms.saturating_add(REACH_MS)
+                            && span.to_ms >= w.from_ms.saturating_sub(REACH_MS)
                     })
                 };
                 if info.kind != Kind::Batch || gateway.span(i as u32).is_some_and(reached) {
@@ -332,9 +356,7 @@ impl Gateway {
             return 0;
         };
         let gateway = header.gateway.as_str();
-        let wanted = |tag: &TagId| {
-            tags.is_none_or(|t| t.contains(&(gateway.to_owned(), tag.to_string())))
-        };
+        let wanted = |tag: &TagId| tags.is_none_or(|t| t.contains(&(gateway.to_owned(), tag.to_string())));
         let mut kept = 0;
         for column in &batch.columns {
             let Some(tag) = configuration.tags.get(column.tag as usize) else { continue };
@@ -351,7 +373,8 @@ impl Gateway {
                     _ => continue,
                 },
             };
-            let stated = StatedGap { record, from_boot: gap.from.boot, from_ms: gap.from.boot_ms, to_ms: gap.to_boot_ms };
+            let stated =
+                StatedGap { record, from_boot: gap.from.boot, from_ms: gap.from.boot_ms, to_ms: gap.to_boot_ms };
             self.gaps.push((tag, gap.cause, stated));
         }
         kept

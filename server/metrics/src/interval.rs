@@ -98,7 +98,13 @@ mod tests {
 
     #[test]
     fn set_operations_agree_with_membership() {
-        let a = union(vec![Interval::new(5, 9), Interval::new(0, 3), Interval::new(3, 4), Interval::new(8, 12), Interval::new(7, 7)]);
+        let a = union(vec![
+            Interval::new(5, 9),
+            Interval::new(0, 3),
+            Interval::new(3, 4),
+            Interval::new(8, 12),
+            Interval::new(7, 7),
+        ]);
         assert_eq!(a, vec![Interval::new(0, 4), Interval::new(5, 12)]);
         let b = vec![Interval::new(2, 6), Interval::new(10, 20)];
         let rest = subtract(Interval::new(0, 30), &b);

@@ -464,7 +464,11 @@ fn check_date(kind: &'static str, field: &str, date: &str) -> Result<(), ModelEr
 
 fn check_site(site: Site) -> Result<Site, ModelError> {
     if !crate::calendar::zone_exists(&site.zone) {
-        return Err(refuse("site", "zone", format!("`{}` is not an IANA time zone; use e.g. Asia/Shanghai", site.zone)));
+        return Err(refuse(
+            "site",
+            "zone",
+            format!("`{}` is not an IANA time zone; use e.g. Asia/Shanghai", site.zone),
+        ));
     }
     Ok(site)
 }
@@ -488,7 +492,9 @@ fn check_machine(machine: Machine) -> Result<Machine, ModelError> {
         Some(StateRule::Codes(_)) => s.state.is_none().then_some("state"),
         Some(StateRule::RunBit { .. }) => s.run.is_none().then_some("run"),
         Some(StateRule::Power(p)) => {
-            let ordered = 0 <= p.hysteresis_w && 0 < p.off_below_w && p.off_below_w + p.hysteresis_w <= p.run_from_w - p.hysteresis_w;
+            let ordered = 0 <= p.hysteresis_w
+                && 0 < p.off_below_w
+                && p.off_below_w + p.hysteresis_w <= p.run_from_w - p.hysteresis_w;
             if !ordered || !(0..=3_600_000).contains(&p.dwell_ms) {
                 return Err(refuse(
                     "machine",

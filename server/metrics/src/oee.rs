@@ -58,7 +58,9 @@ impl Undefined {
             Self::NoCycleTime => ("未填报计划节拍", "no planned cycle time"),
             Self::NoRejectSignal => ("未采集不良数", "rejects are not counted"),
             Self::NoMeter => ("未装电能表", "no energy meter"),
-            Self::MeterDiscontinuity => ("电能表底中断且未填报换表", "energy register broke without a declared exchange"),
+            Self::MeterDiscontinuity => {
+                ("电能表底中断且未填报换表", "energy register broke without a declared exchange")
+            }
             Self::Insufficient => ("样本不足", "too few shifts"),
         }
     }
@@ -116,8 +118,14 @@ fn time_ratio(f: &Facts, part_ms: i64) -> Value {
         return Err(Undefined::NoPlannedTime);
     }
     let part = i128::from(part_ms);
-    let most = (i128::from(part_ms + b.unk_ms + b.held_other_ms + b.unsure_stop_ms), pbt + i128::from(b.unsure_stop_ms));
-    Ok(Ratio { num: part, den: pbt, lower: ((part - i128::from(b.held_run_ms)).max(0), pbt), upper: Some(at_most_one(most)) })
+    let most =
+        (i128::from(part_ms + b.unk_ms + b.held_other_ms + b.unsure_stop_ms), pbt + i128::from(b.unsure_stop_ms));
+    Ok(Ratio {
+        num: part,
+        den: pbt,
+        lower: ((part - i128::from(b.held_run_ms)).max(0), pbt),
+        upper: Some(at_most_one(most)),
+    })
 }
 
 fn at_most_one((num, den): (i128, i128)) -> (i128, i128) {
@@ -202,7 +210,10 @@ pub fn net_equipment_effectiveness(f: &Facts) -> Value {
         den,
         // Setup can only add: NEE is never below OEE.
         lower: base.lower,
-        upper: base.upper.filter(|_| doubt == 0 && b.held_run_ms == 0).map(|u| factor(u, b.apt_ms + b.aust_ms, b.apt_ms)),
+        upper: base
+            .upper
+            .filter(|_| doubt == 0 && b.held_run_ms == 0)
+            .map(|u| factor(u, b.apt_ms + b.aust_ms, b.apt_ms)),
     })
 }
 

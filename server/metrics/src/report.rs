@@ -107,7 +107,11 @@ impl ReportRequest {
                 out.machines.extend(plan.machines.iter().chain(&plan.incoming).cloned());
             }
             if out.periods.is_empty() {
-                let period = |name: &str, r: &crate::model::DateRange| Period { name: name.to_owned(), from: r.from.clone(), to: r.to.clone() };
+                let period = |name: &str, r: &crate::model::DateRange| Period {
+                    name: name.to_owned(),
+                    from: r.from.clone(),
+                    to: r.to.clone(),
+                };
                 out.periods = vec![period("baseline", &plan.baseline), period("reporting", &plan.reporting)];
             }
         }

@@ -101,10 +101,14 @@ pub fn evaluate(history: &History, inputs: &Inputs, machine: &str, window: Inter
         let covered: Vec<Interval> = out.states.iter().map(|s| Interval::new(s.from_ms, s.to_ms)).collect();
         let missing = subtract(window, &union(covered));
         for hole in missing {
-            let unknown = StateInterval { from_ms: hole.from_ms, to_ms: hole.to_ms, state: MachineState::Unknown, held: false };
+            let unknown =
+                StateInterval { from_ms: hole.from_ms, to_ms: hole.to_ms, state: MachineState::Unknown, held: false };
             out.states.push(unknown);
             out.facts.states_ms[0] += unknown.length_ms();
-            out.facts.buckets.add(&buckets::sort(&[unknown], &Context { scheduled: schedule.scheduled, stops: out.stops.clone(), no_order: vec![] }));
+            out.facts.buckets.add(&buckets::sort(
+                &[unknown],
+                &Context { scheduled: schedule.scheduled, stops: out.stops.clone(), no_order: vec![] },
+            ));
         }
         out.states.sort_by_key(|s| s.from_ms);
     }
@@ -218,7 +222,11 @@ impl Piece<'_> {
     }
 
     /// Readings around the piece, with lineage and clock flags noted.
-    fn reading<'s>(&'s self, facts: &mut Facts, signal: &SignalRef) -> Option<(&'s Series, std::ops::Range<usize>, &'s Meaning)> {
+    fn reading<'s>(
+        &'s self,
+        facts: &mut Facts,
+        signal: &SignalRef,
+    ) -> Option<(&'s Series, std::ops::Range<usize>, &'s Meaning)> {
         let series = self.inputs.get(signal)?;
         let range = series.around(self.window, REACH_MS);
         let known_since = self.history.known_since_ms(&signal.gateway);
@@ -226,6 +234,11 @@ impl Piece<'_> {
             facts.saw(&signal.gateway, span.leaf);
             if span.error_ms > ERROR_FLAG_MS {
                 facts.flags.insert(Flag::ClockUncertain);
+            }
+        }
+        for (flag, interval) in &series.marked {
+            if !interval.intersect(&self.window).is_empty() {
+                facts.flags.insert(*flag);
             }
         }
         facts.readings += range.len() as u64;
@@ -267,10 +280,12 @@ impl Piece<'_> {
                 let samples = series.samples(range).map(|(ms, raw)| match memo {
                     Some((was, state)) if was == raw => (ms, state),
                     _ => {
-                        let state = match series.texts.get(usize::try_from(raw).unwrap_or(usize::MAX)).filter(|_| meaning.text) {
-                            Some(text) => codes.get(&**text),
-                            None => codes.get(&raw.to_string()),
-                        };
+                        let state =
+                            match series.texts.get(usize::try_from(raw).unwrap_or(usize::MAX)).filter(|_| meaning.text)
+                            {
+                                Some(text) => codes.get(&**text),
+                                None => codes.get(&raw.to_string()),
+                            };
                         undeclared |= state.is_none();
                         let state = state.copied().unwrap_or(MachineState::Unknown);
                         memo = Some((raw, state));
@@ -280,7 +295,9 @@ impl Piece<'_> {
                 tile(samples, &gaps, cadence, self.window)
             }
             StateRule::RunBit { run_value, otherwise } => {
-                let samples = series.samples(range).map(|(ms, raw)| (ms, if raw == *run_value { MachineState::Run } else { *otherwise }));
+                let samples = series
+                    .samples(range)
+                    .map(|(ms, raw)| (ms, if raw == *run_value { MachineState::Run } else { *otherwise }));
                 tile(samples, &gaps, cadence, self.window)
             }
             StateRule::Power(power) => {
@@ -354,7 +371,9 @@ impl Piece<'_> {
                 p.produced.add(&reject);
             }
             (Some(good), None, Some(total)) => (p.good, p.produced, p.rejected) = (good, total, total.minus(&good)),
-            (None, Some(reject), Some(total)) => (p.good, p.produced, p.rejected) = (total.minus(&reject), total, reject),
+            (None, Some(reject), Some(total)) => {
+                (p.good, p.produced, p.rejected) = (total.minus(&reject), total, reject)
+            }
             (Some(all), None, None) | (None, None, Some(all)) => {
                 (p.good, p.produced) = (all, all);
                 p.rejects_known = false;
@@ -381,7 +400,8 @@ impl Piece<'_> {
         };
         register_flags(facts, &passed);
         let (num, den) = meaning.map_or((1, 1), |m| (i128::from(m.num) * 1_000_000, m.den));
-        let mut counted = Counted { items: scale(passed.amount, num, den), standard: scale(passed.standard_us, num, den) };
+        let mut counted =
+            Counted { items: scale(passed.amount, num, den), standard: scale(passed.standard_us, num, den) };
         p.without_cycle_time += scale(Bounded::exact(passed.unweighted), num, den).value;
         let open_ms = overlap_ms(&union(passed.open.clone()), &planned);
         if open_ms > 0 {
@@ -526,7 +546,10 @@ impl<'a> Weights<'a> {
         let weight = match stated {
             Some(c) => {
                 self.piece.note(facts, c);
-                Weight { items: c.body.items_per_cycle, standard_us: c.body.item_us.checked_mul(c.body.items_per_cycle) }
+                Weight {
+                    items: c.body.items_per_cycle,
+                    standard_us: c.body.item_us.checked_mul(c.body.items_per_cycle),
+                }
             }
             None => Weight::ONE,
         };

@@ -147,7 +147,12 @@ fn close(tiles: &mut Tiles, window: Interval, from_ms: i64, to_ms: i64, state: M
 
 /// Decides states from power with hysteresis and dwell. Power is in milliwatts or any unit, thresholds likewise, as the
 /// caller scaled them. Returns one decided sample per input; a change that lasts is dated back to its beginning.
-pub fn decide_power(samples: &[(i64, i128)], rule: &PowerRule, per_watt: i128, cadence: Cadence) -> Vec<(i64, MachineState)> {
+pub fn decide_power(
+    samples: &[(i64, i128)],
+    rule: &PowerRule,
+    per_watt: i128,
+    cadence: Cadence,
+) -> Vec<(i64, MachineState)> {
     let off = i128::from(rule.off_below_w) * per_watt;
     let run = i128::from(rule.run_from_w) * per_watt;
     let hysteresis = i128::from(rule.hysteresis_w) * per_watt;
@@ -213,7 +218,11 @@ mod tests {
     use super::*;
     use MachineState::{Idle, Off, Run, Unknown};
 
-    fn tiles(samples: &[(i64, MachineState)], breaks: &[Interval], window: Interval) -> Vec<(i64, i64, MachineState, bool)> {
+    fn tiles(
+        samples: &[(i64, MachineState)],
+        breaks: &[Interval],
+        window: Interval,
+    ) -> Vec<(i64, i64, MachineState, bool)> {
         let out = tile(samples.iter().copied(), breaks, Cadence::new(1000), window);
         assert_eq!(out.first().map(|i| i.from_ms), Some(window.from_ms));
         assert_eq!(out.last().map(|i| i.to_ms), Some(window.to_ms));
@@ -227,7 +236,13 @@ mod tests {
         let s = [(-500, Run), (500, Run), (1_500, Idle), (2_500, Run)];
         assert_eq!(
             tiles(&s, &[], w),
-            [(0, 1_500, Run, false), (1_500, 2_500, Idle, false), (2_500, 3_500, Run, false), (3_500, 62_500, Run, true), (62_500, 200_000, Unknown, false)]
+            [
+                (0, 1_500, Run, false),
+                (1_500, 2_500, Idle, false),
+                (2_500, 3_500, Run, false),
+                (3_500, 62_500, Run, true),
+                (62_500, 200_000, Unknown, false)
+            ]
         );
         assert_eq!(tiles(&[], &[], w), [(0, 200_000, Unknown, false)]);
         assert_eq!(tiles(&[(300_000, Run)], &[], w), [(0, 200_000, Unknown, false)]);
@@ -239,10 +254,19 @@ mod tests {
         let s = [(0, Run), (1_000, Run), (5_000, Run), (6_000, Run)];
         assert_eq!(
             tiles(&s, &[Interval::new(1_000, 5_000)], w),
-            [(0, 1_000, Run, false), (1_000, 5_000, Unknown, false), (5_000, 7_000, Run, false), (7_000, 10_000, Run, true)]
+            [
+                (0, 1_000, Run, false),
+                (1_000, 5_000, Unknown, false),
+                (5_000, 7_000, Run, false),
+                (7_000, 10_000, Run, true)
+            ]
         );
         // A gap inside one polling period is seen too.
-        assert_eq!(tiles(&[(0, Run), (1_000, Idle), (2_000, Idle)], &[Interval::new(400, 1_000)], Interval::new(0, 2_000))[..2], [(0, 400, Run, false), (400, 1_000, Unknown, false)]);
+        assert_eq!(
+            tiles(&[(0, Run), (1_000, Idle), (2_000, Idle)], &[Interval::new(400, 1_000)], Interval::new(0, 2_000))
+                [..2],
+            [(0, 400, Run, false), (400, 1_000, Unknown, false)]
+        );
     }
 
     #[test]
@@ -250,7 +274,8 @@ mod tests {
         let rule = PowerRule { off_below_w: 100, run_from_w: 1_000, hysteresis_w: 100, dwell_ms: 2_000 };
         let power = [50, 50, 1_200, 50, 1_200, 1_200, 1_200, 950, 950, 500, 500, 500, 150, 60, 60, 60, 150];
         let samples: Vec<(i64, i128)> = power.iter().enumerate().map(|(i, p)| (i as i64 * 1_000, *p)).collect();
-        let states: Vec<MachineState> = decide_power(&samples, &rule, 1, Cadence::new(1000)).into_iter().map(|s| s.1).collect();
+        let states: Vec<MachineState> =
+            decide_power(&samples, &rule, 1, Cadence::new(1000)).into_iter().map(|s| s.1).collect();
         assert_eq!(states[..4], [Off, Off, Off, Off], "one sample is not a change");
         assert_eq!(states[4..9], [Run; 5], "dated back to the first of the three; 950 W is inside the hysteresis");
         assert_eq!(states[9..13], [Idle; 4]);

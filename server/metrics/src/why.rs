@@ -100,7 +100,8 @@ fn inputs(section: &Section) -> Vec<Input> {
             out.push(Input { symbol, names: both(zh, en), amount: seconds(*ms), unit: "s" });
         }
     }
-    let amounts = [("PQ", "count.produced@1"), ("GQ", "count.good@1"), ("SQ", "count.rejected@1"), ("E", "energy.active@1")];
+    let amounts =
+        [("PQ", "count.produced@1"), ("GQ", "count.good@1"), ("SQ", "count.rejected@1"), ("E", "energy.active@1")];
     for (symbol, definition) in amounts {
         let value = section.line(definition).and_then(|l| l.value.clone());
         if let (Some(value), Some(d)) = (value, catalogue::get(definition)) {

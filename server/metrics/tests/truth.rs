@@ -80,7 +80,8 @@ fn a_silent_stretch_is_unknown_and_bounded_and_the_counter_survives_it() {
     for recorded in [true, false] {
         let mut log = Log::new(false);
         log.run(&world, recorded, |_, m| !silent.contains(&m));
-        let report = evaluate(&log.history(), &ReportRequest::for_dates(log.size(), "2026-03-02", "2026-03-02", None)).unwrap();
+        let report =
+            evaluate(&log.history(), &ReportRequest::for_dates(log.size(), "2026-03-02", "2026-03-02", None)).unwrap();
         let shift = report.shifts.iter().find(|s| s.machine == "press").unwrap();
         let truth = world.truth(MONDAY + 8 * HOUR, MONDAY + 20 * HOUR);
         // A recorded gap begins at the last reading; an unrecorded one after the stale time of three polls.
@@ -88,7 +89,11 @@ fn a_silent_stretch_is_unknown_and_bounded_and_the_counter_survives_it() {
         assert_eq!(shift.states_ms["unknown"], unknown);
         let cover = line(shift, "availability.iso22400@1").coverage;
         assert_eq!(cover[1] - cover[0], unknown);
-        assert_eq!(micros(&line(shift, "count.good@1").value), i128::from(truth.good) * 1_000_000, "the register counted on");
+        assert_eq!(
+            micros(&line(shift, "count.good@1").value),
+            i128::from(truth.good) * 1_000_000,
+            "the register counted on"
+        );
         let a = line(shift, "availability.iso22400@1");
         let exact = i128::from(truth.run_ms) * 1_000_000 / number(&a.denominator);
         assert!(micros(&a.lower) <= exact + 1 && exact <= micros(&a.upper) + 1, "{a:?} {exact}");
@@ -147,16 +152,26 @@ fn a_plan_compares_before_with_after() {
     assert_eq!((oee.before.days, oee.after.days), (28, 28));
     // 28 shifts per side are fewer than the thirty the reference asks for: the interval is shown, the verdict withheld.
     assert_eq!((oee.verdict, oee.cautions.as_slice()), ("INSUFFICIENT", ["FEW_VALID_SHIFTS"].as_slice()));
-    assert!(micros(&oee.lower) > 0 && micros(&oee.lower) < micros(&oee.difference) && micros(&oee.difference) < micros(&oee.upper));
+    assert!(
+        micros(&oee.lower) > 0
+            && micros(&oee.lower) < micros(&oee.difference)
+            && micros(&oee.difference) < micros(&oee.upper)
+    );
     let truth = |days: std::ops::Range<i64>| -> i128 {
         days.map(|d| i128::from(world.truth(MONDAY + d * DAY + 8 * HOUR, MONDAY + d * DAY + 20 * HOUR).good)).sum()
     };
     assert_eq!(oee.before.numerator.parse::<i128>().unwrap(), truth(0..28) * i128::from(ITEM_US));
     assert_eq!(oee.after.numerator.parse::<i128>().unwrap(), truth(28..56) * i128::from(ITEM_US));
     assert_eq!(find("good.per_production_day@1", "press").before.value, metrics::decimal::ratio6(truth(0..28), 28));
-    assert!(find("energy.per_production_day@1", "main").before.value.is_some(), "the incoming meter is compared by itself");
+    assert!(
+        find("energy.per_production_day@1", "main").before.value.is_some(),
+        "the incoming meter is compared by itself"
+    );
     assert_eq!(report.method.as_ref().unwrap().seed, 20_260_314);
-    assert_eq!(evaluate(&log.history(), &ReportRequest::for_plan(log.size(), "p2")), Err(ReportError::NoPlan("p2".into())));
+    assert_eq!(
+        evaluate(&log.history(), &ReportRequest::for_plan(log.size(), "p2")),
+        Err(ReportError::NoPlan("p2".into()))
+    );
     assert!(matches!(evaluate(&log.history(), &ReportRequest::for_plan(3, "p1")), Err(ReportError::Size { .. })));
 }
 
@@ -171,10 +186,15 @@ fn retroactive_stops_late_statements_and_manual_quality_are_seen() {
     log.declare("planned_stop", stop(at(14), at(15)));
     log.declare("quality_count", json!({"machine": "press", "date": "2026-03-02", "shift": "day", "reject": 7}));
     log.declare("cycle_time", json!({"machine": "press", "item_us": 0}));
-    let report = evaluate(&log.history(), &ReportRequest::for_dates(log.size(), "2026-03-02", "2026-03-02", None)).unwrap();
+    let report =
+        evaluate(&log.history(), &ReportRequest::for_dates(log.size(), "2026-03-02", "2026-03-02", None)).unwrap();
     let shift = report.shifts.iter().find(|s| s.machine == "press").unwrap();
     let planned_run = world.truth(at(9), at(10)).run_ms + world.truth(at(12), at(12) + BREAK_MS).run_ms;
-    assert_eq!(shift.buckets_ms["PBT"], 12 * HOUR - BREAK_MS - HOUR + planned_run, "only the stop declared before it began");
+    assert_eq!(
+        shift.buckets_ms["PBT"],
+        12 * HOUR - BREAK_MS - HOUR + planned_run,
+        "only the stop declared before it began"
+    );
     assert!(shift.flags.contains(&"RETRO_PLANNED_STOP") && shift.flags.contains(&"MANUAL_QUALITY"));
     let truth = world.truth(at(8), at(20));
     assert_eq!(micros(&line(shift, "count.good@1").value), (i128::from(truth.good) - 7) * 1_000_000);

@@ -1,6 +1,8 @@
 //! Step 5: the report, evaluated again from leaves and contents alone, is the report in the bundle, byte for byte.
 
+use metrics::statements::Statements;
 use metrics::{History, Report, ReportRequest, evaluate};
+use protocol::{Declaration, LeafBody};
 use serde_json::Value as Json;
 
 use crate::{Finding, archive::Archive};
@@ -41,7 +43,15 @@ fn again(archive: &Archive, given: &[u8]) -> Result<Vec<u8>, String> {
     if request.size > archive.leaves.len() as u64 {
         return Err(format!("it is about {} leaves; the log has {}", request.size, archive.leaves.len()));
     }
-    let mut history = History::new();
+    // Only what some machine reads needs to be held: the statements say which tags those are.
+    let mut statements = Statements::default();
+    for (index, leaf) in archive.leaves.iter().take(request.size as usize).enumerate() {
+        let (LeafBody::Declaration { .. }, Some(digest)) = (&leaf.body, leaf.content_digest()) else { continue };
+        if let Some(bytes) = archive.files.get(&format!("contents/{digest}")) {
+            statements.push(index as u64, leaf.received_ms, Declaration::decode(bytes).map_err(|e| e.to_string())?);
+        }
+    }
+    let mut history = History::for_tags(statements.tags_used());
     for (index, leaf) in archive.leaves.iter().take(request.size as usize).enumerate() {
         let content = leaf.content_digest().and_then(|d| archive.files.get(&format!("contents/{d}")));
         history.push(index as u64, leaf, content.map(Vec::as_slice)).map_err(|e| e.to_string())?;

@@ -38,7 +38,9 @@ fn refusals(outcome: &Outcome) -> Vec<&Finding> {
 fn refused(bundle: &[u8], honest: &Log, code: &str, place: &str) {
     let outcome = verify(bundle, Some(&trust(honest)));
     assert_eq!(outcome.verdict, Verdict::Refused, "{code} {place}: {:?}", outcome.findings);
-    let found = refusals(&outcome).iter().any(|f| f.code == code && f.place.contains(place) && !f.zh.is_empty() && !f.en.is_empty());
+    let found = refusals(&outcome)
+        .iter()
+        .any(|f| f.code == code && f.place.contains(place) && !f.zh.is_empty() && !f.en.is_empty());
     assert!(found, "wanted {code} at {place}: {:?}", refusals(&outcome));
 }
 
@@ -52,7 +54,8 @@ fn repacked(bundle: &[u8], log: &Log, change: impl FnOnce(&mut Files)) -> Vec<u8
 
 /// The leaf and index of the `n`-th batch.
 fn batch_leaf(log: &Log, n: usize) -> (usize, Leaf) {
-    let is_batch = |l: &Leaf| matches!(&l.body, LeafBody::Record { header, .. } if header.kind == protocol::Kind::Batch);
+    let is_batch =
+        |l: &Leaf| matches!(&l.body, LeafBody::Record { header, .. } if header.kind == protocol::Kind::Batch);
     log.leaves.iter().cloned().enumerate().filter(|(_, l)| is_batch(l)).nth(n).unwrap()
 }
 
@@ -93,7 +96,9 @@ fn a_changed_reading_is_refused_even_when_every_digest_is_made_to_fit() {
     let (index, leaf) = batch_leaf(&log, 10);
     let path = format!("contents/{}", leaf.content_digest().unwrap());
     let LeafBody::Record { header, signature, .. } = &leaf.body else { unreachable!() };
-    let Content::Batch(mut batch) = Content::decode(header.kind, &log.contents[&header.content_digest]).unwrap() else { unreachable!() };
+    let Content::Batch(mut batch) = Content::decode(header.kind, &log.contents[&header.content_digest]).unwrap() else {
+        unreachable!()
+    };
     if let protocol::content::Values::U64(values) = &mut batch.columns[1].values {
         values[5] += 1;
     }
@@ -119,7 +124,11 @@ fn a_changed_reading_is_refused_even_when_every_digest_is_made_to_fit() {
 fn a_changed_cycle_time_is_refused() {
     let log = honest();
     let bytes = log.bundle(&report(&log));
-    let index = log.leaves.iter().position(|l| matches!(&l.body, LeafBody::Declaration { kind, .. } if kind == "cycle_time")).unwrap();
+    let index = log
+        .leaves
+        .iter()
+        .position(|l| matches!(&l.body, LeafBody::Declaration { kind, .. } if kind == "cycle_time"))
+        .unwrap();
     let digest = log.leaves[index].content_digest().unwrap();
     let altered = String::from_utf8(log.contents[&digest].clone()).unwrap().replace("6000000", "7000000");
     let forged = repacked(&bytes, &log, |files| {
@@ -139,15 +148,21 @@ fn leaves_cannot_be_left_out_changed_or_reordered() {
     let entries = bundle::read(&bytes).unwrap().into_keys().find(|p| p.starts_with("tile/entries/")).unwrap();
     let alter = |change: &dyn Fn(&mut Vec<Vec<u8>>)| {
         repacked(&bytes, &log, |files| {
-            let mut leaves: Vec<Vec<u8>> = tree::decode_entries(&files[&entries]).unwrap().into_iter().map(<[u8]>::to_vec).collect();
+            let mut leaves: Vec<Vec<u8>> =
+                tree::decode_entries(&files[&entries]).unwrap().into_iter().map(<[u8]>::to_vec).collect();
             change(&mut leaves);
             files.insert(entries.clone(), tree::encode_entries(leaves.iter().map(Vec::as_slice)).unwrap());
         })
     };
     for change in [
-        &(|l: &mut Vec<Vec<u8>>| { l.remove(3); }) as &dyn Fn(&mut Vec<Vec<u8>>),
+        &(|l: &mut Vec<Vec<u8>>| {
+            l.remove(3);
+        }) as &dyn Fn(&mut Vec<Vec<u8>>),
         &|l: &mut Vec<Vec<u8>>| l.swap(9, 10),
-        &|l: &mut Vec<Vec<u8>>| { let n = l[12].len(); l[12][n - 20] ^= 1; },
+        &|l: &mut Vec<Vec<u8>>| {
+            let n = l[12].len();
+            l[12][n - 20] ^= 1;
+        },
     ] {
         let outcome = verify(&alter(change), Some(&trust(&log)));
         assert_eq!(outcome.verdict, Verdict::Refused, "{:?}", outcome.findings);
@@ -235,7 +250,9 @@ fn a_second_reader_in_another_language_agrees() {
     };
     for seed in 0..6 {
         let mut log = Log::new(seed % 2 == 1);
-        log.run(&World::new(seed, 2, None), seed > 1, |tag, m| seed == 0 || (m * 31 + tag as usize * 7) % 89 > seed as usize * 3);
+        log.run(&World::new(seed, 2, None), seed > 1, |tag, m| {
+            seed == 0 || (m * 31 + tag as usize * 7) % 89 > seed as usize * 3
+        });
         let given = report(&log);
         let bytes = log.bundle(&given);
         let (code, said) = run(&bytes, &log);

@@ -30,12 +30,18 @@ fn tv_18_block_bootstrap() {
     let difference = quotient(change.after) - quotient(change.before);
     assert!(near(difference, 0.104_223_522));
     let first = replicate_differences(&before, &after, 3, 3, 20_260_314);
-    assert!(near(first[0], 0.108_308_094) && near(first[1], 0.085_508_291) && near(first[2], 0.104_213_576), "{first:?}");
+    assert!(
+        near(first[0], 0.108_308_094) && near(first[1], 0.085_508_291) && near(first[2], 0.104_213_576),
+        "{first:?}"
+    );
     let (low, high) = change.interval.unwrap();
     assert!(near(low, 0.089_871_984) && near(high, 0.119_132_282), "{low} {high}");
     let weekly = compare_with_block(&before, &after, 7, 2000, 20_260_314);
     let first = replicate_differences(&before, &after, 7, 3, 20_260_314);
-    assert!(near(first[0], 0.108_641_975) && near(first[1], 0.098_700_455) && near(first[2], 0.108_771_930), "{first:?}");
+    assert!(
+        near(first[0], 0.108_641_975) && near(first[1], 0.098_700_455) && near(first[2], 0.108_771_930),
+        "{first:?}"
+    );
     let (low, high) = weekly.interval.unwrap();
     assert!(near(low, 0.097_984_081) && near(high, 0.109_553_281), "{low} {high}");
     assert_eq!(weekly.verdict(), Verdict::Up);

@@ -119,17 +119,19 @@ fn machine_period(history: &History, machine: &str, period: &Period, until_ms: O
         out.days.entry(name.clone()).or_default();
         let shifts = calendar.shifts_on(date);
         let day_span = calendar.day(date);
-        let windows = shifts
-            .into_iter()
-            .map(|s| (s.shift, s.interval, Schedule { scheduled: true, breaks: s.breaks }))
-            .chain(calendar.unscheduled_on(date).into_iter().map(|i| (OUTSIDE_SHIFTS.to_owned(), i, Schedule::default())));
+        let windows =
+            shifts.into_iter().map(|s| (s.shift, s.interval, Schedule { scheduled: true, breaks: s.breaks })).chain(
+                calendar.unscheduled_on(date).into_iter().map(|i| (OUTSIDE_SHIFTS.to_owned(), i, Schedule::default())),
+            );
         let mut outside: Option<(Facts, Interval)> = None;
         for (shift, interval, schedule) in windows {
             let window = Interval::new(interval.from_ms, until_ms.unwrap_or(i64::MAX).min(interval.to_ms));
             if window.is_empty() {
                 continue;
             }
-            out.span = Some(out.span.map_or(window, |s| Interval::new(s.from_ms.min(window.from_ms), s.to_ms.max(window.to_ms))));
+            out.span = Some(
+                out.span.map_or(window, |s| Interval::new(s.from_ms.min(window.from_ms), s.to_ms.max(window.to_ms))),
+            );
             let mut facts = crate::shift::evaluate(history, &inputs, machine, window, &schedule).facts;
             if !schedule.scheduled {
                 match &mut outside {
@@ -201,7 +203,8 @@ fn sum_machines(machines: &[MachinePeriod]) -> MachinePeriod {
         span: None,
     };
     // A machine without counters or state takes no part in OEE: it would add planned time and never good time.
-    let counted = |m: &&MachinePeriod| m.role == MachineRole::Production && m.total.has_state && m.total.production.is_some();
+    let counted =
+        |m: &&MachinePeriod| m.role == MachineRole::Production && m.total.has_state && m.total.production.is_some();
     for machine in machines.iter().filter(counted) {
         total.total.add(&machine.total);
         for (date, facts) in &machine.days {
@@ -328,7 +331,8 @@ impl Calendars {
     pub fn of(&mut self, history: &History, machine: &str, date: jiff::civil::Date) -> Option<&Calendar> {
         let statements = history.statements();
         let noon = rough_day(date).from_ms + 36 * 3_600_000;
-        let definition: &Machine = &statements.machine_at(machine, noon).or(statements.machine_definitions(machine).first())?.body;
+        let definition: &Machine =
+            &statements.machine_at(machine, noon).or(statements.machine_definitions(machine).first())?.body;
         let zone = statements.site_at(noon).map_or("UTC", |s| s.body.zone.as_str());
         let stated = statements.calendar_at(&definition.calendar, noon)?;
         let bind = || Calendar::new(&stated.body, zone).ok();

@@ -38,11 +38,23 @@ fn per_day(definition: &str, f: &Facts) -> Option<Day> {
 
 static COMPARED: [Compared; 7] = [
     Compared { definition: "oee.iso22400@1", line: "oee.iso22400@1", day: |f| ratio("oee.iso22400@1", f) },
-    Compared { definition: "availability.iso22400@1", line: "availability.iso22400@1", day: |f| ratio("availability.iso22400@1", f) },
-    Compared { definition: "performance.iso22400@1", line: "performance.iso22400@1", day: |f| ratio("performance.iso22400@1", f) },
+    Compared {
+        definition: "availability.iso22400@1",
+        line: "availability.iso22400@1",
+        day: |f| ratio("availability.iso22400@1", f),
+    },
+    Compared {
+        definition: "performance.iso22400@1",
+        line: "performance.iso22400@1",
+        day: |f| ratio("performance.iso22400@1", f),
+    },
     Compared { definition: "quality.iso22400@1", line: "quality.iso22400@1", day: |f| ratio("quality.iso22400@1", f) },
     Compared { definition: "energy.per_good@1", line: "energy.per_good@1", day: |f| ratio("energy.per_good@1", f) },
-    Compared { definition: "energy.per_production_day@1", line: "energy.active@1", day: |f| per_day("energy.active@1", f) },
+    Compared {
+        definition: "energy.per_production_day@1",
+        line: "energy.active@1",
+        day: |f| per_day("energy.active@1", f),
+    },
     Compared { definition: "good.per_production_day@1", line: "count.good@1", day: |f| per_day("count.good@1", f) },
 ];
 
@@ -91,7 +103,13 @@ fn series(part: &MachinePeriod, day: fn(&Facts) -> Option<Day>) -> Vec<Day> {
     part.days.values().map(|f| day(f).unwrap_or((0, 0))).collect()
 }
 
-fn comparison(compared: &Compared, b: &MachinePeriod, a: &MachinePeriod, change: &Change, plan_late: bool) -> Comparison {
+fn comparison(
+    compared: &Compared,
+    b: &MachinePeriod,
+    a: &MachinePeriod,
+    change: &Change,
+    plan_late: bool,
+) -> Comparison {
     let mut cautions = Vec::new();
     let few = |p: &MachinePeriod| p.valid < VALID_SHIFTS_MIN || p.days.len() < SPAN_DAYS_MIN;
     if few(b) || few(a) || change.interval.is_none() {
