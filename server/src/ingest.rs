@@ -1,0 +1,319 @@
+//! From a gateway's bytes to a durable, receipted leaf. Read `accept` for the rules, `journal` for what survives.
+//!
+//! Two threads, because both block on the disk and neither may wait for the other's:
+//!
+//! ```text
+//! endpoint, broker, declarations ─▶ commit: accept ▸ journal (one sync per group) ▸ receipts, PUBACK
+//!                                        └─▶ integrate: contents, tiles, state (synced) ▸ checkpoint ▸ journal trimmed
+//! ```
+//!
+//! Groups form by themselves: whatever arrives while one group is being synced is the next group, at most 256 entries.
+//! Nobody waits for a timer, and under load one sync serves hundreds of records.
+//!
+//! The order of arrival is the order of the journal, and that of leaves. [`Ingest::submit`] is therefore synchronous: who
+//! calls it in PUBLISH order has kept the order.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Release};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc as std_mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use protocol::{Declaration, GatewayId, SiteId, StateMessage};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::sitelog::{LogError, SiteLogs};
+use crate::storage::Storage;
+
+pub mod accept;
+pub mod broker;
+mod commit;
+pub mod endpoint;
+mod health;
+mod integrate;
+pub mod journal;
+#[cfg(test)]
+mod tests;
+
+pub use health::{Health, Rejections};
+use accept::SiteState;
+use journal::{Body, Entry, Journal};
+
+/// The wall clock, UTC ms. An argument, so that tests own it.
+pub type NowMs = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// Sends signed messages to gateways: the endpoint's handle, or a client of an external broker.
+pub trait Pusher: Send + Sync {
+    /// Queues a message; `false` when the gateway is not connected here.
+    fn push(&self, site: &SiteId, gateway: &GatewayId, message: Vec<u8>) -> bool;
+}
+
+/// How `ingest` behaves.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// A checkpoint follows new leaves within this time.
+    pub publish_every: Duration,
+    /// Leaves are integrated at most this long after their receipt.
+    pub integrate_every: Duration,
+    /// Free disk below which nothing is taken any more, bytes: room for what was already promised.
+    pub reserve_bytes: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            publish_every: Duration::from_secs(60),
+            integrate_every: Duration::from_millis(200),
+            reserve_bytes: 64 * 1024 * 1024,
+        }
+    }
+}
+
+/// How a submitted record was answered. Either way the signed messages are already on their way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Receipted, or refused with a signed message: the publish is complete.
+    Answered,
+    /// Nothing could be stored: do not acknowledge, the gateway shall come again.
+    Unavailable,
+}
+
+/// What recovery found at start, for the log and `doctor`.
+#[derive(Debug, Default)]
+pub struct Recovery {
+    /// Journal entries brought into the logs again.
+    pub replayed: usize,
+    /// Bytes cut from the journal's end.
+    pub cut_bytes: u64,
+    /// Journal segments set aside because they followed damage.
+    pub set_aside: Vec<String>,
+    /// Sites that were found restored from a backup, with the epoch leaf's words.
+    pub restored: Vec<(SiteId, String)>,
+}
+
+/// The handle: submit, declare, greet, stop. Cheap to clone.
+#[derive(Clone)]
+pub struct Ingest {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    submissions: mpsc::UnboundedSender<Submission>,
+    logs: SiteLogs,
+    pushers: RwLock<Vec<Arc<dyn Pusher>>>,
+    gateways: RwLock<GatewayKeys>,
+    health: Health,
+    live: Mutex<Live>,
+    now: NowMs,
+    /// Entries journalled and not yet integrated.
+    pending: AtomicUsize,
+    /// Integration fails (disk full): take nothing more.
+    stuck: AtomicBool,
+    stopping: AtomicBool,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+type GatewayKeys = std::collections::BTreeMap<(SiteId, GatewayId), KeyStatus>;
+type Live = std::collections::BTreeMap<(SiteId, GatewayId), (i64, StateMessage)>;
+
+/// Which keys a gateway may show in its certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyStatus {
+    /// In force for records.
+    pub key: String,
+    /// Enrolled with.
+    pub enrolled_key: String,
+    /// Revoked by declaration.
+    pub revoked: bool,
+}
+
+pub(crate) enum Submission {
+    Record { site: SiteId, gateway: GatewayId, bytes: Vec<u8>, reply: oneshot::Sender<Answer> },
+    Declaration { site: SiteId, bytes: Vec<u8>, reply: oneshot::Sender<Result<u64, LogError>> },
+    Greet { site: SiteId, gateway: GatewayId, reply: oneshot::Sender<Vec<u8>> },
+    /// A checkpoint was published: connected gateways hear what is logged now.
+    Announce(SiteId),
+    /// Entries up to here are under published checkpoints.
+    Trim(journal::Lsn),
+    Stop,
+}
+
+/// A committed group on its way to the logs.
+pub(crate) struct Group {
+    entries: Vec<Entry>,
+    declared: Vec<(u64, oneshot::Sender<Result<u64, LogError>>)>,
+}
+
+impl Ingest {
+    /// Opens the journal, brings what it holds into the logs, looks for restored sites, and starts both threads. Blocks.
+    ///
+    /// # Errors
+    /// When journal or logs cannot be read or written.
+    pub fn start(
+        storage: Arc<dyn Storage>,
+        logs: SiteLogs,
+        now: NowMs,
+        options: Options,
+    ) -> Result<(Self, Recovery), LogError> {
+        let (mut journal, recovered) = Journal::open(Arc::clone(&storage), options.reserve_bytes)?;
+        let mut recovery = Recovery {
+            replayed: recovered.entries.len(),
+            cut_bytes: recovered.cut_bytes,
+            set_aside: recovered.set_aside,
+            restored: Vec::new(),
+        };
+        for part in recovered.entries.chunks(journal::GROUP_MAX) {
+            logs.integrate(part)?;
+        }
+        for site in logs.sites() {
+            journal.start_at(logs.integrated(&site)?.2 + 1);
+        }
+        open_epochs(&mut journal, &logs, now(), &mut recovery)?;
+        let mut states = std::collections::BTreeMap::new();
+        for site in logs.sites() {
+            let (state, epoch, _) = logs.integrated(&site)?;
+            states.insert(site, commit::Site { state, epoch });
+        }
+        let (submissions, receiver) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared {
+            submissions,
+            logs,
+            pushers: RwLock::default(),
+            gateways: RwLock::default(),
+            health: Health::new(storage),
+            live: Mutex::default(),
+            now,
+            pending: AtomicUsize::new(0),
+            stuck: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+            threads: Mutex::default(),
+        });
+        for (site, known) in &states {
+            shared.note_gateways(site, &known.state);
+        }
+        let (groups, integrated) = std_mpsc::channel();
+        let committer = commit::Committer::new(Arc::clone(&shared), journal, states, groups);
+        let integrator = integrate::Integrator::new(Arc::clone(&shared), integrated, options);
+        let threads = vec![
+            std::thread::Builder::new().name("journal".into()).spawn(move || committer.run(receiver))?,
+            std::thread::Builder::new().name("site-logs".into()).spawn(move || integrator.run())?,
+        ];
+        *shared.threads.lock().unwrap_or_else(PoisonError::into_inner) = threads;
+        let ingest = Self { shared };
+        ingest.shared.logs.set_declarer(Arc::new(ingest.clone()));
+        Ok((ingest, recovery))
+    }
+
+    /// Hands in a record's bytes from a gateway whose identity is proven. The order of calls is the order of judgement.
+    pub fn submit(&self, site: SiteId, gateway: GatewayId, bytes: Vec<u8>) -> oneshot::Receiver<Answer> {
+        let (reply, answer) = oneshot::channel();
+        // A closed channel drops `reply`: the caller sees an error and does not acknowledge.
+        let _ = self.shared.submissions.send(Submission::Record { site, gateway, bytes, reply });
+        answer
+    }
+
+    /// The gateway's high-water receipt, signed.
+    pub fn greet(&self, site: SiteId, gateway: GatewayId) -> oneshot::Receiver<Vec<u8>> {
+        let (reply, answer) = oneshot::channel();
+        let _ = self.shared.submissions.send(Submission::Greet { site, gateway, reply });
+        answer
+    }
+
+    /// Adds a way to reach gateways.
+    pub fn add_pusher(&self, pusher: Arc<dyn Pusher>) {
+        self.shared.pushers.write().unwrap_or_else(PoisonError::into_inner).push(pusher);
+    }
+
+    /// What a gateway may show in its certificate; `None` when it is not enrolled.
+    pub fn gateway_keys(&self, site: &SiteId, gateway: &GatewayId) -> Option<KeyStatus> {
+        let keys = self.shared.gateways.read().unwrap_or_else(PoisonError::into_inner);
+        keys.get(&(site.clone(), gateway.clone())).cloned()
+    }
+
+    /// Takes a gateway's latest values: shown as "live, not yet evidence", never stored.
+    pub fn take_state(&self, site: SiteId, gateway: GatewayId, bytes: &[u8]) {
+        match StateMessage::decode(bytes) {
+            Ok(state) => {
+                let now = (self.shared.now)();
+                let mut live = self.shared.live.lock().unwrap_or_else(PoisonError::into_inner);
+                live.insert((site, gateway), (now, state));
+            }
+            Err(error) => tracing::info!(%site, %gateway, %error, "State message refused."),
+        }
+    }
+
+    /// The latest values of a gateway and when they arrived, UTC ms.
+    pub fn live(&self, site: &SiteId, gateway: &GatewayId) -> Option<(i64, StateMessage)> {
+        let live = self.shared.live.lock().unwrap_or_else(PoisonError::into_inner);
+        live.get(&(site.clone(), gateway.clone())).cloned()
+    }
+
+    /// Counters and alarms.
+    pub fn health(&self) -> &Health {
+        &self.shared.health
+    }
+
+    /// Ends both threads after everything submitted before is journalled, integrated and under a checkpoint. Blocks.
+    pub fn stop(&self) {
+        self.shared.stopping.store(true, Release);
+        let _ = self.shared.submissions.send(Submission::Stop);
+        let threads = std::mem::take(&mut *self.shared.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            if thread.join().is_err() {
+                tracing::error!("A thread of the journal panicked; what was receipted is in the journal.");
+            }
+        }
+    }
+}
+
+impl crate::sitelog::Declarer for Ingest {
+    fn declare(&self, site: SiteId, bytes: Vec<u8>) -> oneshot::Receiver<Result<u64, LogError>> {
+        let (reply, answer) = oneshot::channel();
+        let _ = self.shared.submissions.send(Submission::Declaration { site, bytes, reply });
+        answer
+    }
+}
+
+impl Shared {
+    fn push(&self, site: &SiteId, gateway: &GatewayId, message: &[u8]) {
+        for pusher in self.pushers.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            if pusher.push(site, gateway, message.to_vec()) {
+                return;
+            }
+        }
+    }
+
+    fn note_gateways(&self, site: &SiteId, state: &SiteState) {
+        let mut keys = self.gateways.write().unwrap_or_else(PoisonError::into_inner);
+        for (id, gateway) in &state.gateways {
+            let status = KeyStatus {
+                key: gateway.key.clone(),
+                enrolled_key: gateway.enrolled_key.clone(),
+                revoked: gateway.revoked,
+            };
+            keys.insert((site.clone(), id.clone()), status);
+        }
+    }
+}
+
+/// Opens a new epoch for every site that was restored from a backup, through the journal like everything else.
+fn open_epochs(
+    journal: &mut Journal,
+    logs: &SiteLogs,
+    now_ms: i64,
+    recovery: &mut Recovery,
+) -> Result<(), LogError> {
+    for (site, restored) in logs.find_restored()? {
+        tracing::error!(%site, epoch = restored.epoch, cause = %restored.cause, "The server was restored from a backup: a new log epoch begins.");
+        let body = Body::Epoch(restored.leaf(now_ms).encode()?);
+        let lsn = journal.append(&[(site.clone(), now_ms, body.clone())])?;
+        logs.integrate(&[Entry { lsn, site: site.clone(), received_ms: now_ms, body }])?;
+        logs.publish_now(&site)?;
+        recovery.restored.push((site, restored.cause));
+    }
+    Ok(())
+}
+
+/// Reads a declaration's canonical bytes; used by the committer to keep its state in step.
+fn declaration(bytes: &[u8]) -> Result<Declaration, LogError> {
+    Ok(Declaration::decode(bytes)?)
+}

@@ -1,0 +1,171 @@
+//! The other way in: an external broker (Mosquitto, EMQX, NATS, RabbitMQ) chosen by configuration.
+//!
+//! Constraints:
+//!
+//! 1. The broker is transport only. Its acknowledgements mean nothing to a gateway's buffer; receipts do, and they travel
+//!    back through the same broker. A message it loses is sent again.
+//! 2. Without our endpoint there is no certificate to prove who published: the topic says whose record it is, the signature
+//!    inside proves it, and the broker's own access rules keep gateways from disturbing each other.
+//! 3. A message is acknowledged to the broker when it was answered, so that one in flight during our crash comes again.
+//! 4. rumqttc can stall (lost session with a packet id collision): no event for a while, and the client is rebuilt.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use protocol::topic::{Channel, Topic};
+use protocol::{GatewayId, SiteId};
+use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, Publish, QoS, TlsConfiguration, Transport};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::{Answer, Ingest, Pusher};
+
+/// How to reach the broker.
+#[derive(Debug, Clone)]
+pub struct BrokerOptions {
+    /// Host name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// Trust anchor of its certificate, PEM; without it the connection is not encrypted.
+    pub ca_pem: Option<Vec<u8>>,
+    /// Client certificate chain and key, PEM.
+    pub client_pem: Option<(Vec<u8>, Vec<u8>)>,
+    /// User name and password.
+    pub credentials: Option<(String, String)>,
+    /// Client id: must differ between servers on one broker.
+    pub client_id: String,
+}
+
+/// Pushes through the broker's client, which changes when it is rebuilt.
+#[derive(Default)]
+pub struct BrokerPusher {
+    client: RwLock<Option<AsyncClient>>,
+}
+
+impl Pusher for BrokerPusher {
+    fn push(&self, site: &SiteId, gateway: &GatewayId, message: Vec<u8>) -> bool {
+        let client = self.client.read().unwrap_or_else(PoisonError::into_inner);
+        let topic = Topic::new(site, gateway, Channel::Receipt).to_string();
+        client.as_ref().is_some_and(|client| client.try_publish(topic, QoS::AtLeastOnce, false, message).is_ok())
+    }
+}
+
+/// Runs until cancelled: connects, subscribes, submits, and connects again.
+pub async fn run(options: BrokerOptions, ingest: Ingest, pusher: Arc<BrokerPusher>, stop: CancellationToken) {
+    let mut wait = RECONNECT_MIN;
+    loop {
+        let (client, events) = AsyncClient::new(mqtt_options(&options), CLIENT_QUEUE);
+        pusher.client.write().unwrap_or_else(PoisonError::into_inner).replace(client.clone());
+        tokio::select! {
+            connected = session(client, events, &ingest) => {
+                if connected {
+                    wait = RECONNECT_MIN;
+                }
+                tracing::warn!(host = %options.host, port = options.port, "Connection to the broker lost; connecting again.");
+            }
+            () = stop.cancelled() => return,
+        }
+        tokio::select! {
+            () = tokio::time::sleep(wait) => wait = (wait * 2).min(RECONNECT_MAX),
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+/// One connection's life; whether it came to subscribing.
+async fn session(client: AsyncClient, mut events: EventLoop, ingest: &Ingest) -> bool {
+    let mut connected = false;
+    // Answers arrive in the order of submission; one task acknowledges them in that order.
+    let (answers, pending) = mpsc::unbounded_channel::<(Publish, tokio::sync::oneshot::Receiver<Answer>)>();
+    let acknowledging = tokio::spawn(acknowledge(client.clone(), pending));
+    loop {
+        let event = match timeout(STALLED, events.poll()).await {
+            Ok(Ok(event)) => event,
+            Ok(Err(error)) => {
+                tracing::info!(%error, "Broker connection.");
+                break;
+            }
+            Err(_) => {
+                tracing::warn!("The broker's client made no progress; building it anew.");
+                break;
+            }
+        };
+        match event {
+            Event::Incoming(Packet::ConnAck(_)) => {
+                connected = true;
+                for channel in [Channel::Record, Channel::State] {
+                    let filter = format!("gz/v1/+/+/{}", channel.name());
+                    if client.try_subscribe(filter, QoS::AtLeastOnce).is_err() {
+                        acknowledging.abort();
+                        return connected;
+                    }
+                }
+                tracing::info!("Connected to the broker.");
+            }
+            Event::Incoming(Packet::Publish(publish)) => {
+                let Ok(topic) = Topic::parse(&publish.topic) else { continue };
+                match topic.channel {
+                    Channel::Record => {
+                        let answer = ingest.submit(topic.site, topic.gateway, publish.payload.to_vec());
+                        // Bounded by the broker: it sends only so many before we acknowledge.
+                        if answers.send((publish, answer)).is_err() {
+                            break;
+                        }
+                    }
+                    Channel::State => {
+                        ingest.take_state(topic.site, topic.gateway, &publish.payload);
+                        let _ = client.try_ack(&publish);
+                    }
+                    Channel::Receipt | Channel::Config => {}
+                }
+            }
+            _ => {}
+        }
+    }
+    acknowledging.abort();
+    connected
+}
+
+async fn acknowledge(
+    client: AsyncClient,
+    mut pending: mpsc::UnboundedReceiver<(Publish, tokio::sync::oneshot::Receiver<Answer>)>,
+) {
+    while let Some((publish, answer)) = pending.recv().await {
+        // Unanswered (full disk): not acknowledged; the gateway sends again, and so does the broker after a reconnect.
+        if answer.await == Ok(Answer::Answered) {
+            let _ = client.ack(&publish).await;
+        }
+    }
+}
+
+fn mqtt_options(options: &BrokerOptions) -> MqttOptions {
+    let mut mqtt = MqttOptions::new(&options.client_id, &options.host, options.port);
+    mqtt.set_keep_alive(KEEP_ALIVE);
+    mqtt.set_max_packet_size(PACKET_MAX, PACKET_MAX);
+    mqtt.set_manual_acks(true);
+    // The broker may keep what came while we were away; what it lost comes again from the gateways.
+    mqtt.set_clean_session(false);
+    if let Some((user, password)) = &options.credentials {
+        mqtt.set_credentials(user, password);
+    }
+    if let Some(ca) = &options.ca_pem {
+        mqtt.set_transport(Transport::Tls(TlsConfiguration::Simple {
+            ca: ca.clone(),
+            alpn: None,
+            client_auth: options.client_pem.clone(),
+        }));
+    }
+    mqtt
+}
+
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// Longer than a keep-alive round: pings alone are progress.
+const STALLED: Duration = Duration::from_secs(75);
+const RECONNECT_MIN: Duration = Duration::from_millis(500);
+const RECONNECT_MAX: Duration = Duration::from_secs(30);
+/// Requests (receipts, acknowledgements) waiting for the event loop.
+const CLIENT_QUEUE: usize = 4096;
+/// A record, its topic, and MQTT's framing.
+const PACKET_MAX: usize = 264 * 1024;

@@ -1,0 +1,367 @@
+//! The journal's thread: judges, journals a group with one sync, answers.
+//!
+//! The state here runs ahead of the logs: it stands for everything judged, journalled or about to be. If a group cannot be
+//! journalled, the sites it touched go back to where they were, so that a refused record is the next one again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::sync::{Arc, mpsc as std_mpsc};
+use std::time::{Duration, Instant};
+
+use protocol::{
+    Content, GatewayId, Receipt, Refusal, RefusalReason, ServerMessage, SiteId, note::Checkpoint, receipt,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use super::accept::{self, Candidate, Named, Refused, SiteState, Verdict};
+use super::journal::{Body, Entry, GROUP_MAX, Journal};
+use super::{Answer, Group, Shared, Submission};
+use crate::sitelog::{LogError, Restored};
+
+/// A site as judged so far.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Site {
+    pub(super) state: SiteState,
+    pub(super) epoch: u32,
+}
+
+pub(super) struct Committer {
+    shared: Arc<Shared>,
+    journal: Journal,
+    sites: BTreeMap<SiteId, Site>,
+    groups: std_mpsc::Sender<Group>,
+    /// After a failed append: do not even try before this moment.
+    retry_at: Option<Instant>,
+}
+
+/// One group while it is being judged.
+#[derive(Default)]
+struct Work {
+    entries: Vec<(SiteId, i64, Body)>,
+    /// Sites as they were before this group.
+    before: BTreeMap<SiteId, Site>,
+    /// Gateways that get a receipt.
+    receipts: BTreeSet<(SiteId, GatewayId)>,
+    refusals: Vec<(SiteId, GatewayId, Named, Refused)>,
+    /// Answers that depend on the journal.
+    taken: Vec<(SiteId, GatewayId, Named, oneshot::Sender<Answer>)>,
+    declared: Vec<(u64, oneshot::Sender<Result<u64, LogError>>)>,
+    answered: Vec<oneshot::Sender<Answer>>,
+}
+
+impl Committer {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        journal: Journal,
+        sites: BTreeMap<SiteId, Site>,
+        groups: std_mpsc::Sender<Group>,
+    ) -> Self {
+        Self { shared, journal, sites, groups, retry_at: None }
+    }
+
+    pub(super) fn run(mut self, mut submissions: mpsc::UnboundedReceiver<Submission>) {
+        while let Some(first) = submissions.blocking_recv() {
+            let mut next = Some(first);
+            let mut work = Work::default();
+            let mut stop = false;
+            while let Some(submission) = next.take() {
+                match submission {
+                    Submission::Record { site, gateway, bytes, reply } => {
+                        self.on_record(&mut work, site, gateway, bytes, reply);
+                    }
+                    Submission::Declaration { site, bytes, reply } => {
+                        self.on_declaration(&mut work, site, bytes, reply);
+                    }
+                    Submission::Greet { site, gateway, reply } => {
+                        // What this group is about to promise must not be told before it is durable.
+                        self.commit(std::mem::take(&mut work));
+                        let _ = reply.send(self.receipt(&site, &gateway));
+                    }
+                    Submission::Announce(site) => {
+                        let gateways = self.sites.get(&site).map(|site| site.state.gateways.keys().cloned());
+                        work.receipts.extend(gateways.into_iter().flatten().map(|gateway| (site.clone(), gateway)));
+                    }
+                    Submission::Trim(lsn) => {
+                        if let Err(error) = self.journal.trim(lsn) {
+                            tracing::warn!(%error, "Journal segment not removed; it is tried again.");
+                        }
+                    }
+                    Submission::Stop => stop = true,
+                }
+                if !stop && work.entries.len() < GROUP_MAX {
+                    next = submissions.try_recv().ok();
+                }
+            }
+            self.commit(work);
+            if stop {
+                return;
+            }
+        }
+    }
+
+    fn on_record(
+        &mut self,
+        work: &mut Work,
+        site: SiteId,
+        gateway: GatewayId,
+        bytes: Vec<u8>,
+        reply: oneshot::Sender<Answer>,
+    ) {
+        let now_ms = (self.shared.now)();
+        let candidate = match accept::read(&bytes) {
+            Ok(candidate) => candidate,
+            Err((named, refused)) => return self.refuse(work, site, gateway, named, refused, reply),
+        };
+        let named = Named::from(&candidate);
+        let unknown = Site::default();
+        let known = self.sites.get(&site).unwrap_or(&unknown);
+        let logs = &self.shared.logs;
+        let verdict = accept::judge(&known.state, &site, &gateway, &candidate, now_ms, |chain, state, sequence| {
+            let at = state.marks.partition_point(|(marked, _)| *marked <= sequence);
+            let (_, index) = state.marks.get(at.checked_sub(1)?)?;
+            logs.held(&site, &gateway, chain, *index, sequence)
+        });
+        match verdict {
+            Verdict::Take { late_ms } => {
+                self.save(work, &site);
+                if let Some(restored) = self.restored_by(&site, &candidate)
+                    && let Ok(leaf) = restored.leaf(now_ms).encode()
+                {
+                    tracing::error!(%site, %gateway, cause = %restored.cause, "The server was restored from a backup: a new log epoch begins.");
+                    work.entries.push((site.clone(), now_ms, Body::Epoch(leaf)));
+                    let known = self.sites.entry(site.clone()).or_default();
+                    known.epoch = restored.epoch;
+                    known.state.apply_other();
+                }
+                self.sites.entry(site.clone()).or_default().state.apply_record(&candidate.record);
+                self.shared.health.taken(late_ms, &site, &gateway);
+                work.entries.push((site.clone(), now_ms, Body::Record(bytes)));
+                work.receipts.insert((site.clone(), gateway.clone()));
+                work.taken.push((site, gateway, named, reply));
+            }
+            Verdict::Quarantine => {
+                self.save(work, &site);
+                self.sites.entry(site.clone()).or_default().state.apply_quarantine(&candidate.record);
+                tracing::error!(%site, %gateway, chain = %named.chain, sequence = named.sequence, "Two validly signed records for one place: a copy of this gateway's key is in use. Quarantined.");
+                work.entries.push((site.clone(), now_ms, Body::Quarantine(bytes)));
+                let detail = accept::CONFLICT_DETAIL.to_owned();
+                let refused = Refused { reason: RefusalReason::Conflict, retry: false, detail };
+                self.shared.health.rejected(now_ms, &site, &gateway, &named, &refused);
+                work.refusals.push((site.clone(), gateway.clone(), named, refused));
+                work.taken.push((site, gateway, named, reply));
+            }
+            Verdict::Repeat => {
+                self.shared.health.repeated();
+                work.receipts.insert((site, gateway));
+                work.answered.push(reply);
+            }
+            Verdict::Refuse(refused) => {
+                if refused.reason == RefusalReason::OutOfOrder {
+                    // The receipt names the sequence that is awaited.
+                    work.receipts.insert((site.clone(), gateway.clone()));
+                }
+                self.refuse(work, site, gateway, named, refused, reply);
+            }
+        }
+    }
+
+    fn refuse(
+        &self,
+        work: &mut Work,
+        site: SiteId,
+        gateway: GatewayId,
+        named: Named,
+        refused: Refused,
+        reply: oneshot::Sender<Answer>,
+    ) {
+        self.shared.health.rejected((self.shared.now)(), &site, &gateway, &named, &refused);
+        work.refusals.push((site, gateway, named, refused));
+        work.answered.push(reply);
+    }
+
+    fn on_declaration(
+        &mut self,
+        work: &mut Work,
+        site: SiteId,
+        bytes: Vec<u8>,
+        reply: oneshot::Sender<Result<u64, LogError>>,
+    ) {
+        match super::declaration(&bytes) {
+            Err(error) => {
+                let _ = reply.send(Err(error));
+            }
+            Ok(declaration) => {
+                self.save(work, &site);
+                let known = self.sites.entry(site.clone()).or_default();
+                let index = known.state.size;
+                known.state.apply_declaration(&declaration);
+                work.entries.push((site, (self.shared.now)(), Body::Declaration(bytes)));
+                work.declared.push((index, reply));
+            }
+        }
+    }
+
+    /// Journals the group, then answers everybody.
+    fn commit(&mut self, work: Work) {
+        let sites: Vec<SiteId> = work.before.keys().cloned().collect();
+        match self.append(&work.entries) {
+            Err(error) => {
+                let now_ms = (self.shared.now)();
+                self.shared.health.full(now_ms, &error);
+                self.retry_at = Some(Instant::now() + RETRY);
+                self.sites.extend(work.before);
+                let mut told = BTreeSet::new();
+                for (site, gateway, named, reply) in work.taken {
+                    if told.insert((site.clone(), gateway.clone())) {
+                        let detail = "the server's disk is full; it will take records again when there is space".into();
+                        let refused = Refused { reason: RefusalReason::StorageFull, retry: true, detail };
+                        self.send_refusal(&site, &gateway, named, refused);
+                    }
+                    let _ = reply.send(Answer::Unavailable);
+                }
+                for (_, reply) in work.declared {
+                    let _ = reply.send(Err(LogError::Unavailable));
+                }
+            }
+            Ok(first) => {
+                if !work.entries.is_empty() {
+                    self.retry_at = None;
+                    self.shared.health.has_space();
+                    let entries: Vec<Entry> = (first..)
+                        .zip(work.entries)
+                        .map(|(lsn, (site, received_ms, body))| Entry { lsn, site, received_ms, body })
+                        .collect();
+                    self.shared.pending.fetch_add(entries.len(), Relaxed);
+                    // The receiver lives as long as this thread runs.
+                    let _ = self.groups.send(Group { entries, declared: work.declared });
+                }
+                for site in sites {
+                    if let Some(known) = self.sites.get(&site) {
+                        self.shared.note_gateways(&site, &known.state);
+                    }
+                }
+                for (site, gateway) in &work.receipts {
+                    let message = self.receipt(site, gateway);
+                    self.shared.push(site, gateway, &message);
+                }
+                for (site, gateway, named, refused) in work.refusals {
+                    self.send_refusal(&site, &gateway, named, refused);
+                }
+                for reply in work.taken.into_iter().map(|(.., reply)| reply).chain(work.answered) {
+                    let _ = reply.send(Answer::Answered);
+                }
+                return;
+            }
+        }
+        // The group failed, but what did not need the journal is answered all the same. Receipts among it speak of the
+        // state before the group, which is what is durable.
+        for (site, gateway) in &work.receipts {
+            let message = self.receipt(site, gateway);
+            self.shared.push(site, gateway, &message);
+        }
+        for reply in work.answered {
+            let _ = reply.send(Answer::Answered);
+        }
+    }
+
+    fn append(&mut self, entries: &[(SiteId, i64, Body)]) -> io::Result<u64> {
+        if entries.is_empty() {
+            return Ok(0);
+        }
+        if self.retry_at.is_some_and(|at| Instant::now() < at) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        // The logs may fall behind only so far: what is remembered of recent records must cover what is not yet in them.
+        let until = Instant::now() + LOGS_BEHIND;
+        while self.shared.pending.load(Relaxed) + entries.len() > accept::RECENT_MAX {
+            if self.shared.stuck.load(Acquire) || Instant::now() > until {
+                return Err(io::Error::new(io::ErrorKind::StorageFull, "the site logs cannot be written"));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.journal.append(entries)
+    }
+
+    /// Remembers a site as it was before this group.
+    fn save(&mut self, work: &mut Work, site: &SiteId) {
+        if !work.before.contains_key(site) {
+            let known = self.sites.entry(site.clone()).or_default();
+            work.before.insert(site.clone(), known.clone());
+        }
+    }
+
+    /// A `Lost` record may embed the receipt under which the gateway trimmed: if we signed it in this epoch and do not
+    /// hold what it says, this server was restored from a backup.
+    fn restored_by(&self, site: &SiteId, candidate: &Candidate) -> Option<Restored> {
+        let Ok(Content::Lost(lost)) = (candidate.record.header().kind == protocol::Kind::Lost)
+            .then(|| candidate.record.content())
+            .unwrap_or(Err(protocol::Error::BadSignature { what: "record" }))
+        else {
+            return None;
+        };
+        if lost.receipt.is_empty() || lost.receipt.len() > receipt::SERVER_MESSAGE_MAX {
+            return None;
+        }
+        let key = self.shared.logs.key().secret().public();
+        let Ok(ServerMessage::Receipt(ours)) = ServerMessage::verify(&lost.receipt, &key) else { return None };
+        let known = self.sites.get(site)?;
+        let header = candidate.record.header();
+        let claims = ours.through.is_some_and(|(chain, through, _)| chain == header.chain && through >= lost.from);
+        if ours.site != *site || ours.gateway != header.gateway || !claims || ours.log_epoch < known.epoch {
+            return None;
+        }
+        let head = Checkpoint::read_unverified(&ours.checkpoint).ok();
+        let size = known.state.size;
+        Some(Restored {
+            epoch: known.epoch.max(ours.log_epoch) + 1,
+            old_size: head.as_ref().map_or(size, |head| head.size.max(size)),
+            old_root: head.map_or(protocol::Digest::ZERO, |head| head.root),
+            restored_size: size,
+            cause: format!(
+                "gateway {} trimmed records {} to {} under a receipt of this server, which does not hold them",
+                header.gateway, lost.from, lost.to
+            ),
+        })
+    }
+
+    fn receipt(&self, site: &SiteId, gateway: &GatewayId) -> Vec<u8> {
+        let known = self.sites.get(site);
+        let through = known.and_then(|known| known.state.through(gateway));
+        let (checkpoint, logged) = match &through {
+            Some((chain, ..)) => self.shared.logs.logged(site, gateway, chain),
+            None => (String::new(), None),
+        };
+        let receipt = Receipt {
+            site: site.clone(),
+            gateway: gateway.clone(),
+            through,
+            log_epoch: known.map_or(0, |known| known.epoch),
+            server_ms: (self.shared.now)(),
+            checkpoint,
+            logged,
+        };
+        ServerMessage::Receipt(receipt).sign(self.shared.logs.key().secret())
+    }
+
+    fn send_refusal(&self, site: &SiteId, gateway: &GatewayId, named: Named, refused: Refused) {
+        let refusal = Refusal {
+            site: site.clone(),
+            gateway: gateway.clone(),
+            chain: named.chain,
+            sequence: named.sequence,
+            digest: named.digest,
+            reason: refused.reason,
+            retry: refused.retry,
+            server_ms: (self.shared.now)(),
+            detail: refused.detail,
+        };
+        let message = ServerMessage::Refusal(refusal).sign(self.shared.logs.key().secret());
+        self.shared.push(site, gateway, &message);
+    }
+}
+
+/// After a failed append, how long submissions are refused without touching the disk.
+const RETRY: Duration = Duration::from_secs(1);
+/// How long a group waits for the site logs to catch up before the disk counts as full.
+const LOGS_BEHIND: Duration = Duration::from_secs(5);

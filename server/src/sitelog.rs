@@ -1,0 +1,344 @@
+//! The sites' logs: what every page, metric, report and verification starts from.
+//!
+//! [`SiteLogs`] is the one handle: append a declaration, read leaves and contents, publish a checkpoint, be told of new
+//! leaves. Records and declarations alike pass the journal first (`crate::ingest`); here they become leaves. Each site's
+//! folder `sites/<site>/log/` is self-contained: C2SP tiles, entry bundles, `checkpoint`, contents by digest, and the
+//! committed state.
+//!
+//! If the process dies … after the journal's sync: the entry is integrated at the next start, as the same leaf. … after
+//! the contents' sync: they are cut and written again. … after `state.json`: the leaves count, the checkpoint follows.
+//! … after the checkpoint: nothing is open.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+
+use protocol::{ChainId, Declaration, Digest, GatewayId, Leaf, SiteId};
+use tokio::sync::broadcast;
+
+use crate::ingest::accept::SiteState;
+use crate::ingest::journal::{Entry, Lsn};
+use crate::storage::Storage;
+
+pub mod checkpoint;
+mod contents;
+mod epoch;
+mod fsck;
+mod site;
+#[cfg(test)]
+mod tests;
+mod tiles;
+
+pub use checkpoint::LogKey;
+pub use epoch::Restored;
+pub use fsck::{Damage, Fsck};
+use site::SiteLog;
+
+/// New leaves (`from..to`), or a new checkpoint (`from == to`). Sent after they are durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEvent {
+    /// Whose log.
+    pub site: SiteId,
+    /// First new leaf.
+    pub from: u64,
+    /// One past the last.
+    pub to: u64,
+}
+
+/// Why the log could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// No such site.
+    #[error("there is no site {0}; create it with `gongzheng-server admin site add` / 没有站点 {0}，请先创建")]
+    UnknownSite(SiteId),
+    /// The disk, or a damaged file named in the text.
+    #[error("the site log: {0}")]
+    Storage(#[from] io::Error),
+    /// A leaf or declaration that cannot be encoded or read.
+    #[error("the site log: {0}")]
+    Format(#[from] protocol::Error),
+    /// The server is stopping, or its disk is full.
+    #[error("the journal takes nothing now: the disk is full or the server is stopping / 日志暂不可写：磁盘已满或服务正在停止")]
+    Unavailable,
+}
+
+/// Takes declarations into the journal; set by `ingest` when it starts.
+pub(crate) trait Declarer: Send + Sync {
+    /// Journals, integrates and answers with the leaf's index.
+    fn declare(&self, site: SiteId, bytes: Vec<u8>) -> tokio::sync::oneshot::Receiver<Result<u64, LogError>>;
+}
+
+/// All sites' logs. Cheap to clone.
+#[derive(Clone)]
+pub struct SiteLogs(Arc<Inner>);
+
+struct Inner {
+    storage: Arc<dyn Storage>,
+    key: LogKey,
+    copy: Option<PathBuf>,
+    sites: RwLock<BTreeMap<SiteId, Arc<Mutex<SiteLog>>>>,
+    events: broadcast::Sender<LogEvent>,
+    declarer: OnceLock<Arc<dyn Declarer>>,
+}
+
+impl SiteLogs {
+    /// Opens every site below the data directory. `copy` is a folder outside of it where checkpoints are kept as well, so
+    /// that a restored backup is noticed.
+    pub fn open(storage: Arc<dyn Storage>, key: LogKey, copy: Option<PathBuf>) -> Result<Self, LogError> {
+        let mut sites = BTreeMap::new();
+        for name in storage.list(site::SITES)? {
+            if let Ok(id) = name.parse::<SiteId>() {
+                let log = SiteLog::open(&*storage, &key, id.clone())?;
+                sites.insert(id, Arc::new(Mutex::new(log)));
+            }
+        }
+        let (events, _) = broadcast::channel(EVENTS_KEPT);
+        let declarer = OnceLock::new();
+        Ok(Self(Arc::new(Inner { storage, key, copy, sites: RwLock::new(sites), events, declarer })))
+    }
+
+    /// Makes room for a new site's log; nothing happens if it exists. The site begins with its first declaration.
+    pub fn create_site(&self, site: &SiteId) -> Result<(), LogError> {
+        let mut sites = self.0.sites.write().unwrap_or_else(PoisonError::into_inner);
+        if !sites.contains_key(site) {
+            let log = SiteLog::open(&*self.0.storage, &self.0.key, site.clone())?;
+            sites.insert(site.clone(), Arc::new(Mutex::new(log)));
+        }
+        Ok(())
+    }
+
+    /// Appends a statement for an authenticated user; returns the leaf's index once the leaf is durable and readable.
+    /// Whether the body makes sense and the author may say it is the caller's business.
+    pub async fn append_declaration(&self, site: &SiteId, declaration: &Declaration) -> Result<u64, LogError> {
+        self.log(site)?;
+        let bytes = declaration.encode()?;
+        let declarer = self.0.declarer.get().ok_or(LogError::Unavailable)?;
+        declarer.declare(site.clone(), bytes).await.map_err(|_| LogError::Unavailable)?
+    }
+
+    /// All sites with a log.
+    pub fn sites(&self) -> Vec<SiteId> {
+        self.0.sites.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    /// Number of durable leaves.
+    pub fn size(&self, site: &SiteId) -> Result<u64, LogError> {
+        Ok(lock(&*self.log(site)?).committed.size)
+    }
+
+    /// Decoded leaves of a range; what lies beyond the log's end is left out. Blocks on the disk.
+    pub fn leaves(&self, site: &SiteId, range: Range<u64>) -> Result<Vec<Leaf>, LogError> {
+        let bytes = self.leaf_bytes(site, range)?;
+        Ok(bytes.iter().map(|leaf| Leaf::decode(leaf)).collect::<protocol::Result<_>>()?)
+    }
+
+    /// The exact bytes of leaves: what the tree hashes. Blocks on the disk.
+    pub fn leaf_bytes(&self, site: &SiteId, range: Range<u64>) -> Result<Vec<Vec<u8>>, LogError> {
+        let log = self.log(site)?;
+        let log = lock(&log);
+        Ok(log.leaves(&*self.0.storage, range)?)
+    }
+
+    /// A content by digest, checked; `None` when it is not held. Blocks on the disk.
+    pub fn content(&self, site: &SiteId, digest: &Digest) -> Result<Option<Vec<u8>>, LogError> {
+        let log = self.log(site)?;
+        let log = lock(&log);
+        Ok(log.contents.get(&*self.0.storage, digest)?)
+    }
+
+    /// The newest checkpoint as a signed note; `None` before the first.
+    pub fn checkpoint(&self, site: &SiteId) -> Result<Option<String>, LogError> {
+        Ok(lock(&*self.log(site)?).published.as_ref().map(|published| published.note.clone()))
+    }
+
+    /// The root the tree had at `size` leaves. Blocks on the disk.
+    pub fn root_at(&self, site: &SiteId, size: u64) -> Result<Digest, LogError> {
+        Ok(lock(&*self.log(site)?).root_at(&*self.0.storage, size)?)
+    }
+
+    /// Publishes a checkpoint now if there are leaves without one, and returns the newest. Blocks on the disk.
+    pub fn publish_now(&self, site: &SiteId) -> Result<String, LogError> {
+        let log = self.log(site)?;
+        let mut log = lock(&log);
+        let new = log.publish(&*self.0.storage, &self.0.key)?;
+        let Some(published) = &log.published else {
+            return Err(io::Error::other("a log without leaves has no checkpoint").into());
+        };
+        let (note, size) = (published.note.clone(), published.checkpoint.size);
+        drop(log);
+        if new {
+            self.keep_copy(site, &note);
+            // Nobody listening is fine.
+            let _ = self.0.events.send(LogEvent { site: site.clone(), from: size, to: size });
+        }
+        Ok(note)
+    }
+
+    /// New leaves and checkpoints from now on. A receiver that lags must read from the size it knows.
+    pub fn subscribe(&self) -> broadcast::Receiver<LogEvent> {
+        self.0.events.subscribe()
+    }
+
+    /// The key that signs checkpoints, receipts and refusals.
+    pub fn key(&self) -> &LogKey {
+        &self.0.key
+    }
+
+    /// The log's origin: server name, site and, after a restore, the epoch.
+    pub fn origin(&self, site: &SiteId) -> Result<String, LogError> {
+        let epoch = lock(&*self.log(site)?).committed.epoch;
+        Ok(self.0.key.origin(site, epoch))
+    }
+
+    /// Whether the site was created as simulated, as its log says.
+    pub fn is_simulated(&self, site: &SiteId) -> Result<bool, LogError> {
+        Ok(lock(&*self.log(site)?).committed.state.simulated)
+    }
+
+    /// Checks everything in a site's folder from the files alone.
+    pub fn fsck(&self, site: &SiteId) -> Result<Fsck, LogError> {
+        self.log(site)?;
+        Ok(fsck::check(&*self.0.storage, &self.0.key, site))
+    }
+
+    // For `ingest`, which alone changes logs.
+
+    pub(crate) fn set_declarer(&self, declarer: Arc<dyn Declarer>) {
+        // A second ingest over the same logs would be a mistake of this program; the first stays.
+        let _ = self.0.declarer.set(declarer);
+    }
+
+    /// State and epoch as integrated, and the journal number they stand for.
+    pub(crate) fn integrated(&self, site: &SiteId) -> Result<(SiteState, u32, Lsn), LogError> {
+        let log = self.log(site)?;
+        let log = lock(&log);
+        Ok((log.committed.state.clone(), log.committed.epoch, log.committed.lsn))
+    }
+
+    /// Integrates entries of any sites, in journal order.
+    pub(crate) fn integrate(&self, entries: &[Entry]) -> Result<(), LogError> {
+        let names: BTreeSet<&SiteId> = entries.iter().map(|entry| &entry.site).collect();
+        for site in names {
+            self.create_site(site)?;
+            let own: Vec<Entry> = entries.iter().filter(|entry| entry.site == *site).cloned().collect();
+            let log = self.log(site)?;
+            let range = lock(&log).integrate(&*self.0.storage, &own)?;
+            if !range.is_empty() {
+                let _ = self.0.events.send(LogEvent { site: site.clone(), from: range.start, to: range.end });
+            }
+        }
+        Ok(())
+    }
+
+    /// Newest checkpoint and the last sequence of a gateway's chain under it.
+    pub(crate) fn logged(&self, site: &SiteId, gateway: &GatewayId, chain: &ChainId) -> (String, Option<u64>) {
+        let Ok(log) = self.log(site) else { return (String::new(), None) };
+        let log = lock(&log);
+        match &log.published {
+            None => (String::new(), None),
+            Some(published) => {
+                let through = published.through.get(gateway).filter(|(known, _)| known == chain);
+                (published.note.clone(), through.map(|(_, sequence)| *sequence))
+            }
+        }
+    }
+
+    /// Digest of the record a chain holds at a sequence, found from the nearest remembered leaf index on.
+    pub(crate) fn held(
+        &self,
+        site: &SiteId,
+        gateway: &GatewayId,
+        chain: &ChainId,
+        from: u64,
+        sequence: u64,
+    ) -> Option<Digest> {
+        let mut at = from;
+        loop {
+            let leaves = self.leaves(site, at..at + HELD_STEP).ok()?;
+            if leaves.is_empty() {
+                return None;
+            }
+            at += leaves.len() as u64;
+            for leaf in &leaves {
+                if let protocol::LeafBody::Record { header, .. } = &leaf.body
+                    && header.gateway == *gateway
+                    && header.chain == *chain
+                    && header.sequence >= sequence
+                {
+                    return leaf.record_digest().filter(|_| header.sequence == sequence);
+                }
+            }
+        }
+    }
+
+    /// Compares every site with the checkpoints known: its own file and the copy outside the data directory.
+    pub(crate) fn find_restored(&self) -> Result<Vec<(SiteId, Restored)>, LogError> {
+        let mut found = Vec::new();
+        for site in self.sites() {
+            let log = self.log(&site)?;
+            let log = lock(&log);
+            let mut known = Vec::new();
+            if let Ok(bytes) = self.0.storage.read(&log.path(site::CHECKPOINT)) {
+                known.push(("checkpoint in the data directory", String::from_utf8_lossy(&bytes).into_owned()));
+            }
+            if let Some(path) = self.copy_path(&site)
+                && let Ok(text) = std::fs::read_to_string(path)
+            {
+                known.push(("checkpoint copy outside the data directory", text));
+            }
+            for (place, text) in known {
+                let Some(head) = self.0.key.read_own(&site, &text) else { continue };
+                // A head of an epoch before ours is what the epoch leaf already speaks of.
+                if head.1 >= log.committed.epoch {
+                    let own = (log.committed.size, log.committed.epoch);
+                    let root_at = |size| log.root_at(&*self.0.storage, size);
+                    if let Some(restored) = epoch::compare(place, &head, own, root_at)? {
+                        found.push((site.clone(), restored));
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn keep_copy(&self, site: &SiteId, note: &str) {
+        let Some(path) = self.copy_path(site) else { return };
+        let write = || {
+            if let Some(folder) = path.parent() {
+                std::fs::create_dir_all(folder)?;
+            }
+            std::fs::write(&path, note)
+        };
+        if let Err(error) = write() {
+            tracing::error!(path = %path.display(), %error, "Checkpoint copy not written: a restored backup would not be noticed.");
+        }
+    }
+
+    fn copy_path(&self, site: &SiteId) -> Option<PathBuf> {
+        self.0.copy.as_ref().map(|folder| folder.join(format!("{site}.checkpoint")))
+    }
+
+    fn log(&self, site: &SiteId) -> Result<Arc<Mutex<SiteLog>>, LogError> {
+        let sites = self.0.sites.read().unwrap_or_else(PoisonError::into_inner);
+        sites.get(site).cloned().ok_or_else(|| LogError::UnknownSite(site.clone()))
+    }
+}
+
+/// A panic while a log was locked left it as it was before the call: integration swaps at its end.
+fn lock(log: &Mutex<SiteLog>) -> MutexGuard<'_, SiteLog> {
+    log.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl std::fmt::Debug for SiteLogs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SiteLogs").field("sites", &self.sites()).finish_non_exhaustive()
+    }
+}
+
+/// Events a slow listener may fall behind before it has to catch up from the log.
+const EVENTS_KEPT: usize = 1024;
+/// Leaves read at once when an old record is looked up.
+const HELD_STEP: u64 = 512;
