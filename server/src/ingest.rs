@@ -22,6 +22,7 @@ use protocol::{Declaration, GatewayId, SiteId, StateMessage};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::sitelog::{LogError, SiteLogs};
+use crate::state::Clock;
 use crate::storage::Storage;
 
 pub mod accept;
@@ -31,15 +32,10 @@ pub mod endpoint;
 mod health;
 mod integrate;
 pub mod journal;
-#[cfg(test)]
-mod tests;
 
 pub use health::{Health, Rejections};
 use accept::SiteState;
 use journal::{Body, Entry, Journal};
-
-/// The wall clock, UTC ms. An argument, so that tests own it.
-pub type NowMs = Arc<dyn Fn() -> i64 + Send + Sync>;
 
 /// Sends signed messages to gateways: the endpoint's handle, or a client of an external broker.
 pub trait Pusher: Send + Sync {
@@ -103,7 +99,7 @@ struct Shared {
     gateways: RwLock<GatewayKeys>,
     health: Health,
     live: Mutex<Live>,
-    now: NowMs,
+    now: Clock,
     /// Entries journalled and not yet integrated.
     pending: AtomicUsize,
     /// Integration fails (disk full): take nothing more.
@@ -151,7 +147,7 @@ impl Ingest {
     pub fn start(
         storage: Arc<dyn Storage>,
         logs: SiteLogs,
-        now: NowMs,
+        now: Clock,
         options: Options,
     ) -> Result<(Self, Recovery), LogError> {
         let (mut journal, recovered) = Journal::open(Arc::clone(&storage), options.reserve_bytes)?;
@@ -167,7 +163,7 @@ impl Ingest {
         for site in logs.sites() {
             journal.start_at(logs.integrated(&site)?.2 + 1);
         }
-        open_epochs(&mut journal, &logs, now(), &mut recovery)?;
+        open_epochs(&mut journal, &logs, now.now_ms(), &mut recovery)?;
         let mut states = std::collections::BTreeMap::new();
         for site in logs.sites() {
             let (state, epoch, _) = logs.integrated(&site)?;
@@ -229,11 +225,17 @@ impl Ingest {
         keys.get(&(site.clone(), gateway.clone())).cloned()
     }
 
+    /// The gateway at which a key is in force, if any: one key must not stand for two boxes.
+    pub fn key_holder(&self, key_hex: &str) -> Option<(SiteId, GatewayId)> {
+        let keys = self.shared.gateways.read().unwrap_or_else(PoisonError::into_inner);
+        keys.iter().find(|(_, status)| !status.revoked && status.key == key_hex).map(|(id, _)| id.clone())
+    }
+
     /// Takes a gateway's latest values: shown as "live, not yet evidence", never stored.
     pub fn take_state(&self, site: SiteId, gateway: GatewayId, bytes: &[u8]) {
         match StateMessage::decode(bytes) {
             Ok(state) => {
-                let now = (self.shared.now)();
+                let now = self.shared.now.now_ms();
                 let mut live = self.shared.live.lock().unwrap_or_else(PoisonError::into_inner);
                 live.insert((site, gateway), (now, state));
             }

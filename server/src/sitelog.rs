@@ -27,8 +27,6 @@ mod contents;
 mod epoch;
 mod fsck;
 mod site;
-#[cfg(test)]
-mod tests;
 mod tiles;
 
 pub use checkpoint::LogKey;

@@ -108,7 +108,7 @@ impl Committer {
         bytes: Vec<u8>,
         reply: oneshot::Sender<Answer>,
     ) {
-        let now_ms = (self.shared.now)();
+        let now_ms = self.shared.now.now_ms();
         let candidate = match accept::read(&bytes) {
             Ok(candidate) => candidate,
             Err((named, refused)) => return self.refuse(work, site, gateway, named, refused, reply),
@@ -175,7 +175,7 @@ impl Committer {
         refused: Refused,
         reply: oneshot::Sender<Answer>,
     ) {
-        self.shared.health.rejected((self.shared.now)(), &site, &gateway, &named, &refused);
+        self.shared.health.rejected(self.shared.now.now_ms(), &site, &gateway, &named, &refused);
         work.refusals.push((site, gateway, named, refused));
         work.answered.push(reply);
     }
@@ -196,7 +196,7 @@ impl Committer {
                 let known = self.sites.entry(site.clone()).or_default();
                 let index = known.state.size;
                 known.state.apply_declaration(&declaration);
-                work.entries.push((site, (self.shared.now)(), Body::Declaration(bytes)));
+                work.entries.push((site, self.shared.now.now_ms(), Body::Declaration(bytes)));
                 work.declared.push((index, reply));
             }
         }
@@ -207,7 +207,7 @@ impl Committer {
         let sites: Vec<SiteId> = work.before.keys().cloned().collect();
         match self.append(&work.entries) {
             Err(error) => {
-                let now_ms = (self.shared.now)();
+                let now_ms = self.shared.now.now_ms();
                 self.shared.health.full(now_ms, &error);
                 self.retry_at = Some(Instant::now() + RETRY);
                 self.sites.extend(work.before);
@@ -337,7 +337,7 @@ impl Committer {
             gateway: gateway.clone(),
             through,
             log_epoch: known.map_or(0, |known| known.epoch),
-            server_ms: (self.shared.now)(),
+            server_ms: self.shared.now.now_ms(),
             checkpoint,
             logged,
         };
@@ -353,7 +353,7 @@ impl Committer {
             digest: named.digest,
             reason: refused.reason,
             retry: refused.retry,
-            server_ms: (self.shared.now)(),
+            server_ms: self.shared.now.now_ms(),
             detail: refused.detail,
         };
         let message = ServerMessage::Refusal(refusal).sign(self.shared.logs.key().secret());

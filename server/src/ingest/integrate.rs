@@ -64,7 +64,7 @@ impl Integrator {
                 LogError::Storage(error) => error,
                 other => std::io::Error::other(other.to_string()),
             };
-            self.shared.health.full((self.shared.now)(), &error);
+            self.shared.health.full(self.shared.now.now_ms(), &error);
             if self.shared.stopping.load(Acquire) {
                 // The journal has them; the next start brings them into the logs.
                 return;

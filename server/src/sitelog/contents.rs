@@ -14,16 +14,16 @@ use crate::storage::Storage;
 
 /// A position in the packs: pack number (from 1) and bytes used in it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct PackEnd {
+pub(crate) struct PackEnd {
     /// The newest pack; 0 before the first.
-    pub pack: u32,
+    pub(crate) pack: u32,
     /// Bytes in it.
-    pub bytes: u64,
+    pub(crate) bytes: u64,
 }
 
 /// The contents of one site.
 #[derive(Debug)]
-pub struct Contents {
+pub(crate) struct Contents {
     folder: String,
     end: PackEnd,
     index: HashMap<Digest, Place>,
@@ -40,12 +40,12 @@ struct Place {
 
 impl Contents {
     /// Opens the packs in `folder` up to `end`, cutting what lies beyond.
-    pub fn open(storage: &dyn Storage, folder: &str, end: PackEnd) -> io::Result<Self> {
+    pub(crate) fn open(storage: &dyn Storage, folder: &str, end: PackEnd) -> io::Result<Self> {
         Self::open_with(storage, folder, end, true)
     }
 
     /// The same without changing anything: what lies beyond `end` is ignored.
-    pub fn open_read_only(storage: &dyn Storage, folder: &str, end: PackEnd) -> io::Result<Self> {
+    pub(crate) fn open_read_only(storage: &dyn Storage, folder: &str, end: PackEnd) -> io::Result<Self> {
         Self::open_with(storage, folder, end, false)
     }
 
@@ -91,7 +91,7 @@ impl Contents {
 
     /// Adds contents that are not there yet and makes them durable. Returns the new end, which the caller commits; until
     /// then nothing here counts, and calling again after an error is safe.
-    pub fn append(&mut self, storage: &dyn Storage, new: &[(Digest, Vec<u8>)]) -> io::Result<PackEnd> {
+    pub(crate) fn append(&mut self, storage: &dyn Storage, new: &[(Digest, Vec<u8>)]) -> io::Result<PackEnd> {
         if self.dirty {
             if self.end.pack > 0 {
                 storage.truncate(&self.path(self.end.pack), self.end.bytes)?;
@@ -136,7 +136,7 @@ impl Contents {
     }
 
     /// A content, checked against its digest. `None` when it is not held (pruned or withheld).
-    pub fn get(&self, storage: &dyn Storage, digest: &Digest) -> io::Result<Option<Vec<u8>>> {
+    pub(crate) fn get(&self, storage: &dyn Storage, digest: &Digest) -> io::Result<Option<Vec<u8>>> {
         let Some(place) = self.index.get(digest) else { return Ok(None) };
         let path = self.path(place.pack);
         let bytes = storage
@@ -149,7 +149,7 @@ impl Contents {
     }
 
     /// How many contents are held.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.index.len()
     }
 

@@ -42,7 +42,7 @@ impl Restored {
 ///
 /// # Errors
 /// What `root_at` reports.
-pub fn compare<E>(
+pub(super) fn compare<E>(
     place: &str,
     (checkpoint, epoch): &(Checkpoint, u32),
     (size, own_epoch): (u64, u32),

@@ -12,11 +12,11 @@ use protocol::{Digest, tree};
 use crate::storage::Storage;
 
 /// A file to be written whole: path within the site's folder, and bytes.
-pub type NewFile = (String, Vec<u8>);
+pub(super) type NewFile = (String, Vec<u8>);
 
 /// The tree's edge. Cheap to clone (at most 256 leaves and 256 hashes a level).
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Tiles {
+pub(crate) struct Tiles {
     size: u64,
     levels: Vec<Vec<Digest>>,
     tail: Vec<Vec<u8>>,
@@ -24,7 +24,7 @@ pub struct Tiles {
 
 impl Tiles {
     /// Reads the edge of a tree of `size` leaves back from its files.
-    pub fn open(storage: &dyn Storage, folder: &str, size: u64) -> io::Result<Self> {
+    pub(super) fn open(storage: &dyn Storage, folder: &str, size: u64) -> io::Result<Self> {
         let width = size % WIDTH;
         let tail: Vec<Vec<u8>> = if width == 0 {
             Vec::new()
@@ -47,17 +47,17 @@ impl Tiles {
     }
 
     /// Number of leaves.
-    pub fn size(&self) -> u64 {
+    pub(super) fn size(&self) -> u64 {
         self.size
     }
 
     /// The RFC 6962 root.
-    pub fn root(&self) -> Digest {
+    pub(super) fn root(&self) -> Digest {
         root_of(self.levels.iter().map(Vec::as_slice))
     }
 
     /// Adds a leaf; completed bundles and tiles are appended to `files`.
-    pub fn push(&mut self, leaf: Vec<u8>, files: &mut Vec<NewFile>) -> protocol::Result<()> {
+    pub(super) fn push(&mut self, leaf: Vec<u8>, files: &mut Vec<NewFile>) -> protocol::Result<()> {
         let hash = tree::leaf_hash(&leaf);
         self.tail.push(leaf);
         if self.tail.len() as u64 == WIDTH {
@@ -85,7 +85,7 @@ impl Tiles {
     }
 
     /// The entry bundle of the leaves that fill none, if any.
-    pub fn partial_bundle(&self) -> protocol::Result<Option<NewFile>> {
+    pub(super) fn partial_bundle(&self) -> protocol::Result<Option<NewFile>> {
         if self.tail.is_empty() {
             return Ok(None);
         }
@@ -94,7 +94,7 @@ impl Tiles {
     }
 
     /// The hash tiles that are not full: a checkpoint's readers need them.
-    pub fn partial_tiles(&self) -> Vec<NewFile> {
+    pub(super) fn partial_tiles(&self) -> Vec<NewFile> {
         (0_u8..)
             .zip(&self.levels)
             .filter(|(_, hashes)| !hashes.is_empty())
@@ -106,7 +106,7 @@ impl Tiles {
     }
 
     /// Bytes of the leaves in `range`, which must lie within the tree.
-    pub fn leaves(&self, storage: &dyn Storage, folder: &str, range: Range<u64>) -> io::Result<Vec<Vec<u8>>> {
+    pub(super) fn leaves(&self, storage: &dyn Storage, folder: &str, range: Range<u64>) -> io::Result<Vec<Vec<u8>>> {
         let range = range.start..range.end.min(self.size);
         let full = self.size - self.size % WIDTH;
         let mut leaves = Vec::new();
@@ -127,7 +127,7 @@ impl Tiles {
     }
 
     /// The root the tree had at an earlier size.
-    pub fn root_at(&self, storage: &dyn Storage, folder: &str, size: u64) -> io::Result<Digest> {
+    pub(super) fn root_at(&self, storage: &dyn Storage, folder: &str, size: u64) -> io::Result<Digest> {
         let mut levels = Vec::new();
         for level in 0_u8.. {
             let count = hashes_at(size, level);

@@ -1,0 +1,402 @@
+//! `server.toml`: one file, every unknown key refused with its line and a hint.
+//!
+//! The file is read into wire structs that mirror it, then checked and turned into [`Config`], which cannot be invalid.
+//! Secrets are named by file path, never written inline.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// The server's configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Where everything lives: keys, journal, site logs, database.
+    pub data_dir: PathBuf,
+    /// Host name under which gateways and browsers reach this server; becomes the log key's name at first start.
+    pub public_host: String,
+    /// Pages and API.
+    pub web: Web,
+    /// How records arrive.
+    pub intake: Intake,
+    /// Enrolment of gateways.
+    pub enrol: SocketAddr,
+    /// A folder outside `data_dir` where checkpoints are kept as well, so that a restored backup is noticed.
+    pub checkpoint_copy: Option<PathBuf>,
+    /// New leaves get a checkpoint within this many seconds.
+    pub publish_seconds: u64,
+    /// Free disk below which no records are taken, MiB.
+    pub reserve_mib: u64,
+}
+
+/// Where pages are served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Web {
+    /// Address; plain HTTP only on loopback.
+    pub listen: SocketAddr,
+    /// Certificate chain and key, PEM, for HTTPS.
+    pub tls: Option<(PathBuf, PathBuf)>,
+}
+
+/// How records arrive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Intake {
+    /// Our own MQTT endpoint.
+    Endpoint {
+        /// Address.
+        listen: SocketAddr,
+    },
+    /// An external broker.
+    Broker {
+        /// Host name or address.
+        host: String,
+        /// TCP port.
+        port: u16,
+        /// Trust anchor, PEM; `mqtts` only.
+        ca: Option<PathBuf>,
+        /// Client certificate and key, PEM.
+        client: Option<(PathBuf, PathBuf)>,
+        /// User name and the file with the password.
+        credentials: Option<(String, PathBuf)>,
+    },
+}
+
+/// What is wrong with a configuration: where, what, and what to do, in both languages.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {en}\n  hint: {hint}\n{place}：{zh}\n  建议：{hint_zh}")]
+pub struct ConfigError {
+    /// File and line.
+    pub place: String,
+    /// What, in English.
+    pub en: String,
+    /// What, in Chinese.
+    pub zh: String,
+    /// What to do.
+    pub hint: String,
+    /// What to do, in Chinese.
+    pub hint_zh: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    data_dir: PathBuf,
+    #[serde(default = "default_host")]
+    public_host: String,
+    #[serde(default)]
+    web: WebFile,
+    mqtt: Option<MqttFile>,
+    broker: Option<BrokerFile>,
+    #[serde(default)]
+    enrol: EnrolFile,
+    #[serde(default)]
+    log: LogFile,
+    #[serde(default)]
+    storage: StorageFile,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct WebFile {
+    listen: SocketAddr,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MqttFile {
+    listen: SocketAddr,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BrokerFile {
+    url: String,
+    ca: Option<PathBuf>,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+    user: Option<String>,
+    password_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct EnrolFile {
+    listen: SocketAddr,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct LogFile {
+    checkpoint_copy: Option<PathBuf>,
+    publish_seconds: u64,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct StorageFile {
+    reserve_mib: u64,
+}
+
+impl Config {
+    /// Reads and checks the file at `path`; relative paths in it are relative to its folder.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|error| ConfigError {
+            place: path.display().to_string(),
+            en: format!("cannot be read: {error}"),
+            zh: format!("无法读取：{error}"),
+            hint: "name the file with `--config`; an example is in configs/server.toml".into(),
+            hint_zh: "用 --config 指定配置文件，示例见 configs/server.toml".into(),
+        })?;
+        Self::parse(&text, &path.display().to_string(), path.parent().unwrap_or(Path::new(".")))
+    }
+
+    /// Checks a configuration's text. `name` is used in errors, `folder` resolves relative paths.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn parse(text: &str, name: &str, folder: &Path) -> Result<Self, ConfigError> {
+        let file: File = toml::from_str(text).map_err(|error| from_toml(text, name, &error))?;
+        let refuse = |key: &str, en: &str, zh: &str, hint: &str, hint_zh: &str| {
+            Err(ConfigError {
+                place: at(text, name, key),
+                en: en.into(),
+                zh: zh.into(),
+                hint: hint.into(),
+                hint_zh: hint_zh.into(),
+            })
+        };
+        let resolve = |path: PathBuf| if path.is_absolute() { path } else { folder.join(path) };
+        let tls = match (file.web.certificate, file.web.key) {
+            (Some(certificate), Some(key)) => Some((resolve(certificate), resolve(key))),
+            (None, None) => None,
+            _ => {
+                return refuse(
+                    "[web]",
+                    "`certificate` and `key` belong together",
+                    "certificate 与 key 必须同时填写",
+                    "give both or none",
+                    "两项都填或都不填",
+                );
+            }
+        };
+        if tls.is_none() && !file.web.listen.ip().is_loopback() {
+            return refuse(
+                "[web]",
+                "pages without TLS are served on loopback only",
+                "未启用 TLS 时页面只能监听本机地址",
+                "set `certificate` and `key`, or listen on 127.0.0.1 behind your reverse proxy",
+                "填写 certificate 与 key，或只监听 127.0.0.1 并使用反向代理",
+            );
+        }
+        let intake = match (file.mqtt, file.broker) {
+            (Some(_), Some(_)) => {
+                return refuse(
+                    "[broker]",
+                    "`[mqtt]` and `[broker]` exclude each other",
+                    "[mqtt] 与 [broker] 不能同时使用",
+                    "keep `[mqtt]` for the built-in endpoint, or `[broker]` for an external one",
+                    "使用内置端点保留 [mqtt]，使用外部代理保留 [broker]",
+                );
+            }
+            (mqtt, None) => Intake::Endpoint { listen: mqtt.map_or(DEFAULT_MQTT, |mqtt| mqtt.listen) },
+            (None, Some(broker)) => match broker_url(&broker.url) {
+                Some((host, port, tls)) => Intake::Broker {
+                    host,
+                    port,
+                    ca: broker.ca.filter(|_| tls).map(resolve),
+                    client: broker.certificate.zip(broker.key).map(|(c, k)| (resolve(c), resolve(k))),
+                    credentials: broker.user.zip(broker.password_file.map(resolve)),
+                },
+                None => {
+                    return refuse(
+                        "url",
+                        "the broker's address is not understood",
+                        "无法识别代理地址",
+                        "write it as mqtt://host:1883 or mqtts://host:8883",
+                        "写成 mqtt://主机:1883 或 mqtts://主机:8883",
+                    );
+                }
+            },
+        };
+        if protocol::note::VerifierKey::new(&file.public_host, protocol::SecretKey::from_seed(&[1; 32]).public()).is_err()
+        {
+            return refuse(
+                "public_host",
+                "a host name has no spaces and no `+`",
+                "主机名不能含空格或加号",
+                "write the name under which gateways reach this server",
+                "填写网关访问本服务器所用的主机名",
+            );
+        }
+        Ok(Self {
+            data_dir: resolve(file.data_dir),
+            public_host: file.public_host,
+            web: Web { listen: file.web.listen, tls },
+            intake,
+            enrol: file.enrol.listen,
+            checkpoint_copy: file.log.checkpoint_copy.map(resolve),
+            publish_seconds: file.log.publish_seconds.clamp(1, 3600),
+            reserve_mib: file.storage.reserve_mib,
+        })
+    }
+}
+
+impl Default for WebFile {
+    fn default() -> Self {
+        Self { listen: DEFAULT_WEB, certificate: None, key: None }
+    }
+}
+
+impl Default for EnrolFile {
+    fn default() -> Self {
+        Self { listen: DEFAULT_ENROL }
+    }
+}
+
+impl Default for LogFile {
+    fn default() -> Self {
+        Self { checkpoint_copy: None, publish_seconds: 60 }
+    }
+}
+
+impl Default for StorageFile {
+    fn default() -> Self {
+        Self { reserve_mib: 64 }
+    }
+}
+
+fn default_host() -> String {
+    "localhost".to_owned()
+}
+
+fn broker_url(url: &str) -> Option<(String, u16, bool)> {
+    let (rest, tls) = match (url.strip_prefix("mqtt://"), url.strip_prefix("mqtts://")) {
+        (Some(rest), _) => (rest, false),
+        (_, Some(rest)) => (rest, true),
+        _ => return None,
+    };
+    let (host, port) = rest.trim_end_matches('/').rsplit_once(':')?;
+    Some((host.to_owned(), port.parse().ok()?, tls)).filter(|(host, ..)| !host.is_empty())
+}
+
+fn from_toml(text: &str, name: &str, error: &toml::de::Error) -> ConfigError {
+    let line = error.span().map_or(1, |span| line_of(text, span.start));
+    let message = error.message();
+    let (hint, hint_zh) = match between(message, "unknown field `", "`") {
+        Some(unknown) => match nearest(unknown) {
+            Some(known) => (format!("did you mean `{known}`?"), format!("是否想写 {known}？")),
+            None => ("remove it; configs/server.toml shows every key".into(), "删除该项；全部配置项见 configs/server.toml".into()),
+        },
+        None => ("configs/server.toml shows every key with an example".into(), "各配置项示例见 configs/server.toml".into()),
+    };
+    ConfigError {
+        place: format!("{name}, line {line}"),
+        en: message.to_owned(),
+        zh: match between(message, "unknown field `", "`") {
+            Some(unknown) => format!("未知配置项 {unknown}"),
+            None => format!("内容有误（{message}）"),
+        },
+        hint,
+        hint_zh,
+    }
+}
+
+/// File and the line on which `key` first stands.
+fn at(text: &str, name: &str, key: &str) -> String {
+    match text.find(key) {
+        Some(offset) => format!("{name}, line {}", line_of(text, offset)),
+        None => name.to_owned(),
+    }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.as_bytes()[..offset.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1
+}
+
+fn between<'t>(text: &'t str, start: &str, end: &str) -> Option<&'t str> {
+    let from = text.find(start)? + start.len();
+    text[from..].split_once(end).map(|(found, _)| found)
+}
+
+/// The known key that differs least from a mistyped one.
+fn nearest(unknown: &str) -> Option<&'static str> {
+    KEYS.iter().map(|known| (distance(unknown, known), *known)).filter(|(d, _)| *d <= 3).min().map(|(_, known)| known)
+}
+
+/// Levenshtein distance; both words are short.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().take(64).enumerate() {
+        let mut corner = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let substitute = corner + usize::from(x != *y);
+            corner = row[j + 1];
+            row[j + 1] = substitute.min(row[j] + 1).min(corner + 1);
+        }
+    }
+    row[b.len()]
+}
+
+const KEYS: [&str; 18] = [
+    "data_dir", "public_host", "web", "mqtt", "broker", "enrol", "log", "storage", "listen", "certificate", "key", "url",
+    "ca", "user", "password_file", "checkpoint_copy", "publish_seconds", "reserve_mib",
+];
+const DEFAULT_WEB: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8480);
+const DEFAULT_MQTT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 8883);
+const DEFAULT_ENROL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 8443);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        Config::parse(text, "server.toml", Path::new("/etc/gz"))
+    }
+
+    #[test]
+    fn the_smallest_file_has_sensible_defaults() {
+        let config = parse("data_dir = \"data\"").unwrap();
+        assert_eq!(config.data_dir, Path::new("/etc/gz/data"));
+        assert_eq!(config.web.listen.to_string(), "127.0.0.1:8480");
+        assert_eq!(config.intake, Intake::Endpoint { listen: "0.0.0.0:8883".parse().unwrap() });
+        assert_eq!(config.publish_seconds, 60);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_line_and_hint_in_both_languages() {
+        let error = parse("data_dir = \"data\"\n\n[web]\nlisten_ = \"127.0.0.1:1\"\n").unwrap_err();
+        assert_eq!(error.place, "server.toml, line 4");
+        assert!(error.en.contains("unknown field `listen_`"), "{error}");
+        assert_eq!(error.hint, "did you mean `listen`?");
+        assert_eq!(error.zh, "未知配置项 listen_");
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        let open = parse("data_dir = \"d\"\n[web]\nlisten = \"0.0.0.0:80\"").unwrap_err();
+        assert!(open.en.contains("loopback only"), "{open}");
+        assert_eq!(open.place, "server.toml, line 2");
+        let both = parse("data_dir = \"d\"\n[mqtt]\nlisten = \"0.0.0.0:1\"\n[broker]\nurl = \"mqtt://b:1\"").unwrap_err();
+        assert!(both.en.contains("exclude each other"), "{both}");
+        let half = parse("data_dir = \"d\"\n[web]\nkey = \"k\"").unwrap_err();
+        assert!(half.en.contains("belong together"), "{half}");
+        assert!(parse("data_dir = \"d\"\npublic_host = \"a b\"").unwrap_err().en.contains("host name"));
+        assert!(parse("data_dir = \"d\"\n[broker]\nurl = \"broker:1883\"").unwrap_err().hint.contains("mqtts://"));
+    }
+
+    #[test]
+    fn a_broker_is_read() {
+        let text = "data_dir = \"d\"\n[broker]\nurl = \"mqtts://b.example:8883\"\nca = \"ca.pem\"\nuser = \"u\"\npassword_file = \"p\"";
+        let Intake::Broker { host, port, ca, credentials, .. } = parse(text).unwrap().intake else { panic!() };
+        assert_eq!((host.as_str(), port), ("b.example", 8883));
+        assert_eq!(ca.unwrap(), Path::new("/etc/gz/ca.pem"));
+        assert_eq!(credentials.unwrap(), ("u".into(), "/etc/gz/p".into()));
+    }
+}
