@@ -32,6 +32,10 @@ pub mod endpoint;
 mod health;
 mod integrate;
 pub mod journal;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 
 pub use health::{Health, Rejections};
 use accept::SiteState;
@@ -50,6 +54,8 @@ pub struct Options {
     pub publish_every: Duration,
     /// Leaves are integrated at most this long after their receipt.
     pub integrate_every: Duration,
+    /// Between two attempts on a disk that refuses.
+    pub retry_every: Duration,
     /// Free disk below which nothing is taken any more, bytes: room for what was already promised.
     pub reserve_bytes: u64,
 }
@@ -59,6 +65,7 @@ impl Default for Options {
         Self {
             publish_every: Duration::from_secs(60),
             integrate_every: Duration::from_millis(200),
+            retry_every: Duration::from_secs(1),
             reserve_bytes: 64 * 1024 * 1024,
         }
     }
@@ -187,7 +194,7 @@ impl Ingest {
             shared.note_gateways(site, &known.state);
         }
         let (groups, integrated) = std_mpsc::channel();
-        let committer = commit::Committer::new(Arc::clone(&shared), journal, states, groups);
+        let committer = commit::Committer::new(Arc::clone(&shared), journal, states, groups, options.retry_every);
         let integrator = integrate::Integrator::new(Arc::clone(&shared), integrated, options);
         let threads = vec![
             std::thread::Builder::new().name("journal".into()).spawn(move || committer.run(receiver))?,

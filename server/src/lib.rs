@@ -15,6 +15,7 @@ pub mod projection;
 pub mod query;
 pub mod reporting;
 pub mod roles;
+pub mod run;
 pub mod serve;
 pub mod sitelog;
 pub mod state;

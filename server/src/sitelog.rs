@@ -325,6 +325,18 @@ impl SiteLogs {
     }
 }
 
+/// Checks sites' folders from the files alone, without opening (and so without changing) anything; all when `only` is
+/// empty.
+///
+/// # Errors
+/// When the folder of sites cannot be listed.
+pub fn fsck_folder(storage: &dyn Storage, key: &LogKey, only: &[SiteId]) -> Result<Vec<(SiteId, Fsck)>, LogError> {
+    let names = storage.list(site::SITES)?;
+    let sites = names.iter().filter_map(|name| name.parse::<SiteId>().ok());
+    let wanted = sites.filter(|site| only.is_empty() || only.contains(site));
+    Ok(wanted.map(|site| (site.clone(), fsck::check(storage, key, &site))).collect())
+}
+
 /// A panic while a log was locked left it as it was before the call: integration swaps at its end.
 fn lock(log: &Mutex<SiteLog>) -> MutexGuard<'_, SiteLog> {
     log.lock().unwrap_or_else(PoisonError::into_inner)

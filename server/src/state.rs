@@ -6,6 +6,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::extract::FromRef;
 
 use crate::accounts::Accounts;
+use crate::ingest::Ingest;
+use crate::keys::Keys;
+use crate::sitelog::SiteLogs;
 use crate::store::Store;
 
 /// Time as an argument: the system's in production, a test's otherwise.
@@ -54,6 +57,12 @@ pub struct AppState {
     pub clock: Clock,
     /// Facts for pages.
     pub facts: Arc<WebFacts>,
+    /// The sites' logs.
+    pub logs: SiteLogs,
+    /// The journal: live values, health, gateways' keys.
+    pub ingest: Ingest,
+    /// What signs and issues.
+    pub keys: Arc<Keys>,
 }
 
 impl FromRef<AppState> for Accounts {

@@ -21,6 +21,9 @@ use protocol::{
 };
 use serde::{Deserialize, Serialize};
 
+#[cfg(test)]
+mod tests;
+
 /// What a site's log says about its gateways, up to the newest leaf: the state every verdict is made against.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SiteState {

@@ -31,6 +31,7 @@ pub(super) struct Committer {
     journal: Journal,
     sites: BTreeMap<SiteId, Site>,
     groups: std_mpsc::Sender<Group>,
+    retry_every: Duration,
     /// After a failed append: do not even try before this moment.
     retry_at: Option<Instant>,
 }
@@ -56,8 +57,9 @@ impl Committer {
         journal: Journal,
         sites: BTreeMap<SiteId, Site>,
         groups: std_mpsc::Sender<Group>,
+        retry_every: Duration,
     ) -> Self {
-        Self { shared, journal, sites, groups, retry_at: None }
+        Self { shared, journal, sites, groups, retry_every, retry_at: None }
     }
 
     pub(super) fn run(mut self, mut submissions: mpsc::UnboundedReceiver<Submission>) {
@@ -209,7 +211,7 @@ impl Committer {
             Err(error) => {
                 let now_ms = self.shared.now.now_ms();
                 self.shared.health.full(now_ms, &error);
-                self.retry_at = Some(Instant::now() + RETRY);
+                self.retry_at = Some(Instant::now() + self.retry_every);
                 self.sites.extend(work.before);
                 let mut told = BTreeSet::new();
                 for (site, gateway, named, reply) in work.taken {
@@ -361,7 +363,5 @@ impl Committer {
     }
 }
 
-/// After a failed append, how long submissions are refused without touching the disk.
-const RETRY: Duration = Duration::from_secs(1);
 /// How long a group waits for the site logs to catch up before the disk counts as full.
 const LOGS_BEHIND: Duration = Duration::from_secs(5);

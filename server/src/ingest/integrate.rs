@@ -69,7 +69,7 @@ impl Integrator {
                 // The journal has them; the next start brings them into the logs.
                 return;
             }
-            std::thread::sleep(RETRY);
+            std::thread::sleep(self.options.retry_every);
         }
         self.shared.stuck.store(false, Release);
         self.shared.pending.fetch_sub(entries.len(), Relaxed);
@@ -95,7 +95,7 @@ impl Integrator {
                 Err(error) => {
                     tracing::error!(%site, %error, "Checkpoint not published; it is tried again.");
                     self.unpublished.insert(site);
-                    self.publish_at = Some(Instant::now() + RETRY);
+                    self.publish_at = Some(Instant::now() + self.options.retry_every);
                 }
             }
         }
@@ -107,5 +107,3 @@ impl Integrator {
 
 /// Entries integrated at once.
 const GATHER_MAX: usize = 1024;
-/// Between two attempts on a disk that refuses.
-const RETRY: Duration = Duration::from_secs(1);

@@ -80,6 +80,9 @@ pub struct Journal {
 }
 
 impl Journal {
+    /// Folder of the segments below the data directory.
+    pub const FOLDER: &str = FOLDER;
+
     /// Opens the journal and reads back everything in it. `reserve_bytes` of free disk are left to the log, the
     /// database and the operating system: below it the journal counts as full.
     pub fn open(storage: Arc<dyn Storage>, reserve_bytes: u64) -> io::Result<(Self, Recovered)> {
