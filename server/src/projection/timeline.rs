@@ -93,7 +93,7 @@ pub(super) fn counts(history: &History, machine: &str, window: Interval) -> Vec<
 
 /// One counter's running total at each of its changes.
 fn running(history: &History, signal: &SignalRef, window: Interval, fastest_us: Option<i64>) -> Vec<(i64, i64)> {
-    let reach = Interval::new(window.from_ms.saturating_sub(600_000), window.to_ms);
+    let reach = Interval::new(window.from_ms.saturating_sub(EDGE_MS), window.to_ms.saturating_add(EDGE_MS));
     let series = history.series(&signal.gateway, &signal.tag, reach);
     let range = series.around(reach, 0);
     let Some(meaning) = series.meaning_of(&range) else { return Vec::new() };
@@ -107,14 +107,20 @@ fn running(history: &History, signal: &SignalRef, window: Interval, fastest_us: 
     let mut out = Vec::new();
     let (mut total, mut before): (i64, Option<(i64, i64)>) = (0, None);
     for (ms, value) in series.samples(range) {
-        if let Some((was_ms, was)) = before.filter(|_| ms >= window.from_ms) {
+        if let Some((was_ms, was)) = before.filter(|(was_ms, _)| ms > window.from_ms && *was_ms < window.to_ms) {
             let amount = match rule.step(was, value, ms - was_ms) {
                 Step::Forward(amount) | Step::Rollover(amount) | Step::Reset(amount) => amount,
                 Step::Excess => 0,
             };
-            if amount > 0 {
-                total = total.saturating_add(amount);
-                out.push((ms, scale(total, meaning.num, meaning.den)));
+            // A step over an edge of the window is divided in a straight line and rounded down, as counts are.
+            let until = |edge_ms: i64| {
+                let part = i128::from(amount) * i128::from((edge_ms - was_ms).clamp(0, ms - was_ms));
+                i64::try_from(part / i128::from((ms - was_ms).max(1))).unwrap_or(i64::MAX)
+            };
+            let inside = until(window.to_ms.min(ms)) - until(window.from_ms.max(was_ms));
+            if inside > 0 {
+                total = total.saturating_add(inside);
+                out.push((ms.min(window.to_ms), scale(total, meaning.num, meaning.den)));
             }
         }
         before = Some((ms, value));
@@ -142,6 +148,9 @@ fn merge(good: &[(i64, i64)], reject: &[(i64, i64)]) -> Vec<CountStep> {
     let kept = times.iter().enumerate().filter(|(place, _)| place % stride == 0 || *place == last);
     kept.map(|(_, ms)| CountStep { at_ms: *ms, good: at(good, *ms), reject: at(reject, *ms) }).collect()
 }
+
+/// How far beyond the window the count line looks for a neighbouring reading.
+const EDGE_MS: i64 = 600_000;
 
 #[cfg(test)]
 mod tests {
