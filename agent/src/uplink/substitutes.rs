@@ -103,6 +103,7 @@ pub async fn make(
     let from = hole.from - hole.span.first_position;
     let to = hole.to - 1 - hole.span.first_position;
     let first = record_at(buffer, hole.from).await?;
+    let last = record_at(buffer, hole.to - 1).await?;
     let after = record_at(buffer, hole.to).await?;
     let before = match hole.from.checked_sub(1) {
         Some(position) if from > 0 => record_at(buffer, position).await?,
@@ -123,7 +124,8 @@ pub async fn make(
             },
             _ => Digest::ZERO,
         },
-        None => Digest::ZERO,
+        // Nothing follows yet: what will follow names the last record, if that is still here (a refused one is).
+        None => last.as_ref().map_or(Digest::ZERO, Record::digest),
     };
     let neighbour = first.as_ref().or(after.as_ref()).or(before.as_ref()).map(Record::header);
     let configuration = neighbour.map_or(Digest::ZERO, |header| header.configuration);

@@ -1,0 +1,409 @@
+//! The whole agent in one process against a server that can misbehave: what was observed arrives exactly once, or lies in a gap
+//! whose cause is true.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use agent::buffer;
+use agent::clock::{Clock as _, ClockReading, SharedClock, SyncState, SystemClock};
+use agent::event::{Reading, SourceEvent, TagIndex};
+use agent::identity::{Enrolment, load_or_create_key};
+use agent::pipeline::{self, Setup, SourceContext, UplinkSettings};
+use agent::status::Status;
+use agent::uplink::delivery;
+use protocol::content::{DeviceConfig, Ratio, TagConfig};
+use protocol::{Configuration, Content, GapCause, Kind, Quality, RefusalReason, SecretKey, Value, ValueType};
+use support::FakeServer;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+const TAGS: usize = 3;
+const POLL_MS: u64 = 5;
+
+fn configuration() -> Configuration {
+    let tag = |index: usize| TagConfig {
+        id: format!("press/tag_{index}").parse().expect("a name"),
+        value_type: ValueType::U64,
+        unit: String::new(),
+        scale: Ratio::ONE,
+        role: String::new(),
+        interval_ms: POLL_MS as i64,
+        address: format!("holding {index} u32 big"),
+        counter: None,
+    };
+    Configuration {
+        format: 1,
+        devices: vec![DeviceConfig {
+            id: "press".parse().expect("a name"),
+            protocol: "modbus_tcp".to_owned(),
+            address: "127.0.0.1:502".to_owned(),
+        }],
+        tags: (0..TAGS).map(tag).collect(),
+    }
+}
+
+/// A clock whose wall time a test sets.
+#[derive(Debug)]
+struct TestClock {
+    system: SystemClock,
+    wall_offset_ms: std::sync::atomic::AtomicI64,
+    synchronised: bool,
+}
+
+impl agent::clock::Clock for TestClock {
+    fn boot_ms(&self) -> i64 {
+        self.system.boot_ms()
+    }
+
+    fn read(&self) -> ClockReading {
+        let mut now = self.system.read();
+        now.wall_ms += self.wall_offset_ms.load(std::sync::atomic::Ordering::Relaxed);
+        now.sync =
+            if self.synchronised { SyncState::Synchronised { error_ms: 100 } } else { SyncState::Unsynchronised };
+        now
+    }
+}
+
+fn clock() -> SharedClock {
+    Arc::new(SystemClock::new(agent::clock::Settings::default()).expect("a boot id"))
+}
+
+fn setup(state_dir: &Path, server: &FakeServer, clock: SharedClock) -> Setup {
+    let started = clock.boot_ms();
+    Setup {
+        state_dir: state_dir.to_owned(),
+        configuration: configuration(),
+        alarm: vec![false; TAGS],
+        seal_ms: 60,
+        buffer: buffer::Settings { free_bytes_min: 0, segment_bytes: 256 * 1_024, ..buffer::Settings::default() },
+        uplink: UplinkSettings {
+            address: Some(server.address.to_string()),
+            tls: false,
+            broker_ca_pem: None,
+            credentials: None,
+            delivery: delivery::Settings { window: 8, bytes_per_second_max: 0 },
+        },
+        clock,
+        status: Status::new(TAGS, 1, started),
+        key: gateway_key(state_dir),
+        enrolment: Enrolment {
+            site: "site-1".parse().expect("a name"),
+            gateway: "gw-1".parse().expect("a name"),
+            client_certificate_pem: String::new(),
+            ca_certificate_pem: String::new(),
+            log_key: server.verifier().to_string(),
+            mqtt_host_port: String::new(),
+            simulated: false,
+            server_spki_sha256: protocol::Digest::ZERO.hex(),
+            enrol_url: String::new(),
+        },
+    }
+}
+
+fn gateway_key(state_dir: &Path) -> SecretKey {
+    load_or_create_key(state_dir, [5; 32]).expect("a key")
+}
+
+type Served = Arc<std::sync::Mutex<BTreeSet<(u32, i64, u64)>>>;
+
+/// A source that polls and remembers everything it served.
+fn source(context: SourceContext, served: Served) -> JoinSet<()> {
+    let mut set = JoinSet::new();
+    set.spawn(async move {
+        let mut value = 0_u64;
+        while !context.shutdown.is_cancelled() {
+            tokio::time::sleep(Duration::from_millis(POLL_MS)).await;
+            let boot_ms = context.clock.boot_ms();
+            value += 1;
+            let reading = |tag: usize| Reading {
+                tag: TagIndex(tag as u32),
+                value: Value::U64(value),
+                quality: Quality::Good,
+                boot_ms,
+                source_time_ms: None,
+            };
+            let readings: Vec<Reading> = (0..TAGS).map(reading).collect();
+            served.lock().expect("not poisoned").extend((0..TAGS).map(|tag| (tag as u32, boot_ms, value)));
+            if context.events.send(SourceEvent::Readings(readings)).await.is_err() {
+                return;
+            }
+        }
+    });
+    set
+}
+
+struct Run {
+    shutdown: CancellationToken,
+    task: tokio::task::JoinHandle<anyhow::Result<()>>,
+    status: Status,
+}
+
+fn start(setup: Setup, served: &Served) -> Run {
+    let shutdown = CancellationToken::new();
+    let (status, served) = (setup.status.clone(), served.clone());
+    let task = tokio::spawn(pipeline::run(setup, move |context| source(context, served), shutdown.clone()));
+    Run { shutdown, task, status }
+}
+
+impl Run {
+    async fn stop(self) {
+        self.shutdown.cancel();
+        self.task.await.expect("no panic").expect("an orderly end");
+    }
+
+    /// The next best thing to SIGKILL inside one process: every task is dropped where it stands.
+    async fn kill(self) {
+        self.task.abort();
+        let _ = self.task.await;
+    }
+
+    fn told(&self, words: &str) -> bool {
+        self.status.snapshot().notices.iter().any(|notice| notice.words.en.contains(words))
+    }
+}
+
+async fn until(what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !condition() {
+        assert!(Instant::now() < deadline, "never happened: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Every served value is stored exactly once or lies in a gap with one of `causes`; nothing else is stored.
+fn check(server: &FakeServer, served: &Served, causes: &[GapCause]) {
+    let mut stored = BTreeSet::new();
+    let mut gaps = Vec::new();
+    for (_, batch) in server.batches() {
+        for reading in batch.readings() {
+            let Value::U64(value) = reading.value else { panic!("another type") };
+            assert!(stored.insert((reading.tag, reading.boot_ms, value)), "stored twice: {reading:?}");
+        }
+        gaps.extend(batch.gaps);
+    }
+    let served = served.lock().expect("not poisoned");
+    for invented in stored.difference(&served) {
+        panic!("nobody served {invented:?}");
+    }
+    for missing in served.difference(&stored) {
+        let (tag, boot_ms, _) = *missing;
+        let covered = gaps.iter().find(|gap| {
+            gap.tag.is_none_or(|own| own == tag) && gap.from.boot_ms <= boot_ms && boot_ms <= gap.to_boot_ms
+        });
+        let gap = covered.unwrap_or_else(|| panic!("{missing:?} is neither stored nor in a gap; gaps: {gaps:?}"));
+        assert!(causes.contains(&gap.cause), "{missing:?} lies in {gap:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_reading_arrives_exactly_once_over_orderly_restarts() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = FakeServer::start(gateway_key(folder.path()).public()).await;
+    let served = Served::default();
+    for round in 1..=2_usize {
+        let run = start(setup(folder.path(), &server, clock()), &served);
+        until("batches arrive", || server.batches().len() >= 5 * round).await;
+        run.stop().await;
+    }
+    check(&server, &served, &[GapCause::Planned]);
+    let held = server.held();
+    assert_eq!(held.order.len(), 1, "one chain over an orderly restart");
+    let records: Vec<_> = held.chains[&held.order[0]].records.values().collect();
+    assert_eq!(records[0].header().kind, Kind::ChainStart);
+    assert_eq!(records[1].header().kind, Kind::Configuration);
+    let configurations = records.iter().filter(|record| record.header().kind == Kind::Configuration).count();
+    assert_eq!(configurations, 1, "an unchanged configuration is not repeated");
+    drop(held);
+    let planned = server.batches().iter().flat_map(|(_, batch)| batch.gaps.clone()).collect::<Vec<_>>();
+    assert!(planned.iter().all(|gap| gap.cause == GapCause::Planned) && planned.len() >= TAGS);
+    assert!(server.held().states > 0, "latest values went out");
+}
+
+#[tokio::test]
+async fn killed_agent_states_the_gap_with_the_true_cause_and_goes_on_with_its_chain() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = FakeServer::start(gateway_key(folder.path()).public()).await;
+    let served = Served::default();
+    for round in 1..=3_usize {
+        let run = start(setup(folder.path(), &server, clock()), &served);
+        until("batches arrive", || server.batches().len() >= 4 * round).await;
+        run.kill().await;
+        // The buffer's thread ends when its last handle is gone, and gives the lock back.
+        until("the lock is free", || agent::buffer::storage::DiskStorage::open(&folder.path().join("buffer")).is_ok()).await;
+    }
+    let run = start(setup(folder.path(), &server, clock()), &served);
+    until("batches arrive", || server.batches().len() >= 16).await;
+    run.stop().await;
+    check(&server, &served, &[GapCause::ProcessKilled]);
+    assert_eq!(server.held().order.len(), 1);
+}
+
+#[tokio::test]
+async fn lossy_broker_that_acknowledges_everything_loses_nothing() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = FakeServer::start(gateway_key(folder.path()).public()).await;
+    server.held().behaviour.lossy = true;
+    let served = Served::default();
+    let run = start(setup(folder.path(), &server, clock()), &served);
+    until("publishes", || server.held().publishes >= 4).await;
+    server.held().behaviour.lossy = false;
+    until("the backlog is delivered", || server.batches().len() >= 10).await;
+    run.stop().await;
+    check(&server, &served, &[]);
+}
+
+#[tokio::test]
+async fn forged_receipt_frees_nothing_and_is_told() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = FakeServer::start(gateway_key(folder.path()).public()).await;
+    server.held().behaviour.forge_with = Some(SecretKey::from_seed(&[66; 32]));
+    let served = Served::default();
+    let run = start(setup(folder.path(), &server, clock()), &served);
+    until("the notice", || run.told("a receipt with a wrong signature")).await;
+    until("records wait", || run.status.snapshot().records_total > 3).await;
+    assert_eq!(run.status.snapshot().uplink.last_receipt, None);
+    assert_eq!(run.status.snapshot().buffer.receipted_end, 0);
+    server.held().behaviour.forge_with = None;
+    run.stop().await;
+    let run = start(setup(folder.path(), &server, clock()), &served);
+    until("everything arrives after all", || server.batches().len() >= 8).await;
+    run.stop().await;
+    check(&server, &served, &[GapCause::Planned]);
+}
+
+#[tokio::test]
+async fn finally_refused_record_is_kept_here_and_replaced_by_lost() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = FakeServer::start(gateway_key(folder.path()).public()).await;
+    server.held().behaviour.refuse = Some((4, RefusalReason::Malformed, false));
+    let served = Served::default();
+    let run = start(setup(folder.path(), &server, clock()), &served);
+    until("delivery goes on", || server.batches().len() >= 6).await;
+    assert!(run.told("the server finally refused record 4 (malformed: told to refuse)"));
+    run.stop().await;
+    let held = server.held();
+    let chain = &held.chains[&held.order[0]];
+    let lost = chain.records.get(&4).expect("stands in its place");
+    let Content::Lost(lost) = lost.content().expect("decodes") else { panic!("not a Lost") };
+    assert_eq!((lost.from, lost.to, lost.cause), (4, 4, protocol::LostCause::Refused));
+    assert_eq!(std::fs::read_dir(folder.path().join("refused")).expect("kept").count(), 1);
+}
+
+#[tokio::test]
+async fn refusal_that_may_be_retried_is_retried() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = FakeServer::start(gateway_key(folder.path()).public()).await;
+    server.held().behaviour.refuse = Some((3, RefusalReason::StorageFull, true));
+    let served = Served::default();
+    let run = start(setup(folder.path(), &server, clock()), &served);
+    until("delivery goes on", || server.batches().len() >= 6).await;
+    assert!(run.told("the server does not take record 3 for now (storage_full"));
+    run.stop().await;
+    check(&server, &served, &[]);
+}
+
+#[tokio::test]
+async fn full_buffer_stops_accepting_states_the_gap_and_recovers() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = FakeServer::start(gateway_key(folder.path()).public()).await;
+    server.held().behaviour.silent = true;
+    let served = Served::default();
+    let mut first = setup(folder.path(), &server, clock());
+    first.buffer = buffer::Settings { bytes_max: 24 * 1_024, segment_bytes: 8 * 1_024, ..first.buffer };
+    let run = start(first, &served);
+    until("the buffer is full", || run.told("the buffer is full: no more readings are accepted")).await;
+    server.held().behaviour.silent = false;
+    run.stop().await;
+    let mut second = setup(folder.path(), &server, clock());
+    second.buffer = buffer::Settings { bytes_max: 24 * 1_024, segment_bytes: 8 * 1_024, ..second.buffer };
+    let run = start(second, &served);
+    let after = server.batches().len();
+    until("the backlog and new batches arrive", || server.batches().len() >= after + 3 && {
+        server.batches().iter().any(|(_, batch)| batch.gaps.iter().any(|gap| gap.cause == GapCause::BufferFull))
+    })
+    .await;
+    run.stop().await;
+    check(&server, &served, &[GapCause::BufferFull, GapCause::Planned]);
+}
+
+#[tokio::test]
+async fn old_image_of_the_disk_opens_a_new_chain_and_repeats_what_was_not_delivered() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = FakeServer::start(gateway_key(folder.path()).public()).await;
+    let served = Served::default();
+    let run = start(setup(folder.path(), &server, clock()), &served);
+    until("batches arrive", || server.batches().len() >= 3).await;
+    run.stop().await;
+    let image = tempfile::tempdir().expect("a temporary folder");
+    copy(folder.path(), image.path());
+    let run = start(setup(folder.path(), &server, clock()), &served);
+    until("more batches arrive", || server.batches().len() >= 8).await;
+    run.stop().await;
+
+    let run = start(setup(image.path(), &server, clock()), &served);
+    until("the notice", || run.told("this disk is an old image, or a clone exists")).await;
+    until("a new chain", || server.held().order.len() == 2).await;
+    let before = server.batches().len();
+    until("batches in it", || server.batches().len() >= before + 3).await;
+    run.stop().await;
+    let held = server.held();
+    let start = held.chains[&held.order[1]].records[&0].content().expect("decodes");
+    let Content::ChainStart(start) = start else { panic!("not a ChainStart") };
+    assert_eq!(start.cause, protocol::ChainStartCause::OldImage);
+    let old = &held.chains[&held.order[0]];
+    assert_eq!(start.old, Some((held.order[0], old.next - 1, old.digest)));
+    drop(held);
+    check(&server, &served, &[GapCause::Planned]);
+}
+
+#[tokio::test]
+async fn clock_at_1970_and_set_back_an_hour_are_recorded_and_stop_nothing() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = FakeServer::start(gateway_key(folder.path()).public()).await;
+    let served = Served::default();
+    let system = SystemClock::new(agent::clock::Settings::default()).expect("a boot id");
+    let offset = -system.read().wall_ms + 3_600_000;
+    let test = Arc::new(TestClock {
+        system,
+        wall_offset_ms: std::sync::atomic::AtomicI64::new(offset),
+        synchronised: false,
+    });
+    let run = start(setup(folder.path(), &server, test.clone()), &served);
+    let events = |kind: &str| {
+        let batches = server.batches();
+        let all = batches.iter().flat_map(|(_, batch)| batch.events.clone());
+        all.filter(|event| &*event.kind == kind).collect::<Vec<_>>()
+    };
+    until("the clock that was never set is recorded", || {
+        events("clock_unsynchronised").iter().any(|event| event.detail.contains("a time before 2020"))
+    })
+    .await;
+    test.wall_offset_ms.store(offset - 3_600_000, std::sync::atomic::Ordering::Relaxed);
+    until("the step is recorded", || {
+        events("clock_step").iter().any(|event| (event.value + 3_600_000).abs() < 1_000)
+    })
+    .await;
+    until("a server time is known", || {
+        server.batches().iter().any(|(record, _)| record.header().clock.server.is_some())
+    })
+    .await;
+    run.stop().await;
+    check(&server, &served, &[]);
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).expect("lists") {
+        let entry = entry.expect("lists");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("known").is_dir() {
+            std::fs::create_dir_all(&target).expect("made");
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), &target).expect("copied");
+        }
+    }
+}
