@@ -1,0 +1,331 @@
+//! The page as HTML, in Chinese or English. Pure.
+//!
+//! Constraints: nothing from outside reaches the page unescaped; a value is never shown without its age; what is not known is hatched
+//! and says why; no state is told by colour alone.
+
+use std::fmt::Write as _;
+
+use protocol::{GapCause, Quality, Value};
+
+use super::Moment;
+use crate::clock::SyncState;
+use crate::config::device::{Link, Tag};
+use crate::event::DeviceState;
+use crate::live::TagState;
+use crate::locale::Lang;
+
+/// The page's style sheet: quiet paper, one accent, tabular figures, works on a phone and in print.
+pub const STYLE: &str = "\
+:root{--ink:#16324F;--teal:#1F7A74;--amber:#B7791F;--red:#B3261E;--grey:#5B6673;--rule:#D9DEE4;--paper:#FBFAF7}\
+*{box-sizing:border-box}\
+body{margin:0;background:var(--paper);color:#1C2430;font:16px/1.7 \"PingFang SC\",\"Microsoft YaHei\",\"Noto Sans CJK SC\",sans-serif}\
+main{max-width:1200px;margin:0 auto;padding:1rem}\
+header{display:flex;flex-wrap:wrap;gap:.5rem 1.5rem;align-items:baseline;border-bottom:2px solid var(--ink);padding-bottom:.5rem}\
+h1{font-size:1.4rem;color:var(--ink);margin:0}h2{font-size:1.1rem;color:var(--ink);margin:1.6rem 0 .4rem}\
+nav{margin-left:auto}a{color:var(--teal)}\
+table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}\
+th,td{text-align:left;padding:.25rem .6rem .25rem 0;border-bottom:1px solid var(--rule);vertical-align:top}\
+th{font-weight:600;color:var(--grey);font-size:.9rem}\
+td.n{text-align:right;white-space:nowrap}\
+.v{font-weight:600;color:var(--ink)}.u{color:var(--grey)}.raw{color:var(--grey);font-size:.85rem}\
+.gap{background:repeating-linear-gradient(45deg,transparent 0 5px,#C9CFD6 5px 7px);color:#1C2430}\
+.gap span{background:var(--paper);padding:0 .3rem}\
+.bad{color:var(--red);font-weight:600}.warn{color:#8A5A12;font-weight:600}.ok{color:var(--teal);font-weight:600}\
+.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(15rem,1fr));gap:.6rem 1.5rem;margin:.6rem 0}\
+.facts div{border-left:3px solid var(--rule);padding-left:.7rem}.facts b{display:block;color:var(--grey);font-size:.9rem;font-weight:600}\
+.sim{background:var(--amber);color:#1C2430;padding:.3rem .8rem;font-weight:700}\
+.scroll{overflow-x:auto}\
+@media(max-width:600px){body{font-size:15px}nav{margin-left:0}}\
+";
+
+/// The whole page.
+pub fn page(moment: &Moment<'_>, lang: Lang) -> String {
+    let t = |zh, en| lang.pick(zh, en);
+    let mut out = String::with_capacity(16 * 1024);
+    let title = t("工证网关", "Gongzheng gateway");
+    let tag = lang.tag();
+    let who = match moment.enrolment {
+        Some(e) => format!("{} / {}", escape(e.site.as_str()), escape(e.gateway.as_str())),
+        None => t("尚未入网", "not enrolled").to_owned(),
+    };
+    let (other, other_name) = match lang {
+        Lang::Zh => ("en", "English"),
+        Lang::En => ("zh", "中文"),
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    let _ = write!(
+        out,
+        "<!doctype html><html lang=\"{tag}\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><meta http-equiv=\"refresh\" content=\"5\"><title>{title} · {who}</title><link rel=\"stylesheet\" href=\"/style.css\"></head><body><main><header><h1>{title}</h1><span>{who}</span><span class=\"u\">{version}</span><nav><a href=\"/?lang={other}\" lang=\"{other}\">{other_name}</a></nav></header>"
+    );
+    if moment.enrolment.is_some_and(|e| e.simulated) {
+        let _ = write!(out, "<p class=\"sim\">模拟数据 / SIMULATED</p>");
+    }
+    facts(&mut out, moment, lang);
+    devices(&mut out, moment, lang);
+    values(&mut out, moment, lang);
+    notices(&mut out, moment, lang);
+    out.push_str("</main></body></html>");
+    out
+}
+
+fn facts(out: &mut String, moment: &Moment<'_>, lang: Lang) {
+    let t = |zh, en| lang.pick(zh, en);
+    let status = &moment.status;
+    let now = moment.clock.boot_ms;
+    let mut fact = |name: &str, value: String| {
+        let _ = write!(out, "<div><b>{name}</b>{value}</div>");
+    };
+    let uplink = if status.uplink.connected {
+        format!("<span class=\"ok\">{}</span>", t("● 已连接", "● connected"))
+    } else {
+        let why = status.uplink.problem.as_ref().map(|w| escape(w.get(lang))).unwrap_or_default();
+        format!("<span class=\"bad\">{}</span> {why}", t("✕ 未连接", "✕ not connected"))
+    };
+    fact(t("与服务器的连接", "Connection to the server"), uplink);
+    let receipt = match status.uplink.last_receipt {
+        Some(r) => age(now - r.boot_ms, lang),
+        None => t("还没有", "none yet").to_owned(),
+    };
+    fact(t("最近一次服务器回执", "Last receipt of the server"), receipt);
+    let buffer = &status.buffer;
+    let mut text = match lang {
+        Lang::Zh => format!("待回执 {} 条，占用 {}", buffer.undelivered_records, bytes(buffer.bytes_on_disk)),
+        Lang::En => format!("{} records waiting, {} on disk", buffer.undelivered_records, bytes(buffer.bytes_on_disk)),
+    };
+    if status.buffer_blocked {
+        let _ = write!(
+            text,
+            "<br><span class=\"bad\">{}</span>",
+            t("✕ 缓存已满，停止采集并记录缺口", "✕ full: nothing is taken, the gap is recorded")
+        );
+    } else if let Some(hours) = status.hours_left {
+        let _ = match lang {
+            Lang::Zh => write!(text, "<br>断网可再存约 {hours} 小时"),
+            Lang::En => write!(text, "<br>room for about {hours} hours without a connection"),
+        };
+    }
+    fact(t("断网缓存", "Buffer"), text);
+    let (state, class) = match moment.clock.sync {
+        SyncState::Synchronised { .. } => (t("● 已同步", "● synchronised"), "ok"),
+        SyncState::Unsynchronised => (t("✕ 未同步", "✕ not synchronised"), "bad"),
+        SyncState::Unknown => (t("？ 未知", "? unknown"), "warn"),
+    };
+    let wall = utc(moment.clock.wall_ms);
+    fact(t("时钟", "Clock"), format!("<span class=\"{class}\">{state}</span> {wall} UTC"));
+    fact(
+        t("本次运行", "This run"),
+        match lang {
+            Lang::Zh => format!("{} 个读数，{} 条记录", status.readings_total, status.records_total),
+            Lang::En => format!("{} readings, {} records", status.readings_total, status.records_total),
+        },
+    );
+    // The closure borrowed `out` until here.
+    let inner = std::mem::take(out);
+    let at = inner.find("<div><b>").unwrap_or(inner.len());
+    let _ = write!(out, "{}<section class=\"facts\">{}</section>", &inner[..at], &inner[at..]);
+}
+
+fn devices(out: &mut String, moment: &Moment<'_>, lang: Lang) {
+    let t = |zh, en| lang.pick(zh, en);
+    let _ = write!(
+        out,
+        "<h2>{}</h2><div class=\"scroll\"><table><thead><tr><th>{}</th><th>{}</th><th>{}</th><th>{}</th><th>{}</th><th>{}</th><th>{}</th></tr></thead><tbody>",
+        t("设备", "Devices"),
+        t("设备", "Device"),
+        t("地址", "Address"),
+        t("状态", "State"),
+        t("更新", "Updated"),
+        t("往返", "Round trip"),
+        t("应答 / 失败 / 错过", "Answered / failed / missed"),
+        t("问题与处理", "Trouble and remedy"),
+    );
+    for (device, health) in moment.config.devices.iter().zip(&moment.board.devices) {
+        let (class, state) = match health.state {
+            DeviceState::Starting => ("u", t("… 启动", "… starting")),
+            DeviceState::Up => ("ok", t("● 正常", "● up")),
+            DeviceState::Down => ("bad", t("✕ 无应答", "✕ down")),
+            DeviceState::Stopped => ("bad", t("■ 已停止，需要人工处理", "■ stopped, needs a person")),
+        };
+        let updated =
+            if health.state == DeviceState::Starting { "—".to_owned() } else { age(moment.clock.boot_ms - health.boot_ms, lang) };
+        let round_trip = health.round_trip_ms.map_or("—".to_owned(), |ms| format!("{ms}&#8239;ms"));
+        let trouble = health.trouble.as_ref().map(|w| escape(w.get(lang))).unwrap_or_default();
+        let (name, address) = (escape(&device.name), escape(&address(&device.link)));
+        let (answered, failed, missed) = (health.answered_total, health.failed_total, health.missed_total);
+        let _ = write!(
+            out,
+            "<tr><td class=\"v\">{name}</td><td>{address}</td><td class=\"{class}\">{state}</td><td>{updated}</td><td class=\"n\">{round_trip}</td><td class=\"n\">{answered} / {failed} / {missed}</td><td>{trouble}</td></tr>"
+        );
+    }
+    if moment.config.devices.is_empty() {
+        let _ = write!(
+            out,
+            "<tr><td colspan=\"7\">{}</td></tr>",
+            t("还没有设备。在配置文件里加上 [[device]]，然后重启。", "No device yet. Add [[device]] to the configuration file and restart.")
+        );
+    }
+    out.push_str("</tbody></table></div>");
+}
+
+fn address(link: &Link) -> String {
+    match link {
+        Link::Modbus(link) => format!("{} #{}", link.carrier, link.unit),
+        Link::OpcUa(link) => link.endpoint.clone(),
+    }
+}
+
+fn values(out: &mut String, moment: &Moment<'_>, lang: Lang) {
+    let t = |zh, en| lang.pick(zh, en);
+    let _ = write!(
+        out,
+        "<h2>{}</h2><div class=\"scroll\"><table><thead><tr><th>{}</th><th>{}</th><th>{}</th><th>{}</th></tr></thead><tbody>",
+        t("实时数值", "Live values"),
+        t("数据点", "Tag"),
+        t("数值", "Value"),
+        t("原始值", "Raw"),
+        t("多久以前", "Age"),
+    );
+    let tags = moment.config.devices.iter().flat_map(|d| &d.tags);
+    for (tag, state) in tags.zip(&moment.board.tags) {
+        value_row(out, tag, state, moment.clock.boot_ms, lang);
+    }
+    out.push_str("</tbody></table></div>");
+}
+
+fn value_row(out: &mut String, tag: &Tag, state: &TagState, now: i64, lang: Lang) {
+    let id = escape(&tag.id);
+    let _ = write!(out, "<tr><td>{id}</td>");
+    match &state.latest {
+        Some(latest) => {
+            let doubt = match latest.quality {
+                Quality::Good => "",
+                Quality::Uncertain => lang.pick(" <span class=\"warn\">? 设备称不确定</span>", " <span class=\"warn\">? uncertain</span>"),
+                Quality::Bad => lang.pick(" <span class=\"bad\">✕ 设备称无效</span>", " <span class=\"bad\">✕ bad</span>"),
+            };
+            let (value, unit, raw) = (escape(&engineering(tag, &latest.value)), escape(&tag.unit), escape(&latest.value.to_string()));
+            let when = age(now - latest.boot_ms, lang);
+            let _ = write!(
+                out,
+                "<td><span class=\"v\">{value}</span>&#8239;<span class=\"u\">{unit}</span>{doubt}</td><td class=\"raw\">{raw}</td>"
+            );
+            match state.outage {
+                Some(cause) => {
+                    let why = gap_words(cause, lang);
+                    let _ = write!(out, "<td class=\"gap\"><span>{when} · {why}</span></td>");
+                }
+                None => {
+                    let _ = write!(out, "<td>{when}</td>");
+                }
+            }
+        }
+        None => {
+            let why = state.outage.map_or(lang.pick("还没有读到", "not read yet"), |cause| gap_words(cause, lang));
+            let _ = write!(out, "<td class=\"gap\" colspan=\"3\"><span>{why}</span></td>");
+        }
+    }
+    out.push_str("</tr>");
+}
+
+fn notices(out: &mut String, moment: &Moment<'_>, lang: Lang) {
+    if moment.status.notices.is_empty() {
+        return;
+    }
+    let _ = write!(out, "<h2>{}</h2><ul>", lang.pick("通知", "Notices"));
+    for notice in moment.status.notices.iter().rev() {
+        let (when, text) = (age(moment.clock.boot_ms - notice.boot_ms, lang), escape(notice.words.get(lang)));
+        let _ = write!(out, "<li><span class=\"u\">{when}</span> {text}</li>");
+    }
+    out.push_str("</ul>");
+}
+
+/// The engineering value with as many decimals as the factor bears.
+pub fn engineering(tag: &Tag, value: &Value) -> String {
+    let raw = match value {
+        Value::Bool(v) => return u8::from(*v).to_string(),
+        Value::Text(v) => return v.to_string(),
+        Value::I64(v) if tag.scale == Default::default() => return v.to_string(),
+        Value::U64(v) if tag.scale == Default::default() => return v.to_string(),
+        Value::I64(v) => *v as f64,
+        Value::U64(v) => *v as f64,
+        Value::F32(v) => f64::from(*v),
+        Value::F64(v) => *v,
+    };
+    let places = match (value, tag.scale.denominator) {
+        (Value::F32(_) | Value::F64(_), _) => 3,
+        (_, 1) => 0,
+        (_, below) => below.to_string().len().saturating_sub(1).clamp(1, 6),
+    };
+    format!("{:.places$}", tag.scale.apply_for_display(raw))
+}
+
+/// Why there is no value, in a few words.
+pub fn gap_words(cause: GapCause, lang: Lang) -> &'static str {
+    match cause {
+        GapCause::DeviceSilent => lang.pick("设备无应答", "device silent"),
+        GapCause::DeviceRefused => lang.pick("设备拒绝", "device refused"),
+        GapCause::NonsenseValue => lang.pick("数值无效", "nonsense value"),
+        GapCause::BusBusy => lang.pick("线路占用", "line busy"),
+        GapCause::BufferFull => lang.pick("缓存已满", "buffer full"),
+        GapCause::ProcessKilled => lang.pick("程序被终止", "process killed"),
+        GapCause::UncleanBoot => lang.pick("断电或死机", "power cut"),
+        GapCause::Damaged => lang.pick("存储损坏", "storage damaged"),
+        GapCause::ClockUnknown => lang.pick("时间未知", "time unknown"),
+        GapCause::Planned => lang.pick("计划停止", "planned stop"),
+    }
+}
+
+/// "12 秒前" / "12 s ago".
+pub fn age(ms: i64, lang: Lang) -> String {
+    let seconds = ms.max(0) / 1_000;
+    let (n, zh, en) = match seconds {
+        0..=1 => return lang.pick("刚刚", "just now").to_owned(),
+        2..=119 => (seconds, "秒", "s"),
+        120..=7_199 => (seconds / 60, "分钟", "min"),
+        7_200..=172_799 => (seconds / 3_600, "小时", "h"),
+        _ => (seconds / 86_400, "天", "days"),
+    };
+    match lang {
+        Lang::Zh => format!("{n} {zh}前"),
+        Lang::En => format!("{n} {en} ago"),
+    }
+}
+
+fn bytes(n: u64) -> String {
+    match n {
+        0..=1_048_575 => format!("{} KiB", n.div_ceil(1_024)),
+        _ => format!("{} MiB", n / 1_048_576),
+    }
+}
+
+/// `2026-03-01 07:08:09` of Unix milliseconds (Howard Hinnant's civil-from-days).
+pub fn utc(unix_ms: i64) -> String {
+    let seconds = unix_ms.div_euclid(1_000);
+    let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let z = days + 719_468;
+    let era = z.div_euclid(146_097);
+    let doe = z.rem_euclid(146_097);
+    let yoe = (doe - doe / 1_460 + doe / 36_524 - doe / 146_096) / 365;
+    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    let mp = (5 * doy + 2) / 153;
+    let day = doy - (153 * mp + 2) / 5 + 1;
+    let month = if mp < 10 { mp + 3 } else { mp - 9 };
+    let year = yoe + era * 400 + i64::from(month <= 2);
+    let (hour, minute, second) = (rest / 3_600, rest % 3_600 / 60, rest % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+}
+
+/// Text for HTML, in content and in quoted attributes.
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
