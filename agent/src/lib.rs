@@ -16,14 +16,17 @@
 pub mod buffer;
 pub mod chain;
 pub mod clock;
+pub mod commands;
 pub mod config;
 pub mod enrol;
 pub mod event;
 pub mod identity;
 pub mod live;
 pub mod locale;
+pub mod page;
 pub mod pipeline;
 pub mod sealer;
 pub mod source;
 pub mod status;
+pub mod telemetry;
 pub mod uplink;

@@ -1,1 +1,36 @@
-fn main() {}
+//! `gongzheng-agent`: the gateway's one program. Parses the command line and prints what the commands say.
+
+use std::process::ExitCode;
+
+use agent::commands::{self, Arguments, Command};
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let mut lang = commands::language(arguments.lang, None);
+    match execute(&arguments, &mut lang) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("{}", commands::explain(&error, lang));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(arguments: &Arguments, lang: &mut agent::locale::Lang) -> anyhow::Result<ExitCode> {
+    // One thread is enough for all sockets; the buffer has its own for the disk.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let load = |lang: &mut agent::locale::Lang| {
+        let (config, chosen) = commands::load(&arguments.config, arguments.lang)?;
+        *lang = chosen;
+        anyhow::Ok(config)
+    };
+    match &arguments.command {
+        Command::Run => runtime.block_on(commands::run::run(load(lang)?, *lang))?,
+        Command::Check => print!("{}", commands::check::report(&load(lang)?, *lang)),
+        Command::Status(options) => {
+            print!("{}", runtime.block_on(commands::status::report(&load(lang)?, options, *lang))?);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

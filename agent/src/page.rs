@@ -133,7 +133,8 @@ fn parse(head: &[u8]) -> Result<Asked<'_>, &'static str> {
     let Some((head, _)) = text.split_once("\r\n\r\n") else { return Err("431 Request Header Fields Too Large") };
     let mut lines = head.split("\r\n");
     let mut words = lines.next().unwrap_or_default().split(' ');
-    let (Some(method), Some(target), Some(version), None) = (words.next(), words.next(), words.next(), words.next()) else {
+    let (Some(method), Some(target), Some(version), None) = (words.next(), words.next(), words.next(), words.next())
+    else {
         return Err("400 Bad Request");
     };
     if !version.starts_with("HTTP/1.") || !target.starts_with('/') {
@@ -156,14 +157,17 @@ fn answer(head: &[u8], sources: &Sources) -> Vec<u8> {
         Err(status) => return response(status, "text/plain; charset=utf-8", status, false),
     };
     let stated = asked.query.split('&').find_map(|pair| pair.strip_prefix("lang=")).and_then(Lang::parse);
-    let lang = stated
-        .or_else(|| asked.languages.split([',', ';']).next().and_then(Lang::parse))
-        .unwrap_or(sources.lang);
+    let lang =
+        stated.or_else(|| asked.languages.split([',', ';']).next().and_then(Lang::parse)).unwrap_or(sources.lang);
     let (status, kind, body) = match asked.path {
         "/" => ("200 OK", "text/html; charset=utf-8", view::page(&sources.moment(), lang)),
         "/status.json" => ("200 OK", "application/json", json::status(&sources.moment()).to_string()),
         "/style.css" => ("200 OK", "text/css; charset=utf-8", view::STYLE.to_owned()),
-        _ => ("404 Not Found", "text/plain; charset=utf-8", lang.pick("没有这个页面", "there is no such page").to_owned()),
+        _ => (
+            "404 Not Found",
+            "text/plain; charset=utf-8",
+            lang.pick("没有这个页面", "there is no such page").to_owned(),
+        ),
     };
     response(status, kind, &body, asked.is_head)
 }

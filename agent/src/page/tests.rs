@@ -52,11 +52,15 @@ fn values_stand_with_unit_and_age_and_gaps_say_why_in_both_languages() {
         let now = sources.clock.boot_ms();
         let mut board = sources.board.lock();
         board.devices[0].state = DeviceState::Up;
-        board.tags[4].latest = Some(Latest { value: Value::U64(1_234_567), quality: Quality::Good, boot_ms: now - 12_000 });
+        board.tags[4].latest =
+            Some(Latest { value: Value::U64(1_234_567), quality: Quality::Good, boot_ms: now - 12_000 });
         board.tags[5].outage = Some(GapCause::DeviceSilent);
     }
     let (zh, en) = (get("/?lang=zh", &sources), get("/?lang=en", &sources));
-    assert!(zh.contains("12345.67") && zh.contains("12 秒前") && zh.contains("设备无应答") && zh.contains("● 正常"), "{zh}");
+    assert!(
+        zh.contains("12345.67") && zh.contains("12 秒前") && zh.contains("设备无应答") && zh.contains("● 正常"),
+        "{zh}"
+    );
     assert!(en.contains("12345.67") && en.contains("12 s ago") && en.contains("device silent") && en.contains("● up"));
     assert!(zh.contains("<html lang=\"zh-CN\">") && en.contains("<html lang=\"en\">"));
 }
@@ -71,7 +75,9 @@ fn the_readers_language_is_taken_when_none_is_asked_for() {
 #[test]
 fn only_reading_is_possible() {
     let sources = sources();
-    let status = |head: &[u8]| String::from_utf8(answer(head, &sources)).expect("text").lines().next().unwrap_or_default().to_owned();
+    let status = |head: &[u8]| {
+        String::from_utf8(answer(head, &sources)).expect("text").lines().next().unwrap_or_default().to_owned()
+    };
     assert_eq!(status(b"POST / HTTP/1.1\r\n\r\n"), "HTTP/1.1 405 Method Not Allowed");
     assert_eq!(status(b"GET /../etc/passwd HTTP/1.1\r\n\r\n"), "HTTP/1.1 404 Not Found");
     assert_eq!(status(b"GET http://x/ HTTP/1.1\r\n\r\n"), "HTTP/1.1 400 Bad Request");

@@ -72,8 +72,9 @@ fn facts(out: &mut String, moment: &Moment<'_>, lang: Lang) {
     let t = |zh, en| lang.pick(zh, en);
     let status = &moment.status;
     let now = moment.clock.boot_ms;
+    let mut rows = String::new();
     let mut fact = |name: &str, value: String| {
-        let _ = write!(out, "<div><b>{name}</b>{value}</div>");
+        let _ = write!(rows, "<div><b>{name}</b>{value}</div>");
     };
     let uplink = if status.uplink.connected {
         format!("<span class=\"ok\">{}</span>", t("● 已连接", "● connected"))
@@ -119,10 +120,7 @@ fn facts(out: &mut String, moment: &Moment<'_>, lang: Lang) {
             Lang::En => format!("{} readings, {} records", status.readings_total, status.records_total),
         },
     );
-    // The closure borrowed `out` until here.
-    let inner = std::mem::take(out);
-    let at = inner.find("<div><b>").unwrap_or(inner.len());
-    let _ = write!(out, "{}<section class=\"facts\">{}</section>", &inner[..at], &inner[at..]);
+    let _ = write!(out, "<section class=\"facts\">{rows}</section>");
 }
 
 fn devices(out: &mut String, moment: &Moment<'_>, lang: Lang) {
@@ -146,8 +144,11 @@ fn devices(out: &mut String, moment: &Moment<'_>, lang: Lang) {
             DeviceState::Down => ("bad", t("✕ 无应答", "✕ down")),
             DeviceState::Stopped => ("bad", t("■ 已停止，需要人工处理", "■ stopped, needs a person")),
         };
-        let updated =
-            if health.state == DeviceState::Starting { "—".to_owned() } else { age(moment.clock.boot_ms - health.boot_ms, lang) };
+        let updated = if health.state == DeviceState::Starting {
+            "—".to_owned()
+        } else {
+            age(moment.clock.boot_ms - health.boot_ms, lang)
+        };
         let round_trip = health.round_trip_ms.map_or("—".to_owned(), |ms| format!("{ms}&#8239;ms"));
         let trouble = health.trouble.as_ref().map(|w| escape(w.get(lang))).unwrap_or_default();
         let (name, address) = (escape(&device.name), escape(&address(&device.link)));
@@ -161,7 +162,10 @@ fn devices(out: &mut String, moment: &Moment<'_>, lang: Lang) {
         let _ = write!(
             out,
             "<tr><td colspan=\"7\">{}</td></tr>",
-            t("还没有设备。在配置文件里加上 [[device]]，然后重启。", "No device yet. Add [[device]] to the configuration file and restart.")
+            t(
+                "还没有设备。在配置文件里加上 [[device]]，然后重启。",
+                "No device yet. Add [[device]] to the configuration file and restart."
+            )
         );
     }
     out.push_str("</tbody></table></div>");
@@ -199,10 +203,15 @@ fn value_row(out: &mut String, tag: &Tag, state: &TagState, now: i64, lang: Lang
         Some(latest) => {
             let doubt = match latest.quality {
                 Quality::Good => "",
-                Quality::Uncertain => lang.pick(" <span class=\"warn\">? 设备称不确定</span>", " <span class=\"warn\">? uncertain</span>"),
-                Quality::Bad => lang.pick(" <span class=\"bad\">✕ 设备称无效</span>", " <span class=\"bad\">✕ bad</span>"),
+                Quality::Uncertain => {
+                    lang.pick(" <span class=\"warn\">? 设备称不确定</span>", " <span class=\"warn\">? uncertain</span>")
+                }
+                Quality::Bad => {
+                    lang.pick(" <span class=\"bad\">✕ 设备称无效</span>", " <span class=\"bad\">✕ bad</span>")
+                }
             };
-            let (value, unit, raw) = (escape(&engineering(tag, &latest.value)), escape(&tag.unit), escape(&latest.value.to_string()));
+            let (value, unit, raw) =
+                (escape(&engineering(tag, &latest.value)), escape(&tag.unit), escape(&latest.value.to_string()));
             let when = age(now - latest.boot_ms, lang);
             let _ = write!(
                 out,
