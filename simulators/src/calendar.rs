@@ -34,9 +34,7 @@ pub struct Shift {
 impl Shift {
     /// The shift that contains the instant `utc_ms`.
     pub fn at(utc_ms: i64) -> Self {
-        Self {
-            number: (utc_ms + ZONE_OFFSET_MS - DAY_SHIFT_START).div_euclid(SHIFT),
-        }
+        Self { number: (utc_ms + ZONE_OFFSET_MS - DAY_SHIFT_START).div_euclid(SHIFT) }
     }
 
     /// Start, UTC ms; the shift is `[start, end)`.
@@ -51,9 +49,7 @@ impl Shift {
 
     /// The shift after this one.
     pub fn next(self) -> Self {
-        Self {
-            number: self.number + 1,
-        }
+        Self { number: self.number + 1 }
     }
 
     /// Production date as days since 1970-01-01, local.
@@ -69,11 +65,7 @@ impl Shift {
 
     /// `day` or `night`.
     pub fn name(self) -> &'static str {
-        if self.number.rem_euclid(2) == 0 {
-            "day"
-        } else {
-            "night"
-        }
+        if self.number.rem_euclid(2) == 0 { "day" } else { "night" }
     }
 
     /// Breaks of this shift as `[from, until)`, UTC ms.

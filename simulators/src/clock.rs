@@ -16,18 +16,13 @@ pub struct SimClock {
 impl SimClock {
     /// Device time starts now at `start_ms` (UTC ms; the wall clock when `None`) and runs `speed` times as fast.
     pub fn start(start_ms: Option<i64>, speed: u32) -> Self {
-        Self {
-            origin: Instant::now(),
-            start_ms: start_ms.unwrap_or_else(wall_ms),
-            speed: speed.max(1),
-        }
+        Self { origin: Instant::now(), start_ms: start_ms.unwrap_or_else(wall_ms), speed: speed.max(1) }
     }
 
     /// Device time, UTC ms.
     pub fn now(&self) -> i64 {
         let elapsed = i64::try_from(self.origin.elapsed().as_micros()).unwrap_or(i64::MAX / 2);
-        self.start_ms
-            .saturating_add(elapsed.saturating_mul(i64::from(self.speed)) / 1_000)
+        self.start_ms.saturating_add(elapsed.saturating_mul(i64::from(self.speed)) / 1_000)
     }
 
     /// Device time at which this clock started, UTC ms.
@@ -40,7 +35,5 @@ impl SimClock {
 pub fn wall_ms() -> i64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
-        .map_or(0, |elapsed| {
-            i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
-        })
+        .map_or(0, |elapsed| i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX))
 }

@@ -60,8 +60,7 @@ fn command(floor: &Arc<Floor>, dir: &Path, line: &str) -> Result<Value, String> 
     if let Ok(order) = serde_json::from_str::<Order<'_>>(line) {
         return floor.inject(order);
     }
-    let value: Value =
-        serde_json::from_str(line).map_err(|error| format!("not a command: {error}"))?;
+    let value: Value = serde_json::from_str(line).map_err(|error| format!("not a command: {error}"))?;
     match value.get("command").and_then(Value::as_str) {
         Some("status") => Ok(floor.with_world(|world| {
             let states: serde_json::Map<_, _> = world
@@ -91,9 +90,6 @@ pub async fn ask(address: &str, line: &Value) -> io::Result<Value> {
     let (read, mut write) = stream.into_split();
     write.write_all(format!("{line}\n").as_bytes()).await?;
     let mut answer = String::new();
-    BufReader::new(read)
-        .take(1 << 20)
-        .read_line(&mut answer)
-        .await?;
+    BufReader::new(read).take(1 << 20).read_line(&mut answer).await?;
     serde_json::from_str(&answer).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }

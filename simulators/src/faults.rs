@@ -86,10 +86,7 @@ impl Kind {
 
     /// A client that keeps to the protocol may believe a reply given under this fault.
     pub fn leaves_replies_valid(self) -> bool {
-        matches!(
-            self,
-            Self::Frozen | Self::Slow | Self::CounterReset | Self::MeterReplacement
-        )
+        matches!(self, Self::Frozen | Self::Slow | Self::CounterReset | Self::MeterReplacement)
     }
 }
 
@@ -127,10 +124,7 @@ impl Board {
     /// Put a fault in force for `duration`.
     pub fn start(&self, device: &'static str, mut fault: Active, duration: Duration) {
         fault.until = Instant::now() + duration;
-        self.active
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(device, fault);
+        self.active.lock().unwrap_or_else(PoisonError::into_inner).insert(device, fault);
     }
 
     /// A fault that has not started.

@@ -63,10 +63,7 @@ pub struct Order<'a> {
 impl Floor {
     /// A floor whose world stands at the clock.
     pub fn new(config: Config, clock: SimClock, journal: Journal) -> Arc<Self> {
-        let mut world = World::new(Config {
-            record: false,
-            ..config
-        });
+        let mut world = World::new(Config { record: false, ..config });
         // Intervals are only kept from the start of the shift in which we begin: the past was nobody's to observe.
         let started = crate::calendar::Shift::at(clock.start_ms()).start();
         let needs_past = config.epoch_ms < started;
@@ -75,12 +72,8 @@ impl Floor {
         }
         world.record_from_now();
         world.advance_to(clock.now());
-        let instruments: Vec<_> = devices(config.hall)
-            .map(|device| Instrument::new(device, config.seed))
-            .collect();
-        let cuts = devices(config.hall)
-            .map(|device| (device.id, watch::Sender::new(0)))
-            .collect();
+        let instruments: Vec<_> = devices(config.hall).map(|device| Instrument::new(device, config.seed)).collect();
+        let cuts = devices(config.hall).map(|device| (device.id, watch::Sender::new(0))).collect();
         Arc::new(Self {
             inner: Mutex::new(Inner { world, instruments }),
             clock,
@@ -109,19 +102,9 @@ impl Floor {
                 .map(|instrument| instrument.read_all(&inner.world))
                 .unwrap_or_default(),
         };
-        let state = inner
-            .world
-            .machine(device.id)
-            .map(|machine| machine.state());
-        let bits = [
-            state == Some(crate::world::state::State::Run),
-            state == Some(crate::world::state::State::Fault),
-        ];
-        Sample {
-            device_ms: inner.world.now(),
-            values,
-            bits,
-        }
+        let state = inner.world.machine(device.id).map(|machine| machine.state());
+        let bits = [state == Some(crate::world::state::State::Run), state == Some(crate::world::state::State::Fault)];
+        Sample { device_ms: inner.world.now(), values, bits }
     }
 
     /// Look at the world, advanced to now.
@@ -145,19 +128,11 @@ impl Floor {
     pub fn inject(self: &Arc<Self>, order: Order<'_>) -> Result<serde_json::Value, String> {
         let Some((device, sender)) = self.cuts.iter().find(|(id, _)| *id == order.device) else {
             let known: Vec<_> = self.cuts.iter().map(|(id, _)| *id).collect();
-            return Err(format!(
-                "unknown device {:?}; devices here: {}",
-                order.device,
-                known.join(", ")
-            ));
+            return Err(format!("unknown device {:?}; devices here: {}", order.device, known.join(", ")));
         };
         let device = *device;
         let duration = Duration::from_millis(order.duration_ms);
-        let mut fault = self.faults.draft(
-            order.kind,
-            order.delay_ms.map(Duration::from_millis),
-            order.code,
-        );
+        let mut fault = self.faults.draft(order.kind, order.delay_ms.map(Duration::from_millis), order.code);
         let id = fault.id;
         let mut line = json!({
             "id": id, "device": device, "kind": order.kind.name(), "phase": "start",
@@ -169,10 +144,7 @@ impl Floor {
             let now = self.clock.now();
             inner.world.advance_to(now);
             let Inner { world, instruments } = &mut *inner;
-            if let Some(instrument) = instruments
-                .iter_mut()
-                .find(|instrument| instrument.device().id == device)
-            {
+            if let Some(instrument) = instruments.iter_mut().find(|instrument| instrument.device().id == device) {
                 let before = shown(instrument.device(), &instrument.read_all(world));
                 match order.kind {
                     Kind::CounterReset => instrument.reset_counters(world),
@@ -192,10 +164,7 @@ impl Floor {
             let now = self.clock.now();
             inner.world.advance_to(now);
             let Inner { world, instruments } = &*inner;
-            fault.frozen = instruments
-                .iter()
-                .find(|i| i.device().id == device)
-                .map(|i| i.read_all(world));
+            fault.frozen = instruments.iter().find(|i| i.device().id == device).map(|i| i.read_all(world));
         }
         let kind = order.kind;
         self.journal.fault(line.clone());
@@ -220,10 +189,5 @@ impl Floor {
 }
 
 fn shown(device: &Device, values: &[Raw]) -> serde_json::Value {
-    device
-        .tags
-        .iter()
-        .zip(values)
-        .map(|(tag, raw): (&Tag, &Raw)| (tag.id.to_owned(), raw.json()))
-        .collect()
+    device.tags.iter().zip(values).map(|(tag, raw): (&Tag, &Raw)| (tag.id.to_owned(), raw.json())).collect()
 }

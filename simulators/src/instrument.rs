@@ -71,9 +71,7 @@ impl Instrument {
     /// The instrument as installed: it has counted before, so registers do not start at 0.
     pub fn new(device: &'static Device, seed: u64) -> Self {
         let draw = |stream: u64, bound: u64| {
-            let name = device.id.bytes().fold(0_u64, |acc, byte| {
-                acc.wrapping_mul(131).wrapping_add(u64::from(byte))
-            });
+            let name = device.id.bytes().fold(0_u64, |acc, byte| acc.wrapping_mul(131).wrapping_add(u64::from(byte)));
             scale(hash3(seed, name, stream), bound)
         };
         Self {
@@ -137,25 +135,18 @@ impl Instrument {
         let vessel = world.vessel();
         Some(match tag.role {
             Role::State => match machine {
-                Some(machine) if tag.kind == Kind::I32 => {
-                    Raw::I32(machine.state().machinery_item())
-                }
+                Some(machine) if tag.kind == Kind::I32 => Raw::I32(machine.state().machinery_item()),
                 Some(machine) => Raw::U16(machine.state().packml()),
                 None => Raw::U16(world.compressor().state() as u16),
             },
             Role::Mode => Raw::I32(machine?.state().machinery_mode()),
-            Role::Product if tag.kind == Kind::Text => {
-                Raw::Text(machine?.product().name.to_owned())
-            }
+            Role::Product if tag.kind == Kind::Text => Raw::Text(machine?.product().name.to_owned()),
             Role::Product => Raw::U16(machine?.product().code),
             Role::Good => Raw::U32(self.good(machine?.tally().good_total())),
             Role::Reject => Raw::U32(self.reject(machine?.tally().reject_total())),
             Role::Parts => {
                 let tally = machine?.tally();
-                Raw::U32(
-                    self.good(tally.good_total())
-                        .wrapping_add(self.reject(tally.reject_total())),
-                )
+                Raw::U32(self.good(tally.good_total()).wrapping_add(self.reject(tally.reject_total())))
             }
             Role::Power => {
                 let power_mw = world.power_mw(id)?;
@@ -177,31 +168,20 @@ impl Instrument {
             Role::Batch => Raw::Text(vessel?.batch().to_owned()),
             Role::Phase => Raw::I32(vessel?.phase() as i32),
             Role::Temperature => Raw::F64((vessel?.temperature_mdeg() / 100) as f64 / 10.0),
-            Role::Output => {
-                Raw::F64((vessel?.output_grams() - self.output_base_g) as f64 / 1_000.0)
-            }
+            Role::Output => Raw::F64((vessel?.output_grams() - self.output_base_g) as f64 / 1_000.0),
         })
     }
 
     /// Everything the device shows now, in table order.
     pub fn read_all(&self, world: &World) -> Vec<Raw> {
-        self.device
-            .tags
-            .iter()
-            .map(|tag| {
-                self.read(world, tag)
-                    .unwrap_or(Raw::U16(State::Off.packml()))
-            })
-            .collect()
+        self.device.tags.iter().map(|tag| self.read(world, tag).unwrap_or(Raw::U16(State::Off.packml()))).collect()
     }
 
     fn good(&self, total: u64) -> u32 {
-        self.good_start
-            .wrapping_add(total.wrapping_sub(self.good_base)) as u32
+        self.good_start.wrapping_add(total.wrapping_sub(self.good_base)) as u32
     }
 
     fn reject(&self, total: u64) -> u32 {
-        self.reject_start
-            .wrapping_add(total.wrapping_sub(self.reject_base)) as u32
+        self.reject_start.wrapping_add(total.wrapping_sub(self.reject_base)) as u32
     }
 }

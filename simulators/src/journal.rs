@@ -46,12 +46,7 @@ pub struct Delivery<'a> {
 impl Journal {
     /// Open (append) `served.jsonl` and `faults.jsonl` in `dir`.
     pub fn open(dir: &Path) -> io::Result<Self> {
-        let open = |name: &str| {
-            OpenOptions::new()
-                .create(true)
-                .append(true)
-                .open(dir.join(name))
-        };
+        let open = |name: &str| OpenOptions::new().create(true).append(true).open(dir.join(name));
         Ok(Self {
             served: Mutex::new(open("served.jsonl")?),
             faults: Mutex::new(open("faults.jsonl")?),
@@ -65,11 +60,7 @@ impl Journal {
     }
 
     /// Record the values of one reply.
-    pub fn served<'v>(
-        &self,
-        delivery: Delivery<'_>,
-        values: impl Iterator<Item = (&'static Tag, &'v Raw)>,
-    ) {
+    pub fn served<'v>(&self, delivery: Delivery<'_>, values: impl Iterator<Item = (&'static Tag, &'v Raw)>) {
         let wall = wall_ms();
         let mut lines = String::new();
         for (tag, raw) in values {
@@ -95,11 +86,7 @@ impl Journal {
     pub fn violation(&self, device: &str, function: u8, request: u64) {
         let line = json!({ "wall_ms": wall_ms(), "device": device, "violation": "VIOLATION", "function": function, "request": request });
         append(&self.served, &format!("{line}\n"));
-        tracing::error!(
-            device,
-            function,
-            "VIOLATION: a client tried to write to a machine"
-        );
+        tracing::error!(device, function, "VIOLATION: a client tried to write to a machine");
     }
 
     /// Record a fault's start or end, with whatever describes it.

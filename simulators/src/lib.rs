@@ -12,11 +12,14 @@
 pub mod calendar;
 pub mod clock;
 pub mod control;
+pub mod declarations;
 pub mod faults;
 pub mod floor;
+pub mod generate;
 pub mod instrument;
 pub mod journal;
 pub mod modbus;
+pub mod opcua;
 pub mod rng;
 pub mod tags;
 pub mod truth;

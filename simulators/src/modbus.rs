@@ -24,12 +24,7 @@ pub(crate) struct Reply {
 /// Sample the device, answer `request`, apply faults that live inside the PDU, journal what will be sent.
 ///
 /// `None`: the fault in force swallows the request.
-pub(crate) fn reply(
-    floor: &Floor,
-    device: &'static Device,
-    request: &[u8],
-    via: &str,
-) -> Option<Reply> {
+pub(crate) fn reply(floor: &Floor, device: &'static Device, request: &[u8], via: &str) -> Option<Reply> {
     use crate::faults::Kind;
     let fault = floor.faults.on(device.id);
     let kind = fault.as_ref().map(|fault| fault.kind);
@@ -44,9 +39,7 @@ pub(crate) fn reply(
         _ => pdu::answer(request, &image),
     };
     if answer.violation {
-        floor
-            .journal
-            .violation(device.id, request.first().copied().unwrap_or(0), number);
+        floor.journal.violation(device.id, request.first().copied().unwrap_or(0), number);
     }
     if kind == Some(Kind::WrongCount) {
         answer.change_count();
@@ -66,8 +59,5 @@ pub(crate) fn reply(
         });
         floor.journal.served(delivery, inside);
     }
-    Some(Reply {
-        pdu: answer.bytes,
-        fault,
-    })
+    Some(Reply { pdu: answer.bytes, fault })
 }

@@ -113,9 +113,7 @@ impl Tag {
 
     /// The part before the slash.
     pub fn device(&self) -> &'static str {
-        self.id
-            .split_once('/')
-            .map_or(self.id, |(device, _)| device)
+        self.id.split_once('/').map_or(self.id, |(device, _)| device)
     }
 }
 
@@ -141,11 +139,7 @@ pub struct Device {
 impl Device {
     /// One past its highest register.
     pub fn register_end(&self) -> u16 {
-        self.tags
-            .iter()
-            .map(|tag| tag.address + tag.kind.words())
-            .max()
-            .unwrap_or(0)
+        self.tags.iter().map(|tag| tag.address + tag.kind.words()).max().unwrap_or(0)
     }
 
     /// The tag of a role.
@@ -154,22 +148,8 @@ impl Device {
     }
 }
 
-const fn tag(
-    id: &'static str,
-    address: u16,
-    kind: Kind,
-    role: Role,
-    unit: &'static str,
-    exponent: i8,
-) -> Tag {
-    Tag {
-        id,
-        address,
-        kind,
-        role,
-        unit,
-        exponent,
-    }
+const fn tag(id: &'static str, address: u16, kind: Kind, role: Role, unit: &'static str, exponent: i8) -> Tag {
+    Tag { id, address, kind, role, unit, exponent }
 }
 
 /// Every device of the workshop and the packaging hall.
@@ -229,14 +209,7 @@ pub static DEVICES: [Device; 7] = [
         en: "Air compressor",
         tags: &[
             tag("compressor/state", 0, Kind::U16, Role::State, "", 0),
-            tag(
-                "compressor/pressure",
-                1,
-                Kind::U16,
-                Role::Pressure,
-                "bar",
-                -2,
-            ),
+            tag("compressor/pressure", 1, Kind::U16, Role::Pressure, "bar", -2),
             tag("compressor/power", 2, Kind::U32, Role::Power, "W", 0),
             tag("compressor/energy", 4, Kind::U32, Role::Energy, "kWh", -2),
             tag("compressor/serial", 6, Kind::U32, Role::Serial, "", 0),
@@ -265,14 +238,7 @@ pub static DEVICES: [Device; 7] = [
         tags: &[
             tag("vessel/batch", 0, Kind::Text, Role::Batch, "", 0),
             tag("vessel/phase", 0, Kind::I32, Role::Phase, "", 0),
-            tag(
-                "vessel/temperature",
-                0,
-                Kind::F64,
-                Role::Temperature,
-                "°C",
-                0,
-            ),
+            tag("vessel/temperature", 0, Kind::F64, Role::Temperature, "°C", 0),
             tag("vessel/output", 0, Kind::F64, Role::Output, "kg", 0),
             tag("vessel/power", 0, Kind::F64, Role::Power, "kW", 0),
             tag("vessel/energy", 0, Kind::F64, Role::Energy, "kWh", 0),

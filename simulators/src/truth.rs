@@ -37,17 +37,11 @@ pub fn describe(world: &World, from_ms: i64) -> Value {
         }));
     }
     for id in [COMPRESSOR, MAIN] {
-        machines
-            .push(json!({ "id": id, "energy_uj": world.energy_uj(id).unwrap_or(0).to_string() }));
+        machines.push(json!({ "id": id, "energy_uj": world.energy_uj(id).unwrap_or(0).to_string() }));
     }
-    let closed = world
-        .closed_shifts()
-        .iter()
-        .map(|tally| shift(world, tally, false));
+    let closed = world.closed_shifts().iter().map(|tally| shift(world, tally, false));
     let open = world.open_shift();
-    let shifts: Vec<Value> = closed
-        .chain(open.iter().map(|tally| shift(world, tally, true)))
-        .collect();
+    let shifts: Vec<Value> = closed.chain(open.iter().map(|tally| shift(world, tally, true))).collect();
     json!({
         "format": "gongzheng-truth/1",
         "simulated": true,
@@ -78,11 +72,7 @@ fn intervals(list: &[Interval], from_ms: i64) -> Vec<Value> {
 }
 
 fn shift(world: &World, closed: &ShiftTally, open: bool) -> Value {
-    let ShiftTally {
-        shift,
-        machine,
-        tally,
-    } = closed;
+    let ShiftTally { shift, machine, tally } = closed;
     let mut out = json!({
         "machine": machine,
         "production_date": iso_date(shift.production_day()),
@@ -98,11 +88,7 @@ fn shift(world: &World, closed: &ShiftTally, open: bool) -> Value {
     let planned = if worked { PLANNED } else { 0 };
     if let Some(found) = world.machine(machine) {
         let products = found.profile().products;
-        let standard: i64 = products
-            .iter()
-            .zip(tally.good)
-            .map(|(p, good)| p.pri_ms * good as i64)
-            .sum();
+        let standard: i64 = products.iter().zip(tally.good).map(|(p, good)| p.pri_ms * good as i64).sum();
         let all: i64 = products
             .iter()
             .zip(tally.good.iter().zip(tally.reject))
@@ -110,16 +96,10 @@ fn shift(world: &World, closed: &ShiftTally, open: bool) -> Value {
             .sum();
         out["planned_ms"] = planned.into();
         out["run_ms"] = tally.state_ms[State::Run as usize].into();
-        out["good"] = products
-            .iter()
-            .zip(tally.good)
-            .map(|(p, n)| (p.code.to_string(), Value::from(n)))
-            .collect::<Value>();
-        out["reject"] = products
-            .iter()
-            .zip(tally.reject)
-            .map(|(p, n)| (p.code.to_string(), Value::from(n)))
-            .collect::<Value>();
+        out["good"] =
+            products.iter().zip(tally.good).map(|(p, n)| (p.code.to_string(), Value::from(n))).collect::<Value>();
+        out["reject"] =
+            products.iter().zip(tally.reject).map(|(p, n)| (p.code.to_string(), Value::from(n))).collect::<Value>();
         out["good_total"] = tally.good_total().into();
         out["reject_total"] = tally.reject_total().into();
         out["good_standard_ms"] = standard.into();

@@ -8,6 +8,7 @@ use crate::control;
 use crate::floor::Floor;
 use crate::journal::Journal;
 use crate::modbus;
+use crate::opcua;
 use crate::tags::{Protocol, devices};
 use crate::truth;
 use crate::world::Config;
@@ -40,6 +41,8 @@ pub struct Options {
     pub retrofit_ms: Option<i64>,
     /// Weekly rest day, 0 Monday … 6 Sunday.
     pub rest_weekday: Option<u8>,
+    /// Also offer Basic256Sha256 on the OPC UA servers (makes keys at the first start: slow).
+    pub opcua_secure: bool,
 }
 
 /// A running site.
@@ -61,9 +64,7 @@ impl Workshop {
         let clock = SimClock::start(options.start_at, options.speed);
         let config = Config {
             seed: options.seed,
-            epoch_ms: options
-                .epoch_ms
-                .unwrap_or_else(|| week_start(clock.start_ms())),
+            epoch_ms: options.epoch_ms.unwrap_or_else(|| week_start(clock.start_ms())),
             hall: options.hall,
             retrofit_ms: options.retrofit_ms,
             rest_weekday: options.rest_weekday,
@@ -87,7 +88,13 @@ impl Workshop {
                         "unit": device.unit, "rtu_over_tcp_port": port,
                     })
                 }
-                Protocol::OpcUa => continue,
+                Protocol::OpcUa => {
+                    let port = opcua::serve(Arc::clone(&floor), device, &dir, options.opcua_secure).await?;
+                    json!({
+                        "protocol": "opcua", "host": "127.0.0.1", "port": port,
+                        "url": format!("opc.tcp://127.0.0.1:{port}/"), "secure": options.opcua_secure,
+                    })
+                }
             };
             listed.insert(device.id.to_owned(), endpoint);
         }
@@ -107,11 +114,7 @@ impl Workshop {
             "control": format!("127.0.0.1:{control}"),
             "devices": listed,
         });
-        let workshop = Self {
-            floor,
-            endpoints,
-            dir,
-        };
+        let workshop = Self { floor, endpoints, dir };
         workshop.write_truth()?;
         truth::write_atomic(&workshop.dir.join("endpoints.json"), &workshop.endpoints)?;
         let (floor, path) = (Arc::clone(&workshop.floor), workshop.dir.join("truth.json"));
@@ -128,9 +131,7 @@ impl Workshop {
 
     /// The port of a Modbus TCP or OPC UA device.
     pub fn port(&self, device: &str) -> Option<u16> {
-        self.endpoints["devices"][device]["port"]
-            .as_u64()
-            .and_then(|port| u16::try_from(port).ok())
+        self.endpoints["devices"][device]["port"].as_u64().and_then(|port| u16::try_from(port).ok())
     }
 
     /// Address of the control socket.
@@ -146,10 +147,7 @@ impl Workshop {
 
 fn write_truth(floor: &Floor, path: &Path) -> io::Result<()> {
     let from = floor.clock().start_ms();
-    truth::write_atomic(
-        path,
-        &floor.with_world(|world| truth::describe(world, from)),
-    )
+    truth::write_atomic(path, &floor.with_world(|world| truth::describe(world, from)))
 }
 
 fn replace_link(target: &Path, link: &Path) -> io::Result<()> {

@@ -70,22 +70,10 @@ impl World {
     /// The world at its epoch.
     pub fn new(mut config: Config) -> Self {
         config.epoch_ms = Shift::at(config.epoch_ms).start();
-        let Config {
-            seed,
-            epoch_ms,
-            hall,
-            retrofit_ms,
-            rest_weekday,
-            record,
-        } = config;
-        let machine = |profile: &'static Profile| {
-            Discrete::new(profile, seed, epoch_ms, retrofit_ms, rest_weekday, record)
-        };
-        let mut list = vec![
-            machine(&machines::PRESS),
-            machine(&machines::CNC),
-            machine(&machines::LATHE),
-        ];
+        let Config { seed, epoch_ms, hall, retrofit_ms, rest_weekday, record } = config;
+        let machine =
+            |profile: &'static Profile| Discrete::new(profile, seed, epoch_ms, retrofit_ms, rest_weekday, record);
+        let mut list = vec![machine(&machines::PRESS), machine(&machines::CNC), machine(&machines::LATHE)];
         if hall {
             list.push(machine(&machines::BLISTER));
         }
@@ -152,9 +140,7 @@ impl World {
 
     /// A piece-making machine by id.
     pub fn machine(&self, id: &str) -> Option<&Discrete> {
-        self.machines
-            .iter()
-            .find(|machine| machine.profile().id == id)
+        self.machines.iter().find(|machine| machine.profile().id == id)
     }
 
     /// The compressor.
@@ -191,15 +177,9 @@ impl World {
     pub fn energy_uj(&self, id: &str) -> Option<i128> {
         match id {
             MAIN => Some(
-                self.machines
-                    .iter()
-                    .map(|machine| machine.tally().energy_uj)
-                    .sum::<i128>()
+                self.machines.iter().map(|machine| machine.tally().energy_uj).sum::<i128>()
                     + self.compressor.energy_uj()
-                    + self
-                        .vessel
-                        .as_ref()
-                        .map_or(0, |vessel| vessel.tally().energy_uj)
+                    + self.vessel.as_ref().map_or(0, |vessel| vessel.tally().energy_uj)
                     + self.base.energy_uj(),
             ),
             COMPRESSOR => Some(self.compressor.energy_uj()),
@@ -242,23 +222,13 @@ impl World {
     }
 
     fn tallies(&self) -> Vec<(&'static str, Tally)> {
-        let mut out: Vec<_> = self
-            .machines
-            .iter()
-            .map(|m| (m.profile().id, *m.tally()))
-            .collect();
+        let mut out: Vec<_> = self.machines.iter().map(|m| (m.profile().id, *m.tally())).collect();
         if let Some(vessel) = &self.vessel {
             out.push((VESSEL, *vessel.tally()));
         }
         for id in [COMPRESSOR, MAIN] {
             let energy_uj = self.energy_uj(id).unwrap_or(0);
-            out.push((
-                id,
-                Tally {
-                    energy_uj,
-                    ..Tally::default()
-                },
-            ));
+            out.push((id, Tally { energy_uj, ..Tally::default() }));
         }
         out
     }
@@ -267,11 +237,7 @@ impl World {
         self.tallies()
             .iter()
             .zip(&self.opened)
-            .map(|((machine, now), (_, then))| ShiftTally {
-                shift,
-                machine,
-                tally: now.since(then),
-            })
+            .map(|((machine, now), (_, then))| ShiftTally { shift, machine, tally: now.since(then) })
             .collect()
     }
 
@@ -289,8 +255,7 @@ impl World {
             active |= machine.state() != state::State::Off;
         }
         let retrofitted = self.config.retrofit_ms.is_some_and(|at| self.now >= at);
-        self.compressor
-            .begin_slot(self.now, demand, active, retrofitted);
+        self.compressor.begin_slot(self.now, demand, active, retrofitted);
         self.base.begin_slot(self.now, self.config.rest_weekday);
     }
 }

@@ -26,22 +26,19 @@ async fn start(dir: &Path) -> Workshop {
         epoch_ms: None,
         retrofit_ms: None,
         rest_weekday: Some(6),
+        opcua_secure: false,
     };
     Workshop::start(options).await.unwrap()
 }
 
 async fn connect(workshop: &Workshop, device: &Device) -> Context {
     let address = SocketAddr::from(([127, 0, 0, 1], workshop.port(device.id).unwrap()));
-    tcp::connect_slave(address, Slave(device.unit))
-        .await
-        .unwrap()
+    tcp::connect_slave(address, Slave(device.unit)).await.unwrap()
 }
 
 fn journal(dir: &Path, name: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(dir.join(name)).unwrap();
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// The raw value of a tag from the words of a whole-table read.
@@ -65,12 +62,7 @@ fn assert_served(dir: &Path, device: &Device, words: &[u16], via: &str) {
             .rev()
             .find(|line| line["tag"] == tag.id && line["via"] == via)
             .unwrap_or_else(|| panic!("{} not journalled via {via}", tag.id));
-        assert_eq!(
-            line["raw"].as_f64().unwrap(),
-            decode(device, words, tag.id),
-            "{}",
-            tag.id
-        );
+        assert_eq!(line["raw"].as_f64().unwrap(), decode(device, words, tag.id), "{}", tag.id);
         assert_eq!(line["kind"], tag.kind.name());
         assert_eq!(line["valid"], true);
         assert!(line["device_ms"].as_i64().unwrap() >= START);
@@ -83,35 +75,19 @@ async fn modbus_tcp_serves_the_whole_table_and_journals_it() {
     let workshop = start(dir.path()).await;
     for device in devices(true).filter(|device| device.protocol == Protocol::ModbusTcp) {
         let mut client = connect(&workshop, device).await;
-        let words = client
-            .read_holding_registers(0, device.register_end())
-            .await
-            .unwrap()
-            .unwrap();
+        let words = client.read_holding_registers(0, device.register_end()).await.unwrap().unwrap();
         assert_served(dir.path(), device, &words, "modbus-tcp");
         let input = client.read_input_registers(0, 2).await.unwrap().unwrap();
-        assert_eq!(
-            input[0], words[0],
-            "{}: input and holding tables are the same",
-            device.id
-        );
-        let beyond = client
-            .read_holding_registers(device.register_end(), 1)
-            .await
-            .unwrap();
+        assert_eq!(input[0], words[0], "{}: input and holding tables are the same", device.id);
+        let beyond = client.read_holding_registers(device.register_end(), 1).await.unwrap();
         assert!(beyond.is_err(), "{} answers beyond its table", device.id);
         for tag in device.tags {
-            let part = client
-                .read_holding_registers(tag.address, tag.kind.words())
-                .await
-                .unwrap()
-                .unwrap();
+            let part = client.read_holding_registers(tag.address, tag.kind.words()).await.unwrap().unwrap();
             assert_eq!(part.len(), usize::from(tag.kind.words()), "{}", tag.id);
         }
     }
     let endpoints: Value =
-        serde_json::from_str(&std::fs::read_to_string(dir.path().join("endpoints.json")).unwrap())
-            .unwrap();
+        serde_json::from_str(&std::fs::read_to_string(dir.path().join("endpoints.json")).unwrap()).unwrap();
     assert_eq!(endpoints["devices"]["press"]["unit"], 1);
 }
 
@@ -124,9 +100,9 @@ async fn a_write_is_refused_and_journalled_as_a_violation() {
     let answer = client.write_single_register(0, 4).await.unwrap();
     assert_eq!(answer, Err(tokio_modbus::ExceptionCode::IllegalFunction));
     let lines = journal(dir.path(), "served.jsonl");
-    assert!(lines.iter().any(|line| line["violation"] == "VIOLATION"
-        && line["function"] == 6
-        && line["device"] == "press"));
+    assert!(
+        lines.iter().any(|line| line["violation"] == "VIOLATION" && line["function"] == 6 && line["device"] == "press")
+    );
 }
 
 fn rtu_frame(unit: u8, function: u8, start: u16, count: u16) -> Vec<u8> {
@@ -140,14 +116,8 @@ fn rtu_frame(unit: u8, function: u8, start: u16, count: u16) -> Vec<u8> {
 fn rtu_words(frame: &[u8], unit: u8, function: u8) -> Vec<u16> {
     let (body, crc) = frame.split_at(frame.len() - 2);
     assert_eq!(crc, crc16(body).to_le_bytes());
-    assert_eq!(
-        (body[0], body[1], usize::from(body[2])),
-        (unit, function, body.len() - 3)
-    );
-    body[3..]
-        .chunks(2)
-        .map(|pair| u16::from_be_bytes([pair[0], pair[1]]))
-        .collect()
+    assert_eq!((body[0], body[1], usize::from(body[2])), (unit, function, body.len() - 3));
+    body[3..].chunks(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect()
 }
 
 #[tokio::test]
@@ -157,10 +127,7 @@ async fn modbus_rtu_serves_the_clamp_meter_on_a_terminal_and_over_tcp() {
     let lathe = simulators::tags::device("lathe").unwrap();
     let length = 5 + 2 * usize::from(lathe.register_end());
 
-    let path = workshop.endpoints["devices"]["lathe"]["path"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let path = workshop.endpoints["devices"]["lathe"]["path"].as_str().unwrap().to_owned();
     let request = rtu_frame(3, 3, 0, lathe.register_end());
     // Opened the way a gateway opens it: as a serial port with a speed and parity.
     let settings = tokio_serial::new(path, 19_200).parity(tokio_serial::Parity::Even);
@@ -176,9 +143,7 @@ async fn modbus_rtu_serves_the_clamp_meter_on_a_terminal_and_over_tcp() {
     line.read_exact(&mut answer).await.unwrap();
     assert_served(dir.path(), lathe, &rtu_words(&answer, 3, 3), "modbus-rtu");
 
-    let port = workshop.endpoints["devices"]["lathe"]["rtu_over_tcp_port"]
-        .as_u64()
-        .unwrap() as u16;
+    let port = workshop.endpoints["devices"]["lathe"]["rtu_over_tcp_port"].as_u64().unwrap() as u16;
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let request = rtu_frame(3, 4, 0, lathe.register_end());
     stream.write_all(&request[..3]).await.unwrap();
@@ -190,10 +155,7 @@ async fn modbus_rtu_serves_the_clamp_meter_on_a_terminal_and_over_tcp() {
 
 /// A raw Modbus TCP request for the press's first `count` registers.
 async fn raw(stream: &mut TcpStream, count: u8) -> Option<Vec<u8>> {
-    stream
-        .write_all(&[0x12, 0x34, 0, 0, 0, 6, 1, 3, 0, 0, 0, count])
-        .await
-        .ok()?;
+    stream.write_all(&[0x12, 0x34, 0, 0, 0, 6, 1, 3, 0, 0, 0, count]).await.ok()?;
     let mut answer = vec![0; 300];
     let read = tokio::time::timeout(Duration::from_millis(250), stream.read(&mut answer)).await;
     match read {
@@ -211,10 +173,7 @@ async fn order(workshop: &Workshop, line: Value) -> Value {
 
 async fn wait_until_over(dir: &Path, id: &Value) {
     let deadline = Instant::now() + Duration::from_secs(10);
-    while !journal(dir, "faults.jsonl")
-        .iter()
-        .any(|line| line["id"] == *id && line["phase"] == "end")
-    {
+    while !journal(dir, "faults.jsonl").iter().any(|line| line["id"] == *id && line["phase"] == "end") {
         assert!(Instant::now() < deadline, "fault {id} never ended");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -230,23 +189,12 @@ async fn faults_do_what_they_say_and_end() {
 
     let mut stream = open().await;
     let good = raw(&mut stream, 4).await.unwrap();
-    assert_eq!(
-        (good.len(), &good[..9]),
-        (17, &[0x12, 0x34, 0, 0, 0, 11, 1, 3, 8][..])
-    );
+    assert_eq!((good.len(), &good[..9]), (17, &[0x12, 0x34, 0, 0, 0, 11, 1, 3, 8][..]));
 
     let answer = order(&workshop, fault("timeout", 400)).await;
-    assert_eq!(
-        raw(&mut stream, 4).await,
-        None,
-        "a swallowed request is never answered"
-    );
+    assert_eq!(raw(&mut stream, 4).await, None, "a swallowed request is never answered");
     wait_until_over(dir.path(), &answer["id"]).await;
-    assert_eq!(
-        raw(&mut stream, 4).await.unwrap().len(),
-        17,
-        "the connection survived"
-    );
+    assert_eq!(raw(&mut stream, 4).await.unwrap().len(), 17, "the connection survived");
 
     let answer = order(&workshop, fault("late", 200)).await;
     assert_eq!(raw(&mut stream, 4).await, None, "too late for this client");
@@ -257,19 +205,11 @@ async fn faults_do_what_they_say_and_end() {
 
     order(&workshop, fault("wrong-transaction", 60_000)).await;
     assert_eq!(&raw(&mut stream, 4).await.unwrap()[..2], &[0x12, 0x35]);
-    order(
-        &workshop,
-        json!({ "device": "press", "kind": "exception", "duration_ms": 60_000, "code": 6 }),
-    )
-    .await;
+    order(&workshop, json!({ "device": "press", "kind": "exception", "duration_ms": 60_000, "code": 6 })).await;
     assert_eq!(raw(&mut stream, 4).await.unwrap()[7..], [0x83, 6]);
     order(&workshop, fault("wrong-count", 60_000)).await;
     assert_eq!(raw(&mut stream, 4).await.unwrap()[4..9], [0, 7, 1, 3, 4]);
-    order(
-        &workshop,
-        json!({ "device": "press", "kind": "slow", "duration_ms": 60_000, "delay_ms": 120 }),
-    )
-    .await;
+    order(&workshop, json!({ "device": "press", "kind": "slow", "duration_ms": 60_000, "delay_ms": 120 })).await;
     let before = Instant::now();
     assert_eq!(raw(&mut stream, 4).await.unwrap().len(), 17);
     assert!(before.elapsed() >= Duration::from_millis(120));
@@ -298,40 +238,17 @@ async fn faults_do_what_they_say_and_end() {
         assert!(Instant::now() < deadline, "the device never came back");
         tokio::time::sleep(Duration::from_millis(10)).await;
     };
-    assert_eq!(
-        raw(&mut stream, 4).await.unwrap().len(),
-        17,
-        "same port after the restart"
-    );
+    assert_eq!(raw(&mut stream, 4).await.unwrap().len(), 17, "same port after the restart");
 
     let lines = journal(dir.path(), "served.jsonl");
-    for (name, valid) in [
-        ("late", false),
-        ("wrong-transaction", false),
-        ("wrong-count", false),
-        ("slow", true),
-    ] {
-        let line = lines
-            .iter()
-            .find(|line| line["fault"] == name)
-            .unwrap_or_else(|| panic!("no {name}"));
+    for (name, valid) in [("late", false), ("wrong-transaction", false), ("wrong-count", false), ("slow", true)] {
+        let line = lines.iter().find(|line| line["fault"] == name).unwrap_or_else(|| panic!("no {name}"));
         assert_eq!(line["valid"], valid, "{name}");
     }
-    assert!(
-        !lines.iter().any(|line| line["fault"] == "timeout"),
-        "swallowed requests serve nothing"
-    );
-    let refused = control::ask(
-        workshop.control(),
-        &json!({ "device": "prss", "kind": "drop", "duration_ms": 1 }),
-    )
-    .await;
-    assert!(
-        refused.unwrap()["error"]
-            .as_str()
-            .unwrap()
-            .contains("press")
-    );
+    assert!(!lines.iter().any(|line| line["fault"] == "timeout"), "swallowed requests serve nothing");
+    let refused =
+        control::ask(workshop.control(), &json!({ "device": "prss", "kind": "drop", "duration_ms": 1 })).await;
+    assert!(refused.unwrap()["error"].as_str().unwrap().contains("press"));
 }
 
 #[tokio::test]
@@ -342,75 +259,28 @@ async fn frozen_reset_and_replaced_registers() {
     let mut client = connect(&workshop, main).await;
     let end = main.register_end();
 
-    let frozen = order(
-        &workshop,
-        json!({ "device": "main", "kind": "frozen", "duration_ms": 2_500 }),
-    )
-    .await;
-    let first = client
-        .read_holding_registers(0, end)
-        .await
-        .unwrap()
-        .unwrap();
+    let frozen = order(&workshop, json!({ "device": "main", "kind": "frozen", "duration_ms": 2_500 })).await;
+    let first = client.read_holding_registers(0, end).await.unwrap().unwrap();
     // Longer than a power slot: an honest meter would have moved.
     tokio::time::sleep(Duration::from_millis(2_100)).await;
-    assert_eq!(
-        client
-            .read_holding_registers(0, end)
-            .await
-            .unwrap()
-            .unwrap(),
-        first
-    );
+    assert_eq!(client.read_holding_registers(0, end).await.unwrap().unwrap(), first);
     wait_until_over(dir.path(), &frozen["id"]).await;
-    let thawed = client
-        .read_holding_registers(0, end)
-        .await
-        .unwrap()
-        .unwrap();
-    assert_ne!(
-        decode(main, &thawed, "main/power"),
-        decode(main, &first, "main/power")
-    );
+    let thawed = client.read_holding_registers(0, end).await.unwrap().unwrap();
+    assert_ne!(decode(main, &thawed, "main/power"), decode(main, &first, "main/power"));
 
-    let replaced = order(
-        &workshop,
-        json!({ "device": "main", "kind": "meter-replacement" }),
-    )
-    .await;
-    let after = client
-        .read_holding_registers(0, end)
-        .await
-        .unwrap()
-        .unwrap();
-    assert_ne!(
-        decode(main, &after, "main/serial"),
-        decode(main, &thawed, "main/serial")
-    );
-    assert_eq!(
-        replaced["after"]["main/serial"].as_f64().unwrap(),
-        decode(main, &after, "main/serial")
-    );
+    let replaced = order(&workshop, json!({ "device": "main", "kind": "meter-replacement" })).await;
+    let after = client.read_holding_registers(0, end).await.unwrap().unwrap();
+    assert_ne!(decode(main, &after, "main/serial"), decode(main, &thawed, "main/serial"));
+    assert_eq!(replaced["after"]["main/serial"].as_f64().unwrap(), decode(main, &after, "main/serial"));
     assert!(decode(main, &after, "main/energy") < 6_000.0);
     assert!(replaced["before"]["main/energy"].as_f64().unwrap() > 1_000_000.0);
 
     let press = simulators::tags::device("press").unwrap();
     let mut client = connect(&workshop, press).await;
-    order(
-        &workshop,
-        json!({ "device": "press", "kind": "counter-reset" }),
-    )
-    .await;
-    let words = client
-        .read_holding_registers(0, press.register_end())
-        .await
-        .unwrap()
-        .unwrap();
+    order(&workshop, json!({ "device": "press", "kind": "counter-reset" })).await;
+    let words = client.read_holding_registers(0, press.register_end()).await.unwrap().unwrap();
     assert!(decode(press, &words, "press/good") < 3.0);
-    assert!(
-        decode(press, &words, "press/energy") > 1_000_000.0,
-        "a counter reset leaves the meter alone"
-    );
+    assert!(decode(press, &words, "press/energy") > 1_000_000.0, "a counter reset leaves the meter alone");
 }
 
 #[tokio::test]
@@ -418,33 +288,11 @@ async fn the_truth_file_describes_the_shift() {
     let dir = tempfile::tempdir().unwrap();
     let workshop = start(dir.path()).await;
     order(&workshop, json!({ "command": "truth" })).await;
-    let truth: Value =
-        serde_json::from_str(&std::fs::read_to_string(dir.path().join("truth.json")).unwrap())
-            .unwrap();
-    let shift = truth["shifts"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .rev()
-        .find(|shift| shift["machine"] == "press")
-        .unwrap();
-    assert_eq!(
-        (shift["open"].as_bool(), shift["shift"].as_str()),
-        (Some(true), Some("day"))
-    );
+    let truth: Value = serde_json::from_str(&std::fs::read_to_string(dir.path().join("truth.json")).unwrap()).unwrap();
+    let shift = truth["shifts"].as_array().unwrap().iter().rev().find(|shift| shift["machine"] == "press").unwrap();
+    assert_eq!((shift["open"].as_bool(), shift["shift"].as_str()), (Some(true), Some("day")));
     assert_eq!(shift["oee"][1], simulators::calendar::PLANNED);
-    let in_states: i64 = shift["state_ms"]
-        .as_object()
-        .unwrap()
-        .values()
-        .map(|ms| ms.as_i64().unwrap())
-        .sum();
-    assert_eq!(
-        in_states,
-        truth["until_ms"].as_i64().unwrap() - shift["from_ms"].as_i64().unwrap()
-    );
-    assert_eq!(
-        truth["until_ms"].as_i64().unwrap() - truth["from_ms"].as_i64().unwrap() < 60_000,
-        true
-    );
+    let in_states: i64 = shift["state_ms"].as_object().unwrap().values().map(|ms| ms.as_i64().unwrap()).sum();
+    assert_eq!(in_states, truth["until_ms"].as_i64().unwrap() - shift["from_ms"].as_i64().unwrap());
+    assert_eq!(truth["until_ms"].as_i64().unwrap() - truth["from_ms"].as_i64().unwrap() < 60_000, true);
 }

@@ -10,21 +10,11 @@ use simulators::world::{COMPRESSOR, Config, MAIN, VESSEL, World};
 const START: i64 = 1_780_000_000_000;
 
 fn config(seed: u64) -> Config {
-    Config {
-        seed,
-        epoch_ms: week_start(START),
-        hall: true,
-        retrofit_ms: None,
-        rest_weekday: Some(6),
-        record: true,
-    }
+    Config { seed, epoch_ms: week_start(START), hall: true, retrofit_ms: None, rest_weekday: Some(6), record: true }
 }
 
 fn everything(world: &World, seed: u64) -> Vec<simulators::instrument::Raw> {
-    DEVICES
-        .iter()
-        .flat_map(|device| Instrument::new(device, seed).read_all(world))
-        .collect()
+    DEVICES.iter().flat_map(|device| Instrument::new(device, seed).read_all(world)).collect()
 }
 
 #[test]
@@ -80,10 +70,7 @@ fn energy_is_the_integral_of_power_and_the_main_is_the_sum() {
         assert_eq!(world.energy_uj(id).unwrap() - from, *sum, "{id}");
     }
     let parts: i128 = ids[..6].iter().map(|id| world.energy_uj(id).unwrap()).sum();
-    assert_eq!(
-        world.energy_uj(MAIN).unwrap(),
-        parts + world.base().energy_uj()
-    );
+    assert_eq!(world.energy_uj(MAIN).unwrap(), parts + world.base().energy_uj());
     assert!(world.base().energy_uj() > base_start);
     let register = Instrument::new(&DEVICES[4], 3).energy_centi_kwh(&world);
     assert!(register > world.energy_uj(MAIN).unwrap() / UJ_PER_CENTI_KWH);
@@ -104,27 +91,12 @@ fn intervals_tile_time_and_agree_with_the_totals() {
             assert!(interval.from < interval.until, "{interval:?}");
             per_state[interval.state as usize] += interval.until - interval.from;
         }
-        assert_eq!(
-            per_state,
-            machine.tally().state_ms,
-            "{}",
-            machine.profile().id
-        );
+        assert_eq!(per_state, machine.tally().state_ms, "{}", machine.profile().id);
         for state in [State::Off, State::Idle, State::Run, State::Setup] {
-            assert!(
-                per_state[state as usize] > 0,
-                "{} never {state:?}",
-                machine.profile().id
-            );
+            assert!(per_state[state as usize] > 0, "{} never {state:?}", machine.profile().id);
         }
     }
-    assert!(
-        world
-            .compressor()
-            .state_ms()
-            .iter()
-            .all(|ms| *ms > 3_600_000)
-    );
+    assert!(world.compressor().state_ms().iter().all(|ms| *ms > 3_600_000));
     assert!(world.vessel().unwrap().output_grams() > 15_000_000);
 }
 
@@ -143,16 +115,9 @@ fn performance(world: &World, id: &str, from: i64, until: i64) -> (i64, i128) {
         }
         planned += PLANNED;
         good += closed.tally.good_total();
-        good_ms += products
-            .iter()
-            .zip(closed.tally.good)
-            .map(|(p, n)| p.pri_ms * n as i64)
-            .sum::<i64>();
+        good_ms += products.iter().zip(closed.tally.good).map(|(p, n)| p.pri_ms * n as i64).sum::<i64>();
     }
-    (
-        good_ms * 10_000 / planned,
-        energy / i128::from(good) / 1_000,
-    )
+    (good_ms * 10_000 / planned, energy / i128::from(good) / 1_000)
 }
 
 #[test]
@@ -160,11 +125,7 @@ fn the_retrofit_shows_as_a_believable_improvement() {
     let epoch = week_start(START);
     let retrofit = epoch + 6 * 7 * DAY;
     for seed in [1, 2] {
-        let config = Config {
-            retrofit_ms: Some(retrofit),
-            record: false,
-            ..config(seed)
-        };
+        let config = Config { retrofit_ms: Some(retrofit), record: false, ..config(seed) };
         let world = World::at(config, retrofit + 6 * 7 * DAY);
         for id in ["press", "cnc", "blister"] {
             let (before, energy_before) = performance(&world, id, epoch, retrofit);

@@ -29,23 +29,12 @@ impl Image {
     pub fn new(device: &Device, sample: &Sample) -> Self {
         let mut words = vec![0; usize::from(device.register_end())];
         for (tag, raw) in device.tags.iter().zip(&sample.values) {
-            for (slot, word) in words
-                .iter_mut()
-                .skip(usize::from(tag.address))
-                .zip(raw.words())
-            {
+            for (slot, word) in words.iter_mut().skip(usize::from(tag.address)).zip(raw.words()) {
                 *slot = word;
             }
         }
         let has_state = device.tag(crate::tags::Role::Good).is_some();
-        Self {
-            words,
-            bits: if has_state {
-                sample.bits.to_vec()
-            } else {
-                Vec::new()
-            },
-        }
+        Self { words, bits: if has_state { sample.bits.to_vec() } else { Vec::new() } }
     }
 }
 
@@ -53,11 +42,7 @@ impl Answer {
     /// An exception answer to `request`.
     pub fn exception(request: &[u8], code: u8) -> Self {
         let function = request.first().copied().unwrap_or(0);
-        Self {
-            bytes: vec![function | 0x80, code],
-            registers: None,
-            violation: false,
-        }
+        Self { bytes: vec![function | 0x80, code], registers: None, violation: false }
     }
 
     /// Make the answer carry another number of registers than asked, in a consistent frame: half of them, or two
@@ -90,17 +75,10 @@ pub fn answer(request: &[u8], image: &Image) -> Answer {
             if count == 0 || count > if bits { 2_000 } else { 125 } {
                 return Answer::exception(request, 3);
             }
-            if bits {
-                read_bits(request, image, start, count)
-            } else {
-                read_words(request, image, start, count)
-            }
+            if bits { read_bits(request, image, start, count) } else { read_words(request, image, start, count) }
         }
         (1..=4, _) => Answer::exception(request, 3),
-        (5 | 6 | 15 | 16 | 21 | 22 | 23, _) => Answer {
-            violation: true,
-            ..Answer::exception(request, 1)
-        },
+        (5 | 6 | 15 | 16 | 21 | 22 | 23, _) => Answer { violation: true, ..Answer::exception(request, 1) },
         _ => Answer::exception(request, 1),
     }
 }
@@ -111,11 +89,7 @@ fn read_words(request: &[u8], image: &Image, start: usize, count: usize) -> Answ
     };
     let mut bytes = vec![request[0], (count * 2) as u8];
     bytes.extend(words.iter().flat_map(|word| word.to_be_bytes()));
-    Answer {
-        bytes,
-        registers: Some((start as u32, count as u32)),
-        violation: false,
-    }
+    Answer { bytes, registers: Some((start as u32, count as u32)), violation: false }
 }
 
 fn read_bits(request: &[u8], image: &Image, start: usize, count: usize) -> Answer {
@@ -128,11 +102,7 @@ fn read_bits(request: &[u8], image: &Image, start: usize, count: usize) -> Answe
     }
     let mut bytes = vec![request[0], packed.len() as u8];
     bytes.extend(packed);
-    Answer {
-        bytes,
-        registers: None,
-        violation: false,
-    }
+    Answer { bytes, registers: None, violation: false }
 }
 
 #[cfg(test)]
@@ -140,10 +110,7 @@ mod tests {
     use super::*;
 
     fn image() -> Image {
-        Image {
-            words: vec![0x0102, 0xA0B0, 7, 8],
-            bits: vec![true, false],
-        }
+        Image { words: vec![0x0102, 0xA0B0, 7, 8], bits: vec![true, false] }
     }
 
     #[test]

@@ -29,13 +29,7 @@ const SILENCE: Duration = Duration::from_millis(20);
 /// CRC-16/MODBUS of `bytes`; it travels low byte first.
 pub fn crc16(bytes: &[u8]) -> u16 {
     bytes.iter().fold(0xFFFF, |crc, byte| {
-        (0..8).fold(crc ^ u16::from(*byte), |crc, _| {
-            if crc & 1 == 1 {
-                (crc >> 1) ^ 0xA001
-            } else {
-                crc >> 1
-            }
-        })
+        (0..8).fold(crc ^ u16::from(*byte), |crc, _| if crc & 1 == 1 { (crc >> 1) ^ 0xA001 } else { crc >> 1 })
     })
 }
 
@@ -87,32 +81,22 @@ pub fn serve_terminal(floor: Arc<Floor>, device: &'static Device) -> io::Result<
     rustix::pty::unlockpt(&near)?;
     let name = rustix::pty::ptsname(&near, Vec::new())?;
     let path = PathBuf::from(name.to_string_lossy().into_owned());
-    let far = rustix::fs::open(
-        &path,
-        OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC,
-        Mode::empty(),
-    )?;
+    let far = rustix::fs::open(&path, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?;
     let mut terminal = rustix::termios::tcgetattr(&far)?;
     terminal.make_raw();
     rustix::termios::tcsetattr(&far, OptionalActions::Now, &terminal)?;
     let near = Arc::new(near);
     let (sender, bytes) = mpsc::channel(64);
     let reader = Arc::clone(&near);
-    std::thread::Builder::new()
-        .name(format!("{}-line", device.id))
-        .spawn(move || {
-            let mut buffer = [0_u8; FRAME_MAX];
-            while let Ok(count) = rustix::io::read(&*reader, &mut buffer) {
-                if count == 0 || sender.blocking_send(buffer[..count].to_vec()).is_err() {
-                    return;
-                }
+    std::thread::Builder::new().name(format!("{}-line", device.id)).spawn(move || {
+        let mut buffer = [0_u8; FRAME_MAX];
+        while let Ok(count) = rustix::io::read(&*reader, &mut buffer) {
+            if count == 0 || sender.blocking_send(buffer[..count].to_vec()).is_err() {
+                return;
             }
-        })?;
-    let line = Line::Terminal {
-        near,
-        bytes,
-        _far: far,
-    };
+        }
+    })?;
+    let line = Line::Terminal { near, bytes, _far: far };
     tokio::spawn(async move {
         if let Err(error) = serve_line(&floor, device, line, "modbus-rtu").await {
             tracing::warn!(device = device.id, %error, "the serial line failed");
@@ -140,19 +124,10 @@ pub async fn serve_tcp(floor: Arc<Floor>, device: &'static Device, port: u16) ->
     Ok(port)
 }
 
-async fn serve_line(
-    floor: &Arc<Floor>,
-    device: &'static Device,
-    mut line: Line,
-    via: &str,
-) -> io::Result<()> {
+async fn serve_line(floor: &Arc<Floor>, device: &'static Device, mut line: Line, via: &str) -> io::Result<()> {
     let mut pending: Vec<u8> = Vec::new();
     loop {
-        let wait = if pending.is_empty() {
-            Duration::from_secs(3_600)
-        } else {
-            SILENCE
-        };
+        let wait = if pending.is_empty() { Duration::from_secs(3_600) } else { SILENCE };
         match tokio::time::timeout(wait, line.read()).await {
             Ok(Ok(bytes)) if bytes.is_empty() => return Ok(()),
             Ok(Ok(bytes)) => pending.extend_from_slice(&bytes),

@@ -27,12 +27,7 @@ pub async fn serve(floor: Arc<Floor>, device: &'static Device, port: u16) -> io:
     Ok(address.port())
 }
 
-async fn run(
-    floor: Arc<Floor>,
-    device: &'static Device,
-    listener: TcpListener,
-    address: SocketAddr,
-) {
+async fn run(floor: Arc<Floor>, device: &'static Device, listener: TcpListener, address: SocketAddr) {
     let mut cut = floor.cut_signal(device.id);
     let mut listener = Some(listener);
     loop {
@@ -73,11 +68,7 @@ async fn run(
     }
 }
 
-async fn connection(
-    floor: &Arc<Floor>,
-    device: &'static Device,
-    mut stream: TcpStream,
-) -> io::Result<()> {
+async fn connection(floor: &Arc<Floor>, device: &'static Device, mut stream: TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut cut = floor.cut_signal(device.id);
     loop {
@@ -88,19 +79,12 @@ async fn connection(
     }
 }
 
-async fn one_request(
-    floor: &Arc<Floor>,
-    device: &'static Device,
-    stream: &mut TcpStream,
-) -> io::Result<()> {
+async fn one_request(floor: &Arc<Floor>, device: &'static Device, stream: &mut TcpStream) -> io::Result<()> {
     let mut header = [0_u8; HEADER];
     stream.read_exact(&mut header).await?;
     let length = usize::from(u16::from_be_bytes([header[4], header[5]]));
     if header[2..4] != [0, 0] || !(2..=LENGTH_MAX).contains(&length) {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "not a Modbus TCP frame",
-        ));
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "not a Modbus TCP frame"));
     }
     let mut body = vec![0_u8; length];
     stream.read_exact(&mut body).await?;

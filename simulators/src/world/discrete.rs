@@ -171,20 +171,12 @@ impl Discrete {
 
     /// State in effect at the current instant.
     pub fn state(&self) -> State {
-        if self.load_left > 0 && self.segment().state == State::Run {
-            State::Idle
-        } else {
-            self.segment().state
-        }
+        if self.load_left > 0 && self.segment().state == State::Run { State::Idle } else { self.segment().state }
     }
 
     /// Why it is in that state.
     pub fn cause(&self) -> Cause {
-        if self.load_left > 0 && self.segment().state == State::Run {
-            Cause::Loading
-        } else {
-            self.segment().cause
-        }
+        if self.load_left > 0 && self.segment().state == State::Run { Cause::Loading } else { self.segment().cause }
     }
 
     /// The product loaded.
@@ -212,13 +204,7 @@ impl Discrete {
         if self.intervals.is_none() {
             let (from, product) = (self.now, self.segment().product);
             let (state, cause) = (self.state(), self.cause());
-            self.intervals = Some(vec![Interval {
-                from,
-                until: from,
-                state,
-                cause,
-                product,
-            }]);
+            self.intervals = Some(vec![Interval { from, until: from, state, cause, product }]);
         }
     }
 
@@ -236,11 +222,7 @@ impl Discrete {
             let mut until = to.min(segment.until);
             let producing = segment.state == State::Run;
             if producing {
-                let left = if self.load_left > 0 {
-                    self.load_left
-                } else {
-                    self.cycle_left
-                };
+                let left = if self.load_left > 0 { self.load_left } else { self.cycle_left };
                 until = until.min(self.now + left);
             }
             let span = until - self.now;
@@ -319,13 +301,7 @@ impl Discrete {
                     return;
                 }
             }
-            list.push(Interval {
-                from: now,
-                until: now,
-                state,
-                cause,
-                product,
-            });
+            list.push(Interval { from: now, until: now, state, cause, product });
         }
     }
 
@@ -351,9 +327,7 @@ impl Discrete {
             self.tally.good[product] += 1;
         }
         if self.profile.load_ms > 0 {
-            self.load_left = self
-                .pieces
-                .between(self.profile.load_ms * 3 / 4, self.profile.load_ms * 5 / 4);
+            self.load_left = self.pieces.between(self.profile.load_ms * 3 / 4, self.profile.load_ms * 5 / 4);
         }
         self.begin_cycle();
     }
@@ -373,14 +347,7 @@ impl Discrete {
                 (self.profile.idle, permille)
             }
         };
-        let noise = scale(
-            hash3(
-                self.seed,
-                self.profile.stream | 0x100,
-                (self.now / SLOT) as u64,
-            ),
-            band.span,
-        ) as i64;
+        let noise = scale(hash3(self.seed, self.profile.stream | 0x100, (self.now / SLOT) as u64), band.span) as i64;
         (band.base + noise) * permille / 1_000
     }
 
@@ -404,11 +371,7 @@ impl Discrete {
         let mut wait = again(&mut rng, habits.wait_every);
         let handover = shift.end() - around(&mut rng, habits.handover);
         let [first, second] = shift.breaks();
-        let stops = [
-            (first, Cause::Break),
-            (second, Cause::Break),
-            ((handover, shift.end()), Cause::Handover),
-        ];
+        let stops = [(first, Cause::Break), (second, Cause::Break), ((handover, shift.end()), Cause::Handover)];
         for ((from, until), cause) in stops {
             while t < from {
                 let run = micro.min(fault).min(wait).min(self.lot_left).min(from - t);
@@ -424,11 +387,7 @@ impl Discrete {
                 let (length, state, why) = if self.lot_left == 0 {
                     self.product = (self.product + 1) % self.profile.products.len();
                     self.lot_left = around(&mut rng, habits.lot);
-                    (
-                        around(&mut rng, habits.changeover),
-                        State::Setup,
-                        Cause::Changeover,
-                    )
+                    (around(&mut rng, habits.changeover), State::Setup, Cause::Changeover)
                 } else if fault == 0 {
                     fault = again(&mut rng, habits.fault_every);
                     let repair = 6 * MINUTE + rng.exponential(habits.fault).min(150 * MINUTE);
@@ -453,12 +412,6 @@ impl Discrete {
     }
 
     fn push(&mut self, until: i64, state: State, cause: Cause) {
-        self.plan.push(Segment {
-            until,
-            state,
-            cause,
-            product: self.product,
-            fresh: true,
-        });
+        self.plan.push(Segment { until, state, cause, product: self.product, fresh: true });
     }
 }

@@ -10,50 +10,23 @@ const fn kw(centi: i64) -> i64 {
     centi * 10_000
 }
 
-const OFF: Band = Band {
-    base: 2_000,
-    span: 1_500,
-};
+const OFF: Band = Band { base: 2_000, span: 1_500 };
 
 /// Hydraulic press behind Modbus TCP: state code, good and reject counters, power meter.
 pub static PRESS: Profile = Profile {
     id: "press",
     stream: 1,
     products: &[
-        Product {
-            code: 101,
-            name: "BRACKET-L",
-            pri_ms: 8_000,
-        },
-        Product {
-            code: 102,
-            name: "BRACKET-R",
-            pri_ms: 8_500,
-        },
-        Product {
-            code: 110,
-            name: "COVER-20",
-            pri_ms: 11_000,
-        },
+        Product { code: 101, name: "BRACKET-L", pri_ms: 8_000 },
+        Product { code: 102, name: "BRACKET-R", pri_ms: 8_500 },
+        Product { code: 110, name: "COVER-20", pri_ms: 11_000 },
     ],
     load_ms: 0,
     off: OFF,
-    idle: Band {
-        base: kw(520),
-        span: 400_000,
-    },
-    run: Band {
-        base: kw(2_050),
-        span: 2_400_000,
-    },
-    setup: Band {
-        base: kw(480),
-        span: 900_000,
-    },
-    fault: Band {
-        base: kw(210),
-        span: 300_000,
-    },
+    idle: Band { base: kw(520), span: 400_000 },
+    run: Band { base: kw(2_050), span: 2_400_000 },
+    setup: Band { base: kw(480), span: 900_000 },
+    fault: Band { base: kw(210), span: 300_000 },
     before: Habits {
         startup: 10 * MINUTE,
         handover: 8 * MINUTE,
@@ -95,40 +68,16 @@ pub static CNC: Profile = Profile {
     id: "cnc",
     stream: 2,
     products: &[
-        Product {
-            code: 1,
-            name: "O1001 FLANGE-A",
-            pri_ms: 150_000,
-        },
-        Product {
-            code: 2,
-            name: "O1002 FLANGE-B",
-            pri_ms: 186_000,
-        },
-        Product {
-            code: 3,
-            name: "O2040 HOUSING",
-            pri_ms: 312_000,
-        },
+        Product { code: 1, name: "O1001 FLANGE-A", pri_ms: 150_000 },
+        Product { code: 2, name: "O1002 FLANGE-B", pri_ms: 186_000 },
+        Product { code: 3, name: "O2040 HOUSING", pri_ms: 312_000 },
     ],
     load_ms: 0,
     off: OFF,
-    idle: Band {
-        base: kw(235),
-        span: 150_000,
-    },
-    run: Band {
-        base: kw(690),
-        span: 3_100_000,
-    },
-    setup: Band {
-        base: kw(260),
-        span: 700_000,
-    },
-    fault: Band {
-        base: kw(180),
-        span: 100_000,
-    },
+    idle: Band { base: kw(235), span: 150_000 },
+    run: Band { base: kw(690), span: 3_100_000 },
+    setup: Band { base: kw(260), span: 700_000 },
+    fault: Band { base: kw(180), span: 100_000 },
     before: Habits {
         startup: 12 * MINUTE,
         handover: 8 * MINUTE,
@@ -169,32 +118,13 @@ pub static CNC: Profile = Profile {
 pub static LATHE: Profile = Profile {
     id: "lathe",
     stream: 3,
-    products: &[Product {
-        code: 1,
-        name: "SHAFT",
-        pri_ms: 95_000,
-    }],
+    products: &[Product { code: 1, name: "SHAFT", pri_ms: 95_000 }],
     load_ms: 26_000,
-    off: Band {
-        base: 1_000,
-        span: 9_000,
-    },
-    idle: Band {
-        base: kw(72),
-        span: 180_000,
-    },
-    run: Band {
-        base: kw(310),
-        span: 3_900_000,
-    },
-    setup: Band {
-        base: kw(74),
-        span: 170_000,
-    },
-    fault: Band {
-        base: 3_000,
-        span: 6_000,
-    },
+    off: Band { base: 1_000, span: 9_000 },
+    idle: Band { base: kw(72), span: 180_000 },
+    run: Band { base: kw(310), span: 3_900_000 },
+    setup: Band { base: kw(74), span: 170_000 },
+    fault: Band { base: 3_000, span: 6_000 },
     before: Habits {
         startup: 14 * MINUTE,
         handover: 12 * MINUTE,
@@ -237,35 +167,15 @@ pub static BLISTER: Profile = Profile {
     id: "blister",
     stream: 4,
     products: &[
-        Product {
-            code: 11,
-            name: "TABLET-10",
-            pri_ms: 1_500,
-        },
-        Product {
-            code: 12,
-            name: "CAPSULE-12",
-            pri_ms: 1_800,
-        },
+        Product { code: 11, name: "TABLET-10", pri_ms: 1_500 },
+        Product { code: 12, name: "CAPSULE-12", pri_ms: 1_800 },
     ],
     load_ms: 0,
     off: OFF,
-    idle: Band {
-        base: kw(320),
-        span: 250_000,
-    },
-    run: Band {
-        base: kw(1_020),
-        span: 1_300_000,
-    },
-    setup: Band {
-        base: kw(280),
-        span: 300_000,
-    },
-    fault: Band {
-        base: kw(190),
-        span: 120_000,
-    },
+    idle: Band { base: kw(320), span: 250_000 },
+    run: Band { base: kw(1_020), span: 1_300_000 },
+    setup: Band { base: kw(280), span: 300_000 },
+    fault: Band { base: kw(190), span: 120_000 },
     before: Habits {
         startup: 12 * MINUTE,
         handover: 9 * MINUTE,

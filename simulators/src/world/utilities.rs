@@ -73,34 +73,18 @@ impl Compressor {
 
     /// Decide for the slot that starts at `now`: `demand` l/min without leaks, `active` when somebody works.
     pub fn begin_slot(&mut self, now: i64, demand: i64, active: bool, retrofitted: bool) {
-        let (leak, unload_limit) = if retrofitted {
-            (150, 3 * MINUTE)
-        } else {
-            (330, 25 * MINUTE)
-        };
-        let supply = if self.state == CompressorState::Load {
-            SUPPLY
-        } else {
-            0
-        };
+        let (leak, unload_limit) = if retrofitted { (150, 3 * MINUTE) } else { (330, 25 * MINUTE) };
+        let supply = if self.state == CompressorState::Load { SUPPLY } else { 0 };
         let change = (supply - demand - leak) * SLOT * 1_013 / (60_000 * RECEIVER);
         self.pressure_mbar = (self.pressure_mbar + change).clamp(0, 8_000);
         self.state = match self.state {
             _ if !active => CompressorState::Off,
             CompressorState::Load if self.pressure_mbar >= UNLOAD_ABOVE => CompressorState::Unload,
-            CompressorState::Unload | CompressorState::Off if self.pressure_mbar <= LOAD_BELOW => {
-                CompressorState::Load
-            }
-            CompressorState::Unload if self.unloaded_slots * SLOT >= unload_limit => {
-                CompressorState::Off
-            }
+            CompressorState::Unload | CompressorState::Off if self.pressure_mbar <= LOAD_BELOW => CompressorState::Load,
+            CompressorState::Unload if self.unloaded_slots * SLOT >= unload_limit => CompressorState::Off,
             same => same,
         };
-        self.unloaded_slots = if self.state == CompressorState::Unload {
-            self.unloaded_slots + 1
-        } else {
-            0
-        };
+        self.unloaded_slots = if self.state == CompressorState::Unload { self.unloaded_slots + 1 } else { 0 };
         let noise = hash3(self.seed, 0x105, (now / SLOT) as u64);
         self.power = match self.state {
             CompressorState::Off => 45_000 + scale(noise, 4_000) as i64,
@@ -152,11 +136,7 @@ pub struct BaseLoad {
 impl BaseLoad {
     /// No energy used yet.
     pub fn new(seed: u64) -> Self {
-        Self {
-            seed,
-            power: 0,
-            energy_uj: 0,
-        }
+        Self { seed, power: 0, energy_uj: 0 }
     }
 
     /// Decide for the slot that starts at `now`.

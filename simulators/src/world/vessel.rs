@@ -72,15 +72,8 @@ struct Draft<'a> {
 impl Draft<'_> {
     /// Append a phase of `minutes` ± `spread`.
     fn step(&mut self, minutes: i64, spread: i64, phase: Phase, from_mdeg: i64, to_mdeg: i64) {
-        self.t += self
-            .rng
-            .between((minutes - spread) * MINUTE, (minutes + spread) * MINUTE);
-        self.steps.push(Step {
-            until: self.t,
-            phase,
-            from_mdeg,
-            to_mdeg,
-        });
+        self.t += self.rng.between((minutes - spread) * MINUTE, (minutes + spread) * MINUTE);
+        self.steps.push(Step { until: self.t, phase, from_mdeg, to_mdeg });
     }
 }
 
@@ -108,13 +101,7 @@ pub struct Vessel {
 
 impl Vessel {
     /// Empty at `epoch_ms`.
-    pub fn new(
-        seed: u64,
-        epoch_ms: i64,
-        retrofit_ms: Option<i64>,
-        rest_weekday: Option<u8>,
-        record: bool,
-    ) -> Self {
+    pub fn new(seed: u64, epoch_ms: i64, retrofit_ms: Option<i64>, rest_weekday: Option<u8>, record: bool) -> Self {
         let mut vessel = Self {
             seed,
             retrofit_ms,
@@ -143,19 +130,14 @@ impl Vessel {
 
     /// Batch in the vessel; empty when there is none.
     pub fn batch(&self) -> &str {
-        if self.phase() == Phase::Idle {
-            ""
-        } else {
-            &self.batch_name
-        }
+        if self.phase() == Phase::Idle { "" } else { &self.batch_name }
     }
 
     /// Temperature, millidegrees Celsius.
     pub fn temperature_mdeg(&self) -> i64 {
         let step = self.steps[self.at];
         let span = (step.until - self.step_from).max(1);
-        let line =
-            step.from_mdeg + (step.to_mdeg - step.from_mdeg) * (self.now - self.step_from) / span;
+        let line = step.from_mdeg + (step.to_mdeg - step.from_mdeg) * (self.now - self.step_from) / span;
         line + scale(hash3(self.seed, 0x107, (self.now / SLOT) as u64), 600) as i64 - 300
     }
 
@@ -165,8 +147,7 @@ impl Vessel {
         if step.phase != Phase::Discharge {
             return self.grams_before;
         }
-        self.grams_before
-            + self.batch_grams * (self.now - self.step_from) / (step.until - self.step_from).max(1)
+        self.grams_before + self.batch_grams * (self.now - self.step_from) / (step.until - self.step_from).max(1)
     }
 
     /// Power, mW.
@@ -188,13 +169,8 @@ impl Vessel {
     pub fn record_from_now(&mut self) {
         if self.intervals.is_none() {
             let (from, phase) = (self.now, self.phase());
-            self.intervals = Some(vec![Interval {
-                from,
-                until: from,
-                state: phase.state(),
-                cause: phase.cause(),
-                product: 0,
-            }]);
+            self.intervals =
+                Some(vec![Interval { from, until: from, state: phase.state(), cause: phase.cause(), product: 0 }]);
         }
     }
 
@@ -245,13 +221,7 @@ impl Vessel {
                     return;
                 }
             }
-            list.push(Interval {
-                from: now,
-                until: now,
-                state: phase.state(),
-                cause: phase.cause(),
-                product: 0,
-            });
+            list.push(Interval { from: now, until: now, state: phase.state(), cause: phase.cause(), product: 0 });
         }
     }
 
@@ -261,39 +231,17 @@ impl Vessel {
         self.step_from = self.now;
         let shift = Shift::at(self.now);
         if !shift.is_worked(self.rest_weekday) {
-            self.steps.push(Step {
-                until: shift.end(),
-                phase: Phase::Idle,
-                from_mdeg: ROOM_MDEG,
-                to_mdeg: ROOM_MDEG,
-            });
+            self.steps.push(Step { until: shift.end(), phase: Phase::Idle, from_mdeg: ROOM_MDEG, to_mdeg: ROOM_MDEG });
             return;
         }
-        let after = self
-            .retrofit_ms
-            .is_some_and(|retrofit| self.now >= retrofit);
-        let (year, month, day) =
-            civil_from_days((self.now + ZONE_OFFSET_MS).div_euclid(crate::calendar::DAY));
+        let after = self.retrofit_ms.is_some_and(|retrofit| self.now >= retrofit);
+        let (year, month, day) = civil_from_days((self.now + ZONE_OFFSET_MS).div_euclid(crate::calendar::DAY));
         self.batch_number += 1;
-        self.batch_name = format!(
-            "B{:02}{month:02}{day:02}-{:03}",
-            year % 100,
-            self.batch_number % 1_000
-        );
+        self.batch_name = format!("B{:02}{month:02}{day:02}-{:03}", year % 100, self.batch_number % 1_000);
         let mut rng = SplitMix64::new(hash3(self.seed, 5, self.batch_number));
-        let mut draft = Draft {
-            rng: &mut rng,
-            t: self.now,
-            steps: &mut self.steps,
-        };
+        let mut draft = Draft { rng: &mut rng, t: self.now, steps: &mut self.steps };
         draft.step(22, 4, Phase::Charge, ROOM_MDEG, ROOM_MDEG);
-        draft.step(
-            if after { 44 } else { 50 },
-            5,
-            Phase::Heat,
-            ROOM_MDEG,
-            74_000,
-        );
+        draft.step(if after { 44 } else { 50 }, 5, Phase::Heat, ROOM_MDEG, 74_000);
         if draft.rng.chance_ppm(if after { 40_000 } else { 70_000 }) {
             draft.step(35, 15, Phase::Fault, 74_000, 66_000);
             draft.step(16, 3, Phase::Heat, 66_000, REACT_MDEG);
@@ -302,34 +250,16 @@ impl Vessel {
         }
         draft.step(175, 15, Phase::React, REACT_MDEG, REACT_MDEG);
         if draft.rng.chance_ppm(if after { 250_000 } else { 450_000 }) {
-            draft.step(
-                if after { 14 } else { 26 },
-                8,
-                Phase::Hold,
-                REACT_MDEG,
-                REACT_MDEG,
-            );
+            draft.step(if after { 14 } else { 26 }, 8, Phase::Hold, REACT_MDEG, REACT_MDEG);
         }
         draft.step(58, 6, Phase::Cool, REACT_MDEG, 38_000);
         draft.step(34, 5, Phase::Discharge, 38_000, 32_000);
-        draft.step(
-            if after { 38 } else { 55 },
-            8,
-            Phase::Clean,
-            32_000,
-            ROOM_MDEG,
-        );
-        self.batch_grams = if after {
-            rng.between(948_000, 976_000)
-        } else {
-            rng.between(930_000, 968_000)
-        };
+        draft.step(if after { 38 } else { 55 }, 8, Phase::Clean, 32_000, ROOM_MDEG);
+        self.batch_grams = if after { rng.between(948_000, 976_000) } else { rng.between(930_000, 968_000) };
     }
 
     fn draw_power(&self) -> i64 {
-        let after = self
-            .retrofit_ms
-            .is_some_and(|retrofit| self.now >= retrofit);
+        let after = self.retrofit_ms.is_some_and(|retrofit| self.now >= retrofit);
         let (base, span) = match self.phase() {
             Phase::Idle => (320_000, 30_000),
             Phase::Charge => (3_900_000, 300_000),

@@ -1,0 +1,168 @@
+//! The OPC UA servers serve their whole table to a foreign client, push every change once, and restart for real.
+
+use opcua_client::{ClientBuilder, DataChangeCallback, IdentityToken, Session};
+use opcua_types::{
+    AttributeId, EndpointDescription, MessageSecurityMode, MonitoredItemCreateRequest, MonitoringMode,
+    MonitoringParameters, NodeId, ReadValueId, StatusCode, TimestampsToReturn, UserTokenPolicy, Variant, WriteValue,
+};
+use serde_json::{Value, json};
+use simulators::control;
+use simulators::tags::{Kind, Protocol, devices};
+use simulators::workshop::{Options, Workshop};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+async fn start(dir: &Path) -> Workshop {
+    Workshop::start(Options {
+        dir: dir.to_path_buf(),
+        seed: 77,
+        hall: true,
+        start_at: Some(1_780_365_600_000),
+        speed: 1,
+        epoch_ms: None,
+        retrofit_ms: None,
+        rest_weekday: Some(6),
+        opcua_secure: false,
+    })
+    .await
+    .unwrap()
+}
+
+async fn connect(dir: &Path, url: &str) -> Arc<Session> {
+    let mut client = ClientBuilder::new()
+        .application_name("simulator test")
+        .application_uri("urn:simulator:test")
+        .pki_dir(dir.join("client-pki"))
+        .create_sample_keypair(false)
+        .session_retry_limit(0)
+        .client()
+        .unwrap();
+    let endpoint: EndpointDescription = (url, "None", MessageSecurityMode::None, UserTokenPolicy::anonymous()).into();
+    let (session, events) = client.connect_to_matching_endpoint(endpoint, IdentityToken::Anonymous).await.unwrap();
+    let _running = events.spawn();
+    tokio::time::timeout(Duration::from_secs(20), session.wait_for_connection()).await.unwrap();
+    session
+}
+
+fn node(tag: &str) -> NodeId {
+    NodeId::new(2, tag)
+}
+
+fn json_of(variant: &Variant) -> Value {
+    match variant {
+        Variant::Int32(v) => json!(v),
+        Variant::UInt32(v) => json!(v),
+        Variant::Double(v) => json!(v),
+        Variant::String(v) => json!(v.as_ref()),
+        other => panic!("unexpected type {other:?}"),
+    }
+}
+
+fn journal(dir: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(dir.join("served.jsonl")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_node_is_read_and_journalled_and_none_can_be_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let workshop = start(dir.path()).await;
+    for device in devices(true).filter(|device| device.protocol == Protocol::OpcUa) {
+        let url = workshop.endpoints["devices"][device.id]["url"].as_str().unwrap();
+        let session = connect(dir.path(), url).await;
+        let wanted: Vec<ReadValueId> =
+            device.tags.iter().map(|tag| ReadValueId::new(node(tag.id), AttributeId::Value)).collect();
+        let values = session.read(&wanted, TimestampsToReturn::Both, 0.0).await.unwrap();
+        let lines = journal(dir.path());
+        for (tag, value) in device.tags.iter().zip(&values) {
+            let variant = value.value.as_ref().unwrap();
+            let kind = match variant {
+                Variant::Int32(_) => Kind::I32,
+                Variant::UInt32(_) => Kind::U32,
+                Variant::Double(_) => Kind::F64,
+                _ => Kind::Text,
+            };
+            assert_eq!(kind, tag.kind, "{}", tag.id);
+            assert!(value.source_timestamp.is_some());
+            let line = lines.iter().rev().find(|line| line["tag"] == tag.id && line["via"] == "opcua").unwrap();
+            assert_eq!(line["raw"], json_of(variant), "{}", tag.id);
+        }
+        let unknown = session
+            .read(&[ReadValueId::new(node("cnc/nothing"), AttributeId::Value)], TimestampsToReturn::Both, 0.0)
+            .await
+            .unwrap();
+        assert_eq!(unknown[0].status, Some(StatusCode::BadNodeIdUnknown));
+        let write = WriteValue {
+            node_id: node(device.tags[0].id),
+            attribute_id: AttributeId::Value as u32,
+            value: Variant::from(1_i32).into(),
+            ..Default::default()
+        };
+        let refused = session.write(&[write]).await.unwrap();
+        assert!(refused[0].is_bad(), "a write was taken");
+        let _ = session.disconnect().await;
+    }
+    let violations = journal(dir.path()).iter().filter(|line| line["violation"] == "VIOLATION").count();
+    assert_eq!(violations, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subscription_sees_exactly_the_journalled_pushes_and_a_restart_ends_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let workshop = start(dir.path()).await;
+    let url = workshop.endpoints["devices"]["cnc"]["url"].as_str().unwrap().to_owned();
+    let session = connect(dir.path(), &url).await;
+    let seen: Arc<Mutex<Vec<Value>>> = Arc::default();
+    let sink = Arc::clone(&seen);
+    let callback = DataChangeCallback::new(move |value, _item| {
+        sink.lock().unwrap().push(json_of(value.value.as_ref().unwrap()));
+    });
+    let subscription =
+        session.create_subscription(Duration::from_millis(200), 100, 20, 0, 0, true, callback).await.unwrap();
+    let item = MonitoredItemCreateRequest {
+        item_to_monitor: ReadValueId::new(node("cnc/power"), AttributeId::Value),
+        monitoring_mode: MonitoringMode::Reporting,
+        requested_parameters: MonitoringParameters {
+            client_handle: 1,
+            sampling_interval: 200.0,
+            queue_size: 100,
+            discard_oldest: true,
+            ..Default::default()
+        },
+    };
+    session.create_monitored_items(subscription, TimestampsToReturn::Both, vec![item]).await.unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let pushed: Vec<Value> = journal(dir.path())
+            .into_iter()
+            .filter(|line| line["tag"] == "cnc/power" && line["via"] == "opcua-push")
+            .map(|line| line["raw"].clone())
+            .collect();
+        let got = seen.lock().unwrap().clone();
+        if got.len() >= 4 {
+            assert_eq!(got[..], pushed[..got.len()], "what was pushed and what arrived");
+            break;
+        }
+        assert!(Instant::now() < deadline, "only {} notifications", got.len());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+
+    let order = json!({ "device": "cnc", "kind": "restart", "duration_ms": 600 });
+    assert_eq!(control::ask(workshop.control(), &order).await.unwrap()["ok"], true);
+    let port = workshop.port("cnc").unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
+        assert!(Instant::now() < deadline, "the server never went away");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+        assert!(Instant::now() < deadline, "the server never came back");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let again = connect(dir.path(), &url).await;
+    let wanted = [ReadValueId::new(node("cnc/state"), AttributeId::Value)];
+    let value = again.read(&wanted, TimestampsToReturn::Both, 0.0).await.unwrap();
+    assert!(matches!(value[0].value, Some(Variant::Int32(_))), "{value:?}");
+}
