@@ -39,14 +39,6 @@ pub enum HistoryError {
         /// The index expected.
         want: u64,
     },
-    /// The content beside a leaf cannot be read.
-    #[error("the content of leaf {leaf} cannot be read: {source}")]
-    Content {
-        /// The leaf.
-        leaf: u64,
-        /// What the decoder said.
-        source: protocol::Error,
-    },
 }
 
 #[derive(Debug, Clone)]
@@ -178,20 +170,17 @@ impl History {
     /// Takes in the next leaf with its content as stored beside the log: compressed record content, or the canonical
     /// bytes of a declaration.
     ///
+    /// A content that does not decode counts as missing: one bad record of a gateway must not silence a site.
+    ///
     /// # Errors
-    /// A leaf out of order, or a content that does not decode. The history is unchanged then.
+    /// A leaf out of order; the history is unchanged then.
     pub fn push(&mut self, index: u64, leaf: &Leaf, content: Option<&[u8]>) -> Result<(), HistoryError> {
         if index != self.size {
             return Err(HistoryError::Order { got: index, want: self.size });
         }
-        let bad = |source| HistoryError::Content { leaf: index, source };
         match &leaf.body {
             LeafBody::Record { header, .. } => {
-                let content = match content {
-                    // Contents of batches are decoded only for tags someone uses; the small kinds always.
-                    Some(bytes) => Some(Content::decode(header.kind, bytes).map_err(bad)?),
-                    None => None,
-                };
+                let content = content.and_then(|bytes| Content::decode(header.kind, bytes).ok());
                 self.site.get_or_insert_with(|| header.site.clone());
                 self.simulated_records += u64::from(header.clock.simulated);
                 let gateway = self.gateways.entry(header.gateway.clone()).or_default();
@@ -220,8 +209,7 @@ impl History {
                 }
             }
             LeafBody::Declaration { .. } => {
-                if let Some(bytes) = content {
-                    let declaration = Declaration::decode(bytes).map_err(bad)?;
+                if let Some(declaration) = content.and_then(|bytes| Declaration::decode(bytes).ok()) {
                     self.statements.push(index, leaf.received_ms, declaration);
                 }
             }

@@ -1,0 +1,210 @@
+//! Reading and checking declaration bodies: a body that passes here is within every bound the rest of the crate relies on.
+
+use super::{CalendarBody, CycleTime, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, Site, StateRule};
+
+/// Why a declaration body was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ModelError {
+    /// The JSON does not have the shape of this kind of body.
+    #[error("the body of a `{kind}` declaration is not valid: {reason}")]
+    Shape {
+        /// The declaration kind.
+        kind: String,
+        /// What the JSON reader said.
+        reason: String,
+    },
+    /// A field has a value outside its range.
+    #[error("`{field}` in a `{kind}` declaration: {reason}")]
+    Field {
+        /// The declaration kind.
+        kind: &'static str,
+        /// Which field.
+        field: String,
+        /// What is wrong and what is allowed.
+        reason: String,
+    },
+}
+
+fn refuse(kind: &'static str, field: impl Into<String>, reason: impl Into<String>) -> ModelError {
+    ModelError::Field { kind, field: field.into(), reason: reason.into() }
+}
+
+/// A parsed declaration body. Kinds that move no number (enrolments, reports issued) are `Other`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// `site`
+    Site(Site),
+    /// `calendar`
+    Calendar(CalendarBody),
+    /// `machine`
+    Machine(Machine),
+    /// `cycle_time`
+    CycleTime(CycleTime),
+    /// `planned_stop`
+    PlannedStop(PlannedStop),
+    /// `meter_replaced`
+    MeterReplaced(MeterReplaced),
+    /// `quality_count`
+    QualityCount(QualityCount),
+    /// `plan`
+    Plan(Plan),
+    /// A kind this crate does not compute with.
+    Other,
+}
+
+/// The declaration kinds this crate computes with.
+pub const KINDS: [&str; 8] =
+    ["site", "calendar", "machine", "cycle_time", "planned_stop", "meter_replaced", "quality_count", "plan"];
+
+/// Parses and checks the body of a declaration.
+///
+/// # Errors
+/// [`ModelError`] names the field and what is allowed there.
+pub fn parse_body(kind: &str, body: &serde_json::Value) -> Result<Body, ModelError> {
+    fn read<T: serde::de::DeserializeOwned>(kind: &str, body: &serde_json::Value) -> Result<T, ModelError> {
+        T::deserialize(body).map_err(|e| ModelError::Shape { kind: kind.to_owned(), reason: e.to_string() })
+    }
+    Ok(match kind {
+        "site" => Body::Site(check_site(read(kind, body)?)?),
+        "calendar" => {
+            let body: CalendarBody = read(kind, body)?;
+            crate::calendar::Calendar::new(&body, "UTC").map_err(|e| refuse("calendar", e.field, e.reason))?;
+            Body::Calendar(body)
+        }
+        "machine" => Body::Machine(check_machine(read(kind, body)?)?),
+        "cycle_time" => Body::CycleTime(check_cycle_time(read(kind, body)?)?),
+        "planned_stop" => {
+            let body: PlannedStop = read(kind, body)?;
+            check_id("planned_stop", "machine", &body.machine)?;
+            if body.to_ms <= body.from_ms {
+                return Err(refuse("planned_stop", "to_ms", "must be after `from_ms`"));
+            }
+            Body::PlannedStop(body)
+        }
+        "meter_replaced" => {
+            let body: MeterReplaced = read(kind, body)?;
+            check_id("meter_replaced", "machine", &body.machine)?;
+            Body::MeterReplaced(body)
+        }
+        "quality_count" => {
+            let body: QualityCount = read(kind, body)?;
+            check_id("quality_count", "machine", &body.machine)?;
+            check_date("quality_count", "date", &body.date)?;
+            if !(0..=1_000_000_000).contains(&body.reject) {
+                return Err(refuse("quality_count", "reject", "must be 0 to 1 000 000 000"));
+            }
+            Body::QualityCount(body)
+        }
+        "plan" => Body::Plan(check_plan(read(kind, body)?)?),
+        _ => Body::Other,
+    })
+}
+
+fn check_id(kind: &'static str, field: &str, id: &str) -> Result<(), ModelError> {
+    let mut bytes = id.bytes();
+    let first = bytes.next().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let rest = bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    if first && rest && id.len() <= 32 {
+        Ok(())
+    } else {
+        Err(refuse(kind, field, format!("`{id}` is not an id: 1 to 32 of a-z, 0-9 and `-`, not beginning with `-`")))
+    }
+}
+
+fn check_date(kind: &'static str, field: &str, date: &str) -> Result<(), ModelError> {
+    crate::calendar::parse_date(date)
+        .map(|_| ())
+        .ok_or_else(|| refuse(kind, field, format!("`{date}` is not a date like 2026-03-14")))
+}
+
+fn check_site(site: Site) -> Result<Site, ModelError> {
+    if !crate::calendar::zone_exists(&site.zone) {
+        return Err(refuse(
+            "site",
+            "zone",
+            format!("`{}` is not an IANA time zone; use e.g. Asia/Shanghai", site.zone),
+        ));
+    }
+    Ok(site)
+}
+
+fn check_machine(machine: Machine) -> Result<Machine, ModelError> {
+    check_id("machine", "machine", &machine.machine)?;
+    let s = &machine.signals;
+    for (name, signal) in s.all() {
+        check_id("machine", &format!("signals.{name}.gateway"), &signal.gateway)?;
+        if signal.tag.split('/').count() != 2 || signal.tag.len() > 65 {
+            return Err(refuse("machine", format!("signals.{name}.tag"), "must be `device/name`"));
+        }
+        if signal.modulus.is_some_and(|m| m < 2) {
+            return Err(refuse("machine", format!("signals.{name}.modulus"), "must be at least 2"));
+        }
+        if signal.max_per_hour.is_some_and(|r| !(1..=1_000_000_000_000).contains(&r)) {
+            return Err(refuse("machine", format!("signals.{name}.max_per_hour"), "must be 1 to 10^12"));
+        }
+    }
+    let missing = match &machine.state_rule {
+        Some(StateRule::Codes(_)) => s.state.is_none().then_some("state"),
+        Some(StateRule::RunBit { .. }) => s.run.is_none().then_some("run"),
+        Some(StateRule::Power(p)) => {
+            let ordered = 0 <= p.hysteresis_w
+                && 0 < p.off_below_w
+                && p.off_below_w + p.hysteresis_w <= p.run_from_w - p.hysteresis_w;
+            if !ordered || !(0..=3_600_000).contains(&p.dwell_ms) {
+                return Err(refuse(
+                    "machine",
+                    "state_rule.power",
+                    "needs 0 < off_below_w, off_below_w + hysteresis_w ≤ run_from_w − hysteresis_w, and dwell_ms up to one hour",
+                ));
+            }
+            s.power.is_none().then_some("power")
+        }
+        None => None,
+    };
+    match missing {
+        Some(signal) => Err(refuse("machine", format!("signals.{signal}"), "the state rule needs this signal")),
+        None => Ok(machine),
+    }
+}
+
+fn check_cycle_time(body: CycleTime) -> Result<CycleTime, ModelError> {
+    check_id("cycle_time", "machine", &body.machine)?;
+    if !(1..=86_400_000_000 * 366).contains(&body.item_us) {
+        return Err(refuse("cycle_time", "item_us", "must be from 1 microsecond to one year"));
+    }
+    if !(1..=100_000).contains(&body.items_per_cycle) {
+        return Err(refuse("cycle_time", "items_per_cycle", "must be 1 to 100 000"));
+    }
+    Ok(body)
+}
+
+fn check_plan(plan: Plan) -> Result<Plan, ModelError> {
+    check_id("plan", "plan", &plan.plan)?;
+    for (field, date) in [
+        ("baseline.from", &plan.baseline.from),
+        ("baseline.to", &plan.baseline.to),
+        ("reporting.from", &plan.reporting.from),
+        ("reporting.to", &plan.reporting.to),
+    ] {
+        check_date("plan", field, date)?;
+    }
+    if plan.baseline.from > plan.baseline.to || plan.reporting.from > plan.reporting.to {
+        return Err(refuse("plan", "baseline", "each period must end on or after its first date"));
+    }
+    if plan.baseline.to >= plan.reporting.from {
+        return Err(refuse("plan", "reporting.from", "must be after the baseline's last date"));
+    }
+    if plan.machines.is_empty() || plan.machines.len() > 10_000 {
+        return Err(refuse("plan", "machines", "must name 1 to 10 000 machines"));
+    }
+    for machine in plan.machines.iter().chain(&plan.incoming) {
+        check_id("plan", "machines", machine)?;
+    }
+    if !(2000..=100_000).contains(&plan.replicates) {
+        return Err(refuse("plan", "replicates", "must be 2 000 to 100 000"));
+    }
+    if !(1..=60).contains(&plan.block_days) {
+        return Err(refuse("plan", "block_days", "must be 1 to 60"));
+    }
+    Ok(plan)
+}

@@ -1,0 +1,224 @@
+//! What the registers of a machine say about a piece of a window: counts, planned time, energy.
+
+use crate::column::{Meaning, Series};
+use crate::counter::{self, Bounded, Passed, RegisterRule, Replacement, Weight};
+use crate::decimal::div_half_up;
+use crate::facts::{Counted, Energy, Facts, Production};
+use crate::grade::Flag;
+use crate::history::REACH_MS;
+use crate::interval::{overlap_ms, subtract, total_ms, union};
+use crate::model::SignalRef;
+use crate::oee::standard_of_ms;
+use crate::shift::Piece;
+use crate::timeline::Cadence;
+
+impl Piece<'_> {
+    pub(super) fn production(&self, facts: &mut Facts) -> Option<Production> {
+        let s = &self.definition.body.signals;
+        if s.good.is_none() && s.total.is_none() {
+            return None;
+        }
+        let mut p = Production { rejects_known: true, ..Production::default() };
+        // The worst counter's uncovered time is gathered here; `finish` turns it into coverage of planned busy time.
+        let mut uncovered = 0_i64;
+        let mut count = |signal: &Option<SignalRef>, facts: &mut Facts, p: &mut Production| {
+            let (counted, open) = self.count(facts, signal.as_ref()?, p);
+            uncovered = uncovered.max(open);
+            Some(counted)
+        };
+        let good = count(&s.good, facts, &mut p);
+        let total = if good.is_some() && s.reject.is_some() { None } else { count(&s.total, facts, &mut p) };
+        let reject = count(&s.reject, facts, &mut p);
+        facts.counter_cover.observed_ms += uncovered;
+        match (good, reject, total) {
+            (Some(good), Some(reject), _) => {
+                (p.good, p.rejected, p.produced) = (good, reject, good);
+                p.produced.add(&reject);
+            }
+            (Some(good), None, Some(total)) => (p.good, p.produced, p.rejected) = (good, total, total.minus(&good)),
+            (None, Some(reject), Some(total)) => {
+                (p.good, p.produced, p.rejected) = (total.minus(&reject), total, reject)
+            }
+            (Some(all), None, None) | (None, None, Some(all)) => {
+                (p.good, p.produced) = (all, all);
+                p.rejects_known = false;
+                facts.flags.insert(Flag::NoRejectSignal);
+            }
+            (None, _, None) => return None,
+        }
+        Some(p)
+    }
+
+    /// What a counter counted, in items and planned time, and for how long it did not speak. Open stretches raise the
+    /// upper bounds by the planned rate.
+    fn count(&self, facts: &mut Facts, signal: &SignalRef, p: &mut Production) -> (Counted, i64) {
+        let planned = subtract(self.window, self.stops);
+        let reading = self.reading(facts, signal);
+        let fastest = self.fastest_item_us();
+        let (passed, meaning) = match reading {
+            Some((series, range, meaning)) => {
+                let rule = self.register_rule(signal, meaning, fastest);
+                let mut weights = Weights::new(self);
+                (counter::fold(series.samples(range), self.window, &rule, |ms| weights.at(ms, facts)), Some(meaning))
+            }
+            None => (counter::fold(std::iter::empty(), self.window, &RegisterRule::default(), |_| Weight::ONE), None),
+        };
+        register_flags(facts, &passed);
+        let (num, den) = meaning.map_or((1, 1), |m| (i128::from(m.num) * 1_000_000, m.den));
+        let mut counted =
+            Counted { items: scale(passed.amount, num, den), standard: scale(passed.standard_us, num, den) };
+        p.without_cycle_time += scale(Bounded::exact(passed.unweighted), num, den).value;
+        let open_ms = overlap_ms(&union(passed.open.clone()), &planned);
+        if open_ms > 0 {
+            match fastest {
+                Some(us) => {
+                    counted.standard.upper += standard_of_ms(open_ms);
+                    counted.items.upper += div_half_up(standard_of_ms(open_ms), i128::from(us)).unwrap_or(0);
+                }
+                None => p.uncapped = true,
+            }
+        }
+        (counted, overlap_ms(&union(passed.uncovered), &planned))
+    }
+
+    /// The shortest planned time of any product of the machine, per item.
+    fn fastest_item_us(&self) -> Option<i64> {
+        let machine = &self.definition.body.machine;
+        self.history.statements().cycle_times_at(machine, self.window.from_ms).map(|c| c.body.item_us).min()
+    }
+
+    fn register_rule(&self, signal: &SignalRef, meaning: &Meaning, fastest_item_us: Option<i64>) -> RegisterRule {
+        let stored = |raw: i64| raw.saturating_mul(meaning.unit_per_raw);
+        // Three times the planned rate is more than any machine does and less than any accident.
+        let planned = fastest_item_us.map(|us| stored(10_800_000_000 / us.max(1) + 1));
+        RegisterRule {
+            modulus: signal.modulus.map(stored).or(meaning.modulus),
+            rate_max_per_hour: signal.max_per_hour.map(stored).or(meaning.max_per_hour).or(planned),
+            gap_ms_max: Cadence::new(meaning.interval_ms).stale_ms,
+            replaced: Vec::new(),
+        }
+    }
+
+    pub(super) fn energy(&self, facts: &mut Facts, signal: &SignalRef) {
+        let of_ms = self.window.length_ms();
+        facts.energy_cover.of_ms += of_ms;
+        let Some((series, range, meaning)) = self.reading(facts, signal) else {
+            facts.energy_broken = true;
+            return;
+        };
+        let mut rule = self.register_rule(signal, meaning, None);
+        for replaced in self.history.statements().meters_replaced(&self.definition.body.machine) {
+            if self.window.contains(replaced.body.at_ms) {
+                facts.statements.insert(replaced.leaf);
+            }
+            rule.replaced.push(Replacement {
+                at_ms: replaced.body.at_ms,
+                old_final: replaced.body.old_final_raw.saturating_mul(meaning.unit_per_raw),
+                new_initial: replaced.body.new_initial_raw.saturating_mul(meaning.unit_per_raw),
+            });
+        }
+        rule.replaced.sort_by_key(|r| r.at_ms);
+        let passed = counter::fold(series.samples(range), self.window, &rule, |_| Weight::ONE);
+        register_flags(facts, &passed);
+        if passed.resets > 0 || passed.excesses > 0 || passed.samples < 2 {
+            facts.energy_broken = true;
+            return;
+        }
+        let per_unit: i128 = match meaning.unit.as_str() {
+            "Wh" => 1_000,
+            "MWh" => 1_000_000_000,
+            _ => 1_000_000,
+        };
+        let (num, den) = (i128::from(meaning.num) * per_unit, meaning.den);
+        let mut micro_kwh = scale(passed.amount, num, den);
+        let open = union(passed.open);
+        let mut uncapped = false;
+        if !open.is_empty() {
+            match rule.rate_max_per_hour {
+                Some(rate) => {
+                    let most = i128::from(rate) * i128::from(total_ms(&open)) / 3_600_000 + 1;
+                    micro_kwh.upper += scale(Bounded::exact(most), num, den).value.abs();
+                }
+                None => uncapped = true,
+            }
+        }
+        facts.energy_cover.observed_ms += of_ms - total_ms(&union(passed.uncovered));
+        match &mut facts.energy {
+            Some(e) => {
+                e.micro_kwh.add(micro_kwh);
+                e.uncapped |= uncapped;
+            }
+            none => *none = Some(Energy { micro_kwh, uncapped }),
+        }
+    }
+}
+
+fn register_flags(facts: &mut Facts, passed: &Passed) {
+    let flags = [
+        (passed.rollovers, Flag::CounterRollover),
+        (passed.resets, Flag::CounterReset),
+        (passed.excesses, Flag::RateExceeded),
+        (passed.replacements, Flag::MeterReplaced),
+    ];
+    facts.flags.extend(flags.into_iter().filter(|(n, _)| *n > 0).map(|(_, flag)| flag));
+}
+
+/// Amounts times a ratio, half away from zero; a negative ratio (a reversed meter) swaps the bounds.
+fn scale(b: Bounded, num: i128, den: i128) -> Bounded {
+    let of = |v: i128| v.checked_mul(num).and_then(|n| div_half_up(n, den)).unwrap_or(0);
+    let (a, z) = (of(b.lower), of(b.upper));
+    Bounded { value: of(b.value), lower: a.min(z), upper: a.max(z) }
+}
+
+/// What a unit of the counter stands for, by the product loaded.
+struct Weights<'a> {
+    piece: &'a Piece<'a>,
+    product: Option<(&'a Series, std::ops::Range<usize>)>,
+    memo: Option<(Option<i64>, Weight)>,
+}
+
+impl<'a> Weights<'a> {
+    fn new(piece: &'a Piece<'a>) -> Self {
+        let product = piece.definition.body.signals.product.as_ref().and_then(|s| {
+            let series = piece.inputs.get(s)?;
+            Some((series, series.around(piece.window, REACH_MS)))
+        });
+        Self { piece, product, memo: None }
+    }
+
+    /// At an instant: the product last seen then.
+    fn at(&mut self, ms: i64, facts: &mut Facts) -> Weight {
+        let seen = self.product.as_ref().and_then(|(series, range)| {
+            let times = series.times.get(range.clone())?;
+            let place = times.partition_point(|t| *t <= ms).checked_sub(1)?;
+            series.values.get(range.start + place).copied()
+        });
+        if let Some((was, weight)) = self.memo
+            && was == seen
+        {
+            return weight;
+        }
+        let name = match (&self.product, seen) {
+            (Some((series, range)), Some(value)) => {
+                let text = series.meaning_of(range).is_some_and(|m| m.text);
+                let word = series.texts.get(usize::try_from(value).unwrap_or(usize::MAX)).filter(|_| text);
+                word.map_or_else(|| value.to_string(), |t| t.to_string())
+            }
+            _ => "*".to_owned(),
+        };
+        let machine = &self.piece.definition.body.machine;
+        let stated = self.piece.history.statements().cycle_time_at(machine, &name, self.piece.window.from_ms);
+        let weight = match stated {
+            Some(c) => {
+                self.piece.note(facts, c);
+                Weight {
+                    items: c.body.items_per_cycle,
+                    standard_us: c.body.item_us.checked_mul(c.body.items_per_cycle),
+                }
+            }
+            None => Weight::ONE,
+        };
+        self.memo = Some((seen, weight));
+        weight
+    }
+}
