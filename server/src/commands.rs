@@ -1,9 +1,11 @@
 //! One file per command.
 
+pub(crate) mod admin;
 pub(crate) mod check;
 pub(crate) mod doctor;
 pub(crate) mod fsck;
 pub(crate) mod rebuild;
+pub(crate) mod report;
 pub(crate) mod run;
 
 use std::future::Future;

@@ -6,6 +6,7 @@
 //! Truth is the log; everything in [`store`] below the line is derived and can be rebuilt.
 
 pub mod accounts;
+pub mod admin;
 pub mod api;
 pub mod config;
 pub mod enrol;

@@ -30,6 +30,13 @@ enum Command {
     Fsck(commands::fsck::Arguments),
     /// Throw derived data away and compute it again from the logs.
     Rebuild(commands::rebuild::Arguments),
+    /// First code, users, sites, enrolment codes, statements, trust file, tokens.
+    Admin(commands::admin::Arguments),
+    /// Issue a report with its bundle and print the bundle's path.
+    Report(commands::report::Arguments),
+    /// Print the OpenAPI document of the REST API.
+    #[command(hide = true)]
+    Openapi,
 }
 
 fn main() -> ExitCode {
@@ -40,6 +47,12 @@ fn main() -> ExitCode {
         Command::Doctor => commands::doctor::run(&arguments.config),
         Command::Fsck(options) => commands::fsck::run(&arguments.config, &options),
         Command::Rebuild(options) => commands::rebuild::run(&arguments.config, &options),
+        Command::Admin(options) => commands::admin::run(&arguments.config, options),
+        Command::Report(options) => commands::report::run(&arguments.config, options),
+        Command::Openapi => {
+            println!("{}", server::api::openapi_json());
+            Ok(ExitCode::SUCCESS)
+        }
     };
     match done {
         Ok(code) => code,

@@ -16,14 +16,14 @@ use protocol::{Digest, Leaf};
 use crate::store::StoreError;
 
 mod fleet;
-//mod follow;
+mod follow;
 mod metrics;
 mod parquet;
 mod site;
 mod timeline;
 mod track;
 
-//pub use follow::{LogSource, rebuild, run};
+pub use follow::{LogSource, rebuild, run};
 
 /// Where leaves and contents come from: a site's log, or a list in a test. Calls may block on the disk.
 pub trait LeafSource: Send + Sync + 'static {

@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts::Accounts;
+use crate::{admin, projection};
 use crate::config::{Config, Intake};
 use crate::enrol::{self, Enrolment};
 use crate::ingest::broker::{self, BrokerOptions, BrokerPusher};
@@ -126,8 +127,32 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running> {
         logs: evidence.logs.clone(),
         ingest: evidence.ingest.clone(),
         keys: Arc::clone(&evidence.keys),
+        data_dir: config.data_dir.as_path().into(),
     };
     let mut tasks = Vec::new();
+
+    // Everything computed from the logs, and the operator's door.
+    tasks.push(tokio::spawn(projection::run(
+        evidence.store.clone(),
+        evidence.logs.clone(),
+        clock.clone(),
+        config.data_dir.clone(),
+        stop.clone(),
+    )));
+    match admin::listen(&config.data_dir) {
+        Ok(listener) => {
+            let context = admin::Context {
+                store: evidence.store.clone(),
+                accounts: state.accounts.clone(),
+                logs: evidence.logs.clone(),
+                keys: Arc::clone(&evidence.keys),
+                clock: clock.clone(),
+                data_dir: config.data_dir.clone(),
+            };
+            tasks.push(tokio::spawn(admin::serve(listener, context, stop.clone())));
+        }
+        Err(error) => tracing::warn!("`admin` and `report` only work while this server is stopped: {error:#}"),
+    }
 
     // Pages and API.
     let web = bind(config.web.listen, "[web] listen").await?;
@@ -215,7 +240,7 @@ pub async fn run(config: Config, clock: Clock, shutdown: impl Future<Output = ()
 
 /// All routes.
 pub fn app(state: AppState) -> Router {
-    Router::new().with_state(state)
+    Router::new().merge(crate::api::router()).with_state(state)
 }
 
 async fn bind(address: SocketAddr, key: &str) -> Result<TcpListener> {

@@ -63,6 +63,8 @@ pub struct AppState {
     pub ingest: Ingest,
     /// What signs and issues.
     pub keys: Arc<Keys>,
+    /// Where everything lives.
+    pub data_dir: Arc<std::path::Path>,
 }
 
 impl FromRef<AppState> for Accounts {

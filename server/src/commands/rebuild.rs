@@ -1,4 +1,4 @@
-//! `rebuild`: throws derived data away; the server computes it again from the logs at its next start.
+//! `rebuild`: throws derived data away and computes it again from the logs.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -19,11 +19,12 @@ pub(crate) struct Arguments {
 pub(crate) fn run(config: &Path, arguments: &Arguments) -> Result<ExitCode> {
     let config = load(config)?;
     block_on(async {
-        let evidence = Evidence::open(&config, &Clock::system()).await?;
+        let clock = Clock::system();
+        let evidence = Evidence::open(&config, &clock).await?;
         let sites = if arguments.sites.is_empty() { evidence.logs.sites() } else { arguments.sites.clone() };
         for site in sites {
-            evidence.store.clear_derived(site.as_str()).await?;
-            println!("{site}: {}", say("派生数据已清除，启动服务后自动重算", "derived data cleared; the server computes it again when it starts"));
+            server::projection::rebuild(&evidence.store, &evidence.logs, &clock, &config.data_dir, Some(&site)).await?;
+            println!("{site}: {}", say("派生数据已由日志重新计算", "derived data computed again from the log"));
         }
         evidence.close().await;
         Ok(ExitCode::SUCCESS)

@@ -515,6 +515,16 @@ impl Store {
             .collect()
     }
 
+    /// One issued report by its leaf.
+    pub async fn report(&self, site: &str, leaf: i64) -> Result<Option<ReportRow>, StoreError> {
+        let row = sqlx::query("SELECT * FROM report WHERE site = ? AND leaf = ?")
+            .bind(site)
+            .bind(leaf)
+            .fetch_optional(&self.read)
+            .await?;
+        row.as_ref().map(report_row).transpose()
+    }
+
     /// Reports issued, newest first.
     pub async fn reports(&self, site: &str, limit: i64) -> Result<Vec<ReportRow>, StoreError> {
         let rows = sqlx::query("SELECT * FROM report WHERE site = ? ORDER BY leaf DESC LIMIT ?")
@@ -522,19 +532,7 @@ impl Store {
             .bind(limit)
             .fetch_all(&self.read)
             .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(ReportRow {
-                    leaf: row.try_get("leaf")?,
-                    issued_ms: row.try_get("issued_ms")?,
-                    prefix: row.try_get("prefix")?,
-                    plan: row.try_get("plan")?,
-                    digest: row.try_get("digest")?,
-                    author: row.try_get("author")?,
-                    bundle: row.try_get("bundle")?,
-                })
-            })
-            .collect()
+        rows.iter().map(report_row).collect()
     }
 }
 
@@ -614,6 +612,18 @@ fn gateway_status(row: &SqliteRow) -> Result<GatewayStatus, StoreError> {
         agent_version: row.try_get("agent_version")?,
         lost_records: row.try_get("lost_records")?,
         chains: row.try_get("chains")?,
+    })
+}
+
+fn report_row(row: &SqliteRow) -> Result<ReportRow, StoreError> {
+    Ok(ReportRow {
+        leaf: row.try_get("leaf")?,
+        issued_ms: row.try_get("issued_ms")?,
+        prefix: row.try_get("prefix")?,
+        plan: row.try_get("plan")?,
+        digest: row.try_get("digest")?,
+        author: row.try_get("author")?,
+        bundle: row.try_get("bundle")?,
     })
 }
 

@@ -1,0 +1,121 @@
+//! Everything that changes something: statements and issued reports. Both are leaves of the site's log.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use protocol::{Declaration, SiteId};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Failure;
+use crate::accounts::extract::Changing;
+use crate::admin::check_statement;
+use crate::query::{self, QueryError};
+use crate::reporting::{self, Issued, Issuer, Wanted};
+use crate::roles::{Access, Forbidden, Permission};
+use crate::state::AppState;
+use crate::store::SiteRow;
+
+/// A statement about a site.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Statement {
+    /// `calendar`, `machine`, `cycle_time`, `planned_stop`, `meter_replaced`, `quality_count` or `plan`.
+    pub(crate) kind: String,
+    /// From when it holds, Unix ms; now by default. Earlier than now is allowed, visible, and can lower grades.
+    pub(crate) effective_from_ms: Option<i64>,
+    /// Why, in the author's words.
+    pub(crate) reason: String,
+    /// The statement, by kind.
+    pub(crate) body: serde_json::Value,
+}
+
+/// Where a statement went.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Stated {
+    /// Leaf of the site's log.
+    pub(crate) leaf: u64,
+}
+
+/// Who may act at a site, and in which role; a site outside the scope stays unseen.
+async fn acting(
+    state: &AppState,
+    access: &Access,
+    permission: Permission,
+    site: &str,
+) -> Result<(SiteRow, SiteId, Issuer), Failure> {
+    let row = query::visible(&state.store, access, Permission::SeeFigures, site).await?;
+    access.check(permission, &row)?;
+    let role = access.acting_role(permission, &row).ok_or(Forbidden)?.to_owned();
+    let id = row.id.parse().map_err(|_| QueryError::NotFound)?;
+    Ok((row, id, Issuer { author: access.pseudonym.clone(), role }))
+}
+
+/// States something; it is logged under the caller's pseudonym and role.
+pub(crate) async fn state_it(
+    state: &AppState,
+    access: &Access,
+    site: &str,
+    statement: Statement,
+) -> Result<u64, Failure> {
+    let (_, id, issuer) = acting(state, access, Permission::Declare, site).await?;
+    check_statement(&statement.kind, &statement.body)
+        .map_err(|error| Failure::invalid(error.clone(), format!("填报内容有误：{error}")))?;
+    let declaration = Declaration {
+        kind: statement.kind,
+        effective_from: statement.effective_from_ms.unwrap_or_else(|| state.clock.now_ms()),
+        author: issuer.author,
+        role: issuer.role,
+        reason: statement.reason,
+        body: statement.body,
+    };
+    declaration.encode().map_err(|error| Failure::invalid(error.to_string(), format!("填报内容有误：{error}")))?;
+    Ok(state.logs.append_declaration(&id, &declaration).await?)
+}
+
+/// Issues a report under the caller's pseudonym and role.
+pub(crate) async fn issue_it(
+    state: &AppState,
+    access: &Access,
+    site: &str,
+    wanted: &Wanted,
+) -> Result<Issued, Failure> {
+    let (_, id, issuer) = acting(state, access, Permission::IssueReport, site).await?;
+    let now_ms = state.clock.now_ms();
+    Ok(reporting::issue(&state.logs, &state.data_dir, &id, wanted, &issuer, now_ms).await?)
+}
+
+/// State something about a site.
+#[utoipa::path(
+    post,
+    path = "/api/v1/sites/{site}/declarations",
+    params(("site" = String, Path)),
+    request_body = Statement,
+    responses((status = 201, body = Stated))
+)]
+pub(super) async fn declare(
+    State(state): State<AppState>,
+    Changing(who): Changing,
+    Path(site): Path<String>,
+    Json(statement): Json<Statement>,
+) -> Result<(StatusCode, Json<Stated>), Failure> {
+    let leaf = state_it(&state, &who.session.access, &site, statement).await?;
+    Ok((StatusCode::CREATED, Json(Stated { leaf })))
+}
+
+/// Issue a report: evaluated, stated in the log, bundled.
+#[utoipa::path(
+    post,
+    path = "/api/v1/sites/{site}/reports",
+    params(("site" = String, Path)),
+    request_body = Wanted,
+    responses((status = 201, body = Issued))
+)]
+pub(super) async fn issue(
+    State(state): State<AppState>,
+    Changing(who): Changing,
+    Path(site): Path<String>,
+    Json(wanted): Json<Wanted>,
+) -> Result<(StatusCode, Json<Issued>), Failure> {
+    Ok((StatusCode::CREATED, Json(issue_it(&state, &who.session.access, &site, &wanted).await?)))
+}

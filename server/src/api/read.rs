@@ -1,0 +1,307 @@
+//! Everything that can be read.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{Failure, change, openapi_json};
+use crate::accounts::extract::SignedIn;
+use crate::query::{
+    self, DeclarationView, FleetOrder, FleetPage, FleetQuery, GatewayView, MachineView, QueryError, ReportView, ShiftView,
+    SiteView, TrendPoint, Why,
+};
+use crate::reporting;
+use crate::roles::Permission;
+use crate::state::AppState;
+
+/// Paths and what answers them.
+pub(super) fn routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
+    vec![
+        ("/api/v1/openapi.json", get(openapi)),
+        ("/api/v1/me", get(me)),
+        ("/api/v1/sites", get(fleet)),
+        ("/api/v1/sites/{site}", get(site)),
+        ("/api/v1/sites/{site}/machines/{machine}", get(machine)),
+        ("/api/v1/sites/{site}/machines/{machine}/history", get(history)),
+        ("/api/v1/sites/{site}/machines/{machine}/shifts/{date}/{shift}", get(shift)),
+        ("/api/v1/sites/{site}/machines/{machine}/shifts/{date}/{shift}/why", get(why)),
+        ("/api/v1/sites/{site}/gateways", get(gateways)),
+        ("/api/v1/sites/{site}/declarations", get(declarations).post(change::declare)),
+        ("/api/v1/sites/{site}/reports", get(reports).post(change::issue)),
+        ("/api/v1/sites/{site}/reports/{leaf}/bundle", get(bundle)),
+        ("/api/v1/sites/{site}/checkpoint", get(checkpoint)),
+    ]
+}
+
+/// This document.
+#[utoipa::path(get, path = "/api/v1/openapi.json", responses((status = 200, description = "This document")), security(()))]
+pub(super) async fn openapi() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], openapi_json()).into_response()
+}
+
+/// Who the caller is.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Me {
+    /// Name used to sign in.
+    name: String,
+    /// Name written into logs.
+    pseudonym: String,
+}
+
+/// Who the caller is.
+#[utoipa::path(get, path = "/api/v1/me", responses((status = 200, body = Me)))]
+pub(super) async fn me(who: SignedIn) -> Json<Me> {
+    let access = who.session.access;
+    Json(Me { name: access.name, pseudonym: access.pseudonym })
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(default)]
+#[derive(Default)]
+pub(super) struct FleetParams {
+    /// Text in the name or identifier.
+    search: String,
+    /// Only this district.
+    district: String,
+    /// Only this sub-sector.
+    sub_sector: String,
+    /// `risk` (default), `name` or `silent`.
+    order: String,
+    /// Rows to leave out.
+    offset: i64,
+    /// Rows to give, 1 to 200; 50 by default.
+    limit: Option<i64>,
+}
+
+/// Sites the caller may see, most urgent first.
+#[utoipa::path(get, path = "/api/v1/sites", params(FleetParams), responses((status = 200, body = FleetPage)))]
+pub(super) async fn fleet(
+    State(state): State<AppState>,
+    who: SignedIn,
+    Query(params): Query<FleetParams>,
+) -> Result<Json<FleetPage>, Failure> {
+    let order = match params.order.as_str() {
+        "" | "risk" => FleetOrder::Risk,
+        "name" => FleetOrder::Name,
+        "silent" => FleetOrder::Silent,
+        other => {
+            return Err(Failure::invalid(
+                format!("order `{other}`: risk, name or silent"),
+                format!("排序 `{other}` 应为 risk、name 或 silent"),
+            ));
+        }
+    };
+    let query = FleetQuery {
+        search: params.search,
+        district: params.district,
+        sub_sector: params.sub_sector,
+        order,
+        offset: params.offset,
+        limit: params.limit.unwrap_or(50),
+    };
+    Ok(Json(query::fleet(&state.store, &who.session.access, &query, state.clock.now_ms()).await?))
+}
+
+/// One site.
+#[utoipa::path(get, path = "/api/v1/sites/{site}", params(("site" = String, Path)), responses((status = 200, body = SiteView)))]
+pub(super) async fn site(
+    State(state): State<AppState>,
+    who: SignedIn,
+    Path(site): Path<String>,
+) -> Result<Json<SiteView>, Failure> {
+    Ok(Json(query::site(&state.store, &who.session.access, &site, state.clock.now_ms()).await?))
+}
+
+#[derive(Deserialize, IntoParams)]
+pub(super) struct DateParam {
+    /// Production date; the newest by default.
+    date: Option<String>,
+}
+
+/// One machine on a production date.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sites/{site}/machines/{machine}",
+    params(("site" = String, Path), ("machine" = String, Path), DateParam),
+    responses((status = 200, body = MachineView))
+)]
+pub(super) async fn machine(
+    State(state): State<AppState>,
+    who: SignedIn,
+    Path((site, machine)): Path<(String, String)>,
+    Query(date): Query<DateParam>,
+) -> Result<Json<MachineView>, Failure> {
+    let access = &who.session.access;
+    let date = date.date.as_deref();
+    Ok(Json(query::machine(&state.store, access, &site, &machine, date, state.clock.now_ms()).await?))
+}
+
+/// One machine in one shift: timeline, counts, metric values.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sites/{site}/machines/{machine}/shifts/{date}/{shift}",
+    params(("site" = String, Path), ("machine" = String, Path), ("date" = String, Path), ("shift" = String, Path)),
+    responses((status = 200, body = ShiftView))
+)]
+pub(super) async fn shift(
+    State(state): State<AppState>,
+    who: SignedIn,
+    Path((site, machine, date, shift)): Path<(String, String, String, String)>,
+) -> Result<Json<ShiftView>, Failure> {
+    let access = &who.session.access;
+    Ok(Json(query::machine_shift(&state.store, access, &site, &machine, &date, &shift).await?))
+}
+
+#[derive(Deserialize, IntoParams)]
+pub(super) struct MetricParam {
+    /// Definition and version, such as `oee.iso22400@1`.
+    metric: String,
+}
+
+/// Why a metric value is what it is.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sites/{site}/machines/{machine}/shifts/{date}/{shift}/why",
+    params(
+        ("site" = String, Path),
+        ("machine" = String, Path),
+        ("date" = String, Path),
+        ("shift" = String, Path),
+        MetricParam
+    ),
+    responses((status = 200, body = Why))
+)]
+pub(super) async fn why(
+    State(state): State<AppState>,
+    who: SignedIn,
+    Path((site, machine, date, shift)): Path<(String, String, String, String)>,
+    Query(metric): Query<MetricParam>,
+) -> Result<Json<Why>, Failure> {
+    let access = &who.session.access;
+    Ok(Json(query::why(&state.store, access, &site, &machine, &date, &shift, &metric.metric).await?))
+}
+
+#[derive(Deserialize, IntoParams)]
+pub(super) struct HistoryParams {
+    /// Definition and version.
+    metric: String,
+    /// First production date.
+    from: String,
+    /// Last production date; at most two years later.
+    to: String,
+}
+
+/// One metric of a machine per production date.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sites/{site}/machines/{machine}/history",
+    params(("site" = String, Path), ("machine" = String, Path), HistoryParams),
+    responses((status = 200, body = [TrendPoint]))
+)]
+pub(super) async fn history(
+    State(state): State<AppState>,
+    who: SignedIn,
+    Path((site, machine)): Path<(String, String)>,
+    Query(params): Query<HistoryParams>,
+) -> Result<Json<Vec<TrendPoint>>, Failure> {
+    let HistoryParams { metric, from, to } = params;
+    let access = &who.session.access;
+    Ok(Json(query::history(&state.store, access, &site, &machine, &metric, &from, &to).await?))
+}
+
+/// Gateways of a site.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sites/{site}/gateways",
+    params(("site" = String, Path)),
+    responses((status = 200, body = [GatewayView]))
+)]
+pub(super) async fn gateways(
+    State(state): State<AppState>,
+    who: SignedIn,
+    Path(site): Path<String>,
+) -> Result<Json<Vec<GatewayView>>, Failure> {
+    Ok(Json(query::gateways(&state.store, &who.session.access, &site, state.clock.now_ms()).await?))
+}
+
+#[derive(Deserialize, IntoParams)]
+pub(super) struct KindParam {
+    /// Only this kind.
+    kind: Option<String>,
+}
+
+/// Statements about a site, newest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sites/{site}/declarations",
+    params(("site" = String, Path), KindParam),
+    responses((status = 200, body = [DeclarationView]))
+)]
+pub(super) async fn declarations(
+    State(state): State<AppState>,
+    who: SignedIn,
+    Path(site): Path<String>,
+    Query(kind): Query<KindParam>,
+) -> Result<Json<Vec<DeclarationView>>, Failure> {
+    Ok(Json(query::declarations(&state.store, &who.session.access, &site, kind.kind.as_deref()).await?))
+}
+
+/// Reports issued for a site, newest first.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sites/{site}/reports",
+    params(("site" = String, Path)),
+    responses((status = 200, body = [ReportView]))
+)]
+pub(super) async fn reports(
+    State(state): State<AppState>,
+    who: SignedIn,
+    Path(site): Path<String>,
+) -> Result<Json<Vec<ReportView>>, Failure> {
+    Ok(Json(query::reports(&state.store, &who.session.access, &site).await?))
+}
+
+/// The bundle of an issued report, for `gongzheng-verify`. It carries raw readings, so it needs the permission to see them.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sites/{site}/reports/{leaf}/bundle",
+    params(("site" = String, Path), ("leaf" = i64, Path)),
+    responses((status = 200, description = "The bundle", content_type = "application/zip"))
+)]
+pub(crate) async fn bundle(
+    State(state): State<AppState>,
+    who: SignedIn,
+    Path((site, leaf)): Path<(String, i64)>,
+) -> Result<Response, Failure> {
+    query::visible(&state.store, &who.session.access, Permission::SeeRaw, &site).await?;
+    let row = state.store.report(&site, leaf).await.map_err(QueryError::from)?.ok_or(QueryError::NotFound)?;
+    let name = row.bundle.ok_or(QueryError::NotFound)?;
+    let path = reporting::bundle_path(&state.data_dir, &site, &name).ok_or(QueryError::NotFound)?;
+    let bytes = tokio::fs::read(&path).await.map_err(Failure::unavailable)?;
+    let disposition = format!("attachment; filename=\"{name}\"");
+    let headers =
+        [(header::CONTENT_TYPE, "application/zip".to_owned()), (header::CONTENT_DISPOSITION, disposition)];
+    Ok((StatusCode::OK, headers, bytes).into_response())
+}
+
+/// The newest checkpoint of a site's log: a signed note.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sites/{site}/checkpoint",
+    params(("site" = String, Path)),
+    responses((status = 200, description = "Signed note", content_type = "text/plain"))
+)]
+pub(super) async fn checkpoint(
+    State(state): State<AppState>,
+    who: SignedIn,
+    Path(site): Path<String>,
+) -> Result<Response, Failure> {
+    query::visible(&state.store, &who.session.access, Permission::SeeFigures, &site).await?;
+    let id = site.parse().map_err(|_| QueryError::NotFound)?;
+    let note = state.logs.checkpoint(&id)?.ok_or(QueryError::NotFound)?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], note).into_response())
+}

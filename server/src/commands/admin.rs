@@ -1,0 +1,184 @@
+//! `admin`: what the operator does on this machine, whether the server runs or not.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Subcommand;
+use protocol::{GatewayId, SiteId};
+use server::admin::{Request, perform};
+
+use super::{block_on, chinese, load};
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Print a new first-run code; only while there is no user.
+    FirstCode,
+    /// Users.
+    #[command(subcommand)]
+    User(User),
+    /// Sites.
+    #[command(subcommand)]
+    Site(Site),
+    /// Gateways.
+    #[command(subcommand)]
+    Gateway(Gateway),
+    /// State something about a site: machines, calendar, planned cycle times, plans, stops, quality counts.
+    Declare {
+        /// The site.
+        #[arg(long)]
+        site: SiteId,
+        /// JSON file with one statement or a list; `-` reads standard input.
+        #[arg(long)]
+        file: PathBuf,
+    },
+    /// Print the trust file for `gongzheng-verify --trust`.
+    Trust {
+        /// Only this site's gateways.
+        #[arg(long)]
+        site: Option<SiteId>,
+    },
+    /// Make an API token for a user.
+    Token {
+        /// The user.
+        #[arg(long)]
+        user: String,
+        /// What it is for.
+        #[arg(long, default_value = "api")]
+        label: String,
+        /// How long it works.
+        #[arg(long, default_value_t = 90)]
+        days: u32,
+    },
+    /// Print sites and gateways as JSON.
+    Status,
+}
+
+#[derive(Subcommand)]
+enum User {
+    /// Add a user; prints a made-up password unless one is given in a file.
+    Add {
+        /// Name to sign in with.
+        #[arg(long)]
+        name: String,
+        /// city, finance, district, centre, supervisor, assessor, firm, provider or administrator.
+        #[arg(long)]
+        role: String,
+        /// everything, city:…, district:…, sub_sector:… or site:….
+        #[arg(long, default_value = "everything")]
+        scope: String,
+        /// Last day of the appointment, like 2026-12-31.
+        #[arg(long)]
+        until: Option<String>,
+        /// File with the password, so that it never stands on a command line; `-` reads standard input.
+        #[arg(long)]
+        password_file: Option<PathBuf>,
+    },
+}
+
+#[derive(Subcommand)]
+enum Site {
+    /// Create a site.
+    Add {
+        /// Identifier: a-z, 0-9 and `-`.
+        #[arg(long)]
+        site: SiteId,
+        /// Chinese name.
+        #[arg(long)]
+        name: String,
+        /// English name; the Chinese one by default.
+        #[arg(long)]
+        name_en: Option<String>,
+        /// City.
+        #[arg(long, default_value = "")]
+        city: String,
+        /// District.
+        #[arg(long, default_value = "")]
+        district: String,
+        /// Pilot sub-sector.
+        #[arg(long, default_value = "")]
+        sub_sector: String,
+        /// IANA time zone.
+        #[arg(long, default_value = "Asia/Shanghai")]
+        zone: String,
+        /// The site is simulated: accepts accelerated history and is marked SIMULATED for ever.
+        #[arg(long)]
+        simulated: bool,
+    },
+}
+
+#[derive(Subcommand)]
+enum Gateway {
+    /// Print a one-time enrolment code.
+    Code {
+        /// The site.
+        #[arg(long)]
+        site: SiteId,
+        /// The gateway's name.
+        #[arg(long)]
+        gateway: GatewayId,
+    },
+    /// Take no more records from a gateway.
+    Revoke {
+        /// The site.
+        #[arg(long)]
+        site: SiteId,
+        /// The gateway's name.
+        #[arg(long)]
+        gateway: GatewayId,
+        /// Why; it is written into the log.
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+pub(crate) fn run(config: &Path, arguments: Arguments) -> Result<ExitCode> {
+    send(config, request(arguments.command)?)
+}
+
+/// Performs a request and prints: data on stdout, words on stderr.
+pub(super) fn send(config: &Path, request: Request) -> Result<ExitCode> {
+    let config = load(config)?;
+    let reply = block_on(async { perform(&config, request).await })?;
+    let words = if chinese() { reply.zh } else { reply.en };
+    if !words.is_empty() {
+        eprintln!("{words}");
+    }
+    if !reply.data.is_empty() {
+        println!("{}", reply.data);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn request(command: Command) -> Result<Request> {
+    Ok(match command {
+        Command::FirstCode => Request::FirstCode,
+        Command::User(User::Add { name, role, scope, until, password_file }) => {
+            let password = password_file.as_deref().map(read).transpose()?;
+            let password = password.map(|text| text.trim_end_matches(['\r', '\n']).to_owned());
+            Request::UserAdd { name, password, role, scope, until }
+        }
+        Command::Site(Site::Add { site, name, name_en, city, district, sub_sector, zone, simulated }) => {
+            Request::SiteAdd { site, name_zh: name, name_en, city, district, sub_sector, zone, simulated }
+        }
+        Command::Gateway(Gateway::Code { site, gateway }) => Request::GatewayCode { site, gateway },
+        Command::Gateway(Gateway::Revoke { site, gateway, reason }) => Request::GatewayRevoke { site, gateway, reason },
+        Command::Declare { site, file } => Request::Declare { site, text: read(&file)? },
+        Command::Trust { site } => Request::Trust { site },
+        Command::Token { user, label, days } => Request::Token { user, label, days },
+        Command::Status => Request::Status,
+    })
+}
+
+fn read(path: &Path) -> Result<String> {
+    if path == Path::new("-") {
+        return std::io::read_to_string(std::io::stdin()).context("standard input");
+    }
+    std::fs::read_to_string(path).with_context(|| path.display().to_string())
+}
