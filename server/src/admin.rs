@@ -187,7 +187,9 @@ pub async fn execute(context: &Context, request: Request) -> Result<Reply, Admin
     let now_ms = context.clock.now_ms();
     match request {
         Request::FirstCode => match context.accounts.first_code(now_ms).await? {
-            Some(code) => reply(code, "首次启动码，24 小时内有效，仅可使用一次", "first-run code: works once, within 24 hours"),
+            Some(code) => {
+                reply(code, "首次启动码，24 小时内有效，仅可使用一次", "first-run code: works once, within 24 hours")
+            }
             None => Err(invalid(
                 "已有用户，首次启动码不再适用；请用 admin user add 添加用户",
                 "there is a user already, so there is no first-run code; add users with `admin user add`",
@@ -199,8 +201,16 @@ pub async fn execute(context: &Context, request: Request) -> Result<Reply, Admin
             let password = password.unwrap_or_else(random_password);
             context.accounts.add_user(&name, &password, &role, scope_of(&scope)?, until_ms, now_ms).await?;
             let data = if made_up { password } else { String::new() };
-            let hint = if made_up { ("，初始密码如下，仅显示一次", "; the password is shown once") } else { ("", "") };
-            reply(data, format!("已添加用户 {name}（{role}）{}", hint.0), format!("user {name} added as {role}{}", hint.1))
+            let hint = if made_up {
+                ("，初始密码如下，仅显示一次", "; the password is shown once")
+            } else {
+                ("", "")
+            };
+            reply(
+                data,
+                format!("已添加用户 {name}（{role}）{}", hint.0),
+                format!("user {name} added as {role}{}", hint.1),
+            )
         }
         Request::SiteAdd { site, name_zh, name_en, city, district, sub_sector, zone, simulated } => {
             let row = SiteRow {
@@ -246,7 +256,9 @@ pub async fn execute(context: &Context, request: Request) -> Result<Reply, Admin
             known_site(context, &site).await?;
             declare(context, &site, &text, now_ms).await
         }
-        Request::Trust { site } => reply(trust(context, site.as_ref()).await?, "验证信任文件", "trust file for gongzheng-verify"),
+        Request::Trust { site } => {
+            reply(trust(context, site.as_ref()).await?, "验证信任文件", "trust file for gongzheng-verify")
+        }
         Request::Token { user, label, days } => {
             let expires_ms = now_ms + i64::from(days.clamp(1, TOKEN_DAYS_MAX)) * DAY_MS;
             let token = context.accounts.add_token(&user, &label, now_ms, expires_ms).await?;
@@ -359,7 +371,9 @@ async fn declare(context: &Context, site: &SiteId, text: &str, now_ms: i64) -> R
 
 /// Reads and checks all statements before any is logged: a file goes in whole or not at all.
 fn parse_statements(text: &str, now_ms: i64) -> Result<Vec<Declaration>, AdminError> {
-    let shape = |error: serde_json::Error| invalid(format!("填报文件格式有误：{error}"), format!("the file is not a list of statements: {error}"));
+    let shape = |error: serde_json::Error| {
+        invalid(format!("填报文件格式有误：{error}"), format!("the file is not a list of statements: {error}"))
+    };
     let json: Json = serde_json::from_str(text).map_err(shape)?;
     let list = match json {
         Json::Array(list) => list,
@@ -367,9 +381,8 @@ fn parse_statements(text: &str, now_ms: i64) -> Result<Vec<Declaration>, AdminEr
     };
     let mut declarations = Vec::with_capacity(list.len());
     for (place, item) in list.into_iter().enumerate() {
-        let at = |text: String| {
-            invalid(format!("第 {} 项：{text}", place + 1), format!("statement {}: {text}", place + 1))
-        };
+        let at =
+            |text: String| invalid(format!("第 {} 项：{text}", place + 1), format!("statement {}: {text}", place + 1));
         let statement: Statement = serde_json::from_value(item).map_err(|error| at(error.to_string()))?;
         let effective_from = match &statement.effective_from {
             None => now_ms,
@@ -378,7 +391,11 @@ fn parse_statements(text: &str, now_ms: i64) -> Result<Vec<Declaration>, AdminEr
             }
             Some(Json::String(text)) => text
                 .parse::<jiff::Timestamp>()
-                .map_err(|_| at(format!("effective_from `{text}` is neither Unix milliseconds nor like 2026-03-14T08:00:00+08:00")))?
+                .map_err(|_| {
+                    at(format!(
+                        "effective_from `{text}` is neither Unix milliseconds nor like 2026-03-14T08:00:00+08:00"
+                    ))
+                })?
                 .as_millisecond(),
             Some(_) => return Err(at("effective_from must be Unix milliseconds or a time with offset".to_owned())),
         };
@@ -434,7 +451,8 @@ fn scope_of(text: &str) -> Result<Scope, AdminError> {
 
 /// The end of a day in China, where periods of appointments are written in dates.
 fn day_end_ms(date: &str) -> Result<i64, AdminError> {
-    let bad = || invalid(format!("日期 `{date}` 应为 2026-03-14 的形式"), format!("`{date}` is not a date like 2026-03-14"));
+    let bad =
+        || invalid(format!("日期 `{date}` 应为 2026-03-14 的形式"), format!("`{date}` is not a date like 2026-03-14"));
     let date: jiff::civil::Date = date.parse().map_err(|_| bad())?;
     let zone = jiff::tz::TimeZone::get("Asia/Shanghai").unwrap_or(jiff::tz::TimeZone::UTC);
     let next = date.tomorrow().and_then(|next| next.to_zoned(zone)).map_err(|_| bad())?;

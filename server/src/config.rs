@@ -223,7 +223,8 @@ impl Config {
                 }
             },
         };
-        if protocol::note::VerifierKey::new(&file.public_host, protocol::SecretKey::from_seed(&[1; 32]).public()).is_err()
+        if protocol::note::VerifierKey::new(&file.public_host, protocol::SecretKey::from_seed(&[1; 32]).public())
+            .is_err()
         {
             return refuse(
                 "public_host",
@@ -290,9 +291,14 @@ fn from_toml(text: &str, name: &str, error: &toml::de::Error) -> ConfigError {
     let (hint, hint_zh) = match between(message, "unknown field `", "`") {
         Some(unknown) => match nearest(unknown) {
             Some(known) => (format!("did you mean `{known}`?"), format!("是否想写 {known}？")),
-            None => ("remove it; configs/server.toml shows every key".into(), "删除该项；全部配置项见 configs/server.toml".into()),
+            None => (
+                "remove it; configs/server.toml shows every key".into(),
+                "删除该项；全部配置项见 configs/server.toml".into(),
+            ),
         },
-        None => ("configs/server.toml shows every key with an example".into(), "各配置项示例见 configs/server.toml".into()),
+        None => {
+            ("configs/server.toml shows every key with an example".into(), "各配置项示例见 configs/server.toml".into())
+        }
     };
     ConfigError {
         place: format!("{name}, line {line}"),
@@ -345,8 +351,24 @@ fn distance(a: &str, b: &str) -> usize {
 }
 
 const KEYS: [&str; 18] = [
-    "data_dir", "public_host", "web", "mqtt", "broker", "enrol", "log", "storage", "listen", "certificate", "key", "url",
-    "ca", "user", "password_file", "checkpoint_copy", "publish_seconds", "reserve_mib",
+    "data_dir",
+    "public_host",
+    "web",
+    "mqtt",
+    "broker",
+    "enrol",
+    "log",
+    "storage",
+    "listen",
+    "certificate",
+    "key",
+    "url",
+    "ca",
+    "user",
+    "password_file",
+    "checkpoint_copy",
+    "publish_seconds",
+    "reserve_mib",
 ];
 const DEFAULT_WEB: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8480);
 const DEFAULT_MQTT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 8883);
@@ -383,7 +405,8 @@ mod tests {
         let open = parse("data_dir = \"d\"\n[web]\nlisten = \"0.0.0.0:80\"").unwrap_err();
         assert!(open.en.contains("loopback only"), "{open}");
         assert_eq!(open.place, "server.toml, line 2");
-        let both = parse("data_dir = \"d\"\n[mqtt]\nlisten = \"0.0.0.0:1\"\n[broker]\nurl = \"mqtt://b:1\"").unwrap_err();
+        let both =
+            parse("data_dir = \"d\"\n[mqtt]\nlisten = \"0.0.0.0:1\"\n[broker]\nurl = \"mqtt://b:1\"").unwrap_err();
         assert!(both.en.contains("exclude each other"), "{both}");
         let half = parse("data_dir = \"d\"\n[web]\nkey = \"k\"").unwrap_err();
         assert!(half.en.contains("belong together"), "{half}");

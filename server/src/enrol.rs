@@ -136,7 +136,12 @@ async fn enrol(
     let now_ms = shared.enrolment.clock.now_ms();
     shared.limit(address.ip(), now_ms)?;
     let secret = secret_part(&request.code).ok_or_else(|| {
-        refused(StatusCode::BAD_REQUEST, "bad_code", "注册码格式不正确：应为 GZ-12 位-26 位", "the enrolment code is not GZ-<12>-<26> characters; copy the whole line")
+        refused(
+            StatusCode::BAD_REQUEST,
+            "bad_code",
+            "注册码格式不正确：应为 GZ-12 位-26 位",
+            "the enrolment code is not GZ-<12>-<26> characters; copy the whole line",
+        )
     })?;
     let key = read_key(&request.gateway_key)?;
     let mut message = secret.as_bytes().to_vec();
@@ -148,20 +153,37 @@ async fn enrol(
             StatusCode::CONFLICT,
             "key_in_use",
             format!("该密钥已用于 {site}/{gateway}：请为新网关生成新密钥（删除状态目录后重试）"),
-            format!("this key already belongs to {site}/{gateway}: let the new gateway make its own (start with an empty state directory)"),
+            format!(
+                "this key already belongs to {site}/{gateway}: let the new gateway make its own (start with an empty state directory)"
+            ),
         ));
     }
     let (site, gateway) = match it.store.take_enrolment_code(&code_hash(secret), now_ms).await.map_err(unavailable)? {
         CodeState::Taken { site, gateway } => (site, gateway),
         CodeState::Unknown => {
             tracing::warn!(%address, "Unknown enrolment code.");
-            return Err(refused(StatusCode::FORBIDDEN, "unknown_code", "注册码不存在：请核对或让管理员重新生成", "the enrolment code is not known here: check it, or have a new one made with `gongzheng-server admin gateway code`"));
+            return Err(refused(
+                StatusCode::FORBIDDEN,
+                "unknown_code",
+                "注册码不存在：请核对或让管理员重新生成",
+                "the enrolment code is not known here: check it, or have a new one made with `gongzheng-server admin gateway code`",
+            ));
         }
         CodeState::Used => {
-            return Err(refused(StatusCode::FORBIDDEN, "used_code", "注册码已被使用：每个注册码只能用一次，请重新生成", "the enrolment code was used before: a code works once; have a new one made"));
+            return Err(refused(
+                StatusCode::FORBIDDEN,
+                "used_code",
+                "注册码已被使用：每个注册码只能用一次，请重新生成",
+                "the enrolment code was used before: a code works once; have a new one made",
+            ));
         }
         CodeState::Expired => {
-            return Err(refused(StatusCode::FORBIDDEN, "expired_code", "注册码已过期（24 小时有效），请重新生成", "the enrolment code is older than 24 hours; have a new one made"));
+            return Err(refused(
+                StatusCode::FORBIDDEN,
+                "expired_code",
+                "注册码已过期（24 小时有效），请重新生成",
+                "the enrolment code is older than 24 hours; have a new one made",
+            ));
         }
     };
     let (site, gateway): (SiteId, GatewayId) = match (site.parse(), gateway.parse()) {
@@ -202,17 +224,26 @@ async fn renew(
     message.extend_from_slice(&key.to_bytes());
     prove(&key, RENEW_DOMAIN, &message, &request.signature)?;
     match shared.enrolment.ingest.gateway_keys(&request.site, &request.gateway) {
-        Some(keys) if keys.revoked => Err(refused(StatusCode::FORBIDDEN, "revoked", "该网关已被吊销：请使用新注册码重新注册", "this gateway was revoked; enrol it again with a new code")),
+        Some(keys) if keys.revoked => Err(refused(
+            StatusCode::FORBIDDEN,
+            "revoked",
+            "该网关已被吊销：请使用新注册码重新注册",
+            "this gateway was revoked; enrol it again with a new code",
+        )),
         Some(keys) if keys.key == key.hex() => shared.answer(request.site, request.gateway, &key, now_ms).map(Json),
-        _ => Err(refused(StatusCode::FORBIDDEN, "not_enrolled", "该密钥不是此网关的有效密钥：过期证书只能由原密钥续期", "this key is not in force for this gateway: an expired certificate may only be renewed by its own key")),
+        _ => Err(refused(
+            StatusCode::FORBIDDEN,
+            "not_enrolled",
+            "该密钥不是此网关的有效密钥：过期证书只能由原密钥续期",
+            "this key is not in force for this gateway: an expired certificate may only be renewed by its own key",
+        )),
     }
 }
 
 impl Shared {
     fn answer(&self, site: SiteId, gateway: GatewayId, key: &PublicKey, now_ms: i64) -> Result<Enrolled, Refused> {
         let it = &self.enrolment;
-        let client_certificate_pem =
-            it.keys.gateway_certificate(&site, &gateway, key, now_ms).map_err(unavailable)?;
+        let client_certificate_pem = it.keys.gateway_certificate(&site, &gateway, key, now_ms).map_err(unavailable)?;
         let simulated = it.logs.is_simulated(&site).map_err(unavailable)?;
         Ok(Enrolled {
             site,
@@ -233,7 +264,12 @@ impl Shared {
         let (_, count) = attempts.entry(address).or_insert((now_ms, 0));
         *count += 1;
         if *count > ATTEMPTS_PER_MINUTE || over_all >= ATTEMPTS_PER_MINUTE_ALL {
-            return Err(refused(StatusCode::TOO_MANY_REQUESTS, "too_many", "尝试过于频繁，请一分钟后再试", "too many attempts; try again in a minute"));
+            return Err(refused(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many",
+                "尝试过于频繁，请一分钟后再试",
+                "too many attempts; try again in a minute",
+            ));
         }
         Ok(())
     }
@@ -255,7 +291,14 @@ fn code_hash(secret: &str) -> String {
 }
 
 fn read_key(text: &str) -> Result<PublicKey, Refused> {
-    PublicKey::from_hex(text).map_err(|_| refused(StatusCode::BAD_REQUEST, "bad_key", "网关公钥无效", "gateway_key is not an Ed25519 public key in hexadecimal"))
+    PublicKey::from_hex(text).map_err(|_| {
+        refused(
+            StatusCode::BAD_REQUEST,
+            "bad_key",
+            "网关公钥无效",
+            "gateway_key is not an Ed25519 public key in hexadecimal",
+        )
+    })
 }
 
 fn prove(key: &PublicKey, domain: &str, message: &[u8], signature: &str) -> Result<(), Refused> {
@@ -267,7 +310,12 @@ fn prove(key: &PublicKey, domain: &str, message: &[u8], signature: &str) -> Resu
     if holds {
         return Ok(());
     }
-    Err(refused(StatusCode::FORBIDDEN, "bad_signature", "签名无效：请求方未证明持有该密钥", "the signature does not hold: the sender has not proved that it holds this key"))
+    Err(refused(
+        StatusCode::FORBIDDEN,
+        "bad_signature",
+        "签名无效：请求方未证明持有该密钥",
+        "the signature does not hold: the sender has not proved that it holds this key",
+    ))
 }
 
 fn refused(status: StatusCode, code: &'static str, zh: &str, en: &str) -> Refused {
@@ -276,7 +324,12 @@ fn refused(status: StatusCode, code: &'static str, zh: &str, en: &str) -> Refuse
 
 fn unavailable(error: impl std::fmt::Display) -> Refused {
     tracing::error!(%error, "Enrolment failed.");
-    refused(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "服务器暂时无法完成注册，请查看服务器日志后重试；若注册码已失效请重新生成", "the server cannot finish the enrolment now; see its log, and have a new code made if this one counts as used")
+    refused(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "unavailable",
+        "服务器暂时无法完成注册，请查看服务器日志后重试；若注册码已失效请重新生成",
+        "the server cannot finish the enrolment now; see its log, and have a new code made if this one counts as used",
+    )
 }
 
 const SECRET_CHARS: usize = 12;

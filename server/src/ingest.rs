@@ -37,8 +37,8 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
-pub use health::{Health, Rejections};
 use accept::SiteState;
+pub use health::{Health, Rejections};
 use journal::{Body, Entry, Journal};
 
 /// Sends signed messages to gateways: the endpoint's handle, or a client of an external broker.
@@ -130,9 +130,22 @@ pub struct KeyStatus {
 }
 
 pub(crate) enum Submission {
-    Record { site: SiteId, gateway: GatewayId, bytes: Vec<u8>, reply: oneshot::Sender<Answer> },
-    Declaration { site: SiteId, bytes: Vec<u8>, reply: oneshot::Sender<Result<u64, LogError>> },
-    Greet { site: SiteId, gateway: GatewayId, reply: oneshot::Sender<Vec<u8>> },
+    Record {
+        site: SiteId,
+        gateway: GatewayId,
+        bytes: Vec<u8>,
+        reply: oneshot::Sender<Answer>,
+    },
+    Declaration {
+        site: SiteId,
+        bytes: Vec<u8>,
+        reply: oneshot::Sender<Result<u64, LogError>>,
+    },
+    Greet {
+        site: SiteId,
+        gateway: GatewayId,
+        reply: oneshot::Sender<Vec<u8>>,
+    },
     /// A checkpoint was published: connected gateways hear what is logged now.
     Announce(SiteId),
     /// Entries up to here are under published checkpoints.
@@ -305,12 +318,7 @@ impl Shared {
 }
 
 /// Opens a new epoch for every site that was restored from a backup, through the journal like everything else.
-fn open_epochs(
-    journal: &mut Journal,
-    logs: &SiteLogs,
-    now_ms: i64,
-    recovery: &mut Recovery,
-) -> Result<(), LogError> {
+fn open_epochs(journal: &mut Journal, logs: &SiteLogs, now_ms: i64, recovery: &mut Recovery) -> Result<(), LogError> {
     for (site, restored) in logs.find_restored()? {
         tracing::error!(%site, epoch = restored.epoch, cause = %restored.cause, "The server was restored from a backup: a new log epoch begins.");
         let body = Body::Epoch(restored.leaf(now_ms).encode()?);

@@ -34,7 +34,9 @@ pub struct Keys {
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// A file could not be read or written.
-    #[error("key file {path}: {source}. Check that the folder exists and belongs to this user / 密钥文件无法读写，请检查目录与权限")]
+    #[error(
+        "key file {path}: {source}. Check that the folder exists and belongs to this user / 密钥文件无法读写，请检查目录与权限"
+    )]
     File {
         /// Which.
         path: PathBuf,
@@ -42,7 +44,9 @@ pub enum KeyError {
         source: io::Error,
     },
     /// A file holds something else.
-    #[error("key file {path} is damaged: {what}. Restore it from your backup; never delete it / 密钥文件已损坏，请从备份恢复，切勿删除")]
+    #[error(
+        "key file {path} is damaged: {what}. Restore it from your backup; never delete it / 密钥文件已损坏，请从备份恢复，切勿删除"
+    )]
     Damaged {
         /// Which.
         path: PathBuf,
@@ -50,7 +54,9 @@ pub enum KeyError {
         what: String,
     },
     /// A key file is readable by others.
-    #[error("key file {path} is readable by other users: run `chmod 600 {path}` / 密钥文件可被其他用户读取，请执行 chmod 600")]
+    #[error(
+        "key file {path} is readable by other users: run `chmod 600 {path}` / 密钥文件可被其他用户读取，请执行 chmod 600"
+    )]
     Readable {
         /// Which.
         path: PathBuf,

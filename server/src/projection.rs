@@ -62,4 +62,4 @@ pub enum ProjectionError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -89,7 +89,9 @@ pub enum ReportingError {
     #[error("the bundle: {0}")]
     Bundle(#[from] protocol::Error),
     /// The file could not be written.
-    #[error("reports folder {path}: {source}. Check that there is space and that it belongs to this user / 报告目录无法写入，请检查磁盘空间与权限")]
+    #[error(
+        "reports folder {path}: {source}. Check that there is space and that it belongs to this user / 报告目录无法写入，请检查磁盘空间与权限"
+    )]
     File {
         /// Where.
         path: PathBuf,
@@ -155,7 +157,8 @@ pub fn folder(data_dir: &Path, site: &str) -> PathBuf {
 
 /// The path of an issued bundle, if the name is one of ours and the file is there.
 pub fn bundle_path(data_dir: &Path, site: &str, name: &str) -> Option<PathBuf> {
-    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')) && !name.starts_with('.');
+    let plain =
+        name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')) && !name.starts_with('.');
     let path = folder(data_dir, site).join(name);
     (plain && path.is_file()).then_some(path)
 }

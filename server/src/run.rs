@@ -20,7 +20,6 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::accounts::Accounts;
-use crate::{admin, projection};
 use crate::config::{Config, Intake};
 use crate::enrol::{self, Enrolment};
 use crate::ingest::broker::{self, BrokerOptions, BrokerPusher};
@@ -31,6 +30,7 @@ use crate::sitelog::SiteLogs;
 use crate::state::{AppState, Clock, WebFacts};
 use crate::storage::{Disk, Storage};
 use crate::store::Store;
+use crate::{admin, projection};
 
 #[cfg(test)]
 mod tests;
@@ -253,10 +253,7 @@ fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-fn server_tls(
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-) -> Result<Arc<rustls::ServerConfig>> {
+fn server_tls(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Arc<rustls::ServerConfig>> {
     let config = rustls::ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()

@@ -58,7 +58,9 @@ pub enum LogError {
     #[error("the site log: {0}")]
     Format(#[from] protocol::Error),
     /// The server is stopping, or its disk is full.
-    #[error("the journal takes nothing now: the disk is full or the server is stopping / 日志暂不可写：磁盘已满或服务正在停止")]
+    #[error(
+        "the journal takes nothing now: the disk is full or the server is stopping / 日志暂不可写：磁盘已满或服务正在停止"
+    )]
     Unavailable,
 }
 

@@ -1,5 +1,7 @@
 //! Everything that can be read.
 
+#![allow(unused_qualifications, reason = "the macros of utoipa name our parameter types twice")]
+
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
@@ -11,8 +13,8 @@ use utoipa::{IntoParams, ToSchema};
 use super::{Failure, change, openapi_json};
 use crate::accounts::extract::SignedIn;
 use crate::query::{
-    self, DeclarationView, FleetOrder, FleetPage, FleetQuery, GatewayView, MachineView, QueryError, ReportView, ShiftView,
-    SiteView, TrendPoint, Why,
+    self, DeclarationView, FleetOrder, FleetPage, FleetQuery, GatewayView, MachineView, QueryError, ReportView,
+    ShiftView, SiteView, TrendPoint, Why,
 };
 use crate::reporting;
 use crate::roles::Permission;
@@ -60,6 +62,7 @@ pub(super) async fn me(who: SignedIn) -> Json<Me> {
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(default)]
 #[derive(Default)]
 pub(super) struct FleetParams {
@@ -117,6 +120,7 @@ pub(super) async fn site(
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct DateParam {
     /// Production date; the newest by default.
     date: Option<String>,
@@ -157,6 +161,7 @@ pub(super) async fn shift(
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct MetricParam {
     /// Definition and version, such as `oee.iso22400@1`.
     metric: String,
@@ -186,6 +191,7 @@ pub(super) async fn why(
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct HistoryParams {
     /// Definition and version.
     metric: String,
@@ -229,6 +235,7 @@ pub(super) async fn gateways(
 }
 
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(super) struct KindParam {
     /// Only this kind.
     kind: Option<String>,
@@ -283,8 +290,7 @@ pub(crate) async fn bundle(
     let path = reporting::bundle_path(&state.data_dir, &site, &name).ok_or(QueryError::NotFound)?;
     let bytes = tokio::fs::read(&path).await.map_err(Failure::unavailable)?;
     let disposition = format!("attachment; filename=\"{name}\"");
-    let headers =
-        [(header::CONTENT_TYPE, "application/zip".to_owned()), (header::CONTENT_DISPOSITION, disposition)];
+    let headers = [(header::CONTENT_TYPE, "application/zip".to_owned()), (header::CONTENT_DISPOSITION, disposition)];
     Ok((StatusCode::OK, headers, bytes).into_response())
 }
 

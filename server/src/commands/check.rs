@@ -21,7 +21,11 @@ pub(crate) fn run(config: &Path) -> Result<ExitCode> {
         }
         Intake::Broker { host, port, ca, .. } => {
             let scheme = if ca.is_some() { "mqtts" } else { "mqtt" };
-            println!("  {}: {scheme}://{host}:{port} ({})", say("网关", "gateways"), say("外部代理", "external broker"));
+            println!(
+                "  {}: {scheme}://{host}:{port} ({})",
+                say("网关", "gateways"),
+                say("外部代理", "external broker")
+            );
         }
     }
     println!("  {}: https://{}", say("注册", "enrolment"), config.enrol);

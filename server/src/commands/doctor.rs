@@ -53,10 +53,18 @@ fn disk(config: &Config, report: &mut Report) {
     match tried {
         Ok(free) if free < config.reserve_mib * 1024 * 1024 => report.bad(
             &format!("{name}: {} MiB {}", free >> 20, say("可用，低于保留空间", "free, below the reserve")),
-            &say("清理磁盘，或移动数据目录；在此之前不会接收记录", "free space or move the data directory; no records are taken until then"),
+            &say(
+                "清理磁盘，或移动数据目录；在此之前不会接收记录",
+                "free space or move the data directory; no records are taken until then",
+            ),
         ),
-        Ok(free) => report.good(&format!("{name}: {}, {} MiB {}", say("可写", "writable"), free >> 20, say("可用", "free"))),
-        Err(error) => report.bad(&format!("{name}: {error}"), &say("检查目录及其属主", "check that the folder exists and belongs to this user")),
+        Ok(free) => {
+            report.good(&format!("{name}: {}, {} MiB {}", say("可写", "writable"), free >> 20, say("可用", "free")))
+        }
+        Err(error) => report.bad(
+            &format!("{name}: {error}"),
+            &say("检查目录及其属主", "check that the folder exists and belongs to this user"),
+        ),
     }
 }
 
@@ -76,7 +84,9 @@ fn keys(config: &Config, report: &mut Report) {
                 );
             }
         }
-        Err(error) => report.bad(&error.to_string(), &say("从备份恢复密钥目录", "restore the keys folder from your backup")),
+        Err(error) => {
+            report.bad(&error.to_string(), &say("从备份恢复密钥目录", "restore the keys folder from your backup"))
+        }
     }
 }
 
@@ -86,7 +96,10 @@ fn journal(config: &Config, report: &mut Report) {
     match segments {
         Ok(names) if names.iter().any(|name| name.ends_with(".damaged")) => report.bad(
             &format!("{}: {}", say("日志有损坏的分段", "the journal has damaged segments set aside"), names.join(", ")),
-            &say("保留这些文件并联系支持；网关会重发缺失部分", "keep these files and ask support; gateways send again what is missing"),
+            &say(
+                "保留这些文件并联系支持；网关会重发缺失部分",
+                "keep these files and ask support; gateways send again what is missing",
+            ),
         ),
         Ok(names) => report.good(&format!("{}: {}", say("日志分段", "journal segments"), names.len())),
         Err(error) => report.bad(&error.to_string(), &say("检查数据目录", "check the data directory")),
@@ -96,10 +109,15 @@ fn journal(config: &Config, report: &mut Report) {
 fn clock(report: &mut Report) {
     let year_2024_s = 1_704_067_200;
     match SystemTime::now().duration_since(UNIX_EPOCH) {
-        Ok(since) if since.as_secs() > year_2024_s => report.good(&say("系统时钟合理", "the system clock is plausible")),
+        Ok(since) if since.as_secs() > year_2024_s => {
+            report.good(&say("系统时钟合理", "the system clock is plausible"))
+        }
         _ => report.bad(
             &say("系统时钟错误", "the system clock is wrong"),
-            &say("启用时间同步（chrony 或 systemd-timesyncd）", "enable time synchronisation (chrony or systemd-timesyncd)"),
+            &say(
+                "启用时间同步（chrony 或 systemd-timesyncd）",
+                "enable time synchronisation (chrony or systemd-timesyncd)",
+            ),
         ),
     }
 }

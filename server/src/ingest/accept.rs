@@ -221,8 +221,7 @@ fn place(
         if lost.from > chain.through + 1 {
             return wait(chain.through + 1);
         }
-        let forked =
-            lost.from == chain.through + 1 && !header.previous.is_zero() && header.previous != chain.expects;
+        let forked = lost.from == chain.through + 1 && !header.previous.is_zero() && header.previous != chain.expects;
         return if forked { contradiction(known) } else { Verdict::Take { late_ms } };
     }
     if sequence > chain.through + 1 {
@@ -245,11 +244,7 @@ fn contradiction(known: &GatewayState) -> Verdict {
     if known.quarantined < QUARANTINE_MAX {
         Verdict::Quarantine
     } else {
-        Verdict::Refuse(Refused {
-            reason: RefusalReason::Conflict,
-            retry: false,
-            detail: CONFLICT_DETAIL.to_owned(),
-        })
+        Verdict::Refuse(Refused { reason: RefusalReason::Conflict, retry: false, detail: CONFLICT_DETAIL.to_owned() })
     }
 }
 
@@ -278,9 +273,7 @@ fn lateness(header: &Header, now_ms: i64) -> i64 {
     let clock = &header.clock;
     let at_ms = match (clock.sync, &clock.server) {
         (_, Some(anchor)) => anchor.server_ms.saturating_add(header.last_ms.saturating_sub(anchor.boot_ms)),
-        (SyncState::Synchronised, None) => {
-            clock.wall_ms.saturating_add(header.last_ms.saturating_sub(clock.boot_ms))
-        }
+        (SyncState::Synchronised, None) => clock.wall_ms.saturating_add(header.last_ms.saturating_sub(clock.boot_ms)),
         _ => return 0,
     };
     let late = now_ms.saturating_sub(at_ms);
@@ -441,7 +434,6 @@ fn field(bytes: &[u8], key: u8) -> Option<(&[u8], &[u8])> {
     }
     None
 }
-
 
 /// Declaration kind: a gateway with this key belongs to the site. Body `{gateway, key}`.
 pub const ENROLLED: &str = "gateway_enrolled";

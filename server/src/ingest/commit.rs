@@ -9,9 +9,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::sync::{Arc, mpsc as std_mpsc};
 use std::time::{Duration, Instant};
 
-use protocol::{
-    Content, GatewayId, Receipt, Refusal, RefusalReason, ServerMessage, SiteId, note::Checkpoint, receipt,
-};
+use protocol::{Content, GatewayId, Receipt, Refusal, RefusalReason, ServerMessage, SiteId, note::Checkpoint, receipt};
 use tokio::sync::{mpsc, oneshot};
 
 use super::accept::{self, Candidate, Named, Refused, SiteState, Verdict};

@@ -90,7 +90,8 @@ impl Health {
     pub(super) fn rejected(&self, now_ms: i64, site: &SiteId, gateway: &GatewayId, named: &Named, refused: &Refused) {
         let count = {
             let mut all = self.rejections.lock().unwrap_or_else(PoisonError::into_inner);
-            let count = all.entry((site.clone(), gateway.clone())).or_default().entry(refused.reason.name()).or_default();
+            let count =
+                all.entry((site.clone(), gateway.clone())).or_default().entry(refused.reason.name()).or_default();
             *count += 1;
             *count
         };

@@ -34,7 +34,8 @@ impl Integrator {
 
     pub(super) fn run(mut self) {
         loop {
-            let wait = self.publish_at.map_or(Duration::from_secs(3600), |at| at.saturating_duration_since(Instant::now()));
+            let wait =
+                self.publish_at.map_or(Duration::from_secs(3600), |at| at.saturating_duration_since(Instant::now()));
             match self.groups.recv_timeout(wait) {
                 Ok(group) => self.integrate(group),
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
@@ -53,7 +54,8 @@ impl Integrator {
         // Somebody who waits for a declaration is not kept waiting; records gather a little.
         let until = Instant::now() + self.options.integrate_every;
         while entries.len() < GATHER_MAX {
-            let wait = if declared.is_empty() { until.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
+            let wait =
+                if declared.is_empty() { until.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
             let Ok(group) = self.groups.recv_timeout(wait) else { break };
             entries.extend(group.entries);
             declared.extend(group.declared);

@@ -300,7 +300,10 @@ fn a_lost_record_under_our_own_receipt_proves_a_restore() {
     assert_eq!(restored.submit(&gateway, &record), Answer::Answered);
     restored.ingest.stop();
     let leaves = restored.logs.leaves(&gateway.site, 0..10).unwrap();
-    assert!(matches!(&leaves[2].body, LeafBody::Epoch { epoch: 1, cause, .. } if cause.contains("trimmed records 1 to 1 under a receipt of this server")), "{leaves:?}");
+    assert!(
+        matches!(&leaves[2].body, LeafBody::Epoch { epoch: 1, cause, .. } if cause.contains("trimmed records 1 to 1 under a receipt of this server")),
+        "{leaves:?}"
+    );
     assert!(matches!(&leaves[3].body, LeafBody::Record { .. }));
     assert_eq!(restored.newest_receipt().log_epoch, 1);
 }
@@ -449,4 +452,3 @@ impl World {
 fn block_on<T>(future: impl std::future::Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
-

@@ -180,8 +180,7 @@ impl Projector {
         let known = rows
             .into_iter()
             .map(|row| {
-                let key =
-                    KnownShift { machine: row.machine, from_ms: row.from_ms, date: row.date, name: row.name };
+                let key = KnownShift { machine: row.machine, from_ms: row.from_ms, date: row.date, name: row.name };
                 let settled = row.closed && row.until_ms.saturating_add(2 * metrics::history::REACH_MS) <= now_ms;
                 (key, Standing { until_ms: row.until_ms, closed: row.closed, settled })
             })

@@ -180,11 +180,6 @@ impl SiteProjector {
         statements.plans().filter_map(|name| statements.plan(name)).max_by_key(|plan| plan.leaf).map(|plan| &plan.body)
     }
 
-    /// Zone of the site, for dates.
-    pub(super) fn zone(&self) -> String {
-        self.recent.statements().site().map_or_else(|| "UTC".to_owned(), |site| site.zone.clone())
-    }
-
     /// Placed offset of a batch, for the Parquet writer.
     pub(super) fn offset_ms(&self, header: &protocol::Header) -> Option<i64> {
         self.gateways.get(header.gateway.as_str())?.offset_ms(header)

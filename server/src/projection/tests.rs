@@ -13,7 +13,7 @@ use crate::query::ShiftBody;
 use crate::store::{AlarmRow, MetricRow, ReportRow, ShiftRow, SiteProjection};
 
 #[path = "../../metrics/tests/fixture/mod.rs"]
-pub(super) mod fixture;
+pub(crate) mod fixture;
 
 use fixture::{HOUR, Log, MINUTE, MONDAY, World};
 

@@ -139,9 +139,8 @@ impl Contents {
     pub(crate) fn get(&self, storage: &dyn Storage, digest: &Digest) -> io::Result<Option<Vec<u8>>> {
         let Some(place) = self.index.get(digest) else { return Ok(None) };
         let path = self.path(place.pack);
-        let bytes = storage
-            .read_at(&path, place.offset, place.length as usize)
-            .map_err(|error| at_path(&path, error))?;
+        let bytes =
+            storage.read_at(&path, place.offset, place.length as usize).map_err(|error| at_path(&path, error))?;
         if sha256(&bytes) != *digest {
             return Err(damaged(&path, &format!("the content {digest} at byte {} is altered", place.offset)));
         }

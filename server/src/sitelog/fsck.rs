@@ -180,15 +180,15 @@ fn check_leaves(storage: &dyn Storage, folder: &str, packs: PackEnd, leaves: &[V
 
 fn check_leaf(state: &mut SiteState, leaf: &Leaf, content: Option<Vec<u8>>, place: &str, fsck: &mut Fsck) {
     match &leaf.body {
-        LeafBody::Record { header, header_bytes, signature } | LeafBody::Quarantine { header, header_bytes, signature } => {
+        LeafBody::Record { header, header_bytes, signature }
+        | LeafBody::Quarantine { header, header_bytes, signature } => {
             let quarantined = matches!(leaf.body, LeafBody::Quarantine { .. });
             let Some(gateway) = state.gateways.get(&header.gateway) else {
                 fsck.find(place, format!("gateway {} was not enrolled when it was taken", header.gateway));
                 return state.apply_other();
             };
-            let signed = PublicKey::from_hex(&gateway.key).and_then(|key| {
-                key.verify("record", protocol::record::RECORD_DOMAIN, header_bytes, signature)
-            });
+            let signed = PublicKey::from_hex(&gateway.key)
+                .and_then(|key| key.verify("record", protocol::record::RECORD_DOMAIN, header_bytes, signature));
             if let Err(error) = signed {
                 fsck.find(place, error.to_string());
             }

@@ -149,10 +149,7 @@ impl SiteLog {
         let size = self.committed.size;
         for n in old_size / WIDTH..=size / WIDTH {
             let partial = |path: String| path.strip_suffix("/1").map(str::to_owned);
-            let folders = [
-                partial(protocol::tree::entries_path(n, 1)),
-                partial(protocol::tree::tile_path(0, n, 1)),
-            ];
+            let folders = [partial(protocol::tree::entries_path(n, 1)), partial(protocol::tree::tile_path(0, n, 1))];
             for folder in folders.into_iter().flatten() {
                 for width in storage.list(&self.path(&folder)).unwrap_or_default() {
                     let needed = n == size / WIDTH && width == (size % WIDTH).to_string();

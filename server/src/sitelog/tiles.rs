@@ -26,11 +26,8 @@ impl Tiles {
     /// Reads the edge of a tree of `size` leaves back from its files.
     pub(super) fn open(storage: &dyn Storage, folder: &str, size: u64) -> io::Result<Self> {
         let width = size % WIDTH;
-        let tail: Vec<Vec<u8>> = if width == 0 {
-            Vec::new()
-        } else {
-            read_bundle(storage, folder, size / WIDTH, width)?
-        };
+        let tail: Vec<Vec<u8>> =
+            if width == 0 { Vec::new() } else { read_bundle(storage, folder, size / WIDTH, width)? };
         let mut levels = vec![tail.iter().map(|leaf| tree::leaf_hash(leaf)).collect::<Vec<_>>()];
         for level in 1_u8.. {
             let count = hashes_at(size, level);

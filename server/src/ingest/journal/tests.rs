@@ -16,7 +16,13 @@ fn what_was_appended_comes_back_and_a_torn_tail_is_cut_at_every_byte() {
         let disk = Arc::new(FakeDisk::default());
         disk.append(&path(1), &whole[..cut]).unwrap();
         let (mut journal, recovered) = Journal::open(disk.clone(), 0).unwrap();
-        let expected = if cut == whole.len() { 3 } else if cut >= third { 2 } else { usize::from(cut >= third / 2) };
+        let expected = if cut == whole.len() {
+            3
+        } else if cut >= third {
+            2
+        } else {
+            usize::from(cut >= third / 2)
+        };
         assert_eq!(recovered.entries.len(), expected, "cut at {cut}");
         let kept = if expected == 3 { whole.len() } else { expected * (third / 2) };
         assert_eq!(recovered.cut_bytes, (cut - kept) as u64);
@@ -79,7 +85,10 @@ fn at_every_power_cut_an_acknowledged_group_survives() {
             }
             let (_, recovered) = Journal::open(Arc::new(disk.after_power_cut()), 0).unwrap();
             let found = recovered.entries.len() as u64;
-            assert!(found >= acknowledged && found <= acknowledged + 1, "seed {seed} cut {cut}: {found} of {acknowledged}");
+            assert!(
+                found >= acknowledged && found <= acknowledged + 1,
+                "seed {seed} cut {cut}: {found} of {acknowledged}"
+            );
             for (entry, i) in recovered.entries.iter().zip(0..) {
                 assert_eq!(entry.body, Body::Record(vec![i; 100]));
             }
