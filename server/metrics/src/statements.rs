@@ -89,7 +89,7 @@ impl Statements {
                 add(self.calendars.entry(b.calendar.clone()).or_default(), leaf, received_ms, effective_from, b);
             }
             Ok(Body::Machine(b)) => {
-                add(self.machines.entry(b.machine.clone()).or_default(), leaf, received_ms, effective_from, b);
+                add(self.machines.entry(b.machine.clone()).or_default(), leaf, received_ms, effective_from, *b);
             }
             Ok(Body::CycleTime(b)) => {
                 let key = (b.machine.clone(), b.product.clone());

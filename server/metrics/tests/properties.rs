@@ -137,7 +137,7 @@ fn a_day_later_the_answer_is_the_same() {
     let world = World::new(77, 1, None);
     let shifted = |origin: i64, date: &str| {
         let mut log = Log::starting(false, origin);
-        log.run(&world, true, |tag, m| (m + tag as usize * 3) % 37 != 0);
+        log.run(&world, true, |tag, m| !(m + tag as usize * 3).is_multiple_of(37));
         let report = evaluate(&log.history(), &ReportRequest::for_dates(log.size(), date, date, None)).unwrap();
         let find = |s: Section| (s.machine == "press").then_some((s.states_ms, s.buckets_ms, s.lines, s.flags));
         report.shifts.into_iter().find_map(find).unwrap()

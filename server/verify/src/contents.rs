@@ -119,9 +119,8 @@ fn note_declaration(index: usize, declaration: &Declaration, enrolled: &mut Enro
             }
         },
         "site" => {
-            if declaration.body.get("simulated").and_then(serde_json::Value::as_bool) == Some(true) {
-                enrolled.simulated = true;
-            }
+            let simulated = declaration.body.get("simulated").and_then(serde_json::Value::as_bool);
+            enrolled.simulated |= simulated == Some(true);
         }
         _ => {}
     }

@@ -37,7 +37,7 @@ pub enum Body {
     /// `calendar`
     Calendar(CalendarBody),
     /// `machine`
-    Machine(Machine),
+    Machine(Box<Machine>),
     /// `cycle_time`
     CycleTime(CycleTime),
     /// `planned_stop`
@@ -71,7 +71,7 @@ pub fn parse_body(kind: &str, body: &serde_json::Value) -> Result<Body, ModelErr
             crate::calendar::Calendar::new(&body, "UTC").map_err(|e| refuse("calendar", e.field, e.reason))?;
             Body::Calendar(body)
         }
-        "machine" => Body::Machine(check_machine(read(kind, body)?)?),
+        "machine" => Body::Machine(Box::new(check_machine(read(kind, body)?)?)),
         "cycle_time" => Body::CycleTime(check_cycle_time(read(kind, body)?)?),
         "planned_stop" => {
             let body: PlannedStop = read(kind, body)?;

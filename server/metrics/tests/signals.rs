@@ -1,0 +1,220 @@
+//! Machines that speak otherwise than by a state code and two integer counters: a clamp meter, a run contact, programme names,
+//! orders, floats, a meter that was exchanged, a clock that was set late.
+
+mod fixture;
+
+use fixture::{GATEWAY, HOUR, Log, MINUTE, MONDAY};
+use metrics::report::{Line, Report, Section};
+use metrics::{ReportRequest, evaluate};
+use protocol::content::{Ratio, TagConfig};
+use protocol::{Batch, Configuration, Content, Quality, Reading, Value, ValueType};
+use serde_json::json;
+
+const BOOT_OFFSET: i64 = MONDAY - 5_000_000;
+
+fn tag(id: &str, value_type: ValueType, unit: &str) -> TagConfig {
+    TagConfig {
+        id: id.parse().unwrap(),
+        value_type,
+        unit: unit.into(),
+        scale: Ratio::ONE,
+        role: String::new(),
+        interval_ms: MINUTE,
+        address: "x".into(),
+        counter: None,
+    }
+}
+
+/// A log with these tags, and one sample of each per minute of the day as `value(tag, minute)` says.
+fn log_of(tags: Vec<TagConfig>, value: impl Fn(usize, i64) -> Option<Value>) -> Log {
+    let mut log = Log::new(false);
+    let count = tags.len();
+    log.record(MONDAY - HOUR, &Content::Configuration(Configuration { format: 1, devices: vec![], tags }), None);
+    for hour in 0..24 {
+        let mut readings = Vec::new();
+        for minute in hour * 60..=(hour * 60 + 59) {
+            for tag in 0..count {
+                if let Some(value) = value(tag, minute) {
+                    let boot_ms = MONDAY + minute * MINUTE - BOOT_OFFSET;
+                    readings.push(Reading { tag: tag as u32, boot_ms, value, quality: Quality::Good, source_ms: None });
+                }
+            }
+        }
+        let batch = Batch::from_readings(readings, vec![], vec![]);
+        let span = batch.span().map(|(a, b)| (a + BOOT_OFFSET, b + BOOT_OFFSET));
+        log.record(MONDAY + (hour + 1) * HOUR, &Content::Batch(batch), span);
+    }
+    log
+}
+
+fn signal(tag: &str) -> serde_json::Value {
+    json!({"gateway": GATEWAY, "tag": tag})
+}
+
+fn machine(log: &mut Log, id: &str, signals: serde_json::Value, rule: serde_json::Value) {
+    let body = json!({"machine": id, "names": {"zh": id, "en": id}, "signals": signals, "state_rule": rule});
+    log.declare("machine", body);
+}
+
+fn report(log: &Log) -> Report {
+    let mut request = ReportRequest::for_dates(log.size(), "2026-03-02", "2026-03-02", None);
+    request.machines = vec!["lathe".into(), "cnc".into(), "vessel".into()];
+    evaluate(&log.history(), &request).unwrap()
+}
+
+fn shift<'r>(report: &'r Report, machine: &str) -> &'r Section {
+    report.shifts.iter().find(|s| s.machine == machine && s.shift.as_deref() == Some("day")).unwrap()
+}
+
+fn line<'s>(section: &'s Section, id: &str) -> &'s Line {
+    section.line(id).unwrap_or_else(|| panic!("{id}: {section:?}"))
+}
+
+#[test]
+fn a_clamp_meter_gives_states_and_grade_b_at_best() {
+    // Off until 9:00, idle until 10:00, then running with dips into the hysteresis, and a spike of one sample while idle.
+    let watts = |minute: i64| match minute {
+        m if m < 9 * 60 => 20.0,
+        m if m == 9 * 60 + 30 => 3_000.5,
+        m if m < 10 * 60 => 400.0,
+        m if m % 7 == 3 => 1_850.25,
+        _ => 2_500.75,
+    };
+    let mut log = log_of(vec![tag("lathe/power", ValueType::F32, "W")], |_, m| Some(Value::F32(watts(m) as f32)));
+    let rule = json!({"power": {"off_below_w": 100, "run_from_w": 2000, "hysteresis_w": 200, "dwell_ms": 120_000}});
+    machine(&mut log, "lathe", json!({"power": signal("lathe/power")}), rule);
+    let report = report(&log);
+    let s = shift(&report, "lathe");
+    assert_eq!(s.states_ms["off"], HOUR);
+    assert_eq!(s.states_ms["idle"], HOUR, "one spike is not running");
+    assert_eq!(s.states_ms["run"], 10 * HOUR);
+    assert_eq!(line(s, "util.calendar@1").grade, Some("B"));
+    assert!(s.flags.contains(&"POWER_DERIVED_STATE") && s.line("oee.iso22400@1").is_none());
+    assert_eq!(
+        report.periods.iter().find(|p| p.machine == "*").unwrap().lines.len(),
+        0,
+        "no counter: no part of the sum"
+    );
+}
+
+#[test]
+fn products_are_weighed_by_their_own_cycle_time_and_time_without_order_is_down_time() {
+    // Programme A (30 s) until 14:00, then B (45 s); no order from 16:00 to 17:00. Runs all day but 16:00–17:00.
+    let at = |m: i64| m / 60;
+    let mut log = log_of(
+        vec![
+            tag("cnc/run", ValueType::Bool, ""),
+            tag("cnc/parts", ValueType::U64, "pcs"),
+            tag("cnc/program", ValueType::Text, ""),
+            tag("cnc/order", ValueType::U64, ""),
+        ],
+        |tag, m| {
+            Some(match tag {
+                0 => Value::Bool(at(m) != 16),
+                1 => Value::U64(m as u64),
+                2 => Value::Text(if at(m) < 14 { "A" } else { "B" }.into()),
+                _ => Value::U64(u64::from(at(m) != 16)),
+            })
+        },
+    );
+    let signals = json!({"run": signal("cnc/run"), "total": signal("cnc/parts"), "product": signal("cnc/program"), "order": signal("cnc/order")});
+    machine(&mut log, "cnc", signals, json!({"run_bit": {"run_value": 1, "otherwise": "idle"}}));
+    log.declare("cycle_time", json!({"machine": "cnc", "product": "A", "item_us": 30_000_000}));
+    let without = report(&log);
+    assert_eq!(line(shift(&without, "cnc"), "oee.iso22400@1").undefined, Some("NO_CYCLE_TIME"), "B has none");
+    log.declare("cycle_time", json!({"machine": "cnc", "product": "B", "item_us": 45_000_000}));
+    let report = report(&log);
+    let s = shift(&report, "cnc");
+    assert_eq!((s.buckets_ms["ADOT"], s.buckets_ms["ADET"]), (HOUR, 0));
+    // One part a minute. The part seen at 14:00 is the first under programme B.
+    let standard = 359 * 30_000_000_i64 + 361 * 45_000_000;
+    let oee = line(s, "oee.iso22400@1");
+    assert_eq!(oee.numerator.as_deref(), Some(standard.to_string().as_str()));
+    assert_eq!(line(s, "quality.iso22400@1").undefined, Some("NO_REJECT_SIGNAL"));
+    assert_eq!(oee.grade, Some("C"));
+    assert!(!s.flags.contains(&"NO_ORDER_INFO"));
+}
+
+#[test]
+fn floats_count_exactly_and_an_exchanged_meter_needs_its_declaration() {
+    // 0.1 kg a minute; energy 0.25 kWh a minute, the meter exchanged at 12:00:30 (from 180.125 to 3.0).
+    let energy = |m: i64| if m <= 720 { 0.25 * m as f64 } else { 3.0 + 0.25 * (m - 720) as f64 - 0.125 };
+    let mut log = log_of(
+        vec![
+            tag("vessel/phase", ValueType::I64, ""),
+            tag("vessel/output", ValueType::F64, "kg"),
+            tag("vessel/energy", ValueType::F64, "kWh"),
+        ],
+        |tag, m| {
+            Some(match tag {
+                0 => Value::I64(2),
+                1 => Value::F64(0.1 * m as f64),
+                _ => Value::F64(energy(m)),
+            })
+        },
+    );
+    let signals =
+        json!({"state": signal("vessel/phase"), "good": signal("vessel/output"), "energy": signal("vessel/energy")});
+    machine(&mut log, "vessel", signals, json!({"codes": {"2": "run"}}));
+    log.declare("cycle_time", json!({"machine": "vessel", "item_us": 500_000_000}));
+    let broken = report(&log);
+    let s = shift(&broken, "vessel");
+    assert_eq!(line(s, "count.good@1").value.as_deref(), Some("72.000000"), "720 minutes of 0.1 kg, to the gram");
+    assert_eq!(line(s, "oee.iso22400@1").numerator.as_deref(), Some("36000000000"));
+    assert_eq!(line(s, "energy.active@1").undefined, Some("METER_DISCONTINUITY"));
+    let exchange = json!({"machine": "vessel", "at_ms": MONDAY + 720 * MINUTE + 30_000, "old_final_raw": 180, "new_initial_raw": 3});
+    log.declare("meter_replaced", exchange);
+    let declared = report(&log);
+    let s = shift(&declared, "vessel");
+    // What the two registers show: to 180 at the exchange, from 3 on; raw values are whole kilowatt-hours here.
+    assert_eq!(line(s, "energy.active@1").value.as_deref(), Some("179.875000"));
+    assert!(s.flags.contains(&"METER_REPLACED"));
+}
+
+#[test]
+fn tv_09_a_night_shift_and_its_energy_cross_midnight() {
+    let mut log = Log::new(false);
+    log.declare("calendar", json!({"shifts": [{"shift": "night", "start": "20:00", "end": "08:00", "weekdays": [6]}]}));
+    log.record(
+        MONDAY - HOUR,
+        &Content::Configuration(Configuration {
+            format: 1,
+            devices: vec![],
+            tags: vec![tag("lathe/state", ValueType::U64, ""), tag("lathe/energy", ValueType::F64, "kWh")],
+        }),
+        None,
+    );
+    // 2026-03-14 is the Saturday twelve days after the fixture's Monday; local time is eight hours ahead.
+    let utc = |day: i64, hour: i64, minute: i64| MONDAY + (12 + day) * 24 * HOUR + (hour + 8) * HOUR + minute * MINUTE;
+    let mut readings = Vec::new();
+    let mut read = |tag: u32, at: i64, value: Value| {
+        readings.push(Reading { tag, boot_ms: at - BOOT_OFFSET, value, quality: Quality::Good, source_ms: None });
+    };
+    let (run_from, run_to) = (utc(0, 15, 30), utc(0, 20, 10));
+    let mut at = utc(0, 11, 0);
+    while at < utc(1, 1, 0) {
+        read(0, at, Value::U64(if (run_from..run_to).contains(&at) { 4 } else { 2 }));
+        at += MINUTE;
+    }
+    for (at, kwh) in
+        [(utc(0, 11, 58), 1000.0), (utc(0, 12, 3), 1003.0), (utc(0, 23, 57), 1455.0), (utc(1, 0, 2), 1460.0)]
+    {
+        read(1, at, Value::F64(kwh));
+    }
+    let batch = Batch::from_readings(readings, vec![], vec![]);
+    let span = batch.span().map(|(a, b)| (a + BOOT_OFFSET, b + BOOT_OFFSET));
+    log.record(utc(1, 1, 0), &Content::Batch(batch), span);
+    machine(
+        &mut log,
+        "lathe",
+        json!({"state": signal("lathe/state"), "energy": signal("lathe/energy")}),
+        json!({"codes": {"2": "idle", "4": "run"}}),
+    );
+    let request = ReportRequest::for_dates(log.size(), "2026-03-14", "2026-03-15", None);
+    let report = evaluate(&log.history(), &request).unwrap();
+    let night = report.shifts.iter().find(|s| s.machine == "lathe" && s.shift.as_deref() == Some("night")).unwrap();
+    assert_eq!(night.date.as_deref(), Some("2026-03-14"));
+    assert_eq!(night.states_ms["run"], 16_800_000);
+    assert_eq!(line(night, "energy.active@1").value.as_deref(), Some("456.800000"));
+    assert!(report.shifts.iter().all(|s| s.machine != "lathe" || s.date.as_deref() == Some("2026-03-14")));
+}
