@@ -149,8 +149,8 @@ impl Config {
             place: path.display().to_string(),
             en: format!("cannot be read: {error}"),
             zh: format!("无法读取：{error}"),
-            hint: "name the file with `--config`; an example is in configs/server.toml".into(),
-            hint_zh: "用 --config 指定配置文件，示例见 configs/server.toml".into(),
+            hint: "name the file with `--config`; an example is in configs/server.example.toml".into(),
+            hint_zh: "用 --config 指定配置文件，示例见 configs/server.example.toml".into(),
         })?;
         Self::parse(&text, &path.display().to_string(), path.parent().unwrap_or(Path::new(".")))
     }
@@ -292,12 +292,12 @@ fn from_toml(text: &str, name: &str, error: &toml::de::Error) -> ConfigError {
         Some(unknown) => match nearest(unknown) {
             Some(known) => (format!("did you mean `{known}`?"), format!("是否想写 {known}？")),
             None => (
-                "remove it; configs/server.toml shows every key".into(),
-                "删除该项；全部配置项见 configs/server.toml".into(),
+                "remove it; configs/server.example.toml shows every key".into(),
+                "删除该项；全部配置项见 configs/server.example.toml".into(),
             ),
         },
         None => {
-            ("configs/server.toml shows every key with an example".into(), "各配置项示例见 configs/server.toml".into())
+            ("configs/server.example.toml shows every key with an example".into(), "各配置项示例见 configs/server.example.toml".into())
         }
     };
     ConfigError {
@@ -389,6 +389,12 @@ mod tests {
         assert_eq!(config.web.listen.to_string(), "127.0.0.1:8480");
         assert_eq!(config.intake, Intake::Endpoint { listen: "0.0.0.0:8883".parse().unwrap() });
         assert_eq!(config.publish_seconds, 60);
+    }
+
+    #[test]
+    fn the_documented_example_says_the_defaults() {
+        let example = include_str!("../../configs/server.example.toml");
+        assert_eq!(parse(example).unwrap(), parse("data_dir = \"data\"").unwrap());
     }
 
     #[test]

@@ -75,7 +75,8 @@ fn a_hole_is_held_back_and_names_what_is_next() {
     let (mut state, mut gateway) = enrolled();
     state.apply_record(&gateway.next());
     gateway.next();
-    let refused = refusal(judged(&state, &gateway, &gateway.next()));
+    let third = gateway.next();
+    let refused = refusal(judged(&state, &gateway, &third));
     assert_eq!((refused.reason, refused.retry), (RefusalReason::OutOfOrder, true));
     assert_eq!(refused.detail, "sequence 2 came, 1 is next; send from there");
     let mut stranger = gateway.clone();
