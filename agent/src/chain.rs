@@ -268,3 +268,6 @@ fn tag_table(
     }
     None
 }
+
+#[cfg(test)]
+mod tests;

@@ -369,15 +369,18 @@ impl Sealer {
     ) -> protocol::Result<()> {
         let count = batch.len();
         let span = batch.span();
-        let encoded = if count > READINGS_MAX { None } else { Some(Content::Batch(batch.clone()).encode()) };
-        let content = match encoded {
-            Some(Ok(content)) if content.len() <= CONTENT_MAX => content,
-            _ if count + batch.gaps.len() + batch.events.len() > 1 => {
+        let parts = count + batch.gaps.len() + batch.events.len();
+        // Encoded without copying: at 10,000 tags a second a batch is the largest thing in memory.
+        let content = Content::Batch(batch);
+        let encoded = if count > READINGS_MAX { None } else { Some(content.encode()) };
+        let content = match (encoded, content) {
+            (Some(Ok(bytes)), _) if bytes.len() <= CONTENT_MAX => bytes,
+            (_, Content::Batch(batch)) if parts > 1 => {
                 let (first, second) = halves(batch);
                 self.seal_batch(first, chain, now, records)?;
                 return self.seal_batch(second, chain, now, records);
             }
-            Some(Err(error)) => return Err(error),
+            (Some(Err(error)), _) => return Err(error),
             _ => {
                 return Err(protocol::Error::TooLarge { what: "batch of one", got: CONTENT_MAX + 1, max: CONTENT_MAX });
             }
@@ -558,3 +561,6 @@ fn note_word(kind: NoteKind) -> &'static str {
         NoteKind::SourceNotice => "source_notice",
     }
 }
+
+#[cfg(test)]
+mod tests;

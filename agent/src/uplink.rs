@@ -112,6 +112,7 @@ struct Uplink {
     receipt_changed: bool,
     receipt_saved_ms: i64,
     spans_told: usize,
+    connected: bool,
 }
 
 /// Runs until `shutdown`, and then until everything is receipted or [`FAREWELL_MS`] passed.
@@ -152,14 +153,14 @@ pub async fn run(context: Context, shutdown: CancellationToken) -> anyhow::Resul
         receipt_changed: false,
         receipt_saved_ms: 0,
         spans_told,
+        connected: false,
     };
     let mut farewell_ms = None;
     loop {
         let now_ms = uplink.context.clock.boot_ms();
         if let Some(farewell_ms) = farewell_ms {
             let done = uplink.delivery.receipted_end() >= uplink.context.shore.borrow().end;
-            let connected = uplink.context.status.snapshot().uplink.connected;
-            if done || now_ms >= farewell_ms || !connected {
+            if done || now_ms >= farewell_ms || !uplink.connected {
                 break;
             }
         }
@@ -200,6 +201,7 @@ impl Uplink {
         let boot_ms = self.context.clock.boot_ms();
         match event {
             LinkEvent::Connected => {
+                self.connected = true;
                 tracing::info!(host = %self.context.link.host, port = self.context.link.port, "Connected to the server.");
                 self.context.status.update(|snapshot| {
                     snapshot.uplink.connected = true;
@@ -209,6 +211,7 @@ impl Uplink {
                 Input::Connected
             }
             LinkEvent::Disconnected(reason) => {
+                self.connected = false;
                 tracing::warn!(reason = %reason, "Not connected to the server; records are kept.");
                 self.context.status.update(|snapshot| {
                     if snapshot.uplink.connected {

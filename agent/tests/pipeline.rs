@@ -233,7 +233,8 @@ async fn killed_agent_states_the_gap_with_the_true_cause_and_goes_on_with_its_ch
         until("batches arrive", || server.batches().len() >= 4 * round).await;
         run.kill().await;
         // The buffer's thread ends when its last handle is gone, and gives the lock back.
-        until("the lock is free", || agent::buffer::storage::DiskStorage::open(&folder.path().join("buffer")).is_ok()).await;
+        until("the lock is free", || agent::buffer::storage::DiskStorage::open(&folder.path().join("buffer")).is_ok())
+            .await;
     }
     let run = start(setup(folder.path(), &server, clock()), &served);
     until("batches arrive", || server.batches().len() >= 16).await;
@@ -322,8 +323,10 @@ async fn full_buffer_stops_accepting_states_the_gap_and_recovers() {
     second.buffer = buffer::Settings { bytes_max: 24 * 1_024, segment_bytes: 8 * 1_024, ..second.buffer };
     let run = start(second, &served);
     let after = server.batches().len();
-    until("the backlog and new batches arrive", || server.batches().len() >= after + 3 && {
-        server.batches().iter().any(|(_, batch)| batch.gaps.iter().any(|gap| gap.cause == GapCause::BufferFull))
+    until("the backlog and new batches arrive", || {
+        server.batches().len() >= after + 3 && {
+            server.batches().iter().any(|(_, batch)| batch.gaps.iter().any(|gap| gap.cause == GapCause::BufferFull))
+        }
     })
     .await;
     run.stop().await;
@@ -367,11 +370,8 @@ async fn clock_at_1970_and_set_back_an_hour_are_recorded_and_stop_nothing() {
     let served = Served::default();
     let system = SystemClock::new(agent::clock::Settings::default()).expect("a boot id");
     let offset = -system.read().wall_ms + 3_600_000;
-    let test = Arc::new(TestClock {
-        system,
-        wall_offset_ms: std::sync::atomic::AtomicI64::new(offset),
-        synchronised: false,
-    });
+    let test =
+        Arc::new(TestClock { system, wall_offset_ms: std::sync::atomic::AtomicI64::new(offset), synchronised: false });
     let run = start(setup(folder.path(), &server, test.clone()), &served);
     let events = |kind: &str| {
         let batches = server.batches();
@@ -383,10 +383,8 @@ async fn clock_at_1970_and_set_back_an_hour_are_recorded_and_stop_nothing() {
     })
     .await;
     test.wall_offset_ms.store(offset - 3_600_000, std::sync::atomic::Ordering::Relaxed);
-    until("the step is recorded", || {
-        events("clock_step").iter().any(|event| (event.value + 3_600_000).abs() < 1_000)
-    })
-    .await;
+    until("the step is recorded", || events("clock_step").iter().any(|event| (event.value + 3_600_000).abs() < 1_000))
+        .await;
     until("a server time is known", || {
         server.batches().iter().any(|(record, _)| record.header().clock.server.is_some())
     })

@@ -677,3 +677,6 @@ fn describe(position: u64, end: u64, record: &Record, bytes: usize) -> InFlight 
         first_sent_ms: None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -196,9 +196,10 @@ impl FakeServer {
             if held.behaviour.lossy && held.publishes.is_multiple_of(2) {
                 return None;
             }
-            let refuse = held.behaviour.refuse.take_if(|(sequence, ..)| {
-                *sequence == header.sequence && header.kind != Kind::Lost
-            });
+            let refuse = held
+                .behaviour
+                .refuse
+                .take_if(|(sequence, ..)| *sequence == header.sequence && header.kind != Kind::Lost);
             if let Some((_, reason, retry)) = refuse {
                 held.clock_ms += 10;
                 return Some(ServerMessage::Refusal(Refusal {
