@@ -18,8 +18,6 @@ pub struct Options<'a> {
     pub gateway: &'a str,
     /// The gateway that brought the history, until `switch_ms`.
     pub history: Option<(&'a str, i64)>,
-    /// End of what the plan compares: UTC ms; the last whole week before it ends the reporting period.
-    pub until_ms: i64,
     /// From when the statements hold, UTC ms.
     pub effective_from: i64,
 }

@@ -16,6 +16,7 @@ pub mod declarations;
 pub mod faults;
 pub mod floor;
 pub mod generate;
+pub mod history;
 pub mod instrument;
 pub mod journal;
 pub mod modbus;

@@ -3,11 +3,15 @@
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use serde_json::{Value, json};
-use simulators::calendar::Shift;
+use simulators::calendar::{Shift, iso_date};
 use simulators::control;
+use simulators::declarations::{self, Span, span};
 use simulators::faults::Kind;
 use simulators::generate::{AgentOptions, agent_toml};
+use simulators::history;
+use simulators::truth;
 use simulators::workshop::{Options, Workshop};
+use simulators::world::{Config, World};
 use std::path::{Path, PathBuf};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -83,6 +87,54 @@ enum Command {
         #[arg(long)]
         uplink: Vec<String>,
     },
+    /// Print the instants of a history: epoch, retrofit, baseline, reporting period (JSON) / 打印历史时间轴
+    Span {
+        #[command(flatten)]
+        when: When,
+    },
+    /// Write the declarations of the simulated firm (JSON) / 生成填报数据
+    Declarations {
+        #[command(flatten)]
+        when: When,
+        /// Take seed, hall, rest day, epoch and retrofit from this running workshop instead
+        #[arg(long)]
+        dir: Option<PathBuf>,
+        /// The gateway that reads live
+        #[arg(long, default_value = "gw-1")]
+        gateway: String,
+        /// The gateway that brings the history; adds the comparison plan and the inspector's reject counts
+        #[arg(long)]
+        history_gateway: Option<String>,
+        /// Where to write (default: standard output)
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
+    /// Produce and deliver signed history through the ordinary path / 生成并上传历史数据
+    History {
+        #[command(flatten)]
+        when: When,
+        /// Enrolment listener of the server, host:port
+        #[arg(long)]
+        server_enrol: String,
+        /// Enrolment code; not needed when the state directory is already enrolled
+        #[arg(long)]
+        code: Option<String>,
+        /// Between two readings of a tag, s
+        #[arg(long, default_value_t = 60)]
+        interval_s: i64,
+        /// Readings per batch
+        #[arg(long, default_value_t = 3_000)]
+        readings: usize,
+        /// Records sent ahead of their receipts
+        #[arg(long, default_value_t = 64)]
+        window: usize,
+        /// Key, enrolment and the ground truth (truth.json)
+        #[arg(long)]
+        state_dir: PathBuf,
+        /// Send to this host:port instead of the one the server named
+        #[arg(long)]
+        mqtt: Option<String>,
+    },
     /// Make a device misbehave / 注入故障
     Fault {
         /// Folder of the running workshop
@@ -102,6 +154,54 @@ enum Command {
         #[arg(long)]
         code: Option<u8>,
     },
+}
+
+/// Which world, and which stretch of its time.
+#[derive(Debug, Clone, clap::Args)]
+struct When {
+    /// Seed of the simulated world
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Add the packaging hall
+    #[arg(long)]
+    hall: bool,
+    /// Whole weeks of history before the week of --until
+    #[arg(long, default_value_t = 26)]
+    weeks: i64,
+    /// Weeks before the retrofit
+    #[arg(long, default_value_t = 13)]
+    retrofit_week: i64,
+    /// End of the history, UTC ms (default: now)
+    #[arg(long)]
+    until: Option<i64>,
+    /// Weekly rest day: mon … sun, none or auto
+    #[arg(long, default_value = "sun")]
+    rest_day: String,
+}
+
+impl When {
+    fn until(&self) -> i64 {
+        self.until.unwrap_or_else(simulators::clock::wall_ms)
+    }
+
+    fn span(&self) -> Result<Span> {
+        if self.weeks < 1 || self.retrofit_week < 1 || self.retrofit_week >= self.weeks {
+            bail!("--retrofit-week must lie between 1 and --weeks − 1");
+        }
+        Ok(span(self.until(), self.weeks, self.retrofit_week))
+    }
+
+    fn config(&self) -> Result<Config> {
+        let span = self.span()?;
+        Ok(Config {
+            seed: self.seed,
+            epoch_ms: span.epoch_ms,
+            hall: self.hall,
+            retrofit_ms: Some(span.retrofit_ms),
+            rest_weekday: parse_rest_day(&self.rest_day)?,
+            record: false,
+        })
+    }
 }
 
 fn main() -> Result<()> {
@@ -161,6 +261,28 @@ async fn run(command: Command) -> Result<()> {
             let text = agent_toml(&read_endpoints(&dir)?, &options).map_err(anyhow::Error::msg)?;
             std::fs::write(&out, text).with_context(|| format!("writing {}", out.display()))
         }
+        Command::Span { when } => {
+            let span = when.span()?;
+            let days = |(from, to): (i64, i64)| json!({ "from": iso_date(from), "to": iso_date(to) });
+            let line = json!({
+                "epoch_ms": span.epoch_ms, "retrofit_ms": span.retrofit_ms, "until_ms": when.until(),
+                "baseline": days(span.baseline), "reporting": days(span.reporting),
+            });
+            println!("{line}");
+            Ok(())
+        }
+        Command::Declarations { when, dir, gateway, history_gateway, out } => {
+            declare(&when, dir.as_deref(), &gateway, history_gateway.as_deref(), out.as_deref())
+        }
+        Command::History { when, server_enrol, code, interval_s, readings, window, state_dir, mqtt } => {
+            let plan = history::Plan {
+                config: Config { record: true, ..when.config()? },
+                until_ms: when.until(),
+                interval_ms: interval_s * 1_000,
+                readings_max: readings,
+            };
+            run_history(plan, &server_enrol, code.as_deref(), window, &state_dir, mqtt).await
+        }
         Command::Fault { dir, device, kind, ms, delay, code } => {
             let kind = Kind::parse(&kind)
                 .with_context(|| format!("unknown fault {kind:?}; known: {}", Kind::ALL.map(Kind::name).join(", ")))?;
@@ -190,6 +312,107 @@ async fn workshop(options: Options) -> Result<()> {
         _ = interrupt.recv() => {}
     }
     workshop.write_truth().with_context(|| format!("writing truth.json in {}", dir.display()))
+}
+
+/// Write the declarations of this world, with history, plan and reject counts when a history gateway is named.
+fn declare(
+    when: &When,
+    dir: Option<&Path>,
+    gateway: &str,
+    history_gateway: Option<&str>,
+    out: Option<&Path>,
+) -> Result<()> {
+    let config = match dir {
+        None => when.config()?,
+        Some(dir) => {
+            let endpoints = read_endpoints(dir)?;
+            Config {
+                seed: endpoints["seed"].as_u64().context("endpoints.json has no seed")?,
+                epoch_ms: endpoints["epoch_ms"].as_i64().context("endpoints.json has no epoch_ms")?,
+                hall: endpoints["hall"].as_bool().unwrap_or(false),
+                retrofit_ms: endpoints["retrofit_ms"].as_i64(),
+                rest_weekday: endpoints["rest_weekday"].as_u64().and_then(|day| u8::try_from(day).ok()),
+                record: false,
+            }
+        }
+    };
+    let until_ms = when.until();
+    let options = declarations::Options {
+        config,
+        gateway,
+        history: history_gateway.map(|name| (name, until_ms)),
+        effective_from: config.epoch_ms,
+    };
+    let mut list = declarations::declarations(&options);
+    if history_gateway.is_some() {
+        let span = when.span()?;
+        list.push(declarations::plan(config.hall, &span, config.epoch_ms));
+        list.extend(declarations::quality_counts(&World::at(config, until_ms)));
+    }
+    let text = serde_json::to_string_pretty(&list)?;
+    match out {
+        Some(path) => std::fs::write(path, text).with_context(|| format!("writing {}", path.display())),
+        None => {
+            println!("{text}");
+            Ok(())
+        }
+    }
+}
+
+async fn run_history(
+    plan: history::Plan,
+    server_enrol: &str,
+    code: Option<&str>,
+    window: usize,
+    state_dir: &Path,
+    mqtt: Option<String>,
+) -> Result<()> {
+    let began = std::time::Instant::now();
+    let key = history::load_or_create_key(state_dir)?;
+    let mut enrolment = match (history::Enrolment::load(state_dir)?, code) {
+        (Some(known), _) => known,
+        (None, Some(code)) => history::enrol(server_enrol, code, &key, state_dir).await?,
+        (None, None) => bail!(
+            "{} is not enrolled: give --code, made on the server with `gongzheng-server admin gateway code`",
+            state_dir.display()
+        ),
+    };
+    if !enrolment.simulated {
+        bail!("site {} was not created as simulated and would refuse invented history", enrolment.site);
+    }
+    if let Some(address) = mqtt {
+        enrolment.mqtt_host_port = address;
+    }
+    let identity =
+        history::Identity { site: enrolment.site.clone(), gateway: enrolment.gateway.clone(), key: key.clone() };
+    let mut producer = history::Producer::new(plan, identity);
+    let mut shown = std::time::Instant::now();
+    let published = history::publish(&mut producer, &enrolment, &key, window.max(1), |receipted, totals| {
+        if shown.elapsed().as_secs() >= 5 {
+            shown = std::time::Instant::now();
+            eprintln!("history: {receipted} records receipted, {} readings made", totals.readings);
+        }
+    })
+    .await?;
+    let mut description = truth::describe(producer.world(), plan.config.epoch_ms);
+    description["outages"] = producer
+        .outages()
+        .iter()
+        .map(|outage| json!([outage.from, outage.until, format!("{:?}", outage.trouble)]))
+        .collect();
+    truth::write_atomic(&state_dir.join("truth.json"), &description)
+        .with_context(|| format!("writing truth.json in {}", state_dir.display()))?;
+    let totals = published.totals;
+    let summary = json!({
+        "site": enrolment.site, "gateway": enrolment.gateway,
+        "records": totals.records, "readings": totals.readings, "gaps": totals.gaps, "bytes": totals.bytes,
+        "milli_bytes_per_reading": totals.bytes * 1_000 / totals.readings.max(1),
+        "epoch_ms": plan.config.epoch_ms, "retrofit_ms": plan.config.retrofit_ms, "until_ms": plan.until_ms,
+        "resent": published.resent, "connections": published.connections,
+        "elapsed_ms": u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+    });
+    println!("{summary}");
+    Ok(())
 }
 
 fn read_endpoints(dir: &Path) -> Result<Value> {
