@@ -4,6 +4,9 @@
 //! here decides anything about evidence.
 
 pub mod check;
+pub mod doctor;
+pub mod init;
+pub mod probe;
 pub mod run;
 pub mod status;
 
@@ -40,8 +43,14 @@ pub enum Command {
     Run,
     /// 检查配置文件 / check the configuration file
     Check,
+    /// 检查安装：时钟、磁盘、串口、服务器、证书、逐台设备 / check the installation, device by device
+    Doctor,
+    /// 读一台设备，把寄存器按各种类型和字节序并排显示 / read one device, show registers in every type and order
+    Probe(probe::Options),
     /// 查看正在运行的网关 / show the running gateway
     Status(status::Options),
+    /// 入网：用服务器给的一次性入网码登记本网关 / enrol with the server's one-time code
+    Init(init::Options),
 }
 
 fn parse_lang(text: &str) -> Result<Lang, String> {

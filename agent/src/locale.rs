@@ -98,6 +98,9 @@ macro_rules! words {
     ($zh:literal, $en:literal $(,)?) => {
         $crate::locale::Words { zh: format!($zh), en: format!($en) }
     };
+    ($zh:literal, $en:literal, $($value:expr),+ $(,)?) => {
+        $crate::locale::Words { zh: format!($zh, $($value),+), en: format!($en, $($value),+) }
+    };
 }
 pub(crate) use words;
 

@@ -28,6 +28,16 @@ fn execute(arguments: &Arguments, lang: &mut agent::locale::Lang) -> anyhow::Res
     match &arguments.command {
         Command::Run => runtime.block_on(commands::run::run(load(lang)?, *lang))?,
         Command::Check => print!("{}", commands::check::report(&load(lang)?, *lang)),
+        Command::Doctor => {
+            let config = load(lang)?;
+            if !runtime.block_on(commands::doctor::run(&config, *lang)) {
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+        Command::Probe(options) => {
+            print!("{}", runtime.block_on(commands::probe::report(&load(lang)?, options, *lang))?);
+        }
+        Command::Init(options) => runtime.block_on(commands::init::run(&arguments.config, arguments.lang, options))?,
         Command::Status(options) => {
             print!("{}", runtime.block_on(commands::status::report(&load(lang)?, options, *lang))?);
         }

@@ -1,0 +1,366 @@
+//! `gongzheng-agent doctor`: tests the installation and says, per check, what was tried, what it means and what to do next.
+//!
+//! Constraints: it only looks (reads of devices, connections that are closed at once, one file made and removed in the state
+//! directory); it works beside a running agent as far as a device allows a second connection, and says when that may be the reason.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+
+use super::probe::ask;
+use super::run::{clock_settings, not_enrolled};
+use crate::clock::{Clock as _, SyncState, SystemClock};
+use crate::config::device::{Carrier, Device, Link, OpcUaLink, Place, Policy};
+use crate::config::{Config, request_groups};
+use crate::identity::Enrolment;
+use crate::locale::{Lang, Words, words};
+use crate::page::view::utc;
+use crate::source::modbus::client::Connection;
+use crate::source::opcua::client::no_such_node;
+use crate::source::opcua::node::Node;
+use crate::source::opcua::session::{Live, offers};
+use crate::source::opcua::subscription::{Judged, judge};
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// As it should be.
+    Good,
+    /// Works, but someone should know.
+    Warning,
+    /// Does not work.
+    Bad,
+}
+
+/// One check.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// How it ended.
+    pub verdict: Verdict,
+    /// What was tried.
+    pub tried: Words,
+    /// What came out and what to do.
+    pub meaning: Words,
+}
+
+impl Finding {
+    fn new(verdict: Verdict, tried: Words, meaning: Words) -> Self {
+        Self { verdict, tried, meaning }
+    }
+
+    fn render(&self, lang: Lang) -> String {
+        let mark = match self.verdict {
+            Verdict::Good => "✓",
+            Verdict::Warning => "!",
+            Verdict::Bad => "✕",
+        };
+        format!("{mark} {}\n    {}\n", self.tried.get(lang), self.meaning.get(lang))
+    }
+}
+
+const REACH_LIMIT: Duration = Duration::from_secs(5);
+/// A disk with less free space than this fills before anyone looks.
+const FREE_BYTES_LOW: u64 = 512 * 1024 * 1024;
+
+/// Runs all checks, printing each as it ends. True when none is bad.
+pub async fn run(config: &Config, lang: Lang) -> bool {
+    let mut all_good = true;
+    let mut tell = |finding: Finding| {
+        all_good &= finding.verdict != Verdict::Bad;
+        print!("{}", finding.render(lang));
+    };
+    tell(state_dir(&config.gateway.state_dir));
+    tell(disk(config));
+    tell(clock(config));
+    let enrolment = match Enrolment::load(&config.gateway.state_dir) {
+        Ok(Some(enrolment)) => Some(enrolment),
+        Ok(None) => {
+            let tried = words!("入网信息", "enrolment");
+            tell(Finding::new(Verdict::Bad, tried, not_enrolled(&config.file)));
+            None
+        }
+        Err(error) => {
+            let tried = words!("入网信息", "enrolment");
+            tell(Finding::new(Verdict::Bad, tried, Words::new(error.to_string(), error.to_string())));
+            None
+        }
+    };
+    if let Some(enrolment) = &enrolment {
+        tell(certificate(enrolment));
+        tell(server(config, enrolment).await);
+    }
+    for device in &config.devices {
+        for finding in device_findings(config, device).await {
+            tell(finding);
+        }
+    }
+    all_good
+}
+
+fn state_dir(dir: &Path) -> Finding {
+    let shown = dir.display();
+    let tried = words!("状态目录 {shown}：试写一个文件", "state directory {shown}: writing a file");
+    let probe = dir.join(".doctor");
+    let result = std::fs::create_dir_all(dir)
+        .and_then(|()| std::fs::write(&probe, b"doctor"))
+        .and_then(|()| std::fs::remove_file(&probe));
+    match result {
+        Ok(()) => Finding::new(Verdict::Good, tried, words!("可写", "writable")),
+        Err(error) => Finding::new(
+            Verdict::Bad,
+            tried,
+            words!(
+                "写不进去：{error}。把目录的所有者改成运行本程序的用户",
+                "cannot be written: {error}. Make the user that runs the agent its owner"
+            ),
+        ),
+    }
+}
+
+fn disk(config: &Config) -> Finding {
+    let tried = words!("磁盘空间", "disk space");
+    let dir = &config.gateway.state_dir;
+    match rustix::fs::statvfs(dir.as_path()) {
+        Ok(stat) => {
+            let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+            let (free_mib, max_mib) = (free / 1_048_576, config.buffer.max_bytes / 1_048_576);
+            let needed = config.buffer.max_bytes.saturating_add(config.buffer.min_free_bytes);
+            if free < config.buffer.min_free_bytes.max(FREE_BYTES_LOW.min(config.buffer.max_bytes)) {
+                let min_mib = config.buffer.min_free_bytes / 1_048_576;
+                Finding::new(
+                    Verdict::Bad,
+                    tried,
+                    words!(
+                        "只剩 {free_mib} MiB，低于预留的 {min_mib} MiB，缓存无法写入。清理磁盘",
+                        "only {free_mib} MiB left, below the reserved {min_mib} MiB: nothing can be buffered. Free some space"
+                    ),
+                )
+            } else if free < needed {
+                Finding::new(
+                    Verdict::Warning,
+                    tried,
+                    words!(
+                        "剩余 {free_mib} MiB，装不下 `max_bytes` 的 {max_mib} MiB；断网时缓存会提前写满",
+                        "{free_mib} MiB left, less than `max_bytes` ({max_mib} MiB): the buffer would be full early"
+                    ),
+                )
+            } else {
+                Finding::new(Verdict::Good, tried, words!("剩余 {free_mib} MiB，够用", "{free_mib} MiB left, enough"))
+            }
+        }
+        Err(error) => Finding::new(Verdict::Bad, tried, words!("查不到：{error}", "cannot be asked: {error}")),
+    }
+}
+
+fn clock(config: &Config) -> Finding {
+    let tried = words!("系统时钟", "system clock");
+    let reading = match SystemClock::new(clock_settings(config)) {
+        Ok(clock) => clock.read(),
+        Err(error) => return Finding::new(Verdict::Bad, tried, words!("读不到：{error}", "cannot be read: {error}")),
+    };
+    let now = utc(reading.wall_ms);
+    match reading.sync {
+        SyncState::Synchronised { .. } => {
+            Finding::new(Verdict::Good, tried, words!("已同步，{now} UTC", "synchronised, {now} UTC"))
+        }
+        SyncState::Unsynchronised => Finding::new(
+            Verdict::Bad,
+            tried,
+            words!(
+                "未同步（{now} UTC）。数据照常采集，但时间要等同步后才能确定。启用 systemd-timesyncd 或 chrony，或填写厂内时间服务器",
+                "not synchronised ({now} UTC). Reading goes on, but times are only known after synchronisation. Enable systemd-timesyncd or chrony, or name the factory's time server"
+            ),
+        ),
+        SyncState::Unknown => Finding::new(
+            Verdict::Warning,
+            tried,
+            words!(
+                "系统没有说明是否同步（{now} UTC）。启用 systemd-timesyncd，或在 `[clock]` 里写 `synchronised_file`",
+                "the system does not say whether it is synchronised ({now} UTC). Enable systemd-timesyncd, or set `synchronised_file` in `[clock]`"
+            ),
+        ),
+    }
+}
+
+fn certificate(enrolment: &Enrolment) -> Finding {
+    let (site, gateway) = (&enrolment.site, &enrolment.gateway);
+    let tried = words!("客户端证书（{site} / {gateway}）", "client certificate ({site} / {gateway})");
+    let not_after = crate::uplink::tls::validity(&enrolment.client_certificate_pem).map(|(_, until_ms)| until_ms);
+    match not_after {
+        Some(until_ms) => {
+            let until = utc(until_ms);
+            let now_ms = std::time::SystemTime::now()
+                .duration_since(std::time::UNIX_EPOCH)
+                .map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX));
+            if until_ms < now_ms {
+                Finding::new(
+                    Verdict::Warning,
+                    tried,
+                    words!(
+                        "已于 {until} UTC 过期；连接服务器时会自动续期。若时钟不准，先校准时钟",
+                        "expired on {until} UTC; it is renewed when the server is reached. If the clock is wrong, set it first"
+                    ),
+                )
+            } else {
+                Finding::new(Verdict::Good, tried, words!("有效至 {until} UTC", "valid until {until} UTC"))
+            }
+        }
+        None => Finding::new(
+            Verdict::Bad,
+            tried,
+            words!(
+                "证书读不懂。用新的入网码重新入网：`init --again`",
+                "unreadable. Enrol again with a new code: `init --again`"
+            ),
+        ),
+    }
+}
+
+async fn server(config: &Config, enrolment: &Enrolment) -> Finding {
+    let address = config.uplink.address.as_ref().unwrap_or(&enrolment.mqtt_host_port);
+    let tried = words!("连接服务器 {address}", "reaching the server at {address}");
+    match tokio::time::timeout(REACH_LIMIT, TcpStream::connect(address.as_str())).await {
+        Ok(Ok(_)) => Finding::new(Verdict::Good, tried, words!("端口可达", "the port answers")),
+        Ok(Err(error)) => Finding::new(
+            Verdict::Bad,
+            tried,
+            words!(
+                "连不上：{error}。检查网络、防火墙（TCP 出站）和域名解析；断网期间数据存在本机",
+                "cannot be reached: {error}. Check the network, the firewall (outgoing TCP) and name resolution; meanwhile data is kept here"
+            ),
+        ),
+        Err(_) => Finding::new(
+            Verdict::Bad,
+            tried,
+            words!(
+                "5 秒内没有回应，多半被防火墙丢弃。请网管放行到该地址的 TCP 出站连接",
+                "no answer within 5 s, probably dropped by a firewall. Ask for outgoing TCP to this address"
+            ),
+        ),
+    }
+}
+
+async fn device_findings(config: &Config, device: &Device) -> Vec<Finding> {
+    match &device.link {
+        Link::Modbus(link) => {
+            let mut connection = Connection::new(link.carrier.clone());
+            let mut findings = Vec::new();
+            for (_, requests) in request_groups(&device.tags, &link.limits) {
+                for request in &requests {
+                    let (name, area, from, count) = (&device.name, request.area.name(), request.address, request.count);
+                    let tried = words!(
+                        "设备 `{name}`（{0} 站号 {1}）：读 {area} {from} 起 {count} 个",
+                        "device `{name}` ({0} unit {1}): reading {count} {area} from {from}",
+                        link.carrier,
+                        link.unit
+                    );
+                    match ask(&mut connection, device, link, request).await {
+                        Ok(_) => findings.push(Finding::new(Verdict::Good, tried, words!("应答正常", "answered"))),
+                        Err(mut words) => {
+                            if matches!(link.carrier, Carrier::Tcp(_) | Carrier::RtuOverTcp(_)) {
+                                words.zh += "。有的设备只允许一个连接：若网关程序正在运行，先停下再试";
+                                words.en +=
+                                    ". Some devices allow one connection only: stop a running agent and try again";
+                            }
+                            findings.push(Finding::new(Verdict::Bad, tried, words));
+                        }
+                    }
+                }
+            }
+            findings
+        }
+        Link::OpcUa(link) => opcua_findings(config, device, link).await,
+    }
+}
+
+async fn opcua_findings(config: &Config, device: &Device, link: &OpcUaLink) -> Vec<Finding> {
+    let pki = config.gateway.state_dir.join("pki").join(&device.name);
+    let limit = Duration::from_millis(device.timeout_ms).max(REACH_LIMIT);
+    let (name, url) = (&device.name, &link.endpoint);
+    let mut findings = Vec::new();
+    let tried = words!(
+        "设备 `{name}`（{url}）：查询服务器提供的安全策略",
+        "device `{name}` ({url}): asking what security it offers"
+    );
+    match offers(link, &pki, limit).await {
+        Ok(list) => {
+            let lines: Vec<String> = list
+                .iter()
+                .map(|o| match o.fingerprint.as_str() {
+                    "" => format!("{} / {}", o.policy, o.mode),
+                    print => format!("{} / {} · SHA-256 {print}", o.policy, o.mode),
+                })
+                .collect();
+            let lines = lines.join("\n    ");
+            findings.push(Finding::new(Verdict::Good, tried, Words::new(lines.clone(), lines)));
+            if link.policy == Policy::None && list.iter().any(|o| o.policy != "None") {
+                let tried = words!("设备 `{name}`：传输安全", "device `{name}`: transport security");
+                findings.push(Finding::new(
+                    Verdict::Warning,
+                    tried,
+                    words!(
+                        "服务器支持加密，配置里没有用。建议写 `security_policy` 和 `server_certificate_sha256`",
+                        "the server offers encryption and it is not used. Consider `security_policy` and `server_certificate_sha256`"
+                    ),
+                ));
+            }
+        }
+        Err(trouble) => {
+            findings.push(Finding::new(Verdict::Bad, tried, trouble.words));
+            return findings;
+        }
+    }
+    let tried = words!("设备 `{name}`：登录并读取全部节点", "device `{name}`: logging in and reading every node");
+    let live = match Live::open(link, &pki, limit).await {
+        Ok(live) => live,
+        Err(trouble) => {
+            findings.push(Finding::new(Verdict::Bad, tried, trouble.words));
+            return findings;
+        }
+    };
+    let mut read = 0;
+    for tag in &device.tags {
+        let Place::OpcUa { node, kind, .. } = &tag.place else { continue };
+        let Some(parsed) = Node::parse(node) else { continue };
+        let id = &tag.id;
+        let judged = match live.resolve(&parsed) {
+            None => Judged::Unread {
+                cause: protocol::GapCause::DeviceRefused,
+                detail: "BadNodeIdUnknown".to_owned(),
+                misconfigured: true,
+            },
+            Some(resolved) => match live.read(&[resolved]).await {
+                Ok(answers) => match answers.first() {
+                    Some(answer) => judge(answer, *kind),
+                    None => continue,
+                },
+                Err(status) => {
+                    findings.push(Finding::new(
+                        Verdict::Bad,
+                        tried.clone(),
+                        words!("`{id}`：{status}", "`{id}`: {status}"),
+                    ));
+                    continue;
+                }
+            },
+        };
+        match judged {
+            Judged::Reading { .. } => read += 1,
+            Judged::Unread { detail, misconfigured: true, .. } => {
+                findings.push(Finding::new(Verdict::Bad, tried.clone(), no_such_node(id, &parsed, &detail)));
+            }
+            Judged::Unread { detail, .. } => findings.push(Finding::new(
+                Verdict::Bad,
+                tried.clone(),
+                words!(
+                    "`{id}`：{detail}。检查 `type` 和设备状态",
+                    "`{id}`: {detail}. Check `type` and the state of the device"
+                ),
+            )),
+        }
+    }
+    live.close().await;
+    findings.push(Finding::new(Verdict::Good, tried, words!("读到 {read} 个节点", "{read} nodes read")));
+    findings
+}
