@@ -194,7 +194,7 @@ impl Column {
             let range = span.start..span.end;
             let (Some(times), Some(values)) = (self.times.get(range.clone()), self.values.get(range)) else { continue };
             series.times.extend(times.iter().map(|relative| {
-                last_ms = (from + i64::from(*relative)).max(last_ms.saturating_add(1));
+                last_ms = from.saturating_add(i64::from(*relative)).max(last_ms.saturating_add(1));
                 last_ms
             }));
             series.values.extend_from_slice(values);

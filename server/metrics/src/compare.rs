@@ -138,7 +138,7 @@ fn resample(days: &[Day], block: usize, random: &mut SplitMix64) -> Day {
         let start = ((u128::from(random.next_u64() >> 11) * n as u128) >> 53) as usize;
         for k in 0..block.min(left) {
             if let Some(day) = days.get((start + k) % n) {
-                total = (total.0 + day.0, total.1 + day.1);
+                total = (total.0.saturating_add(day.0), total.1.saturating_add(day.1));
             }
         }
         left -= block.min(left);
@@ -147,7 +147,7 @@ fn resample(days: &[Day], block: usize, random: &mut SplitMix64) -> Day {
 }
 
 fn sum(days: &[Day]) -> Day {
-    days.iter().fold((0, 0), |t, d| (t.0 + d.0, t.1 + d.1))
+    days.iter().fold((0, 0), |t, d| (t.0.saturating_add(d.0), t.1.saturating_add(d.1)))
 }
 
 /// A quotient of sums as a float; 0 when there is no denominator.

@@ -114,9 +114,9 @@ impl Bounded {
 
     /// Adds another amount, bound by bound.
     pub const fn add(&mut self, other: Self) {
-        self.value += other.value;
-        self.lower += other.lower;
-        self.upper += other.upper;
+        self.value = self.value.saturating_add(other.value);
+        self.lower = self.lower.saturating_add(other.lower);
+        self.upper = self.upper.saturating_add(other.upper);
     }
 
     /// Both amounts together.
@@ -129,7 +129,11 @@ impl Bounded {
     /// Every part times a non-negative factor.
     #[must_use]
     pub const fn times(self, factor: i128) -> Self {
-        Self { value: self.value * factor, lower: self.lower * factor, upper: self.upper * factor }
+        Self {
+            value: self.value.saturating_mul(factor),
+            lower: self.lower.saturating_mul(factor),
+            upper: self.upper.saturating_mul(factor),
+        }
     }
 }
 
@@ -264,7 +268,7 @@ impl Passed {
         self.amount.add(items);
         match weight.standard_us {
             Some(us) => self.standard_us.add(bounded.times(i128::from(us))),
-            None => self.unweighted += items.value,
+            None => self.unweighted = self.unweighted.saturating_add(items.value),
         }
     }
 }

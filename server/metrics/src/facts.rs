@@ -32,9 +32,9 @@ impl Counted {
     #[must_use]
     pub fn minus(&self, other: &Self) -> Self {
         let minus = |a: Bounded, b: Bounded| Bounded {
-            value: a.value - b.value,
-            lower: (a.lower - b.upper).max(0),
-            upper: (a.upper - b.lower).max(0),
+            value: a.value.saturating_sub(b.value),
+            lower: a.lower.saturating_sub(b.upper).max(0),
+            upper: a.upper.saturating_sub(b.lower).max(0),
         };
         Self { items: minus(self.items, other.items), standard: minus(self.standard, other.standard) }
     }
@@ -63,7 +63,7 @@ impl Production {
         self.good.add(&o.good);
         self.rejected.add(&o.rejected);
         self.rejects_known = self.rejects_known && o.rejects_known;
-        self.without_cycle_time += o.without_cycle_time;
+        self.without_cycle_time = self.without_cycle_time.saturating_add(o.without_cycle_time);
         self.uncapped = self.uncapped || o.uncapped;
     }
 }

@@ -164,7 +164,7 @@ pub fn quality(f: &Facts) -> Value {
     if p.produced.standard.value <= 0 {
         return Err(Undefined::NoProduction);
     }
-    let of = |good: i128, bad: i128| if good + bad > 0 { Some((us(good), us(good + bad))) } else { None };
+    let of = |good: i128, bad: i128| good.checked_add(bad).filter(|all| *all > 0).map(|all| (us(good), us(all)));
     Ok(Ratio {
         num: us(good.value),
         den: us(p.produced.standard.value),

@@ -155,7 +155,7 @@ fn finish(f: &mut Facts) {
         let (made, ran) = (p.produced.standard.value, standard_of_ms(b.apt_ms));
         if f.has_state && b.apt_ms > 0 && made > ran {
             f.flags.insert(Flag::PerfGt100);
-            f.performance_doubtful = made * 100 > ran * 105;
+            f.performance_doubtful = made.saturating_mul(100) > ran.saturating_mul(105);
         }
         if p.without_cycle_time != 0 {
             f.flags.insert(Flag::NoCycleTime);
@@ -201,7 +201,7 @@ impl Piece<'_> {
                     sum.produced.add(&p.produced);
                     sum.good.add(&p.good);
                     sum.rejected.add(&p.rejected);
-                    sum.without_cycle_time += p.without_cycle_time;
+                    sum.without_cycle_time = sum.without_cycle_time.saturating_add(p.without_cycle_time);
                     sum.uncapped |= p.uncapped;
                     sum.rejects_known = rejects_known;
                 }
@@ -243,9 +243,10 @@ impl Piece<'_> {
         }
         facts.readings += range.len() as u64;
         let meaning = series.meaning_of(&range)?;
-        if !self.history.is_simulated()
-            && known_since.is_some_and(|since| self.window.from_ms < since.saturating_sub(3_600_000))
-        {
+        // An hour's grace: a gateway may read while it is being enrolled.
+        let oldest = series.samples(range.clone()).find(|(ms, _)| *ms >= self.window.from_ms).map(|s| s.0);
+        let early = |since: i64| oldest.is_some_and(|ms| ms < since.saturating_sub(3_600_000));
+        if !self.history.is_simulated() && known_since.is_some_and(early) {
             facts.flags.insert(Flag::BeforeEnrolment);
         }
         Some((series, range, meaning))

@@ -23,6 +23,7 @@ pub(crate) fn check(archive: &Archive, findings: &mut Vec<Finding>) {
             return;
         }
     };
+    note_prefix(archive, given, findings);
     if again == *given {
         let zh = "报告已由签名数据重新计算，逐字节一致";
         findings.push(Finding::ok(
@@ -57,6 +58,17 @@ fn again(archive: &Archive, given: &[u8]) -> Result<Vec<u8>, String> {
         history.push(index as u64, leaf, content.map(Vec::as_slice)).map_err(|e| e.to_string())?;
     }
     evaluate(&history, &request).and_then(|r| r.to_json()).map_err(|e| e.to_string())
+}
+
+/// A report may be about fewer leaves than the checkpoint covers; then later statements and readings are not in it.
+fn note_prefix(archive: &Archive, given: &[u8], findings: &mut Vec<Finding>) {
+    let (Ok(request), leaves) = (Report::request_of(given), archive.leaves.len() as u64) else { return };
+    if request.size < leaves {
+        let zh = format!("报告依据日志前 {} 条，本包日志共 {leaves} 条：其后的记录与填报未计入", request.size);
+        let en =
+            format!("the report rests on the first {} of {leaves} leaves: what came later is not in it", request.size);
+        findings.push(Finding::note("report", REPORT, zh, en));
+    }
 }
 
 /// Names the first place where two reports differ, in words a reader of the report can find.

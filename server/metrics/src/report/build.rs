@@ -403,10 +403,12 @@ fn gap_lines(history: &History, request: &ReportRequest, windows: &[Interval]) -
                 None => tags.iter().any(|(g, _)| *g == gap.gateway),
             };
             if reached && concerns {
+                // A gateway may state any instant; what lies beyond reach of the window is not printed.
+                let low = window.from_ms.saturating_sub(crate::history::REACH_MS);
                 out.push(GapLine {
                     gateway: gap.gateway,
                     tag: gap.tag,
-                    from_ms: gap.interval.from_ms,
+                    from_ms: gap.interval.from_ms.max(low),
                     to_ms: gap.interval.to_ms,
                     cause: gap.cause,
                     leaf: gap.leaf,

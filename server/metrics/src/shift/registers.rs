@@ -67,13 +67,15 @@ impl Piece<'_> {
         let (num, den) = meaning.map_or((1, 1), |m| (i128::from(m.num) * 1_000_000, m.den));
         let mut counted =
             Counted { items: scale(passed.amount, num, den), standard: scale(passed.standard_us, num, den) };
-        p.without_cycle_time += scale(Bounded::exact(passed.unweighted), num, den).value;
+        p.without_cycle_time =
+            p.without_cycle_time.saturating_add(scale(Bounded::exact(passed.unweighted), num, den).value);
         let open_ms = overlap_ms(&union(passed.open.clone()), &planned);
         if open_ms > 0 {
             match fastest {
                 Some(us) => {
-                    counted.standard.upper += standard_of_ms(open_ms);
-                    counted.items.upper += div_half_up(standard_of_ms(open_ms), i128::from(us)).unwrap_or(0);
+                    counted.standard.upper = counted.standard.upper.saturating_add(standard_of_ms(open_ms));
+                    let items = div_half_up(standard_of_ms(open_ms), i128::from(us)).unwrap_or(0);
+                    counted.items.upper = counted.items.upper.saturating_add(items);
                 }
                 None => p.uncapped = true,
             }
@@ -137,7 +139,8 @@ impl Piece<'_> {
             match rule.rate_max_per_hour {
                 Some(rate) => {
                     let most = i128::from(rate) * i128::from(total_ms(&open)) / 3_600_000 + 1;
-                    micro_kwh.upper += scale(Bounded::exact(most), num, den).value.abs();
+                    let most = scale(Bounded::exact(most), num, den).value.saturating_abs();
+                    micro_kwh.upper = micro_kwh.upper.saturating_add(most);
                 }
                 None => uncapped = true,
             }

@@ -1,0 +1,72 @@
+//! The command as people run it: words in both languages, exit codes, JSON.
+
+#[path = "../../metrics/tests/fixture/mod.rs"]
+mod fixture;
+
+use std::path::Path;
+use std::process::Command;
+
+use fixture::{Log, World};
+use metrics::{ReportRequest, evaluate};
+
+struct Said {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+fn run(arguments: &[&str]) -> Said {
+    let out = Command::new(env!("CARGO_BIN_EXE_gongzheng-verify")).args(arguments).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Said { code: out.status.code(), out: text(out.stdout), err: text(out.stderr) }
+}
+
+fn write(folder: &Path, name: &str, bytes: &[u8]) -> String {
+    let path = folder.join(name);
+    std::fs::write(&path, bytes).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_command_says_what_it_found_and_leaves_a_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = Log::new(true);
+    log.run(&World::new(2, 1, None), true, |_, _| true);
+    let request = ReportRequest::for_dates(log.size(), "2026-03-02", "2026-03-02", None);
+    let report = evaluate(&log.history(), &request).unwrap().to_json().unwrap();
+    // One statement more than the report rests on.
+    log.declare("cycle_time", serde_json::json!({"machine": "press", "product": "later", "item_us": 1}));
+    let bundle = write(folder.path(), "b.zip", &log.bundle(&report));
+    let trust = write(folder.path(), "trust.json", log.trust_json().as_bytes());
+
+    let zh = run(&[&bundle, "--trust", &trust, "--lang", "zh"]);
+    assert_eq!((zh.code, zh.err.as_str()), (Some(0), ""), "{}", zh.out);
+    assert!(
+        zh.out.contains("模拟数据") && zh.out.contains("核验通过") && zh.out.contains("其后的记录与填报未计入"),
+        "{}",
+        zh.out
+    );
+    let en = run(&[&bundle, "--lang", "en"]);
+    assert_eq!(en.code, Some(2));
+    assert!(en.out.contains("SIMULATED") && en.out.contains("NOT ANCHORED"), "{}", en.out);
+    let json = run(&[&bundle, "--trust", &trust, "--json"]);
+    let outcome: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!((&outcome["verdict"], &outcome["simulated"]), (&"verified".into(), &true.into()));
+
+    let altered = String::from_utf8(report).unwrap().replacen("\"grade\":\"A\"", "\"grade\":\"B\"", 1);
+    let bundle = write(folder.path(), "altered.zip", &log.bundle(altered.as_bytes()));
+    let refused = run(&[&bundle, "--trust", &trust, "--lang", "zh"]);
+    assert_eq!(refused.code, Some(1));
+    assert!(
+        refused.out.contains("✕") && refused.out.contains("grade") && refused.out.contains("核验不通过"),
+        "{}",
+        refused.out
+    );
+
+    let missing = run(&["/no/such/bundle.zip", "--lang", "en"]);
+    assert_eq!(missing.code, Some(3));
+    assert!(missing.err.contains("/no/such/bundle.zip"), "{}", missing.err);
+    let no_trust = run(&[&bundle, "--trust", &bundle, "--lang", "en"]);
+    assert_eq!(no_trust.code, Some(3));
+    assert!(no_trust.err.contains("trust file"), "{}", no_trust.err);
+}
