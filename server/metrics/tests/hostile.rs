@@ -1,0 +1,116 @@
+//! A gateway with a valid key may sign nonsense, and a person may state it. Nothing panics, and what can be said still is.
+
+mod fixture;
+
+use fixture::{GATEWAY, HOUR, Log, MINUTE, MONDAY, World};
+use metrics::compare::SplitMix64;
+use metrics::{ReportRequest, evaluate};
+use protocol::content::{CounterConfig, Ratio, TagConfig};
+use protocol::{Batch, BootId, Configuration, Content, Gap, GapCause, GapStart, Quality, Reading, Value, ValueType};
+use serde_json::json;
+
+const EXTREMES: [i64; 9] = [i64::MIN, i64::MIN + 1, -1, 0, 1, 1 << 31, 1 << 53, i64::MAX - 1, i64::MAX];
+
+fn any(random: &mut SplitMix64) -> i64 {
+    match random.next_u64() % 3 {
+        0 => EXTREMES[(random.next_u64() % 9) as usize],
+        1 => random.next_u64().cast_signed(),
+        _ => 5_000_000 + (random.next_u64() % (24 * 3_600_000)) as i64,
+    }
+}
+
+#[test]
+fn signed_nonsense_never_panics() {
+    for seed in 0..60 {
+        println!("seed {seed}");
+        let mut random = SplitMix64::new(seed);
+        let mut log = Log::new(false);
+        log.run(&World::new(seed, 1, None), true, |_, m| m < 300);
+        let types = [ValueType::U64, ValueType::I64, ValueType::F64, ValueType::Text, ValueType::Bool];
+        let tags = ["press/state", "press/good", "press/reject", "press/energy", "main/energy"];
+        let tags = tags.iter().map(|id| TagConfig {
+            id: id.parse().unwrap(),
+            value_type: types[(random.next_u64() % 5) as usize],
+            unit: ["kWh", "MWh", "", "kW"][(random.next_u64() % 4) as usize].into(),
+            scale: Ratio {
+                num: [1, -1, (1 << 53) - 1][(random.next_u64() % 3) as usize],
+                den: 1 + (random.next_u64() % 1000) as i64,
+            },
+            role: String::new(),
+            interval_ms: [1, MINUTE, (1 << 53) - 1][(random.next_u64() % 3) as usize],
+            address: String::new(),
+            counter: random
+                .next_u64()
+                .is_multiple_of(2)
+                .then_some(CounterConfig { modulus: Some((1 << 53) - 1), max_per_hour: (1 << 53) - 1 }),
+        });
+        log.record(
+            MONDAY,
+            &Content::Configuration(Configuration { format: 1, devices: vec![], tags: tags.collect() }),
+            None,
+        );
+        for _ in 0..6 {
+            let value = |random: &mut SplitMix64| match random.next_u64() % 5 {
+                0 => Value::U64(any(random).cast_unsigned()),
+                1 => Value::I64(any(random)),
+                2 => Value::F64(f64::from_bits(random.next_u64())),
+                3 => Value::Text("x".repeat((random.next_u64() % 4) as usize).into()),
+                _ => Value::Bool(random.next_u64().is_multiple_of(2)),
+            };
+            let readings: Vec<Reading> = (0..40)
+                .map(|_| Reading {
+                    tag: (random.next_u64() % 7) as u32,
+                    boot_ms: any(&mut random),
+                    value: value(&mut random),
+                    quality: [Quality::Good, Quality::Good, Quality::Bad, Quality::Uncertain]
+                        [(random.next_u64() % 4) as usize],
+                    source_ms: None,
+                })
+                .collect();
+            let (a, b) = (any(&mut random), any(&mut random));
+            let boot = random.next_u64().is_multiple_of(3).then_some(BootId([1; 16]));
+            let gap = Gap {
+                tag: None,
+                from: GapStart { boot, boot_ms: a.min(b) },
+                to_boot_ms: a.max(b),
+                cause: GapCause::BusBusy,
+            };
+            let content = Content::Batch(Batch::from_readings(readings, vec![gap], vec![]));
+            log.record(MONDAY + 9 * HOUR, &content, Some((MONDAY, MONDAY + 20 * HOUR)));
+        }
+        let far = (1_i64 << 53) - 1;
+        log.declare("planned_stop", json!({"machine": "press", "from_ms": -far, "to_ms": far, "reason": ""}));
+        log.declare_from(
+            "meter_replaced",
+            -far,
+            json!({"machine": "press", "at_ms": MONDAY + 10 * HOUR, "old_final_raw": far, "new_initial_raw": -far}),
+        );
+        log.declare_from(
+            "quality_count",
+            far,
+            json!({"machine": "press", "date": "2026-03-02", "shift": "day", "reject": 1_000_000_000}),
+        );
+        log.declare("cycle_time", json!({"machine": "press", "item_us": 1, "items_per_cycle": 100_000}));
+        log.declare("plan", json!({"plan": "p", "baseline": {"from": "0001-01-01", "to": "0001-01-02"}, "reporting": {"from": "9999-12-30", "to": "9999-12-31"}, "machines": ["press", "ghost"]}));
+        let signal = json!({"gateway": GATEWAY, "tag": "press/energy", "modulus": far, "max_per_hour": 1});
+        log.declare("machine", json!({"machine": "x", "names": {"zh": "", "en": ""}, "signals": {"power": signal, "product": signal, "order": signal, "total": signal},
+            "state_rule": {"power": {"off_below_w": 1, "run_from_w": far, "hysteresis_w": 0, "dwell_ms": 3_600_000}}}));
+        let history = log.history();
+        for request in [
+            ReportRequest::for_dates(log.size(), "2026-03-01", "2026-03-03", None),
+            ReportRequest::for_plan(log.size(), "p"),
+        ] {
+            let report = evaluate(&history, &request).unwrap();
+            report.to_json().unwrap();
+            for section in &report.shifts {
+                assert!(
+                    section.states_ms.is_empty()
+                        || section.states_ms.values().sum::<i64>() == section.to_ms - section.from_ms
+                        || section.shift.as_deref() == Some("-")
+                );
+            }
+        }
+        history.needed(&[metrics::Interval::new(i64::MIN, i64::MAX)]);
+        history.newest_ms();
+    }
+}
