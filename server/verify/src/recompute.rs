@@ -60,13 +60,19 @@ fn again(archive: &Archive, given: &[u8]) -> Result<Vec<u8>, String> {
     evaluate(&history, &request).and_then(|r| r.to_json()).map_err(|e| e.to_string())
 }
 
-/// A report may be about fewer leaves than the checkpoint covers; then later statements and readings are not in it.
+/// A report may be about fewer leaves than the checkpoint covers; then later statements are not in it.
 fn note_prefix(archive: &Archive, given: &[u8], findings: &mut Vec<Finding>) {
-    let (Ok(request), leaves) = (Report::request_of(given), archive.leaves.len() as u64) else { return };
-    if request.size < leaves {
-        let zh = format!("报告依据日志前 {} 条，本包日志共 {leaves} 条：其后的记录与填报未计入", request.size);
-        let en =
-            format!("the report rests on the first {} of {leaves} leaves: what came later is not in it", request.size);
+    let Ok(request) = Report::request_of(given) else { return };
+    // The leaf that records the issue of this very report comes after its prefix, and readings never stop coming.
+    let stated =
+        |leaf: &&protocol::Leaf| matches!(&leaf.body, LeafBody::Declaration { kind, .. } if kind != "report_issued");
+    let later = archive.leaves.iter().skip(request.size as usize).filter(stated).count();
+    if later > 0 {
+        let zh = format!("报告依据日志前 {} 条；其后另有 {later} 项填报，未计入", request.size);
+        let en = format!(
+            "the report rests on the first {} leaves; {later} statements made later are not in it",
+            request.size
+        );
         findings.push(Finding::note("report", REPORT, zh, en));
     }
 }

@@ -42,7 +42,7 @@ fn the_command_says_what_it_found_and_leaves_a_code() {
     let zh = run(&[&bundle, "--trust", &trust, "--lang", "zh"]);
     assert_eq!((zh.code, zh.err.as_str()), (Some(0), ""), "{}", zh.out);
     assert!(
-        zh.out.contains("模拟数据") && zh.out.contains("核验通过") && zh.out.contains("其后的记录与填报未计入"),
+        zh.out.contains("模拟数据") && zh.out.contains("核验通过") && zh.out.contains("其后另有 1 项填报"),
         "{}",
         zh.out
     );

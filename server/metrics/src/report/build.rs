@@ -267,6 +267,8 @@ pub fn section(period: &str, machine: &str, shift: Option<(&str, &str)>, window:
         ("UNK", b.unk_ms),
         ("OUTSIDE", b.outside_ms),
     ];
+    // Half a year has thousands of shifts: what only means something over a longer time is left to the periods.
+    let shown = |d: &&Definition| shift.is_none() || !PERIODS_ONLY.contains(&d.id);
     let states = MachineState::ALL.iter().map(|s| (s.name(), facts.states_ms.get(s.code()).copied().unwrap_or(0)));
     Section {
         period: period.to_owned(),
@@ -277,7 +279,7 @@ pub fn section(period: &str, machine: &str, shift: Option<(&str, &str)>, window:
         to_ms: window.to_ms,
         states_ms: if facts.has_state { states.collect() } else { BTreeMap::new() },
         buckets_ms: buckets.into_iter().collect(),
-        lines: ALL.iter().filter(|d| d.applies(facts)).map(|d| line(d, facts)).collect(),
+        lines: ALL.iter().filter(|d| shown(d) && d.applies(facts)).map(|d| line(d, facts)).collect(),
         flags: facts.flags.iter().map(|f| f.code()).collect(),
         readings: facts.readings,
         shifts: facts.shifts,
@@ -291,6 +293,9 @@ pub fn section(period: &str, machine: &str, shift: Option<(&str, &str)>, window:
         statements: facts.statements.iter().copied().collect(),
     }
 }
+
+/// Definitions printed for periods and not for every shift.
+const PERIODS_ONLY: [&str; 4] = ["nee.iso22400@1", "allocation.iso22400@1", "teep@1", "state.planned@1"];
 
 fn line(definition: &Definition, facts: &Facts) -> Line {
     let cover = definition.cover(facts);
