@@ -22,3 +22,6 @@ pub mod sitelog;
 pub mod state;
 pub mod storage;
 pub mod store;
+
+#[cfg(test)]
+mod testing;
