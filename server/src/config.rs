@@ -296,9 +296,10 @@ fn from_toml(text: &str, name: &str, error: &toml::de::Error) -> ConfigError {
                 "删除该项；全部配置项见 configs/server.example.toml".into(),
             ),
         },
-        None => {
-            ("configs/server.example.toml shows every key with an example".into(), "各配置项示例见 configs/server.example.toml".into())
-        }
+        None => (
+            "configs/server.example.toml shows every key with an example".into(),
+            "各配置项示例见 configs/server.example.toml".into(),
+        ),
     };
     ConfigError {
         place: format!("{name}, line {line}"),

@@ -135,6 +135,11 @@ impl Inside {
             let answer = self.evidence.ingest.submit(site.clone(), GATEWAY.parse().expect("id"), record.encode());
             assert_eq!(answer.await.expect("answer"), Answer::Answered);
         }
+        // A receipt means journalled; the leaf follows.
+        self.until("the records are leaves", async || {
+            self.context.logs.size(&site).expect("size") >= log.leaves.len() as u64
+        })
+        .await;
         log
     }
 

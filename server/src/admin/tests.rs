@@ -64,9 +64,11 @@ async fn from_records_to_a_bundle_the_verifier_accepts_and_refuses_when_altered(
     // Rebuilt from the log alone: the same values.
     inside.stop.cancel();
     let before = store.values(SITE, None, None, 0, NOW_MS).await.unwrap();
+    let explained = store.shift_values(SITE, "press", "2026-03-02", "day").await.unwrap();
     let clock = inside.context.clock.clone();
     crate::projection::rebuild(store, &inside.context.logs, &clock, inside.data_dir(), None).await.expect("rebuilt");
     assert_eq!(store.values(SITE, None, None, 0, NOW_MS).await.unwrap(), before);
+    assert_eq!(store.shift_values(SITE, "press", "2026-03-02", "day").await.unwrap(), explained);
     assert!(inside.data_dir().join("readings").join(SITE).join("2026-03-02.parquet").is_file());
     let fleet = store.fleet_record(SITE).await.unwrap().expect("fleet row");
     assert!(fleet.oee.is_some() && fleet.energy.is_some() && fleet.chain_ok && fleet.gateways == 1, "{fleet:?}");

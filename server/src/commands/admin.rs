@@ -87,11 +87,10 @@ enum Site {
     /// Create a site.
     Add {
         /// Identifier: a-z, 0-9 and `-`.
-        #[arg(long)]
         site: SiteId,
         /// Chinese name.
         #[arg(long)]
-        name: String,
+        name_zh: String,
         /// English name; the Chinese one by default.
         #[arg(long)]
         name_en: Option<String>,
@@ -164,8 +163,8 @@ fn request(command: Command) -> Result<Request> {
             let password = password.map(|text| text.trim_end_matches(['\r', '\n']).to_owned());
             Request::UserAdd { name, password, role, scope, until }
         }
-        Command::Site(Site::Add { site, name, name_en, city, district, sub_sector, zone, simulated }) => {
-            Request::SiteAdd { site, name_zh: name, name_en, city, district, sub_sector, zone, simulated }
+        Command::Site(Site::Add { site, name_zh, name_en, city, district, sub_sector, zone, simulated }) => {
+            Request::SiteAdd { site, name_zh, name_en, city, district, sub_sector, zone, simulated }
         }
         Command::Gateway(Gateway::Code { site, gateway }) => Request::GatewayCode { site, gateway },
         Command::Gateway(Gateway::Revoke { site, gateway, reason }) => Request::GatewayRevoke { site, gateway, reason },

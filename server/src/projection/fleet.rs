@@ -9,40 +9,30 @@ use super::ProjectionError;
 use super::site::SiteProjector;
 use crate::store::{FleetRecord, MetricRow, Store};
 
+/// Sums over a plan's baseline period.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Baseline {
+    oee: Option<(i64, i64)>,
+    energy: Option<(i64, i64)>,
+}
+
 /// Computes the line from the rows just written.
 pub(super) async fn record(
     store: &Store,
     site: &str,
-    projector: &SiteProjector,
+    projector: &mut SiteProjector,
     now_ms: i64,
 ) -> Result<FleetRecord, ProjectionError> {
     let oee = store.values(site, None, Some(OEE), now_ms - TREND_MS, now_ms + DAY_MS).await?;
     let energy = store.values(site, None, Some(ENERGY), now_ms - RECENT_MS, now_ms + DAY_MS).await?;
-    let production = |row: &&MetricRow| projector.is_production(&row.machine);
-    let recent = || oee.iter().filter(production).filter(|row| row.from_ms >= now_ms - RECENT_MS);
     let (chain_ok, lost_records) = projector.health();
     let (received_ms, gateways) = projector.delivered();
     let alarms = store.alarm_count(site).await?;
-    let (mut base_oee, mut base_energy) = (None, None);
-    if let Some(plan) = projector.plan() {
-        let date_ms = |date: &str| {
-            let date = metrics::calendar::parse_date(date)?;
-            Some(date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond())
-        };
-        if let Some((from_ms, to_ms)) = date_ms(&plan.baseline.from).zip(date_ms(&plan.baseline.to)) {
-            let inside = |row: &&MetricRow| {
-                plan.machines.contains(&row.machine)
-                    && projector.is_production(&row.machine)
-                    && (plan.baseline.from.as_str()..=plan.baseline.to.as_str()).contains(&row.date.as_str())
-            };
-            let (from_ms, to_ms) = (from_ms - DAY_MS, to_ms + 2 * DAY_MS);
-            let oee = store.values(site, None, Some(OEE), from_ms, to_ms).await?;
-            let energy = store.values(site, None, Some(ENERGY), from_ms, to_ms).await?;
-            let oee: Vec<&MetricRow> = oee.iter().filter(inside).collect();
-            base_oee = sum(oee.iter().copied());
-            base_energy = intensity(oee.into_iter(), energy.iter().filter(inside));
-        }
-    }
+    let baseline = baseline(store, site, projector).await?;
+    projector.written.baseline = baseline;
+    let baseline = baseline.map(|(_, sums)| sums).unwrap_or_default();
+    let production = |row: &&MetricRow| projector.is_production(&row.machine);
+    let recent = || oee.iter().filter(production).filter(|row| row.from_ms >= now_ms - RECENT_MS);
     let recent_energy = energy.iter().filter(production);
     let oee_sum = sum(recent());
     let covered = recent().fold((0, 0), |sum, row| (sum.0 + row.covered_ms, sum.1 + row.expected_ms));
@@ -56,15 +46,47 @@ pub(super) async fn record(
         chain_ok,
         grade: recent().filter(|row| row.value.is_some()).map(|row| row.grade.clone()).max(),
         oee: oee_sum,
-        oee_base: base_oee,
+        oee_base: baseline.oee,
         energy: intensity(recent(), recent_energy),
-        energy_base: base_energy,
+        energy_base: baseline.energy,
         trend: trend(oee.iter().filter(production))?,
         risk: 0,
         updated_ms: now_ms,
     };
     record.risk = risk(&record, now_ms);
     Ok(record)
+}
+
+/// Sums over the newest plan's baseline; remembered until a shift of the baseline is evaluated again.
+async fn baseline(
+    store: &Store,
+    site: &str,
+    projector: &SiteProjector,
+) -> Result<Option<(u64, Baseline)>, ProjectionError> {
+    let Some(plan) = projector.plan() else { return Ok(None) };
+    if let Some(known) = projector.written.baseline.filter(|(leaf, _)| *leaf == plan.leaf) {
+        return Ok(Some(known));
+    }
+    let (leaf, plan) = (plan.leaf, &plan.body);
+    let mut out = Baseline::default();
+    let date_ms = |date: &str| {
+        let date = metrics::calendar::parse_date(date)?;
+        Some(date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond())
+    };
+    if let Some((from_ms, to_ms)) = date_ms(&plan.baseline.from).zip(date_ms(&plan.baseline.to)) {
+        let inside = |row: &&MetricRow| {
+            plan.machines.contains(&row.machine)
+                && projector.is_production(&row.machine)
+                && (plan.baseline.from.as_str()..=plan.baseline.to.as_str()).contains(&row.date.as_str())
+        };
+        let (from_ms, to_ms) = (from_ms - DAY_MS, to_ms + 2 * DAY_MS);
+        let oee = store.values(site, None, Some(OEE), from_ms, to_ms).await?;
+        let energy = store.values(site, None, Some(ENERGY), from_ms, to_ms).await?;
+        let oee: Vec<&MetricRow> = oee.iter().filter(inside).collect();
+        out.oee = sum(oee.iter().copied());
+        out.energy = intensity(oee.into_iter(), energy.iter().filter(inside));
+    }
+    Ok(Some((leaf, out)))
 }
 
 fn sum<'r>(rows: impl Iterator<Item = &'r MetricRow>) -> Option<(i64, i64)> {

@@ -87,7 +87,7 @@ pub async fn run(store: Store, logs: SiteLogs, clock: Clock, data_dir: PathBuf, 
                 Err(RecvError::Lagged(_)) => pending.extend(projector.logs.sites()),
                 Err(RecvError::Closed) => return,
             },
-            () = tokio::time::sleep(TICK) => pending.extend(projector.logs.sites()),
+            () = tokio::time::sleep(TICK) => pending.extend(projector.sites.keys().cloned()),
         }
     }
 }
@@ -143,13 +143,22 @@ impl Projector {
         })
         .await?;
         let step = step?;
-        if step.changed || !step.more {
+        if step.changed || step.rows.size != projector.written.size {
             self.store.apply_projection(site.as_str(), &step.rows).await?;
+            projector.written.size = step.rows.size;
         }
         let mut more = step.more;
-        if step.changed && !step.more {
-            let record = fleet::record(&self.store, site.as_str(), &projector, now_ms).await?;
+        projector.written.fleet_due |= step.changed;
+        let until = projector.plan().map(|plan| plan.body.baseline.to.clone());
+        if until.is_some_and(|until| step.rows.shifts.iter().any(|shift| shift.date <= until)) {
+            projector.written.baseline = None;
+        }
+        let due = projector.written.fleet_due && now_ms.saturating_sub(projector.written.fleet_ms) >= FLEET_MS;
+        if due && !step.more {
+            let record = fleet::record(&self.store, site.as_str(), &mut projector, now_ms).await?;
             self.store.put_fleet(site.as_str(), &record).await?;
+            projector.written.fleet_due = false;
+            projector.written.fleet_ms = now_ms;
         }
         if !step.more
             && let Some(day) = projector.days.due(now_ms)
@@ -212,5 +221,7 @@ async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static
 
 /// Records that arrive together are taken in together.
 const GATHER: Duration = Duration::from_millis(200);
+/// A site's line in the fleet is written at most this often, ms.
+const FLEET_MS: i64 = 5_000;
 /// Live shifts grow without records too.
 const TICK: Duration = Duration::from_secs(5);

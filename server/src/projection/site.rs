@@ -66,6 +66,21 @@ pub(super) struct SiteProjector {
     deep: Option<(History, Interval)>,
     /// Days whose Parquet file is to be written.
     pub(super) days: Days,
+    /// What was last written, so that nothing is written twice.
+    pub(super) written: Written,
+}
+
+/// What the shell remembers of a site between steps.
+#[derive(Debug)]
+pub(super) struct Written {
+    /// Size last noted in the database.
+    pub(super) size: i64,
+    /// The site's line in the fleet is out of date.
+    pub(super) fleet_due: bool,
+    /// When the line was last written, Unix ms.
+    pub(super) fleet_ms: i64,
+    /// Sums over the plan's baseline, by the plan's leaf: they rarely change and are many rows.
+    pub(super) baseline: Option<(u64, super::fleet::Baseline)>,
 }
 
 /// What a step did.
@@ -100,6 +115,7 @@ impl SiteProjector {
             ticked_ms: i64::MIN,
             deep: None,
             days: Days::default(),
+            written: Written { size: -1, fleet_due: true, fleet_ms: i64::MIN, baseline: None },
         };
         let end = persisted.min(site.source.size()?);
         let mut ignored = SiteProjection::default();
@@ -174,10 +190,10 @@ impl SiteProjector {
         (self.gateways.values().map(GatewayTrack::received_ms).max(), self.gateways.len() as i64)
     }
 
-    /// The newest plan: its baseline dates and machines.
-    pub(super) fn plan(&self) -> Option<&metrics::model::Plan> {
+    /// The newest plan.
+    pub(super) fn plan(&self) -> Option<&metrics::statements::Stated<metrics::model::Plan>> {
         let statements = self.recent.statements();
-        statements.plans().filter_map(|name| statements.plan(name)).max_by_key(|plan| plan.leaf).map(|plan| &plan.body)
+        statements.plans().filter_map(|name| statements.plan(name)).max_by_key(|plan| plan.leaf)
     }
 
     /// Placed offset of a batch, for the Parquet writer.

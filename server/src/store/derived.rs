@@ -441,7 +441,8 @@ impl Store {
     }
 
     /// Metric values whose window starts in `[from_ms, until_ms)`, in order of time, machine and metric. `machine` and
-    /// `metric` narrow the result when given.
+    /// `metric` narrow the result when given. Lineage is left out (empty): it is what makes rows large, and only
+    /// [`Store::shift_values`] needs it.
     pub async fn values(
         &self,
         site: &str,
@@ -451,7 +452,10 @@ impl Store {
         until_ms: i64,
     ) -> Result<Vec<MetricRow>, StoreError> {
         let rows = sqlx::query(
-            "SELECT * FROM metric_value WHERE site = ?1 AND (?2 IS NULL OR machine = ?2) AND (?3 IS NULL OR metric = ?3)
+            "SELECT site, machine, date, shift, metric, from_ms, until_ms, numerator, denominator, low_numerator,
+             low_denominator, high_numerator, high_denominator, undefined, covered_ms, expected_ms, grade, flags,
+             '' AS lineage
+             FROM metric_value WHERE site = ?1 AND (?2 IS NULL OR machine = ?2) AND (?3 IS NULL OR metric = ?3)
              AND from_ms >= ?4 AND from_ms < ?5 ORDER BY from_ms, machine, shift, metric LIMIT 50000",
         )
         .bind(site)
