@@ -167,7 +167,7 @@ fn at_every_power_cut_what_was_receipted_is_logged_once_and_no_size_has_two_root
                 roots.extend(world.checkpoint(&gateway.site));
             }
             let receipted =
-                world.receipts().iter().filter_map(|receipt| receipt.through).map(|(_, sequence, _)| sequence);
+                world.receipts().into_iter().filter_map(|receipt| receipt.through).map(|(_, sequence, _)| sequence);
             let receipted = receipted.max().unwrap_or(252);
             world.ingest.stop();
             roots.extend(world.checkpoint(&gateway.site));
