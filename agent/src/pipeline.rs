@@ -20,11 +20,12 @@
 
 use std::future::Future;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use protocol::{BootId, ChainId, ChainStartCause, Configuration, Record, SecretKey, StateMessage, StateValue};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -36,6 +37,7 @@ use crate::clock::{ClockWatch, SharedClock};
 use crate::event::{EVENT_QUEUE_MAX, SourceEvent};
 use crate::identity::{Enrolment, replace_file};
 use crate::locale::words;
+use crate::renewal::{self, Renewal};
 use crate::sealer::{self, Sealer, Signer};
 use crate::status::{self, Status};
 use crate::uplink::mqtt::Link;
@@ -203,7 +205,19 @@ pub async fn run(
     let (reports, mut report_reader) = mpsc::channel(64);
     let uplink_shutdown = CancellationToken::new();
     let metered = setup.uplink.delivery.bytes_per_second_max > 0;
-    let link = link(&setup.uplink, &setup.enrolment, &setup.key, &setup.clock)?;
+    let (enrolment, mut enrolment_changes) = watch::channel(setup.enrolment.clone());
+    let (tls, tls_reader) = watch::channel(tls_config(&setup.uplink, &setup.enrolment, &setup.key, &setup.clock)?);
+    let link = link(&setup.uplink, &setup.enrolment, tls_reader)?;
+    let expired = Arc::new(Notify::new());
+    let renewal = Renewal {
+        state_dir: setup.state_dir.clone(),
+        key: setup.key.clone(),
+        clock: setup.clock.clone(),
+        status: setup.status.clone(),
+        expired: expired.clone(),
+        enrolment,
+    };
+    let renewal = tokio::spawn(renewal::run(renewal, shutdown.clone()));
     let uplink = tokio::spawn(uplink::run(
         uplink::Context {
             buffer: buffer.clone(),
@@ -220,6 +234,7 @@ pub async fn run(
             reports,
             state_dir: setup.state_dir.clone(),
             seed: u64::from_be_bytes(random()?),
+            expired,
         },
         uplink_shutdown.clone(),
     ));
@@ -284,6 +299,13 @@ pub async fn run(
                 }
             }
             outcome = wait_for(&mut pipeline.commit) => pipeline.committed(outcome),
+            Ok(()) = enrolment_changes.changed() => {
+                let renewed = enrolment_changes.borrow_and_update().clone();
+                match tls_config(&setup.uplink, &renewed, &setup.key, &pipeline.clock) {
+                    Ok(config) => drop(tls.send_replace(config)),
+                    Err(error) => tracing::error!(error = format!("{error:#}"), "The renewed certificate cannot be used."),
+                }
+            }
             Some(report) = report_reader.recv() => pipeline.report(report),
             () = tokio::time::sleep(wait) => {}
         }
@@ -291,6 +313,7 @@ pub async fn run(
     pipeline.close().await?;
     sources.abort_all();
     while sources.join_next().await.is_some() {}
+    renewal.abort();
     tracing::info!("The closing record is durable; the uplink says goodbye.");
     uplink_shutdown.cancel();
     drop(report_reader);
@@ -539,32 +562,40 @@ impl StateSender {
     }
 }
 
-fn link(
+fn tls_config(
     settings: &UplinkSettings,
     enrolment: &Enrolment,
     key: &SecretKey,
     clock: &SharedClock,
+) -> anyhow::Result<Option<Arc<rustls::ClientConfig>>> {
+    let client = ClientIdentity { certificate_pem: enrolment.client_certificate_pem.clone(), key: key.clone() };
+    Ok(match (&settings.broker_ca_pem, settings.tls) {
+        (_, false) => None,
+        (Some(ca), true) => {
+            // A broker with passwords need not know our certificate authority.
+            let own = settings.credentials.is_none().then_some(&client);
+            Some(Arc::new(tls::broker(ca, own)?))
+        }
+        (None, true) => {
+            let pin = Pin::Whole(enrolment.server_spki()?);
+            let verifier = Arc::new(PinnedServer::new(pin, Some(clock.clone())));
+            Some(Arc::new(tls::pinned(verifier, Some(&client))?))
+        }
+    })
+}
+
+fn link(
+    settings: &UplinkSettings,
+    enrolment: &Enrolment,
+    tls: watch::Receiver<Option<Arc<rustls::ClientConfig>>>,
 ) -> anyhow::Result<Link> {
     let address = settings.address.as_deref().unwrap_or(&enrolment.mqtt_host_port);
     let (host, port) = split_address(address)
         .with_context(|| format!("`{address}` is not host:port; correct `[uplink] address` or enrol again"))?;
-    let client = ClientIdentity { certificate_pem: enrolment.client_certificate_pem.clone(), key: key.clone() };
-    let tls = match (&settings.broker_ca_pem, settings.tls) {
-        (_, false) => None,
-        (Some(ca), true) => {
-            let own = settings.credentials.is_none().then_some(&client);
-            Some(tls::broker(ca, own)?)
-        }
-        (None, true) => {
-            let pin = Pin::Whole(enrolment.server_spki()?);
-            let verifier = std::sync::Arc::new(PinnedServer::new(pin, Some(clock.clone())));
-            Some(tls::pinned(verifier, Some(&client))?)
-        }
-    };
     Ok(Link {
         host,
         port,
-        tls: tls.map(std::sync::Arc::new),
+        tls,
         credentials: settings.credentials.clone(),
         site: enrolment.site.clone(),
         gateway: enrolment.gateway.clone(),

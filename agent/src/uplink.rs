@@ -7,6 +7,7 @@
 //!    the `Lost` carries it as proof.
 
 pub mod certificate;
+pub mod checkpoints;
 pub mod delivery;
 pub mod mqtt;
 pub mod substitutes;
@@ -14,12 +15,14 @@ pub mod tls;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::{ChainId, Digest, LostCause, ServerAnchor};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use self::checkpoints::{Checkpoints, Verdict};
 use self::delivery::{Action, Delivery, Input, Notice, Peer};
 use self::mqtt::{Link, LinkCommand, LinkEvent};
 use self::substitutes::{Hole, Substitutes};
@@ -101,12 +104,15 @@ pub struct Context {
     pub state_dir: PathBuf,
     /// Random numbers for jitter.
     pub seed: u64,
+    /// Told when a certificate was found expired.
+    pub expired: Arc<Notify>,
 }
 
 struct Uplink {
     context: Context,
     delivery: Delivery,
     substitutes: Substitutes,
+    checkpoints: Checkpoints,
     commands: mpsc::Sender<LinkCommand>,
     newest_receipt: Vec<u8>,
     receipt_changed: bool,
@@ -131,6 +137,7 @@ pub async fn run(context: Context, shutdown: CancellationToken) -> anyhow::Resul
         context.seed,
     );
     let substitutes = Substitutes::load(&context.state_dir)?;
+    let checkpoints = Checkpoints::load(context.state_dir.join(checkpoints::FILE), context.peer.log_key.clone());
     let newest_receipt = std::fs::read(context.state_dir.join(RECEIPT_FILE)).unwrap_or_default();
     // Room for a whole window: delivery never has more under way.
     let (commands, link_commands) = mpsc::channel(context.settings.window + 4);
@@ -148,6 +155,7 @@ pub async fn run(context: Context, shutdown: CancellationToken) -> anyhow::Resul
         context,
         delivery,
         substitutes,
+        checkpoints,
         commands,
         newest_receipt,
         receipt_changed: false,
@@ -210,7 +218,10 @@ impl Uplink {
                 });
                 Input::Connected
             }
-            LinkEvent::Disconnected(reason) => {
+            LinkEvent::Disconnected { reason, expired } => {
+                if expired {
+                    self.context.expired.notify_one();
+                }
                 self.connected = false;
                 tracing::warn!(reason = %reason, "Not connected to the server; records are kept.");
                 self.context.status.update(|snapshot| {
@@ -347,7 +358,8 @@ impl Uplink {
                     tracing::warn!("The connection does not take a record; it is sent again.");
                 }
             }
-            Action::Settle { end, logged_end, server_ms, message, checkpoint: _ } => {
+            Action::Settle { end, logged_end, server_ms, message, checkpoint } => {
+                self.see_checkpoint(&checkpoint, now_ms);
                 if self.newest_receipt != message {
                     self.newest_receipt = message;
                     self.receipt_changed = true;
@@ -376,6 +388,24 @@ impl Uplink {
                 self.context.status.notice(now_ms, explain(&notice));
             }
             Action::Load(_) | Action::Substitute { .. } => {}
+        }
+    }
+
+    fn see_checkpoint(&mut self, note: &str, now_ms: i64) {
+        match self.checkpoints.observe(note) {
+            Ok(Verdict::Forked { size }) => self.context.status.notice(
+                now_ms,
+                words!(
+                    "服务器对同一日志规模（{size} 条）给出了两个不同的校验根：日志可能被改写。两份签名均已保存在 checkpoints.txt，请联系见证方",
+                    "the server showed two different roots for one size of its log ({size} entries): history may have been rewritten. Both signed statements are kept in checkpoints.txt; tell the witness"
+                ),
+            ),
+            Ok(Verdict::Invalid) => self.context.status.notice(
+                now_ms,
+                words!("回执中的检查点签名不符，未采用", "the checkpoint in a receipt is not signed by the log; it was ignored"),
+            ),
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "A checkpoint cannot be kept."),
         }
     }
 

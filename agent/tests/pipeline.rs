@@ -364,6 +364,37 @@ async fn old_image_of_the_disk_opens_a_new_chain_and_repeats_what_was_not_delive
 }
 
 #[tokio::test]
+async fn rotten_record_is_replaced_by_lost_and_everything_else_arrives() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = FakeServer::start(gateway_key(folder.path()).public()).await;
+    server.held().behaviour.silent = true;
+    let served = Served::default();
+    let run = start(setup(folder.path(), &server, clock()), &served);
+    until("records wait", || run.status.snapshot().records_total >= 9).await;
+    run.stop().await;
+    // Rot in the payload of record 4: behind the fourth marker after the first.
+    let path = folder.path().join("buffer/segment-0000000000000000");
+    let mut bytes = std::fs::read(&path).expect("reads");
+    let markers: Vec<usize> =
+        (64..bytes.len() - 4).step_by(8).filter(|at| bytes[*at..].starts_with(b"\x9eGZE")).collect();
+    bytes[markers[4] + 100] ^= 1;
+    std::fs::write(&path, bytes).expect("writes");
+
+    *server.held() = Default::default();
+    let run = start(setup(folder.path(), &server, clock()), &served);
+    until("the rest arrives", || server.batches().len() >= 9).await;
+    assert!(run.told("records 4–4 in the buffer are damaged; the server was told so"));
+    run.stop().await;
+    let held = server.held();
+    assert_eq!(held.order.len(), 1, "damage in the middle does not break the chain");
+    let Content::Lost(lost) = held.chains[&held.order[0]].records[&4].content().expect("decodes") else {
+        panic!("not a Lost")
+    };
+    assert_eq!((lost.from, lost.to, lost.cause), (4, 4, protocol::LostCause::Damaged));
+    assert!(!lost.previous.is_zero() && !lost.next.is_zero());
+}
+
+#[tokio::test]
 async fn clock_at_1970_and_set_back_an_hour_are_recorded_and_stop_nothing() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let server = FakeServer::start(gateway_key(folder.path()).public()).await;

@@ -17,7 +17,7 @@ use rumqttc::{
     AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, NetworkOptions, Packet, QoS, TlsConfiguration,
     Transport,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::locale::{Words, words};
@@ -41,8 +41,8 @@ pub struct Link {
     pub host: String,
     /// Port.
     pub port: u16,
-    /// `None`: plain TCP.
-    pub tls: Option<Arc<rustls::ClientConfig>>,
+    /// `None`: plain TCP. Read anew for every connection, because certificates are renewed.
+    pub tls: watch::Receiver<Option<Arc<rustls::ClientConfig>>>,
     /// For an external broker.
     pub credentials: Option<(String, String)>,
     /// Our site.
@@ -58,8 +58,13 @@ pub struct Link {
 pub enum LinkEvent {
     /// Connected and subscribed.
     Connected,
-    /// Not connected, with the reason for people.
-    Disconnected(Words),
+    /// Not connected.
+    Disconnected {
+        /// The reason for people.
+        reason: Words,
+        /// The server, or we, found a certificate expired.
+        expired: bool,
+    },
     /// A message on the receipt topic.
     Message(Vec<u8>),
 }
@@ -94,7 +99,7 @@ pub async fn run(
                 () = shutdown.cancelled() => break None,
                 command = commands.recv() => match command {
                     Some(LinkCommand::Rebuild) => {
-                        break Some(words!("长时间没有回执，重新建立连接", "no receipt for a long time; building a new connection"));
+                        break Some((words!("长时间没有回执，重新建立连接", "no receipt for a long time; building a new connection"), false));
                     }
                     Some(LinkCommand::Record(bytes)) if connected => publish(&client, &link, Channel::Record, bytes),
                     Some(LinkCommand::State(bytes)) if connected => publish(&client, &link, Channel::State, bytes),
@@ -106,7 +111,7 @@ pub async fn run(
                     Some(Polled::Connected) => {
                         let topic = Topic::new(&link.site, &link.gateway, Channel::Receipt).to_string();
                         if client.try_subscribe(topic, QoS::AtLeastOnce).is_err() {
-                            break Some(words!("无法订阅回执", "cannot subscribe to receipts"));
+                            break Some((words!("无法订阅回执", "cannot subscribe to receipts"), false));
                         }
                     }
                     Some(Polled::Subscribed(true)) => {
@@ -115,24 +120,24 @@ pub async fn run(
                         if events.send(LinkEvent::Connected).await.is_err() { break None; }
                     }
                     Some(Polled::Subscribed(false)) => {
-                        break Some(words!("服务器拒绝订阅回执：检查网关是否已入网", "the server refused the receipt topic: is this gateway enrolled there?"));
+                        break Some((words!("服务器拒绝订阅回执：检查网关是否已入网", "the server refused the receipt topic: is this gateway enrolled there?"), false));
                     }
                     Some(Polled::Message(bytes)) => {
                         if events.send(LinkEvent::Message(bytes)).await.is_err() { break None; }
                     }
-                    Some(Polled::Failed(reason)) => break Some(reason),
-                    None => break Some(words!("连接已断开", "the connection ended")),
+                    Some(Polled::Failed(chain)) => break Some((explain(&chain), is_expired(&chain))),
+                    None => break Some((words!("连接已断开", "the connection ended"), false)),
                 },
             }
         };
-        let Some(reason) = reason else {
+        let Some((reason, expired)) = reason else {
             // An orderly goodbye; what it does not reach is sent again anyway.
             let _ = client.try_disconnect();
             let _ = tokio::time::timeout(Duration::from_millis(300), poller).await;
             return;
         };
         poller.abort();
-        if events.send(LinkEvent::Disconnected(reason)).await.is_err() {
+        if events.send(LinkEvent::Disconnected { reason, expired }).await.is_err() {
             return;
         }
         let doubled = RETRY_MS.0.saturating_mul(1 << failures.min(16)).min(RETRY_MS.1);
@@ -161,8 +166,8 @@ fn client(link: &Link) -> (AsyncClient, EventLoop) {
     if let Some((user, password)) = &link.credentials {
         options.set_credentials(user, password);
     }
-    if let Some(tls) = &link.tls {
-        options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(tls.clone())));
+    if let Some(tls) = link.tls.borrow().clone() {
+        options.set_transport(Transport::tls_with_config(TlsConfiguration::Rustls(tls)));
     }
     let (client, mut event_loop) = AsyncClient::new(options, link.window + QUEUE_EXTRA);
     let mut network = NetworkOptions::new();
@@ -184,7 +189,8 @@ enum Polled {
     Connected,
     Subscribed(bool),
     Message(Vec<u8>),
-    Failed(Words),
+    /// The error with its causes.
+    Failed(String),
 }
 
 async fn poll(mut event_loop: EventLoop, sender: mpsc::Sender<Polled>) {
@@ -199,7 +205,7 @@ async fn poll(mut event_loop: EventLoop, sender: mpsc::Sender<Polled>) {
             Ok(Event::Incoming(Packet::Publish(publish))) => Polled::Message(publish.payload.to_vec()),
             Ok(_) => continue,
             Err(error) => {
-                let _ = sender.send(Polled::Failed(explain(&error))).await;
+                let _ = sender.send(Polled::Failed(chain(&error))).await;
                 return;
             }
         };
@@ -209,8 +215,8 @@ async fn poll(mut event_loop: EventLoop, sender: mpsc::Sender<Polled>) {
     }
 }
 
-/// What a connection error means for the person at the gateway.
-fn explain(error: &ConnectionError) -> Words {
+/// An error and its causes on one line.
+fn chain(error: &ConnectionError) -> String {
     let mut chain = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
@@ -220,20 +226,25 @@ fn explain(error: &ConnectionError) -> Words {
         }
         source = cause.source();
     }
-    explain_text(&chain)
+    chain
 }
 
-fn explain_text(chain: &str) -> Words {
+fn is_expired(chain: &str) -> bool {
+    chain.contains("CertificateExpired") || chain.contains("certificate expired") || chain.contains("Expired")
+}
+
+/// What a connection error means for the person at the gateway.
+fn explain(chain: &str) -> Words {
     if chain.contains("ApplicationVerificationFailure") || chain.contains("application verification failure") {
         return words!(
             "对方不是入网时的服务器（密钥不同），已拒绝连接。如服务器确已更换，请用新的入网码重新入网",
             "this is not the server we enrolled with (another key); not connected. If the server was replaced, enrol again with a new code"
         );
     }
-    if chain.contains("CertificateExpired") || chain.contains("certificate expired") || chain.contains("Expired") {
+    if is_expired(chain) {
         return words!(
-            "证书已过期：请更新证书（gongzheng-agent init --renew）或检查时钟。数据继续缓存，不会丢失（{chain}）",
-            "a certificate has expired: renew it (gongzheng-agent init --renew) or check the clock. Records stay in the buffer ({chain})"
+            "证书已过期：正在向入网端口申请更新；也请检查时钟。数据继续缓存，不会丢失（{chain}）",
+            "a certificate has expired: it is being renewed at the enrolment port; check the clock too. Records stay in the buffer ({chain})"
         );
     }
     if chain.contains("Connection refused, return code") {
@@ -254,15 +265,15 @@ mod tests {
 
     #[test]
     fn server_with_another_key_is_named_as_such_in_both_languages() {
-        let words = explain_text("TLS: I/O: invalid peer certificate: ApplicationVerificationFailure");
+        let words = explain("TLS: I/O: invalid peer certificate: ApplicationVerificationFailure");
         assert!(words.en.contains("not the server we enrolled with (another key)"));
         assert!(words.zh.contains("不是入网时的服务器"));
     }
 
     #[test]
-    fn expired_certificate_says_renew() {
-        let words = explain_text("I/O: received fatal alert: CertificateExpired");
-        assert!(words.en.contains("a certificate has expired: renew it"), "{words}");
+    fn expired_certificate_may_only_renew_and_says_so() {
+        let words = explain("I/O: received fatal alert: CertificateExpired");
+        assert!(words.en.contains("a certificate has expired: it is being renewed"), "{words}");
         assert!(words.zh.contains("证书已过期"));
     }
 }
