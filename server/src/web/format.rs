@@ -58,6 +58,17 @@ pub fn quotient(num: i128, den: i128, places: u32) -> Option<String> {
     })
 }
 
+/// `num / den` rounded to an integer, half away from zero.
+#[must_use]
+pub fn quotient_i64(num: i128, den: i128) -> Option<i64> {
+    if den == 0 {
+        return None;
+    }
+    let (num, den) = if den < 0 { (num.checked_neg()?, den.checked_neg()?) } else { (num, den) };
+    let rounded = num.checked_abs()?.checked_mul(2)?.checked_add(den)? / den.checked_mul(2)?;
+    i64::try_from(if num < 0 { -rounded } else { rounded }).ok()
+}
+
 /// A ratio as a percentage without its sign: `72.4`.
 #[must_use]
 pub fn percent_bare(num: i128, den: i128, places: u32) -> Option<String> {

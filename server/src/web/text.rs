@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
-use unic_langid::langid;
+use unic_langid::LanguageIdentifier;
 
 /// A language the pages speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -122,10 +122,8 @@ number_word!(i32, i64, u32, u64, usize);
 
 impl Texts {
     fn load(lang: Lang, source: &str) -> Self {
-        let id = match lang {
-            Lang::Zh => langid!("zh-CN"),
-            Lang::En => langid!("en"),
-        };
+        // Our own two tags parse; an undetermined language would only change number formats, which `format` makes.
+        let id = lang.tag().parse::<LanguageIdentifier>().unwrap_or_default();
         let mut bundle = FluentBundle::new_concurrent(vec![id]);
         // Isolation marks are for mixed writing directions; here they would only break copied digests.
         bundle.set_use_isolating(false);

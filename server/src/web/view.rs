@@ -335,8 +335,8 @@ impl Frame {
 
     /// Whether this entry of the rail is current, as the attribute's value.
     #[must_use]
-    pub fn current(&self, nav: &Nav) -> &'static str {
-        if self.nav == *nav { "page" } else { "false" }
+    pub fn current(&self, nav: Nav) -> &'static str {
+        if self.nav == nav { "page" } else { "false" }
     }
 
     /// The legend of classes: CSS class, name.

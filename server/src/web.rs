@@ -1,0 +1,32 @@
+//! Pages, rendered on the server, in the reader's language.
+//!
+//! Constraints first:
+//! - A page is a struct, a file and a template; a handler fetches a read model, builds the struct, returns it. Structs
+//!   are built from read models alone, so that every page is rendered and looked at without a server ([`samples`]).
+//! - Pages work without JavaScript and print well: auditors print, and the script only keeps live parts fresh.
+//! - Nothing comes from elsewhere. The policy header forbids inline styles, inline scripts and every foreign request;
+//!   pictures use presentation attributes.
+//! - Every word is a key of the locale files ([`text`]); every number passes through [`format`]; every number that is
+//!   not a count of things links to its explanation.
+//!
+//! `door` sign-in, setup, errors · `fleet` all sites · `site` one site · `machine` one machine · `why` why this number ·
+//! `reports` issued reports · `gateways` gateways and enrolment codes · `chart` pictures · `view` frame and figure.
+
+pub mod assets;
+pub mod chart;
+pub mod door;
+pub mod fleet;
+pub mod format;
+pub mod gateways;
+pub mod machine;
+pub mod reports;
+#[cfg(test)]
+mod samples;
+pub mod site;
+pub mod text;
+pub mod view;
+pub mod why;
+pub mod words;
+
+#[cfg(test)]
+mod tests;

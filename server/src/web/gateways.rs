@@ -1,0 +1,132 @@
+//! Gateways of a site and how a new one joins, for the installer. A code is shown once, on the page that made it.
+
+use askama::Template;
+
+use crate::query::{GatewayView, SiteView};
+
+use super::format::{self, Clockface, NONE};
+use super::site::Fact;
+use super::text::Texts;
+use super::view::{Frame, Nav, url_part};
+use super::words;
+
+/// A code that was just made.
+pub struct NewCode {
+    /// For which gateway.
+    pub gateway: String,
+    /// The code, to be typed or pasted at the gateway.
+    pub code: String,
+    /// When it expires, Unix ms.
+    pub until_ms: i64,
+    /// Enrolment address the agent is given: `host:port`.
+    pub server: String,
+}
+
+struct CodeCard {
+    gateway: String,
+    code: String,
+    until: String,
+    server: String,
+}
+
+struct Card {
+    id: String,
+    css: &'static str,
+    status: String,
+    facts: Vec<Fact>,
+}
+
+/// The page.
+#[derive(Template)]
+#[template(path = "gateways.html")]
+pub struct GatewaysPage {
+    frame: Frame,
+    t: &'static Texts,
+    headline: String,
+    problem: String,
+    code: Option<CodeCard>,
+    gateways: Vec<Card>,
+    can_issue: bool,
+    action: String,
+    form_token: String,
+}
+
+impl GatewaysPage {
+    /// Builds the page. `problem` is a finished sentence or empty.
+    #[must_use]
+    pub fn new(frame: Frame, data: &SiteView, code: Option<&NewCode>, face: &Clockface, problem: String) -> Self {
+        let t = frame.t();
+        let online = data.gateways.iter().filter(|g| g.online).count();
+        let headline = if data.gateways.is_empty() {
+            t.s("gateways-head-none")
+        } else {
+            t.f("gateways-head", &[("online", &online), ("all", &data.gateways.len())])
+        };
+        Self {
+            headline,
+            problem,
+            code: code.map(|c| CodeCard {
+                gateway: c.gateway.clone(),
+                code: c.code.clone(),
+                until: face.full(c.until_ms),
+                server: c.server.clone(),
+            }),
+            gateways: data.gateways.iter().map(|g| card(t, face, g, data.now_ms)).collect(),
+            can_issue: data.may.iter().any(|p| p == "manage_gateways"),
+            action: format!("/sites/{}/gateways", url_part(&data.site.id)),
+            form_token: frame.reader.as_ref().map(|r| r.form_token.clone()).unwrap_or_default(),
+            frame,
+            t,
+        }
+    }
+}
+
+fn card(t: &Texts, face: &Clockface, g: &GatewayView, now_ms: i64) -> Card {
+    let fact = |key: &str, value: String, css| Fact { label: t.s(key), value, css };
+    let (css, status) = match (g.revoked_ms, g.received_ms, g.online) {
+        (Some(at), _, _) => ("bad", t.f1("gateway-revoked", "time", face.full(at))),
+        (None, None, _) => ("none", t.s("gateway-never")),
+        (None, Some(at), true) => ("good", t.f1("gateway-online", "age", format::age(t, now_ms - at))),
+        (None, Some(at), false) => ("bad", t.f1("gateway-offline", "age", format::age(t, now_ms - at))),
+    };
+    // The fingerprint is grouped by four so that it can be read out over the telephone.
+    let key: Vec<String> = g.key_hex.chars().collect::<Vec<_>>().chunks(4).map(|c| c.iter().collect()).collect();
+    let sequence = if g.sequence < 0 { NONE.into() } else { format::integer(g.sequence) };
+    Card {
+        id: g.id.clone(),
+        css,
+        status,
+        facts: vec![
+            fact("gateway-received", g.received_ms.map_or_else(|| NONE.into(), |ms| face.full(ms)), "num"),
+            fact("gateway-observed", g.observed_ms.map_or_else(|| NONE.into(), |ms| face.full(ms)), "num"),
+            fact("gateway-sequence", sequence, "num"),
+            fact("gateway-readings", format::integer(g.readings), "num"),
+            fact("gateway-lost", format::integer(g.lost_records), if g.lost_records > 0 { "health bad" } else { "num" }),
+            fact("gateway-chains", format::integer(g.chains), "num"),
+            fact("gateway-clock", words::word(t, "clock", &g.clock_state), if g.clock_state == "synchronised" { "health good" } else { "health warn" }),
+            fact("gateway-version", if g.agent_version.is_empty() { NONE.into() } else { g.agent_version.clone() }, "mono"),
+            fact("gateway-enrolled", face.full(g.enrolled_ms), "num"),
+            fact("gateway-key", key.join(" "), "mono digest"),
+        ],
+    }
+}
+
+#[cfg(test)]
+pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {
+    use super::samples;
+    let t = lang.texts();
+    let html = |data: &SiteView, code: Option<&NewCode>, problem: &str| {
+        let frame = samples::frame(lang, t.s("nav-gateways"), "/sites/jh-07/gateways", Nav::Gateways, Some(&data.site), data.site.simulated);
+        GatewaysPage::new(frame, data, code, &samples::face(lang), problem.into()).render().expect("renders")
+    };
+    let code = NewCode {
+        gateway: "gw-2".into(),
+        code: "GZ-7K2MQ4XDNB3A-JBSWY3DPEHPK3PXPJBSWY3DPEH".into(),
+        until_ms: samples::NOW_MS + 86_400_000,
+        server: "192.168.10.5:8443".into(),
+    };
+    vec![
+        ("gateways", html(&samples::site(), Some(&code), "")),
+        ("gateways-empty", html(&samples::site_new(), None, &t.s("gateways-problem"))),
+    ]
+}

@@ -1,0 +1,272 @@
+//! One machine in one shift: what it did minute by minute, what that makes as OEE, what was lost, what nobody knows.
+
+use askama::Template;
+use jiff::civil::Date;
+
+use crate::query::{MachineView, ShiftView, TrendPoint};
+
+use super::chart::waterfall::tiles;
+use super::chart::{State, Width, energy, ribbon, waterfall};
+use super::format::{self, Clockface};
+use super::site::{Hero, energy_bars};
+use super::text::Texts;
+use super::view::{Figure, Frame, LegendEntry, Nav, url_part};
+use super::words;
+
+struct ShiftTab {
+    href: String,
+    name: String,
+    day: String,
+    current: bool,
+}
+
+/// A stretch nobody knows about.
+pub(super) struct GapRow {
+    pub(super) time: String,
+    pub(super) length: String,
+    pub(super) cause: String,
+}
+
+struct RecentRow {
+    href: String,
+    name: String,
+    mini: String,
+    oee: String,
+    coverage: String,
+    good: String,
+    energy: String,
+}
+
+/// The page.
+#[derive(Template)]
+#[template(path = "machine.html")]
+pub struct MachinePage {
+    frame: Frame,
+    t: &'static Texts,
+    name: String,
+    kind: String,
+    state_swatch: String,
+    state: String,
+    state_words: String,
+    action: String,
+    date: String,
+    last_date: String,
+    previous_day: String,
+    next_day: String,
+    shifts: Vec<ShiftTab>,
+    shift_title: String,
+    shift_time: String,
+    evaluated: bool,
+    ribbon_wide: String,
+    ribbon_narrow: String,
+    legend: Vec<LegendEntry>,
+    production: bool,
+    oee: String,
+    oee_note: String,
+    availability: String,
+    performance: String,
+    quality: String,
+    amounts: Vec<Hero>,
+    waterfall_wide: String,
+    waterfall_narrow: String,
+    gaps: Vec<GapRow>,
+    recent: Vec<RecentRow>,
+    energy_wide: String,
+    energy_narrow: String,
+    others: Vec<Hero>,
+}
+
+impl MachinePage {
+    /// Builds the page. `wanted` names a shift of the day; without it the newest is shown. `recent` are the shifts of
+    /// the days before, newest first.
+    #[must_use]
+    pub fn new(
+        frame: Frame,
+        data: &MachineView,
+        wanted: Option<&str>,
+        recent: &[ShiftView],
+        energy_days: &[TrendPoint],
+        face: &Clockface,
+    ) -> Self {
+        let t = frame.t();
+        let path = format!("/sites/{}/machines/{}", url_part(&data.site.id), url_part(&data.id));
+        let name = words::name(&data.names, t.lang(), &data.id);
+        let shown = wanted.and_then(|w| data.shifts.iter().find(|s| s.shift.name == w)).or_else(|| data.shifts.last());
+        let day = data.date.parse::<Date>().ok();
+        let day_words = day.map_or_else(|| data.date.clone(), |d| face.date_words(d));
+        let tabs = data.shifts.iter().map(|s| ShiftTab {
+            href: format!("{path}?date={}&shift={}", url_part(&data.date), url_part(&s.shift.name)),
+            name: words::name(&s.shift.names, t.lang(), &s.shift.name),
+            day: format!("{}–{}", face.minute(s.shift.from_ms), face.minute(s.shift.until_ms)),
+            current: shown.is_some_and(|x| x.shift == s.shift),
+        });
+        let dated = |d: &Option<String>| d.as_ref().map_or_else(String::new, |d| format!("{path}?date={}", url_part(d)));
+        let bars = energy_bars(t, energy_days, &path);
+        let energy_title = t.f1("machine-energy-title", "name", name.clone());
+        let bar = |w| if bars.is_empty() { String::new() } else { energy::svg("energy", &energy_title, &bars, t, w) };
+        let mut page = Self {
+            kind: t.s(match data.role.as_str() {
+                "meter" => "kind-meter",
+                "auxiliary" => "kind-auxiliary",
+                _ => "kind-production",
+            }),
+            state_swatch: String::new(),
+            state: String::new(),
+            state_words: t.s("machine-no-shift"),
+            action: path.clone(),
+            date: data.date.clone(),
+            last_date: face.day(data.now_ms),
+            previous_day: dated(&data.previous),
+            next_day: dated(&data.next),
+            shifts: tabs.collect(),
+            shift_title: day_words.clone(),
+            shift_time: String::new(),
+            evaluated: false,
+            ribbon_wide: String::new(),
+            ribbon_narrow: String::new(),
+            legend: Vec::new(),
+            production: data.role == "production",
+            oee: String::new(),
+            oee_note: String::new(),
+            availability: String::new(),
+            performance: String::new(),
+            quality: String::new(),
+            amounts: Vec::new(),
+            waterfall_wide: String::new(),
+            waterfall_narrow: String::new(),
+            gaps: Vec::new(),
+            recent: recent.iter().enumerate().map(|(i, s)| recent_row(t, data, &path, i, s)).collect(),
+            energy_wide: bar(Width::Wide),
+            energy_narrow: bar(Width::Narrow),
+            others: Vec::new(),
+            name,
+            frame,
+            t,
+        };
+        if let Some(shift) = shown {
+            page.show(data, shift, &day_words, face);
+        }
+        page
+    }
+
+    fn show(&mut self, data: &MachineView, shift: &ShiftView, day_words: &str, face: &Clockface) {
+        let t = self.t;
+        self.evaluated = true;
+        let live = !shift.closed;
+        if let Some(last) = shift.intervals.iter().rev().find(|i| i.from_ms < shift.evaluated_to_ms) {
+            let state = if live { words::state(&last.state) } else { State::Unknown };
+            if live {
+                self.state_swatch = state.swatch();
+                self.state = t.s(state.key());
+            }
+            self.state_words = if live {
+                let since = format::duration(shift.evaluated_to_ms - last.from_ms);
+                t.f("machine-live", &[("since", &since), ("age", &format::age(t, data.now_ms - shift.evaluated_to_ms))])
+            } else {
+                t.s("machine-closed")
+            };
+        }
+        let shift_name = words::name(&shift.shift.names, t.lang(), &shift.shift.name);
+        self.shift_title = t.f("machine-shift-title", &[("day", &day_words), ("shift", &shift_name)]);
+        self.shift_time = format!("{}–{}", face.minute(shift.shift.from_ms), face.minute(shift.shift.until_ms));
+        let title = format!("{} · {} {}", self.name, self.shift_title, self.shift_time);
+        let picture = words::ribbon(t, "ribbon", &title, face.zone().clone(), shift);
+        if data.role != "meter" {
+            self.ribbon_wide = picture.svg(t, Width::Wide);
+            self.ribbon_narrow = picture.svg(t, Width::Narrow);
+            self.legend = words::ribbon_legend(t, &picture);
+        }
+        let figure = |prefix: &str| words::figure_of(t, &data.site.id, &data.id, shift, prefix);
+        self.oee = figure("oee.").html();
+        self.availability = figure("availability").short();
+        self.performance = figure("effectiveness").short();
+        self.quality = figure("quality").short();
+        let oee = words::find(&shift.figures, "oee.");
+        self.oee_note = flags_words(t, oee.map_or(&[][..], |f| &f.flags));
+        let main = ["oee.", "availability", "effectiveness", "quality"];
+        let rest = shift.figures.iter().filter(|f| !main.iter().any(|m| f.metric.starts_with(m)));
+        let hero = |f: &crate::query::Figure| Hero {
+            label: words::word(t, "metric", &f.metric),
+            figure: words::figure(t, f, &words::why_href(&data.site.id, &data.id, &shift.shift.date, &shift.shift.name, &f.metric)).html(),
+            note: flags_words(t, &f.flags),
+        };
+        let (amounts, others): (Vec<_>, Vec<_>) = rest.partition(|f| matches!(f.unit.as_str(), "Wh" | "piece" | "count"));
+        self.amounts = amounts.into_iter().map(hero).collect();
+        self.others = others.into_iter().map(hero).collect();
+        if self.production {
+            let steps = words::waterfall(
+                t,
+                &shift.buckets,
+                &words::delay_by_state(&shift.intervals),
+                words::find(&shift.figures, "effectiveness").and_then(|f| f.value),
+                oee.and_then(|f| f.value),
+            );
+            if !steps.is_empty() && tiles(&steps) {
+                let title = t.f1("site-losses-title", "name", title);
+                self.waterfall_wide = waterfall::svg("losses", &title, &steps, Width::Wide);
+                self.waterfall_narrow = waterfall::svg("losses", &title, &steps, Width::Narrow);
+            }
+        }
+        self.gaps = shift
+            .intervals
+            .iter()
+            .filter(|i| words::state(&i.state) == State::Unknown)
+            .take(GAPS_MAX)
+            .map(|i| gap_row(t, face, i.from_ms, i.until_ms, &i.cause))
+            .collect();
+    }
+}
+
+/// Most gaps listed on a page; the rest is in the bundle, and the picture shows them all.
+const GAPS_MAX: usize = 50;
+
+pub(super) fn gap_row(t: &Texts, face: &Clockface, from_ms: i64, until_ms: i64, cause: &str) -> GapRow {
+    GapRow {
+        time: format!("{}–{}", face.second(from_ms), face.second(until_ms)),
+        length: format::duration(until_ms - from_ms),
+        cause: if cause.is_empty() { t.s("cause-none") } else { words::word(t, "cause", cause) },
+    }
+}
+
+fn flags_words(t: &Texts, flags: &[String]) -> String {
+    flags.iter().map(|f| words::word(t, "flag", f)).collect::<Vec<_>>().join(&t.s("list-semicolon"))
+}
+
+fn recent_row(t: &Texts, data: &MachineView, path: &str, index: usize, s: &ShiftView) -> RecentRow {
+    let name = words::name(&s.shift.names, t.lang(), &s.shift.name);
+    let figure = |prefix: &str| words::figure_of(t, &data.site.id, &data.id, s, prefix);
+    let live = (!s.closed).then_some(s.evaluated_to_ms);
+    let title = format!("{} {name}", s.shift.date);
+    let oee: Figure = figure("oee.");
+    let mut bare = oee.clone();
+    bare.coverage.clear();
+    RecentRow {
+        href: format!("{path}?date={}&shift={}", url_part(&s.shift.date), url_part(&s.shift.name)),
+        mini: ribbon::mini(&format!("r{index}"), s.shift.from_ms, s.shift.until_ms, live, &words::spans(t, &s.intervals), &title),
+        name: format!("{} {name}", month_day(&s.shift.date)),
+        oee: if data.role == "production" { bare.html() } else { Figure::undefined(t.s("not-applicable"), "").html() },
+        coverage: oee.coverage,
+        good: if data.role == "production" { figure("count.good").short() } else { Figure::undefined(t.s("not-applicable"), "").html() },
+        energy: figure("energy.").short(),
+    }
+}
+
+fn month_day(date: &str) -> String {
+    date.get(5..).unwrap_or(date).to_owned()
+}
+
+#[cfg(test)]
+pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {
+    use super::samples;
+    let html = |data: &MachineView, wanted: Option<&str>, recent: &[ShiftView], energy: &[TrendPoint]| {
+        let name = words::name(&data.names, lang, &data.id);
+        let frame = samples::frame(lang, name, "/sites/jh-07/machines/press", Nav::Site, Some(&data.site), data.site.simulated);
+        MachinePage::new(frame, data, wanted, recent, energy, &samples::face(lang)).render().expect("renders")
+    };
+    vec![
+        ("machine", html(&samples::machine(), Some("day"), &samples::recent(), &samples::energy_days())),
+        ("machine-live", html(&samples::machine(), None, &samples::recent(), &[])),
+        ("machine-clamp", html(&samples::machine_undefined(), None, &[], &[])),
+        ("machine-new", html(&samples::machine_new(), None, &[], &[])),
+    ]
+}

@@ -1,0 +1,127 @@
+//! Reports of a site, for the assessor: *is the claim true?* What was issued, with digest and bundle; issuing a new one;
+//! how to check it without us.
+
+use askama::Template;
+
+use crate::query::{ReportView, SiteView};
+
+use super::format::{self, Clockface};
+use super::text::Texts;
+use super::view::{Frame, Nav, url_part};
+
+/// One line of a report's verdict table, finished markup and words.
+pub struct Line {
+    /// Metric and machine.
+    pub name: String,
+    /// Base period.
+    pub before: String,
+    /// Reporting period.
+    pub after: String,
+    /// CSS class of the verdict: `up`, `down`, `flat`, `none`.
+    pub verdict_css: &'static str,
+    /// Verdict in words.
+    pub verdict: String,
+}
+
+/// What the page knows of a report beside the read model's row: read from its report.json.
+#[derive(Default)]
+pub struct Details {
+    /// Leaf of the report these details belong to.
+    pub leaf: i64,
+    /// Base period in words.
+    pub base: String,
+    /// Reporting period in words.
+    pub period: String,
+    /// Verdict lines.
+    pub lines: Vec<Line>,
+}
+
+struct Card<'a> {
+    title: String,
+    issued: String,
+    author: &'a str,
+    prefix: String,
+    digest: &'a str,
+    details: Option<&'a Details>,
+    bundle_href: String,
+    json_href: String,
+}
+
+/// The page.
+#[derive(Template)]
+#[template(path = "reports.html")]
+pub struct ReportsPage<'a> {
+    frame: Frame,
+    t: &'static Texts,
+    problem: String,
+    notice: String,
+    can_issue: bool,
+    action: String,
+    form_token: String,
+    plans: &'a [String],
+    cards: Vec<Card<'a>>,
+    empty: String,
+    trust_href: String,
+}
+
+impl<'a> ReportsPage<'a> {
+    /// Builds the page. `problem` and `notice` are finished sentences or empty.
+    #[must_use]
+    pub fn new(
+        frame: Frame,
+        data: &'a SiteView,
+        details: &'a [Details],
+        face: &Clockface,
+        problem: String,
+        notice: String,
+    ) -> Self {
+        let t = frame.t();
+        let base = format!("/sites/{}/reports", url_part(&data.site.id));
+        let can_issue = data.may.iter().any(|p| p == "issue_report");
+        let see_raw = data.may.iter().any(|p| p == "see_raw");
+        let card = |r: &'a ReportView| Card {
+            title: t.f1("report-title", "plan", r.plan.clone()),
+            issued: face.full(r.issued_ms),
+            author: &r.author,
+            prefix: format::integer(r.prefix),
+            digest: &r.digest,
+            details: details.iter().find(|d| d.leaf == r.leaf),
+            bundle_href: if r.bundle && see_raw { format!("{base}/{}/bundle.zip", r.leaf) } else { String::new() },
+            json_href: format!("{base}/{}/report.json", r.leaf),
+        };
+        Self {
+            problem,
+            notice,
+            can_issue,
+            form_token: frame.reader.as_ref().map(|r| r.form_token.clone()).unwrap_or_default(),
+            plans: &data.plans,
+            cards: data.reports.iter().map(card).collect(),
+            empty: t.s(match (can_issue, data.plans.is_empty()) {
+                (true, true) => "reports-empty-plan",
+                (true, false) => "reports-empty-issue",
+                (false, _) => "reports-empty-ask",
+            }),
+            trust_href: format!("/sites/{}/trust.json", url_part(&data.site.id)),
+            action: base,
+            frame,
+            t,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {
+    use super::samples;
+    let t = lang.texts();
+    let html = |data: &SiteView, details: &[Details], problem: &str, notice: &str| {
+        let frame = samples::frame(lang, t.s("reports-title"), "/sites/jh-07/reports", Nav::Reports, Some(&data.site), data.site.simulated);
+        ReportsPage::new(frame, data, details, &samples::face(lang), problem.into(), notice.into()).render().expect("renders")
+    };
+    let mut barred = samples::site_new();
+    barred.may.retain(|p| p == "see_figures");
+    vec![
+        ("reports", html(&samples::site(), &samples::report_details(lang), "", &t.s("reports-notice"))),
+        ("reports-empty", html(&samples::site_new(), &[], &t.s("reports-problem"), "")),
+        ("reports-barred", html(&barred, &[], "", "")),
+    ]
+}

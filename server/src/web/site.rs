@@ -1,0 +1,344 @@
+//! One site, for the factory: *what did we lose today?* Losses first, then machines, then before and after, energy,
+//! coverage and the state of the evidence.
+
+use askama::Template;
+use jiff::civil::Date;
+
+use crate::query::{self, MachineCard, SiteView, TrendPoint};
+
+use super::chart::energy::{Bar, Part};
+use super::chart::interval::Row as CompareRow;
+use super::chart::ribbon::mini;
+use super::chart::waterfall::{Kind, Step, tiles};
+use super::chart::{State, Width, calendar, energy, interval, waterfall};
+use super::format::{self, Clockface, NONE};
+use super::text::Texts;
+use super::view::{Class, Figure, Frame, LegendEntry, Nav, RatioValue, url_part};
+use super::words;
+
+/// What the page needs beside the read model.
+#[derive(Default)]
+pub struct Extras {
+    /// Energy per production day, Wh, oldest first, and the machine whose meter it is.
+    pub energy: Vec<TrendPoint>,
+    /// Where the energy is explained; empty for none.
+    pub energy_of: String,
+    /// Before and after per machine, from the newest issued report.
+    pub compare: Vec<CompareRow>,
+    /// Which report and periods, in words.
+    pub compare_words: String,
+}
+
+/// A number under its name.
+pub(super) struct Hero {
+    pub(super) label: String,
+    pub(super) figure: String,
+    pub(super) note: String,
+}
+
+/// A line of facts.
+pub(super) struct Fact {
+    pub(super) label: String,
+    pub(super) value: String,
+    pub(super) css: &'static str,
+}
+
+struct MachineRow {
+    href: String,
+    name: String,
+    kind: String,
+    state_swatch: String,
+    state: String,
+    state_since: String,
+    mini: String,
+    oee: String,
+    good: String,
+    energy: String,
+}
+
+/// The page.
+#[derive(Template)]
+#[template(path = "site.html")]
+pub struct SitePage {
+    frame: Frame,
+    t: &'static Texts,
+    site_id: String,
+    date_words: String,
+    headline: String,
+    lead: String,
+    heroes: Vec<Hero>,
+    waterfall_wide: String,
+    waterfall_narrow: String,
+    machines: Vec<MachineRow>,
+    legend: Vec<LegendEntry>,
+    compare_wide: String,
+    compare_narrow: String,
+    compare_lead: String,
+    energy_wide: String,
+    energy_narrow: String,
+    energy_lead: String,
+    coverage_lead: String,
+    calendar: String,
+    unknown_swatch: String,
+    evidence: Vec<Fact>,
+    alarms: Vec<Fact>,
+    declarations: Vec<Stated>,
+}
+
+struct Stated {
+    time: String,
+    kind: String,
+    author: String,
+    reason: String,
+    late: bool,
+}
+
+impl SitePage {
+    /// Builds the page.
+    #[must_use]
+    pub fn new(frame: Frame, data: &SiteView, extras: &Extras, face: &Clockface) -> Self {
+        let t = frame.t();
+        let href = format!("/sites/{}", url_part(&data.site.id));
+        let steps = day_losses(t, data);
+        let date = data.losses_date.as_deref().and_then(|d| d.parse::<Date>().ok());
+        let (headline, lead) = headline(t, data, &steps);
+        let drawable = !steps.is_empty() && tiles(&steps);
+        let title = t.f1("site-losses-title", "name", frame.title.clone());
+        let draw = |w| if drawable { waterfall::svg("losses", &title, &steps, w) } else { String::new() };
+        let compare_title = t.s("site-compare");
+        let compare = |w| if extras.compare.is_empty() { String::new() } else { interval::svg("compare", &compare_title, &extras.compare, t, w) };
+        let bars = energy_bars(t, &extras.energy, &extras.energy_of);
+        let total: i64 = extras.energy.iter().filter_map(|p| p.value).filter_map(|v| i64::try_from(v.scaled(0)).ok()).sum();
+        let energy_title = t.s("site-energy");
+        let bar = |w| if bars.is_empty() { String::new() } else { energy::svg("energy", &energy_title, &bars, t, w) };
+        let days = calendar_days(&data.coverage);
+        let (observed, planned) = days.iter().fold((0, 0), |(o, p), d| (o + d.observed_ms, p + d.planned_ms));
+        Self {
+            site_id: data.site.id.clone(),
+            date_words: date.map_or_else(|| t.s("site-no-day"), |d| face.date_words(d)),
+            headline,
+            lead,
+            heroes: heroes(t, data, &href),
+            waterfall_wide: draw(Width::Wide),
+            waterfall_narrow: draw(Width::Narrow),
+            machines: data.machines.iter().enumerate().map(|(i, m)| machine_row(t, face, &data.site.id, i, m)).collect(),
+            legend: words::state_legend(t),
+            compare_wide: compare(Width::Wide),
+            compare_narrow: compare(Width::Narrow),
+            compare_lead: extras.compare_words.clone(),
+            energy_wide: bar(Width::Wide),
+            energy_narrow: bar(Width::Narrow),
+            energy_lead: t.f("site-energy-lead", &[("total", &format::energy_wh(total)), ("days", &extras.energy.len())]),
+            coverage_lead: match format::percent(observed.into(), planned.into(), 2) {
+                Some(share) => t.f("site-coverage-lead", &[("share", &share), ("days", &days.len())]),
+                None => t.s("site-coverage-none"),
+            },
+            calendar: calendar::svg("coverage", &t.s("site-coverage"), &days, t),
+            unknown_swatch: State::Unknown.swatch(),
+            evidence: evidence(t, face, data),
+            alarms: data.alarms.iter().take(8).map(|a| alarm(t, face, a)).collect(),
+            declarations: data.declarations.iter().take(8).map(|d| stated(t, face, d)).collect(),
+            frame,
+            t,
+        }
+    }
+}
+
+fn day_losses(t: &Texts, data: &SiteView) -> Vec<Step> {
+    // The delay is split by state only where every machine's newest shift is the day's only one; otherwise the buckets
+    // of the whole day are exact and the split would not be.
+    let mut by_state = Vec::new();
+    for card in &data.machines {
+        let Some(shift) = card.shift.as_ref().filter(|s| Some(&s.shift.date) == data.losses_date.as_ref()) else { continue };
+        for (state, ms) in words::delay_by_state(&shift.intervals) {
+            match by_state.iter_mut().find(|(s, _)| *s == state) {
+                Some((_, sum)) => *sum += ms,
+                None => by_state.push((state, ms)),
+            }
+        }
+    }
+    by_state.sort_by_key(|(_, ms): &(State, i64)| std::cmp::Reverse(*ms));
+    words::waterfall(t, &data.losses, &by_state, None, None)
+}
+
+fn headline(t: &Texts, data: &SiteView, steps: &[Step]) -> (String, String) {
+    if data.machines.is_empty() {
+        return (t.s("site-head-empty"), t.s("site-head-empty-lead"));
+    }
+    let Some(planned) = steps.first().map(|s| s.ms).filter(|ms| *ms > 0) else {
+        return (t.s("site-head-no-plan"), t.s("site-head-no-plan-lead"));
+    };
+    let lost: i64 = steps.iter().filter(|s| matches!(s.kind, Kind::Lost(_) | Kind::Computed)).map(|s| s.ms).sum();
+    let unknown: i64 = steps.iter().filter(|s| s.kind == Kind::Unknown).map(|s| s.ms).sum();
+    let share = format::percent(lost.into(), planned.into(), 1).unwrap_or_else(|| NONE.into());
+    let largest = steps.iter().filter(|s| matches!(s.kind, Kind::Lost(_) | Kind::Computed)).max_by_key(|s| s.ms);
+    let head = t.f("site-head-lost", &[("lost", &format::duration(lost)), ("planned", &format::duration(planned)), ("share", &share)]);
+    let mut lead = largest.map_or_else(String::new, |s| {
+        t.f("site-head-largest", &[("name", &s.name), ("ms", &format::duration(s.ms))])
+    });
+    if unknown > 0 {
+        lead.push_str(&t.f1("site-head-unknown", "ms", format::duration(unknown)));
+    }
+    (head, lead)
+}
+
+fn heroes(t: &Texts, data: &SiteView, href: &str) -> Vec<Hero> {
+    let pair = |r: query::Ratio| (i128::from(r.numerator), i128::from(r.denominator));
+    let s = &data.summary;
+    let ratio = RatioValue {
+        value: s.oee.recent.map(pair),
+        coverage: s.coverage.map(|c| (c.numerator, c.denominator)),
+        grade: s.oee.recent.and(s.grade.as_deref().and_then(words::grade)),
+        ..RatioValue::default()
+    };
+    let base = |text: Option<String>| text.map_or_else(|| t.s("fleet-base-none"), |v| t.f1("fleet-base", "value", v));
+    let energy = |r: Option<query::Ratio>| r.and_then(|e| format::quotient(i128::from(e.numerator) * 3_600, e.denominator.into(), 2));
+    let energy_figure = match energy(s.energy.recent) {
+        Some(v) => Figure::plain(Class::Computed, format::with_unit(&v, &t.s("unit-kwh-per-hour")), ""),
+        None => Figure::undefined(t.s("undefined-no-production"), ""),
+    };
+    let online = data.gateways.iter().filter(|g| g.online).count();
+    vec![
+        Hero {
+            label: t.s("hero-oee"),
+            figure: Figure::percent(t, Class::Computed, &ratio, &t.s("undefined-no-planned-time"), &format!("{href}#machines")).html(),
+            note: base(words::percent(s.oee.baseline)),
+        },
+        Hero { label: t.s("hero-energy"), figure: energy_figure.html(), note: base(energy(s.energy.baseline)) },
+        Hero {
+            label: t.s("hero-gateways"),
+            figure: Figure::plain(Class::Measured, format!("{online}/{}", data.gateways.len()), "").html(),
+            note: match s.received_ms {
+                Some(at) => t.f1("hero-gateways-note", "age", format::age(t, data.now_ms - at)),
+                None => t.s("site-never-words"),
+            },
+        },
+    ]
+}
+
+fn machine_row(t: &'static Texts, face: &Clockface, site: &str, index: usize, m: &MachineCard) -> MachineRow {
+    let now = m.state.as_ref().map_or(State::Unknown, |i| words::state(&i.state));
+    let href = format!("/sites/{}/machines/{}", url_part(site), url_part(&m.id));
+    let row = MachineRow {
+        name: words::name(&m.names, t.lang(), &m.id),
+        kind: t.s(match m.role.as_str() {
+            "meter" => "kind-meter",
+            "auxiliary" => "kind-auxiliary",
+            _ => "kind-production",
+        }),
+        state_swatch: now.swatch(),
+        state: t.s(now.key()),
+        state_since: m.state.as_ref().map_or_else(String::new, |i| t.f1("state-since", "time", face.minute(i.from_ms))),
+        mini: String::new(),
+        oee: String::new(),
+        good: String::new(),
+        energy: String::new(),
+        href,
+    };
+    let Some(shift) = &m.shift else {
+        let none = Figure::undefined(t.s("undefined-not-evaluated"), "").html();
+        return MachineRow { oee: none.clone(), good: none.clone(), energy: none, ..row };
+    };
+    let live = (!shift.closed).then_some(shift.evaluated_to_ms);
+    let title = t.f("mini-title", &[
+        ("name", &row.name),
+        ("from", &face.day_minute(shift.shift.from_ms)),
+        ("to", &face.minute(shift.shift.until_ms)),
+    ]);
+    let meter = m.role == "meter";
+    let figure = |prefix| words::figure_of(t, site, &m.id, shift, prefix);
+    let dash = || Figure::undefined(t.s("not-applicable"), "").html();
+    MachineRow {
+        mini: if meter {
+            String::new()
+        } else {
+            mini(&format!("m{index}"), shift.shift.from_ms, shift.shift.until_ms, live, &words::spans(t, &shift.intervals), &title)
+        },
+        state: if meter { String::new() } else { row.state },
+        state_swatch: if meter { String::new() } else { row.state_swatch },
+        state_since: if meter { String::new() } else { row.state_since },
+        oee: if m.role == "production" { figure("oee.").html() } else { dash() },
+        good: if m.role == "production" { figure("count.good").short() } else { dash() },
+        energy: figure("energy.").short(),
+        ..row
+    }
+}
+
+/// Bars of energy per day, at most 31 of them, newest last.
+pub(super) fn energy_bars(t: &Texts, points: &[TrendPoint], href: &str) -> Vec<Bar> {
+    points
+        .iter()
+        .skip(points.len().saturating_sub(31))
+        .map(|p| Bar {
+            label: p.date.get(5..).unwrap_or(&p.date).to_owned(),
+            parts: p.value.and_then(|v| i64::try_from(v.scaled(0)).ok()).map_or_else(Vec::new, |wh| vec![(Part::Measured, wh)]),
+            reason: t.s("energy-no-register"),
+            href: if href.is_empty() { String::new() } else { format!("{href}?date={}", url_part(&p.date)) },
+        })
+        .collect()
+}
+
+fn calendar_days(days: &[query::CoverageDay]) -> Vec<calendar::Day> {
+    days.iter()
+        .filter_map(|d| {
+            let date = d.date.parse().ok()?;
+            Some(calendar::Day { date, observed_ms: d.covered_ms, planned_ms: d.expected_ms, href: String::new() })
+        })
+        .collect()
+}
+
+fn evidence(t: &Texts, face: &Clockface, data: &SiteView) -> Vec<Fact> {
+    let fact = |key: &str, value: String, css| Fact { label: t.s(key), value, css };
+    let s = &data.summary.evidence;
+    let log = &data.log;
+    let mut facts = vec![
+        fact("log-leaves", format::integer(log.size), "num"),
+        fact("log-root", if log.root_hex.is_empty() { NONE.into() } else { format::short_digest(&log.root_hex) + "…" }, "mono"),
+        fact("log-checkpoint", log.checkpoint_ms.map_or_else(|| t.s("log-no-checkpoint"), |ms| face.full(ms)), "num"),
+    ];
+    if log.projected < log.size {
+        facts.push(fact("log-behind", format::integer(log.size - log.projected), "num"));
+    }
+    let (word, css) = if s.chain_ok { ("evidence-whole", "health good") } else { ("evidence-broken", "health bad") };
+    facts.push(fact("log-chains", t.s(word), css));
+    facts.push(fact("log-lost", format::integer(s.lost_records), if s.lost_records > 0 { "health bad" } else { "num" }));
+    facts.push(fact("log-alarms", format::integer(s.alarms), if s.alarms > 0 { "health bad" } else { "num" }));
+    facts
+}
+
+fn alarm(t: &Texts, face: &Clockface, a: &query::AlarmView) -> Fact {
+    let mut value = words::word(t, "alarm", &a.kind);
+    for part in [&a.gateway, &a.detail] {
+        if !part.is_empty() {
+            value.push_str(" · ");
+            value.push_str(part);
+        }
+    }
+    Fact { label: face.day_minute(a.at_ms), value, css: "health bad" }
+}
+
+fn stated(t: &Texts, face: &Clockface, d: &query::DeclarationView) -> Stated {
+    let role = words::word(t, "role", &d.role);
+    Stated {
+        time: face.day_minute(d.received_ms),
+        kind: words::word(t, "declared", &d.kind),
+        author: if role.is_empty() { d.author.clone() } else { format!("{} · {role}", d.author) },
+        reason: d.reason.clone(),
+        late: d.late,
+    }
+}
+
+#[cfg(test)]
+pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {
+    use super::samples;
+    let html = |data: &SiteView, extras: &Extras| {
+        let face = samples::face(lang);
+        let name = words::name(&data.site.names, lang, &data.site.id);
+        let frame = samples::frame(lang, name, "/sites/jh-07", Nav::Site, Some(&data.site), data.site.simulated);
+        SitePage::new(frame, data, extras, &face).render().expect("renders")
+    };
+    vec![
+        ("site", html(&samples::site(), &samples::site_extras(lang))),
+        ("site-new", html(&samples::site_new(), &Extras::default())),
+    ]
+}
