@@ -2,7 +2,7 @@
 //!
 //! Where to look, in the order a record travels: how it arrives ([`enrol`], [`ingest`]), its site's log ([`sitelog`]) and
 //! the files below both ([`storage`]), what is computed from it
-//! ([`projection`]), the database ([`store`]), what people may see ([`roles`], [`query`]) and how ([`api`], `web`).
+//! ([`projection`]), the database ([`store`]), what people may see ([`roles`], [`query`]) and how ([`api`], [`web`]).
 //! Truth is the log; everything in [`store`] below the line is derived and can be rebuilt.
 
 pub mod accounts;
@@ -22,6 +22,7 @@ pub mod sitelog;
 pub mod state;
 pub mod storage;
 pub mod store;
+pub mod web;
 
 #[cfg(test)]
 mod testing;

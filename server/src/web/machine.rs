@@ -179,14 +179,14 @@ impl MachinePage {
         let figure = |prefix: &str| words::figure_of(t, &data.site.id, &data.id, shift, prefix);
         self.oee = figure("oee.").html();
         self.availability = figure("availability").short();
-        self.performance = figure("effectiveness").short();
+        self.performance = figure("performance").short();
         self.quality = figure("quality").short();
         let oee = words::find(&shift.figures, "oee.");
         self.oee_note = flags_words(t, oee.map_or(&[][..], |f| &f.flags));
-        let main = ["oee.", "availability", "effectiveness", "quality"];
+        let main = ["oee.", "availability", "performance", "quality"];
         let rest = shift.figures.iter().filter(|f| !main.iter().any(|m| f.metric.starts_with(m)));
         let hero = |f: &crate::query::Figure| Hero {
-            label: words::word(t, "metric", &f.metric),
+            label: words::metric(t, &f.metric),
             figure: words::figure(t, f, &words::why_href(&data.site.id, &data.id, &shift.shift.date, &shift.shift.name, &f.metric)).html(),
             note: flags_words(t, &f.flags),
         };
@@ -198,7 +198,7 @@ impl MachinePage {
                 t,
                 &shift.buckets,
                 &words::delay_by_state(&shift.intervals),
-                words::find(&shift.figures, "effectiveness").and_then(|f| f.value),
+                words::find(&shift.figures, "performance").and_then(|f| f.value),
                 oee.and_then(|f| f.value),
             );
             if !steps.is_empty() && tiles(&steps) {
@@ -247,7 +247,7 @@ fn recent_row(t: &Texts, data: &MachineView, path: &str, index: usize, s: &Shift
         oee: if data.role == "production" { bare.html() } else { Figure::undefined(t.s("not-applicable"), "").html() },
         coverage: oee.coverage,
         good: if data.role == "production" { figure("count.good").short() } else { Figure::undefined(t.s("not-applicable"), "").html() },
-        energy: figure("energy.").short(),
+        energy: figure("energy.active").short(),
     }
 }
 

@@ -230,13 +230,13 @@ fn figures(pbt: i64, apt: i64, unk: i64, std_ms: i64, good_ms: i64, good: i64) -
             ..figure("oee.iso22400@1", "ratio", ratio(good_ms, pbt), ratio(good_ms, pbt), ratio(good_ms + unk, pbt))
         },
         figure("availability.iso22400@1", "ratio", ratio(apt, pbt), ratio(apt, pbt), ratio(apt + unk, pbt)),
-        exact("effectiveness.iso22400@1", "ratio", ratio(std_ms, apt)),
+        exact("performance.iso22400@1", "ratio", ratio(std_ms, apt)),
         exact("quality.iso22400@1", "ratio", ratio(good_ms, std_ms)),
         exact("count.good@1", "piece", ratio(good, 1)),
-        Figure { flags: vec!["MANUAL_QUALITY".into()], grade: "C".into(), ..exact("count.reject@1", "piece", ratio(good / 60, 1)) },
+        Figure { flags: vec!["MANUAL_QUALITY".into()], grade: "C".into(), ..exact("count.rejected@1", "piece", ratio(good / 60, 1)) },
         exact("energy.active@1", "Wh", ratio(energy, 1)),
         exact("energy.per_good@1", "Wh/piece", ratio(energy, good.max(1))),
-        exact("utilisation.calendar@1", "ratio", ratio(apt, 8 * H)),
+        exact("util.calendar@1", "ratio", ratio(apt, 8 * H)),
     ]
 }
 

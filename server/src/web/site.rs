@@ -259,7 +259,7 @@ fn machine_row(t: &'static Texts, face: &Clockface, site: &str, index: usize, m:
         state_since: if meter { String::new() } else { row.state_since },
         oee: if m.role == "production" { figure("oee.").html() } else { dash() },
         good: if m.role == "production" { figure("count.good").short() } else { dash() },
-        energy: figure("energy.").short(),
+        energy: figure("energy.active").short(),
         ..row
     }
 }

@@ -113,8 +113,8 @@ fn keys(ftl: &str) -> BTreeSet<String> {
 }
 
 /// Keys whose last part comes from data; each family is looked up in one place.
-const FAMILIES: [&str; 20] = [
-    "state-", "class-", "cause-", "undefined-", "alarm-", "attention-", "flag-", "metric-", "explain-", "role-", "clock-",
+const FAMILIES: [&str; 19] = [
+    "state-", "class-", "cause-", "undefined-", "alarm-", "attention-", "flag-", "explain-", "role-", "clock-",
     "term-", "param-", "declared-", "stop-", "order-", "problem-", "lineage-", "grade-", "energy-",
 ];
 

@@ -107,8 +107,8 @@ pub struct Figure {
 pub struct RatioValue {
     /// Numerator and denominator; `None` when undefined.
     pub value: Option<(i128, i128)>,
-    /// Bounds under unknown time, when it is not exact.
-    pub bounds: Option<((i128, i128), (i128, i128))>,
+    /// Lower and upper bound under unknown time; no upper one where nothing limits it.
+    pub bounds: Option<((i128, i128), Option<(i128, i128)>)>,
     /// Observed time and planned time in ms.
     pub coverage: Option<(i64, i64)>,
     /// The grade.
@@ -145,13 +145,7 @@ impl Figure {
             None => Self::undefined(reason, why),
         };
         if figure.reason.is_empty() {
-            figure.bounds = ratio
-                .bounds
-                .filter(|((ln, ld), (hn, hd))| ln.checked_mul(*hd) != hn.checked_mul(*ld))
-                .and_then(|((ln, ld), (hn, hd))| {
-                    Some(format!("[{}, {}]", format::percent_bare(ln, ld, 1)?, format::percent_bare(hn, hd, 1)?))
-                })
-                .unwrap_or_default();
+            figure.bounds = ratio.bounds.and_then(|bounds| bounds_words(ratio.value, bounds)).unwrap_or_default();
         }
         if let Some((observed, planned)) = ratio.coverage {
             figure.coverage = coverage_words(t, observed, planned);
@@ -187,6 +181,18 @@ impl Figure {
         bare.coverage.clear();
         bare.grade = None;
         bare.html()
+    }
+}
+
+/// `[71.9, 73.0]`; `≥ 71.9` where nothing limits it above; nothing where the bounds meet or equal the value.
+fn bounds_words(value: Option<(i128, i128)>, (low, high): ((i128, i128), Option<(i128, i128)>)) -> Option<String> {
+    let same = |a: (i128, i128), b: (i128, i128)| a.0.checked_mul(b.1) == b.0.checked_mul(a.1);
+    let text = |r: (i128, i128)| format::percent_bare(r.0, r.1, 1);
+    match high {
+        Some(high) if same(low, high) => None,
+        Some(high) => Some(format!("[{}, {}]", text(low)?, text(high)?)),
+        None if value.is_some_and(|v| same(v, low)) => None,
+        None => Some(format!("≥{THIN}{}", text(low)?)),
     }
 }
 
@@ -414,9 +420,10 @@ mod tests {
     #[test]
     fn bounds_disappear_only_when_they_meet() {
         let t = Lang::En.texts();
-        let ratio = |hi| RatioValue { value: Some((1, 2)), bounds: Some(((1, 2), hi)), ..RatioValue::default() };
-        assert_eq!(Figure::percent(t, Class::Computed, &ratio((50, 100)), "", "").bounds, "");
-        assert_eq!(Figure::percent(t, Class::Computed, &ratio((3, 4)), "", "").bounds, "[50.0, 75.0]");
+        let ratio = |hi| RatioValue { value: Some((3, 5)), bounds: Some(((1, 2), hi)), ..RatioValue::default() };
+        assert_eq!(Figure::percent(t, Class::Computed, &ratio(Some((50, 100))), "", "").bounds, "");
+        assert_eq!(Figure::percent(t, Class::Computed, &ratio(Some((3, 4))), "", "").bounds, "[50.0, 75.0]");
+        assert_eq!(Figure::percent(t, Class::Computed, &ratio(None), "", "").bounds, "≥\u{202f}50.0");
     }
 
     #[test]

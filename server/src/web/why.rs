@@ -90,7 +90,7 @@ impl WhyPage {
                 super::view::url_part(&data.shift.date),
                 super::view::url_part(&data.shift.name)
             ),
-            name: words::word(t, "metric", &data.figure.metric),
+            name: words::metric(t, &data.figure.metric),
             words: explanation(t, &data.figure.metric),
             equation: equation(data, &result),
             definition: t.f1("why-definition", "id", data.figure.metric.clone()),
@@ -125,7 +125,7 @@ impl WhyPage {
             others: data
                 .others
                 .iter()
-                .map(|f| Other { name: words::word(t, "metric", &f.metric), figure: words::figure(t, f, &why(&f.metric)).short() })
+                .map(|f| Other { name: words::metric(t, &f.metric), figure: words::figure(t, f, &why(&f.metric)).short() })
                 .collect(),
             figure: figure.html(),
             frame,
@@ -232,7 +232,7 @@ fn reasons(t: &Texts, data: &Why) -> Vec<String> {
 pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {
     use super::samples;
     let html = |data: &Why| {
-        let name = words::word(lang.texts(), "metric", &data.figure.metric);
+        let name = words::metric(lang.texts(), &data.figure.metric);
         let frame = samples::frame(lang, name, "/sites/jh-07/machines/press/why?metric=oee", Nav::Site, Some(&data.site), data.site.simulated);
         WhyPage::new(frame, data, &samples::face(lang)).render().expect("renders")
     };

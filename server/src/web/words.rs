@@ -36,6 +36,18 @@ pub fn word(t: &Texts, family: &str, word: &str) -> String {
     if t.has(&key) { t.s(&key) } else { word.to_owned() }
 }
 
+/// The name of a metric from the catalogue; a definition this program does not know shows its id.
+#[must_use]
+pub fn metric(t: &Texts, id: &str) -> String {
+    metrics::catalogue::get(id).map_or_else(|| id.to_owned(), |d| {
+        match t.lang() {
+            Lang::Zh => d.zh,
+            Lang::En => d.en,
+        }
+        .to_owned()
+    })
+}
+
 /// The state a word means.
 #[must_use]
 pub fn state(word: &str) -> State {
@@ -113,7 +125,7 @@ pub fn figure(t: &Texts, f: &query::Figure, why: &str) -> Figure {
     if f.unit == "ratio" {
         let ratio = RatioValue {
             value: f.value.map(pair),
-            bounds: f.low.zip(f.high).map(|(l, h)| (pair(l), pair(h))),
+            bounds: f.low.map(|l| (pair(l), f.high.map(pair))),
             coverage: f.coverage.map(|c| (c.numerator, c.denominator)),
             grade: f.value.and_then(|_| grade(&f.grade)),
         };
