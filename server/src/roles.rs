@@ -241,6 +241,19 @@ impl Access {
         filter
     }
 
+    /// Roles in force, in the order they were granted.
+    pub fn role_names(&self) -> Vec<&str> {
+        self.grants.iter().map(|grant| grant.role.as_str()).collect()
+    }
+
+    /// Whether the grants can cover more than one site: who sees several starts at the page of all sites.
+    pub fn sees_many_sites(&self) -> bool {
+        let filter = self.sites(Permission::SeeFigures);
+        filter.everything
+            || filter.sites.len() > 1
+            || [&filter.cities, &filter.districts, &filter.sub_sectors].into_iter().any(|list| !list.is_empty())
+    }
+
     /// The role in which the person acts when stating something about a site: the first grant that allows it. It is
     /// written into the declaration.
     pub fn acting_role(&self, permission: Permission, site: &SiteRow) -> Option<&str> {

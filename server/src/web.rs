@@ -20,6 +20,7 @@ pub mod format;
 pub mod gateways;
 pub mod machine;
 pub mod reports;
+mod routes;
 #[cfg(test)]
 mod samples;
 pub mod site;
@@ -27,6 +28,8 @@ pub mod text;
 pub mod view;
 pub mod why;
 pub mod words;
+
+pub use routes::routes;
 
 #[cfg(test)]
 mod tests;

@@ -114,12 +114,33 @@ impl State {
         }
     }
 
-    /// A small picture for legends and tables.
+    /// A small picture for legends and tables. Drawn without patterns, because many of them stand on one page and a
+    /// pattern's name must be unique there.
     #[must_use]
     pub fn swatch(self) -> String {
         let mut svg = Svg::bare(18, 14, "swatch");
-        svg.state_defs(&[self]);
-        svg.state_rect(self, 0.0, 0.0, 18.0, 14.0, "");
+        let top = 14.0 * (100 - self.height()) as f64 / 100.0;
+        let ground = if self == Self::Unknown { "#F3F1EB" } else { self.colour() };
+        svg.rect(0.0, top, 18.0, 14.0 - top, ground, "");
+        let y = xy(top);
+        match self.pattern() {
+            Some("stripes") => svg.raw(&format!(
+                "<path d=\"M2.5 {y}V14M6.5 {y}V14M10.5 {y}V14M14.5 {y}V14\" stroke=\"#FFFFFF\" stroke-opacity=\"0.6\" stroke-width=\"1.3\"/>"
+            )),
+            Some("dots") => {
+                for x in [3, 9, 15] {
+                    svg.raw(&format!("<circle cx=\"{x}\" cy=\"11\" r=\"1.3\" fill=\"#5B4510\"/>"));
+                }
+            }
+            Some("cross") => svg.raw(
+                "<path d=\"M0 2L12 14M6 -4L24 14M-6 8L0 14M12 -4L20 4M18 2L6 14M12 -4L-6 14M24 8L18 14M0 4L8 -4\" stroke=\"#5A1508\" \
+                 stroke-opacity=\"0.75\" stroke-width=\"1\"/>",
+            ),
+            Some(_) => svg.raw(
+                "<path d=\"M-4 8L8 -4M-4 14L14 -4M0 16L20 -4M6 16L24 -2M12 16L24 4\" stroke=\"#8A8F98\" stroke-width=\"1.6\"/>",
+            ),
+            None => {}
+        }
         svg.finish()
     }
 }

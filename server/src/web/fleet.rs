@@ -52,11 +52,11 @@ struct Row {
     simulated: bool,
     risk_css: &'static str,
     risk: Vec<String>,
-    online: bool,
+    online_css: &'static str,
     online_words: String,
     last_seen: String,
     coverage: String,
-    evidence_ok: bool,
+    evidence_css: &'static str,
     evidence: String,
     evidence_detail: String,
     oee: String,
@@ -171,10 +171,9 @@ fn row(t: &'static Texts, index: usize, r: &FleetRow, now_ms: i64) -> Row {
     let spark = Spark {
         values: r.trend.iter().map(|p| p.value.map(permille)).collect(),
         baseline: r.oee.baseline.map(permille),
-        range: Some((0, 1_000)),
+        range: None,
     };
     let spark_title = t.f1("spark-oee", "name", words::name(&r.site.names, t.lang(), &r.site.id));
-    let evidence_ok = r.evidence.chain_ok && r.evidence.alarms == 0 && r.evidence.lost_records == 0;
     let mut detail = Vec::new();
     if r.evidence.alarms > 0 {
         detail.push(t.f1("evidence-alarms", "n", r.evidence.alarms));
@@ -197,7 +196,7 @@ fn row(t: &'static Texts, index: usize, r: &FleetRow, now_ms: i64) -> Row {
         } else {
             r.attention.iter().map(|a| words::word(t, "attention", a)).collect()
         },
-        online: r.online,
+        online_css: if r.online { "good" } else if never { "none" } else { "bad" },
         online_words: t.s(if r.online {
             "site-online"
         } else if never {
@@ -213,7 +212,11 @@ fn row(t: &'static Texts, index: usize, r: &FleetRow, now_ms: i64) -> Row {
             None => t.s("site-never-words"),
         },
         coverage: coverage.html(),
-        evidence_ok: evidence_ok || never,
+        evidence_css: match (never, r.evidence.chain_ok) {
+            (true, _) => "none",
+            (false, true) => "good",
+            (false, false) => "bad",
+        },
         evidence: t.s(evidence_key),
         evidence_detail: detail.join(" · "),
         oee: oee.html(),

@@ -375,6 +375,7 @@ pub(super) fn site_extras(lang: Lang) -> Extras {
         compare: vec![
             row(&super::words::name(&names("冲压机", "Press"), lang, ""), 6_240, 7_110, 130, change("verdict-up", "+8.7", "[6.9, 10.5]"), false),
             row(&super::words::name(&names("数控加工中心", "CNC machine"), lang, ""), 6_980, 7_060, 210, change("verdict-flat", "+0.8", "[−2.1, 3.7]"), false),
+            row(&super::words::name(&names("空压机", "Compressor"), lang, ""), 7_420, 7_010, 160, change("verdict-down", "−4.1", "[−6.3, −1.9]"), false),
             Row {
                 name: super::words::name(&names("老式车床", "Old lathe"), lang, ""),
                 before: None,

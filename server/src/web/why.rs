@@ -30,6 +30,7 @@ struct Input {
 struct Param {
     name: String,
     value: String,
+    css: &'static str,
     leaf: String,
     late: bool,
 }
@@ -92,7 +93,7 @@ impl WhyPage {
             ),
             name: words::metric(t, &data.figure.metric),
             words: explanation(t, &data.figure.metric),
-            equation: equation(data, &result),
+            equation: equation(t, data, &result),
             definition: t.f1("why-definition", "id", data.figure.metric.clone()),
             inputs: data.terms.iter().map(|term| input(t, term)).collect(),
             gaps: data.gaps.iter().map(|g| gap_row(t, face, g.from_ms, g.until_ms, &g.cause)).collect(),
@@ -102,6 +103,7 @@ impl WhyPage {
                 .map(|p| Param {
                     name: words::word(t, "param", &p.name),
                     value: p.value.clone(),
+                    css: if p.leaf.is_some() { Class::Stated.css() } else { "constant" },
                     leaf: p.leaf.map_or_else(|| t.s("param-constant"), |n| t.f1("param-leaf", "n", format::integer(n))),
                     late: p.late,
                 })
@@ -144,7 +146,7 @@ fn explanation(t: &Texts, metric: &str) -> String {
 }
 
 /// Splits `PRI·GQ / PBT` and puts the numbers in. What is not a known symbol stays as it stands.
-fn equation(data: &Why, result: &str) -> Equation {
+fn equation(t: &Texts, data: &Why, result: &str) -> Equation {
     let (num, den) = match data.formula.split_once(" / ") {
         Some((num, den)) => (num.trim(), den.trim()),
         None => (data.formula.trim(), ""),
@@ -152,13 +154,13 @@ fn equation(data: &Why, result: &str) -> Equation {
     Equation {
         symbols: num.to_owned(),
         den_symbols: den.to_owned(),
-        numbers: substitute(num, &data.terms),
-        den_numbers: substitute(den, &data.terms),
+        numbers: substitute(t, num, &data.terms),
+        den_numbers: substitute(t, den, &data.terms),
         result: result.to_owned(),
     }
 }
 
-fn substitute(expression: &str, terms: &[Term]) -> String {
+fn substitute(t: &Texts, expression: &str, terms: &[Term]) -> String {
     let mut out = String::new();
     let mut symbol = String::new();
     for c in expression.chars().chain([' ']) {
@@ -168,7 +170,7 @@ fn substitute(expression: &str, terms: &[Term]) -> String {
         }
         if !symbol.is_empty() {
             match terms.iter().find(|term| term.symbol == symbol) {
-                Some(term) => out.push_str(&term_value(term)),
+                Some(term) => out.push_str(&term_value(t, term)),
                 None => out.push_str(&symbol),
             }
             symbol.clear();
@@ -188,10 +190,11 @@ fn substitute(expression: &str, terms: &[Term]) -> String {
 }
 
 /// A quantity with its unit, exact: every digit the evaluation used.
-fn term_value(term: &Term) -> String {
+fn term_value(t: &Texts, term: &Term) -> String {
     let number = term.value.parse::<i64>().map_or_else(|_| term.value.clone(), format::integer);
     match term.unit.as_str() {
         "" | "ratio" => number,
+        "piece" => format!("{number}{THIN}{}", t.s("unit-piece")),
         unit => format!("{number}{THIN}{unit}"),
     }
 }
@@ -211,7 +214,7 @@ fn input(t: &Texts, term: &Term) -> Input {
     Input {
         symbol: term.symbol.clone(),
         name: words::word(t, "term", &term.symbol),
-        value: Figure::plain(class, format!("{}{human}", term_value(term)), "").html(),
+        value: Figure::plain(class, format!("{}{human}", term_value(t, term)), "").html(),
         source: t.s(class.key()),
     }
 }
@@ -242,13 +245,14 @@ pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::web::text::Lang;
 
     #[test]
     fn numbers_are_put_into_the_formula() {
         let term = |symbol: &str, value: &str, unit: &str| Term { symbol: symbol.into(), value: value.into(), unit: unit.into() };
         let terms = [term("PRI", "4200000", "us"), term("GQ", "5214", "piece")];
-        let text = substitute("PRI·GQ", &terms).replace(THIN, " ");
-        assert_eq!(text, "4 200 000 us × 5214 piece");
-        assert_eq!(substitute("Σ(PRI·X)", &terms).replace(THIN, " "), "Σ(4 200 000 us × X)");
+        let text = substitute(Lang::En.texts(), "PRI·GQ", &terms).replace(THIN, " ");
+        assert_eq!(text, "4 200 000 us × 5214 pcs");
+        assert_eq!(substitute(Lang::En.texts(), "Σ(PRI·X)", &terms).replace(THIN, " "), "Σ(4 200 000 us × X)");
     }
 }

@@ -43,27 +43,13 @@ impl Part {
             Self::Unknown => Some(State::Unknown),
         }
     }
-
-    /// A small picture for legends.
-    #[must_use]
-    pub fn swatch(self) -> String {
-        let mut svg = Svg::bare(18, 14, "swatch");
-        let fill = paint(&mut svg, self, true);
-        svg.rect(0.0, 0.0, 18.0, 14.0, &fill, "");
-        svg.finish()
-    }
 }
 
-fn paint(svg: &mut Svg, part: Part, declare: bool) -> String {
+fn paint(svg: &Svg, part: Part) -> String {
     match part.state() {
         None => INK.to_owned(),
         Some(State::Run) => State::Run.colour().to_owned(),
-        Some(state) => {
-            if declare {
-                svg.state_defs(&[state]);
-            }
-            svg.paint(state.key())
-        }
+        Some(state) => svg.paint(state.key()),
     }
 }
 
@@ -124,7 +110,7 @@ pub fn svg(id: &str, title: &str, bars: &[Bar], t: &Texts, width: Width) -> Stri
         for (part, wh) in &bar.parts {
             let kwh = (*wh).max(0) as f64 / 1_000.0;
             let words = format!("{} · {} {}", bar.label, t.s(part.key()), format::energy_wh(*wh));
-            let fill = paint(&mut svg, *part, false);
+            let fill = paint(&svg, *part);
             svg.rect(x, y(base + kwh), bar_w, y(base) - y(base + kwh), &fill, &words);
             base += kwh;
         }

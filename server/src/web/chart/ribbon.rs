@@ -61,7 +61,7 @@ pub struct Ribbon {
     pub now_ms: Option<i64>,
 }
 
-const COUNT_H: f64 = 30.0;
+const COUNT_H: f64 = 40.0;
 const BAND_H: f64 = 46.0;
 const PLAN_H: f64 = 22.0;
 const AXIS_H: f64 = 20.0;
@@ -205,7 +205,7 @@ impl Ribbon {
 
     fn count_line(&self, svg: &mut Svg, t: &Texts, scale: &Scale, top: f64, band: f64) {
         let Some(max) = self.counts.iter().map(|c| c.1).max().filter(|m| *m > 0) else { return };
-        let y = |n: i64| band - 4.0 - (COUNT_H - 12.0) * n as f64 / max as f64;
+        let y = |n: i64| band - 5.0 - (COUNT_H - 22.0) * n as f64 / max as f64;
         let before = self.counts.iter().rev().find(|c| c.0 < scale.from).map_or(0, |c| c.1);
         let mut path = format!("M0 {}", xy(y(before)));
         let mut last = (0.0, before);
@@ -226,10 +226,11 @@ impl Ribbon {
             super::esc(&words)
         ));
         let label = t.f1("chart-count", "n", format::integer(last.1));
-        let at_end = end + text_units(&label, 11) + 8.0 < scale.units;
-        let (x, anchor) = if at_end { (end + 6.0, "start") } else { (end - 2.0, "end") };
-        let label_y = if at_end { y(last.1) + 4.0 } else { top + 6.0 };
-        svg.text(x, label_y.max(top + 8.0), 11, anchor, super::INK, &label);
+        // Beside the line's end where there is room, otherwise above it.
+        let beside = end + text_units(&label, 11) + 8.0 < scale.units;
+        let (x, anchor, label_y) =
+            if beside { (end + 6.0, "start", y(last.1) + 4.0) } else { (end, "end", y(last.1) - 5.0) };
+        svg.text(x, label_y.max(top + 10.0), 11, anchor, super::INK, &label);
     }
 }
 
@@ -324,8 +325,8 @@ mod tests {
         let t = Lang::Zh.texts();
         let wide = ribbon(None).svg(t, Width::Wide);
         let narrow = ribbon(None).svg(t, Width::Narrow);
-        assert!(wide.contains("viewBox=\"0 0 920 118\""), "{wide}");
-        assert!(narrow.contains("viewBox=\"0 0 340 374\""), "{narrow}");
+        assert!(wide.contains("viewBox=\"0 0 920 128\""), "{wide}");
+        assert!(narrow.contains("viewBox=\"0 0 340 404\""), "{narrow}");
         assert!(wide.contains("press &lt;1&gt;") && wide.contains("E12 &amp; co"));
         assert!(!wide.contains("style="), "inline styles are forbidden by the pages' policy");
     }
@@ -333,6 +334,6 @@ mod tests {
     #[test]
     fn a_block_is_as_wide_as_its_time() {
         let svg = ribbon(None).svg(Lang::En.texts(), Width::Wide);
-        assert!(svg.contains("<rect x=\"0\" y=\"30\" width=\"230\" height=\"46\" fill=\"#2E7D5B\">"), "{svg}");
+        assert!(svg.contains("<rect x=\"0\" y=\"40\" width=\"230\" height=\"46\" fill=\"#2E7D5B\">"), "{svg}");
     }
 }

@@ -16,6 +16,9 @@ pub struct Spark {
     pub range: Option<(i64, i64)>,
 }
 
+/// Least span of the axis, in the unit of the values (thousandths for ratios).
+const SPAN_MIN: i64 = 150;
+
 impl Spark {
     /// Draws it, 120 × 30. `id` must be unique on the page.
     #[must_use]
@@ -26,7 +29,8 @@ impl Spark {
         let known = self.values.iter().flatten().chain(self.baseline.iter());
         let (low, high) = self.range.unwrap_or_else(|| {
             let (low, high) = known.fold((i64::MAX, i64::MIN), |(l, u), v| (l.min(*v), u.max(*v)));
-            if low > high { (0, 1) } else { (low, high) }
+            // Small wobbles shall not look like storms: the axis spans at least `SPAN_MIN`.
+            if low > high { (0, 1) } else { (low - (SPAN_MIN - (high - low)).max(0) / 2, high + (SPAN_MIN - (high - low)).max(0) / 2) }
         });
         let span = (high - low).max(1) as f64;
         let step = w / self.values.len().max(1) as f64;

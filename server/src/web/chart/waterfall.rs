@@ -35,7 +35,7 @@ pub struct Step {
 pub fn svg(id: &str, title: &str, steps: &[Step], width: Width) -> String {
     let wide = width == Width::Wide;
     let units = width.units() as f64;
-    let (left, right) = if wide { (170.0, 150.0) } else { (0.0, 0.0) };
+    let (left, right) = if wide { (170.0, 178.0) } else { (0.0, 0.0) };
     let (row_h, bar_h) = if wide { (30.0, 20.0) } else { (46.0, 18.0) };
     let height = steps.len() as f64 * row_h + 6.0;
     let whole = steps.iter().map(|s| s.ms).max().unwrap_or(1).max(1);
@@ -86,7 +86,7 @@ pub fn svg(id: &str, title: &str, steps: &[Step], width: Width) -> String {
         let weight = if strong { "600" } else { "400" };
         if wide {
             svg.text_weight(left - 12.0, top + 15.0, 14, "end", INK, weight, &step.name);
-            svg.text_weight(units - right + 70.0, top + 15.0, 13, "end", INK, weight, &amount);
+            svg.text_weight(units - 72.0, top + 15.0, 13, "end", INK, weight, &amount);
             svg.text(units, top + 15.0, 13, "end", LABEL, &share);
         } else {
             svg.text_weight(0.0, top - 7.0, 13, "start", INK, weight, &step.name);
