@@ -25,6 +25,7 @@ mod routes;
 mod samples;
 pub mod site;
 pub mod text;
+pub mod verdict;
 pub mod view;
 pub mod why;
 pub mod words;

@@ -307,7 +307,16 @@ impl Svg {
 
     /// Text with a weight.
     #[expect(clippy::too_many_arguments, reason = "one place that writes a text element; callers name every part")]
-    pub(crate) fn text_weight(&mut self, x: f64, y: f64, size: i64, anchor: &str, fill: &str, weight: &str, text: &str) {
+    pub(crate) fn text_weight(
+        &mut self,
+        x: f64,
+        y: f64,
+        size: i64,
+        anchor: &str,
+        fill: &str,
+        weight: &str,
+        text: &str,
+    ) {
         let _ = write!(
             self.out,
             "<text x=\"{}\" y=\"{}\" font-size=\"{size}\" text-anchor=\"{anchor}\" fill=\"{fill}\" font-weight=\"{weight}\">{}</text>",

@@ -78,9 +78,11 @@ impl FleetPage {
             t.f1("fleet-head-fine", "n", data.sites)
         } else {
             let mut parts = Vec::new();
-            for (n, key) in
-                [(data.alarmed, "fleet-head-alarmed"), (offline, "fleet-head-offline"), (data.silent, "fleet-head-silent")]
-            {
+            for (n, key) in [
+                (data.alarmed, "fleet-head-alarmed"),
+                (offline, "fleet-head-offline"),
+                (data.silent, "fleet-head-silent"),
+            ] {
                 if n > 0 {
                     parts.push(t.f1(key, "n", n));
                 }
@@ -196,7 +198,13 @@ fn row(t: &'static Texts, index: usize, r: &FleetRow, now_ms: i64) -> Row {
         } else {
             r.attention.iter().map(|a| words::word(t, "attention", a)).collect()
         },
-        online_css: if r.online { "good" } else if never { "none" } else { "bad" },
+        online_css: if r.online {
+            "good"
+        } else if never {
+            "none"
+        } else {
+            "bad"
+        },
         online_words: t.s(if r.online {
             "site-online"
         } else if never {
@@ -205,10 +213,9 @@ fn row(t: &'static Texts, index: usize, r: &FleetRow, now_ms: i64) -> Row {
             "site-offline"
         }),
         last_seen: match r.received_ms {
-            Some(at) => t.f(
-                "site-last-seen",
-                &[("age", &format::age(t, now_ms - at)), ("n", &format::integer(r.gateways))],
-            ),
+            Some(at) => {
+                t.f("site-last-seen", &[("age", &format::age(t, now_ms - at)), ("n", &format::integer(r.gateways))])
+            }
             None => t.s("site-never-words"),
         },
         coverage: coverage.html(),
@@ -236,7 +243,8 @@ pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {
     let html = |page: FleetPage| page.render().expect("renders");
     let ask = Ask { q: String::new(), order: String::new(), page: 2 };
     let none = Ask { q: "不存在\"<x>".into(), order: "name".into(), page: 1 };
-    let empty = query::FleetPage { rows: vec![], sites: 0, online: 0, alarmed: 0, silent: 0, matching: 0, ..samples::fleet() };
+    let empty =
+        query::FleetPage { rows: vec![], sites: 0, online: 0, alarmed: 0, silent: 0, matching: 0, ..samples::fleet() };
     vec![
         ("fleet", html(FleetPage::new(frame(true), &samples::fleet(), &ask))),
         ("fleet-search", html(FleetPage::new(frame(false), &empty, &none))),

@@ -101,10 +101,22 @@ fn card(t: &Texts, face: &Clockface, g: &GatewayView, now_ms: i64) -> Card {
             fact("gateway-observed", g.observed_ms.map_or_else(|| NONE.into(), |ms| face.full(ms)), "num"),
             fact("gateway-sequence", sequence, "num"),
             fact("gateway-readings", format::integer(g.readings), "num"),
-            fact("gateway-lost", format::integer(g.lost_records), if g.lost_records > 0 { "health bad" } else { "num" }),
+            fact(
+                "gateway-lost",
+                format::integer(g.lost_records),
+                if g.lost_records > 0 { "health bad" } else { "num" },
+            ),
             fact("gateway-chains", format::integer(g.chains), "num"),
-            fact("gateway-clock", words::word(t, "clock", &g.clock_state), if g.clock_state == "synchronised" { "health good" } else { "health warn" }),
-            fact("gateway-version", if g.agent_version.is_empty() { NONE.into() } else { g.agent_version.clone() }, "mono"),
+            fact(
+                "gateway-clock",
+                words::word(t, "clock", &g.clock_state),
+                if g.clock_state == "synchronised" { "health good" } else { "health warn" },
+            ),
+            fact(
+                "gateway-version",
+                if g.agent_version.is_empty() { NONE.into() } else { g.agent_version.clone() },
+                "mono",
+            ),
             fact("gateway-enrolled", face.full(g.enrolled_ms), "num"),
             fact("gateway-key", key.join(" "), "mono digest"),
         ],
@@ -116,7 +128,14 @@ pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {
     use super::samples;
     let t = lang.texts();
     let html = |data: &SiteView, code: Option<&NewCode>, problem: &str| {
-        let frame = samples::frame(lang, t.s("nav-gateways"), "/sites/jh-07/gateways", Nav::Gateways, Some(&data.site), data.site.simulated);
+        let frame = samples::frame(
+            lang,
+            t.s("nav-gateways"),
+            "/sites/jh-07/gateways",
+            Nav::Gateways,
+            Some(&data.site),
+            data.site.simulated,
+        );
         GatewaysPage::new(frame, data, code, &samples::face(lang), problem.into()).render().expect("renders")
     };
     let code = NewCode {

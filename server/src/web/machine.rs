@@ -100,7 +100,8 @@ impl MachinePage {
             day: format!("{}–{}", face.minute(s.shift.from_ms), face.minute(s.shift.until_ms)),
             current: shown.is_some_and(|x| x.shift == s.shift),
         });
-        let dated = |d: &Option<String>| d.as_ref().map_or_else(String::new, |d| format!("{path}?date={}", url_part(d)));
+        let dated =
+            |d: &Option<String>| d.as_ref().map_or_else(String::new, |d| format!("{path}?date={}", url_part(d)));
         let bars = energy_bars(t, energy_days, &path);
         let energy_title = t.f1("machine-energy-title", "name", name.clone());
         let bar = |w| if bars.is_empty() { String::new() } else { energy::svg("energy", &energy_title, &bars, t, w) };
@@ -187,10 +188,16 @@ impl MachinePage {
         let rest = shift.figures.iter().filter(|f| !main.iter().any(|m| f.metric.starts_with(m)));
         let hero = |f: &crate::query::Figure| Hero {
             label: words::metric(t, &f.metric),
-            figure: words::figure(t, f, &words::why_href(&data.site.id, &data.id, &shift.shift.date, &shift.shift.name, &f.metric)).html(),
+            figure: words::figure(
+                t,
+                f,
+                &words::why_href(&data.site.id, &data.id, &shift.shift.date, &shift.shift.name, &f.metric),
+            )
+            .html(),
             note: flags_words(t, &f.flags),
         };
-        let (amounts, others): (Vec<_>, Vec<_>) = rest.partition(|f| matches!(f.unit.as_str(), "Wh" | "piece" | "count"));
+        let (amounts, others): (Vec<_>, Vec<_>) =
+            rest.partition(|f| matches!(f.unit.as_str(), "Wh" | "piece" | "count"));
         self.amounts = amounts.into_iter().map(hero).collect();
         self.others = others.into_iter().map(hero).collect();
         if self.production {
@@ -242,11 +249,22 @@ fn recent_row(t: &Texts, data: &MachineView, path: &str, index: usize, s: &Shift
     bare.coverage.clear();
     RecentRow {
         href: format!("{path}?date={}&shift={}", url_part(&s.shift.date), url_part(&s.shift.name)),
-        mini: ribbon::mini(&format!("r{index}"), s.shift.from_ms, s.shift.until_ms, live, &words::spans(t, &s.intervals), &title),
+        mini: ribbon::mini(
+            &format!("r{index}"),
+            s.shift.from_ms,
+            s.shift.until_ms,
+            live,
+            &words::spans(t, &s.intervals),
+            &title,
+        ),
         name: format!("{} {name}", month_day(&s.shift.date)),
         oee: if data.role == "production" { bare.html() } else { Figure::undefined(t.s("not-applicable"), "").html() },
         coverage: oee.coverage,
-        good: if data.role == "production" { figure("count.good").short() } else { Figure::undefined(t.s("not-applicable"), "").html() },
+        good: if data.role == "production" {
+            figure("count.good").short()
+        } else {
+            Figure::undefined(t.s("not-applicable"), "").html()
+        },
         energy: figure("energy.active").short(),
     }
 }
@@ -260,7 +278,8 @@ pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {
     use super::samples;
     let html = |data: &MachineView, wanted: Option<&str>, recent: &[ShiftView], energy: &[TrendPoint]| {
         let name = words::name(&data.names, lang, &data.id);
-        let frame = samples::frame(lang, name, "/sites/jh-07/machines/press", Nav::Site, Some(&data.site), data.site.simulated);
+        let frame =
+            samples::frame(lang, name, "/sites/jh-07/machines/press", Nav::Site, Some(&data.site), data.site.simulated);
         MachinePage::new(frame, data, wanted, recent, energy, &samples::face(lang)).render().expect("renders")
     };
     vec![

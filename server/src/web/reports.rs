@@ -114,8 +114,17 @@ pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {
     use super::samples;
     let t = lang.texts();
     let html = |data: &SiteView, details: &[Details], problem: &str, notice: &str| {
-        let frame = samples::frame(lang, t.s("reports-title"), "/sites/jh-07/reports", Nav::Reports, Some(&data.site), data.site.simulated);
-        ReportsPage::new(frame, data, details, &samples::face(lang), problem.into(), notice.into()).render().expect("renders")
+        let frame = samples::frame(
+            lang,
+            t.s("reports-title"),
+            "/sites/jh-07/reports",
+            Nav::Reports,
+            Some(&data.site),
+            data.site.simulated,
+        );
+        ReportsPage::new(frame, data, details, &samples::face(lang), problem.into(), notice.into())
+            .render()
+            .expect("renders")
     };
     let mut barred = samples::site_new();
     barred.may.retain(|p| p == "see_figures");

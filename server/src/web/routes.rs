@@ -162,7 +162,14 @@ impl Visitor {
     }
 
     /// The frame of a page, with the site it is about.
-    fn frame(&self, title: String, nav: Nav, site: Option<&SiteHead>, manages: bool, now_ms: i64) -> (Frame, Clockface) {
+    fn frame(
+        &self,
+        title: String,
+        nav: Nav,
+        site: Option<&SiteHead>,
+        manages: bool,
+        now_ms: i64,
+    ) -> (Frame, Clockface) {
         let t = self.lang.texts();
         let access = self.access();
         let fleet = access.sees_many_sites();
@@ -413,7 +420,11 @@ struct FleetAsk {
     page: Option<usize>,
 }
 
-async fn fleet(State(state): State<AppState>, visitor: Visitor, Query(ask): Query<FleetAsk>) -> Result<Response, Problem> {
+async fn fleet(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Query(ask): Query<FleetAsk>,
+) -> Result<Response, Problem> {
     let now_ms = state.clock.now_ms();
     let page = ask.page.unwrap_or(1).clamp(1, 1_000_000);
     let q: String = ask.q.chars().take(64).collect();
@@ -497,7 +508,8 @@ async fn machine(
     }
     let energy = energy_days(&state, &visitor, &site, &id, &data.date).await?;
     let title = words::name(&data.names, visitor.lang, &data.id);
-    let (frame, face) = visitor.frame(title, Nav::Site, Some(&data.site), manages(&state, &visitor, &site).await, now_ms);
+    let (frame, face) =
+        visitor.frame(title, Nav::Site, Some(&data.site), manages(&state, &visitor, &site).await, now_ms);
     Ok(html(StatusCode::OK, &MachinePage::new(frame, &data, ask.shift.as_deref(), &recent, &energy, &face)))
 }
 
@@ -527,7 +539,8 @@ async fn why(
     let found = query::why(&state.store, visitor.access(), &site, &machine, &ask.date, &ask.shift, &ask.metric).await;
     let data = found.map_err(|e| visitor.failed(e))?;
     let title = words::metric(visitor.lang.texts(), &data.figure.metric);
-    let (frame, face) = visitor.frame(title, Nav::Site, Some(&data.site), manages(&state, &visitor, &site).await, now_ms);
+    let (frame, face) =
+        visitor.frame(title, Nav::Site, Some(&data.site), manages(&state, &visitor, &site).await, now_ms);
     Ok(html(StatusCode::OK, &WhyPage::new(frame, &data, &face)))
 }
 
@@ -540,7 +553,11 @@ async fn reports(State(state): State<AppState>, visitor: Visitor, Path(id): Path
     Ok(html(StatusCode::OK, &ReportsPage::new(frame, &data, &[], &face, String::new(), String::new())))
 }
 
-async fn gateways(State(state): State<AppState>, visitor: Visitor, Path(id): Path<String>) -> Result<Response, Problem> {
+async fn gateways(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
     let now_ms = state.clock.now_ms();
     let data = query::site(&state.store, visitor.access(), &id, now_ms).await.map_err(|e| visitor.failed(e))?;
     let manages = data.may.iter().any(|p| p == Permission::ManageGateways.name());

@@ -4,9 +4,9 @@
 use jiff::tz::TimeZone;
 
 use crate::query::{
-    AlarmView, Comparison, CountStep, CoverageDay, DeclarationView, Duration, EvidenceHealth, Figure, FleetPage,
-    FleetRow, GapView, GatewayView, Interval, LogHead, MachineCard, MachineView, Names, Parameter, PlannedStop, Ratio,
-    ReportView, ShiftKey, ShiftView, SiteHead, SiteView, Source, Term, TrendPoint, Why,
+    AlarmView, Comparison, CoverageDay, DeclarationView, Duration, EvidenceHealth, Figure, FleetPage, FleetRow,
+    GapView, GatewayView, Interval, LogHead, MachineCard, MachineView, Names, Parameter, Ratio, ReportView, ShiftView,
+    SiteHead, SiteView, Source, Term, TrendPoint, Why,
 };
 
 use super::chart::interval::{Estimate, Row};
@@ -15,6 +15,9 @@ use super::reports::{Details, Line};
 use super::site::Extras;
 use super::text::Lang;
 use super::view::{Crumb, Frame, Nav, Reader, SiteRef};
+
+mod shift;
+use shift::{shift, shift_key};
 
 const H: i64 = 3_600_000;
 const MIN: i64 = 60_000;
@@ -28,7 +31,14 @@ pub(super) fn face(lang: Lang) -> Clockface {
     Clockface::new(TimeZone::get("Asia/Shanghai").expect("bundled"), lang)
 }
 
-pub(super) fn frame(lang: Lang, title: String, path: &str, nav: Nav, site: Option<&SiteHead>, simulated: bool) -> Frame {
+pub(super) fn frame(
+    lang: Lang,
+    title: String,
+    path: &str,
+    nav: Nav,
+    site: Option<&SiteHead>,
+    simulated: bool,
+) -> Frame {
     let t = lang.texts();
     let name = |s: &SiteHead| super::words::name(&s.names, lang, &s.id);
     Frame {
@@ -36,7 +46,12 @@ pub(super) fn frame(lang: Lang, title: String, path: &str, nav: Nav, site: Optio
         title,
         path: path.into(),
         nav,
-        reader: Some(Reader { name: "wang.fang".into(), role: t.s("role-centre"), fleet: true, form_token: "t0k<en".into() }),
+        reader: Some(Reader {
+            name: "wang.fang".into(),
+            role: t.s("role-centre"),
+            fleet: true,
+            form_token: "t0k<en".into(),
+        }),
         site: site.map(|s| SiteRef { id: s.id.clone(), name: name(s), simulated: s.simulated, manages_gateways: true }),
         crumbs: site.map_or_else(Vec::new, |s| {
             vec![
@@ -109,135 +124,39 @@ fn fleet_row(id: &str, zh: &str, en: &str, attention: &[&str], age_ms: Option<i6
 
 pub(super) fn fleet() -> FleetPage {
     let rows = vec![
-        fleet_row("yk-03", "永康市恒锐五金制造有限公司", "Yongkang Hengrui Hardware", &["chain", "alarms"], Some(41_000), 2),
-        fleet_row("jh-12", "金华市合力包装有限公司", "Jinhua Heli Packaging", &["offline", "coverage"], Some(3 * H + 12 * MIN), 4),
+        fleet_row(
+            "yk-03",
+            "永康市恒锐五金制造有限公司",
+            "Yongkang Hengrui Hardware",
+            &["chain", "alarms"],
+            Some(41_000),
+            2,
+        ),
+        fleet_row(
+            "jh-12",
+            "金华市合力包装有限公司",
+            "Jinhua Heli Packaging",
+            &["offline", "coverage"],
+            Some(3 * H + 12 * MIN),
+            4,
+        ),
         fleet_row("dy-01", "东阳市<新材料> & 科技", "Dongyang <New> & Materials", &["never_delivered"], None, 5),
         fleet_row("lx-02", "兰溪市华康药业有限公司", "Lanxi Huakang Pharma", &["lost"], Some(12_000), 1),
         fleet_row("jh-09", "浙江东成精密机械有限公司", "Zhejiang Dongcheng Precision", &["oee_down"], Some(8_000), 7),
         fleet_row("jh-07", "金华市永盛汽配有限公司", "Jinhua Yongsheng Auto Parts", &[], Some(3_000), 0),
         fleet_row("pj-04", "浦江县晶工水晶有限公司", "Pujiang Jinggong Crystal", &[], Some(9_000), 3),
     ];
-    FleetPage { rows, sites: 4_812, online: 4_790, alarmed: 3, silent: 1, matching: 4_812, offset: 50, limit: 50, now_ms: NOW_MS }
-}
-
-fn shift_key(index: i64, live_day: bool) -> ShiftKey {
-    let day = if live_day { 0 } else { -DAY };
-    if index == 0 {
-        ShiftKey {
-            date: if live_day { "2026-11-21" } else { "2026-11-20" }.into(),
-            name: "day".into(),
-            names: names("早班", "Day shift"),
-            from_ms: DAY_SHIFT_MS + day,
-            until_ms: DAY_SHIFT_MS + day + 8 * H,
-        }
-    } else {
-        ShiftKey {
-            date: if live_day { "2026-11-21" } else { "2026-11-20" }.into(),
-            name: "late".into(),
-            names: names("中班", "Late shift"),
-            from_ms: DAY_SHIFT_MS + day + 8 * H,
-            until_ms: DAY_SHIFT_MS + day + 16 * H,
-        }
+    FleetPage {
+        rows,
+        sites: 4_812,
+        online: 4_790,
+        alarmed: 3,
+        silent: 1,
+        matching: 4_812,
+        offset: 50,
+        limit: 50,
+        now_ms: NOW_MS,
     }
-}
-
-/// A shift of a press with a changeover, a breakdown, micro-stops, a lunch break and one gap, cut at `end_ms`.
-fn shift(key: ShiftKey, end_ms: i64, seed: i64) -> ShiftView {
-    let from = key.from_ms;
-    let plan: [(i64, &str, &str, &str); 15] = [
-        (0, "idle", "ADET", ""),
-        (7 + seed, "run", "APT", ""),
-        (71, "idle", "ADET", ""),
-        (72, "run", "APT", ""),
-        (118 + seed * 3, "setup", "AUST", ""),
-        (149, "run", "APT", ""),
-        (201, "fault", "ADET", ""),
-        (229 + seed, "run", "APT", ""),
-        (240, "idle", "PDOT", ""),
-        (270, "run", "APT", ""),
-        (322, "unknown", "UNK", "device_silent"),
-        (333, "run", "APT", ""),
-        (391, "wait", "ADET", ""),
-        (404, "run", "APT", ""),
-        (480, "", "", ""),
-    ];
-    let mut intervals = Vec::new();
-    for pair in plan.windows(2) {
-        let (a, b) = (from + pair[0].0 * MIN, (from + pair[1].0 * MIN).min(end_ms));
-        if a < b {
-            intervals.push(Interval {
-                from_ms: a,
-                until_ms: b,
-                state: pair[0].1.into(),
-                bucket: pair[0].2.into(),
-                cause: pair[0].3.into(),
-            });
-        }
-    }
-    let mut counts = Vec::new();
-    let mut good = 0;
-    for i in intervals.iter().filter(|i| i.state == "run") {
-        let mut at = i.from_ms + 3 * MIN;
-        while at <= i.until_ms {
-            good += 40;
-            counts.push(CountStep { at_ms: at, good, reject: good / 60 });
-            at += 3 * MIN;
-        }
-    }
-    let sum = |get: fn(&Interval) -> &String| {
-        let mut sums = std::collections::BTreeMap::<String, i64>::new();
-        for i in &intervals {
-            *sums.entry(get(i).clone()).or_default() += i.until_ms - i.from_ms;
-        }
-        sums.into_iter().map(|(name, ms)| Duration { name, ms }).collect::<Vec<_>>()
-    };
-    let buckets = sum(|i| &i.bucket);
-    let of = |name: &str| buckets.iter().find(|b| b.name == name).map_or(0, |b| b.ms);
-    let pbt = of("APT") + of("AUST") + of("ADET") + of("ADOT") + of("UNK");
-    let (std_ms, good_ms) = ((good + good / 60) * 4_200, good * 4_200);
-    ShiftView {
-        closed: end_ms >= key.until_ms,
-        evaluated_to_ms: end_ms.min(key.until_ms),
-        prefix: 12_480,
-        planned_stops: vec![PlannedStop { from_ms: from + 240 * MIN, until_ms: from + 270 * MIN, reason: "break".into() }],
-        states: sum(|i| &i.state),
-        figures: figures(pbt, of("APT"), of("UNK"), std_ms, good_ms, good),
-        intervals,
-        counts,
-        buckets,
-        shift: key,
-    }
-}
-
-fn figures(pbt: i64, apt: i64, unk: i64, std_ms: i64, good_ms: i64, good: i64) -> Vec<Figure> {
-    let cover = ratio(pbt - unk, pbt);
-    let figure = |metric: &str, unit: &str, value, low, high| Figure {
-        metric: metric.into(),
-        unit: unit.into(),
-        value,
-        low,
-        high,
-        undefined: None,
-        coverage: cover,
-        grade: if unk == 0 { "A" } else { "B" }.into(),
-        flags: vec![],
-    };
-    let exact = |metric: &str, unit: &str, value| figure(metric, unit, value, value, value);
-    let energy = 38_400 + good * 9;
-    vec![
-        Figure {
-            flags: vec!["NO_ORDER_INFO".into()],
-            ..figure("oee.iso22400@1", "ratio", ratio(good_ms, pbt), ratio(good_ms, pbt), ratio(good_ms + unk, pbt))
-        },
-        figure("availability.iso22400@1", "ratio", ratio(apt, pbt), ratio(apt, pbt), ratio(apt + unk, pbt)),
-        exact("performance.iso22400@1", "ratio", ratio(std_ms, apt)),
-        exact("quality.iso22400@1", "ratio", ratio(good_ms, std_ms)),
-        exact("count.good@1", "piece", ratio(good, 1)),
-        Figure { flags: vec!["MANUAL_QUALITY".into()], grade: "C".into(), ..exact("count.rejected@1", "piece", ratio(good / 60, 1)) },
-        exact("energy.active@1", "Wh", ratio(energy, 1)),
-        exact("energy.per_good@1", "Wh/piece", ratio(energy, good.max(1))),
-        exact("util.calendar@1", "ratio", ratio(apt, 8 * H)),
-    ]
 }
 
 fn card(id: &str, zh: &str, en: &str, role: &str, end_ms: i64, seed: i64) -> MachineCard {
@@ -302,7 +221,13 @@ pub(super) fn site() -> SiteView {
                 let date = jiff::civil::date(2026, 8, 23).saturating_add(jiff::Span::new().days(d));
                 let free = date.weekday() == jiff::civil::Weekday::Sunday;
                 let planned = if free { 0 } else { 48 * H };
-                let share = if d % 17 == 3 { 71 } else if d % 5 == 1 { 97 } else { 100 };
+                let share = if d % 17 == 3 {
+                    71
+                } else if d % 5 == 1 {
+                    97
+                } else {
+                    100
+                };
                 CoverageDay { date: date.to_string(), covered_ms: planned * share / 100, expected_ms: planned }
             })
             .collect(),
@@ -363,19 +288,42 @@ pub(super) fn site_extras(lang: Lang) -> Extras {
     let t = lang.texts();
     let row = |name: &str, b: i64, a: i64, half: i64, verdict: String, total| Row {
         name: name.into(),
-        before: Some(Estimate { value: b, low: b - half, high: b + half }),
+        before: Some(Estimate { value: b, low: b, high: b }),
         after: Some(Estimate { value: a, low: a - half, high: a + half }),
         verdict,
         total,
     };
-    let change = |key: &str, diff: &str, interval: &str| t.f(key, &[("diff", &diff), ("interval", &interval)]);
+    let change = |key: &str, diff: &str, interval: &str| {
+        t.f(key, &[("diff", &diff), ("points", &t.s("verdict-points")), ("interval", &interval)])
+    };
     Extras {
         energy: energy_days(),
         energy_of: "/sites/jh-07/machines/main".into(),
         compare: vec![
-            row(&super::words::name(&names("冲压机", "Press"), lang, ""), 6_240, 7_110, 130, change("verdict-up", "+8.7", "[6.9, 10.5]"), false),
-            row(&super::words::name(&names("数控加工中心", "CNC machine"), lang, ""), 6_980, 7_060, 210, change("verdict-flat", "+0.8", "[−2.1, 3.7]"), false),
-            row(&super::words::name(&names("空压机", "Compressor"), lang, ""), 7_420, 7_010, 160, change("verdict-down", "−4.1", "[−6.3, −1.9]"), false),
+            row(
+                &super::words::name(&names("冲压机", "Press"), lang, ""),
+                6_240,
+                7_110,
+                130,
+                change("verdict-up", "+8.7", "[6.9, 10.5]"),
+                false,
+            ),
+            row(
+                &super::words::name(&names("数控加工中心", "CNC machine"), lang, ""),
+                6_980,
+                7_060,
+                210,
+                change("verdict-flat", "+0.8", "[−2.1, 3.7]"),
+                false,
+            ),
+            row(
+                &super::words::name(&names("空压机", "Compressor"), lang, ""),
+                7_420,
+                7_010,
+                160,
+                change("verdict-down", "−4.1", "[−6.3, −1.9]"),
+                false,
+            ),
             Row {
                 name: super::words::name(&names("老式车床", "Old lathe"), lang, ""),
                 before: None,
@@ -385,11 +333,10 @@ pub(super) fn site_extras(lang: Lang) -> Extras {
             },
             row(&t.s("compare-total"), 6_410, 7_020, 110, change("verdict-up", "+6.1", "[4.6, 7.6]"), true),
         ],
-        compare_words: t.f("compare-words", &[
-            ("plan", &"retrofit-2026"),
-            ("base", &"2026-05-24 – 2026-08-22"),
-            ("period", &"2026-08-23 – 2026-11-21"),
-        ]),
+        compare_words: t.f(
+            "compare-words",
+            &[("plan", &"retrofit-2026"), ("base", &"2026-05-24 – 2026-08-22"), ("period", &"2026-08-23 – 2026-11-21")],
+        ),
     }
 }
 
@@ -397,7 +344,8 @@ pub(super) fn energy_days() -> Vec<TrendPoint> {
     (0..26)
         .map(|d| {
             let date = jiff::civil::date(2026, 10, 27).saturating_add(jiff::Span::new().days(d));
-            let wh = if date.weekday() == jiff::civil::Weekday::Sunday { 31_000 } else { 412_000 + (d * 7_919) % 61_000 };
+            let wh =
+                if date.weekday() == jiff::civil::Weekday::Sunday { 31_000 } else { 412_000 + (d * 7_919) % 61_000 };
             TrendPoint { date: date.to_string(), value: if d == 11 { None } else { ratio(wh, 1) } }
         })
         .collect()
@@ -458,7 +406,13 @@ pub(super) fn machine_undefined() -> MachineView {
         figures: vec![undefined("oee.iso22400@1", "NO_PLANNED_TIME"), undefined("quality.iso22400@1", "NO_PRODUCTION")],
         shift: key,
     };
-    MachineView { id: "lathe".into(), names: names("", ""), shifts: vec![view], next: Some("2026-11-22".into()), ..machine() }
+    MachineView {
+        id: "lathe".into(),
+        names: names("", ""),
+        shifts: vec![view],
+        next: Some("2026-11-22".into()),
+        ..machine()
+    }
 }
 
 pub(super) fn machine_new() -> MachineView {
@@ -468,7 +422,11 @@ pub(super) fn machine_new() -> MachineView {
 pub(super) fn why() -> Why {
     let m = machine();
     let view = &m.shifts[0];
-    let term = |symbol: &str, value: i64, unit: &str| Term { symbol: symbol.into(), value: value.to_string(), unit: unit.into() };
+    let term = |symbol: &str, value: i64, unit: &str| Term {
+        symbol: symbol.into(),
+        value: value.to_string(),
+        unit: unit.into(),
+    };
     let of = |name: &str| view.buckets.iter().find(|b| b.name == name).map_or(0, |b| b.ms);
     let good = view.counts.last().map_or(0, |c| c.good);
     Why {
@@ -498,8 +456,14 @@ pub(super) fn why() -> Why {
             chain: "3f02b7c19aa84e0d8c1122334455667a".into(),
             first_sequence: 9_120,
             last_sequence: 11_988,
+            first_leaf: 9_340,
+            last_leaf: 12_201,
         }],
-        gaps: vec![GapView { from_ms: view.shift.from_ms + 322 * MIN, until_ms: view.shift.from_ms + 333 * MIN, cause: "device_silent".into() }],
+        gaps: vec![GapView {
+            from_ms: view.shift.from_ms + 322 * MIN,
+            until_ms: view.shift.from_ms + 333 * MIN,
+            cause: "device_silent".into(),
+        }],
         prefix: 12_480,
         others: view.figures[1..].to_vec(),
     }
@@ -533,7 +497,16 @@ pub(super) fn report_details(lang: Lang) -> Vec<Details> {
         base: "2026-05-24 – 2026-08-22".into(),
         period: "2026-08-23 – 2026-11-21".into(),
         lines: vec![
-            line("OEE", "64.1\u{202f}% [63.0, 65.2]", "70.2\u{202f}% [69.1, 71.3]", "up", t.f("verdict-up", &[("diff", &"+6.1"), ("interval", &"[4.6, 7.6]")])),
+            line(
+                "OEE",
+                "64.1\u{202f}% [63.0, 65.2]",
+                "70.2\u{202f}% [69.1, 71.3]",
+                "up",
+                t.f(
+                    "verdict-up",
+                    &[("diff", &"+6.1"), ("points", &t.s("verdict-points")), ("interval", &"[4.6, 7.6]")],
+                ),
+            ),
             line("kWh", "—", "—", "none", t.s("verdict-insufficient")),
         ],
     }]

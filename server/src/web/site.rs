@@ -106,9 +106,16 @@ impl SitePage {
         let title = t.f1("site-losses-title", "name", frame.title.clone());
         let draw = |w| if drawable { waterfall::svg("losses", &title, &steps, w) } else { String::new() };
         let compare_title = t.s("site-compare");
-        let compare = |w| if extras.compare.is_empty() { String::new() } else { interval::svg("compare", &compare_title, &extras.compare, t, w) };
+        let compare = |w| {
+            if extras.compare.is_empty() {
+                String::new()
+            } else {
+                interval::svg("compare", &compare_title, &extras.compare, t, w)
+            }
+        };
         let bars = energy_bars(t, &extras.energy, &extras.energy_of);
-        let total: i64 = extras.energy.iter().filter_map(|p| p.value).filter_map(|v| i64::try_from(v.scaled(0)).ok()).sum();
+        let total: i64 =
+            extras.energy.iter().filter_map(|p| p.value).filter_map(|v| i64::try_from(v.scaled(0)).ok()).sum();
         let energy_title = t.s("site-energy");
         let bar = |w| if bars.is_empty() { String::new() } else { energy::svg("energy", &energy_title, &bars, t, w) };
         let days = calendar_days(&data.coverage);
@@ -121,14 +128,20 @@ impl SitePage {
             heroes: heroes(t, data, &href),
             waterfall_wide: draw(Width::Wide),
             waterfall_narrow: draw(Width::Narrow),
-            machines: data.machines.iter().enumerate().map(|(i, m)| machine_row(t, face, &data.site.id, i, m)).collect(),
+            machines: data
+                .machines
+                .iter()
+                .enumerate()
+                .map(|(i, m)| machine_row(t, face, &data.site.id, i, m))
+                .collect(),
             legend: words::state_legend(t),
             compare_wide: compare(Width::Wide),
             compare_narrow: compare(Width::Narrow),
             compare_lead: extras.compare_words.clone(),
             energy_wide: bar(Width::Wide),
             energy_narrow: bar(Width::Narrow),
-            energy_lead: t.f("site-energy-lead", &[("total", &format::energy_wh(total)), ("days", &extras.energy.len())]),
+            energy_lead: t
+                .f("site-energy-lead", &[("total", &format::energy_wh(total)), ("days", &extras.energy.len())]),
             coverage_lead: match format::percent(observed.into(), planned.into(), 2) {
                 Some(share) => t.f("site-coverage-lead", &[("share", &share), ("days", &days.len())]),
                 None => t.s("site-coverage-none"),
@@ -149,7 +162,9 @@ fn day_losses(t: &Texts, data: &SiteView) -> Vec<Step> {
     // of the whole day are exact and the split would not be.
     let mut by_state = Vec::new();
     for card in &data.machines {
-        let Some(shift) = card.shift.as_ref().filter(|s| Some(&s.shift.date) == data.losses_date.as_ref()) else { continue };
+        let Some(shift) = card.shift.as_ref().filter(|s| Some(&s.shift.date) == data.losses_date.as_ref()) else {
+            continue;
+        };
         for (state, ms) in words::delay_by_state(&shift.intervals) {
             match by_state.iter_mut().find(|(s, _)| *s == state) {
                 Some((_, sum)) => *sum += ms,
@@ -172,10 +187,12 @@ fn headline(t: &Texts, data: &SiteView, steps: &[Step]) -> (String, String) {
     let unknown: i64 = steps.iter().filter(|s| s.kind == Kind::Unknown).map(|s| s.ms).sum();
     let share = format::percent(lost.into(), planned.into(), 1).unwrap_or_else(|| NONE.into());
     let largest = steps.iter().filter(|s| matches!(s.kind, Kind::Lost(_) | Kind::Computed)).max_by_key(|s| s.ms);
-    let head = t.f("site-head-lost", &[("lost", &format::duration(lost)), ("planned", &format::duration(planned)), ("share", &share)]);
-    let mut lead = largest.map_or_else(String::new, |s| {
-        t.f("site-head-largest", &[("name", &s.name), ("ms", &format::duration(s.ms))])
-    });
+    let head = t.f(
+        "site-head-lost",
+        &[("lost", &format::duration(lost)), ("planned", &format::duration(planned)), ("share", &share)],
+    );
+    let mut lead = largest
+        .map_or_else(String::new, |s| t.f("site-head-largest", &[("name", &s.name), ("ms", &format::duration(s.ms))]));
     if unknown > 0 {
         lead.push_str(&t.f1("site-head-unknown", "ms", format::duration(unknown)));
     }
@@ -192,7 +209,9 @@ fn heroes(t: &Texts, data: &SiteView, href: &str) -> Vec<Hero> {
         ..RatioValue::default()
     };
     let base = |text: Option<String>| text.map_or_else(|| t.s("fleet-base-none"), |v| t.f1("fleet-base", "value", v));
-    let energy = |r: Option<query::Ratio>| r.and_then(|e| format::quotient(i128::from(e.numerator) * 3_600, e.denominator.into(), 2));
+    let energy = |r: Option<query::Ratio>| {
+        r.and_then(|e| format::quotient(i128::from(e.numerator) * 3_600, e.denominator.into(), 2))
+    };
     let energy_figure = match energy(s.energy.recent) {
         Some(v) => Figure::plain(Class::Computed, format::with_unit(&v, &t.s("unit-kwh-per-hour")), ""),
         None => Figure::undefined(t.s("undefined-no-production"), ""),
@@ -201,7 +220,14 @@ fn heroes(t: &Texts, data: &SiteView, href: &str) -> Vec<Hero> {
     vec![
         Hero {
             label: t.s("hero-oee"),
-            figure: Figure::percent(t, Class::Computed, &ratio, &t.s("undefined-no-planned-time"), &format!("{href}#machines")).html(),
+            figure: Figure::percent(
+                t,
+                Class::Computed,
+                &ratio,
+                &t.s("undefined-no-planned-time"),
+                &format!("{href}#machines"),
+            )
+            .html(),
             note: base(words::percent(s.oee.baseline)),
         },
         Hero { label: t.s("hero-energy"), figure: energy_figure.html(), note: base(energy(s.energy.baseline)) },
@@ -240,11 +266,14 @@ fn machine_row(t: &'static Texts, face: &Clockface, site: &str, index: usize, m:
         return MachineRow { oee: none.clone(), good: none.clone(), energy: none, ..row };
     };
     let live = (!shift.closed).then_some(shift.evaluated_to_ms);
-    let title = t.f("mini-title", &[
-        ("name", &row.name),
-        ("from", &face.day_minute(shift.shift.from_ms)),
-        ("to", &face.minute(shift.shift.until_ms)),
-    ]);
+    let title = t.f(
+        "mini-title",
+        &[
+            ("name", &row.name),
+            ("from", &face.day_minute(shift.shift.from_ms)),
+            ("to", &face.minute(shift.shift.until_ms)),
+        ],
+    );
     let meter = m.role == "meter";
     let figure = |prefix| words::figure_of(t, site, &m.id, shift, prefix);
     let dash = || Figure::undefined(t.s("not-applicable"), "").html();
@@ -252,7 +281,14 @@ fn machine_row(t: &'static Texts, face: &Clockface, site: &str, index: usize, m:
         mini: if meter {
             String::new()
         } else {
-            mini(&format!("m{index}"), shift.shift.from_ms, shift.shift.until_ms, live, &words::spans(t, &shift.intervals), &title)
+            mini(
+                &format!("m{index}"),
+                shift.shift.from_ms,
+                shift.shift.until_ms,
+                live,
+                &words::spans(t, &shift.intervals),
+                &title,
+            )
         },
         state: if meter { String::new() } else { row.state },
         state_swatch: if meter { String::new() } else { row.state_swatch },
@@ -271,7 +307,10 @@ pub(super) fn energy_bars(t: &Texts, points: &[TrendPoint], href: &str) -> Vec<B
         .skip(points.len().saturating_sub(31))
         .map(|p| Bar {
             label: p.date.get(5..).unwrap_or(&p.date).to_owned(),
-            parts: p.value.and_then(|v| i64::try_from(v.scaled(0)).ok()).map_or_else(Vec::new, |wh| vec![(Part::Measured, wh)]),
+            parts: p
+                .value
+                .and_then(|v| i64::try_from(v.scaled(0)).ok())
+                .map_or_else(Vec::new, |wh| vec![(Part::Measured, wh)]),
             reason: t.s("energy-no-register"),
             href: if href.is_empty() { String::new() } else { format!("{href}?date={}", url_part(&p.date)) },
         })
@@ -293,7 +332,11 @@ fn evidence(t: &Texts, face: &Clockface, data: &SiteView) -> Vec<Fact> {
     let log = &data.log;
     let mut facts = vec![
         fact("log-leaves", format::integer(log.size), "num"),
-        fact("log-root", if log.root_hex.is_empty() { NONE.into() } else { format::short_digest(&log.root_hex) + "…" }, "mono"),
+        fact(
+            "log-root",
+            if log.root_hex.is_empty() { NONE.into() } else { format::short_digest(&log.root_hex) + "…" },
+            "mono",
+        ),
         fact("log-checkpoint", log.checkpoint_ms.map_or_else(|| t.s("log-no-checkpoint"), |ms| face.full(ms)), "num"),
     ];
     if log.projected < log.size {
@@ -301,7 +344,11 @@ fn evidence(t: &Texts, face: &Clockface, data: &SiteView) -> Vec<Fact> {
     }
     let (word, css) = if s.chain_ok { ("evidence-whole", "health good") } else { ("evidence-broken", "health bad") };
     facts.push(fact("log-chains", t.s(word), css));
-    facts.push(fact("log-lost", format::integer(s.lost_records), if s.lost_records > 0 { "health bad" } else { "num" }));
+    facts.push(fact(
+        "log-lost",
+        format::integer(s.lost_records),
+        if s.lost_records > 0 { "health bad" } else { "num" },
+    ));
     facts.push(fact("log-alarms", format::integer(s.alarms), if s.alarms > 0 { "health bad" } else { "num" }));
     facts
 }

@@ -85,10 +85,18 @@ fn pages_are_the_same_every_time() {
 fn simulated_sites_say_so_on_every_page() {
     for lang in Lang::ALL {
         for (name, html) in pages(lang) {
-            let about_simulated = ["site", "machine", "machine-live", "why", "reports", "gateways", "fleet"].contains(&name);
-            assert_eq!(html.contains("class=\"simulated\""), about_simulated || html.contains("永盛") && name != "fleet-search" || html.contains("Yongsheng"), "{name}");
+            let about_simulated =
+                ["site", "machine", "machine-live", "why", "reports", "gateways", "fleet"].contains(&name);
+            assert_eq!(
+                html.contains("class=\"simulated\""),
+                about_simulated || html.contains("永盛") && name != "fleet-search" || html.contains("Yongsheng"),
+                "{name}"
+            );
             if about_simulated {
-                assert!(html.contains("模拟数据") && html.contains("SIMULATED"), "{name}: both words in both languages");
+                assert!(
+                    html.contains("模拟数据") && html.contains("SIMULATED"),
+                    "{name}: both words in both languages"
+                );
             }
         }
     }
@@ -114,8 +122,25 @@ fn keys(ftl: &str) -> BTreeSet<String> {
 
 /// Keys whose last part comes from data; each family is looked up in one place.
 const FAMILIES: [&str; 19] = [
-    "state-", "class-", "cause-", "undefined-", "alarm-", "attention-", "flag-", "explain-", "role-", "clock-",
-    "term-", "param-", "declared-", "stop-", "order-", "problem-", "lineage-", "grade-", "energy-",
+    "state-",
+    "class-",
+    "cause-",
+    "undefined-",
+    "alarm-",
+    "attention-",
+    "flag-",
+    "explain-",
+    "role-",
+    "clock-",
+    "term-",
+    "param-",
+    "declared-",
+    "stop-",
+    "order-",
+    "problem-",
+    "lineage-",
+    "grade-",
+    "energy-",
 ];
 
 #[test]

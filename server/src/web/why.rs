@@ -39,6 +39,7 @@ struct BatchRun {
     gateway: String,
     chain: String,
     sequence: String,
+    leaves: String,
     count: String,
 }
 
@@ -81,9 +82,14 @@ impl WhyPage {
         let figure = words::figure(t, &data.figure, "");
         let result = figure.value.clone();
         let records: u64 = data.sources.iter().map(|s| s.last_sequence.saturating_sub(s.first_sequence) + 1).sum();
-        let why = |metric: &str| words::why_href(&data.site.id, &data.machine, &data.shift.date, &data.shift.name, metric);
+        let why =
+            |metric: &str| words::why_href(&data.site.id, &data.machine, &data.shift.date, &data.shift.name, metric);
         Self {
-            subject: format!("{machine} · {day} {shift} {}–{}", face.minute(data.shift.from_ms), face.minute(data.shift.until_ms)),
+            subject: format!(
+                "{machine} · {day} {shift} {}–{}",
+                face.minute(data.shift.from_ms),
+                face.minute(data.shift.until_ms)
+            ),
             back: format!(
                 "/sites/{}/machines/{}?date={}&shift={}",
                 super::view::url_part(&data.site.id),
@@ -116,10 +122,12 @@ impl WhyPage {
                     gateway: s.gateway.clone(),
                     chain: format::short_digest(&s.chain),
                     sequence: format!("{}–{}", group(s.first_sequence), group(s.last_sequence)),
+                    leaves: format!("{}–{}", group(s.first_leaf), group(s.last_leaf)),
                     count: group(s.last_sequence.saturating_sub(s.first_sequence) + 1),
                 })
                 .collect(),
-            batches_words: t.f("why-batches-words", &[("n", &group(records)), ("prefix", &format::integer(data.prefix))]),
+            batches_words: t
+                .f("why-batches-words", &[("n", &group(records)), ("prefix", &format::integer(data.prefix))]),
             lineage: ["register", "batch", "receipt", "leaf", "value"]
                 .into_iter()
                 .map(|step| (t.s(&format!("lineage-{step}")), t.s(&format!("lineage-{step}-words"))))
@@ -127,7 +135,10 @@ impl WhyPage {
             others: data
                 .others
                 .iter()
-                .map(|f| Other { name: words::metric(t, &f.metric), figure: words::figure(t, f, &why(&f.metric)).short() })
+                .map(|f| Other {
+                    name: words::metric(t, &f.metric),
+                    figure: words::figure(t, f, &why(&f.metric)).short(),
+                })
                 .collect(),
             figure: figure.html(),
             frame,
@@ -208,7 +219,9 @@ fn input(t: &Texts, term: &Term) -> Input {
     };
     let human = match (term.unit.as_str(), term.value.parse::<i64>()) {
         ("ms", Ok(ms)) if ms >= 60_000 => format!(" = {}", format::duration(ms)),
-        ("us", Ok(us)) => format::quotient(us.into(), 1_000_000, 3).map_or_else(String::new, |s| format!(" = {s}{THIN}s")),
+        ("us", Ok(us)) => {
+            format::quotient(us.into(), 1_000_000, 3).map_or_else(String::new, |s| format!(" = {s}{THIN}s"))
+        }
         _ => String::new(),
     };
     Input {
@@ -236,7 +249,14 @@ pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {
     use super::samples;
     let html = |data: &Why| {
         let name = words::metric(lang.texts(), &data.figure.metric);
-        let frame = samples::frame(lang, name, "/sites/jh-07/machines/press/why?metric=oee", Nav::Site, Some(&data.site), data.site.simulated);
+        let frame = samples::frame(
+            lang,
+            name,
+            "/sites/jh-07/machines/press/why?metric=oee",
+            Nav::Site,
+            Some(&data.site),
+            data.site.simulated,
+        );
         WhyPage::new(frame, data, &samples::face(lang)).render().expect("renders")
     };
     vec![("why", html(&samples::why())), ("why-undefined", html(&samples::why_undefined()))]
@@ -249,7 +269,11 @@ mod tests {
 
     #[test]
     fn numbers_are_put_into_the_formula() {
-        let term = |symbol: &str, value: &str, unit: &str| Term { symbol: symbol.into(), value: value.into(), unit: unit.into() };
+        let term = |symbol: &str, value: &str, unit: &str| Term {
+            symbol: symbol.into(),
+            value: value.into(),
+            unit: unit.into(),
+        };
         let terms = [term("PRI", "4200000", "us"), term("GQ", "5214", "piece")];
         let text = substitute(Lang::En.texts(), "PRI·GQ", &terms).replace(THIN, " ");
         assert_eq!(text, "4 200 000 us × 5214 pcs");

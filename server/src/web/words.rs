@@ -39,13 +39,16 @@ pub fn word(t: &Texts, family: &str, word: &str) -> String {
 /// The name of a metric from the catalogue; a definition this program does not know shows its id.
 #[must_use]
 pub fn metric(t: &Texts, id: &str) -> String {
-    metrics::catalogue::get(id).map_or_else(|| id.to_owned(), |d| {
-        match t.lang() {
-            Lang::Zh => d.zh,
-            Lang::En => d.en,
-        }
-        .to_owned()
-    })
+    metrics::catalogue::get(id).map_or_else(
+        || id.to_owned(),
+        |d| {
+            match t.lang() {
+                Lang::Zh => d.zh,
+                Lang::En => d.en,
+            }
+            .to_owned()
+        },
+    )
 }
 
 /// The state a word means.

@@ -71,9 +71,14 @@ pub fn svg(id: &str, title: &str, days: &[Day], t: &Texts) -> String {
         }
         if day.planned_ms <= 0 {
             let (cx, cy) = (xy(x + CELL / 2.0), xy(y + CELL / 2.0));
-            svg.raw(&format!("<circle cx=\"{cx}\" cy=\"{cy}\" r=\"1.6\" fill=\"#B9B4A6\"><title>{}</title></circle>", esc(&words)));
+            svg.raw(&format!(
+                "<circle cx=\"{cx}\" cy=\"{cy}\" r=\"1.6\" fill=\"#B9B4A6\"><title>{}</title></circle>",
+                esc(&words)
+            ));
         } else {
-            let known = (day.observed_ms.clamp(0, day.planned_ms) as f64 / day.planned_ms as f64 * CELL * 100.0).floor() / 100.0;
+            let known = (day.observed_ms.clamp(0, day.planned_ms) as f64 / day.planned_ms as f64 * CELL * 100.0)
+                .floor()
+                / 100.0;
             if known < CELL {
                 svg.rect(x, y, CELL, CELL - known, &hatch, &words);
             }
@@ -100,9 +105,13 @@ mod tests {
 
     #[test]
     fn a_half_observed_day_is_half_hatched_and_a_free_day_is_a_dot() {
-        let day = |d, observed_ms, planned_ms| Day { date: date(2026, 11, d), observed_ms, planned_ms, href: String::new() };
+        let day =
+            |d, observed_ms, planned_ms| Day { date: date(2026, 11, d), observed_ms, planned_ms, href: String::new() };
         let svg = svg("c", "t", &[day(16, 8, 8), day(17, 4, 8), day(22, 0, 0)], Lang::En.texts());
-        assert!(svg.contains("<rect x=\"26\" y=\"36\" width=\"15\" height=\"7.5\" fill=\"url(#c-state-unknown)\">"), "{svg}");
+        assert!(
+            svg.contains("<rect x=\"26\" y=\"36\" width=\"15\" height=\"7.5\" fill=\"url(#c-state-unknown)\">"),
+            "{svg}"
+        );
         assert_eq!(svg.matches("<circle").count(), 1);
         assert!(svg.contains("50.0"), "{svg}");
     }

@@ -80,7 +80,8 @@ pub fn svg(id: &str, title: &str, bars: &[Bar], t: &Texts, width: Width) -> Stri
     let desc = t.f("chart-energy-desc", &[("total", &format::energy_wh(total)), ("idle", &format::energy_wh(idle))]);
     let mut svg = Svg::new(&id, width.units(), (top + plot_h + 26.0) as i64, "energy", title, &desc);
     svg.state_defs(&[State::Wait, State::Unknown]);
-    let max = shown.iter().map(|b| b.parts.iter().map(|p| p.1.max(0)).sum::<i64>()).max().unwrap_or(0).max(1) as f64 / 1_000.0;
+    let max = shown.iter().map(|b| b.parts.iter().map(|p| p.1.max(0)).sum::<i64>()).max().unwrap_or(0).max(1) as f64
+        / 1_000.0;
     let step = round_step(max, 4);
     let ceiling = (max / step).ceil().max(1.0) * step;
     let y = |kwh: f64| top + plot_h * (1.0 - kwh / ceiling);
@@ -95,7 +96,8 @@ pub fn svg(id: &str, title: &str, bars: &[Bar], t: &Texts, width: Width) -> Stri
     svg.text(left - 8.0, 8.0, 11, "end", LABEL, "kWh");
     let slot = (units - left) / shown.len().max(1) as f64;
     let bar_w = (slot * 0.62).min(44.0);
-    let every = shown.iter().map(|b| ((text_units(&b.label, 11) + 6.0) / slot).ceil() as usize).max().unwrap_or(1).max(1);
+    let every =
+        shown.iter().map(|b| ((text_units(&b.label, 11) + 6.0) / slot).ceil() as usize).max().unwrap_or(1).max(1);
     for (i, bar) in shown.iter().enumerate() {
         let x = left + i as f64 * slot + (slot - bar_w) / 2.0;
         let link = !bar.href.is_empty();
@@ -133,7 +135,12 @@ mod tests {
     #[test]
     fn the_axis_starts_at_zero_and_a_missing_bar_is_hatched_with_its_reason() {
         let bars = [
-            Bar { label: "11-20".into(), parts: vec![(Part::Run, 60_000), (Part::Idle, 20_000)], reason: String::new(), href: String::new() },
+            Bar {
+                label: "11-20".into(),
+                parts: vec![(Part::Run, 60_000), (Part::Idle, 20_000)],
+                reason: String::new(),
+                href: String::new(),
+            },
             Bar { label: "11-21".into(), parts: vec![], reason: "no register".into(), href: String::new() },
         ];
         let svg = svg("e", "t", &bars, Lang::En.texts(), Width::Wide);

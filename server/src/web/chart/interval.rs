@@ -40,6 +40,9 @@ fn percent(hundredths: i64) -> String {
 /// `72.4 % [71.9, 73.0]`.
 #[must_use]
 pub fn words(e: Estimate) -> String {
+    if e.low == e.high {
+        return format!("{}{THIN}%", percent(e.value));
+    }
     format!("{}{THIN}% [{}, {}]", percent(e.value), percent(e.low), percent(e.high))
 }
 
@@ -57,7 +60,8 @@ pub fn svg(id: &str, title: &str, rows: &[Row], t: &Texts, width: Width) -> Stri
     let all = rows.iter().flat_map(|r| [r.before, r.after]).flatten();
     let (low, high) = all.fold((i64::MAX, i64::MIN), |(l, h), e| (l.min(e.low), h.max(e.high)));
     // A share has its own zero in mind; intervals need room. Whole tens of percent around the data.
-    let (low, high) = if low > high { (0, 10_000) } else { (low.div_euclid(1_000) * 1_000, (high + 999).div_euclid(1_000) * 1_000) };
+    let (low, high) =
+        if low > high { (0, 10_000) } else { (low.div_euclid(1_000) * 1_000, (high + 999).div_euclid(1_000) * 1_000) };
     let high = high.max(low + 1_000);
     let x = |v: i64| left + (units - left - right) * (v - low) as f64 / (high - low) as f64;
     let base = rows.len() as f64 * row_h;
@@ -100,11 +104,14 @@ fn mark(svg: &mut Svg, x: impl Fn(i64) -> f64, e: Estimate, y: f64, solid: bool,
     svg.raw("<g>");
     svg.raw(&format!("<title>{}</title>", super::esc(title)));
     svg.line((l, y), (h, y), colour, 2.0, "");
-    for end in [l, h] {
+    for end in if e.low < e.high { vec![l, h] } else { Vec::new() } {
         svg.line((end, y - 4.0), (end, y + 4.0), colour, 1.5, "");
     }
     let (fill, stroke) = if solid { (TEAL, TEAL) } else { (super::PAPER, LABEL) };
-    svg.raw(&format!("<circle cx=\"{}\" cy=\"{y1}\" r=\"4.5\" fill=\"{fill}\" stroke=\"{stroke}\" stroke-width=\"1.8\"/></g>", xy(v)));
+    svg.raw(&format!(
+        "<circle cx=\"{}\" cy=\"{y1}\" r=\"4.5\" fill=\"{fill}\" stroke=\"{stroke}\" stroke-width=\"1.8\"/></g>",
+        xy(v)
+    ));
 }
 
 #[cfg(test)]
@@ -115,7 +122,13 @@ mod tests {
     #[test]
     fn both_periods_share_one_axis_and_the_verdict_is_in_words() {
         let e = |value| Estimate { value, low: value - 200, high: value + 200 };
-        let rows = [Row { name: "press".into(), before: Some(e(6_000)), after: Some(e(6_800)), verdict: "up".into(), total: false }];
+        let rows = [Row {
+            name: "press".into(),
+            before: Some(e(6_000)),
+            after: Some(e(6_800)),
+            verdict: "up".into(),
+            total: false,
+        }];
         let svg = svg("i", "t", &rows, Lang::En.texts(), Width::Wide);
         assert_eq!(svg.matches("<circle").count(), 2);
         assert!(svg.contains("60.0\u{202f}% [58.0, 62.0]") && svg.contains(">up</text>"), "{svg}");

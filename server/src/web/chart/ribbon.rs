@@ -151,7 +151,12 @@ impl Ribbon {
         if let Some(now) = self.now_ms.filter(|n| (scale.from..scale.to).contains(n)) {
             let x = scale.x(now);
             svg.line((x, band - 6.0), (x, band + BAND_H), super::INK, 1.2, "");
-            svg.raw(&format!("<circle class=\"live-dot\" cx=\"{}\" cy=\"{}\" r=\"3\" fill=\"{}\"/>", xy(x), xy(band - 8.0), super::INK));
+            svg.raw(&format!(
+                "<circle class=\"live-dot\" cx=\"{}\" cy=\"{}\" r=\"3\" fill=\"{}\"/>",
+                xy(x),
+                xy(band - 8.0),
+                super::INK
+            ));
         }
     }
 
@@ -180,7 +185,8 @@ impl Ribbon {
 
     fn axis(&self, svg: &mut Svg, face: &Clockface, scale: &Scale, band: f64, y: f64) {
         let hours = (scale.to - scale.from) as f64 / 3_600_000.0;
-        let step_h = [1, 2, 3, 4, 6, 12, 24, 48].into_iter().find(|s| f64::from(*s) / hours * scale.units >= 62.0).unwrap_or(48);
+        let step_h =
+            [1, 2, 3, 4, 6, 12, 24, 48].into_iter().find(|s| f64::from(*s) / hours * scale.units >= 62.0).unwrap_or(48);
         let step = i64::from(step_h) * 3_600_000;
         // Ticks on the site's own full hours, not on UTC's.
         let offset = self.zone.to_offset(jiff::Timestamp::from_millisecond(scale.from).unwrap_or_default()).seconds();

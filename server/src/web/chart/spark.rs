@@ -30,7 +30,11 @@ impl Spark {
         let (low, high) = self.range.unwrap_or_else(|| {
             let (low, high) = known.fold((i64::MAX, i64::MIN), |(l, u), v| (l.min(*v), u.max(*v)));
             // Small wobbles shall not look like storms: the axis spans at least `SPAN_MIN`.
-            if low > high { (0, 1) } else { (low - (SPAN_MIN - (high - low)).max(0) / 2, high + (SPAN_MIN - (high - low)).max(0) / 2) }
+            if low > high {
+                (0, 1)
+            } else {
+                (low - (SPAN_MIN - (high - low)).max(0) / 2, high + (SPAN_MIN - (high - low)).max(0) / 2)
+            }
         });
         let span = (high - low).max(1) as f64;
         let step = w / self.values.len().max(1) as f64;
@@ -77,7 +81,11 @@ mod tests {
     fn a_missing_day_breaks_the_line_and_is_hatched() {
         let spark = Spark { values: vec![Some(1), Some(3), None, None, Some(2)], baseline: Some(2), range: None };
         let svg = spark.svg("s", "t");
-        assert_eq!(svg.matches('M').count() - svg.matches("M1.5 0V6").count() - 1, 2, "two strokes, one baseline: {svg}");
+        assert_eq!(
+            svg.matches('M').count() - svg.matches("M1.5 0V6").count() - 1,
+            2,
+            "two strokes, one baseline: {svg}"
+        );
         assert!(svg.contains("<rect x=\"48\" y=\"3\" width=\"48\""), "{svg}");
     }
 

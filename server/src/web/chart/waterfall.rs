@@ -42,7 +42,8 @@ pub fn svg(id: &str, title: &str, steps: &[Step], width: Width) -> String {
     let id = format!("{id}-{}", if wide { "w" } else { "n" });
     let desc: Vec<String> = steps.iter().map(|s| format!("{} {}", s.name, format::duration(s.ms))).collect();
     let mut svg = Svg::new(&id, width.units(), height as i64, "waterfall", title, &desc.join(" · "));
-    let mut states: Vec<State> = steps.iter().filter_map(|s| if let Kind::Lost(state) = s.kind { Some(state) } else { None }).collect();
+    let mut states: Vec<State> =
+        steps.iter().filter_map(|s| if let Kind::Lost(state) = s.kind { Some(state) } else { None }).collect();
     states.push(State::Unknown);
     svg.state_defs(&states);
     svg.raw("<defs>");
