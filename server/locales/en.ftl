@@ -477,6 +477,7 @@ gateways-empty-words = Enter an id below, make an enrolment code, then type it i
 gateways-enrol = Enrol a gateway
 gateways-id = Gateway id
 gateways-id-help = Lower-case letters, digits and hyphens, at most 32 characters.
+gateways-id-wrong = This gateway id cannot be used.
 gateways-issue = Make an enrolment code
 gateways-problem = This gateway id is taken. Choose another, or revoke the old gateway first.
 code-title = Enrolment code of { $gateway }

@@ -465,6 +465,7 @@ gateways-empty-words = 在下面填写网关编号并生成入网码，再到网
 gateways-enrol = 网关入网
 gateways-id = 网关编号
 gateways-id-help = 小写字母、数字与连字符，最长 32 个字符。
+gateways-id-wrong = 网关编号不合要求。
 gateways-issue = 生成入网码
 gateways-problem = 网关编号已被使用。请换一个编号，或先停用原网关。
 code-title = { $gateway } 的入网码

@@ -24,6 +24,9 @@ use crate::state::AppState;
 mod change;
 mod read;
 
+pub(crate) use change::issue_it;
+pub(crate) use read::bundle;
+
 /// The body of every error.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ApiError {
@@ -62,6 +65,16 @@ impl IntoResponse for Failure {
 }
 
 impl Failure {
+    /// The status to answer with.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.0
+    }
+
+    /// What to tell a person.
+    pub(crate) fn words(&self, chinese: bool) -> &str {
+        if chinese { &self.3 } else { &self.2 }
+    }
+
     /// A parameter or body makes no sense.
     pub(crate) fn invalid(en: impl Into<String>, zh: impl Into<String>) -> Self {
         Self(StatusCode::BAD_REQUEST, "invalid", en.into(), zh.into())

@@ -457,8 +457,10 @@ pub struct SiteView {
     pub log: LogHead,
     /// Machines in the order they were declared.
     pub machines: Vec<MachineCard>,
-    /// Losses of the newest production day over all machines: buckets in ms.
+    /// Losses of the newest production day over the machines that produce: buckets in ms.
     pub losses: Vec<Duration>,
+    /// The delay (`ADET`) among these losses, by state.
+    pub delays: Vec<Duration>,
     /// Production date the losses are of.
     pub losses_date: Option<String>,
     /// Last 91 production days.

@@ -116,6 +116,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running> {
     let stop = CancellationToken::new();
     let facts = WebFacts {
         public_host: config.public_host.clone(),
+        enrol_host_port: format!("{}:{}", config.public_host, config.enrol.port()),
         tls: config.web.tls.is_some(),
         version: env!("CARGO_PKG_VERSION"),
     };
@@ -240,7 +241,7 @@ pub async fn run(config: Config, clock: Clock, shutdown: impl Future<Output = ()
 
 /// All routes.
 pub fn app(state: AppState) -> Router {
-    Router::new().merge(crate::api::router()).with_state(state)
+    Router::new().merge(crate::api::router()).merge(crate::web::routes()).with_state(state)
 }
 
 async fn bind(address: SocketAddr, key: &str) -> Result<TcpListener> {

@@ -40,6 +40,8 @@ impl Clock {
 pub struct WebFacts {
     /// Host name people reach this server under.
     pub public_host: String,
+    /// `host:port` under which gateways enrol.
+    pub enrol_host_port: String,
     /// Pages are served over TLS, so cookies are marked `Secure`.
     pub tls: bool,
     /// Version of the program.

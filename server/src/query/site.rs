@@ -29,7 +29,7 @@ pub async fn site(store: &Store, access: &Access, id: &str, now_ms: i64) -> Resu
     };
     let from_ms = now_ms - COVERAGE_DAYS * DAY_MS;
     let values = store.values(id, None, Some(OEE), from_ms, now_ms + DAY_MS).await?;
-    let (losses_date, losses) = losses(store, id, now_ms).await?;
+    let (losses_date, losses, delays) = losses(store, id, now_ms).await?;
     let plans = store.declarations(id, Some("plan"), 50).await?;
     Ok(SiteView {
         may,
@@ -37,6 +37,7 @@ pub async fn site(store: &Store, access: &Access, id: &str, now_ms: i64) -> Resu
         log,
         machines: cards(store, id, &values, now_ms).await?,
         losses,
+        delays,
         losses_date,
         coverage: coverage(&values),
         gateways: gateway_views(store, id, now_ms).await?,
@@ -208,18 +209,29 @@ fn coverage(values: &[MetricRow]) -> Vec<CoverageDay> {
         .collect()
 }
 
-/// Buckets of the newest production day, over all machines.
-async fn losses(store: &Store, id: &str, now_ms: i64) -> Result<(Option<String>, Vec<Duration>), QueryError> {
-    let Some(newest) = store.newest_shift(id, None, now_ms).await? else { return Ok((None, Vec::new())) };
+/// Buckets of the newest production day over the machines that produce, and the delay among them by state. Auxiliary
+/// machines and meters have no production to lose.
+async fn losses(
+    store: &Store,
+    id: &str,
+    now_ms: i64,
+) -> Result<(Option<String>, Vec<Duration>, Vec<Duration>), QueryError> {
+    let Some(newest) = store.newest_shift(id, None, now_ms).await? else { return Ok((None, Vec::new(), Vec::new())) };
+    let machines = store.machines(id).await?;
+    let produces = |id: &str| machines.iter().any(|row| row.id == id && role(row) == "production");
     let rows = store.shifts(id, None, newest.from_ms - DAY_MS, newest.until_ms).await?;
-    let mut sums: BTreeMap<String, i64> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.date == newest.date) {
-        for bucket in machine::body(row).buckets {
+    let (mut sums, mut delays) = (BTreeMap::<String, i64>::new(), BTreeMap::<String, i64>::new());
+    for row in rows.iter().filter(|row| row.date == newest.date && produces(&row.machine)) {
+        let body = machine::body(row);
+        for interval in body.intervals.iter().filter(|interval| interval.bucket == "ADET") {
+            *delays.entry(interval.state.clone()).or_default() += interval.until_ms - interval.from_ms;
+        }
+        for bucket in body.buckets {
             *sums.entry(bucket.name).or_default() += bucket.ms;
         }
     }
-    let losses = sums.into_iter().map(|(name, ms)| Duration { name, ms }).collect();
-    Ok((Some(newest.date), losses))
+    let list = |sums: BTreeMap<String, i64>| sums.into_iter().map(|(name, ms)| Duration { name, ms }).collect();
+    Ok((Some(newest.date), list(sums), list(delays)))
 }
 
 /// Identifiers of the plans in a list of declarations, newest first, each once.

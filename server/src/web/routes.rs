@@ -26,14 +26,14 @@ use crate::store::{FleetOrder, FleetQuery};
 use super::door::{LoginPage, ProblemPage, SetupPage};
 use super::fleet::{Ask, FleetPage};
 use super::format::Clockface;
-use super::gateways::GatewaysPage;
 use super::machine::MachinePage;
-use super::reports::ReportsPage;
 use super::site::{Extras, SitePage};
 use super::text::Lang;
 use super::view::{Crumb, Frame, Nav, Reader, SiteRef, url_part};
 use super::why::WhyPage;
 use super::{assets, words};
+
+mod change;
 
 /// All pages and their assets. Mount it at the root.
 pub fn routes() -> Router<AppState> {
@@ -48,8 +48,11 @@ pub fn routes() -> Router<AppState> {
         .route("/sites/{site}", get(site))
         .route("/sites/{site}/machines/{machine}", get(machine))
         .route("/sites/{site}/machines/{machine}/why", get(why))
-        .route("/sites/{site}/reports", get(reports))
-        .route("/sites/{site}/gateways", get(gateways))
+        .route("/sites/{site}/reports", get(change::reports).post(change::issue))
+        .route("/sites/{site}/reports/{leaf}/bundle.zip", get(crate::api::bundle))
+        .route("/sites/{site}/reports/{leaf}/report.json", get(change::report_json))
+        .route("/sites/{site}/trust.json", get(change::trust))
+        .route("/sites/{site}/gateways", get(change::gateways).post(change::new_code))
         .fallback(missing)
         .layer(DefaultBodyLimit::max(FORM_MAX))
         .layer(from_fn(policy))
@@ -452,6 +455,10 @@ async fn site(State(state): State<AppState>, visitor: Visitor, Path(id): Path<St
     let manages = data.may.iter().any(|p| p == Permission::ManageGateways.name());
     let (frame, face) = visitor.frame(title, Nav::Site, Some(&data.site), manages, now_ms);
     let mut extras = Extras::default();
+    if let Some(verdicts) = change::verdicts(&state, visitor.lang, &data, 1).await.pop() {
+        extras.compare = verdicts.compare;
+        extras.compare_words = verdicts.words;
+    }
     if let Some(meter) = data.machines.iter().find(|m| m.role == "meter") {
         extras.energy = energy_days(&state, &visitor, &id, &meter.id, &face.day(now_ms)).await?;
         extras.energy_of = format!("/sites/{}/machines/{}", url_part(&id), url_part(&meter.id));
@@ -542,28 +549,6 @@ async fn why(
     let (frame, face) =
         visitor.frame(title, Nav::Site, Some(&data.site), manages(&state, &visitor, &site).await, now_ms);
     Ok(html(StatusCode::OK, &WhyPage::new(frame, &data, &face)))
-}
-
-async fn reports(State(state): State<AppState>, visitor: Visitor, Path(id): Path<String>) -> Result<Response, Problem> {
-    let now_ms = state.clock.now_ms();
-    let data = query::site(&state.store, visitor.access(), &id, now_ms).await.map_err(|e| visitor.failed(e))?;
-    let manages = data.may.iter().any(|p| p == Permission::ManageGateways.name());
-    let title = visitor.lang.texts().s("reports-title");
-    let (frame, face) = visitor.frame(title, Nav::Reports, Some(&data.site), manages, now_ms);
-    Ok(html(StatusCode::OK, &ReportsPage::new(frame, &data, &[], &face, String::new(), String::new())))
-}
-
-async fn gateways(
-    State(state): State<AppState>,
-    visitor: Visitor,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
-    let now_ms = state.clock.now_ms();
-    let data = query::site(&state.store, visitor.access(), &id, now_ms).await.map_err(|e| visitor.failed(e))?;
-    let manages = data.may.iter().any(|p| p == Permission::ManageGateways.name());
-    let title = visitor.lang.texts().s("nav-gateways");
-    let (frame, face) = visitor.frame(title, Nav::Gateways, Some(&data.site), manages, now_ms);
-    Ok(html(StatusCode::OK, &GatewaysPage::new(frame, &data, None, &face, String::new())))
 }
 
 #[cfg(test)]

@@ -199,9 +199,13 @@ pub(super) fn site() -> SiteView {
         card("main", "进线总表", "Incoming meter", "meter", NOW_MS, 0),
     ];
     let mut losses = std::collections::BTreeMap::<String, i64>::new();
+    let mut delays = std::collections::BTreeMap::<String, i64>::new();
     for shift in machines.iter().filter(|m| m.role == "production").filter_map(|m| m.shift.as_ref()) {
         for b in &shift.buckets {
             *losses.entry(b.name.clone()).or_default() += b.ms;
+        }
+        for i in shift.intervals.iter().filter(|i| i.bucket == "ADET") {
+            *delays.entry(i.state.clone()).or_default() += i.until_ms - i.from_ms;
         }
     }
     SiteView {
@@ -215,6 +219,7 @@ pub(super) fn site() -> SiteView {
             projected: 12_478,
         },
         losses: losses.into_iter().map(|(name, ms)| Duration { name, ms }).collect(),
+        delays: delays.into_iter().map(|(name, ms)| Duration { name, ms }).collect(),
         losses_date: Some("2026-11-21".into()),
         coverage: (0..91)
             .map(|d| {
@@ -273,6 +278,7 @@ pub(super) fn site_new() -> SiteView {
         log: LogHead { size: 0, root_hex: String::new(), checkpoint_ms: None, projected: 0 },
         machines: vec![],
         losses: vec![],
+        delays: vec![],
         losses_date: None,
         coverage: vec![],
         gateways: vec![],

@@ -158,21 +158,8 @@ impl SitePage {
 }
 
 fn day_losses(t: &Texts, data: &SiteView) -> Vec<Step> {
-    // The delay is split by state only where every machine's newest shift is the day's only one; otherwise the buckets
-    // of the whole day are exact and the split would not be.
-    let mut by_state = Vec::new();
-    for card in &data.machines {
-        let Some(shift) = card.shift.as_ref().filter(|s| Some(&s.shift.date) == data.losses_date.as_ref()) else {
-            continue;
-        };
-        for (state, ms) in words::delay_by_state(&shift.intervals) {
-            match by_state.iter_mut().find(|(s, _)| *s == state) {
-                Some((_, sum)) => *sum += ms,
-                None => by_state.push((state, ms)),
-            }
-        }
-    }
-    by_state.sort_by_key(|(_, ms): &(State, i64)| std::cmp::Reverse(*ms));
+    let mut by_state: Vec<(State, i64)> = data.delays.iter().map(|d| (words::state(&d.name), d.ms)).collect();
+    by_state.sort_by_key(|(_, ms)| std::cmp::Reverse(*ms));
     words::waterfall(t, &data.losses, &by_state, None, None)
 }
 

@@ -4,6 +4,12 @@
 //! reporting period as a dot with a bar that reaches from base + lower to base + upper end: a bar that does not reach
 //! back over the hollow dot is a rise or a fall.
 
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use serde::Deserialize;
 
 use super::chart::interval::{Estimate, Row};
@@ -12,8 +18,9 @@ use super::reports::{Details, Line};
 use super::text::{Lang, Texts};
 use super::words;
 
+/// The few fields of a report that pages show.
 #[derive(Deserialize)]
-struct Report {
+pub struct Report {
     request: Request,
     #[serde(default)]
     machines: Vec<Machine>,
@@ -91,11 +98,52 @@ const OEE: &str = "oee.iso22400@1";
 const ALL: &str = "*";
 /// Most comparisons shown on a page; the report has them all.
 const LINES_MAX: usize = 60;
+/// Name of the report inside a bundle.
+const REPORT_FILE: &str = "report.json";
+/// Largest report a page opens, bytes.
+const REPORT_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Reports remembered at once.
+const SHELF_MAX: usize = 64;
 
 /// Reads report.json. A report of a later format without the known fields gives nothing, never a guess.
 #[must_use]
-pub fn read(t: &Texts, leaf: i64, json: &[u8]) -> Option<Verdicts> {
-    let report: Report = serde_json::from_slice(json).ok()?;
+pub fn parse(json: &[u8]) -> Option<Report> {
+    serde_json::from_slice(json).ok()
+}
+
+/// Takes report.json out of a bundle on disk, without reading the readings beside it. Blocks on the disk.
+#[must_use]
+pub fn report_json(bundle: &Path) -> Option<Vec<u8>> {
+    let mut archive = zip::ZipArchive::new(File::open(bundle).ok()?).ok()?;
+    let mut file = archive.by_name(REPORT_FILE).ok()?;
+    if file.size() > REPORT_BYTES_MAX {
+        return None;
+    }
+    let mut json = Vec::with_capacity(usize::try_from(file.size()).ok()?);
+    file.by_ref().take(REPORT_BYTES_MAX).read_to_end(&mut json).ok()?;
+    Some(json)
+}
+
+/// The report in a bundle, remembered by its digest: a report never changes, and a page must not parse megabytes again.
+#[must_use]
+pub fn remembered(digest: &str, bundle: &Path) -> Option<Arc<Report>> {
+    static SHELF: Mutex<BTreeMap<String, Arc<Report>>> = Mutex::new(BTreeMap::new());
+    let shelf = || SHELF.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(report) = shelf().get(digest) {
+        return Some(Arc::clone(report));
+    }
+    let report = Arc::new(parse(&report_json(bundle)?)?);
+    let mut shelf = shelf();
+    if shelf.len() >= SHELF_MAX {
+        shelf.clear();
+    }
+    shelf.insert(digest.to_owned(), Arc::clone(&report));
+    Some(report)
+}
+
+/// What pages show of a report, in the reader's language.
+#[must_use]
+pub fn present(t: &Texts, leaf: i64, report: &Report) -> Verdicts {
     let period = |name: &str| {
         let found = report.request.periods.iter().find(|p| p.name == name);
         found.map_or_else(|| NONE.to_owned(), |p| format!("{} – {}", p.from, p.to))
@@ -133,7 +181,7 @@ pub fn read(t: &Texts, leaf: i64, json: &[u8]) -> Option<Verdicts> {
     let plan = report.request.plan.clone();
     let words = plan
         .map_or_else(String::new, |plan| t.f("compare-words", &[("plan", &plan), ("base", &base), ("period", &after)]));
-    Some(Verdicts { details: Details { leaf, base, period: after, lines }, compare, words })
+    Verdicts { details: Details { leaf, base, period: after, lines }, compare, words }
 }
 
 fn row(t: &Texts, name: &str, c: &Comparison) -> Row {
@@ -235,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_report_becomes_rows_with_the_total_last_and_the_bar_of_the_difference() {
-        let verdicts = read(Lang::En.texts(), 7, JSON).expect("readable");
+        let verdicts = present(Lang::En.texts(), 7, &parse(JSON).expect("readable"));
         assert_eq!(verdicts.compare.iter().map(|r| r.total).collect::<Vec<_>>(), [false, true]);
         let total = verdicts.compare[1].after.expect("value");
         assert_eq!((total.low, total.value, total.high), (6_870, 7_020, 7_170));
@@ -251,7 +299,7 @@ mod tests {
     #[test]
     fn what_is_not_a_report_gives_nothing() {
         for bytes in [&b""[..], b"{}", b"[1]", b"{\"request\":3}"] {
-            assert!(read(Lang::Zh.texts(), 1, bytes).is_none());
+            assert!(parse(bytes).is_none());
         }
         for text in ["", "-", ".5", "1e3", "0x1", "1.2.3"] {
             assert_eq!(decimal(text, 4), None, "{text}");

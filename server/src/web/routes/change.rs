@@ -1,0 +1,216 @@
+//! Pages that change something — issuing a report, making an enrolment code — and the files that go with them.
+
+use std::sync::Arc;
+
+use axum::Form;
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use protocol::{GatewayId, SiteId};
+use serde::Deserialize;
+
+use super::{Problem, ProblemKind, Visitor, html};
+use crate::admin::{self, Request};
+use crate::api;
+use crate::enrol::CODE_LIFE_MS;
+use crate::query::{self, SiteView};
+use crate::reporting::{Wanted, bundle_path};
+use crate::roles::Permission;
+use crate::state::AppState;
+use crate::web::gateways::{GatewaysPage, NewCode};
+use crate::web::reports::{Details, ReportsPage};
+use crate::web::text::Lang;
+use crate::web::verdict::{self, Verdicts};
+use crate::web::view::{Nav, url_part};
+
+/// How many of the newest reports a page opens.
+const OPENED_MAX: usize = 5;
+
+/// Verdicts of the newest reports whose bundles are still there, newest last.
+pub(super) async fn verdicts(state: &AppState, lang: Lang, data: &SiteView, most: usize) -> Vec<Verdicts> {
+    let mut found = Vec::new();
+    for report in data.reports.iter().filter(|r| r.bundle).take(most) {
+        let row = state.store.report(&data.site.id, report.leaf).await.ok().flatten();
+        let path = row.and_then(|r| r.bundle).and_then(|name| bundle_path(&state.data_dir, &data.site.id, &name));
+        let Some(path) = path else { continue };
+        let (digest, leaf) = (report.digest.clone(), report.leaf);
+        // Opening an archive and reading megabytes of JSON is not for the async threads.
+        let opened = tokio::task::spawn_blocking(move || verdict::remembered(&digest, &path)).await.ok().flatten();
+        found.extend(opened.map(|r: Arc<verdict::Report>| verdict::present(lang.texts(), leaf, &r)));
+    }
+    found.reverse();
+    found
+}
+
+#[derive(Deserialize, Default)]
+pub(super) struct Issued {
+    #[serde(default)]
+    issued: Option<u64>,
+}
+
+/// The reports of a site.
+pub(super) async fn reports(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    Query(issued): Query<Issued>,
+) -> Result<Response, Problem> {
+    let notice = if issued.issued.is_some() { visitor.lang.texts().s("reports-notice") } else { String::new() };
+    reports_page(&state, &visitor, &id, StatusCode::OK, String::new(), notice).await
+}
+
+async fn reports_page(
+    state: &AppState,
+    visitor: &Visitor,
+    id: &str,
+    status: StatusCode,
+    problem: String,
+    notice: String,
+) -> Result<Response, Problem> {
+    let now_ms = state.clock.now_ms();
+    let data = query::site(&state.store, visitor.access(), id, now_ms).await.map_err(|e| visitor.failed(e))?;
+    let manages = data.may.iter().any(|p| p == Permission::ManageGateways.name());
+    let opened = verdicts(state, visitor.lang, &data, OPENED_MAX).await;
+    let details: Vec<Details> = opened.into_iter().map(|v| v.details).collect();
+    let title = visitor.lang.texts().s("reports-title");
+    let (frame, face) = visitor.frame(title, Nav::Reports, Some(&data.site), manages, now_ms);
+    Ok(html(status, &ReportsPage::new(frame, &data, &details, &face, problem, notice)))
+}
+
+#[derive(Deserialize)]
+pub(super) struct IssueForm {
+    token: String,
+    plan: String,
+}
+
+/// Issues a report for a plan, then shows the list.
+pub(super) async fn issue(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    Form(form): Form<IssueForm>,
+) -> Result<Response, Problem> {
+    visitor.who.accept_form(&form.token).map_err(|_| visitor.problem(ProblemKind::Origin))?;
+    let wanted = Wanted { plan: Some(form.plan), from: None, to: None };
+    match api::issue_it(&state, visitor.access(), &id, &wanted).await {
+        Ok(issued) => {
+            let to = format!("/sites/{}/reports?issued={}", url_part(&id), issued.leaf);
+            Ok(Redirect::to(&to).into_response())
+        }
+        Err(failure) => {
+            let words = failure.words(visitor.lang == Lang::Zh).to_owned();
+            reports_page(&state, &visitor, &id, failure.status(), words, String::new()).await
+        }
+    }
+}
+
+/// report.json of an issued report: figures, no raw readings, so whoever sees the site may have it.
+pub(super) async fn report_json(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Path((id, leaf)): Path<(String, i64)>,
+) -> Result<Response, Problem> {
+    let missing = || visitor.problem(ProblemKind::Missing);
+    query::visible(&state.store, visitor.access(), Permission::SeeFigures, &id).await.map_err(|e| visitor.failed(e))?;
+    let row = state.store.report(&id, leaf).await.map_err(|e| visitor.failed(e.into()))?.ok_or_else(missing)?;
+    let path = row.bundle.and_then(|name| bundle_path(&state.data_dir, &id, &name)).ok_or_else(missing)?;
+    let json = tokio::task::spawn_blocking(move || verdict::report_json(&path)).await.ok().flatten();
+    let headers = [
+        (header::CONTENT_TYPE, "application/json".to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"report-{leaf}.json\"")),
+    ];
+    Ok((headers, json.ok_or_else(missing)?).into_response())
+}
+
+fn context(state: &AppState) -> admin::Context {
+    admin::Context {
+        store: state.store.clone(),
+        accounts: state.accounts.clone(),
+        logs: state.logs.clone(),
+        keys: Arc::clone(&state.keys),
+        clock: state.clock.clone(),
+        data_dir: state.data_dir.to_path_buf(),
+    }
+}
+
+/// The trust file of a site, for comparison with the one from the promotion centre.
+pub(super) async fn trust(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    query::visible(&state.store, visitor.access(), Permission::SeeFigures, &id).await.map_err(|e| visitor.failed(e))?;
+    let site = id.parse::<SiteId>().map_err(|_| visitor.problem(ProblemKind::Missing))?;
+    let reply = admin::execute(&context(&state), Request::Trust { site: Some(site) }).await;
+    let json = reply.map_err(|e| visitor.problem(ProblemKind::Failed(e.to_string())))?.data;
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"trust.json\""),
+    ];
+    Ok((headers, json).into_response())
+}
+
+/// The gateways of a site.
+pub(super) async fn gateways(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    gateways_page(&state, &visitor, &id, StatusCode::OK, None, String::new()).await
+}
+
+async fn gateways_page(
+    state: &AppState,
+    visitor: &Visitor,
+    id: &str,
+    status: StatusCode,
+    code: Option<NewCode>,
+    problem: String,
+) -> Result<Response, Problem> {
+    let now_ms = state.clock.now_ms();
+    let data = query::site(&state.store, visitor.access(), id, now_ms).await.map_err(|e| visitor.failed(e))?;
+    let manages = data.may.iter().any(|p| p == Permission::ManageGateways.name());
+    let title = visitor.lang.texts().s("nav-gateways");
+    let (frame, face) = visitor.frame(title, Nav::Gateways, Some(&data.site), manages, now_ms);
+    Ok(html(status, &GatewaysPage::new(frame, &data, code.as_ref(), &face, problem)))
+}
+
+#[derive(Deserialize)]
+pub(super) struct CodeForm {
+    token: String,
+    gateway: String,
+}
+
+/// Makes an enrolment code and shows it, once, on the page that answers.
+pub(super) async fn new_code(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Path(id): Path<String>,
+    Form(form): Form<CodeForm>,
+) -> Result<Response, Problem> {
+    visitor.who.accept_form(&form.token).map_err(|_| visitor.problem(ProblemKind::Origin))?;
+    query::visible(&state.store, visitor.access(), Permission::ManageGateways, &id)
+        .await
+        .map_err(|_| visitor.problem(ProblemKind::Missing))?;
+    let t = visitor.lang.texts();
+    let site = id.parse::<SiteId>().map_err(|_| visitor.problem(ProblemKind::Missing))?;
+    let Ok(gateway) = form.gateway.trim().parse::<GatewayId>() else {
+        let words = format!("{} {}", t.s("gateways-id-wrong"), t.s("gateways-id-help"));
+        return gateways_page(&state, &visitor, &id, StatusCode::BAD_REQUEST, None, words).await;
+    };
+    let taken = state.store.gateway(&id, gateway.as_str()).await.map_err(|e| visitor.failed(e.into()))?;
+    if taken.is_some_and(|g| g.revoked_ms.is_none()) {
+        let words = t.s("gateways-problem");
+        return gateways_page(&state, &visitor, &id, StatusCode::CONFLICT, None, words).await;
+    }
+    let until_ms = state.clock.now_ms() + CODE_LIFE_MS;
+    let request = Request::GatewayCode { site, gateway: gateway.clone() };
+    let reply = admin::execute(&context(&state), request).await;
+    let code = NewCode {
+        gateway: gateway.to_string(),
+        code: reply.map_err(|e| visitor.problem(ProblemKind::Failed(e.to_string())))?.data,
+        until_ms,
+        server: state.facts.enrol_host_port.clone(),
+    };
+    gateways_page(&state, &visitor, &id, StatusCode::OK, Some(code), String::new()).await
+}
