@@ -166,7 +166,9 @@ impl SiteProjector {
         if out.machines.is_some() {
             out.machines = Some(self.machines());
         }
-        self.tick(now_ms);
+        if self.size == end {
+            self.tick(now_ms);
+        }
         let cut_ms = self.cut_ms(now_ms);
         self.evaluate(cut_ms, &mut out)?;
         let more = self.size < end || !self.dirty.is_empty();
@@ -235,9 +237,16 @@ impl SiteProjector {
                     (Kind::Batch, _) | (_, None) => None,
                     (kind, Some(bytes)) => Content::decode(kind, bytes).ok(),
                 };
+                let newest_ms = self.newest_ms();
                 let track = self.gateways.entry(header.gateway.to_string()).or_default();
                 let previous_ms = track.received_ms();
-                let touched = track.record(header, leaf.received_ms, small.as_ref());
+                let mut touched = track.record(header, leaf.received_ms, small.as_ref());
+                // The silence of the whole site before it, if there was one: no stretch may be left out.
+                if let Some((newest_ms, own)) = newest_ms.zip(touched.own)
+                    && own.from_ms > newest_ms
+                {
+                    touched.windows.push(Interval::new(newest_ms, own.to_ms));
+                }
                 out.alarms.extend(track.alarms(number, header, leaf.received_ms, previous_ms, small.as_ref()));
                 if let Some(own) = touched.own {
                     self.days.touch(own, index);
@@ -328,9 +337,14 @@ impl SiteProjector {
         }
     }
 
+    /// Newest reading of any gateway, Unix ms.
+    fn newest_ms(&self) -> Option<i64> {
+        self.gateways.values().filter_map(|gateway| gateway.extent).map(|extent| extent.to_ms).max()
+    }
+
     /// The moment up to which shifts are evaluated: what has been observed, and silence only once it is one.
     fn cut_ms(&self, now_ms: i64) -> i64 {
-        let newest = self.gateways.values().filter_map(|gateway| gateway.extent).map(|extent| extent.to_ms).max();
+        let newest = self.newest_ms();
         // A gateway whose clock runs ahead closes no shift before its time.
         newest.unwrap_or(i64::MIN).min(now_ms).max(now_ms.saturating_sub(SILENCE_MS))
     }
@@ -344,15 +358,16 @@ impl SiteProjector {
         if self.ticked_ms != i64::MIN && cut_ms.saturating_sub(self.ticked_ms) < step_ms {
             return;
         }
-        // After a start: from the newest shift there is a row of.
-        let since_ms = match self.ticked_ms {
-            i64::MIN => self.known.keys().map(|shift| shift.from_ms).max().unwrap_or(cut_ms),
-            since_ms => since_ms,
-        };
+        let first = self.ticked_ms == i64::MIN;
+        let since_ms = self.ticked_ms;
         self.ticked_ms = cut_ms;
-        let machines = self.recent.statements().machines().map(str::to_owned);
-        let mut marks: Vec<(String, Interval)> =
-            machines.map(|machine| (machine, Interval::new(since_ms, cut_ms))).collect();
+        let machines: Vec<String> = self.recent.statements().machines().map(str::to_owned).collect();
+        let mut marks: Vec<(String, Interval)> = Vec::new();
+        for machine in machines {
+            // After a start: the whole silence since the machine's newest reading, whatever rows there are of it.
+            let since_ms = if first { self.extent(&machine).map_or(cut_ms, |extent| extent.to_ms) } else { since_ms };
+            marks.push((machine, Interval::new(since_ms, cut_ms)));
+        }
         for (shift, standing) in &self.known {
             let over = standing.until_ms <= cut_ms && !standing.closed;
             let settle = !standing.settled && standing.until_ms.saturating_add(REACH_MS) <= cut_ms;
@@ -392,8 +407,8 @@ impl SiteProjector {
         definitions.last().is_some_and(|definition| definition.body.role == MachineRole::Production)
     }
 
-    /// First reading of any gateway the machine reads: there are no shifts before it.
-    fn first_ms(&self, machine: &str) -> Option<i64> {
+    /// First and last reading of the gateways the machine reads: there are no shifts before the first.
+    fn extent(&self, machine: &str) -> Option<Interval> {
         let definitions = self.recent.statements().machine_definitions(machine);
         let gateways: BTreeSet<&str> = definitions
             .iter()
@@ -401,7 +416,7 @@ impl SiteProjector {
             .map(|(_, signal)| signal.gateway.as_str())
             .collect();
         let extents = gateways.iter().filter_map(|id| self.gateways.get(*id)?.extent);
-        extents.map(|extent| extent.from_ms).min()
+        extents.reduce(|a, b| Interval::new(a.from_ms.min(b.from_ms), a.to_ms.max(b.to_ms)))
     }
 
     /// Evaluates dirty shifts, newest first.
@@ -409,8 +424,8 @@ impl SiteProjector {
         let dirty = std::mem::take(&mut self.dirty);
         let mut work: Vec<(KnownShift, Interval, Schedule)> = Vec::new();
         for (machine, windows) in &dirty {
-            let Some(first_ms) = self.first_ms(machine) else { continue };
-            let bounds = Interval::new(first_ms, cut_ms);
+            let Some(extent) = self.extent(machine) else { continue };
+            let bounds = Interval::new(extent.from_ms, cut_ms);
             let mut calendars = Calendars::default();
             for window in union(windows.clone()) {
                 let window = window.intersect(&bounds);

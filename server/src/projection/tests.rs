@@ -156,6 +156,25 @@ fn pages_show_the_digits_the_report_prints() {
     assert!(!tables.values.contains_key(&("main".into(), "2026-03-02".into(), "day".into(), OEE.into())));
 }
 
+/// Days after the last record: silent shifts are shown as such, whether time passed or everything was rebuilt.
+#[test]
+fn silence_is_in_the_rows_however_they_came_about() {
+    let world = World::new(9, 1, None);
+    let mut log = Log::new(false);
+    log.run(&world, false, |_, _| true);
+    let end = MONDAY + 4 * DAY;
+    let whole = project(&log, end);
+    let mut projector = SiteProjector::open(List::of(&log), 0, BTreeMap::new()).expect("open");
+    let mut tables = Tables::default();
+    for hour in 24..=96 {
+        tables.drive(&mut projector, MONDAY + hour * HOUR);
+    }
+    assert_eq!(tables.values, whole.values);
+    let silent = whole.oee("2026-03-04");
+    assert_eq!((silent.covered_ms, silent.value.map(|value| value.0)), (0, Some(0)));
+    assert!(silent.expected_ms > 0 && silent.grade == "D");
+}
+
 /// Leaf by leaf as time goes on, and everything at once: the same rows. This is what makes a rebuild harmless.
 #[test]
 fn leaf_by_leaf_and_at_once_give_identical_rows() {
