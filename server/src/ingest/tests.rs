@@ -325,7 +325,7 @@ fn fsck_names_what_is_damaged() {
     assert_eq!(check(&world.disk), Vec::<String>::new());
     for (file, at, words) in [
         ("tile/entries/000", 100, "leaf 1: "),
-        ("tile/entries/001.p/45", 200, "does not hold under this key"),
+        ("tile/entries/001.p/45", 200, "leaf 256: "),
         ("tile/0/000", 40, "tile/0/000: its hashes are not those of the leaves below"),
         ("contents/000001.pack", 45, "is altered"),
         ("checkpoint", 20, "checkpoint: not signed by this server's log key"),
