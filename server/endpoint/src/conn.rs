@@ -480,8 +480,9 @@ impl Framing {
 
 const CONNECT: u8 = 1;
 const PUBLISH: u8 = 3;
-/// Packets up to this size need no reservation: they fit the connection's own read buffer.
-const UNRESERVED_BYTES_MAX: usize = 8 * 1024;
+/// Packets up to this size need no reservation: pings, acknowledgements, an ordinary CONNECT or SUBSCRIBE. Every record is
+/// larger, so what waits for the application is counted byte by byte.
+const UNRESERVED_BYTES_MAX: usize = 512;
 /// CONNACK, MQTT 3.1.1, return code 1 (unacceptable protocol version).
 const CONNACK_V3_BAD_VERSION: [u8; 4] = [0x20, 0x02, 0x00, 0x01];
 /// CONNACK, MQTT 5, reason 0x84 (unsupported protocol version), no properties.
