@@ -12,15 +12,16 @@ use std::time::Duration;
 
 use mqtt_protocol_core::mqtt::common::Cursor;
 use mqtt_protocol_core::mqtt::connection::{ConnectionOptions, Event};
-use mqtt_protocol_core::mqtt::packet::GenericPacketTrait as _;
-use mqtt_protocol_core::mqtt::packet::{Packet, Qos, v3_1_1 as v3};
-use mqtt_protocol_core::mqtt::result_code::{ConnectReturnCode, MqttError, SubackReturnCode};
+use mqtt_protocol_core::mqtt::packet::{GenericPacketTrait as _, Packet, Qos};
+use mqtt_protocol_core::mqtt::result_code::MqttError;
 use mqtt_protocol_core::mqtt::{Connection, Version, role};
 
+use self::packets::{Connect, Received};
 use crate::{Identity, Limits, Publish, Push};
 
 #[cfg(test)]
 mod fuzz;
+mod packets;
 #[cfg(test)]
 mod tests;
 
@@ -63,8 +64,8 @@ pub enum CloseReason {
     /// The client broke the MQTT protocol.
     #[error("MQTT protocol error")]
     Protocol,
-    /// Another protocol version than 3.1.1.
-    #[error("unsupported MQTT version; this endpoint speaks 3.1.1")]
+    /// Neither version 3.1.1 nor 5.
+    #[error("unsupported MQTT version; this endpoint speaks 3.1.1 and 5")]
     Version,
     /// A publish or a will on a topic that is not the client's own.
     #[error("topic not allowed for this certificate")]
@@ -199,10 +200,8 @@ impl Conn {
             self.in_flight_bytes -= entry.bytes;
             if let Some(id) = entry.packet_id
                 && self.phase == Phase::Open
-                && let Ok(puback) = v3::Puback::builder().packet_id(id).build()
             {
-                let events = self.engine.send(puback.into());
-                self.apply(events, &mut actions);
+                self.send(packets::puback(self.version(), id), &mut actions);
             }
         }
         actions
@@ -310,72 +309,74 @@ impl Conn {
     }
 
     fn on_packet(&mut self, packet: Packet, actions: &mut Vec<Action>) {
-        match packet {
-            Packet::V3_1_1Connect(connect) => self.on_connect(&connect, actions),
-            Packet::V5_0Connect(_) => {
-                actions.push(Action::Write(CONNACK_V5_BAD_VERSION.to_vec()));
-                self.close(CloseReason::Version, actions);
-            }
+        match packets::received(packet) {
+            Received::Connect(connect) => self.on_connect(&connect, actions),
             _ if self.phase != Phase::Open => self.close(CloseReason::Protocol, actions),
-            Packet::V3_1_1Publish(publish) => self.on_publish(&publish, actions),
-            Packet::V3_1_1Subscribe(subscribe) => self.on_subscribe(&subscribe, actions),
-            Packet::V3_1_1Unsubscribe(unsubscribe) => {
-                for topic in unsubscribe.entries() {
-                    match self.own_push(topic.as_str()) {
+            Received::Publish { topic, qos, packet_id, payload } => {
+                self.on_publish(&topic, qos, packet_id, payload, actions);
+            }
+            Received::Subscribe { packet_id, filters } => self.on_subscribe(packet_id, &filters, actions),
+            Received::Unsubscribe { packet_id, filters } => {
+                for filter in &filters {
+                    match self.own_push(filter) {
                         Some(Push::Receipt) => self.receipts = false,
                         Some(Push::Config) => self.configs = false,
                         None => {}
                     }
                 }
-                match v3::Unsuback::builder().packet_id(unsubscribe.packet_id()).build() {
-                    Ok(unsuback) => self.send(unsuback.into(), actions),
-                    Err(_) => self.close(CloseReason::Protocol, actions),
-                }
+                self.send(packets::unsuback(self.version(), packet_id, filters.len()), actions);
             }
-            // The codec answers PINGREQ and accounts for PUBACK (`NotifyPacketIdReleased`) itself.
-            Packet::V3_1_1Pingreq(_) | Packet::V3_1_1Puback(_) => {}
-            Packet::V3_1_1Disconnect(_) => self.close(CloseReason::Disconnected, actions),
-            // QoS 2 and everything of MQTT 5: not offered here.
-            _ => self.close(CloseReason::Protocol, actions),
+            Received::Handled => {}
+            Received::Disconnect => self.close(CloseReason::Disconnected, actions),
+            Received::NotOffered => self.close(CloseReason::Protocol, actions),
         }
     }
 
-    fn on_connect(&mut self, connect: &v3::Connect, actions: &mut Vec<Action>) {
-        let keep_alive = connect.keep_alive();
-        let foreign_will = connect.will_topic().is_some_and(|topic| self.own.own_segment(topic) != Some("state"));
+    fn on_connect(&mut self, connect: &Connect, actions: &mut Vec<Action>) {
+        let foreign_will =
+            connect.will_topic.as_deref().is_some_and(|topic| self.own.own_segment(topic) != Some("state"));
+        let limit = self.limits.keep_alive_max_s;
+        let acceptable = (1..=limit).contains(&connect.keep_alive);
+        // Version 5 lets the server choose; 3.1.1 can only be refused.
+        let keep_alive = if acceptable { connect.keep_alive } else { limit };
         let refusal = if foreign_will {
-            Some((ConnectReturnCode::NotAuthorized, CloseReason::Forbidden))
+            Some(CloseReason::Forbidden)
         } else if !self.admitted {
-            Some((ConnectReturnCode::NotAuthorized, CloseReason::NotAdmitted))
-        } else if keep_alive == 0 || keep_alive > self.limits.keep_alive_max_s {
-            Some((ConnectReturnCode::ServerUnavailable, CloseReason::KeepAlive))
+            Some(CloseReason::NotAdmitted)
+        } else if connect.authenticates {
+            Some(CloseReason::Protocol)
+        } else if !acceptable && connect.version != Version::V5_0 {
+            Some(CloseReason::KeepAlive)
         } else {
             None
         };
-        let code = refusal.map_or(ConnectReturnCode::Accepted, |(code, _)| code);
-        let Ok(connack) = v3::Connack::builder().session_present(false).return_code(code).build() else {
-            return self.close(CloseReason::Protocol, actions);
-        };
-        if let Some((_, reason)) = refusal {
+        let connack = packets::connack(connect, keep_alive, refusal, &self.limits);
+        if let Some(reason) = refusal {
             // Closed first, so that the codec's own "protocol" close does not hide our reason.
             self.phase = Phase::Closed;
-            self.send(connack.into(), actions);
+            self.send(connack, actions);
             actions.push(Action::Close(reason));
         } else {
             self.phase = Phase::Open;
             actions.push(Action::Opened(Duration::from_secs(u64::from(keep_alive))));
-            self.send(connack.into(), actions);
+            self.send(connack, actions);
         }
     }
 
-    fn on_publish(&mut self, publish: &v3::Publish, actions: &mut Vec<Action>) {
-        let kind = match self.own.own_segment(publish.topic_name()) {
+    fn on_publish(
+        &mut self,
+        topic: &str,
+        qos: Qos,
+        packet_id: Option<u16>,
+        payload: Vec<u8>,
+        actions: &mut Vec<Action>,
+    ) {
+        let kind = match self.own.own_segment(topic) {
             Some("record") => Publish::Record,
             Some("state") => Publish::State,
             _ => return self.close(CloseReason::Forbidden, actions),
         };
-        let packet_id = publish.packet_id();
-        let allowed = match publish.qos() {
+        let allowed = match qos {
             Qos::AtMostOnce => kind == Publish::State,
             Qos::AtLeastOnce => true,
             Qos::ExactlyOnce => false,
@@ -384,7 +385,6 @@ impl Conn {
         if !allowed || reused {
             return self.close(CloseReason::Protocol, actions);
         }
-        let payload = publish.payload().as_slice().to_vec();
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
         self.in_flight_bytes += payload.len();
@@ -392,28 +392,21 @@ impl Conn {
         actions.push(Action::Deliver(ticket, kind, payload));
     }
 
-    fn on_subscribe(&mut self, subscribe: &v3::Subscribe, actions: &mut Vec<Action>) {
+    fn on_subscribe(&mut self, packet_id: u16, filters: &[(String, Qos)], actions: &mut Vec<Action>) {
+        let mut subscribed = Vec::new();
         let mut granted = Vec::new();
-        let mut codes = Vec::new();
-        for entry in subscribe.entries() {
-            let push = self.own_push(entry.topic_filter());
-            codes.push(match (push, entry.sub_opts().qos()) {
-                (None, _) => SubackReturnCode::Failure,
-                // Everything we push is QoS 1 or it does not arrive: a QoS 0 subscription is raised, as 3.1.1 lets the
-                // server choose what it grants only downwards, so it is refused instead.
-                (Some(_), Qos::AtMostOnce) => SubackReturnCode::Failure,
-                (Some(_), _) => SubackReturnCode::SuccessMaximumQos1,
-            });
+        for (filter, qos) in filters {
+            // Everything we push is QoS 1, and a server may grant less than was asked but not more: a subscription
+            // with QoS 0 is refused.
+            let push = self.own_push(filter).filter(|_| *qos != Qos::AtMostOnce);
+            granted.push(push.is_some());
             match push {
-                Some(push) if codes.last() != Some(&SubackReturnCode::Failure) => granted.push(push),
-                _ => actions.push(Action::SubscriptionRefused),
+                Some(push) => subscribed.push(push),
+                None => actions.push(Action::SubscriptionRefused),
             }
         }
-        match v3::Suback::builder().packet_id(subscribe.packet_id()).return_codes(codes).build() {
-            Ok(suback) => self.send(suback.into(), actions),
-            Err(_) => return self.close(CloseReason::Protocol, actions),
-        }
-        for push in granted {
+        self.send(packets::suback(self.version(), packet_id, &granted), actions);
+        for push in subscribed {
             match push {
                 Push::Receipt => self.receipts = true,
                 Push::Config => self.configs = true,
@@ -445,26 +438,38 @@ impl Conn {
                 Push::Receipt => "receipt",
                 Push::Config => "config",
             };
-            let packet = v3::Publish::builder()
-                .topic_name(self.own.topic(segment))
-                .map(|builder| builder.qos(Qos::AtLeastOnce).packet_id(id).payload(payload.clone()))
-                .and_then(|builder| builder.build());
-            let Ok(packet) = packet else { return self.close(CloseReason::Protocol, actions) };
+            let packet = packets::publish(self.version(), &self.own.topic(segment), id, payload.clone());
             self.sent.push_back((id, push, payload));
-            self.send(packet.into(), actions);
+            self.send(packet, actions);
         }
     }
 
-    fn send(&mut self, packet: Packet, actions: &mut Vec<Action>) {
-        let events = self.engine.send(packet);
-        self.apply(events, actions);
+    fn send(&mut self, packet: Option<Packet>, actions: &mut Vec<Action>) {
+        match packet {
+            Some(packet) => {
+                let events = self.engine.send(packet);
+                self.apply(events, actions);
+            }
+            // The codec refuses to build it (a packet id of 0, no filters): the client's packet was not valid.
+            None => self.close(CloseReason::Protocol, actions),
+        }
+    }
+
+    fn version(&self) -> Version {
+        self.engine.get_protocol_version()
     }
 
     fn close(&mut self, reason: CloseReason, actions: &mut Vec<Action>) {
-        if self.phase != Phase::Closed {
-            self.phase = Phase::Closed;
-            actions.push(Action::Close(reason));
+        if self.phase == Phase::Closed {
+            return;
         }
+        let was_open = std::mem::replace(&mut self.phase, Phase::Closed) == Phase::Open;
+        if was_open && let Some(farewell) = packets::farewell(self.version(), reason) {
+            // The codec lets it out once: after an error of its own it has said it already.
+            let events = self.engine.send(farewell);
+            self.apply(events, actions);
+        }
+        actions.push(Action::Close(reason));
     }
 }
 
@@ -485,5 +490,3 @@ const PUBLISH: u8 = 3;
 const UNRESERVED_BYTES_MAX: usize = 512;
 /// CONNACK, MQTT 3.1.1, return code 1 (unacceptable protocol version).
 const CONNACK_V3_BAD_VERSION: [u8; 4] = [0x20, 0x02, 0x00, 0x01];
-/// CONNACK, MQTT 5, reason 0x84 (unsupported protocol version), no properties.
-const CONNACK_V5_BAD_VERSION: [u8; 5] = [0x20, 0x03, 0x00, 0x84, 0x00];

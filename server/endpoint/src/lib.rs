@@ -8,7 +8,7 @@
 //!    user name and password in CONNECT decide nothing. A connection may publish only its own `record` and `state` and
 //!    subscribe only to its own `receipt` and `config`.
 //! 3. **Memory is bounded by the server, not by its clients.** At most 16 publishes or 256 KiB per connection wait for
-//!    the application; then we stop reading (MQTT 3.1.1 has no receive maximum a client would know of). A packet larger
+//!    the application; then we stop reading (MQTT 3.1.1 has no receive maximum a client would know of; MQTT 5 clients are told). A packet larger
 //!    than one read needs room in a budget shared by all connections *before* anything is allocated for it.
 //! 4. **Nobody may hold a place by doing nothing**: handshake and CONNECT 5 s, write 10 s, keep-alive at most 300 s.
 //! 5. **The protocol is a value.** [`Conn`] holds the whole state of one connection and does no I/O; sockets, TLS and

@@ -26,7 +26,7 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// How long one large packet may take from its first to its last byte: a stalled sender holds budget.
     pub packet_timeout: Duration,
-    /// Largest keep-alive a client may ask for, in seconds; 0 ("never") is refused.
+    /// Largest keep-alive a client may ask for, in seconds; more, and 0 ("never"), is refused (MQTT 5: replaced by this).
     pub keep_alive_max_s: u16,
     /// Messages to one gateway that may be on the wire unacknowledged.
     pub push_window: usize,

@@ -174,6 +174,38 @@ async fn twenty_large_publishes_pass_with_back_pressure() {
     timeout(TEN, driver).await.unwrap().unwrap();
 }
 
+#[tokio::test]
+async fn a_version_5_client_is_served_alike() {
+    use rumqttc::v5;
+    let mut world = World::start(Limits::default()).await;
+    world.greet(vec![b"high water".to_vec()]);
+    let (certificate, key) = world.ca.gateway("s", "g", false);
+    let mut options = v5::MqttOptions::new("five", "localhost", world.address.port());
+    options.set_keep_alive(Duration::from_secs(30));
+    options.set_transport(Transport::Tls(TlsConfiguration::Simple {
+        ca: world.ca.pem.clone().into_bytes(),
+        alpn: None,
+        client_auth: Some((certificate.into_bytes(), key.into_bytes())),
+    }));
+    let (client, mut events) = v5::AsyncClient::new(options, 8);
+    client.subscribe("gz/v1/s/g/receipt", v5::mqttbytes::QoS::AtLeastOnce).await.unwrap();
+    client.publish("gz/v1/s/g/record", v5::mqttbytes::QoS::AtLeastOnce, false, b"five".to_vec()).await.unwrap();
+    let driver = tokio::spawn(async move {
+        let (mut greeted, mut acknowledged) = (false, false);
+        while !(greeted && acknowledged) {
+            match events.poll().await.unwrap() {
+                v5::Event::Incoming(v5::Incoming::Publish(publish)) => greeted = publish.payload == "high water",
+                v5::Event::Incoming(v5::Incoming::PubAck(_)) => acknowledged = true,
+                _ => {}
+            }
+        }
+    });
+    let held = timeout(TEN, world.published.recv()).await.unwrap().unwrap();
+    assert_eq!(held.payload, b"five");
+    held.done.send(Ok(())).unwrap();
+    timeout(TEN, driver).await.unwrap().unwrap();
+}
+
 struct Held {
     peer: Peer,
     publish: Publish,

@@ -2,28 +2,33 @@
 //! panic, never deliver what is not the client's own, never exceed the in-flight bounds, and never acknowledge more than
 //! was delivered. A seeded generator of our own keeps it deterministic; the seed is printed with a failure.
 
-use super::tests::{connect, publish, subscribe};
+use super::tests::{connect, connect_5, publish, publish_5, subscribe, subscribe_5};
 use super::*;
 
 #[test]
 fn mutated_streams_never_panic_nor_break_a_bound() {
     for seed in 0..3_000_u64 {
         let mut rng = SplitMix(seed);
-        let mut stream = connect(60);
+        // Every third stream speaks MQTT 5.
+        let five = seed % 3 == 2;
+        let head = if five { connect_5(60) } else { connect(60) };
+        let mut stream = head.clone();
         for _ in 0..rng.below(24) {
             let id = u16::try_from(rng.below(6) + 1).unwrap();
             match rng.below(8) {
+                0 if five => stream.extend(subscribe_5(id, &["gz/v1/s/g/receipt", "gz/v1/s/g/config"])),
                 0 => stream.extend(subscribe(id, &["gz/v1/s/g/receipt", "gz/v1/s/g/config"])),
                 1 => stream.extend([0xc0, 0]),
                 2 => stream.extend([0x40, 2, 0, id.to_be_bytes()[1]]),
                 3 => stream.extend([0x62, 2, 0, id.to_be_bytes()[1]]),
                 4 => stream.extend(publish("gz/v1/s/g/state", id, &vec![1; rng.below(20_000)])),
                 5 => stream.extend([0xa2, 2, 0, 1]),
+                6 if five => stream.extend(publish_5("gz/v1/s/g/record", id, &vec![2; rng.below(300)])),
                 _ => stream.extend(publish("gz/v1/s/g/record", id, &vec![2; rng.below(300)])),
             }
         }
         // Half of the streams keep their CONNECT intact so that the mutations reach the open state.
-        let protected = if seed % 2 == 0 { connect(60).len() } else { 0 };
+        let protected = if seed % 2 == 0 { head.len() } else { 0 };
         for _ in 0..rng.below(6) {
             let at = rng.below(stream.len());
             if at >= protected {

@@ -144,11 +144,7 @@ fn connect_is_refused_with_a_code_the_client_can_read() {
     assert_eq!(refused(false, &connect(60)), (vec![0x20, 2, 0, 5], CloseReason::NotAdmitted));
     assert_eq!(refused(true, &connect(0)), (vec![0x20, 2, 0, 3], CloseReason::KeepAlive));
     assert_eq!(refused(true, &connect(301)), (vec![0x20, 2, 0, 3], CloseReason::KeepAlive));
-    let mut version_5 = connect(60);
-    version_5[8] = 5;
-    version_5.insert(12, 0); // no properties
-    version_5[1] += 1;
-    assert_eq!(refused(true, &version_5), (vec![0x20, 3, 0, 0x84, 0], CloseReason::Version));
+    assert_eq!(refused(false, &connect_5(60)), (vec![0x20, 3, 0, 0x87, 0], CloseReason::NotAdmitted));
     let mut version_9 = connect(60);
     version_9[8] = 9;
     assert_eq!(refused(true, &version_9), (vec![0x20, 2, 0, 1], CloseReason::Version));
@@ -197,6 +193,31 @@ fn a_failed_publish_closes_without_puback() {
     assert_eq!(written(&conn.complete(ticket)), b"");
 }
 
+#[test]
+fn version_5_is_told_our_limits_and_hears_why_it_is_closed() {
+    let mut conn = Conn::new(Identity::new("s", "g").unwrap(), true, Limits::default());
+    let actions = conn.receive(&mut &connect_5(0)[..]);
+    assert!(actions.contains(&Action::Opened(Duration::from_secs(300))), "{actions:?}");
+    let connack = written(&actions);
+    assert_eq!((connack[0], connack[3]), (0x20, 0));
+    assert!(connack.windows(3).any(|w| w == [0x21, 0, 16]), "receive maximum 16 in {connack:?}");
+    assert!(connack.windows(3).any(|w| w == [0x13, 1, 44]), "server keep-alive 300 in {connack:?}");
+    let sub = subscribe_5(1, &["gz/v1/s/g/receipt", "gz/v1/s/x/receipt"]);
+    assert_eq!(written(&conn.receive(&mut &sub[..])), [0x90, 5, 0, 1, 0, 1, 0x87]);
+    let pushed = written(&conn.push(Push::Receipt, b"hello".to_vec()));
+    assert!(pushed.ends_with(b"hello"), "{pushed:?}");
+    let first = delivered(&mut conn, &publish_5(TOPIC_RECORD, 1, b"x"));
+    let second = delivered(&mut conn, &publish_5(TOPIC_RECORD, 2, b"y"));
+    assert_eq!(written(&conn.complete(second)), b"");
+    assert_eq!(written(&conn.complete(first)), [0x40, 2, 0, 1, 0x40, 2, 0, 2]);
+    let actions = conn.receive(&mut &publish_5("gz/v1/s/other/record", 3, b"x")[..]);
+    assert_eq!(written(&actions)[..3], [0xe0, 1, 0x87]);
+    assert_eq!(actions.last(), Some(&Action::Close(CloseReason::Forbidden)));
+    let mut failing = Conn::new(Identity::new("s", "g").unwrap(), true, Limits::default());
+    failing.receive(&mut &connect_5(60)[..]);
+    assert_eq!(written(&failing.fail()), [0xe0, 1, 0x89]);
+}
+
 pub(super) fn open() -> Conn {
     let mut conn = Conn::new(Identity::new("s", "g").unwrap(), true, Limits::default());
     let actions = conn.receive(&mut &connect(60)[..]);
@@ -210,6 +231,25 @@ pub(super) fn connect(keep_alive: u16) -> Vec<u8> {
     body.extend(keep_alive.to_be_bytes());
     body.extend(string("any client id"));
     packet(0x10, body)
+}
+
+pub(super) fn connect_5(keep_alive: u16) -> Vec<u8> {
+    let mut packet = connect(keep_alive);
+    packet[8] = 5;
+    packet.insert(12, 0); // no properties
+    packet[1] += 1;
+    packet
+}
+
+pub(super) fn publish_5(topic: &str, id: u16, payload: &[u8]) -> Vec<u8> {
+    publish(topic, id, &[&[0][..], payload].concat())
+}
+
+pub(super) fn subscribe_5(id: u16, topics: &[&str]) -> Vec<u8> {
+    let mut packet = subscribe(id, topics);
+    packet.insert(4, 0);
+    packet[1] += 1;
+    packet
 }
 
 pub(super) fn publish(topic: &str, id: u16, payload: &[u8]) -> Vec<u8> {
