@@ -24,7 +24,7 @@ pub use crate::store::{FleetOrder, FleetQuery};
 pub use fleet::fleet;
 pub use machine::{history, machine, machine_shift};
 pub use site::{declarations, gateways, reports, site, sites};
-pub use why::{Lineage, why};
+pub use why::{Background, Lineage, why};
 
 /// Why a read model could not be given.
 #[derive(Debug, thiserror::Error)]
@@ -232,6 +232,9 @@ pub struct ShiftBody {
     /// Time per bucket, as evaluated.
     #[serde(default)]
     pub buckets: Vec<Duration>,
+    /// What its values rest on.
+    #[serde(default)]
+    pub background: Background,
 }
 
 /// A value now and in the baseline period of the plan in force.

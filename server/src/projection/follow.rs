@@ -45,6 +45,7 @@ pub async fn run(store: Store, logs: SiteLogs, clock: Clock, data_dir: PathBuf, 
     let mut events = logs.subscribe();
     let mut projector = Projector { store, logs, clock, data_dir, sites: BTreeMap::new() };
     let mut pending: BTreeSet<SiteId> = projector.logs.sites().into_iter().collect();
+    let mut failed: BTreeSet<SiteId> = BTreeSet::new();
     for site in &pending {
         projector.note_checkpoint(site).await;
     }
@@ -61,8 +62,9 @@ pub async fn run(store: Store, logs: SiteLogs, clock: Clock, data_dir: PathBuf, 
                     }
                     Ok(false) => {}
                     Err(error) => {
-                        tracing::error!(%site, %error, "site not projected; tried again with its next record");
+                        tracing::error!(%site, %error, "site not projected; tried again shortly");
                         projector.sites.remove(&site);
+                        failed.insert(site);
                     }
                 }
             }
@@ -87,7 +89,10 @@ pub async fn run(store: Store, logs: SiteLogs, clock: Clock, data_dir: PathBuf, 
                 Err(RecvError::Lagged(_)) => pending.extend(projector.logs.sites()),
                 Err(RecvError::Closed) => return,
             },
-            () = tokio::time::sleep(TICK) => pending.extend(projector.sites.keys().cloned()),
+            () = tokio::time::sleep(TICK) => {
+                pending.extend(projector.sites.keys().cloned());
+                pending.append(&mut failed);
+            }
         }
     }
 }

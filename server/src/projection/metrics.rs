@@ -13,7 +13,7 @@ use metrics::statements::Stated;
 use metrics::{Interval, calendar};
 use protocol::Declaration;
 
-use crate::query::{Duration, GapView, Lineage, Parameter, Source, Term};
+use crate::query::{Background, Duration, GapView, Lineage, Parameter, Source, Term};
 use crate::store::MetricRow;
 
 /// A shift of a machine, by the names its rows carry.
@@ -25,25 +25,25 @@ pub(super) struct Named<'n> {
     pub(super) until_ms: i64,
 }
 
-/// All metric rows of an evaluated shift.
-pub(super) fn rows(
-    named: &Named<'_>,
+/// What all values of an evaluated shift rest on: statements, records, gaps.
+pub(super) fn background(
     history: &History,
     facts: &Facts,
+    window: Interval,
     gaps: &[PlacedGap],
-    sources: &[Source],
-) -> Vec<MetricRow> {
+    sources: Vec<Source>,
+) -> Background {
+    let gaps = gaps.iter().take(GAPS_MAX).map(|gap| GapView {
+        from_ms: gap.interval.from_ms.max(window.from_ms),
+        until_ms: gap.interval.to_ms.min(window.to_ms),
+        cause: gap.cause.to_owned(),
+    });
+    Background { parameters: parameters(history, facts, window.from_ms), sources, gaps: gaps.collect() }
+}
+
+/// All metric rows of an evaluated shift.
+pub(super) fn rows(named: &Named<'_>, facts: &Facts) -> Vec<MetricRow> {
     let terms = terms(facts);
-    let parameters = parameters(history, facts, named.window.from_ms);
-    let gaps: Vec<GapView> = gaps
-        .iter()
-        .map(|gap| GapView {
-            from_ms: gap.interval.from_ms.max(named.window.from_ms),
-            until_ms: gap.interval.to_ms.min(named.window.to_ms),
-            cause: gap.cause.to_owned(),
-        })
-        .take(GAPS_MAX)
-        .collect();
     let flags: Vec<&str> = facts.flags.iter().map(|flag| flag.code()).collect();
     let flags = serde_json::Value::from(flags).to_string();
     ALL.iter()
@@ -55,9 +55,6 @@ pub(super) fn rows(
                 unit: unit.to_owned(),
                 terms: symbols(formula).filter_map(|symbol| terms.get(symbol).cloned()).collect(),
                 formula: formula.to_owned(),
-                parameters: parameters.clone(),
-                sources: sources.to_vec(),
-                gaps: gaps.clone(),
             };
             let cover = definition.cover(facts);
             let value = (definition.value)(facts);

@@ -511,6 +511,7 @@ impl SiteProjector {
             counts: timeline::counts(history, &shift.machine, window),
             states,
             buckets,
+            background: rows::background(history, &evaluated.facts, window, &gaps, sources),
         };
         let closed = interval.to_ms <= cut_ms;
         let named = rows::Named {
@@ -520,7 +521,7 @@ impl SiteProjector {
             window,
             until_ms: interval.to_ms,
         };
-        out.values.extend(rows::rows(&named, history, &evaluated.facts, &gaps, &sources));
+        out.values.extend(rows::rows(&named, &evaluated.facts));
         out.shifts.push(ShiftRow {
             machine: shift.machine.clone(),
             date: shift.date.clone(),

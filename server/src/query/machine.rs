@@ -27,12 +27,14 @@ pub async fn machine(
     };
     let noon_ms = date_ms(&date)? + DAY_MS / 2;
     // A production day of any zone with its night shift lies within two days of its UTC noon.
-    let around = store.shifts(site, Some(machine), noon_ms - 40 * DAY_MS, noon_ms + 40 * DAY_MS).await?;
+    let around = store.shift_heads(site, machine, noon_ms - 40 * DAY_MS, noon_ms + 40 * DAY_MS).await?;
     let previous = around.iter().rev().find(|shift| shift.date < date).map(|shift| shift.date.clone());
     let next = around.iter().find(|shift| shift.date > date).map(|shift| shift.date.clone());
     let mut shifts = Vec::new();
-    for shift in around.into_iter().filter(|shift| shift.date == date) {
-        shifts.push(shift_view(store, site, shift).await?);
+    for head in around.into_iter().filter(|shift| shift.date == date) {
+        if let Some(shift) = store.shift(site, machine, &date, &head.name).await? {
+            shifts.push(shift_view(store, site, shift).await?);
+        }
     }
     let values = store.values(site, Some(machine), Some(OEE), noon_ms - 31 * DAY_MS, noon_ms + 2 * DAY_MS).await?;
     let trend = trend_by_day(values.iter().filter(|value| value.date <= date));

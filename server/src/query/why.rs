@@ -6,7 +6,8 @@ use super::{GapView, Names, Parameter, QueryError, ShiftKey, SiteHead, Source, T
 use crate::roles::{Access, Permission};
 use crate::store::Store;
 
-/// What the projector keeps beside each value, as JSON.
+/// What the projector keeps beside each value, as JSON. What all values of a shift have in common is in its
+/// [`Background`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lineage {
     /// Unit of the value.
@@ -18,6 +19,11 @@ pub struct Lineage {
     /// Its quantities.
     #[serde(default)]
     pub terms: Vec<Term>,
+}
+
+/// What all values of a shift rest on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Background {
     /// Stated parameters and versions.
     #[serde(default)]
     pub parameters: Vec<Parameter>,
@@ -45,7 +51,8 @@ pub async fn why(
     let values = store.shift_values(site, machine, date, &shift.name).await?;
     let value = values.iter().find(|value| value.metric == metric).ok_or(QueryError::NotFound)?;
     let lineage: Lineage = serde_json::from_str(&value.lineage).unwrap_or_default();
-    let names: Names = machine::body(&shift).names;
+    let body = machine::body(&shift);
+    let (names, background): (Names, Background) = (body.names, body.background);
     Ok(Why {
         site: SiteHead::from(head),
         machine_names: machine::names(&row),
@@ -53,9 +60,9 @@ pub async fn why(
         figure: machine::figure(value),
         formula: lineage.formula,
         terms: lineage.terms,
-        parameters: lineage.parameters,
-        sources: lineage.sources,
-        gaps: lineage.gaps,
+        parameters: background.parameters,
+        sources: background.sources,
+        gaps: background.gaps,
         prefix: shift.prefix,
         others: machine::figures(&values).into_iter().filter(|figure| figure.metric != metric).collect(),
         shift: ShiftKey { date: shift.date, name: shift.name, names, from_ms: shift.from_ms, until_ms: shift.until_ms },

@@ -403,6 +403,27 @@ impl Store {
         rows.iter().map(shift_row).collect()
     }
 
+    /// Shifts of a machine that start in `[from_ms, until_ms)`, oldest first, without their timelines (`body` is empty).
+    pub async fn shift_heads(
+        &self,
+        site: &str,
+        machine: &str,
+        from_ms: i64,
+        until_ms: i64,
+    ) -> Result<Vec<ShiftRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT machine, date, name, from_ms, until_ms, closed, prefix, '' AS body FROM shift
+             WHERE site = ?1 AND machine = ?2 AND from_ms >= ?3 AND from_ms < ?4 ORDER BY from_ms LIMIT 5000",
+        )
+        .bind(site)
+        .bind(machine)
+        .bind(from_ms)
+        .bind(until_ms)
+        .fetch_all(&self.read)
+        .await?;
+        rows.iter().map(shift_row).collect()
+    }
+
     /// One shift by its names.
     pub async fn shift(
         &self,
@@ -451,20 +472,15 @@ impl Store {
         from_ms: i64,
         until_ms: i64,
     ) -> Result<Vec<MetricRow>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT site, machine, date, shift, metric, from_ms, until_ms, numerator, denominator, low_numerator,
-             low_denominator, high_numerator, high_denominator, undefined, covered_ms, expected_ms, grade, flags,
-             '' AS lineage
-             FROM metric_value WHERE site = ?1 AND (?2 IS NULL OR machine = ?2) AND (?3 IS NULL OR metric = ?3)
-             AND from_ms >= ?4 AND from_ms < ?5 ORDER BY from_ms, machine, shift, metric LIMIT 50000",
-        )
-        .bind(site)
-        .bind(machine)
-        .bind(metric)
-        .bind(from_ms)
-        .bind(until_ms)
-        .fetch_all(&self.read)
-        .await?;
+        let statement = if metric.is_some() { VALUES_OF_METRIC } else { VALUES_OF_ALL };
+        let rows = sqlx::query(statement)
+            .bind(site)
+            .bind(machine)
+            .bind(metric)
+            .bind(from_ms)
+            .bind(until_ms)
+            .fetch_all(&self.read)
+            .await?;
         rows.iter().map(metric_row).collect()
     }
 
@@ -667,6 +683,23 @@ fn metric_row(row: &SqliteRow) -> Result<MetricRow, StoreError> {
         lineage: row.try_get("lineage")?,
     })
 }
+
+/// Everything of a metric value but its lineage, which makes rows large.
+macro_rules! values {
+    ($metric:literal) => {
+        concat!(
+            "SELECT site, machine, date, shift, metric, from_ms, until_ms, numerator, denominator, low_numerator,
+             low_denominator, high_numerator, high_denominator, undefined, covered_ms, expected_ms, grade, flags,
+             '' AS lineage
+             FROM metric_value WHERE site = ?1 AND (?2 IS NULL OR machine = ?2) AND ",
+            $metric,
+            " AND from_ms >= ?4 AND from_ms < ?5 ORDER BY from_ms, machine, shift, metric LIMIT 50000"
+        )
+    };
+}
+/// Served by the index of site, metric and time.
+const VALUES_OF_METRIC: &str = values!("metric = ?3");
+const VALUES_OF_ALL: &str = values!("?3 IS NULL");
 
 /// Everything below the line in the schema. `fleet` goes too: the projector writes it with every step.
 const CLEAR: [&str; 9] = [
