@@ -1,4 +1,6 @@
-//! What people of this simulated firm would state: site, calendar, machines, cycle times, rejects, plan.
+//! What people of this simulated firm would state: calendar, machines, cycle times, rejects, plan.
+//!
+//! The site itself is not among them: it exists, as simulated, before anyone can state anything about it.
 //!
 //! Everything comes from the constants the world itself runs on. A machine whose history came through another gateway is
 //! declared twice: with that gateway from the beginning, with the live one from `switch_ms` on. Rejects of the machining
@@ -57,7 +59,6 @@ pub fn declarations(options: &Options<'_>) -> Vec<Value> {
         out.push(json!({ "kind": kind, "effective_from": effective_from, "reason": reason, "body": body }));
     };
     let from = options.effective_from;
-    put("site", from, "模拟数据 / SIMULATED", site());
     put("calendar", from, "两班制 / two shifts", calendar(options.config.rest_weekday));
     let first = options.history.map_or(options.gateway, |(gateway, _)| gateway);
     for device in devices(options.config.hall) {
@@ -123,17 +124,6 @@ pub fn plan(hall: bool, span: &Span, effective_from: i64) -> Value {
             "incoming": "main",
             "seed": 20_260,
         },
-    })
-}
-
-fn site() -> Value {
-    json!({
-        "names": { "zh": "示范精密制造厂（模拟）", "en": "Demonstration Precision Works (simulated)" },
-        "zone": "Asia/Shanghai",
-        "simulated": true,
-        "district": "高新区",
-        "sub_sector": "通用零部件制造",
-        "city": "示范市",
     })
 }
 

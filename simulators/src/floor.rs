@@ -71,6 +71,7 @@ impl Floor {
             world.advance_to(started);
         }
         world.record_from_now();
+        world.forget(started);
         world.advance_to(clock.now());
         let instruments: Vec<_> = devices(config.hall).map(|device| Instrument::new(device, config.seed)).collect();
         let cuts = devices(config.hall).map(|device| (device.id, watch::Sender::new(0))).collect();

@@ -15,6 +15,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
 
 /// Without a new receipt for this long, everything unreceipted is sent again.
 const STALL: Duration = Duration::from_secs(15);
@@ -99,6 +100,20 @@ pub async fn publish(
     options.set_max_packet_size(PACKET_MAX, PACKET_MAX);
     options.set_inflight(u16::try_from(window).unwrap_or(u16::MAX).max(1));
     let (client, mut events) = AsyncClient::new(options, window * 2 + 8);
+    // Polling has a task of its own: a poll that is given up half-way can lose a connection that is being made.
+    let (heard, mut inbox) = mpsc::channel(256);
+    let poller = tokio::spawn(async move {
+        loop {
+            let event = events.poll().await;
+            let failed = event.is_err();
+            if heard.send(event).await.is_err() {
+                return;
+            }
+            if failed {
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    });
 
     let mut waiting: VecDeque<Waiting> = VecDeque::new();
     let mut next = 0;
@@ -122,8 +137,11 @@ pub async fn publish(
             }
         }
         if exhausted && waiting.is_empty() {
-            let _ = client.try_disconnect();
-            let _ = tokio::time::timeout(Duration::from_millis(200), events.poll()).await;
+            // Every record is receipted: how the connection ends no longer matters.
+            if client.try_disconnect().is_ok() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            poller.abort();
             return Ok(Published { totals: producer.totals(), resent, connections });
         }
         while connected && next < waiting.len() {
@@ -137,22 +155,23 @@ pub async fn publish(
             next += 1;
         }
         if last_progress.elapsed() > GIVE_UP {
+            poller.abort();
             return Err(PublishError::Stalled { address, last: last_error });
         }
         if connected && last_progress.elapsed() > STALL && last_send.elapsed() > STALL {
             next = 0;
         }
-        let event = match tokio::time::timeout(Duration::from_secs(1), events.poll()).await {
+        let event = match tokio::time::timeout(Duration::from_secs(1), inbox.recv()).await {
             Err(_) => continue,
-            Ok(Ok(event)) => event,
-            Ok(Err(error)) => {
+            Ok(Some(Ok(event))) => event,
+            Ok(Some(Err(error))) => {
                 last_error = error.to_string();
                 tracing::debug!(%error, "connection to the server failed");
                 connected = false;
                 next = 0;
-                tokio::time::sleep(PAUSE).await;
                 continue;
             }
+            Ok(None) => return Err(PublishError::Stalled { address, last: "the connection task ended".to_owned() }),
         };
         match event {
             Event::Incoming(Incoming::ConnAck(_)) => {
@@ -197,6 +216,7 @@ pub async fn publish(
                     }
                     Ok(ServerMessage::Refusal(refusal)) => {
                         if !refusal.retry && refusal.reason != RefusalReason::OutOfOrder {
+                            poller.abort();
                             return Err(PublishError::Refused {
                                 sequence: refusal.sequence,
                                 reason: refusal.reason.name(),

@@ -147,4 +147,14 @@ mod tests {
         one.change_count();
         assert_eq!(one.bytes, [3, 4, 1, 2, 1, 2]);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_request_panics_or_outgrows_a_frame(request in proptest::collection::vec(proptest::num::u8::ANY, 0..300)) {
+            let mut given = answer(&request, &image());
+            proptest::prop_assert!((2..=253).contains(&given.bytes.len()));
+            given.change_count();
+            proptest::prop_assert!((2..=253).contains(&given.bytes.len()));
+        }
+    }
 }
