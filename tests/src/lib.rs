@@ -12,4 +12,5 @@ pub mod programs;
 pub mod proxy;
 pub mod repo;
 pub mod seed;
+pub mod tamper;
 pub mod wait;

@@ -1,1 +1,0 @@
-//! gongzheng-bench
