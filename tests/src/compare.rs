@@ -44,6 +44,8 @@ pub struct Injected {
 /// The bounds of the judgement, ms.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
+    /// What was served later than this (UTC) may still be on its way.
+    pub until_ms: i64,
     /// Longest time between two seals.
     pub seal_ms: i64,
     /// Between two polls.
@@ -82,7 +84,7 @@ fn device(tag: &str) -> &str {
     tag.split_once('/').map_or(tag, |(device, _)| device)
 }
 
-/// Judges everything served in `from_ms..to_ms` (a window that ends after the agent sealed and delivered).
+/// Judges everything served until [`Limits::until_ms`], when the agent has sealed and delivered at least until then.
 pub fn judge(served: &[Served], evidence: &Evidence, injected: &[Injected], limits: Limits) -> Judgement {
     let mut judgement = Judgement::default();
     let mut by_tag: BTreeMap<&str, (Vec<&Served>, Vec<&Stored>)> = BTreeMap::new();
@@ -135,7 +137,7 @@ fn judge_tag(
             )),
         }
     }
-    for (value, used) in served.iter().zip(&used).filter(|(s, _)| s.valid) {
+    for (value, used) in served.iter().zip(&used).filter(|(s, _)| s.valid && s.utc_ms <= limits.until_ms) {
         judgement.served += 1;
         if *used {
             judgement.stored += 1;
@@ -253,7 +255,7 @@ fn union(mut stretches: Vec<(i64, i64)>) -> Vec<(i64, i64)> {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { seal_ms: 10_000, poll_ms: 1_000, latency_ms: 700 };
+    const LIMITS: Limits = Limits { until_ms: i64::MAX, seal_ms: 10_000, poll_ms: 1_000, latency_ms: 700 };
 
     fn served(count: i64) -> Vec<Served> {
         (0..count)

@@ -12,5 +12,7 @@ pub mod programs;
 pub mod proxy;
 pub mod repo;
 pub mod seed;
+pub mod stack;
 pub mod tamper;
 pub mod wait;
+pub mod workshop;

@@ -1,0 +1,342 @@
+//! A whole site as real processes in one folder: simulated workshop, server, agent, and between agent and server a network
+//! cable that can be pulled; optionally an external broker. Everything can be killed and started again.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::evidence::Evidence;
+use crate::programs::{self, Running};
+use crate::proxy::Proxy;
+use crate::wait;
+use crate::workshop::Workshop;
+
+/// Site and gateway of every run.
+pub const SITE: &str = "demo-works";
+/// The live gateway.
+pub const GATEWAY: &str = "gw-1";
+
+/// How gateways reach the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// The server's own MQTT endpoint, TLS with client certificates.
+    Endpoint,
+    /// Mosquitto between them.
+    Mosquitto,
+}
+
+/// What a run is made of.
+#[derive(Debug)]
+pub struct Options<'a> {
+    /// Through what.
+    pub transport: Transport,
+    /// Arguments for the workshop.
+    pub workshop: &'a [&'a str],
+    /// Where the server keeps its data; `None` is inside the run's folder.
+    pub data_dir: Option<PathBuf>,
+    /// Longest time between two seals at the agent, ms.
+    pub seal_ms: u64,
+}
+
+/// The processes of a run.
+#[derive(Debug)]
+pub struct Stack {
+    /// Everything of the run lies here.
+    pub folder: PathBuf,
+    /// The simulated machines.
+    pub workshop: Workshop,
+    /// Between the agent and whatever it talks MQTT to.
+    pub proxy: Proxy,
+    /// The server's data folder.
+    pub data_dir: PathBuf,
+    server: Option<Running>,
+    agent: Option<Running>,
+    broker: Option<Running>,
+    ports: Ports,
+    transport: Transport,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Ports {
+    web: u16,
+    mqtt: u16,
+    enrol: u16,
+    broker: u16,
+    page: u16,
+}
+
+/// Free ports, asked of the kernel and released again: programs that are killed and restarted must keep theirs.
+fn free_ports<const N: usize>() -> Result<[u16; N]> {
+    let listeners: Vec<TcpListener> = (0..N).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<std::io::Result<_>>()?;
+    let mut ports = [0; N];
+    for (port, listener) in ports.iter_mut().zip(&listeners) {
+        *port = listener.local_addr()?.port();
+    }
+    Ok(ports)
+}
+
+impl Stack {
+    /// Starts workshop and server (and broker), creates the simulated site, enrols the gateway and starts the agent.
+    ///
+    /// # Errors
+    /// When any of it fails; with the last words of the program that failed.
+    pub fn start(folder: &Path, options: &Options<'_>) -> Result<Self> {
+        let [web, mqtt, enrol, broker, page] = free_ports()?;
+        let ports = Ports { web, mqtt, enrol, broker, page };
+        let data_dir = options.data_dir.clone().unwrap_or_else(|| folder.join("server"));
+        std::fs::create_dir_all(&data_dir)?;
+        let workshop = Workshop::start(&folder.join("workshop"), folder, options.workshop)?;
+        let behind = if options.transport == Transport::Mosquitto { broker } else { mqtt };
+        let proxy = Proxy::start(SocketAddr::from(([127, 0, 0, 1], behind)))?;
+        let mut stack = Self {
+            folder: folder.to_path_buf(),
+            workshop,
+            proxy,
+            data_dir,
+            server: None,
+            agent: None,
+            broker: None,
+            ports,
+            transport: options.transport,
+        };
+        if options.transport == Transport::Mosquitto {
+            stack.start_broker()?;
+        }
+        stack.write_server_config()?;
+        stack.start_server()?;
+        stack.admin(&["site", "add", SITE, "--name-zh", "演示车间", "--name-en", "Demo works", "--simulated"])?;
+        let code = stack.admin(&["gateway", "code", "--site", SITE, "--gateway", GATEWAY])?;
+        let code = code.split_whitespace().find(|w| w.starts_with("GZ-")).context("the server printed no code")?.to_owned();
+        stack.write_agent_config(options.seal_ms)?;
+        stack.enrol(&code)?;
+        stack.start_agent()?;
+        Ok(stack)
+    }
+
+    fn config(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    fn write_server_config(&self) -> Result<()> {
+        let Ports { web, mqtt, enrol, broker, .. } = self.ports;
+        let way = match self.transport {
+            Transport::Endpoint => format!("[mqtt]\nlisten = \"127.0.0.1:{mqtt}\"\n"),
+            Transport::Mosquitto => format!("[broker]\nurl = \"mqtt://127.0.0.1:{broker}\"\n"),
+        };
+        let text = format!(
+            "data_dir = \"{}\"\npublic_host = \"127.0.0.1\"\n\n[web]\nlisten = \"127.0.0.1:{web}\"\n\n{way}\n[enrol]\nlisten = \"127.0.0.1:{enrol}\"\n",
+            self.data_dir.display()
+        );
+        std::fs::write(self.config("server.toml"), text)?;
+        Ok(())
+    }
+
+    /// The agent's configuration as the simulator generates it for its endpoints, with our uplink, seal time and page.
+    fn write_agent_config(&self, seal_ms: u64) -> Result<()> {
+        let mut command = Command::new(programs::path("gongzheng-sim"));
+        command.args(["generate", "agent"]).arg(self.workshop.folder.as_path());
+        let generated = programs::output(&mut command, Duration::from_secs(30))?;
+        let state = self.folder.join("agent");
+        let head = format!(
+            "[gateway]\nstate_dir = \"{}\"\n\n[uplink]\naddress = \"{}\"\n{}\n[buffer]\nseal_ms = {seal_ms}\nmin_free_bytes = 16777216\n\n\
+             [clock]\nassume_synchronised = true\n\n[page]\nlisten = \"127.0.0.1:{}\"\n\n",
+            state.display(),
+            self.proxy.address(),
+            if self.transport == Transport::Mosquitto { "tls = false\n" } else { "" },
+            self.ports.page,
+        );
+        let devices = generated.find("[[device]]").context("the generated configuration has no device")?;
+        std::fs::write(self.config("agent.toml"), head + &generated[devices..])?;
+        Ok(())
+    }
+
+    fn enrol(&self, code: &str) -> Result<()> {
+        let mut command = self.agent_command("init");
+        command.args(["--server", &format!("127.0.0.1:{}", self.ports.enrol), "--code", code]);
+        programs::output(&mut command, Duration::from_secs(60)).map(drop)
+    }
+
+    fn agent_command(&self, verb: &str) -> Command {
+        let mut command = Command::new(programs::path("gongzheng-agent"));
+        command.arg("--config").arg(self.config("agent.toml")).arg(verb).env("GZ_LANG", "en");
+        command
+    }
+
+    fn server_command(&self, verb: &str) -> Command {
+        let mut command = Command::new(programs::path("gongzheng-server"));
+        command.arg("--config").arg(self.config("server.toml")).arg(verb).env("GZ_LANG", "en");
+        command
+    }
+
+    /// Runs `gongzheng-server admin …` and returns what it printed.
+    ///
+    /// # Errors
+    /// When it refuses.
+    pub fn admin(&self, arguments: &[&str]) -> Result<String> {
+        programs::output(self.server_command("admin").args(arguments), Duration::from_secs(60))
+    }
+
+    /// Runs another server command, such as `report`.
+    ///
+    /// # Errors
+    /// When it refuses.
+    pub fn server(&self, verb: &str, arguments: &[&str]) -> Result<String> {
+        programs::output(self.server_command(verb).args(arguments), Duration::from_secs(300))
+    }
+
+    /// Where the pages are.
+    pub fn web(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports.web)
+    }
+
+    /// Starts the server and waits until its pages answer.
+    ///
+    /// # Errors
+    /// When it ends by itself or does not answer in time.
+    pub fn start_server(&mut self) -> Result<()> {
+        let mut server = Running::start("server", &self.server_command("run"), &self.folder)?;
+        let address = SocketAddr::from(([127, 0, 0, 1], self.ports.web));
+        wait::until("the server to listen", Duration::from_secs(60), || {
+            server.check()?;
+            Ok(std::net::TcpStream::connect_timeout(&address, Duration::from_secs(1)).ok())
+        })?;
+        self.server = Some(server);
+        Ok(())
+    }
+
+    /// Starts the agent; it needs no waiting, it copes.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_agent(&mut self) -> Result<()> {
+        self.agent = Some(Running::start("agent", &self.agent_command("run"), &self.folder)?);
+        Ok(())
+    }
+
+    /// Starts Mosquitto with an empty configuration on its port.
+    ///
+    /// # Errors
+    /// When it is not installed or does not listen in time.
+    pub fn start_broker(&mut self) -> Result<()> {
+        let Some(program) = crate::need::program("mosquitto", "mosquitto", "an external broker") else {
+            bail!("mosquitto is not installed");
+        };
+        let folder = self.folder.join("mosquitto");
+        std::fs::create_dir_all(&folder)?;
+        let port = self.ports.broker;
+        let text = format!(
+            "listener {port} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {}/\n",
+            folder.display()
+        ) + "max_inflight_messages 0\nmax_queued_messages 100000\nuser root\n";
+        let config = folder.join("mosquitto.conf");
+        std::fs::write(&config, text)?;
+        let mut command = Command::new(program);
+        command.arg("-c").arg(&config);
+        let mut broker = Running::start("mosquitto", &command, &self.folder)?;
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        wait::until("mosquitto to listen", Duration::from_secs(30), || {
+            broker.check()?;
+            Ok(std::net::TcpStream::connect_timeout(&address, Duration::from_secs(1)).ok())
+        })?;
+        self.broker = Some(broker);
+        Ok(())
+    }
+
+    /// SIGKILL for the server.
+    ///
+    /// # Errors
+    /// When it was not running any more.
+    pub fn kill_server(&mut self) -> Result<()> {
+        kill(&mut self.server, "server")
+    }
+
+    /// SIGKILL for the agent.
+    ///
+    /// # Errors
+    /// When it was not running any more.
+    pub fn kill_agent(&mut self) -> Result<()> {
+        kill(&mut self.agent, "agent")
+    }
+
+    /// SIGKILL for the broker.
+    ///
+    /// # Errors
+    /// When it was not running any more.
+    pub fn kill_broker(&mut self) -> Result<()> {
+        kill(&mut self.broker, "mosquitto")
+    }
+
+    /// Fails when a program ended that nobody ended.
+    ///
+    /// # Errors
+    /// With its last words.
+    pub fn check(&mut self) -> Result<()> {
+        self.workshop.process.check()?;
+        [&mut self.server, &mut self.agent, &mut self.broker].into_iter().flatten().try_for_each(Running::check)
+    }
+
+    /// SIGTERM for everything, agent first; fails when one of them does not end cleanly.
+    ///
+    /// # Errors
+    /// Names the program that did not.
+    pub fn stop(mut self) -> Result<()> {
+        for running in [self.agent.take(), self.server.take(), self.broker.take()].into_iter().flatten() {
+            running.stop(Duration::from_secs(30))?;
+        }
+        self.workshop.process.stop(Duration::from_secs(30))
+    }
+
+    /// The folder of the site's log.
+    pub fn site_folder(&self) -> PathBuf {
+        self.data_dir.join("sites").join(SITE)
+    }
+
+    /// What the server holds of the gateway.
+    ///
+    /// # Errors
+    /// When the log is missing or damaged.
+    pub fn evidence(&self) -> Result<Evidence> {
+        Evidence::read(&self.site_folder(), GATEWAY)
+    }
+
+    /// Waits until the log holds readings of every polled tag that are later than `utc_ms`.
+    ///
+    /// # Errors
+    /// When that does not happen in time.
+    pub fn wait_logged(&mut self, utc_ms: i64, limit: Duration) -> Result<Evidence> {
+        wait::until("the log to hold everything up to now", limit, || {
+            self.check()?;
+            // Asking ten times a second would slow down what we wait for.
+            wait::pause(Duration::from_millis(500));
+            let evidence = self.evidence()?;
+            ensure!(!evidence.readings.is_empty(), "the log holds no readings yet");
+            let late = evidence
+                .tags
+                .keys()
+                .find(|tag| !evidence.readings.iter().any(|r| r.tag == **tag && r.utc_ms > utc_ms));
+            match late {
+                None => Ok(Some(evidence)),
+                Some(tag) => bail!("{tag} has nothing later than {utc_ms}"),
+            }
+        })
+        .with_context(|| self.last_words())
+    }
+
+    /// The last lines of every program, for an error message.
+    pub fn last_words(&self) -> String {
+        [("server", &self.server), ("agent", &self.agent)]
+            .into_iter()
+            .filter_map(|(name, running)| Some(format!("── {name}\n{}", running.as_ref()?.tail())))
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+}
+
+fn kill(running: &mut Option<Running>, name: &str) -> Result<()> {
+    let mut running = running.take().with_context(|| format!("the {name} is not running"))?;
+    running.check()?;
+    running.kill()
+}
