@@ -101,6 +101,21 @@ pub fn leaves(folder: &Path) -> Result<(note::Checkpoint, Vec<Leaf>)> {
     Ok((checkpoint, leaves))
 }
 
+/// The same leaves and contents as the metrics see them.
+///
+/// # Errors
+/// When a file is missing or the log is not what the metrics accept.
+pub fn history(folder: &Path) -> Result<metrics::History> {
+    let (_, leaves) = leaves(folder)?;
+    let contents = contents(folder)?;
+    let mut history = metrics::History::new();
+    for (leaf, index) in leaves.iter().zip(0..) {
+        let content = leaf.content_digest().and_then(|digest| contents.get(&digest));
+        history.push(index, leaf, content.map(Vec::as_slice))?;
+    }
+    Ok(history)
+}
+
 /// An entry bundle; while the server goes on, a partial one may have been replaced by a longer one meanwhile.
 fn entries(folder: &Path, path: &str, width: u64) -> Result<Vec<u8>> {
     if let Ok(bytes) = std::fs::read(folder.join(path)) {

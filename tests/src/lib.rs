@@ -14,5 +14,7 @@ pub mod repo;
 pub mod seed;
 pub mod stack;
 pub mod tamper;
+pub mod trouble;
+pub mod truth;
 pub mod wait;
 pub mod workshop;

@@ -39,6 +39,8 @@ pub struct Options<'a> {
     pub data_dir: Option<PathBuf>,
     /// Longest time between two seals at the agent, ms.
     pub seal_ms: u64,
+    /// Free disk below which the server takes no records, MiB.
+    pub reserve_mib: u64,
 }
 
 /// The processes of a run.
@@ -57,6 +59,7 @@ pub struct Stack {
     broker: Option<Running>,
     ports: Ports,
     transport: Transport,
+    reserve_mib: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -70,7 +73,8 @@ struct Ports {
 
 /// Free ports, asked of the kernel and released again: programs that are killed and restarted must keep theirs.
 fn free_ports<const N: usize>() -> Result<[u16; N]> {
-    let listeners: Vec<TcpListener> = (0..N).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<std::io::Result<_>>()?;
+    let listeners: Vec<TcpListener> =
+        (0..N).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<std::io::Result<_>>()?;
     let mut ports = [0; N];
     for (port, listener) in ports.iter_mut().zip(&listeners) {
         *port = listener.local_addr()?.port();
@@ -101,6 +105,7 @@ impl Stack {
             broker: None,
             ports,
             transport: options.transport,
+            reserve_mib: options.reserve_mib,
         };
         if options.transport == Transport::Mosquitto {
             stack.start_broker()?;
@@ -109,7 +114,8 @@ impl Stack {
         stack.start_server()?;
         stack.admin(&["site", "add", SITE, "--name-zh", "演示车间", "--name-en", "Demo works", "--simulated"])?;
         let code = stack.admin(&["gateway", "code", "--site", SITE, "--gateway", GATEWAY])?;
-        let code = code.split_whitespace().find(|w| w.starts_with("GZ-")).context("the server printed no code")?.to_owned();
+        let code =
+            code.split_whitespace().find(|w| w.starts_with("GZ-")).context("the server printed no code")?.to_owned();
         stack.write_agent_config(options.seal_ms)?;
         stack.enrol(&code)?;
         stack.start_agent()?;
@@ -127,8 +133,10 @@ impl Stack {
             Transport::Mosquitto => format!("[broker]\nurl = \"mqtt://127.0.0.1:{broker}\"\n"),
         };
         let text = format!(
-            "data_dir = \"{}\"\npublic_host = \"127.0.0.1\"\n\n[web]\nlisten = \"127.0.0.1:{web}\"\n\n{way}\n[enrol]\nlisten = \"127.0.0.1:{enrol}\"\n",
-            self.data_dir.display()
+            "data_dir = \"{}\"\npublic_host = \"127.0.0.1\"\n\n[web]\nlisten = \"127.0.0.1:{web}\"\n\n{way}\n[enrol]\nlisten = \"127.0.0.1:{enrol}\"\n\n\
+             [log]\npublish_seconds = 1\n\n[storage]\nreserve_mib = {}\n",
+            self.data_dir.display(),
+            self.reserve_mib
         );
         std::fs::write(self.config("server.toml"), text)?;
         Ok(())
@@ -313,10 +321,8 @@ impl Stack {
             wait::pause(Duration::from_millis(500));
             let evidence = self.evidence()?;
             ensure!(!evidence.readings.is_empty(), "the log holds no readings yet");
-            let late = evidence
-                .tags
-                .keys()
-                .find(|tag| !evidence.readings.iter().any(|r| r.tag == **tag && r.utc_ms > utc_ms));
+            let late =
+                evidence.tags.keys().find(|tag| !evidence.readings.iter().any(|r| r.tag == **tag && r.utc_ms > utc_ms));
             match late {
                 None => Ok(Some(evidence)),
                 Some(tag) => bail!("{tag} has nothing later than {utc_ms}"),

@@ -168,7 +168,9 @@ pub fn report_numbers(bytes: &[u8]) -> Result<Vec<String>> {
 fn walk(json: &serde_json::Value, at: String, found: &mut Vec<String>) {
     match json {
         serde_json::Value::Object(members) => members.iter().for_each(|(k, v)| walk(v, format!("{at}/{k}"), found)),
-        serde_json::Value::Array(items) => items.iter().enumerate().for_each(|(i, v)| walk(v, format!("{at}/{i}"), found)),
+        serde_json::Value::Array(items) => {
+            items.iter().enumerate().for_each(|(i, v)| walk(v, format!("{at}/{i}"), found))
+        }
         serde_json::Value::Number(_) => found.push(at),
         _ => {}
     }
