@@ -345,6 +345,30 @@ fn both_languages_have_every_message() {
     check(&findings);
 }
 
+#[test]
+fn every_promise_names_a_test_that_exists() {
+    let mut findings = Vec::new();
+    let mut rows = 0;
+    for document in ["docs/concepts/fault-model.md", "docs/concepts/threat-model.md"] {
+        let text = repo::text(Path::new(document)).unwrap_or_default();
+        for row in text.lines().filter(|l| l.starts_with("| ") && !l.contains("| held by |")) {
+            let place = row.rsplit_once("[`").and_then(|(_, rest)| rest.split_once("`]("));
+            let Some((name, file)) = place.and_then(|(name, rest)| Some((name, rest.split_once(')')?.0))) else {
+                findings.push(format!("{document}: a row without a test: {row}"));
+                continue;
+            };
+            rows += 1;
+            let target = Path::new("docs/concepts").join(file);
+            let code = std::fs::read_to_string(repo::root().join(&target)).unwrap_or_default();
+            if !code.contains(&format!("fn {name}(")) {
+                findings.push(format!("{document}: {} has no test {name}", target.display()));
+            }
+        }
+    }
+    assert!(rows > 20, "only {rows} rows: the rule would check nothing");
+    check(&findings);
+}
+
 /// The anchor GitHub gives a heading.
 fn anchor(heading: &str) -> String {
     heading
