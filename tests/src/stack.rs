@@ -142,23 +142,18 @@ impl Stack {
         Ok(())
     }
 
-    /// The agent's configuration as the simulator generates it for its endpoints, with our uplink, seal time and page.
+    /// The agent's configuration as the simulator generates it for its endpoints.
     fn write_agent_config(&self, seal_ms: u64) -> Result<()> {
         let mut command = Command::new(programs::path("gongzheng-sim"));
-        command.args(["generate", "agent"]).arg(self.workshop.folder.as_path());
-        let generated = programs::output(&mut command, Duration::from_secs(30))?;
-        let state = self.folder.join("agent");
-        let head = format!(
-            "[gateway]\nstate_dir = \"{}\"\n\n[uplink]\naddress = \"{}\"\n{}\n[buffer]\nseal_ms = {seal_ms}\nmin_free_bytes = 16777216\n\n\
-             [clock]\nassume_synchronised = true\n\n[page]\nlisten = \"127.0.0.1:{}\"\n\n",
-            state.display(),
-            self.proxy.address(),
-            if self.transport == Transport::Mosquitto { "tls = false\n" } else { "" },
-            self.ports.page,
-        );
-        let devices = generated.find("[[device]]").context("the generated configuration has no device")?;
-        std::fs::write(self.config("agent.toml"), head + &generated[devices..])?;
-        Ok(())
+        command.arg("agent-config").arg("--dir").arg(&self.workshop.folder);
+        command.arg("--state-dir").arg(self.folder.join("agent")).arg("--out").arg(self.config("agent.toml"));
+        command.args(["--interval-ms", "1000", "--language", "en", "--seal-ms", &seal_ms.to_string()]);
+        command.args(["--page", &format!("127.0.0.1:{}", self.ports.page)]);
+        command.args(["--uplink", &format!("address = \"{}\"", self.proxy.address())]);
+        if self.transport == Transport::Mosquitto {
+            command.args(["--uplink", "tls = false"]);
+        }
+        programs::output(&mut command, Duration::from_secs(30)).map(drop)
     }
 
     fn enrol(&self, code: &str) -> Result<()> {
