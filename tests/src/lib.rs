@@ -18,3 +18,15 @@ pub mod trouble;
 pub mod truth;
 pub mod wait;
 pub mod workshop;
+
+/// The bundle's path in what `gongzheng-server report` printed.
+///
+/// # Errors
+/// When it printed none, or the file does not exist.
+pub fn bundle_of(printed: &str) -> anyhow::Result<std::path::PathBuf> {
+    let path = printed.lines().map(str::trim).rfind(|l| !l.is_empty()).map(std::path::PathBuf::from);
+    match path {
+        Some(path) if path.is_file() => Ok(path),
+        _ => anyhow::bail!("the server named no bundle: {printed}"),
+    }
+}

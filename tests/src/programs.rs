@@ -87,6 +87,14 @@ impl Running {
         }
     }
 
+    /// `Some(true)` after it ended well, `Some(false)` after it ended badly, `None` while it runs.
+    ///
+    /// # Errors
+    /// When the operating system cannot tell.
+    pub fn ended(&mut self) -> Result<Option<bool>> {
+        Ok(self.child.try_wait()?.map(|status| status.success()))
+    }
+
     /// SIGKILL: no chance to say anything.
     ///
     /// # Errors

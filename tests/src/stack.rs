@@ -41,6 +41,10 @@ pub struct Options<'a> {
     pub seal_ms: u64,
     /// Free disk below which the server takes no records, MiB.
     pub reserve_mib: u64,
+    /// Program and arguments that run the agent; empty is the one built for this machine.
+    pub agent: Vec<PathBuf>,
+    /// Only these devices are read; empty is all.
+    pub devices: &'a [&'a str],
 }
 
 /// The processes of a run.
@@ -60,6 +64,7 @@ pub struct Stack {
     ports: Ports,
     transport: Transport,
     reserve_mib: u64,
+    agent_program: Vec<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -83,7 +88,7 @@ fn free_ports<const N: usize>() -> Result<[u16; N]> {
 }
 
 impl Stack {
-    /// Starts workshop and server (and broker), creates the simulated site, enrols the gateway and starts the agent.
+    /// Starts workshop and server (and broker) and creates the simulated site; the gateway is not enrolled yet.
     ///
     /// # Errors
     /// When any of it fails; with the last words of the program that failed.
@@ -106,6 +111,7 @@ impl Stack {
             ports,
             transport: options.transport,
             reserve_mib: options.reserve_mib,
+            agent_program: options.agent.clone(),
         };
         if options.transport == Transport::Mosquitto {
             stack.start_broker()?;
@@ -116,7 +122,7 @@ impl Stack {
         let code = stack.admin(&["gateway", "code", "--site", SITE, "--gateway", GATEWAY])?;
         let code =
             code.split_whitespace().find(|w| w.starts_with("GZ-")).context("the server printed no code")?.to_owned();
-        stack.write_agent_config(options.seal_ms)?;
+        stack.write_agent_config(options.seal_ms, options.devices)?;
         stack.enrol(&code)?;
         stack.start_agent()?;
         Ok(stack)
@@ -143,7 +149,7 @@ impl Stack {
     }
 
     /// The agent's configuration as the simulator generates it for its endpoints.
-    fn write_agent_config(&self, seal_ms: u64) -> Result<()> {
+    fn write_agent_config(&self, seal_ms: u64, devices: &[&str]) -> Result<()> {
         let mut command = Command::new(programs::path("gongzheng-sim"));
         command.arg("agent-config").arg("--dir").arg(&self.workshop.folder);
         command.arg("--state-dir").arg(self.folder.join("agent")).arg("--out").arg(self.config("agent.toml"));
@@ -152,6 +158,9 @@ impl Stack {
         command.args(["--uplink", &format!("address = \"{}\"", self.proxy.address())]);
         if self.transport == Transport::Mosquitto {
             command.args(["--uplink", "tls = false"]);
+        }
+        for device in devices {
+            command.args(["--device", device]);
         }
         programs::output(&mut command, Duration::from_secs(30)).map(drop)
     }
@@ -163,7 +172,14 @@ impl Stack {
     }
 
     fn agent_command(&self, verb: &str) -> Command {
-        let mut command = Command::new(programs::path("gongzheng-agent"));
+        let mut command = match self.agent_program.split_first() {
+            None => Command::new(programs::path("gongzheng-agent")),
+            Some((program, arguments)) => {
+                let mut command = Command::new(program);
+                command.args(arguments);
+                command
+            }
+        };
         command.arg("--config").arg(self.config("agent.toml")).arg(verb).env("GZ_LANG", "en");
         command
     }

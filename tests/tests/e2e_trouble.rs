@@ -18,6 +18,10 @@ use tests::wait::pause;
 /// The two runs would starve each other on two cores.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
+const DAY_MS: i64 = 86_400_000;
+/// The simulated firm's clock: UTC + 8.
+const ZONE_MS: i64 = 8 * 3_600_000;
+const MORNING_MS: i64 = 9 * 3_600_000 + 20 * 60_000;
 const SEAL_MS: u64 = 10_000;
 const POLL_MS: i64 = 1_000;
 /// A loaded machine: between the simulator's journal and the agent's clock reading.
@@ -44,12 +48,25 @@ fn run_in(folder: &std::path::Path, transport: Transport, seed: u64, length: Dur
         need::skip("the server's disk full", "mounting a small disk needs root");
         None
     };
-    let sim_seed = seed.to_string();
-    let workshop = ["--seed", &sim_seed, "--rest-day", "none", "--start-at", "1794880800000"];
+    // The devices live through yesterday morning, when machines run, whatever the hour here is.
+    let start_at = ((now_ms() + ZONE_MS) / DAY_MS - 1) * DAY_MS - ZONE_MS + MORNING_MS;
+    let (sim_seed, start_at) = (seed.to_string(), start_at.to_string());
+    let workshop = ["--seed", &sim_seed, "--rest-day", "none", "--start-at", &start_at];
     let mut stack = Stack::start(
         folder,
-        &Options { transport, workshop: &workshop, data_dir: Some(data_dir), seal_ms: SEAL_MS, reserve_mib: 4 },
+        &Options {
+            transport,
+            workshop: &workshop,
+            data_dir: Some(data_dir),
+            seal_ms: SEAL_MS,
+            reserve_mib: 4,
+            agent: Vec::new(),
+            devices: &[],
+        },
     )?;
+    let folder_of_workshop = stack.workshop.folder.display().to_string();
+    stack.declare(&["--dir", &folder_of_workshop])?;
+    stack.enrol_and_start_agent()?;
     // First light: something of every tag is in the log before anything is broken.
     let first = now_ms();
     stack.wait_logged(first, Duration::from_secs(60))?;
