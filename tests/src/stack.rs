@@ -118,14 +118,63 @@ impl Stack {
         }
         stack.write_server_config()?;
         stack.start_server()?;
-        stack.admin(&["site", "add", SITE, "--name-zh", "演示车间", "--name-en", "Demo works", "--simulated"])?;
-        let code = stack.admin(&["gateway", "code", "--site", SITE, "--gateway", GATEWAY])?;
-        let code =
-            code.split_whitespace().find(|w| w.starts_with("GZ-")).context("the server printed no code")?.to_owned();
+        stack.admin(&[
+            "site",
+            "add",
+            "--site",
+            SITE,
+            "--name",
+            "演示车间",
+            "--name-en",
+            "Demo works",
+            "--city",
+            "示范市",
+            "--district",
+            "高新区",
+            "--sub-sector",
+            "汽车零部件",
+            "--simulated",
+        ])?;
         stack.write_agent_config(options.seal_ms, options.devices)?;
-        stack.enrol(&code)?;
-        stack.start_agent()?;
         Ok(stack)
+    }
+
+    /// Enrols the live gateway with a fresh code and starts its agent.
+    ///
+    /// # Errors
+    /// When the server gives no code or the agent does not take it.
+    pub fn enrol_and_start_agent(&mut self) -> Result<()> {
+        let code = self.code(GATEWAY)?;
+        self.enrol(&code)?;
+        self.start_agent()
+    }
+
+    /// A one-time enrolment code for a gateway of the site.
+    ///
+    /// # Errors
+    /// When the server prints none.
+    pub fn code(&self, gateway: &str) -> Result<String> {
+        let printed = self.admin(&["gateway", "code", "--site", SITE, "--gateway", gateway])?;
+        let code = printed.split_whitespace().find(|w| w.starts_with("GZ-")).context("the server printed no code")?;
+        Ok(code.to_owned())
+    }
+
+    /// Lets the simulated firm state its calendar, machines and cycle times.
+    ///
+    /// # Errors
+    /// When the simulator writes none or the server refuses them.
+    pub fn declare(&self, arguments: &[&str]) -> Result<()> {
+        let file = self.folder.join("declarations.json");
+        let mut command = Command::new(programs::path("gongzheng-sim"));
+        command.arg("declarations").arg("--out").arg(&file).args(["--gateway", GATEWAY]).args(arguments);
+        programs::output(&mut command, Duration::from_secs(300))?;
+        let file = file.display().to_string();
+        self.admin(&["declare", "--site", SITE, "--file", &file]).map(drop)
+    }
+
+    /// Where gateways enrol.
+    pub fn enrol_address(&self) -> String {
+        format!("127.0.0.1:{}", self.ports.enrol)
     }
 
     fn config(&self, name: &str) -> PathBuf {
@@ -262,6 +311,11 @@ impl Stack {
         })?;
         self.broker = Some(broker);
         Ok(())
+    }
+
+    /// Process id of the agent, while it runs.
+    pub fn agent_id(&self) -> Option<u32> {
+        self.agent.as_ref().map(Running::id)
     }
 
     /// SIGKILL for the server.

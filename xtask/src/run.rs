@@ -82,17 +82,10 @@ pub(crate) fn test_phases(phases: &mut Phases, args: &[String]) -> Result<()> {
 
 /// `cargo xtask bench`: the only command that builds with optimisation and with the engines beside ours.
 pub(crate) fn bench(args: &[String]) -> Result<()> {
-    sh(cargo()
-        .args([
-            "run",
-            "--locked",
-            "--profile",
-            "bench",
-            "--package",
-            "gongzheng-bench",
-            "--bin",
-            "gongzheng-bench",
-            "--",
-        ])
-        .args(args))
+    let packages = ["gongzheng-bench", "gongzheng-agent", "gongzheng-server", "gongzheng-sim"];
+    let packages = packages.into_iter().flat_map(|p| ["--package", p]);
+    sh(cargo().args(["build", "--locked", "--profile", "bench", "--bins"]).args(packages))?;
+    // Cargo puts the bench profile's programs where release builds go.
+    let programs = target_dir().join("release");
+    sh(Command::new(programs.join("gongzheng-bench")).args(args).env("GZ_PROGRAMS", &programs).current_dir(tools::root()))
 }

@@ -64,7 +64,8 @@ fn sqlite(folder: &Path, records: &[Vec<u8>]) -> Result<Outcome> {
 type Engine = (&'static str, fn(&Path, &[Vec<u8>]) -> Result<Outcome>);
 
 pub(crate) fn run(table: &mut Table) -> Result<()> {
-    let engines: [Engine; 3] = [("segment log (ours)", ours), ("sled 0.34, flush each", sled), ("SQLite WAL, synchronous FULL", sqlite)];
+    let engines: [Engine; 3] =
+        [("segment log (ours)", ours), ("sled 0.34, flush each", sled), ("SQLite WAL, synchronous FULL", sqlite)];
     let mut random = tests::seed::Random::new(7);
     for (bytes, count) in [(2 * 1024, 400_usize), (20 * 1024, 400), (64 * 1024, 200)] {
         // Compressed, signed records look like noise to a disk.

@@ -54,7 +54,13 @@ pub(crate) fn batch(tags: u32, seconds: i64, first_ms: i64) -> Batch {
                 4 => Value::U64(6),
                 _ => Value::F64(70.0 + noise as f64 / 100.0),
             };
-            readings.push(Reading { tag, boot_ms: first_ms + second * 1000 + 3, value, quality: Quality::Good, source_ms: None });
+            readings.push(Reading {
+                tag,
+                boot_ms: first_ms + second * 1000 + 3,
+                value,
+                quality: Quality::Good,
+                source_ms: None,
+            });
         }
     }
     Batch::from_readings(readings, Vec::new(), Vec::new())

@@ -13,7 +13,13 @@ pub(crate) struct Table {
 
 impl Table {
     /// What was measured, the number with its unit, the budget of the design (or `—`), and a remark.
-    pub(crate) fn row(&mut self, what: impl Into<String>, number: impl Into<String>, budget: &str, remark: impl Into<String>) {
+    pub(crate) fn row(
+        &mut self,
+        what: impl Into<String>,
+        number: impl Into<String>,
+        budget: &str,
+        remark: impl Into<String>,
+    ) {
         let row = [what.into(), number.into(), budget.to_owned(), remark.into()];
         eprintln!("    {} — {}", row[0], row[1]);
         self.rows.push(row);
@@ -61,7 +67,10 @@ pub(crate) fn written() -> Result<u64> {
 /// The head of the document: the machine, the profile, how to repeat it.
 pub(crate) fn preamble() -> Result<String> {
     let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpu.lines().find_map(|l| l.strip_prefix("model name")).map_or("unknown", |l| l.trim_start_matches([' ', '\t', ':']));
+    let model = cpu
+        .lines()
+        .find_map(|l| l.strip_prefix("model name"))
+        .map_or("unknown", |l| l.trim_start_matches([' ', '\t', ':']));
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
     let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let memory: u64 = memory

@@ -31,7 +31,8 @@ fn value_type(kind: tags::Kind) -> ValueType {
 
 /// What the firm states, its configuration, and `hours` of readings every second: leaves with their contents.
 fn log(hours: i64) -> Result<(Vec<(Leaf, Vec<u8>)>, usize)> {
-    let config = Config { seed: 1, epoch_ms: EPOCH_MS, hall: true, retrofit_ms: None, rest_weekday: None, record: false };
+    let config =
+        Config { seed: 1, epoch_ms: EPOCH_MS, hall: true, retrofit_ms: None, rest_weekday: None, record: false };
     let mut leaves = Vec::new();
     for stated in declarations(&Options { config, gateway: "gw-1", history: None, effective_from: 0 }) {
         let declaration = Declaration {
@@ -89,7 +90,12 @@ pub(crate) fn run(table: &mut Table) -> Result<()> {
         Ok(())
     })?;
     let read = f64::from(count) * readings as f64;
-    table.row("leaves decoded into columns", format!("{} readings", rate(read, time)), "—", "once per bundle or restart");
+    table.row(
+        "leaves decoded into columns",
+        format!("{} readings", rate(read, time)),
+        "—",
+        "once per bundle or restart",
+    );
 
     let Some(history) = kept else { return Ok(()) };
     let window = Interval::new(WALL_MS, WALL_MS + 4 * 3_600_000);

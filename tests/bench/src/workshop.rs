@@ -60,7 +60,8 @@ impl Floor {
 
 pub(crate) fn run(table: &mut Table) -> Result<()> {
     for (interval_s, seal_s) in [(1, 10), (1, 60), (10, 600)] {
-        let config = Config { seed: 1, epoch_ms: EPOCH_MS, hall: true, retrofit_ms: None, rest_weekday: Some(6), record: false };
+        let config =
+            Config { seed: 1, epoch_ms: EPOCH_MS, hall: true, retrofit_ms: None, rest_weekday: Some(6), record: false };
         let mut floor = Floor::new(World::new(config));
         let (mut bytes, mut readings, mut previous) = (0_usize, 0_usize, Digest::ZERO);
         let batches = 3600 / seal_s;
@@ -69,7 +70,8 @@ pub(crate) fn run(table: &mut Table) -> Result<()> {
             let count = list.len();
             let content = Content::Batch(Batch::from_readings(list, Vec::new(), Vec::new())).encode()?;
             let place = u64::try_from(sequence)?;
-            let record = Record::sign(header(Kind::Batch, place, previous, count, sequence * seal_s * 1000)?, content, &key())?;
+            let record =
+                Record::sign(header(Kind::Batch, place, previous, count, sequence * seal_s * 1000)?, content, &key())?;
             previous = record.digest();
             // The leaf holds header and signature; the content lies beside it; the tree adds little over one hash a leaf.
             let leaf = Leaf::record(0, &record).encode()?.len() + 2 + record.content_bytes().len() + 33;

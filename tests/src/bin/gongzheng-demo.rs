@@ -31,12 +31,17 @@ fn wishes() -> Result<Wishes> {
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--check" => wishes.check = true,
-            "--weeks" => wishes.weeks = arguments.next().context("--weeks needs a number")?.parse().context("--weeks")?,
+            "--weeks" => {
+                wishes.weeks = arguments.next().context("--weeks needs a number")?.parse().context("--weeks")?
+            }
             "--folder" => wishes.folder = Some(arguments.next().context("--folder needs a folder")?.into()),
             other => bail!("`{other}` is not known; there are --check, --weeks N, --folder DIR"),
         }
     }
-    ensure!(wishes.weeks >= 2 && wishes.weeks % 2 == 0, "--weeks: an even number, half before and half after the retrofit");
+    ensure!(
+        wishes.weeks >= 2 && wishes.weeks % 2 == 0,
+        "--weeks: an even number, half before and half after the retrofit"
+    );
     Ok(wishes)
 }
 
@@ -77,16 +82,28 @@ fn run(wishes: &Wishes, runtime: &tokio::runtime::Runtime, mut signals: Signals)
     let until = now_ms().to_string();
     let (weeks, half) = (wishes.weeks.to_string(), (wishes.weeks / 2).to_string());
     let rest_day = rest_day();
-    let when =
-        ["--seed", SEED, "--hall", "--weeks", &weeks, "--retrofit-week", &half, "--until", &until, "--rest-day", rest_day];
+    let when = [
+        "--seed",
+        SEED,
+        "--hall",
+        "--weeks",
+        &weeks,
+        "--retrofit-week",
+        &half,
+        "--until",
+        &until,
+        "--rest-day",
+        rest_day,
+    ];
     let mut command = Command::new(programs::path("gongzheng-sim"));
-    let span: Value = serde_json::from_str(&programs::output(command.arg("span").args(when), Duration::from_secs(30))?)?;
-    let instant = |key: &str| span[key].as_i64().map(|v| v.to_string()).with_context(|| format!("the span has no {key}"));
+    let span: Value =
+        serde_json::from_str(&programs::output(command.arg("span").args(when), Duration::from_secs(30))?)?;
+    let instant =
+        |key: &str| span[key].as_i64().map(|v| v.to_string()).with_context(|| format!("the span has no {key}"));
     let (epoch, retrofit) = (instant("epoch_ms")?, instant("retrofit_ms")?);
 
     said("starting the simulated workshop and the server");
-    let workshop =
-        ["--seed", SEED, "--hall", "--epoch", &epoch, "--retrofit-at", &retrofit, "--rest-day", rest_day];
+    let workshop = ["--seed", SEED, "--hall", "--epoch", &epoch, "--retrofit-at", &retrofit, "--rest-day", rest_day];
     let options = Options {
         transport: Transport::Endpoint,
         workshop: &workshop,
@@ -180,9 +197,9 @@ fn check(stack: &mut Stack, folder: &Path, trust: &Path, said: &dyn Fn(&str)) ->
     let live = stack.server("report", &["--site", SITE, "--from", &yesterday, "--to", &today])?;
     let live = bundle_of(&live)?;
     let report = report_json(&live)?;
-    let lines = report["shifts"].as_array().map_or(0, |sections| {
-        sections.iter().filter(|s| s.to_string().contains(GATEWAY)).count()
-    });
+    let lines = report["shifts"]
+        .as_array()
+        .map_or(0, |sections| sections.iter().filter(|s| s.to_string().contains(GATEWAY)).count());
     ensure!(lines > 0, "no section of the report rests on the live gateway {GATEWAY}");
     said(&format!("live data reached {lines} sections of the report in {}", live.display()));
     expect(&live, trust, Verdict::Accepted, "the report over live data")?;
@@ -196,7 +213,8 @@ fn check(stack: &mut Stack, folder: &Path, trust: &Path, said: &dyn Fn(&str)) ->
     expect(&bundle, trust, Verdict::Accepted, "the comparison of the plan")?;
 
     let numbers = tamper::report_numbers(&bytes)?;
-    let line = numbers.iter().find(|p| p.contains("/lines/")).or(numbers.first()).context("the report has no number")?;
+    let line =
+        numbers.iter().find(|p| p.contains("/lines/")).or(numbers.first()).context("the report has no number")?;
     let forged: [(&str, Vec<u8>); 4] = [
         ("one reading changed", tamper::reading(&bytes)?),
         ("one cycle time changed", tamper::declaration(&bytes, "cycle_time", "item_us")?),
