@@ -9,6 +9,15 @@ use protocol::bundle::{self, Files};
 use protocol::content::Values;
 use protocol::{Content, Declaration, Digest, Kind, Leaf, LeafBody, SecretKey, canonical_json, note, tree};
 
+/// How far the forger goes after the change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effort {
+    /// The manifest and the archive's checksums fit again; leaves and tree are as they were signed.
+    Manifest,
+    /// Leaves, tree, root and manifest fit again.
+    Everything,
+}
+
 /// A bundle taken apart.
 struct Parts {
     files: Files,
@@ -28,6 +37,12 @@ fn open(bytes: &[u8]) -> Result<Parts> {
         }
     }
     Ok(Parts { files, checkpoint, note, leaves })
+}
+
+/// Puts changed content in the place of another, under its name, and lets the manifest fit.
+fn pack_under_old_name(mut parts: Parts, old: Digest, new: Vec<u8>) -> Result<Vec<u8>> {
+    parts.files.insert(format!("contents/{}", old.hex()), new);
+    pack(parts)
 }
 
 /// Packs again with every digest recomputed. The checkpoint's text is brought in line; its signatures stay as they were.
@@ -62,7 +77,7 @@ fn replace_content(parts: &mut Parts, old: Digest, new: Vec<u8>) -> Digest {
 ///
 /// # Errors
 /// When the bundle cannot be read or holds no integer reading.
-pub fn reading(bytes: &[u8]) -> Result<Vec<u8>> {
+pub fn reading(bytes: &[u8], effort: Effort) -> Result<Vec<u8>> {
     let mut parts = open(bytes)?;
     for i in (0..parts.leaves.len()).rev() {
         let LeafBody::Record { header, signature, .. } = &parts.leaves[i].body else { continue };
@@ -80,6 +95,9 @@ pub fn reading(bytes: &[u8]) -> Result<Vec<u8>> {
         };
         *value += 1;
         let new = Content::Batch(batch).encode()?;
+        if effort == Effort::Manifest {
+            return pack_under_old_name(parts, header.content_digest, new);
+        }
         header.content_length = u32::try_from(new.len())?;
         header.content_digest = replace_content(&mut parts, header.content_digest, new);
         let header_bytes = header.encode()?;
@@ -93,7 +111,7 @@ pub fn reading(bytes: &[u8]) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// When the bundle cannot be read or holds no such declaration.
-pub fn declaration(bytes: &[u8], kind: &str, field: &str) -> Result<Vec<u8>> {
+pub fn declaration(bytes: &[u8], kind: &str, field: &str, effort: Effort) -> Result<Vec<u8>> {
     let mut parts = open(bytes)?;
     for i in 0..parts.leaves.len() {
         let LeafBody::Declaration { kind: found, digest, .. } = &parts.leaves[i].body else { continue };
@@ -107,6 +125,9 @@ pub fn declaration(bytes: &[u8], kind: &str, field: &str) -> Result<Vec<u8>> {
             continue;
         }
         let new = declaration.encode()?;
+        if effort == Effort::Manifest {
+            return pack_under_old_name(parts, digest, new);
+        }
         let length = u32::try_from(new.len())?;
         let digest = replace_content(&mut parts, digest, new);
         parts.leaves[i].body = LeafBody::Declaration { kind, digest, length };

@@ -12,8 +12,9 @@ use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 use tests::programs::{self, finish};
 use tests::stack::{GATEWAY, Options, SITE, Stack, Transport};
+use tests::tamper::{self, Effort};
 use tests::trouble::now_ms;
-use tests::{bundle_of, tamper, wait};
+use tests::{bundle_of, wait};
 
 /// The gateway that brings the history.
 const HISTORY: &str = "gw-history";
@@ -215,9 +216,14 @@ fn check(stack: &mut Stack, folder: &Path, trust: &Path, said: &dyn Fn(&str)) ->
     let numbers = tamper::report_numbers(&bytes)?;
     let line =
         numbers.iter().find(|p| p.contains("/lines/")).or(numbers.first()).context("the report has no number")?;
-    let forged: [(&str, Vec<u8>); 4] = [
-        ("one reading changed", tamper::reading(&bytes)?),
-        ("one cycle time changed", tamper::declaration(&bytes, "cycle_time", "item_us")?),
+    let forged: [(&str, Vec<u8>); 6] = [
+        ("one reading changed", tamper::reading(&bytes, Effort::Manifest)?),
+        ("one reading changed, every digest made to fit", tamper::reading(&bytes, Effort::Everything)?),
+        ("one cycle time changed", tamper::declaration(&bytes, "cycle_time", "item_us", Effort::Manifest)?),
+        (
+            "one cycle time changed, every digest made to fit",
+            tamper::declaration(&bytes, "cycle_time", "item_us", Effort::Everything)?,
+        ),
         ("one report line changed", tamper::report_line(&bytes, line)?),
         ("everything signed again by another server", tamper::another_server(&bytes)?),
     ];
@@ -225,9 +231,12 @@ fn check(stack: &mut Stack, folder: &Path, trust: &Path, said: &dyn Fn(&str)) ->
         let path = folder.join("forged.zip");
         std::fs::write(&path, bytes)?;
         let words = expect(&path, trust, Verdict::Refused, what)?;
-        let place = words.lines().find(|l| l.starts_with('✕')).context("a refusal names no place")?;
-        ensure!(place.contains('['), "{what}: the refusal names no place: {place}");
-        println!("          {}", place.trim());
+        let places: Vec<&str> = words.lines().filter(|l| l.starts_with('✕')).collect();
+        ensure!(!places.is_empty(), "{what}: refused without a reason:\n{words}");
+        for place in places {
+            ensure!(place.contains('['), "{what}: a refusal names no place: {place}");
+            println!("          {}", place.trim());
+        }
     }
     Ok(())
 }
