@@ -185,8 +185,7 @@ fn block(request: &Request, payload: &Payload, lang: Lang) -> String {
                 let _ = write!(out, "       {:<6} / {:<6}", name(byte_order), name(word_order));
                 for kind in kinds {
                     let value = decode(span, Encoding { kind, byte_order, word_order, bit: 0 });
-                    let value = value.map_or("—".to_owned(), |v| v.to_string());
-                    let value = if value.len() > 24 { format!("{}…", &value[..23]) } else { value };
+                    let value = value.map_or("—".to_owned(), |v| short(&v));
                     let _ = write!(out, "  {} {value:<24}", kind.name());
                 }
                 out.push('\n');
@@ -194,6 +193,16 @@ fn block(request: &Request, payload: &Payload, lang: Lang) -> String {
         }
     }
     out
+}
+
+/// A number a person can compare: very large and very small ones, which are never on a meter's face, in powers of ten.
+fn short(value: &protocol::Value) -> String {
+    let number = match value {
+        protocol::Value::F32(v) => f64::from(*v),
+        protocol::Value::F64(v) => *v,
+        other => return other.to_string(),
+    };
+    if number != 0.0 && !(1e-4..1e9).contains(&number.abs()) { format!("{number:.3e}") } else { value.to_string() }
 }
 
 async fn read_nodes(device: &Device, link: &OpcUaLink, pki: &std::path::Path, lang: Lang) -> Result<String, Words> {

@@ -7,3 +7,5 @@ pub mod client;
 pub mod node;
 pub mod session;
 pub mod subscription;
+#[cfg(test)]
+mod tests;

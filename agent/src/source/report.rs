@@ -40,6 +40,9 @@ pub struct World {
 /// Health is repeated at most this often while nothing changes, milliseconds.
 const HEALTH_MS: i64 = 1_000;
 
+/// Changing troubles of one device are logged at most this often, milliseconds: a dead device must not fill the disk.
+const WARN_MS: i64 = 60_000;
+
 /// The voice of one device.
 pub struct Reporter {
     world: World,
@@ -53,6 +56,7 @@ pub struct Reporter {
     round_trip_ms: Option<u32>,
     trouble: Option<Words>,
     told_ms: i64,
+    warned_ms: i64,
     gone: bool,
 }
 
@@ -71,6 +75,7 @@ impl Reporter {
             round_trip_ms: None,
             trouble: None,
             told_ms: i64::MIN,
+            warned_ms: i64::MIN,
             gone: false,
             world,
         }
@@ -213,7 +218,12 @@ impl Reporter {
     async fn turn(&mut self, state: DeviceState, trouble: Option<Words>, now: i64) {
         let before = std::mem::replace(&mut self.state, state);
         let changed = before != state || self.trouble != trouble;
-        if changed && let Some(trouble) = &trouble {
+        let quiet = before == state && now.saturating_sub(self.warned_ms) < WARN_MS;
+        if changed
+            && !quiet
+            && let Some(trouble) = &trouble
+        {
+            self.warned_ms = now;
             tracing::warn!(device = self.device.0, trouble = %trouble, "Device has trouble.");
         }
         self.trouble = trouble;

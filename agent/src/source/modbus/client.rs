@@ -18,7 +18,7 @@ use tokio_modbus::slave::{Slave, SlaveContext as _};
 
 use super::failure::Failure;
 use super::plan::{Area, Request};
-use super::rtu::{Answer, FRAME_BYTES_MAX, Question, Shapes, judge};
+use super::rtu::{Answer, FRAME_BYTES_MAX, Question, Shape, Shapes, judge};
 use super::timing::silence_us;
 use crate::config::device::{Carrier, Parity, SerialPort};
 
@@ -214,13 +214,15 @@ fn serial_quiet(port: &SerialPort) -> Duration {
 struct Rtu {
     stream: Box<dyn Stream>,
     quiet: Duration,
+    /// What the frame looked like that was refused.
+    heard: Option<Shape>,
     /// Nothing is known about the line yet, or something went wrong: drain before asking.
     suspect: bool,
 }
 
 impl Rtu {
     fn new(stream: Box<dyn Stream>, quiet: Duration) -> Self {
-        Self { stream, quiet, suspect: true }
+        Self { stream, quiet, heard: None, suspect: true }
     }
 
     async fn read(
@@ -259,6 +261,7 @@ impl Rtu {
         ask: Ask,
         question: &Question,
     ) -> Result<Vec<u8>, Failure> {
+        self.heard = None;
         match self.ask(ask, question).await {
             Ok(Ok(data)) => {
                 shapes.answered(question.unit);
@@ -273,6 +276,12 @@ impl Rtu {
                 Err(Failure::Refused(code))
             }
             Err(failure) => {
+                // An answer to an older question, recognised by its shape: the truth is that the device is late, not that it talks
+                // nonsense.
+                let failure = match failure {
+                    Failure::Nonsense(_) if self.heard.is_some_and(|shape| shapes.expects(&shape)) => Failure::Silent,
+                    other => other,
+                };
                 shapes.unanswered(question, until_ms);
                 self.suspect = true;
                 if !matches!(failure, Failure::Broken(_)) {
@@ -300,7 +309,12 @@ impl Rtu {
             match judge(&received, question) {
                 Answer::Data(data) => return Ok(Ok(data)),
                 Answer::Exception(code) => return Ok(Err(code)),
-                Answer::Wrong(wrong) => return Err(Failure::Nonsense(wrong.to_string())),
+                Answer::Wrong(wrong) => {
+                    if let [unit, function, bytes, ..] = received[..] {
+                        self.heard = Some(Shape { unit, function, bytes: bytes.into() });
+                    }
+                    return Err(Failure::Nonsense(wrong.to_string()));
+                }
                 Answer::Incomplete(_) => {}
             }
             match timeout_at(deadline, self.stream.read(&mut chunk)).await {

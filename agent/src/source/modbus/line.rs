@@ -7,6 +7,7 @@
 //! 3. Every tick of every tag ends in a reading or an account of why not.
 //! 4. Never more than one request under way on a carrier.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::{GapCause, Quality};
@@ -64,7 +65,7 @@ struct Member {
 
 struct Group {
     schedule: Schedule,
-    requests: Vec<Request>,
+    requests: Arc<[Request]>,
 }
 
 impl Line {
@@ -220,7 +221,7 @@ impl Member {
             .map(|(n, (interval_ms, requests))| {
                 let interval_ms = i64::try_from(interval_ms).unwrap_or(i64::MAX);
                 let offset = (reporter.index() + i64::try_from(n).unwrap_or(0)) * STAGGER_MS % interval_ms.min(1_000);
-                Group { schedule: Schedule::new(now + offset, interval_ms), requests }
+                Group { schedule: Schedule::new(now + offset, interval_ms), requests: requests.into() }
             })
             .collect();
         let first_ms = i64::try_from(device.timeout_ms * 4).unwrap_or(BREAKER_MS_MAX);

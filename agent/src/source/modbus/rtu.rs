@@ -173,6 +173,11 @@ impl Shapes {
         self.outstanding.iter().any(|(shape, _)| shape.unit == unit)
     }
 
+    /// Whether an answer of this shape is one that may still be under way.
+    pub fn expects(&self, shape: &Shape) -> bool {
+        self.outstanding.iter().any(|(known, _)| known == shape)
+    }
+
     /// Whether a late answer could be taken for the answer to `question`.
     pub fn collides(&self, question: &Question) -> bool {
         let shape = question.shape();

@@ -28,8 +28,11 @@ use crate::source::modbus::decode::Kind;
 use crate::source::report::{Observed, Reporter};
 use crate::source::schedule::{Backoff, Schedule};
 
-/// Waits between two attempts to open a session, milliseconds.
-const RECONNECT_MS: (i64, i64) = (500, 5_000);
+/// Longest wait between two attempts to reach a server, milliseconds; shorter when it is polled more often, so that a server that
+/// comes back is read again within two polls.
+const RECONNECT_MS_MAX: i64 = 5_000;
+/// Shortest wait after a server was reached and gave no session: attempts must not eat its sessions.
+const REFUSED_RETRY_MS: i64 = 5_000;
 /// A node that does not exist is tried again after this long: the server may load it later.
 const MISCONFIGURED_RETRY_MS: i64 = 60_000;
 
@@ -117,7 +120,9 @@ impl Source {
             .map(|(ms, items)| Group { schedule: Schedule::new(now, i64::try_from(ms).unwrap_or(i64::MAX)), items })
             .collect();
         let watchdog = Watchdog::new(i64::try_from(link.publishing_ms).unwrap_or(i64::MAX));
-        let reconnect = Backoff::new(RECONNECT_MS.0, RECONNECT_MS.1);
+        let fastest = device.tags.iter().map(|t| t.interval_ms).min().unwrap_or(1_000);
+        let fastest = i64::try_from(fastest).unwrap_or(RECONNECT_MS_MAX);
+        let reconnect = Backoff::new(200, fastest.clamp(200, RECONNECT_MS_MAX));
         Self {
             device,
             link,
@@ -272,7 +277,9 @@ impl Source {
             }
             Err(trouble) => {
                 self.is_stopped = trouble.is_final;
-                self.retry_ms = now.saturating_add(self.reconnect.failed());
+                let wait_ms = self.reconnect.failed();
+                self.retry_ms =
+                    now.saturating_add(if trouble.was_reached { wait_ms.max(REFUSED_RETRY_MS) } else { wait_ms });
                 let state = if trouble.is_final { DeviceState::Stopped } else { DeviceState::Down };
                 self.reporter.failed(now, state, trouble.words).await;
                 false
@@ -331,15 +338,17 @@ impl Source {
         let Some(wanted) = self.wanted.get(notice.item).and_then(Option::as_ref) else { return };
         // The poll accounts for what cannot be read; a notification only adds values.
         if let Judged::Reading { value, quality, source_ms, overflow } = judge(&notice.data, wanted.kind) {
+            // Now, not when it came in: a poll answered meanwhile must not have a later value at an earlier time.
+            let now = self.reporter.now();
             let overrun = self.subscription.as_ref().is_some_and(|s| s.overrun.swap(false, Ordering::Relaxed));
             if overflow || overrun {
-                self.reporter.lost(notice.boot_ms, notice.item, GapCause::BusBusy).await;
+                self.reporter.lost(now, notice.item, GapCause::BusBusy).await;
                 let id = &self.device.tags[notice.item].id;
                 let text = format!("{id}: the queue overflowed, values between two notifications were lost");
-                self.reporter.note(notice.boot_ms, NoteKind::SourceNotice, text).await;
+                self.reporter.note(now, NoteKind::SourceNotice, text).await;
             }
             let seen = Observed { item: notice.item, value, quality, source_ms };
-            self.reporter.readings(notice.boot_ms, vec![seen]).await;
+            self.reporter.readings(now, vec![seen]).await;
         }
     }
 

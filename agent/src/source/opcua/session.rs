@@ -48,6 +48,8 @@ pub struct Trouble {
     pub words: Words,
     /// A person must act first: never try again by itself.
     pub is_final: bool,
+    /// The server answered, so trying often costs it something.
+    pub was_reached: bool,
 }
 
 /// An open session.
@@ -66,8 +68,6 @@ pub struct Notice {
     pub item: usize,
     /// What came.
     pub data: DataValue,
-    /// When, boot clock milliseconds.
-    pub boot_ms: i64,
 }
 
 /// A running subscription.
@@ -114,6 +114,7 @@ fn client(link: &OpcUaLink, pki: &Path, limit: Duration) -> Result<Client, Troub
             Trouble {
                 words: words!("OPC UA 客户端配置有误：{reason}", "the OPC UA client cannot be set up: {reason}"),
                 is_final: true,
+                was_reached: false,
             }
         })
 }
@@ -126,6 +127,7 @@ async fn endpoints(client: &Client, link: &OpcUaLink, limit: Duration) -> Result
             "cannot reach the OPC UA server {url}: {reason}. Check power, cable, IP address and port, and that OPC UA is enabled"
         ),
         is_final: false,
+        was_reached: false,
     };
     timeout(limit, client.get_server_endpoints_from_url(url.as_str()))
         .await
@@ -176,7 +178,7 @@ fn policy(link: &OpcUaLink) -> (SecurityPolicy, MessageSecurityMode) {
 /// Trusts exactly the pinned certificate: puts it where the library looks, after comparing.
 fn trust(store: &CertificateStore, link: &OpcUaLink, endpoint: &EndpointDescription) -> Result<(), Trouble> {
     let url = &link.endpoint;
-    let refuse = |words| Err(Trouble { words, is_final: false });
+    let refuse = |words| Err(Trouble { words, is_final: false, was_reached: true });
     let Some(found) = fingerprint(&endpoint.server_certificate) else {
         return refuse(words!("{url} 没有出示证书", "{url} shows no certificate"));
     };
@@ -214,6 +216,7 @@ fn trust(store: &CertificateStore, link: &OpcUaLink, endpoint: &EndpointDescript
             "cannot store the server's certificate: {reason}. Check the rights on state_dir"
         ),
         is_final: false,
+        was_reached: true,
     })
 }
 
@@ -226,6 +229,7 @@ fn identity(user: &User) -> Result<IdentityToken, Trouble> {
                 "cannot read {path}: {reason}. Check path and rights"
             ),
             is_final: false,
+            was_reached: true,
         }
     };
     match user {
@@ -268,6 +272,7 @@ impl Live {
                     "{url} does not offer the configured security. It offers: {offered}. Change `security_policy` and `security_mode`"
                 ),
                 is_final: false,
+                was_reached: true,
             });
         };
         if policy != SecurityPolicy::None {
@@ -372,7 +377,7 @@ impl Live {
         let feed = Feed {
             clock: clock.clone(),
             spoke_ms: spoke_ms.clone(),
-            inbox: Inbox { sender, overrun: overrun.clone(), clock: clock.clone() },
+            inbox: Inbox { sender, overrun: overrun.clone() },
         };
         // A keep-alive at every publishing interval, so that silence means something; a lifetime of a minute or more.
         let create = self.session.create_subscription(publishing, 60, 1, 0, 0, true, feed);
@@ -438,6 +443,7 @@ fn login_trouble(link: &OpcUaLink, status: StatusCode) -> Trouble {
                 "{url} refused the login ({status}). It is not tried again, so that the account is not locked; correct `user` and the password file and restart the agent"
             ),
             is_final: true,
+            was_reached: true,
         };
     }
     Trouble {
@@ -446,6 +452,7 @@ fn login_trouble(link: &OpcUaLink, status: StatusCode) -> Trouble {
             "no session with {url}: {status}. It is tried again; if it keeps failing, check the server's session limit and its list of trusted certificates"
         ),
         is_final: false,
+        was_reached: true,
     }
 }
 
@@ -464,7 +471,6 @@ impl OnSubscriptionNotificationCore for Feed {
 }
 
 struct Inbox {
-    clock: SharedClock,
     sender: mpsc::Sender<Notice>,
     overrun: Arc<AtomicBool>,
 }
@@ -472,8 +478,7 @@ struct Inbox {
 impl OnSubscriptionNotification for Inbox {
     fn on_data_value(&mut self, data: DataValue, item: &MonitoredItem) {
         let Some(item) = usize::try_from(item.client_handle()).ok().and_then(|h| h.checked_sub(1)) else { return };
-        let notice = Notice { item, data, boot_ms: self.clock.boot_ms() };
-        if self.sender.try_send(notice).is_err() {
+        if self.sender.try_send(Notice { item, data }).is_err() {
             self.overrun.store(true, Ordering::Relaxed);
         }
     }
