@@ -206,7 +206,7 @@ impl When {
 }
 
 /// Warnings only; the OPC UA library's complaint that an endpoint without security has no certificate is not one.
-const DEFAULT_LOG: &str = "warn,opcua_crypto=off,opcua_server::server=off";
+const DEFAULT_LOG: &str = "warn,opcua_crypto=off,opcua_core::comms::secure_channel=off,opcua_server::server=off";
 
 fn main() -> ExitCode {
     tracing_subscriber::fmt()
