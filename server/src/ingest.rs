@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc as std_mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use protocol::{Declaration, GatewayId, SiteId, StateMessage};
+use protocol::{Declaration, GatewayId, Leaf, SiteId, StateMessage};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::sitelog::{LogError, SiteLogs};
@@ -330,7 +330,9 @@ fn open_epochs(journal: &mut Journal, logs: &SiteLogs, now_ms: i64, recovery: &m
     Ok(())
 }
 
-/// Reads a declaration's canonical bytes; used by the committer to keep its state in step.
+/// Reads a declaration's canonical bytes, and makes sure that it fits a leaf: what is journalled must become one.
 fn declaration(bytes: &[u8]) -> Result<Declaration, LogError> {
-    Ok(Declaration::decode(bytes)?)
+    let declaration = Declaration::decode(bytes)?;
+    Leaf::declaration(0, &declaration.kind, bytes).encode()?;
+    Ok(declaration)
 }

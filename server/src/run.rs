@@ -88,7 +88,10 @@ impl Evidence {
             let disk: Arc<dyn Storage> =
                 Arc::new(Disk::open(&folder).with_context(|| format!("data directory {}", folder.display()))?);
             let logs = SiteLogs::open(Arc::clone(&disk), log_key, copy)?;
-            let (ingest, recovery) = Ingest::start(disk, logs.clone(), clock, options)?;
+            let (ingest, recovery) = Ingest::start(disk, logs.clone(), clock, options).context(
+                "bringing the journal into the site logs. If the disk is full, free space and start again: nothing is \
+                 lost, gateways keep their records / 若磁盘已满，请清理后重新启动；数据不会丢失",
+            )?;
             Ok((logs, ingest, recovery))
         })
         .await??;

@@ -294,12 +294,10 @@ impl Committer {
     /// A `Lost` record may embed the receipt under which the gateway trimmed: if we signed it in this epoch and do not
     /// hold what it says, this server was restored from a backup.
     fn restored_by(&self, site: &SiteId, candidate: &Candidate) -> Option<Restored> {
-        let Ok(Content::Lost(lost)) = (candidate.record.header().kind == protocol::Kind::Lost)
-            .then(|| candidate.record.content())
-            .unwrap_or(Err(protocol::Error::BadSignature { what: "record" }))
-        else {
+        if candidate.record.header().kind != protocol::Kind::Lost {
             return None;
-        };
+        }
+        let Ok(Content::Lost(lost)) = candidate.record.content() else { return None };
         if lost.receipt.is_empty() || lost.receipt.len() > receipt::SERVER_MESSAGE_MAX {
             return None;
         }
@@ -315,7 +313,7 @@ impl Committer {
         let size = known.state.size;
         Some(Restored {
             epoch: known.epoch.max(ours.log_epoch) + 1,
-            old_size: head.as_ref().map_or(size, |head| head.size.max(size)),
+            old_size: head.as_ref().map_or(size, |head| head.size),
             old_root: head.map_or(protocol::Digest::ZERO, |head| head.root),
             restored_size: size,
             cause: format!(

@@ -309,6 +309,19 @@ fn a_lost_record_under_our_own_receipt_proves_a_restore() {
 }
 
 #[test]
+fn a_declaration_that_fits_no_leaf_is_refused_and_blocks_nobody() {
+    let world = World::new(&FakeDisk::default());
+    let mut gateway = world.enrol("site-1", "gw-1");
+    let mut declaration = gateway.enrolment();
+    declaration.kind = "k".repeat(2_000);
+    let error = block_on(world.logs.append_declaration(&gateway.site, &declaration)).unwrap_err().to_string();
+    assert!(error.contains("leaf is") && error.contains("at most 1024"), "{error}");
+    assert_eq!(world.submit(&gateway.clone(), &gateway.next()), Answer::Answered);
+    world.ingest.stop();
+    assert_eq!(world.logs.size(&gateway.site).unwrap(), 2);
+}
+
+#[test]
 fn fsck_names_what_is_damaged() {
     let world = World::new(&FakeDisk::default());
     let mut gateway = world.enrol("site-1", "gw-1");
@@ -453,6 +466,6 @@ impl World {
     }
 }
 
-fn block_on<T>(future: impl std::future::Future<Output = T>) -> T {
+fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }

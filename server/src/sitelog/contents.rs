@@ -148,6 +148,7 @@ impl Contents {
     }
 
     /// How many contents are held.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.index.len()
     }

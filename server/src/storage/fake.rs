@@ -98,7 +98,7 @@ impl FakeDisk {
         state.operations += 1;
         if state.cut_at.is_some_and(|at| state.operations > at) {
             state.dead = true;
-            let happened = state.seed % 2 == 0;
+            let happened = state.seed.is_multiple_of(2);
             return Err((state, happened));
         }
         if state.full { Err((state, false)) } else { Ok(state) }
