@@ -59,6 +59,7 @@ state-off = Off
 state-unknown = Unknown
 state-since = since { $time }
 stop-break = Break
+outside-shifts = outside shifts
 planned-stop = Planned stop
 
 ## Sign-in

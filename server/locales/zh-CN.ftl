@@ -56,6 +56,7 @@ state-off = 关机
 state-unknown = 未知
 state-since = 自 { $time } 起
 stop-break = 休息
+outside-shifts = 班次外
 planned-stop = 计划停机
 
 ## 登录

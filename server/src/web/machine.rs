@@ -96,7 +96,7 @@ impl MachinePage {
         let day_words = day.map_or_else(|| data.date.clone(), |d| face.date_words(d));
         let tabs = data.shifts.iter().map(|s| ShiftTab {
             href: format!("{path}?date={}&shift={}", url_part(&data.date), url_part(&s.shift.name)),
-            name: words::name(&s.shift.names, t.lang(), &s.shift.name),
+            name: words::shift_name(t, &s.shift),
             day: format!("{}–{}", face.minute(s.shift.from_ms), face.minute(s.shift.until_ms)),
             current: shown.is_some_and(|x| x.shift == s.shift),
         });
@@ -167,7 +167,7 @@ impl MachinePage {
                 t.s("machine-closed")
             };
         }
-        let shift_name = words::name(&shift.shift.names, t.lang(), &shift.shift.name);
+        let shift_name = words::shift_name(t, &shift.shift);
         self.shift_title = t.f("machine-shift-title", &[("day", &day_words), ("shift", &shift_name)]);
         self.shift_time = format!("{}–{}", face.minute(shift.shift.from_ms), face.minute(shift.shift.until_ms));
         let title = format!("{} · {} {}", self.name, self.shift_title, self.shift_time);
@@ -240,7 +240,7 @@ fn flags_words(t: &Texts, flags: &[String]) -> String {
 }
 
 fn recent_row(t: &Texts, data: &MachineView, path: &str, index: usize, s: &ShiftView) -> RecentRow {
-    let name = words::name(&s.shift.names, t.lang(), &s.shift.name);
+    let name = words::shift_name(t, &s.shift);
     let figure = |prefix: &str| words::figure_of(t, &data.site.id, &data.id, s, prefix);
     let live = (!s.closed).then_some(s.evaluated_to_ms);
     let title = format!("{} {name}", s.shift.date);

@@ -18,7 +18,7 @@ fn pages(lang: Lang) -> Vec<(&'static str, String)> {
 }
 
 /// Walks tags; panics where an element is closed that was not open or an attribute value is not quoted.
-fn check_tags(name: &str, html: &str) {
+pub(super) fn check_tags(name: &str, html: &str) {
     const VOID: [&str; 6] = ["meta", "link", "input", "br", "img", "hr"];
     let mut open: Vec<String> = Vec::new();
     let mut ids = BTreeSet::new();

@@ -77,7 +77,7 @@ impl WhyPage {
     pub fn new(frame: Frame, data: &Why, face: &Clockface) -> Self {
         let t = frame.t();
         let machine = words::name(&data.machine_names, t.lang(), &data.machine);
-        let shift = words::name(&data.shift.names, t.lang(), &data.shift.name);
+        let shift = words::shift_name(t, &data.shift);
         let day = data.shift.date.parse::<Date>().map_or_else(|_| data.shift.date.clone(), |d| face.date_words(d));
         let figure = words::figure(t, &data.figure, "");
         let result = figure.value.clone();

@@ -22,6 +22,15 @@ pub fn name(names: &Names, lang: Lang, id: &str) -> String {
     [first, second].into_iter().find(|n| !n.is_empty()).map_or_else(|| id.to_owned(), Clone::clone)
 }
 
+/// The name of a shift. Time outside every shift is evaluated too, and has no name of its own.
+#[must_use]
+pub fn shift_name(t: &Texts, shift: &query::ShiftKey) -> String {
+    if shift.name == metrics::calendar::OUTSIDE_SHIFTS {
+        return t.s("outside-shifts");
+    }
+    name(&shift.names, t.lang(), &shift.name)
+}
+
 /// A word of the read models under a family of keys: `cause` + `device_silent` → key `cause-device-silent`.
 #[must_use]
 pub fn word(t: &Texts, family: &str, word: &str) -> String {
@@ -201,7 +210,7 @@ pub fn ribbon(t: &Texts, id: &str, title: &str, zone: jiff::tz::TimeZone, view: 
     let mut plans = vec![Plan {
         from_ms: view.shift.from_ms,
         to_ms: view.shift.until_ms,
-        name: name(&view.shift.names, t.lang(), &view.shift.name),
+        name: shift_name(t, &view.shift),
         stop: false,
     }];
     plans.extend(view.planned_stops.iter().map(|s| Plan {
