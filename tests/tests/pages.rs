@@ -192,6 +192,7 @@ fn pages_in_a_real_browser() -> Result<()> {
     )?;
     let workshop = stack.workshop.folder.display().to_string();
     stack.declare(&["--dir", &workshop])?;
+    work_round_the_clock(&stack)?;
     stack.enrol_and_start_agent()?;
     let password = stack.admin(&["user", "add", "--name", "wang.fang", "--role", "administrator"])?;
     let password = password.trim().lines().last().unwrap_or_default().to_owned();
@@ -203,6 +204,28 @@ fn pages_in_a_real_browser() -> Result<()> {
     readable_without_scripts(&browser, &base)?;
     drop(browser);
     stack.stop()
+}
+
+/// States the firm's calendar again with shifts all day and all week, so that this test finds a shift at any hour.
+fn work_round_the_clock(stack: &Stack) -> Result<()> {
+    let stated: Json = serde_json::from_str(&std::fs::read_to_string(stack.folder.join("declarations.json"))?)?;
+    let calendars = stated.as_array().context("a list")?.iter().filter(|d| d["kind"] == "calendar");
+    let shift = |name: &str, start: &str, end: &str| {
+        json!({"shift": name, "names": {"zh": name, "en": name}, "start": start, "end": end,
+            "weekdays": [1, 2, 3, 4, 5, 6, 7], "breaks": []})
+    };
+    let mut again = Vec::new();
+    for calendar in calendars {
+        let mut calendar = calendar.clone();
+        calendar["body"]["shifts"] =
+            json!([shift("a", "00:00", "08:00"), shift("b", "08:00", "16:00"), shift("c", "16:00", "00:00")]);
+        calendar["body"]["holidays"] = json!([]);
+        again.push(calendar);
+    }
+    ensure!(!again.is_empty(), "the firm states a calendar");
+    let file = stack.folder.join("calendar.json");
+    std::fs::write(&file, Json::from(again).to_string())?;
+    stack.admin(&["declare", "--site", SITE, "--file", &file.display().to_string()]).map(drop)
 }
 
 /// From sign-in to the reason of a number and out again, in one language.
