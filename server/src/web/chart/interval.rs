@@ -51,8 +51,8 @@ pub fn words(e: Estimate) -> String {
 pub fn svg(id: &str, title: &str, rows: &[Row], t: &Texts, width: Width) -> String {
     let units = width.units() as f64;
     let wide = width == Width::Wide;
-    let (left, right) = if wide { (150.0, 250.0) } else { (12.0, 12.0) };
-    let row_h = if wide { 46.0 } else { 78.0 };
+    let (left, right) = if wide { (140.0, 320.0) } else { (12.0, 12.0) };
+    let row_h = if wide { 46.0 } else { 94.0 };
     let height = rows.len() as f64 * row_h + 30.0;
     let id = format!("{id}-{}", if wide { "w" } else { "n" });
     let desc: Vec<String> = rows.iter().map(|r| format!("{}: {}", r.name, r.verdict)).collect();
@@ -79,11 +79,11 @@ pub fn svg(id: &str, title: &str, rows: &[Row], t: &Texts, width: Width) -> Stri
             svg.line((0.0, top), (units, top), INK, 1.2, "");
         }
         let weight = if row.total { "600" } else { "400" };
-        let (mid, name_y) = if wide { (top + row_h / 2.0, top + row_h / 2.0 + 5.0) } else { (top + 44.0, top + 20.0) };
+        let (mid, name_y) = if wide { (top + row_h / 2.0, top + row_h / 2.0 + 5.0) } else { (top + 64.0, top + 20.0) };
         svg.text_weight(0.0, name_y, 14, "start", INK, weight, &row.name);
-        let verdict_x = if wide { units - right + 18.0 } else { units };
-        let anchor = if wide { "start" } else { "end" };
-        svg.text_weight(verdict_x, name_y, 13, anchor, INK, weight, &row.verdict);
+        // On a phone the verdict has a line of its own under the name.
+        let (verdict_x, verdict_y) = if wide { (units - right + 18.0, name_y) } else { (0.0, name_y + 19.0) };
+        svg.text_weight(verdict_x, verdict_y, 13, "start", INK, weight, &row.verdict);
         if let Some(e) = row.before {
             mark(&mut svg, x, e, mid - 8.0, false, &format!("{} · {} {}", row.name, t.s("chart-before"), words(e)));
         }
