@@ -212,6 +212,12 @@ impl Svg {
         Self { out, prefix: id.to_owned() }
     }
 
+    /// Lets the picture fill whatever box it gets, both ways apart.
+    pub(crate) fn stretched(mut self) -> Self {
+        self.out = self.out.replacen(" role=\"img\"", " preserveAspectRatio=\"none\" role=\"img\"", 1);
+        self
+    }
+
     /// A decoration whose meaning stands in words beside it.
     pub(crate) fn bare(width: i64, height: i64, class: &str) -> Self {
         let out = format!(

@@ -272,7 +272,8 @@ impl Scale {
 pub fn mini(id: &str, from_ms: i64, to_ms: i64, now_ms: Option<i64>, spans: &[Span], title: &str) -> String {
     let (units, h) = (220.0, 20.0);
     let scale = Scale { from: from_ms, to: to_ms, units };
-    let mut svg = Svg::new(id, 220, 20, "mini", title, "");
+    // Stretched to its cell: only widths mean time here, and they stretch alike.
+    let mut svg = Svg::new(id, 220, 20, "mini", title, "").stretched();
     let mut used: Vec<State> = spans.iter().map(|s| s.state).collect();
     used.push(State::Unknown);
     svg.state_defs(&used);
