@@ -21,6 +21,7 @@ use sqlx::{Executor, Row};
 mod derived;
 mod fleet;
 mod people;
+mod read;
 mod sites;
 
 pub use derived::{

@@ -13,6 +13,9 @@
 //! Memory: only the contents of the last [`RECENT_MS`] are kept decoded. Evaluating older shifts reads their contents
 //! again, a fortnight at a time.
 
+mod loaded;
+mod taken;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
@@ -23,12 +26,12 @@ use metrics::model::MachineRole;
 use metrics::report::{Calendars, apply_quality};
 use metrics::shift::{Inputs, Schedule};
 use metrics::{History, Interval, calendar};
-use protocol::{Content, Declaration, Kind, Leaf, LeafBody};
+use protocol::{Leaf, LeafBody};
 
 use super::track::GatewayTrack;
 use super::{LeafSource, ProjectionError, metrics as rows, parquet::Days, timeline};
 use crate::query::{Names, PlannedStop, ShiftBody, Source};
-use crate::store::{AlarmRow, DeclarationRow, MachineRow, ReportRow, ShiftRow, SiteProjection};
+use crate::store::{MachineRow, ShiftRow, SiteProjection};
 
 /// A row of the shift table this projection knows to exist.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -215,126 +218,6 @@ impl SiteProjector {
         let start = range.start;
         let leaves = self.source.leaves(range)?;
         Ok(leaves.into_iter().enumerate().map(|(place, leaf)| (start + place as u64, leaf)).collect())
-    }
-
-    /// Takes note of a leaf: gateway status, alarms, statements, what became dirty. Returns its content.
-    fn note(&mut self, index: u64, leaf: &Leaf, out: &mut SiteProjection) -> Result<Option<Vec<u8>>, ProjectionError> {
-        let number = i64::try_from(index).unwrap_or(i64::MAX);
-        let content = match leaf.content_digest() {
-            Some(digest) => self.source.content(&digest)?,
-            None => None,
-        };
-        let alarm = |gateway: &str, kind: &str, detail: String| AlarmRow {
-            leaf: number,
-            gateway: gateway.to_owned(),
-            kind: kind.to_owned(),
-            at_ms: leaf.received_ms,
-            detail,
-        };
-        match &leaf.body {
-            LeafBody::Record { header, .. } => {
-                let small = match (header.kind, &content) {
-                    (Kind::Batch, _) | (_, None) => None,
-                    (kind, Some(bytes)) => Content::decode(kind, bytes).ok(),
-                };
-                let newest_ms = self.newest_ms();
-                let track = self.gateways.entry(header.gateway.to_string()).or_default();
-                let previous_ms = track.received_ms();
-                let mut touched = track.record(header, leaf.received_ms, small.as_ref());
-                // The silence of the whole site before it, if there was one: no stretch may be left out.
-                if let Some((newest_ms, own)) = newest_ms.zip(touched.own)
-                    && own.from_ms > newest_ms
-                {
-                    touched.windows.push(Interval::new(newest_ms, own.to_ms));
-                }
-                out.alarms.extend(track.alarms(number, header, leaf.received_ms, previous_ms, small.as_ref()));
-                if let Some(own) = touched.own {
-                    self.days.touch(own, index);
-                }
-                if !touched.windows.is_empty() {
-                    self.mark_gateway(header.gateway.as_str(), &touched.windows);
-                }
-            }
-            LeafBody::Declaration { kind, .. } => {
-                if let Some(declaration) = content.as_deref().and_then(|bytes| Declaration::decode(bytes).ok()) {
-                    self.mark_statement(&declaration);
-                    note_declaration(number, leaf.received_ms, &declaration, out);
-                } else {
-                    tracing::warn!(leaf = index, kind, "the content of a declaration is not held");
-                }
-            }
-            LeafBody::Quarantine { header, .. } => {
-                self.quarantined += 1;
-                out.alarms.push(alarm(header.gateway.as_str(), "clone", format!("{}", header.sequence)));
-            }
-            LeafBody::Epoch { old_size, restored_size, .. } => {
-                self.epochs += 1;
-                out.alarms.push(alarm("", "epoch", format!("{old_size} → {restored_size}")));
-            }
-        }
-        Ok(content)
-    }
-
-    /// Windows of every machine that reads this gateway.
-    fn mark_gateway(&mut self, gateway: &str, windows: &[Interval]) {
-        let statements = self.recent.statements();
-        let reads = |machine: &&str| {
-            let definitions = statements.machine_definitions(machine);
-            definitions.iter().flat_map(|d| d.body.signals.all()).any(|(_, signal)| signal.gateway == gateway)
-        };
-        let machines: Vec<String> = statements.machines().filter(reads).map(str::to_owned).collect();
-        for machine in machines {
-            self.mark(&machine, windows);
-        }
-    }
-
-    /// What a statement changes: a machine from a moment on, a shift, or everything.
-    fn mark_statement(&mut self, declaration: &Declaration) {
-        let body = &declaration.body;
-        let from = Interval::new(declaration.effective_from.saturating_sub(REACH_MS), i64::MAX);
-        match (declaration.kind.as_str(), body["machine"].as_str()) {
-            ("site" | "calendar", _) => {
-                let machines: Vec<String> = self.recent.statements().machines().map(str::to_owned).collect();
-                let from = if declaration.kind == "site" { Interval::new(i64::MIN, i64::MAX) } else { from };
-                for machine in machines {
-                    self.mark(&machine, &[from]);
-                }
-            }
-            ("machine" | "cycle_time", Some(machine)) => self.mark(machine, &[from]),
-            ("planned_stop", Some(machine)) => {
-                let at = |name: &str| body[name].as_i64();
-                if let Some((from_ms, to_ms)) = at("from_ms").zip(at("to_ms")) {
-                    self.mark(machine, &[Interval::new(from_ms, to_ms)]);
-                }
-            }
-            ("meter_replaced", Some(machine)) => {
-                if let Some(at_ms) = body["at_ms"].as_i64() {
-                    let around = Interval::new(at_ms.saturating_sub(REACH_MS), at_ms.saturating_add(REACH_MS));
-                    self.mark(machine, &[around]);
-                }
-            }
-            ("quality_count", Some(machine)) => {
-                let date = body["date"].as_str().and_then(calendar::parse_date);
-                if let Some(day) = date.map(around_date) {
-                    self.mark(machine, &[day]);
-                }
-            }
-            // Values from before a gateway was enrolled say so.
-            ("gateway_enrolled", _) => {
-                if let Some(gateway) = body["gateway"].as_str().map(str::to_owned) {
-                    self.mark_gateway(&gateway, &[Interval::new(i64::MIN, i64::MAX)]);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn mark(&mut self, machine: &str, windows: &[Interval]) {
-        let list = self.dirty.entry(machine.to_owned()).or_default();
-        list.extend_from_slice(windows);
-        if list.len() > 1 {
-            *list = union(std::mem::take(list));
-        }
     }
 
     /// Newest reading of any gateway, Unix ms.
@@ -570,55 +453,6 @@ impl SiteProjector {
         let names = calendar.and_then(|calendar| calendar.body.shifts.iter().find(|body| body.shift == shift.name));
         names.map(|body| Names { zh: body.names.zh.clone(), en: body.names.en.clone() }).unwrap_or_default()
     }
-
-    /// Builds the recent history: all statements and headers, contents of the last days.
-    fn reload_recent(&mut self) -> Result<(), ProjectionError> {
-        let light = self.history(None, &BTreeSet::new())?;
-        self.tags = light.statements().tags_used();
-        let from_ms = light.newest_ms().map_or(i64::MIN, |newest| newest.saturating_sub(RECENT_MS));
-        // `needed` reaches a day further than asked: ask for a day less.
-        let window = Interval::new(from_ms.saturating_add(REACH_MS), i64::MAX);
-        let contents = light.needed(&[window]).into_iter().collect();
-        self.recent = self.history(Some(self.tags.clone()), &contents)?;
-        self.recent_from_ms = from_ms;
-        Ok(())
-    }
-
-    /// Makes sure the deep history covers a window.
-    fn load_deep(&mut self, window: Interval) -> Result<(), ProjectionError> {
-        if self.deep.as_ref().is_some_and(|(_, span)| span.from_ms <= window.from_ms && window.to_ms <= span.to_ms) {
-            return Ok(());
-        }
-        self.deep = None;
-        let span = Interval::new(window.from_ms, window.to_ms.max(window.from_ms.saturating_add(DEEP_MS)));
-        let light = self.history(None, &BTreeSet::new())?;
-        let contents = light.needed(&[span]).into_iter().collect();
-        self.deep = Some((self.history(Some(light.statements().tags_used()), &contents)?, span));
-        Ok(())
-    }
-
-    /// A history of all leaves taken so far, with the contents of batches only where `contents` names them.
-    fn history(
-        &self,
-        tags: Option<BTreeSet<(String, String)>>,
-        contents: &BTreeSet<u64>,
-    ) -> Result<History, ProjectionError> {
-        let mut history = tags.map_or_else(|| History::for_tags(BTreeSet::new()), History::for_tags);
-        let mut at = 0;
-        while at < self.size {
-            let range = at..self.size.min(at + LEAVES_PER_STEP);
-            for (index, leaf) in self.read(range)? {
-                let batch = matches!(&leaf.body, LeafBody::Record { header, .. } if header.kind == Kind::Batch);
-                let content = match leaf.content_digest() {
-                    Some(digest) if !batch || contents.contains(&index) => self.source.content(&digest)?,
-                    _ => None,
-                };
-                history.push(index, &leaf, content.as_deref())?;
-                at = index + 1;
-            }
-        }
-        Ok(history)
-    }
 }
 
 /// The shifts of a machine that overlap a window, each with its calendar's breaks. The same rule as in reports: the
@@ -670,40 +504,6 @@ fn stops(history: &History, machine: &str, stops: &[Interval]) -> Vec<PlannedSto
         .collect()
 }
 
-/// Rows that a declaration gives by itself.
-fn note_declaration(leaf: i64, received_ms: i64, declaration: &Declaration, out: &mut SiteProjection) {
-    let body = protocol::canonical_json(&declaration.body).unwrap_or_default();
-    out.declarations.push(DeclarationRow {
-        leaf,
-        kind: declaration.kind.clone(),
-        received_ms,
-        effective_ms: Some(declaration.effective_from),
-        author: declaration.author.clone(),
-        role: declaration.role.clone(),
-        reason: declaration.reason.clone(),
-        body: String::from_utf8(body).unwrap_or_default(),
-    });
-    if declaration.kind == crate::reporting::REPORT_ISSUED {
-        let body = &declaration.body;
-        let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
-        out.reports.push(ReportRow {
-            leaf,
-            issued_ms: received_ms,
-            prefix: body["size"].as_i64().unwrap_or_default(),
-            plan: text("plan"),
-            digest: text("report"),
-            author: declaration.author.clone(),
-            bundle: Some(text("bundle")).filter(|name| !name.is_empty()),
-        });
-    }
-}
-
-/// Three days around a production date: every shift that starts on it, in any zone.
-fn around_date(date: jiff::civil::Date) -> Interval {
-    let midnight = date.to_zoned(jiff::tz::TimeZone::UTC).map_or(0, |zoned| zoned.timestamp().as_millisecond());
-    Interval::new(midnight.saturating_sub(REACH_MS), midnight.saturating_add(3 * REACH_MS))
-}
-
 /// Leaves taken in one step: some 20 ms of work.
 const LEAVES_PER_STEP: u64 = 2000;
 /// Shifts evaluated in one step.
@@ -714,9 +514,5 @@ const SILENCE_MS: i64 = 30_000;
 const TICK_MS: i64 = 15_000;
 /// A site silent for longer is looked at this often.
 const OFFLINE_MS: i64 = 600_000;
-/// Contents kept decoded.
-const RECENT_MS: i64 = 3 * 86_400_000;
-/// Contents decoded together for older shifts.
-const DEEP_MS: i64 = 14 * 86_400_000;
 /// Readings kept decoded before older ones are let go: about 12 bytes each.
 const READINGS_KEPT: u64 = 8_000_000;
