@@ -50,7 +50,7 @@ const DEVICE_FAULTS: &[(&str, &str, &[GapCause])] = &[
     ("main", "drop", &[GapCause::DeviceSilent]),
     ("main", "restart", &[GapCause::DeviceSilent]),
     ("lathe", "timeout", &[GapCause::DeviceSilent, GapCause::BusBusy]),
-    ("lathe", "late", &[GapCause::DeviceSilent, GapCause::BusBusy]),
+    ("lathe", "late", &[GapCause::DeviceSilent, GapCause::NonsenseValue, GapCause::BusBusy]),
     ("lathe", "bad-checksum", &[GapCause::DeviceSilent, GapCause::NonsenseValue, GapCause::BusBusy]),
     ("lathe", "wrong-transaction", &[GapCause::DeviceSilent, GapCause::NonsenseValue, GapCause::BusBusy]),
     ("cnc", "restart", &[GapCause::DeviceSilent]),
