@@ -210,7 +210,7 @@ fn read_modbus(section: &Section<'_, '_>, protocol: Protocol, timeout_ms: u64) -
         let address = section.required_string("address", "\"192.168.1.10:502\"");
         address.and_then(|address| {
             let ok = check_address(section, &address.value, address.line, "192.168.1.10:502");
-            ok.then(|| match protocol {
+            ok.then_some(match protocol {
                 Protocol::ModbusTcp => Carrier::Tcp(address.value),
                 _ => Carrier::RtuOverTcp(address.value),
             })
@@ -271,7 +271,7 @@ fn read_opcua(section: &Section<'_, '_>) -> Option<OpcUaLink> {
     let endpoint = section.required_string("endpoint", "\"opc.tcp://192.168.1.20:4840\"");
     let mut whole = true;
     if let Some(endpoint) = &endpoint
-        && !endpoint.value.strip_prefix("opc.tcp://").is_some_and(|rest| !rest.is_empty())
+        && endpoint.value.strip_prefix("opc.tcp://").is_none_or(|rest| rest.is_empty())
     {
         let shown = &endpoint.value;
         section.collector().error(

@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// What the server holds of one chain.
 #[derive(Debug, Clone, Default)]
-pub struct ChainHeld {
+pub(crate) struct ChainHeld {
     pub records: BTreeMap<u64, Record>,
     pub next: u64,
     /// What the next record must name as its predecessor.
@@ -25,7 +25,7 @@ pub struct ChainHeld {
 
 /// How the server behaves.
 #[derive(Debug, Clone, Default)]
-pub struct Behaviour {
+pub(crate) struct Behaviour {
     /// Sign receipts with this key instead of the log key.
     pub forge_with: Option<SecretKey>,
     /// Send no receipts at all.
@@ -37,7 +37,7 @@ pub struct Behaviour {
 }
 
 #[derive(Debug, Default)]
-pub struct Held {
+pub(crate) struct Held {
     pub chains: BTreeMap<ChainId, ChainHeld>,
     pub order: Vec<ChainId>,
     pub behaviour: Behaviour,
@@ -48,7 +48,7 @@ pub struct Held {
 }
 
 #[derive(Clone)]
-pub struct FakeServer {
+pub(crate) struct FakeServer {
     pub address: std::net::SocketAddr,
     pub held: Arc<Mutex<Held>>,
     pub log_key: SecretKey,
@@ -56,7 +56,7 @@ pub struct FakeServer {
 }
 
 impl FakeServer {
-    pub async fn start(gateway_key: PublicKey) -> Self {
+    pub(crate) async fn start(gateway_key: PublicKey) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
         let server = FakeServer {
             address: listener.local_addr().expect("bound"),
@@ -78,16 +78,16 @@ impl FakeServer {
         server
     }
 
-    pub fn verifier(&self) -> VerifierKey {
+    pub(crate) fn verifier(&self) -> VerifierKey {
         VerifierKey::new("test.log", self.log_key.public()).expect("a name")
     }
 
-    pub fn held(&self) -> MutexGuard<'_, Held> {
+    pub(crate) fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().expect("not poisoned")
     }
 
     /// Every batch in the order of chains and sequences.
-    pub fn batches(&self) -> Vec<(Record, protocol::Batch)> {
+    pub(crate) fn batches(&self) -> Vec<(Record, protocol::Batch)> {
         let held = self.held();
         let mut batches = Vec::new();
         for chain in &held.order {
@@ -164,7 +164,7 @@ impl FakeServer {
         stream.write_all(&packet).await
     }
 
-    pub fn receipt(&self) -> Option<ServerMessage> {
+    pub(crate) fn receipt(&self) -> Option<ServerMessage> {
         let mut held = self.held();
         if held.behaviour.silent {
             return None;

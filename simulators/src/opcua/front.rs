@@ -101,11 +101,10 @@ async fn answers(floor: &Floor, device: &Device, mut from: OwnedReadHalf, mut to
         if count == 0 {
             return Ok(());
         }
-        if let Some(fault) = floor.faults.on(device.id) {
-            if matches!(fault.kind, Kind::Late | Kind::Slow) {
+        if let Some(fault) = floor.faults.on(device.id)
+            && matches!(fault.kind, Kind::Late | Kind::Slow) {
                 tokio::time::sleep(fault.delay).await;
             }
-        }
         to.write_all(&buffer[..count]).await?;
     }
 }

@@ -40,7 +40,7 @@ fn wishes() -> Result<Wishes> {
         }
     }
     ensure!(
-        wishes.weeks >= 2 && wishes.weeks % 2 == 0,
+        wishes.weeks >= 2 && wishes.weeks.is_multiple_of(2),
         "--weeks: an even number, half before and half after the retrofit"
     );
     Ok(wishes)

@@ -102,7 +102,7 @@ impl Bench {
     }
 
     fn on(&mut self, input: Input, now_ms: i64) -> Vec<Action> {
-        let mut inputs = std::collections::VecDeque::from([input]);
+        let mut inputs = VecDeque::from([input]);
         let mut others = Vec::new();
         while let Some(input) = inputs.pop_front() {
             for action in self.delivery.on(input, now_ms) {
@@ -354,7 +354,7 @@ fn rate_limit_holds_over_any_minute() {
             }
         }
     }
-    assert!(bytes <= 2_000 * 62 && bytes >= 2_000 * 55, "{bytes}");
+    assert!((2_000 * 55..=2_000 * 62).contains(&bytes), "{bytes}");
 }
 
 #[test]
