@@ -18,6 +18,8 @@
 //! 4. Shutdown in order: stop sources and take what they still say, seal the closing record, sync it, let the uplink say
 //!    goodbye, save the cursor. A second signal, or [`SHUTDOWN_MS_MAX`], ends it; what was synced is safe anyway.
 
+mod outward;
+
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -43,6 +45,7 @@ use crate::status::{self, Status};
 use crate::uplink::mqtt::Link;
 use crate::uplink::tls::{ClientIdentity, Pin, PinnedServer};
 use crate::uplink::{self, Report, Shore, delivery, tls};
+use outward::{StateSender, link, tls_config};
 
 /// Sources, closing record and goodbye together may take this long.
 pub const SHUTDOWN_MS_MAX: u64 = 10_000;
@@ -510,106 +513,6 @@ impl Pipeline {
     }
 }
 
-/// Latest values for the `state` topic: "live, not yet evidence".
-struct StateSender {
-    configuration: Configuration,
-    every_ms: i64,
-    next_ms: i64,
-    /// By tag: boot clock of the value last sent.
-    sent_ms: Vec<i64>,
-}
-
-impl StateSender {
-    fn new(configuration: Configuration, every_ms: i64) -> Self {
-        let sent_ms = vec![i64::MIN; configuration.tags.len()];
-        StateSender { configuration, every_ms, next_ms: i64::MIN, sent_ms }
-    }
-
-    fn send(&mut self, status: &Status, clock: &SharedClock, latest: &watch::Sender<Vec<u8>>) {
-        let boot_ms = clock.boot_ms();
-        if boot_ms < self.next_ms {
-            return;
-        }
-        self.next_ms = boot_ms + self.every_ms;
-        let snapshot = status.snapshot();
-        if !snapshot.uplink.connected {
-            return;
-        }
-        let mut values = Vec::new();
-        for (index, value) in snapshot.tags.iter().enumerate() {
-            let (Some(value), Some(tag)) = (value, self.configuration.tags.get(index)) else { continue };
-            if value.boot_ms > self.sent_ms[index] && values.len() < STATE_VALUES_MAX {
-                self.sent_ms[index] = value.boot_ms;
-                values.push(StateValue {
-                    tag: tag.id.clone(),
-                    value: value.value.to_string(),
-                    age_ms: (boot_ms - value.boot_ms).max(0) as u64,
-                    quality: value.quality,
-                });
-            }
-        }
-        let message = StateMessage {
-            boot_ms,
-            wall_ms: clock.read().wall_ms,
-            backlog_records: snapshot.buffer.undelivered_records,
-            backlog_bytes: 0,
-            values,
-        };
-        let bytes = message.encode();
-        if bytes.len() <= protocol::receipt::STATE_MAX {
-            latest.send_replace(bytes);
-        }
-    }
-}
-
-fn tls_config(
-    settings: &UplinkSettings,
-    enrolment: &Enrolment,
-    key: &SecretKey,
-    clock: &SharedClock,
-) -> anyhow::Result<Option<Arc<rustls::ClientConfig>>> {
-    let client = ClientIdentity { certificate_pem: enrolment.client_certificate_pem.clone(), key: key.clone() };
-    Ok(match (&settings.broker_ca_pem, settings.tls) {
-        (_, false) => None,
-        (Some(ca), true) => {
-            // A broker with passwords need not know our certificate authority.
-            let own = settings.credentials.is_none().then_some(&client);
-            Some(Arc::new(tls::broker(ca, own)?))
-        }
-        (None, true) => {
-            let pin = Pin::Whole(enrolment.server_spki()?);
-            let verifier = Arc::new(PinnedServer::new(pin, Some(clock.clone())));
-            Some(Arc::new(tls::pinned(verifier, Some(&client))?))
-        }
-    })
-}
-
-fn link(
-    settings: &UplinkSettings,
-    enrolment: &Enrolment,
-    tls: watch::Receiver<Option<Arc<rustls::ClientConfig>>>,
-) -> anyhow::Result<Link> {
-    let address = settings.address.as_deref().unwrap_or(&enrolment.mqtt_host_port);
-    let (host, port) = split_address(address)
-        .with_context(|| format!("`{address}` is not host:port; correct `[uplink] address` or enrol again"))?;
-    Ok(Link {
-        host,
-        port,
-        tls,
-        credentials: settings.credentials.clone(),
-        site: enrolment.site.clone(),
-        gateway: enrolment.gateway.clone(),
-        window: settings.delivery.window,
-    })
-}
-
-/// Splits `host:port`, `[v6]:port`.
-fn split_address(address: &str) -> Option<(String, u16)> {
-    let (host, port) = address.rsplit_once(':')?;
-    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    if host.is_empty() { None } else { Some((host.to_owned(), port.parse().ok()?)) }
-}
-
 fn announce(status: &Status, boot_ms: i64, cause: ChainStartCause) {
     let words = match cause {
         ChainStartCause::First => words!("开始第一条记录链", "the first chain of records begins"),
@@ -653,17 +556,4 @@ fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("the system has no random numbers: {error}"))?;
     Ok(bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_split_at_the_last_colon() {
-        assert_eq!(split_address("gz.example.cn:8883"), Some(("gz.example.cn".to_owned(), 8883)));
-        assert_eq!(split_address("[::1]:8883"), Some(("::1".to_owned(), 8883)));
-        assert_eq!(split_address("gz.example.cn"), None);
-        assert_eq!(split_address(":1"), None);
-    }
 }

@@ -233,8 +233,7 @@ async fn killed_agent_states_the_gap_with_the_true_cause_and_goes_on_with_its_ch
         until("batches arrive", || server.batches().len() >= 4 * round).await;
         run.kill().await;
         // The buffer's thread ends when its last handle is gone, and gives the lock back.
-        until("the lock is free", || buffer::storage::DiskStorage::open(&folder.path().join("buffer")).is_ok())
-            .await;
+        until("the lock is free", || buffer::storage::DiskStorage::open(&folder.path().join("buffer")).is_ok()).await;
     }
     let run = start(setup(folder.path(), &server, clock()), &served);
     until("batches arrive", || server.batches().len() >= 16).await;

@@ -249,12 +249,10 @@ fn write_group<W: std::io::Write + Send>(
 ) -> Result<(), ProjectionError> {
     let all = || rows.iter().flat_map(|(key, rows)| rows.iter().map(move |row| (key, row)));
     let bytes = |text: &str| ByteArray::from(text.as_bytes().to_vec());
-    let texts: [&dyn Fn(&(Arc<str>, Arc<str>), &Row) -> ByteArray; 2] =
-        [&|key, _| bytes(&key.0), &|key, _| bytes(&key.1)];
-    for text in texts {
-        let column: Vec<ByteArray> = all().map(|(key, row)| text(key, row)).collect();
-        write_text(group, &column, None)?;
-    }
+    let gateways: Vec<ByteArray> = all().map(|(key, _)| bytes(&key.0)).collect();
+    write_text(group, &gateways, None)?;
+    let tags: Vec<ByteArray> = all().map(|(key, _)| bytes(&key.1)).collect();
+    write_text(group, &tags, None)?;
     let times: Vec<i64> = all().map(|(_, row)| row.time_ms).collect();
     write_ints(group, &times, None)?;
     let kinds: Vec<ByteArray> = all().map(|(_, row)| bytes(kind(&row.value))).collect();

@@ -312,7 +312,6 @@ impl Svg {
     }
 
     /// Text with a weight.
-    #[expect(clippy::too_many_arguments, reason = "one place that writes a text element; callers name every part")]
     pub(crate) fn text_weight(
         &mut self,
         x: f64,

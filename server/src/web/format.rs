@@ -31,7 +31,7 @@ pub fn integer(n: i64) -> String {
         return out;
     }
     for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(THIN);
         }
         out.push(c);
@@ -123,7 +123,7 @@ pub fn duration(ms: i64) -> String {
     if seconds < 60 {
         return format!("{sign}{seconds}{THIN}s");
     }
-    if seconds < 600 && seconds % 60 != 0 {
+    if seconds < 600 && !seconds.is_multiple_of(60) {
         return format!("{sign}{}{THIN}min {}{THIN}s", seconds / 60, seconds % 60);
     }
     let minutes = (seconds + 30) / 60;

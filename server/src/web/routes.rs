@@ -190,7 +190,7 @@ impl Visitor {
             if fleet {
                 crumbs.push(Crumb { label: t.s("nav-fleet"), href: "/sites".into() });
             }
-            if !self.path.split('?').next().is_some_and(|p| p == format!("/sites/{}", site.id)) {
+            if self.path.split('?').next().is_none_or(|p| p != format!("/sites/{}", site.id)) {
                 let name = words::name(&site.names, self.lang, &site.id);
                 crumbs.push(Crumb { label: name, href: format!("/sites/{}", url_part(&site.id)) });
             }

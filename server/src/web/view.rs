@@ -102,13 +102,16 @@ pub struct Figure {
     pub why: String,
 }
 
+/// An exact quotient: numerator and denominator.
+pub type Quotient = (i128, i128);
+
 /// A ratio as the metrics give it: exact numerator and denominator, and the same for its bounds.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RatioValue {
     /// Numerator and denominator; `None` when undefined.
     pub value: Option<(i128, i128)>,
     /// Lower and upper bound under unknown time; no upper one where nothing limits it.
-    pub bounds: Option<((i128, i128), Option<(i128, i128)>)>,
+    pub bounds: Option<(Quotient, Option<Quotient>)>,
     /// Observed time and planned time in ms.
     pub coverage: Option<(i64, i64)>,
     /// The grade.
