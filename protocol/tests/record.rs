@@ -42,8 +42,14 @@ fn value() -> impl Strategy<Value = Value> {
         any::<bool>().prop_map(Value::Bool),
         any::<i64>().prop_map(Value::I64),
         any::<u64>().prop_map(Value::U64),
-        any::<u32>().prop_map(|b| Value::F32(f32::from_bits(b))).prop_filter("NaN is not equal to itself", |v| v == v),
-        any::<u64>().prop_map(|b| Value::F64(f64::from_bits(b))).prop_filter("NaN is not equal to itself", |v| v == v),
+        any::<u32>()
+            .prop_map(f32::from_bits)
+            .prop_filter("NaN is not equal to itself", |v| !v.is_nan())
+            .prop_map(Value::F32),
+        any::<u64>()
+            .prop_map(f64::from_bits)
+            .prop_filter("NaN is not equal to itself", |v| !v.is_nan())
+            .prop_map(Value::F64),
         ".{0,20}".prop_map(|t| Value::Text(t.into())),
     ]
 }

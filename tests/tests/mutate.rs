@@ -17,11 +17,11 @@ fn damage(random: &mut Random, corpus: &[Vec<u8>]) -> Vec<u8> {
         let at = |random: &mut Random, len: usize| usize::try_from(random.between(0, len.max(1) as u64)).unwrap_or(0);
         let place = at(random, bytes.len());
         match random.between(0, 8) {
-            _ if bytes.is_empty() => bytes.push(random.next().to_le_bytes()[0]),
+            _ if bytes.is_empty() => bytes.push(random.next_u64().to_le_bytes()[0]),
             0 => bytes[place] ^= 1 << random.between(0, 8),
             1 => bytes[place] = *random.pick(&INTERESTING),
             2 => bytes.truncate(place),
-            3 => bytes.insert(place, random.next().to_le_bytes()[0]),
+            3 => bytes.insert(place, random.next_u64().to_le_bytes()[0]),
             4 => drop(bytes.remove(place)),
             5 => {
                 // A length or a count: eight bytes that mean a very large number as a varint.

@@ -87,5 +87,8 @@ pub(crate) fn bench(args: &[String]) -> Result<()> {
     sh(cargo().args(["build", "--locked", "--profile", "bench", "--bins"]).args(packages))?;
     // Cargo puts the bench profile's programs where release builds go.
     let programs = target_dir().join("release");
-    sh(Command::new(programs.join("gongzheng-bench")).args(args).env("GZ_PROGRAMS", &programs).current_dir(tools::root()))
+    sh(Command::new(programs.join("gongzheng-bench"))
+        .args(args)
+        .env("GZ_PROGRAMS", &programs)
+        .current_dir(tools::root()))
 }

@@ -135,7 +135,8 @@ async fn a_replaced_gateway_is_not_let_in_and_a_revoked_one_hears_why() {
 #[tokio::test]
 async fn one_data_directory_has_one_server() {
     let world = World::start().await;
-    let error = start(world.config.clone(), Clock::system()).await.map(|_| ()).expect_err("the lock is taken").to_string();
+    let error =
+        start(world.config.clone(), Clock::system()).await.map(|_| ()).expect_err("the lock is taken").to_string();
     assert!(error.contains("another gongzheng-server uses this data directory"), "{error}");
     world.running.stop().await;
 }

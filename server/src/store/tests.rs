@@ -26,7 +26,7 @@ async fn a_database_written_by_a_newer_server_is_refused_with_both_versions() {
     let (folder, store) = fresh().await;
     sqlx::query("INSERT INTO schema_version (version) VALUES (99)").execute(&store.write).await.unwrap();
     store.close().await;
-    let refused = Store::open(&folder.path().join("server.db")).await.err().expect("refused");
+    let refused = Store::open(&folder.path().join("server.db")).await.expect_err("refused");
     assert!(matches!(refused, StoreError::Newer { found: 99, known: 1 }));
     assert!(refused.to_string().contains("99"));
 }
@@ -38,7 +38,7 @@ async fn opening_twice_keeps_what_was_written() {
     store.close().await;
     let store = Store::open(&folder.path().join("server.db")).await.unwrap();
     assert_eq!(store.site("a").await.unwrap(), Some(site("a")));
-    let twice = store.add_site(&site("a")).await.err().expect("refused");
+    let twice = store.add_site(&site("a")).await.expect_err("refused");
     assert!(matches!(twice, StoreError::Exists(what) if what == "a"));
 }
 

@@ -102,9 +102,10 @@ async fn answers(floor: &Floor, device: &Device, mut from: OwnedReadHalf, mut to
             return Ok(());
         }
         if let Some(fault) = floor.faults.on(device.id)
-            && matches!(fault.kind, Kind::Late | Kind::Slow) {
-                tokio::time::sleep(fault.delay).await;
-            }
+            && matches!(fault.kind, Kind::Late | Kind::Slow)
+        {
+            tokio::time::sleep(fault.delay).await;
+        }
         to.write_all(&buffer[..count]).await?;
     }
 }
