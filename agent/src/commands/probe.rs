@@ -237,7 +237,7 @@ mod tests {
     fn a_block_shows_every_order_side_by_side() {
         let request = Request { area: Area::Holding, address: 10, count: 2, placed: Vec::new() };
         let text = block(&request, &Payload::Words(vec![0xF5C3, 0x4048]), Lang::En);
-        assert!(text.contains("u32 4123215944") && text.contains("f32 3.14"), "{text}");
+        assert!(text.contains("u32 4123213896") && text.contains("f32 3.14"), "{text}");
         let line = text.lines().find(|l| l.contains("f32 3.14")).expect("the right order");
         assert!(line.contains("big    / little"), "{line}");
         assert!(text.contains("   11  4048    16456   16456  @H"), "{text}");

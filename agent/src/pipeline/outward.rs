@@ -22,11 +22,11 @@ impl StateSender {
         if boot_ms < self.next_ms {
             return;
         }
-        self.next_ms = boot_ms + self.every_ms;
         let snapshot = status.snapshot();
         if !snapshot.uplink.connected {
             return;
         }
+        self.next_ms = boot_ms + self.every_ms;
         let mut values = Vec::new();
         for (index, value) in snapshot.tags.iter().enumerate() {
             let (Some(value), Some(tag)) = (value, self.configuration.tags.get(index)) else { continue };

@@ -17,7 +17,13 @@ async fn from_records_to_a_bundle_the_verifier_accepts_and_refuses_when_altered(
     inside.factory(&World::new(11, 2, None)).await;
     inside.projected().await;
     let store = &inside.context.store;
-    let before = store.values(SITE, None, None, 0, NOW_MS).await.unwrap();
+    // Shifts that have records; how far silence after them is written down depends on when the projection last looked.
+    let with_records = |mut rows: Vec<crate::store::MetricRow>| {
+        rows.retain(|row| row.date.as_str() <= "2026-03-03");
+        rows
+    };
+    let before = with_records(store.values(SITE, None, None, 0, NOW_MS).await.unwrap());
+    assert!(!before.is_empty());
     let oee: Vec<_> = before.iter().filter(|row| row.metric == OEE).collect();
     assert_eq!(oee.len(), 2, "two shifts of the press");
 
@@ -67,7 +73,7 @@ async fn from_records_to_a_bundle_the_verifier_accepts_and_refuses_when_altered(
     let explained = store.shift_values(SITE, "press", "2026-03-02", "day").await.unwrap();
     let clock = inside.context.clock.clone();
     crate::projection::rebuild(store, &inside.context.logs, &clock, inside.data_dir(), None).await.expect("rebuilt");
-    assert_eq!(store.values(SITE, None, None, 0, NOW_MS).await.unwrap(), before);
+    assert_eq!(with_records(store.values(SITE, None, None, 0, NOW_MS).await.unwrap()), before);
     assert_eq!(store.shift_values(SITE, "press", "2026-03-02", "day").await.unwrap(), explained);
     assert!(inside.data_dir().join("readings").join(SITE).join("2026-03-02.parquet").is_file());
     let fleet = store.fleet_record(SITE).await.unwrap().expect("fleet row");
