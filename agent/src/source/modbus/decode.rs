@@ -211,7 +211,10 @@ mod tests {
             ([0xC3F5, 0x4840], Little, Little),
         ];
         for (words, byte_order, word_order) in cases {
-            assert_eq!(decode(&words, enc(Kind::F32, byte_order, word_order)), Ok(Value::F32(f32::from_bits(0x4048_F5C3))));
+            assert_eq!(
+                decode(&words, enc(Kind::F32, byte_order, word_order)),
+                Ok(Value::F32(f32::from_bits(0x4048_F5C3)))
+            );
             assert_eq!(decode(&words, enc(Kind::U32, byte_order, word_order)), Ok(Value::U64(0x4048_F5C3)));
         }
     }
@@ -224,7 +227,10 @@ mod tests {
         assert_eq!(decode(&[0xFFFF, 0xFFFE], big(Kind::I32)), Ok(Value::I64(-2)));
         assert_eq!(decode(&[0x0000, 0x0001, 0x0000, 0x0002], big(Kind::U64)), Ok(Value::U64(0x1_0000_0002)));
         assert_eq!(decode(&[0xFFFF; 4], big(Kind::I64)), Ok(Value::I64(-1)));
-        assert_eq!(decode(&[0x4009, 0x1EB8, 0x51EB, 0x851F], big(Kind::F64)), Ok(Value::F64(f64::from_bits(0x4009_1EB8_51EB_851F))));
+        assert_eq!(
+            decode(&[0x4009, 0x1EB8, 0x51EB, 0x851F], big(Kind::F64)),
+            Ok(Value::F64(f64::from_bits(0x4009_1EB8_51EB_851F)))
+        );
         let bit = |n| Encoding { bit: n, ..big(Kind::Bit) };
         assert_eq!(decode(&[0b1000], bit(3)), Ok(Value::Bool(true)));
         assert_eq!(decode(&[0b1000], bit(2)), Ok(Value::Bool(false)));
