@@ -125,14 +125,14 @@ pub fn judge(data: &DataValue, kind: Kind) -> Judged {
     }
 }
 
-/// Statuses that say the machine behind the server is silent; all others are refusals.
+/// Statuses that say the machine behind the server is silent; all others are refusals, as with Modbus: there a device that
+/// reports its own failure answers with exception 04, here with `BadDeviceFailure`.
 fn bad_cause(status: StatusCode) -> GapCause {
     let code = StatusCode::from(status.bits() & 0xFFFF_0000);
     match code {
         c if c == StatusCode::BadNoCommunication
             || c == StatusCode::BadCommunicationError
             || c == StatusCode::BadNotConnected
-            || c == StatusCode::BadDeviceFailure
             || c == StatusCode::BadTimeout =>
         {
             GapCause::DeviceSilent
@@ -290,6 +290,10 @@ mod tests {
         assert!(matches!(
             bad(StatusCode::BadNoCommunication),
             Judged::Unread { cause: GapCause::DeviceSilent, misconfigured: false, .. }
+        ));
+        assert!(matches!(
+            bad(StatusCode::BadDeviceFailure),
+            Judged::Unread { cause: GapCause::DeviceRefused, misconfigured: false, .. }
         ));
         assert!(is_login_refused(StatusCode::BadUserAccessDenied) && !is_login_refused(StatusCode::BadTimeout));
     }
