@@ -126,29 +126,50 @@ impl Bounded {
         self
     }
 
-    /// Every part times a non-negative factor.
+    /// An amount of units times what a unit stands for; neither is ever negative.
     #[must_use]
-    pub const fn times(self, factor: i128) -> Self {
+    pub const fn times(self, unit: Self) -> Self {
         Self {
-            value: self.value.saturating_mul(factor),
-            lower: self.lower.saturating_mul(factor),
-            upper: self.upper.saturating_mul(factor),
+            value: self.value.saturating_mul(unit.value),
+            lower: self.lower.saturating_mul(unit.lower),
+            upper: self.upper.saturating_mul(unit.upper),
         }
+    }
+
+    /// The same value, with bounds that also admit another's.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self { value: self.value, lower: self.lower.min(other.lower), upper: self.upper.max(other.upper) }
     }
 }
 
-/// What one unit of the register stands for at an instant.
+/// What one unit of the register stands for. Its bounds lie apart where the product may have changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Weight {
     /// Items per unit (cavities, spindles); 1 for energy.
-    pub items: i64,
+    pub items: Bounded,
     /// Planned time of all those items, microseconds; `None` when no cycle time is declared.
-    pub standard_us: Option<i64>,
+    pub standard_us: Option<Bounded>,
 }
 
 impl Weight {
     /// A unit that counts as one and has no planned time.
-    pub const ONE: Self = Self { items: 1, standard_us: None };
+    pub const ONE: Self = Self { items: Bounded::exact(1), standard_us: None };
+
+    /// Items per unit, and the planned time of all of them in microseconds.
+    pub const fn exact(items: i64, standard_us: i64) -> Self {
+        Self { items: Bounded::exact(items as i128), standard_us: Some(Bounded::exact(standard_us as i128)) }
+    }
+
+    /// The same value, but it may have been another's.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        let standard_us = match (self.standard_us, other.standard_us) {
+            (Some(mine), Some(theirs)) => Some(mine.or(theirs)),
+            (mine, _) => mine,
+        };
+        Self { items: self.items.or(other.items), standard_us }
+    }
 }
 
 /// What passed through a register in a window.
@@ -179,13 +200,13 @@ pub struct Passed {
 /// Folds the samples of a register over a window.
 ///
 /// `samples` are in order of time and reach from the last one at or before the window to the first one at or after its
-/// end, as far as they exist. `weight(ms)` is what a unit seen at that
-/// instant stands for.
+/// end, as far as they exist. `weight(t0, t1)` is what a unit counted between
+/// two samples stands for.
 pub fn fold(
     samples: impl Iterator<Item = (i64, i64)>,
     window: Interval,
     rule: &RegisterRule,
-    mut weight: impl FnMut(i64) -> Weight,
+    mut weight: impl FnMut(i64, i64) -> Weight,
 ) -> Passed {
     let mut out = Passed::default();
     if window.is_empty() {
@@ -234,7 +255,7 @@ impl Passed {
         after: (i64, i64),
         window: Interval,
         rule: &RegisterRule,
-        weight: &mut impl FnMut(i64) -> Weight,
+        weight: &mut impl FnMut(i64, i64) -> Weight,
     ) {
         let inside = Interval::new(before.0, after.0).intersect(&window);
         let instant = before.0 >= after.0 && window.contains(after.0);
@@ -263,11 +284,11 @@ impl Passed {
             }
         };
         let bounded = apportion(amount, before.0, after.0, window);
-        let weight = weight(after.0);
-        let items = bounded.times(i128::from(weight.items));
+        let weight = weight(before.0, after.0);
+        let items = bounded.times(weight.items);
         self.amount.add(items);
         match weight.standard_us {
-            Some(us) => self.standard_us.add(bounded.times(i128::from(us))),
+            Some(us) => self.standard_us.add(bounded.times(us)),
             None => self.unweighted = self.unweighted.saturating_add(items.value),
         }
     }
@@ -310,7 +331,7 @@ mod tests {
             ]
         );
         let samples = raw.iter().enumerate().map(|(i, v)| (i as i64 * 60_000, *v));
-        let passed = fold(samples, Interval::new(0, 360_000), &rule, |_| Weight::ONE);
+        let passed = fold(samples, Interval::new(0, 360_000), &rule, |_, _| Weight::ONE);
         assert_eq!(passed.amount.value, 196);
         assert_eq!((passed.rollovers, passed.resets, passed.excesses), (1, 1, 0));
         assert_eq!(passed.open, [Interval::new(180_000, 240_000)]);
@@ -334,10 +355,10 @@ mod tests {
         };
         let samples = [(0, 4_520_000), (3_600_000, 1_280)];
         let window = Interval::new(0, 3_600_000);
-        let passed = fold(samples.into_iter(), window, &replaced, |_| Weight::ONE);
+        let passed = fold(samples.into_iter(), window, &replaced, |_, _| Weight::ONE);
         assert_eq!((passed.amount, passed.replacements), (Bounded::exact(2_250), 1));
         // Without the declaration nothing is claimed beyond what the new register shows, and the time is open.
-        let undeclared = fold(samples.into_iter(), window, &rule, |_| Weight::ONE);
+        let undeclared = fold(samples.into_iter(), window, &rule, |_, _| Weight::ONE);
         assert_eq!(undeclared.open, [window]);
     }
 
@@ -345,14 +366,11 @@ mod tests {
     fn edges_are_interpolated_and_neighbours_add_up() {
         let rule = RegisterRule { gap_ms_max: 60_000, ..RegisterRule::default() };
         let samples = [(0, 0), (10, 7), (30, 20), (40, 20)];
-        let whole =
-            fold(samples.into_iter(), Interval::new(0, 40), &rule, |_| Weight { items: 2, standard_us: Some(3) });
+        let whole = fold(samples.into_iter(), Interval::new(0, 40), &rule, |_, _| Weight::exact(2, 3));
         assert_eq!(whole.amount, Bounded::exact(40));
         for cut in 1..40 {
-            let left =
-                fold(samples.into_iter(), Interval::new(0, cut), &rule, |_| Weight { items: 2, standard_us: Some(3) });
-            let right =
-                fold(samples.into_iter(), Interval::new(cut, 40), &rule, |_| Weight { items: 2, standard_us: Some(3) });
+            let left = fold(samples.into_iter(), Interval::new(0, cut), &rule, |_, _| Weight::exact(2, 3));
+            let right = fold(samples.into_iter(), Interval::new(cut, 40), &rule, |_, _| Weight::exact(2, 3));
             assert_eq!(left.amount.value + right.amount.value, 40, "cut at {cut}");
             assert_eq!(left.standard_us.value + right.standard_us.value, 60, "cut at {cut}");
             assert!(left.amount.lower <= left.amount.value && left.amount.value <= left.amount.upper);
@@ -362,11 +380,11 @@ mod tests {
     #[test]
     fn silence_at_the_edges_is_open_and_uncovered_when_long() {
         let rule = RegisterRule { gap_ms_max: 5, ..RegisterRule::default() };
-        let passed = fold([(10, 1), (20, 4)].into_iter(), Interval::new(8, 40), &rule, |_| Weight::ONE);
+        let passed = fold([(10, 1), (20, 4)].into_iter(), Interval::new(8, 40), &rule, |_, _| Weight::ONE);
         assert_eq!(passed.amount, Bounded::exact(3));
         assert_eq!(passed.open, [Interval::new(8, 10), Interval::new(20, 40)]);
         assert_eq!(passed.uncovered, [Interval::new(20, 40)]);
-        let nothing = fold(std::iter::empty(), Interval::new(0, 9), &rule, |_| Weight::ONE);
+        let nothing = fold(std::iter::empty(), Interval::new(0, 9), &rule, |_, _| Weight::ONE);
         assert_eq!(nothing.uncovered, [Interval::new(0, 9)]);
     }
 }

@@ -121,7 +121,7 @@ proptest! {
         let rule = RegisterRule { modulus: Some(65_536), rate_max_per_hour: rate, gap_ms_max: 60_000, replaced: vec![] };
         let part = |from: i64, to: i64| {
             let start = samples.partition_point(|s| s.0 <= from).saturating_sub(1);
-            fold(samples[start..].iter().copied(), Interval::new(from, to), &rule, |_| Weight { items: 3, standard_us: Some(7) })
+            fold(samples[start..].iter().copied(), Interval::new(from, to), &rule, |_, _| Weight::exact(3, 7))
         };
         let (whole, left, right) = (part(0, 5_000_000), part(0, cut), part(cut, 5_000_000));
         prop_assert_eq!(left.amount.value + right.amount.value, whole.amount.value);

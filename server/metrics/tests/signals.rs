@@ -133,6 +133,35 @@ fn products_are_weighed_by_their_own_cycle_time_and_time_without_order_is_down_t
     assert_eq!(line(s, "quality.iso22400@1").undefined, Some("NO_REJECT_SIGNAL"));
     assert_eq!(oee.grade, Some("C"));
     assert!(!s.flags.contains(&"NO_ORDER_INFO"));
+    // That one part may as well have been the last under programme A.
+    assert_eq!((oee.lower.as_deref(), oee.value.as_deref()), (Some("0.625000"), Some("0.625347")));
+    assert_eq!(oee.upper, oee.value);
+}
+
+#[test]
+fn parts_made_while_the_product_was_not_seen_may_be_of_any_product() {
+    // Programme A (30 s) all day; it is not readable from 10:00 to 10:09, the counter is. Stale after three minutes.
+    let mut log = log_of(
+        vec![
+            tag("cnc/run", ValueType::Bool, ""),
+            tag("cnc/parts", ValueType::U64, "pcs"),
+            tag("cnc/program", ValueType::Text, ""),
+        ],
+        |tag, m| match tag {
+            0 => Some(Value::Bool(true)),
+            1 => Some(Value::U64(m as u64)),
+            _ => (!(600..610).contains(&m)).then(|| Value::Text("A".into())),
+        },
+    );
+    let signals = json!({"run": signal("cnc/run"), "total": signal("cnc/parts"), "product": signal("cnc/program")});
+    machine(&mut log, "cnc", signals, json!({"run_bit": {"run_value": 1, "otherwise": "idle"}}));
+    log.declare("cycle_time", json!({"machine": "cnc", "product": "A", "item_us": 30_000_000}));
+    log.declare("cycle_time", json!({"machine": "cnc", "product": "B", "item_us": 45_000_000}));
+    let report = report(&log);
+    let oee = line(shift(&report, "cnc"), "oee.iso22400@1");
+    // 720 parts; those of 10:03 to 10:10 may be of B.
+    assert_eq!((oee.lower.as_deref(), oee.value.as_deref()), (Some("0.500000"), Some("0.500000")));
+    assert_eq!(oee.upper.as_deref(), Some("0.502778"));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::facts::{Counted, Energy, Facts, Production};
 use crate::grade::Flag;
 use crate::history::REACH_MS;
 use crate::interval::{overlap_ms, subtract, total_ms, union};
-use crate::model::SignalRef;
+use crate::model::{CycleTime, SignalRef};
 use crate::oee::standard_of_ms;
 use crate::shift::Piece;
 use crate::timeline::Cadence;
@@ -59,9 +59,16 @@ impl Piece<'_> {
             Some((series, range, meaning)) => {
                 let rule = self.register_rule(signal, meaning, fastest);
                 let mut weights = Weights::new(self);
-                (counter::fold(series.samples(range), self.window, &rule, |ms| weights.at(ms, facts)), Some(meaning))
+                (
+                    counter::fold(series.samples(range), self.window, &rule, |from, to| {
+                        weights.between(from, to, facts)
+                    }),
+                    Some(meaning),
+                )
             }
-            None => (counter::fold(std::iter::empty(), self.window, &RegisterRule::default(), |_| Weight::ONE), None),
+            None => {
+                (counter::fold(std::iter::empty(), self.window, &RegisterRule::default(), |_, _| Weight::ONE), None)
+            }
         };
         register_flags(facts, &passed);
         let (num, den) = meaning.map_or((1, 1), |m| (i128::from(m.num) * 1_000_000, m.den));
@@ -120,7 +127,7 @@ impl Piece<'_> {
             });
         }
         rule.replaced.sort_by_key(|r| r.at_ms);
-        let passed = counter::fold(series.samples(range), self.window, &rule, |_| Weight::ONE);
+        let passed = counter::fold(series.samples(range), self.window, &rule, |_, _| Weight::ONE);
         register_flags(facts, &passed);
         if passed.resets > 0 || passed.excesses > 0 || passed.samples < 2 {
             facts.energy_broken = true;
@@ -176,35 +183,62 @@ fn scale(b: Bounded, num: i128, den: i128) -> Bounded {
 /// What a unit of the counter stands for, by the product loaded.
 struct Weights<'a> {
     piece: &'a Piece<'a>,
-    product: Option<(&'a Series, std::ops::Range<usize>)>,
+    product: Option<Products<'a>>,
     memo: Option<(Option<i64>, Weight)>,
+}
+
+/// What the product signal showed.
+struct Products<'a> {
+    series: &'a Series,
+    range: std::ops::Range<usize>,
+    is_text: bool,
+    stale_ms: i64,
 }
 
 impl<'a> Weights<'a> {
     fn new(piece: &'a Piece<'a>) -> Self {
         let product = piece.definition.body.signals.product.as_ref().and_then(|s| {
             let series = piece.inputs.get(s)?;
-            Some((series, series.around(piece.window, REACH_MS)))
+            let range = series.around(piece.window, REACH_MS);
+            let meaning = series.meaning_of(&range);
+            let is_text = meaning.is_some_and(|m| m.text);
+            let stale_ms = Cadence::new(meaning.map_or(0, |m| m.interval_ms)).stale_ms;
+            Some(Products { series, range, is_text, stale_ms })
         });
         Self { piece, product, memo: None }
     }
 
-    /// At an instant: the product last seen then.
-    fn at(&mut self, ms: i64, facts: &mut Facts) -> Weight {
-        let seen = self.product.as_ref().and_then(|(series, range)| {
-            let times = series.times.get(range.clone())?;
-            let place = times.partition_point(|t| *t <= ms).checked_sub(1)?;
-            series.values.get(range.start + place).copied()
-        });
+    /// Counted between two instants: the product last seen at the later one. It may also have been any other seen since
+    /// the earlier one, and any product of the machine where the product was not seen for too long.
+    fn between(&mut self, from_ms: i64, to_ms: i64, facts: &mut Facts) -> Weight {
+        let (seen, others, is_certain) = match &self.product {
+            Some(product) => product.between(from_ms, to_ms),
+            None => (None, &[][..], true),
+        };
+        let mut weight = self.of(seen, facts);
+        for other in others.iter().filter(|other| Some(**other) != seen) {
+            weight = weight.or(self.of(Some(*other), facts));
+        }
+        if !is_certain {
+            let machine = &self.piece.definition.body.machine;
+            for c in self.piece.history.statements().cycle_times_at(machine, self.piece.window.from_ms) {
+                weight = weight.or(weight_of(&c.body));
+            }
+        }
+        weight
+    }
+
+    /// What a unit of a product stands for.
+    fn of(&mut self, seen: Option<i64>, facts: &mut Facts) -> Weight {
         if let Some((was, weight)) = self.memo
             && was == seen
         {
             return weight;
         }
         let name = match (&self.product, seen) {
-            (Some((series, range)), Some(value)) => {
-                let text = series.meaning_of(range).is_some_and(|m| m.text);
-                let word = series.texts.get(usize::try_from(value).unwrap_or(usize::MAX)).filter(|_| text);
+            (Some(product), Some(value)) => {
+                let texts = if product.is_text { product.series.texts.as_slice() } else { &[] };
+                let word = texts.get(usize::try_from(value).unwrap_or(usize::MAX));
                 word.map_or_else(|| value.to_string(), |t| t.to_string())
             }
             _ => "*".to_owned(),
@@ -214,14 +248,36 @@ impl<'a> Weights<'a> {
         let weight = match stated {
             Some(c) => {
                 self.piece.note(facts, c);
-                Weight {
-                    items: c.body.items_per_cycle,
-                    standard_us: c.body.item_us.checked_mul(c.body.items_per_cycle),
-                }
+                weight_of(&c.body)
             }
             None => Weight::ONE,
         };
         self.memo = Some((seen, weight));
         weight
+    }
+}
+
+fn weight_of(c: &CycleTime) -> Weight {
+    match c.item_us.checked_mul(c.items_per_cycle) {
+        Some(us) => Weight::exact(c.items_per_cycle, us),
+        None => Weight { items: Bounded::exact(c.items_per_cycle.into()), standard_us: None },
+    }
+}
+
+impl<'a> Products<'a> {
+    /// The product last seen at `to_ms`, all seen since `from_ms`, and whether no other can have been there unseen.
+    fn between(&self, from_ms: i64, to_ms: i64) -> (Option<i64>, &'a [i64], bool) {
+        let times = self.series.times.get(self.range.clone()).unwrap_or(&[]);
+        let values = self.series.values.get(self.range.clone()).unwrap_or(&[]);
+        let end = times.partition_point(|t| *t <= to_ms);
+        let before = times.partition_point(|t| *t <= from_ms).checked_sub(1);
+        let start = before.unwrap_or(0);
+        let (seen_ms, seen) = (times.get(start..end).unwrap_or(&[]), values.get(start..end).unwrap_or(&[]));
+        let is_near = |a: i64, b: i64| b.saturating_sub(a) <= self.stale_ms;
+        let is_certain = before.is_some()
+            && seen_ms.is_sorted_by(|a, b| is_near(*a, *b))
+            && seen_ms.first().is_some_and(|first| is_near(*first, from_ms))
+            && seen_ms.last().is_some_and(|last| is_near(*last, to_ms));
+        (seen.last().copied(), seen, is_certain)
     }
 }
