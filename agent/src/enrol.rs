@@ -290,6 +290,12 @@ fn explain(address: &str, error: &std::io::Error) -> EnrolError {
             "the certificate of {address} has expired: renew it on the server, or check this gateway's clock"
         ));
     }
+    if text.contains("NotValidYet") {
+        return EnrolError(words!(
+            "{address} 的证书尚未生效：请检查本机时钟",
+            "the certificate of {address} is not valid yet: check this gateway's clock"
+        ));
+    }
     EnrolError(words!(
         "连不上 {address}（{text}）：检查地址、端口（默认 8443）和防火墙",
         "cannot reach {address} ({text}): check address, port (8443 by default) and firewall"
