@@ -3,8 +3,9 @@
 //! The world is a pure function of its seed and of time, so the truth at any instant is computed here again, exactly, and not
 //! read from anything the measured programs could have influenced.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use metrics::counter::Bounded;
+use metrics::facts::Facts;
 use metrics::report::evaluate_window;
 use metrics::shift::Schedule;
 use metrics::{Interval, MachineState};
@@ -35,22 +36,53 @@ fn config(endpoints: &serde_json::Value) -> Result<Config> {
     })
 }
 
-/// The truth about one machine between two instants of the devices' clock, and how often its state changed.
-#[derive(Debug)]
+/// The truth between two instants of the devices' clock.
+struct Span {
+    before: World,
+    after: World,
+}
+
+impl Span {
+    fn new(config: Config, from_ms: i64, to_ms: i64) -> Self {
+        Self { before: World::at(config, from_ms), after: World::at(config, to_ms) }
+    }
+
+    /// What happened at a machine that makes pieces.
+    fn tally(&self, machine: &str) -> Option<Tally> {
+        Some(self.after.machine(machine)?.tally().since(self.before.machine(machine)?.tally()))
+    }
+
+    /// How often its state changed.
+    fn changes(&self, machine: &str) -> i64 {
+        let intervals = self.after.machine(machine).map_or(&[][..], |m| m.intervals());
+        let inside = |at: i64| at > self.before.now() && at < self.after.now();
+        i64::try_from(intervals.iter().filter(|i| inside(i.from)).count()).unwrap_or(i64::MAX)
+    }
+
+    /// Planned time of its good pieces, microseconds: the numerator of OEE.
+    fn good_standard_us(&self, machine: &str) -> Option<i128> {
+        let good = self.tally(machine)?.good;
+        let products = self.after.machine(machine)?.profile().products;
+        Some(products.iter().zip(good).map(|(p, n)| i128::from(p.pri_ms) * 1000 * i128::from(n)).sum())
+    }
+
+    /// Energy through a meter, millionths of a kWh.
+    fn micro_kwh(&self, meter: &str) -> Option<i128> {
+        Some((self.after.energy_uj(meter)? - self.before.energy_uj(meter)?) / UJ_PER_MICRO_KWH)
+    }
+}
+
+/// The truth about a window as the gateway can see it: at most one poll and one way old at either edge.
 struct Truth {
-    tally: Tally,
-    changes: i64,
+    exact: Span,
+    narrow: Span,
+    wide: Span,
 }
 
-fn truth(config: Config, machine: &str, from_ms: i64, to_ms: i64) -> Option<Truth> {
-    let before = World::at(config, from_ms);
-    let after = World::at(config, to_ms);
-    let (before, after) = (before.machine(machine)?, after.machine(machine)?);
-    let changes = after.intervals().iter().filter(|i| i.from > from_ms && i.from < to_ms).count();
-    Some(Truth { tally: after.tally().since(before.tally()), changes: i64::try_from(changes).unwrap_or(i64::MAX) })
-}
+/// What the gateway sees is at most this old.
+const SLACK_MS: i64 = POLL_MS + LATENCY_MS;
 
-/// Compares every machine over the whole run.
+/// Compares every machine and meter over the whole run.
 ///
 /// # Errors
 /// Names the first number that lies outside what the truth allows.
@@ -59,84 +91,105 @@ pub fn compare(stack: &Stack, evidence: &Evidence, injected: &[Injected], until_
     let config = config(endpoints)?;
     let wall = endpoints["started_wall_ms"].as_i64().context("endpoints.json has no started_wall_ms")?;
     let device = endpoints["started_device_ms"].as_i64().context("endpoints.json has no started_device_ms")?;
-    let shift = device - wall;
     let history = evidence::history(&stack.site_folder())?;
     let first = evidence.readings.iter().map(|r| r.utc_ms).min().context("no readings")?;
     let window = Interval::new(first + 5_000, until_ms);
-    let mut compared = 0;
-    for machine in ["press", "cnc"] {
-        if history.statements().machine_definitions(machine).is_empty() {
-            continue;
-        }
+    let (from, to) = (window.from_ms + device - wall, window.to_ms + device - wall);
+    let truth = Truth {
+        exact: Span::new(config, from, to),
+        narrow: Span::new(config, from + SLACK_MS, to - SLACK_MS),
+        wide: Span::new(config, from - SLACK_MS, to + SLACK_MS),
+    };
+    for machine in ["press", "cnc", "lathe", "compressor", "main"] {
+        ensure!(
+            !history.statements().machine_definitions(machine).is_empty(),
+            "{machine} must be declared and read by {GATEWAY}"
+        );
         let schedule = Schedule { scheduled: true, breaks: Vec::new() };
         let facts = evaluate_window(&history, machine, window, &schedule).facts;
-        let (from, to) = (window.from_ms + shift, window.to_ms + shift);
-        // What the gateway sees is at most one poll and one way old at either edge.
-        let slack = POLL_MS + LATENCY_MS;
-        let narrow = truth(config, machine, from + slack, to - slack).context("the world has no such machine")?;
-        let wide = truth(config, machine, from - slack, to + slack).context("the world has no such machine")?;
-        let exact = truth(config, machine, from, to).context("the world has no such machine")?;
         // A frozen device shows what was: nobody could know better.
         let frozen: i64 = injected
             .iter()
             .filter(|i| i.device.as_deref() == Some(machine) && i.what.contains("frozen"))
             .map(|i| i.to_ms - i.from_ms)
             .sum();
-
-        let unknown = facts.states_ms[MachineState::Unknown.code()];
-        for state in MachineState::ALL.into_iter().filter(|s| *s != MachineState::Unknown) {
-            let measured = facts.states_ms[state.code()];
-            let really = exact.tally.state_ms[state.code()];
-            let tolerance = (exact.changes + 2) * slack + frozen;
-            ensure!(
-                measured <= really + tolerance && measured + unknown + tolerance >= really,
-                "{machine}: {} for {measured} ms, really {really} ms (unknown {unknown} ms, {} changes)",
-                state.name(),
-                exact.changes
-            );
+        // The lathe is known by its clamp meter alone, meters have no state.
+        if ["press", "cnc"].contains(&machine) {
+            states(machine, &facts, &truth, window, frozen)?;
+            production(machine, &facts, &truth, window, frozen)?;
         }
-        let total: i64 = facts.states_ms.iter().sum();
-        ensure!(total == window.to_ms - window.from_ms, "{machine}: the states do not tile the window");
-
-        let production = facts.production.with_context(|| format!("{machine} counts and has no counts"))?;
-        let all = |t: &Truth| t.tally.good_total() + t.tally.reject_total();
-        within(machine, "produced", production.produced.items, all(&narrow), all(&wide))?;
-        if production.rejects_known {
-            within(machine, "good", production.good.items, narrow.tally.good_total(), wide.tally.good_total())?;
-        }
-        // No piece came off near either edge: there is nothing to be uncertain about.
-        if all(&narrow) == all(&wide) && frozen == 0 {
-            let (value, really) = (production.produced.items.value, i128::from(all(&exact)));
-            ensure!(value == really * ITEM, "{machine}: {value} millionths of a piece, really {really} pieces");
-        }
-        if let Some(energy) = facts.energy {
-            let micro = |t: &Truth| t.tally.energy_uj / UJ_PER_MICRO_KWH;
-            let (low, high) = (micro(&narrow) - 2 * REGISTER_STEP, micro(&wide) + 2 * REGISTER_STEP);
-            let b = energy.micro_kwh;
-            ensure!(
-                b.lower <= high && (energy.uncapped || b.upper >= low) && b.value >= low - high / 10 && b.value <= high,
-                "{machine}: {b:?} millionths of a kWh, really between {low} and {high}"
-            );
-        }
-        println!(
-            "  {machine}: {} pieces (really {}), {} ms running (really {}), {} ms unknown of {total}",
-            production.produced.items.value / ITEM,
-            all(&exact),
-            facts.states_ms[MachineState::Run.code()],
-            exact.tally.state_ms[MachineState::Run.code()],
-            unknown
-        );
-        compared += 1;
+        energy(machine, &facts, &truth)?;
     }
-    ensure!(compared == 2, "press and cnc must be declared and read by {GATEWAY}");
+    Ok(())
+}
+
+fn states(machine: &str, facts: &Facts, truth: &Truth, window: Interval, frozen: i64) -> Result<()> {
+    let tally = truth.exact.tally(machine).context("the world has no such machine")?;
+    let changes = truth.exact.changes(machine);
+    let unknown = facts.states_ms[MachineState::Unknown.code()];
+    for state in MachineState::ALL.into_iter().filter(|s| *s != MachineState::Unknown) {
+        let (measured, really) = (facts.states_ms[state.code()], tally.state_ms[state.code()]);
+        let tolerance = (changes + 2) * SLACK_MS + frozen;
+        ensure!(
+            measured <= really + tolerance && measured + unknown + tolerance >= really,
+            "{machine}: {} for {measured} ms, really {really} ms (unknown {unknown} ms, {changes} changes)",
+            state.name(),
+        );
+    }
+    let total: i64 = facts.states_ms.iter().sum();
+    ensure!(total == window.to_ms - window.from_ms, "{machine}: the states do not tile the window");
+    let run = MachineState::Run.code();
+    println!(
+        "  {machine}: {} ms running (really {}), {unknown} ms unknown of {total}",
+        facts.states_ms[run], tally.state_ms[run]
+    );
+    Ok(())
+}
+
+fn production(machine: &str, facts: &Facts, truth: &Truth, window: Interval, frozen: i64) -> Result<()> {
+    let production = facts.production.as_ref().with_context(|| format!("{machine} counts and has no counts"))?;
+    let [exact, narrow, wide] = [&truth.exact, &truth.narrow, &truth.wide].map(|span| span.tally(machine));
+    let (Some(exact), Some(narrow), Some(wide)) = (exact, narrow, wide) else { bail!("no machine {machine}") };
+    let all = |t: &Tally| i128::from(t.good_total() + t.reject_total()) * ITEM;
+    let good = |t: &Tally| i128::from(t.good_total()) * ITEM;
+    within(machine, "produced", production.produced.items, all(&narrow), all(&wide))?;
+    // No piece came off near either edge: there is nothing to be uncertain about.
+    let is_sure = all(&narrow) == all(&wide) && frozen == 0;
+    let value = production.produced.items.value;
+    ensure!(!is_sure || value == all(&exact), "{machine}: {value} millionths of a piece, really {}", all(&exact));
+    println!("  {machine}: {} pieces (really {})", value / ITEM, all(&exact) / ITEM);
+    if !production.rejects_known {
+        return Ok(());
+    }
+    within(machine, "good", production.good.items, good(&narrow), good(&wide))?;
+    let standard = |span: &Span| span.good_standard_us(machine).unwrap_or_default() * ITEM;
+    let (low, high) = (standard(&truth.narrow), standard(&truth.wide));
+    within(machine, "planned time of good pieces (µs)", production.good.standard, low, high)?;
+    // The window is planned as a whole, so OEE is that planned time over its length.
+    let oee = |standard: i128| standard / ITEM / 1000 * 10_000 / i128::from(window.length_ms());
+    let (value, really) = (production.good.standard.value, standard(&truth.exact));
+    ensure!(!is_sure || value == really, "{machine}: planned time {value}, really {really}");
+    println!("  {machine}: OEE {} ‱ (really {})", oee(value), oee(really));
+    Ok(())
+}
+
+fn energy(machine: &str, facts: &Facts, truth: &Truth) -> Result<()> {
+    let Some(energy) = facts.energy else { return Ok(()) };
+    let micro = |span: &Span| span.micro_kwh(machine).with_context(|| format!("no meter {machine}"));
+    let (low, high) = (micro(&truth.narrow)? - 2 * REGISTER_STEP, micro(&truth.wide)? + 2 * REGISTER_STEP);
+    let b = energy.micro_kwh;
+    println!("  {machine}: {} millionths of a kWh (really {})", b.value, micro(&truth.exact)?);
+    ensure!(
+        b.lower <= high && (energy.uncapped || b.upper >= low) && b.value >= low - high / 10 && b.value <= high,
+        "{machine}: {b:?} millionths of a kWh, really between {low} and {high}"
+    );
     Ok(())
 }
 
 /// Counts are kept in millionths of a piece.
 const ITEM: i128 = 1_000_000;
 
-fn within(machine: &str, what: &str, found: Bounded, low: u64, high: u64) -> Result<()> {
-    let (low, high) = (i128::from(low) * ITEM, i128::from(high) * ITEM);
+fn within(machine: &str, what: &str, found: Bounded, low: i128, high: i128) -> Result<()> {
     ensure!(
         found.lower <= high && found.upper >= low,
         "{machine}: {what} is {} [{}, {}], really between {low} and {high}",

@@ -1,0 +1,130 @@
+//! Weeks of the simulated workshop, signed by its history producer, against the simulator's own ground truth.
+//!
+//! Readings come once a minute, on the minute, while the workshop changes at any millisecond; outages are drawn from the seed.
+//! Counts are exact where coverage is complete and inside the printed bounds always; a state's time differs by no more than
+//! one reading for each change of state; energy registers show 0.01 kWh.
+
+use metrics::report::{Line, Section};
+use metrics::{History, MachineState, ReportRequest, evaluate};
+use protocol::{Declaration, Leaf, SecretKey};
+use serde_json::json;
+use simulators::calendar::{DAY, MINUTE, Shift};
+use simulators::declarations::{Options, declarations};
+use simulators::history::{Identity, Plan, Producer};
+use simulators::tags::devices;
+use simulators::world::Config;
+
+/// 2026-03-02 08:00 in Shanghai: the start of a day shift.
+const EPOCH: i64 = 1_772_409_600_000;
+const DAYS: i64 = 10;
+
+fn micros(text: &Option<String>) -> Option<i128> {
+    text.as_deref().map(|t| t.replace('.', "").parse().unwrap())
+}
+
+fn within(line: &Line, truth_micros: i128, slack: i128) -> bool {
+    micros(&line.lower).is_none_or(|l| l - slack <= truth_micros)
+        && micros(&line.upper).is_none_or(|u| truth_micros <= u + slack)
+}
+
+fn line<'s>(section: &'s Section, id: &str) -> &'s Line {
+    section.line(id).unwrap_or_else(|| panic!("{id} in {section:?}"))
+}
+
+#[test]
+fn weeks_of_the_workshop_agree_with_its_ground_truth() {
+    for seed in [1, 2, 3] {
+        println!("seed {seed}");
+        let config =
+            Config { seed, epoch_ms: EPOCH, hall: true, retrofit_ms: None, rest_weekday: Some(6), record: true };
+        let mut history = History::new();
+        let mut at = 0;
+        let mut push = |leaf: &Leaf, content: &[u8]| {
+            history.push(at, leaf, Some(content)).unwrap();
+            at += 1;
+        };
+        let options = Options { config, gateway: "gw-history", history: None, effective_from: EPOCH - DAY };
+        let site = json!({
+            "names": {"zh": "模拟车间", "en": "Simulated workshop"},
+            "zone": "Asia/Shanghai", "simulated": true, "district": "", "sub_sector": "", "city": ""
+        });
+        let site = json!({"kind": "site", "effective_from": EPOCH - DAY, "reason": "", "body": site});
+        for d in std::iter::once(site).chain(declarations(&options)) {
+            let text = |key: &str| d[key].as_str().unwrap().to_owned();
+            let declaration = Declaration {
+                kind: text("kind"),
+                effective_from: d["effective_from"].as_i64().unwrap(),
+                author: "u1".into(),
+                role: "factory".into(),
+                reason: text("reason"),
+                body: d["body"].clone(),
+            };
+            let bytes = declaration.encode().unwrap();
+            push(&Leaf::declaration(EPOCH - DAY, &declaration.kind, &bytes), &bytes);
+        }
+        let plan = Plan { config, until_ms: EPOCH + DAYS * DAY, interval_ms: MINUTE, readings_max: 4000 };
+        let identity = Identity {
+            site: "demo".parse().unwrap(),
+            gateway: "gw-history".parse().unwrap(),
+            key: SecretKey::from_seed(&[5; 32]),
+        };
+        let mut producer = Producer::new(plan, identity);
+        while let Some(record) = producer.next_record().unwrap() {
+            push(&Leaf::record(EPOCH + 2 * DAYS * DAY, &record), record.content_bytes());
+        }
+        assert!(history.statements().bad().is_empty(), "{:?}", history.statements().bad());
+        let size = history.size();
+        let report = evaluate(&history, &ReportRequest::for_dates(size, "2026-03-02", "2026-03-10", None)).unwrap();
+        assert!(report.simulated);
+        let (mut exact, mut compared) = (0, 0);
+        for closed in producer.world().closed_shifts() {
+            let (shift, machine): (Shift, &str) = (closed.shift, closed.machine);
+            let find = |s: &&Section| s.machine == machine && s.from_ms == shift.start() && s.to_ms == shift.end();
+            let Some(section) = report.shifts.iter().find(find) else { continue };
+            compared += 1;
+            let place = format!("seed {seed} {machine} {:?} {:?}", section.date, section.shift);
+            let kwh = line(section, "energy.active@1");
+            if kwh.undefined.is_none() {
+                let truth = closed.tally.energy_uj / 3_600_000;
+                assert!(within(kwh, truth, 20_000), "{place}: {truth} {kwh:?}");
+            }
+            let Some(known) = producer.world().machine(machine) else { continue };
+            if machine == "lathe" {
+                continue;
+            }
+            let run = closed.tally.state_ms[MachineState::Run.code()];
+            let inside = |at: i64| (shift.start()..shift.end()).contains(&at);
+            let changes = known.intervals().iter().filter(|i| inside(i.from)).count() as i64;
+            let slack = section.states_ms["unknown"] + (changes + 2) * MINUTE;
+            assert!((section.states_ms["run"] - run).abs() <= slack, "{place}: run {run} {:?}", section.states_ms);
+            let (good, reject) = (closed.tally.good_total() as i128, closed.tally.reject_total() as i128);
+            // The machining centre counts all its parts; rejects are stated by people.
+            let good = if machine == "cnc" { good + reject } else { good };
+            let counted = line(section, "count.good@1");
+            assert!(within(counted, good * 1_000_000, 0), "{place}: good {good} {counted:?}");
+            let complete = counted.lower == counted.upper;
+            if complete {
+                exact += 1;
+                assert_eq!(micros(&counted.value), Some(good * 1_000_000), "{place}");
+                if machine != "cnc" {
+                    assert_eq!(micros(&line(section, "count.rejected@1").value), Some(reject * 1_000_000), "{place}");
+                }
+            }
+            if machine == "cnc" {
+                continue;
+            }
+            let products = known.profile().products;
+            let standard: i64 = products.iter().zip(closed.tally.good).map(|(p, n)| p.pri_ms * 1000 * n as i64).sum();
+            let oee = line(section, "oee.iso22400@1");
+            if let Some(den) = oee.denominator.as_deref().map(|d| d.parse::<i128>().unwrap()) {
+                assert!(within(oee, i128::from(standard) * 1_000_000 / den, 1), "{place}: {standard} {oee:?}");
+            }
+        }
+        println!(
+            "seed {seed}: {compared} shifts compared, {exact} counters exact, {} gaps, {} devices",
+            report.gaps.len(),
+            devices(true).count()
+        );
+        assert!(compared > 80 && exact * 4 > compared, "{compared} {exact}");
+    }
+}
