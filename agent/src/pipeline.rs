@@ -19,6 +19,7 @@
 //!    goodbye, save the cursor. A second signal, or [`SHUTDOWN_MS_MAX`], ends it; what was synced is safe anyway.
 
 mod outward;
+mod refile;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -26,7 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use protocol::{BootId, ChainId, ChainStartCause, Configuration, Record, SecretKey, StateMessage, StateValue};
+use protocol::{BootId, ChainId, ChainStartCause, Configuration, SecretKey, StateMessage, StateValue};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -46,6 +47,7 @@ use crate::uplink::mqtt::Link;
 use crate::uplink::tls::{ClientIdentity, Pin, PinnedServer};
 use crate::uplink::{self, Report, Shore, delivery, tls};
 use outward::{StateSender, link, tls_config};
+use refile::Refile;
 
 /// Sources, closing record and goodbye together may take this long.
 pub const SHUTDOWN_MS_MAX: u64 = 10_000;
@@ -137,8 +139,9 @@ struct Pipeline {
     begins: Option<ChainId>,
     offered_total: usize,
     fork: Option<(ChainStartCause, (ChainId, u64, protocol::Digest), u64)>,
-    /// Position of this run's first record.
-    run_start: u64,
+    /// What the chain before could not deliver.
+    refile: Option<Refile>,
+    state_dir: PathBuf,
     started_ms: i64,
     housekeeping_ms: i64,
 }
@@ -179,7 +182,11 @@ pub async fn run(
     let boot_id = BootId(now.boot_id);
     let read = |position| buffer.read(position).unwrap_or(Entry::Damaged(position..position + 1));
     let resume = chain::resume(&recovery, had_chain, boot_id, &setup.configuration, read);
-    let receipted_end = buffer.cursor().receipted_end;
+    let read = |position| buffer.read(position).unwrap_or(Entry::Damaged(position..position + 1));
+    let refile = Refile::resume(&setup.state_dir, &resume.spans, recovery.next_position, read);
+    // What a chain that was given up still holds is repeated, not sent.
+    let given_up_end = refile.as_ref().map_or(0, |(_, first_position)| *first_position);
+    let receipted_end = buffer.cursor().receipted_end.max(given_up_end);
     tracing::info!(
         next_position = recovery.next_position,
         receipted_end,
@@ -261,7 +268,8 @@ pub async fn run(
         begins,
         offered_total: 0,
         fork: None,
-        run_start: recovery.next_position,
+        refile: refile.map(|(refile, _)| refile).filter(|refile| !refile.is_done()),
+        state_dir: setup.state_dir,
         started_ms: now.boot_ms,
         housekeeping_ms: i64::MIN,
     };
@@ -359,10 +367,21 @@ impl Pipeline {
             return Ok(());
         }
         if let Some((cause, old, from)) = self.fork.take() {
-            self.begin_again(cause, old, from).await?;
+            self.begin_again(cause, old, from)?;
         }
-        let due = self.sealer.must_open() || self.sealer.due_ms().is_some_and(|due_ms| due_ms <= now_ms);
+        let mut repeats = Vec::new();
+        if let Some(refile) = &mut self.refile {
+            self.buffer.receipted(refile.dealt_with(), 0, 0).await;
+            repeats = refile.piece(&self.buffer).await;
+            if refile.is_done() {
+                self.refile = None;
+            }
+        }
+        let due = !repeats.is_empty()
+            || self.sealer.must_open()
+            || self.sealer.due_ms().is_some_and(|due_ms| due_ms <= now_ms);
         if due {
+            self.sealer.refile(repeats);
             let sealed = self.sealer.seal(self.clock.read())?;
             self.offered = sealed.records;
             self.offered_total = self.offered.len();
@@ -382,7 +401,12 @@ impl Pipeline {
         match outcome {
             Ok(end) => {
                 self.offered.clear();
-                self.sealer.committed(now_ms);
+                if self.sealer.committed(now_ms)
+                    && let Some(refile) = &mut self.refile
+                {
+                    refile.stored();
+                    self.refile.take_if(|refile| refile.is_done());
+                }
                 let begins = self.begins.take();
                 let count = self.offered_total as u64;
                 self.shore.send_modify(|shore| {
@@ -427,28 +451,20 @@ impl Pipeline {
         }
     }
 
-    /// A new chain, and in it again what the old one could not deliver.
-    async fn begin_again(
+    /// A new chain; in it, piece by piece, what the old one could not deliver: everything from position `from` on.
+    fn begin_again(
         &mut self,
         cause: ChainStartCause,
         old: (ChainId, u64, protocol::Digest),
         from: u64,
     ) -> anyhow::Result<()> {
         let chain = ChainId(random()?);
+        let end = self.shore.borrow().end;
+        let refile = Refile::begin(&self.state_dir, chain, from, end).context("The new chain cannot be noted")?;
+        self.refile = Some(refile);
         self.sealer.fork(chain, cause, Some(old));
         self.begins = Some(chain);
         announce(&self.status, self.clock.boot_ms(), cause);
-        let end = self.shore.borrow().end;
-        // What lies before this run came with the old image: the server has it from the time when it was new.
-        let mut records = Vec::new();
-        for position in from.max(self.run_start)..end {
-            if let Ok(Entry::Present(bytes)) = self.buffer.read(position).await
-                && let Ok(record) = Record::decode(&bytes)
-            {
-                records.push(record);
-            }
-        }
-        self.sealer.refile(records);
         Ok(())
     }
 

@@ -14,7 +14,7 @@ use protocol::content::READINGS_MAX;
 use protocol::record::CONTENT_MAX;
 use protocol::{
     Batch, BootId, ChainId, ChainStart, ChainStartCause, Clock, Configuration, Content, Digest, Event, Gap, GapCause,
-    GapStart, GatewayId, Header, Reading, Record, SecretKey, ServerAnchor, SiteId, SyncState, Value,
+    GapStart, GatewayId, Header, Lost, LostCause, Reading, Record, SecretKey, ServerAnchor, SiteId, SyncState, Value,
 };
 
 use crate::chain::{ChainState, STOPPING, Start, StopGap};
@@ -62,6 +62,8 @@ pub struct Sealed {
     /// The records' bytes, in order.
     pub records: Vec<Vec<u8>>,
     after: ChainState,
+    /// Holds what [`Sealer::refile`] was given.
+    repeats: bool,
     /// By tag: the newest time these records account for.
     accounted: Vec<(u32, i64)>,
 }
@@ -105,7 +107,16 @@ pub struct Sealer {
     reading_bytes_16: usize,
     anchor: Option<ServerAnchor>,
     start_ms: i64,
-    refiled: Vec<Record>,
+    refiled: Vec<Repeat>,
+}
+
+/// What a new chain takes over from the one that was given up.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Repeat {
+    /// A record that the server does not have.
+    Record(Record),
+    /// At this place records were lost to damage on this disk.
+    Damaged,
 }
 
 impl Sealer {
@@ -338,9 +349,10 @@ impl Sealer {
             records.push(self.sign(&mut chain, protocol::Kind::ChainStart, content, 0, None, now)?);
         }
         let current = protocol::sha256(&self.configuration_content);
-        let own = |record: &Record| record.header().configuration == current;
+        let own =
+            |repeat: &Repeat| matches!(repeat, Repeat::Record(record) if record.header().configuration == current);
         if !self.refiled.first().is_some_and(own) {
-            self.seal_refiled(&mut chain, &mut records)?;
+            self.seal_refiled(&mut chain, now, &mut records)?;
         }
         if chain.configuration != protocol::sha256(&self.configuration_content) {
             let content = self.configuration_content.clone();
@@ -349,13 +361,13 @@ impl Sealer {
             chain.configuration = digest;
         }
         if self.refiled.first().is_some_and(own) {
-            self.seal_refiled(&mut chain, &mut records)?;
+            self.seal_refiled(&mut chain, now, &mut records)?;
         }
         let batch = Batch::from_readings(open.readings, open.gaps, open.events);
         if !batch.is_empty() {
             self.seal_batch(batch, &mut chain, now, &mut records)?;
         }
-        let sealed = Sealed { records, after: chain, accounted };
+        let sealed = Sealed { records, after: chain, repeats: !self.refiled.is_empty(), accounted };
         self.sealed = Some(sealed.clone());
         Ok(sealed)
     }
@@ -425,9 +437,9 @@ impl Sealer {
         Ok(record.encode())
     }
 
-    /// The sealed records are durable.
-    pub fn committed(&mut self, now_boot_ms: i64) {
-        let Some(sealed) = self.sealed.take() else { return };
+    /// The sealed records are durable. True when they held what [`refile`](Self::refile) was given.
+    pub fn committed(&mut self, now_boot_ms: i64) -> bool {
+        let Some(sealed) = self.sealed.take() else { return false };
         self.chain = sealed.after;
         self.chain_start = None;
         self.refiled.clear();
@@ -440,6 +452,7 @@ impl Sealer {
             self.blocked = false;
             self.event(now_boot_ms, "buffer_room", "", 0, "");
         }
+        sealed.repeats
     }
 
     /// The buffer takes nothing now: nothing more is accepted until [`committed`](Self::committed).
@@ -460,6 +473,7 @@ impl Sealer {
             self.sealed = None;
             self.open = Open { events: std::mem::take(&mut self.open.events), ..Open::default() };
             self.open.events.truncate(16);
+            self.refiled.clear();
             let oldest = self.durable_ms.iter().copied().min().unwrap_or(self.start_ms);
             let from = GapStart { boot: None, boot_ms: oldest.min(now.boot_ms) };
             self.pending.iter_mut().for_each(|pending| *pending = None);
@@ -476,14 +490,28 @@ impl Sealer {
         self.chain_start = start;
     }
 
-    /// Repeats, in the chain that is about to begin, what the old one could not deliver: the same content bytes and the same
-    /// clock, so that its readings keep their place in time, under new headers.
-    pub fn refile(&mut self, records: Vec<Record>) {
-        self.refiled = records;
+    /// Repeats, in the chain that grows, what the one before could not deliver: the same content bytes and the same clock, so
+    /// that its readings keep their place in time, under new headers.
+    pub fn refile(&mut self, repeats: Vec<Repeat>) {
+        self.refiled = repeats;
     }
 
-    fn seal_refiled(&mut self, chain: &mut ChainState, records: &mut Vec<Vec<u8>>) -> protocol::Result<()> {
-        for record in &self.refiled {
+    fn seal_refiled(
+        &self,
+        chain: &mut ChainState,
+        now: ClockReading,
+        records: &mut Vec<Vec<u8>>,
+    ) -> protocol::Result<()> {
+        for repeat in &self.refiled {
+            let Repeat::Record(record) = repeat else {
+                // One Lost for however many: a reader takes the time between its neighbours for the gap.
+                let (from, cause) = (chain.sequence, LostCause::Damaged);
+                let (previous, next) = (chain.previous, Digest::ZERO);
+                let lost = Lost { from, to: from, cause, previous, next, receipt: Vec::new() };
+                let content = Content::Lost(lost).encode()?;
+                records.push(self.sign(chain, protocol::Kind::Lost, content, 0, None, now)?);
+                continue;
+            };
             let old = record.header();
             if !matches!(old.kind, protocol::Kind::Batch | protocol::Kind::Configuration) {
                 continue;

@@ -377,6 +377,7 @@ impl Uplink {
                 // The next receipt brings another one.
                 let _ = self.context.reports.try_send(Report::Anchor(anchor));
             }
+            Action::Keep(position) => self.keep_refused(position).await,
             Action::Rebuild => {
                 let _ = self.commands.try_send(LinkCommand::Rebuild);
             }

@@ -176,6 +176,9 @@ async fn until(what: &str, condition: impl Fn() -> bool) {
 
 /// Every served value is stored exactly once or lies in a gap with one of `causes`; nothing else is stored.
 fn check(server: &FakeServer, served: &Served, causes: &[GapCause]) {
+    let held = server.held();
+    assert!(held.conflicts == 0 || held.order.len() > 1, "two records for one place, and no new chain");
+    drop(held);
     let mut stored = BTreeSet::new();
     let mut gaps = Vec::new();
     for (_, batch) in server.batches() {
@@ -358,6 +361,88 @@ async fn old_image_of_the_disk_opens_a_new_chain_and_repeats_what_was_not_delive
     assert_eq!(start.old, Some((held.order[0], old.next - 1, old.digest)));
     drop(held);
     check(&server, &served, &[GapCause::Planned]);
+}
+
+/// A disk image is restored, runs twice without the server (the second time it ends abruptly), and then meets it.
+#[tokio::test]
+async fn unsent_records_of_earlier_runs_on_an_old_image_reach_the_server_exactly_once() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = FakeServer::start(gateway_key(folder.path()).public()).await;
+    let served = Served::default();
+    // The image: its newest records were never receipted there, although the server gets them later.
+    server.held().behaviour.silent = true;
+    let run = start(setup(folder.path(), &server, clock()), &served);
+    until("records wait", || run.status.snapshot().records_total >= 6).await;
+    run.stop().await;
+    let image = tempfile::tempdir().expect("a temporary folder");
+    copy(folder.path(), image.path());
+    server.held().behaviour.silent = false;
+    let run = start(setup(folder.path(), &server, clock()), &served);
+    until("the original delivers and goes on", || server.batches().len() >= 10).await;
+    run.stop().await;
+    let known = { server.held().chains.values().next().expect("a chain").clone() };
+
+    server.held().behaviour.absent = true;
+    for round in 0..2 {
+        let run = start(setup(image.path(), &server, clock()), &served);
+        until("records only here", || run.status.snapshot().records_total >= 4).await;
+        if round == 0 {
+            run.stop().await
+        } else {
+            run.kill().await
+        }
+        until("the lock is free", || buffer::storage::DiskStorage::open(&image.path().join("buffer")).is_ok()).await;
+    }
+    server.held().behaviour.absent = false;
+    let run = start(setup(image.path(), &server, clock()), &served);
+    until("a new chain", || server.held().order.len() == 2).await;
+    let before = server.batches().len();
+    until("batches in it", || server.batches().len() >= before + 3).await;
+    assert!(run.told("this disk is an old image, or a clone exists"));
+    run.stop().await;
+    check(&server, &served, &[GapCause::Planned, GapCause::ProcessKilled]);
+    let held = server.held();
+    let old = &held.chains[&held.order[0]];
+    assert_eq!((old.next, old.digest), (known.next, known.digest), "the old chain is as it was");
+    assert!(held.conflicts >= 1, "the server saw the evidence");
+    assert!(std::fs::read_dir(image.path().join("refused")).expect("kept").count() >= 1, "refused originals are kept");
+}
+
+/// The same, and the process dies at every moment of the repetition that a poll can meet.
+#[tokio::test]
+async fn repetition_that_is_killed_again_and_again_repeats_nothing_twice() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = FakeServer::start(gateway_key(folder.path()).public()).await;
+    let served = Served::default();
+    let run = start(setup(folder.path(), &server, clock()), &served);
+    until("batches arrive", || server.batches().len() >= 3).await;
+    run.stop().await;
+    let image = tempfile::tempdir().expect("a temporary folder");
+    copy(folder.path(), image.path());
+    let run = start(setup(folder.path(), &server, clock()), &served);
+    until("the original goes on", || server.batches().len() >= 6).await;
+    run.stop().await;
+    server.held().behaviour.absent = true;
+    let mut offline = setup(image.path(), &server, clock());
+    offline.seal_ms = 1;
+    let run = start(offline, &served);
+    until("more than one piece", || run.status.snapshot().records_total >= 150).await;
+    run.stop().await;
+    server.held().behaviour.absent = false;
+    for round in 0..5_u64 {
+        let run = start(setup(image.path(), &server, clock()), &served);
+        tokio::time::sleep(Duration::from_millis(3 + 15 * round)).await;
+        run.kill().await;
+        until("the lock is free", || buffer::storage::DiskStorage::open(&image.path().join("buffer")).is_ok()).await;
+    }
+    let run = start(setup(image.path(), &server, clock()), &served);
+    let total = served.lock().expect("not poisoned").len();
+    until("the repetition and newer batches arrive", || {
+        server.held().order.len() == 2 && server.batches().iter().map(|(_, batch)| batch.len()).sum::<usize>() > total
+    })
+    .await;
+    run.stop().await;
+    check(&server, &served, &[GapCause::Planned, GapCause::ProcessKilled]);
 }
 
 #[tokio::test]

@@ -9,7 +9,8 @@
 //! 4. After a reconnect, a time-out or a refusal that asks for it, everything from the last receipt on is sent again from the
 //!    buffer: receipts are cumulative and the server recognises what it has.
 //! 5. A high-water mark that we cannot have (more than we ever wrote, or another digest at a sequence of ours) means that this
-//!    disk is an old image: the chain is not continued ([`Action::Fork`]).
+//!    disk is an old image: the chain is not continued ([`Action::Fork`]). What is its, and what is only ours, the server decides,
+//!    record by record: see [`contest`].
 //! 6. A server that says, *later*, that it holds *less* was restored from a backup: the difference is sent again. Older
 //!    messages that arrive late say less too and are recognised by their signed time.
 //! 7. A refusal that is final replaces the record by `Lost`; one that concerns the gateway as a whole (unknown, revoked, key)
@@ -124,6 +125,8 @@ pub enum Action {
     },
     /// Tell the buffer that the server holds less than it had receipted.
     Withdraw(u64),
+    /// The server refused this record for good, but does not need a `Lost` in its place: keep it aside.
+    Keep(u64),
     /// Make, sign and keep a `Lost` for positions `from..to`, then answer with [`Input::Loaded`].
     Substitute {
         /// First position.
@@ -223,6 +226,9 @@ pub struct Delivery {
     /// Digest that the newest receipt named, with the position after it.
     receipted_digest: Option<(u64, Digest)>,
     forked_ms: Option<i64>,
+    /// What the server knows of a chain of ours that we do not, if its newest receipt said so.
+    foreign: Option<(ChainId, u64, Digest)>,
+    contest: Option<contest::Contest>,
     credit_bytes: i64,
     credit_ms: i64,
     random: u64,
@@ -260,6 +266,8 @@ impl Delivery {
             log_epoch: 0,
             receipted_digest: None,
             forked_ms: None,
+            foreign: None,
+            contest: None,
             credit_bytes: 0,
             credit_ms: 0,
             random: seed,
@@ -301,7 +309,10 @@ impl Delivery {
         if !self.connected {
             return now_ms + RESEND_MS;
         }
-        let mut wake_ms = self.progress_ms.saturating_add(self.resend_ms);
+        let mut wake_ms = now_ms + RESEND_MS;
+        if !self.in_flight.is_empty() {
+            wake_ms = self.progress_ms.saturating_add(self.resend_ms);
+        }
         if self.hold_until_ms > now_ms {
             wake_ms = wake_ms.min(self.hold_until_ms);
         }
@@ -314,6 +325,7 @@ impl Delivery {
     fn connected(&mut self, now_ms: i64) {
         self.connected = true;
         self.rewind();
+        self.contest_again(now_ms);
         self.progress_ms = now_ms;
         self.hold_until_ms = self.hold_until_ms.max(now_ms + HIGH_WATER_MS);
     }
@@ -327,6 +339,9 @@ impl Delivery {
 
     fn pump(&mut self, now_ms: i64, actions: &mut Vec<Action>) {
         self.refill(now_ms);
+        if self.contest.is_some() {
+            return self.contest_pump(now_ms, actions);
+        }
         let bytes: usize = self.in_flight.iter().map(|sent| sent.bytes).sum();
         let room = self.in_flight.len() < self.settings.window.max(1) && (bytes < WINDOW_BYTES_MAX);
         let may_send = self.connected && now_ms >= self.hold_until_ms && self.loading.is_none() && self.check.is_none();
@@ -353,6 +368,9 @@ impl Delivery {
             return self.missing(position, end, LostCause::Damaged, actions);
         };
         let sent = describe(position, end, &record, bytes.len());
+        if self.contest.is_some() {
+            return self.contest_loaded(sent, bytes, now_ms, actions);
+        }
         if self.check.as_ref().is_some_and(|check| check.position == position) {
             if let Some(check) = self.check.take() {
                 self.settle_or_fork(check.receipt, check.message, &sent, now_ms, actions);
@@ -380,6 +398,9 @@ impl Delivery {
     }
 
     fn missing(&mut self, position: u64, end: u64, cause: LostCause, actions: &mut Vec<Action>) {
+        if self.contest.is_some() {
+            return self.contest_missing(position, end, actions);
+        }
         if let Some(check) = self.check.take_if(|check| check.position == position) {
             // Our own record is gone, so its digest cannot be compared; a receipt for it can free nothing but it.
             self.advance(check.receipt, check.message, position + 1, actions);
@@ -413,14 +434,14 @@ impl Delivery {
     }
 
     fn refusal(&mut self, refusal: Refusal, now_ms: i64, actions: &mut Vec<Action>) {
+        if self.contest.is_some() {
+            return self.contest_refused(refusal, now_ms, actions);
+        }
         let ours = |sent: &&InFlight| {
             sent.chain == refusal.chain && sent.sequence == refusal.sequence && sent.digest == refusal.digest
         };
         let Some(sent) = self.in_flight.iter().find(ours).cloned() else { return };
-        let whole = matches!(
-            refusal.reason,
-            RefusalReason::BadSignature | RefusalReason::UnknownGateway | RefusalReason::Revoked
-        );
+        let whole = concerns_gateway(refusal.reason);
         actions.push(Action::Tell(Notice::Refused {
             sequence: refusal.sequence,
             reason: refusal.reason,
@@ -437,7 +458,7 @@ impl Delivery {
             self.refusals += 1;
         } else if refusal.reason == RefusalReason::Conflict {
             let known = (sent.chain, sent.sequence.saturating_sub(1), sent.previous);
-            self.fork(known, now_ms, actions);
+            self.contest(known, now_ms, actions);
         } else {
             // What was sent behind it is sent again behind its substitute.
             self.in_flight.retain(|other| other.end <= sent.position);
@@ -456,18 +477,6 @@ impl Delivery {
         doubled / 2 + (self.random >> 33) as i64 % doubled.max(1)
     }
 
-    fn fork(&mut self, old: (ChainId, u64, Digest), now_ms: i64, actions: &mut Vec<Action>) {
-        if self.forked_ms.is_some_and(|forked_ms| now_ms - forked_ms < FORK_MS_MIN) {
-            return;
-        }
-        self.forked_ms = Some(now_ms);
-        self.rewind();
-        // Nothing more of the old chain goes out; sending begins again with the new chain's first record.
-        self.hold_until_ms = i64::MAX;
-        actions.push(Action::Tell(Notice::OldImage));
-        actions.push(Action::Fork { old, from: self.receipted_end });
-    }
-
     fn new_chain(&mut self, span: Span) {
         if let Some(last) = self.spans.last_mut() {
             last.end_position = Some(span.first_position);
@@ -483,6 +492,9 @@ impl Delivery {
     }
 
     fn tick(&mut self, now_ms: i64, actions: &mut Vec<Action>) {
+        if self.contest.is_some() {
+            return self.contest_tick(now_ms);
+        }
         let waiting_ms = now_ms - self.progress_ms;
         if !self.connected || self.in_flight.is_empty() || now_ms < self.hold_until_ms {
             return;
@@ -493,6 +505,11 @@ impl Delivery {
             self.connected = false;
             self.rewind();
             actions.push(Action::Rebuild);
+        } else if waiting_ms >= self.resend_ms
+            && let Some(foreign) = self.foreign
+        {
+            // It answers, and speaks of a chain of ours that this disk does not have.
+            self.contest(foreign, now_ms, actions);
         } else if waiting_ms >= self.resend_ms {
             self.resend_ms = self.resend_ms.saturating_mul(2);
             self.rewind();
@@ -535,6 +552,11 @@ enum Place {
     Foreign,
 }
 
+/// Refused is not this record but whoever signed it.
+fn concerns_gateway(reason: RefusalReason) -> bool {
+    matches!(reason, RefusalReason::BadSignature | RefusalReason::UnknownGateway | RefusalReason::Revoked)
+}
+
 fn describe(position: u64, end: u64, record: &Record, bytes: usize) -> InFlight {
     let header = record.header();
     let (mut last_sequence, mut alias) = (header.sequence, None);
@@ -558,6 +580,7 @@ fn describe(position: u64, end: u64, record: &Record, bytes: usize) -> InFlight 
     }
 }
 
+mod contest;
 mod receipts;
 #[cfg(test)]
 mod tests;

@@ -30,6 +30,8 @@ pub(crate) struct Behaviour {
     pub forge_with: Option<SecretKey>,
     /// Send no receipts at all.
     pub silent: bool,
+    /// Hang up on everybody.
+    pub absent: bool,
     /// Refuse this sequence once: reason and whether it may be retried.
     pub refuse: Option<(u64, RefusalReason, bool)>,
     /// Forget every second record before accepting it (a lossy broker).
@@ -43,6 +45,8 @@ pub(crate) struct Held {
     pub behaviour: Behaviour,
     pub publishes: u64,
     pub states: u64,
+    /// Validly signed records for places that held another one.
+    pub conflicts: u64,
     pub connections: u64,
     pub clock_ms: i64,
 }
@@ -114,6 +118,7 @@ impl FakeServer {
             let mut body = vec![0; length];
             stream.read_exact(&mut body).await?;
             match first >> 4 {
+                1 if self.held().behaviour.absent => return Ok(()),
                 1 => {
                     self.held().connections += 1;
                     stream.write_all(&[0x20, 2, 0, 0]).await?;
@@ -201,18 +206,7 @@ impl FakeServer {
                 .refuse
                 .take_if(|(sequence, ..)| *sequence == header.sequence && header.kind != Kind::Lost);
             if let Some((_, reason, retry)) = refuse {
-                held.clock_ms += 10;
-                return Some(ServerMessage::Refusal(Refusal {
-                    site: header.site,
-                    gateway: header.gateway,
-                    chain: header.chain,
-                    sequence: header.sequence,
-                    digest: record.digest(),
-                    reason,
-                    retry,
-                    server_ms: held.clock_ms,
-                    detail: "told to refuse".to_owned(),
-                }));
+                return Some(refusal(&mut held, &record, reason, retry));
             }
             if !held.chains.contains_key(&header.chain) {
                 if header.kind != Kind::ChainStart || header.sequence != 0 {
@@ -221,8 +215,7 @@ impl FakeServer {
                 held.order.push(header.chain);
             }
             let known = held.chains.entry(header.chain).or_default();
-            if header.sequence == known.next {
-                assert_eq!(header.previous, known.expected, "sequence {}: the chain is broken", header.sequence);
+            if header.sequence == known.next && header.previous == known.expected {
                 known.digest = record.digest();
                 known.expected = known.digest;
                 known.next += 1;
@@ -233,12 +226,31 @@ impl FakeServer {
                     }
                 }
                 known.records.insert(header.sequence, record);
-            } else if header.sequence < known.next {
-                let same = known.records.get(&header.sequence).is_some_and(|held| held.digest() == record.digest());
-                let covered = !known.records.contains_key(&header.sequence);
-                assert!(same || covered, "sequence {} came again with other content", header.sequence);
+            } else if header.sequence <= known.next {
+                let ours = known.records.get(&header.sequence).map(Record::digest);
+                let other_history = header.sequence == known.next;
+                if other_history || ours.is_some_and(|digest| digest != record.digest()) {
+                    held.conflicts += 1;
+                    return Some(refusal(&mut held, &record, RefusalReason::Conflict, false));
+                }
             }
         }
         self.receipt()
     }
+}
+
+fn refusal(held: &mut Held, record: &Record, reason: RefusalReason, retry: bool) -> ServerMessage {
+    held.clock_ms += 10;
+    let header = record.header();
+    ServerMessage::Refusal(Refusal {
+        site: header.site.clone(),
+        gateway: header.gateway.clone(),
+        chain: header.chain,
+        sequence: header.sequence,
+        digest: record.digest(),
+        reason,
+        retry,
+        server_ms: held.clock_ms,
+        detail: "told to refuse".to_owned(),
+    })
 }

@@ -5,6 +5,9 @@ use super::*;
 impl Delivery {
     pub(super) fn receipt(&mut self, receipt: Receipt, message: Vec<u8>, now_ms: i64, actions: &mut Vec<Action>) {
         let newer = receipt.log_epoch > self.log_epoch || receipt.server_ms > self.newest_server_ms;
+        if self.contest.is_some() {
+            return self.contest_receipt(&receipt, newer, now_ms, actions);
+        }
         let end = match &receipt.through {
             None => 0,
             Some((chain, sequence, _)) => match self.place(*chain, *sequence) {
@@ -12,12 +15,14 @@ impl Delivery {
                 Place::Whole(end) => end,
                 Place::Foreign => {
                     let old = receipt.through.unwrap_or((*chain, *sequence, Digest::ZERO));
+                    self.high_water(&receipt, now_ms);
                     if newer && self.newest_chain_is_known_to_server() {
-                        self.fork(old, now_ms, actions);
-                    } else if !newer {
+                        self.contest(old, now_ms, actions);
+                    } else if newer {
+                        self.foreign = Some(old);
+                    } else {
                         actions.push(Action::Tell(Notice::Foreign));
                     }
-                    self.high_water(&receipt, now_ms);
                     return;
                 }
             },
@@ -77,7 +82,7 @@ impl Delivery {
             self.advance(receipt, message, ours.end, actions);
         } else {
             actions.push(Action::Tell(Notice::Foreign));
-            self.fork((chain, sequence, digest), now_ms, actions);
+            self.contest((chain, sequence, digest), now_ms, actions);
         }
     }
 
@@ -102,6 +107,7 @@ impl Delivery {
             self.receipted_digest = receipt.through.map(|(_, _, digest)| (end, digest));
             self.resend_ms = RESEND_MS;
             self.refusals = 0;
+            self.foreign = None;
             self.progress_ms = self.credit_ms.max(self.progress_ms);
         }
         while self.in_flight.front().is_some_and(|sent| sent.end <= end) {

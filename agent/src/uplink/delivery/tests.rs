@@ -19,10 +19,14 @@ fn peer() -> Peer {
 
 /// A chain of small records.
 fn chain(chain: ChainId, count: u64) -> Vec<Record> {
+    grow(Vec::new(), chain, count, "1")
+}
+
+/// `records` and what follows on them; another `version` makes another history.
+fn grow(mut records: Vec<Record>, chain: ChainId, count: u64, version: &str) -> Vec<Record> {
     let key = SecretKey::from_seed(&[5; 32]);
-    let mut previous = Digest::ZERO;
-    let mut records = Vec::new();
-    for sequence in 0..count {
+    let mut previous = records.last().map_or(Digest::ZERO, Record::digest);
+    for sequence in records.len() as u64..count {
         let content = Content::ChainStart(ChainStart { cause: ChainStartCause::First, old: None });
         let header = Header {
             kind: Kind::ChainStart,
@@ -35,7 +39,7 @@ fn chain(chain: ChainId, count: u64) -> Vec<Record> {
             content_length: 0,
             readings: 0,
             configuration: Digest::ZERO,
-            agent_version: "1".into(),
+            agent_version: version.into(),
             clock: Clock {
                 boot_id: BootId([0; 16]),
                 boot_ms: 0,
@@ -179,6 +183,8 @@ fn receipt_with_another_digest_frees_nothing_and_forks() {
     let actions = bench.on(signed(wrong), 10);
     assert_eq!(settled(&actions), Vec::<u64>::new());
     assert!(actions.contains(&Action::Tell(Notice::Foreign)));
+    assert_eq!(published(&actions), [0], "the server is asked, record by record");
+    let actions = bench.on(refusal(&bench.records[0], RefusalReason::Conflict, false), 20);
     assert!(actions.contains(&Action::Fork { old: (CHAIN, 2, sha256(b"another record")), from: 0 }));
     assert_eq!(bench.on(Input::Tick, 100_000), vec![], "nothing more of the old chain goes out");
 }
@@ -249,8 +255,11 @@ fn unknown_chain_of_a_server_that_knew_ours_is_an_old_image() {
     let mut foreign = receipt(&bench.records, Some(2), T0 + 1);
     let old = (ChainId([9; 16]), 500, sha256(b"written by the other image"));
     foreign.through = Some(old);
-    let actions = bench.on(signed(foreign), 10);
-    assert!(actions.contains(&Action::Fork { old, from: 2 }), "{actions:?}");
+    let actions = bench.on(signed(foreign.clone()), 10);
+    assert_eq!(published(&actions), [2]);
+    foreign.server_ms += 1;
+    let actions = bench.on(signed(foreign), 20);
+    assert!(actions.contains(&Action::Fork { old, from: 3 }), "the server had everything: {actions:?}");
     let span = Span { chain: ChainId([2; 16]), first_position: 3, end_position: None };
     assert_eq!(bench.on(Input::NewChain(span), 20), vec![]);
     bench.records.extend(chain(ChainId([2; 16]), 2));
@@ -368,6 +377,55 @@ fn old_receipt_never_becomes_a_server_time() {
     let actions = bench.on(signed(receipt(&bench.records, Some(3), T0 + 500)), 140);
     let anchor = ServerAnchor { server_ms: T0 + 500, boot_ms: 140, error_ms: 40 };
     assert!(actions.contains(&Action::Anchor(anchor)), "{actions:?}");
+}
+
+/// An old image meets a server that has another history from some record on, over a network that loses, delays and cuts: what is
+/// repeated in the new chain begins exactly where the histories part.
+#[test]
+fn histories_are_parted_where_they_differ() {
+    for seed in 1..200_u64 {
+        let mut random = crate::buffer::fake_disk::Random(seed);
+        let receipted_end = 1 + random.below(5);
+        let parted = receipted_end + random.below(20);
+        let count = parted + 1 + random.below(10);
+        let theirs_count = parted + 1 + random.below(20);
+        let mut bench = Bench::new(count, receipted_end, SETTINGS);
+        let theirs = grow(bench.records[..parted as usize].to_vec(), CHAIN, theirs_count, "2");
+        let held = |now_ms| signed(receipt(&theirs, Some(theirs_count - 1), T0 + now_ms));
+        let (mut now_ms, mut connected, mut fork) = (0_i64, false, None);
+        let mut replies: VecDeque<(i64, Input)> = VecDeque::new();
+        while fork.is_none() {
+            now_ms += 50;
+            assert!(now_ms < 3_600_000, "seed {seed}: no decision");
+            let mut inputs = vec![Input::Tick];
+            if !connected {
+                (connected, replies) = (true, VecDeque::from([(now_ms + 100, held(now_ms))]));
+                inputs.push(Input::Connected);
+            } else if random.below(100) == 0 {
+                connected = false;
+                inputs.push(Input::Disconnected);
+            }
+            while connected && replies.front().is_some_and(|(at_ms, _)| *at_ms <= now_ms) {
+                inputs.extend(replies.pop_front().map(|(_, reply)| reply));
+            }
+            for action in inputs.into_iter().flat_map(|input| bench.on(input, now_ms)).collect::<Vec<_>>() {
+                match action {
+                    Action::Publish(bytes) if random.below(10) > 0 => {
+                        let record = Record::decode(&bytes).expect("a record");
+                        let ours = theirs.get(record.header().sequence as usize);
+                        let same = ours.is_some_and(|ours| ours.digest() == record.digest());
+                        let conflict = || refusal(&record, RefusalReason::Conflict, false);
+                        let at_ms = now_ms + 50 + random.below(3_000) as i64;
+                        replies.push_back((at_ms, if same { held(now_ms) } else { conflict() }));
+                    }
+                    Action::Fork { from, .. } => fork = Some(from),
+                    Action::Settle { end, .. } => assert!(end <= parted, "seed {seed}: settled what nobody holds"),
+                    _ => {}
+                }
+            }
+        }
+        assert_eq!(fork, Some(parted), "seed {seed}");
+    }
 }
 
 /// A network that loses, repeats and cuts; a server that accepts in order. Whatever happens, everything arrives in the end and
