@@ -105,7 +105,7 @@ pub fn compare(stack: &Stack, evidence: &Evidence, injected: &[Injected], until_
             !history.statements().machine_definitions(machine).is_empty(),
             "{machine} must be declared and read by {GATEWAY}"
         );
-        let schedule = Schedule { scheduled: true, breaks: Vec::new() };
+        let schedule = Schedule { scheduled: true, ..Schedule::default() };
         let facts = evaluate_window(&history, machine, window, &schedule).facts;
         // A frozen device shows what was: nobody could know better.
         let frozen: i64 = injected

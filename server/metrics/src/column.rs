@@ -40,6 +40,12 @@ pub struct Meaning {
 }
 
 impl Meaning {
+    /// Whether stored values mean the same, however often they are read and whatever limits are set.
+    pub fn compares_with(&self, other: &Self) -> bool {
+        (self.num, self.den, &self.unit, self.unit_per_raw, self.text)
+            == (other.num, other.den, &other.unit, other.unit_per_raw, other.text)
+    }
+
     fn new(tag: &TagConfig, value_type: ValueType) -> Self {
         let float = matches!(value_type, ValueType::F32 | ValueType::F64);
         let unit: i64 = if float { 1_000_000 } else { 1 };
@@ -93,6 +99,8 @@ pub struct RecordPlace {
     pub offset_ms: Option<i64>,
     /// Estimated error of the time, milliseconds.
     pub error_ms: i64,
+    /// It came late although its gateway had delivered later readings: see [`crate::history::LATE_MS`].
+    pub is_late: bool,
 }
 
 impl Column {
@@ -203,6 +211,7 @@ impl Column {
                 end: series.times.len(),
                 leaf: at.leaf,
                 error_ms: at.error_ms,
+                is_late: at.is_late,
                 meaning: span.meaning,
             });
         }
@@ -228,6 +237,8 @@ pub struct PlacedSpan {
     pub leaf: u64,
     /// Estimated error of the times, milliseconds.
     pub error_ms: i64,
+    /// Readings that came late without an outage.
+    pub is_late: bool,
     /// Index into [`Series::meanings`].
     pub meaning: u32,
 }
@@ -277,9 +288,36 @@ impl Series {
         self.spans.get(from..to.max(from)).unwrap_or(&[])
     }
 
-    /// What the readings of a range mean: that of the last of them.
-    pub fn meaning_of(&self, range: &std::ops::Range<usize>) -> Option<&Meaning> {
-        self.meanings.get(self.spans_of(range).last()?.meaning as usize)
+    /// The readings [`around`](Self::around) a window that mean what those inside it mean, and that meaning: of the first
+    /// reading inside, else of the last before, else of the first after. A reading under a configuration that reads
+    /// another number is none of them: nobody knows what passed when it changed.
+    pub fn alike(&self, window: Interval, reach_ms: i64) -> Option<(std::ops::Range<usize>, &Meaning)> {
+        let range = self.around(window, reach_ms);
+        let spans = self.spans_of(&range);
+        let inside = self.times.partition_point(|t| *t < window.from_ms).max(range.start);
+        let is_inside = inside < range.end && self.times.get(inside).is_some_and(|t| *t < window.to_ms);
+        let decisive = if is_inside { inside } else { inside.saturating_sub(1).max(range.start) };
+        let at = spans.iter().position(|s| (s.start..s.end).contains(&decisive))?;
+        let meaning = self.meanings.get(spans.get(at)?.meaning as usize)?;
+        let is_alike =
+            |s: &&PlacedSpan| self.meanings.get(s.meaning as usize).is_some_and(|m| m.compares_with(meaning));
+        let before = spans.get(..at)?.iter().rev().take_while(is_alike).count();
+        let after = spans.get(at..)?.iter().take_while(is_alike).count();
+        let start = spans.get(at - before)?.start.max(range.start);
+        let end = spans.get(at + after - 1)?.end.min(range.end);
+        Some((start..end, meaning))
+    }
+
+    /// The instants inside a window at which another configuration begins to speak, and whether its numbers still compare.
+    pub fn meaning_changes(&self, window: Interval, reach_ms: i64) -> impl Iterator<Item = (i64, bool)> + '_ {
+        let pairs = self.spans_of(&self.around(window, reach_ms)).windows(2);
+        pairs.filter_map(move |pair| {
+            let [before, after] = pair else { return None };
+            let at = *self.times.get(after.start)?;
+            let [was, is] = [before, after].map(|s| self.meanings.get(s.meaning as usize));
+            let is_change = before.meaning != after.meaning && window.from_ms < at && at < window.to_ms;
+            is_change.then_some((at, was?.compares_with(is?)))
+        })
     }
 }
 

@@ -75,6 +75,39 @@ pub struct Energy {
     pub micro_kwh: Bounded,
     /// The upper bound is not known: time before the first or after the last reading without a credible limit.
     pub uncapped: bool,
+    /// Readings of the register.
+    pub samples: u64,
+}
+
+impl Energy {
+    /// Adds another amount.
+    pub const fn add(&mut self, o: &Self) {
+        self.micro_kwh.add(o.micro_kwh);
+        self.uncapped = self.uncapped || o.uncapped;
+        self.samples = self.samples.saturating_add(o.samples);
+    }
+}
+
+/// Energy and good items of the windows in which both are known: what energy per item is made of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PerGood {
+    /// Energy, millionths of a kilowatt-hour.
+    pub micro_kwh: Bounded,
+    /// Good items, in millionths.
+    pub good: Bounded,
+    /// The upper bound of the energy is not known.
+    pub energy_uncapped: bool,
+    /// The upper bound of the items is not known.
+    pub good_uncapped: bool,
+}
+
+impl PerGood {
+    const fn add(&mut self, o: &Self) {
+        self.micro_kwh.add(o.micro_kwh);
+        self.good.add(o.good);
+        self.energy_uncapped = self.energy_uncapped || o.energy_uncapped;
+        self.good_uncapped = self.good_uncapped || o.good_uncapped;
+    }
 }
 
 /// Observed time out of time that should have been.
@@ -94,6 +127,11 @@ impl Share {
             i128::from(other.observed_ms) * i128::from(self.of_ms),
         );
         if a <= b { self } else { other }
+    }
+
+    /// Whether it is at least so many percent, by cross-multiplication.
+    pub fn reaches(self, percent: u8) -> bool {
+        i128::from(self.observed_ms) * 100 >= i128::from(self.of_ms) * i128::from(percent)
     }
 
     const fn add(&mut self, o: Self) {
@@ -124,8 +162,8 @@ pub struct Facts {
     pub production: Option<Production>,
     /// Energy, if it is metered and its register is continuous.
     pub energy: Option<Energy>,
-    /// Good items, in millionths, of the windows whose energy is known: the denominator of energy per item.
-    pub good_with_energy: Bounded,
+    /// What energy per good item is made of.
+    pub per_good: PerGood,
     /// A meter exists but its register broke without a declared exchange, or nothing was read: energy is unknown.
     pub energy_broken: bool,
     /// Coverage of the state, of planned busy time.
@@ -134,8 +172,8 @@ pub struct Facts {
     pub counter_cover: Share,
     /// Coverage of the energy register, of the whole window.
     pub energy_cover: Share,
-    /// Performance above 105 % somewhere: lowers the grade by one.
-    pub performance_doubtful: bool,
+    /// Actual production time of the shifts whose performance is above 105 %, milliseconds.
+    pub doubtful_apt_ms: i64,
     /// What a reader must know.
     pub flags: BTreeSet<Flag>,
     /// Records the facts rest on, by gateway.
@@ -144,6 +182,10 @@ pub struct Facts {
     pub statements: BTreeSet<u64>,
     /// Readings looked at.
     pub readings: u64,
+    /// Of those, how many carry an estimated clock error above two seconds.
+    pub readings_unsure: u64,
+    /// The machine was to work in one of these windows.
+    pub is_worked: bool,
     /// Shifts summed up here.
     pub shifts: u32,
 }
@@ -162,19 +204,16 @@ impl Facts {
             (Some(_), None) => {}
         }
         match (&mut self.energy, &o.energy) {
-            (Some(a), Some(b)) => {
-                a.micro_kwh.add(b.micro_kwh);
-                a.uncapped |= b.uncapped;
-            }
+            (Some(a), Some(b)) => a.add(b),
             (a @ None, b) => *a = *b,
             (Some(_), None) => {}
         }
-        self.good_with_energy.add(o.good_with_energy);
+        self.per_good.add(&o.per_good);
         self.energy_broken |= o.energy_broken;
         self.state_cover.add(o.state_cover);
         self.counter_cover.add(o.counter_cover);
         self.energy_cover.add(o.energy_cover);
-        self.performance_doubtful |= o.performance_doubtful;
+        self.doubtful_apt_ms += o.doubtful_apt_ms;
         self.flags.extend(o.flags.iter().copied());
         for (gateway, range) in &o.lineage {
             self.saw(gateway, range.first);
@@ -182,6 +221,8 @@ impl Facts {
         }
         self.statements.extend(o.statements.iter().copied());
         self.readings += o.readings;
+        self.readings_unsure += o.readings_unsure;
+        self.is_worked |= o.is_worked;
         self.shifts += o.shifts;
     }
 
@@ -206,7 +247,6 @@ impl Facts {
             rest.energy = None;
             rest.energy_broken = false;
             rest.energy_cover.observed_ms = 0;
-            rest.good_with_energy = Bounded::default();
             self.add(&rest);
         } else {
             self.add(o);
@@ -216,10 +256,12 @@ impl Facts {
     /// The grade of a value resting on these coverages.
     pub fn grade(&self, cover: Share) -> Grade {
         let grade = worst(Grade::of_coverage(cover.observed_ms, cover.of_ms), &self.flags);
+        // Performance above 105 % for more than 5 % of production time (reference §1.5).
+        let is_doubtful = i128::from(self.doubtful_apt_ms) * 100 > i128::from(self.buckets.apt_ms) * 5;
         match grade {
-            Grade::A if self.performance_doubtful => Grade::B,
-            Grade::B if self.performance_doubtful => Grade::C,
-            Grade::C if self.performance_doubtful => Grade::D,
+            Grade::A if is_doubtful => Grade::B,
+            Grade::B if is_doubtful => Grade::C,
+            Grade::C if is_doubtful => Grade::D,
             other => other,
         }
     }
@@ -229,17 +271,44 @@ impl Facts {
         if self.production.is_some() { self.state_cover.lesser(self.counter_cover) } else { self.state_cover }
     }
 
-    /// Coverage below 80 % of planned busy time: such a shift is listed but left out of sums (reference §3.7).
+    /// Coverage below 80 % of planned busy time: such a shift is listed and takes no part in the sums of time and planned
+    /// time (reference §3.7); see [`Self::without_time`].
     pub fn is_unusable(&self) -> bool {
         let cover = self.oee_cover();
-        self.has_state && cover.of_ms > 0 && i128::from(cover.observed_ms) * 100 < i128::from(cover.of_ms) * 80
+        self.has_state && cover.of_ms > 0 && !cover.reaches(80)
     }
 
-    /// Coverage of at least 95 % of planned busy time, and no break in a counter (reference §3.7).
+    /// What still stands of a shift whose time is hardly observed: its energy, whose register has a coverage of its own, and
+    /// its counts, where the counters were read. Leaving those out would show a saving that never was.
+    #[must_use]
+    pub fn without_time(&self) -> Self {
+        let is_counted = self.counter_cover.of_ms > 0 && self.counter_cover.reaches(80);
+        let counts_only = |c: Counted| Counted { items: c.items, standard: Bounded::default() };
+        let production = self.production.filter(|_| is_counted).map(|p| Production {
+            produced: counts_only(p.produced),
+            good: counts_only(p.good),
+            rejected: counts_only(p.rejected),
+            ..p
+        });
+        Self {
+            states_ms: [0; 8],
+            buckets: Buckets::default(),
+            has_state: self.has_state,
+            production,
+            per_good: if is_counted { self.per_good } else { PerGood::default() },
+            state_cover: Share::default(),
+            counter_cover: if is_counted { self.counter_cover } else { Share::default() },
+            doubtful_apt_ms: 0,
+            ..self.clone()
+        }
+    }
+
+    /// Whether a scheduled shift counts as valid (reference §3.7): coverage of at least 95 % of planned busy time, no break in
+    /// a counter, a clock good to two seconds for 95 % of the readings (beyond thirty nothing is placed at all).
     pub fn is_valid(&self) -> bool {
-        let cover = self.oee_cover();
-        i128::from(cover.observed_ms) * 100 >= i128::from(cover.of_ms) * 95
+        self.oee_cover().reaches(95)
             && !self.flags.contains(&Flag::CounterReset)
             && !self.flags.contains(&Flag::RateExceeded)
+            && self.readings_unsure.saturating_mul(20) <= self.readings
     }
 }

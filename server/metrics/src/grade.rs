@@ -52,12 +52,16 @@ pub enum Flag {
     BeforeEnrolment,
     /// Derived time carries an estimated error above two seconds.
     ClockUncertain,
+    /// What a register or signal reads changed with the gateway's configuration.
+    ConfigurationChanged,
     /// A record's content is withheld or pruned; what it held counts as a gap.
     ContentMissing,
     /// A counter or register started again; what came before is unknown.
     CounterReset,
     /// A counter or register wrapped and was unwrapped.
     CounterRollover,
+    /// Readings came more than a day late although their gateway had delivered later ones.
+    LateData,
     /// A declaration in force was logged after it took effect.
     LateDeclaration,
     /// The gateway signed that records are lost.
@@ -98,9 +102,11 @@ impl Flag {
         match self {
             Self::BeforeEnrolment => "BEFORE_ENROLMENT",
             Self::ClockUncertain => "CLOCK_UNCERTAIN",
+            Self::ConfigurationChanged => "CONFIGURATION_CHANGED",
             Self::ContentMissing => "CONTENT_MISSING",
             Self::CounterReset => "COUNTER_RESET",
             Self::CounterRollover => "COUNTER_ROLLOVER",
+            Self::LateData => "LATE_DATA",
             Self::LateDeclaration => "LATE_DECLARATION",
             Self::LostRecords => "LOST_RECORDS",
             Self::ManualQuality => "MANUAL_QUALITY",
@@ -125,6 +131,10 @@ impl Flag {
         match self {
             Self::BeforeEnrolment => ("数据时间早于网关入网时间", "data is dated before its gateway was enrolled"),
             Self::ClockUncertain => ("时间误差估计超过 2 秒", "estimated clock error above 2 s"),
+            Self::ConfigurationChanged => (
+                "采集配置改变了数值的含义，变更时刻的数量未知",
+                "a configuration changed what is read; what passed at the change is unknown",
+            ),
             Self::ContentMissing => {
                 ("部分记录内容未提供，按缺口处理", "some record contents are withheld and count as gaps")
             }
@@ -132,6 +142,10 @@ impl Flag {
                 ("计数器或表底归零，归零前的数量未知", "a counter or register restarted; what came before is unknown")
             }
             Self::CounterRollover => ("计数器或表底翻转，已还原", "a counter or register wrapped and was unwrapped"),
+            Self::LateData => (
+                "数据迟到超过 24 小时，而其后的数据已先送达",
+                "data came more than 24 h late although later data had been delivered",
+            ),
             Self::LateDeclaration => ("填报晚于其生效时间", "a declaration was logged after it took effect"),
             Self::LostRecords => ("网关签名声明部分记录丢失", "the gateway signed that records are lost"),
             Self::ManualQuality => ("质量数量为人工填报", "a quality count was entered by a person"),
@@ -165,13 +179,18 @@ impl Flag {
             Self::BeforeEnrolment => Grade::D,
             Self::ContentMissing
             | Self::CounterReset
+            | Self::LateData
             | Self::LateDeclaration
             | Self::ManualQuality
             | Self::NoRejectSignal
             | Self::RateExceeded
             | Self::RetroPlannedStop
             | Self::ShiftsExcluded => Grade::C,
-            Self::ClockUncertain | Self::LostRecords | Self::MeterReplaced | Self::PowerDerivedState => Grade::B,
+            Self::ClockUncertain
+            | Self::ConfigurationChanged
+            | Self::LostRecords
+            | Self::MeterReplaced
+            | Self::PowerDerivedState => Grade::B,
             Self::CounterRollover
             | Self::NoCycleTime
             | Self::NoOrder

@@ -25,6 +25,12 @@ use crate::time::{Clocks, Placement};
 /// How far beyond a window's edges evaluation looks for the neighbouring reading, milliseconds.
 pub const REACH_MS: i64 = 86_400_000;
 
+/// Readings older than this at receipt are late, milliseconds. They lower the grade unless an outage explains them: a gateway
+/// delivers in order, so what an outage held back arrives before anything later does (design §4).
+pub const LATE_MS: i64 = 86_400_000;
+/// Clocks are corrected by less than this, milliseconds.
+const LATE_SLACK_MS: i64 = 3_600_000;
+
 const LOST: &str = "lost";
 const CONTENT_MISSING: &str = "content_missing";
 
@@ -84,12 +90,25 @@ impl Gateway {
         self.clocks.place(&self.records.get(record as usize)?.clock)
     }
 
-    fn record_place(&self, record: u32) -> RecordPlace {
+    fn record_place(&self, record: u32, is_late: bool) -> RecordPlace {
         let leaf = self.records.get(record as usize).map_or(0, |r| r.leaf);
         match self.place(record) {
-            Some(p) => RecordPlace { leaf, offset_ms: Some(p.offset_ms), error_ms: p.error_ms },
-            None => RecordPlace { leaf, offset_ms: None, error_ms: i64::MAX },
+            Some(p) => RecordPlace { leaf, offset_ms: Some(p.offset_ms), error_ms: p.error_ms, is_late },
+            None => RecordPlace { leaf, offset_ms: None, error_ms: i64::MAX, is_late },
         }
+    }
+
+    /// Which records came late although later readings of the gateway had already been received.
+    fn late(&self) -> Vec<bool> {
+        let mut newest_ms = i64::MIN;
+        let judge = |(i, info): (usize, &RecordInfo)| {
+            let Some(span) = self.span(i as u32) else { return false };
+            let is_late = info.received_ms.saturating_sub(span.to_ms) > LATE_MS
+                && newest_ms > span.to_ms.saturating_add(LATE_SLACK_MS);
+            newest_ms = newest_ms.max(span.to_ms);
+            is_late
+        };
+        self.records.iter().enumerate().map(judge).collect()
     }
 
     fn span(&self, record: u32) -> Option<Interval> {
@@ -256,7 +275,12 @@ impl History {
             return Series::default();
         };
         let mut series = match gateway.columns.iter().find(|(id, _)| id.as_str() == tag) {
-            Some((_, column)) => column.placed(window, |record| gateway.record_place(record)),
+            Some((_, column)) => {
+                let late = gateway.late();
+                column.placed(window, |record| {
+                    gateway.record_place(record, late.get(record as usize).is_some_and(|is| *is))
+                })
+            }
             None => Series::default(),
         };
         for gap in gateway.gaps(id).into_iter().filter(|g| g.tag.as_deref().is_none_or(|t| t == tag)) {

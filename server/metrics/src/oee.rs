@@ -7,7 +7,7 @@
 //!    a held sample may have been the other state; open counters may have run at the planned rate.
 //! 4. Multi-product values use planned time (Σ PRI·q), never an average cycle or piece-weighted quality (TV-03).
 
-use crate::facts::{Facts, Production};
+use crate::facts::{Facts, PerGood, Production};
 
 /// Why a ratio has no value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -290,17 +290,17 @@ pub fn energy_kwh(f: &Facts) -> Value {
 
 /// Energy per good item, kWh: millionths over millionths.
 pub fn energy_per_good(f: &Facts) -> Value {
-    let e = energy_kwh(f)?;
-    let p = f.production.as_ref().ok_or(Undefined::NoCounter)?;
-    let good = f.good_with_energy;
+    energy_kwh(f)?;
+    f.production.as_ref().ok_or(Undefined::NoCounter)?;
+    let PerGood { micro_kwh, good, energy_uncapped, good_uncapped } = f.per_good;
     if good.value <= 0 {
         return Err(Undefined::NoProduction);
     }
     Ok(Ratio {
-        num: e.num,
+        num: micro_kwh.value,
         den: good.value,
-        lower: if p.uncapped { (0, 1) } else { (e.lower.0, good.upper.max(1)) },
-        upper: e.upper.filter(|_| good.lower > 0).map(|u| (u.0, good.lower)),
+        lower: if good_uncapped { (0, 1) } else { (micro_kwh.lower, good.upper.max(1)) },
+        upper: (!energy_uncapped && good.lower > 0).then_some((micro_kwh.upper, good.lower)),
     })
 }
 

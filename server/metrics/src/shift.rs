@@ -1,19 +1,21 @@
 //! One machine over one window: from placed readings to [`Facts`].
 //!
 //! Constraints
-//! 1. A window is cut where the machine's definition or its planned cycle times change; each piece is evaluated under
-//!    what was in force at its beginning, and the facts are added.
+//! 1. A window is cut where the machine's definition, its planned cycle times or the configuration of its tags change; each
+//!    piece is evaluated under what was in force at its beginning, and the facts are added.
 //! 2. Only readings within [`REACH_MS`] of the window are looked at, so that a bundle which carries those contents
 //!    evaluates to the same facts as the whole log.
 //! 3. Planned stops declared after they began are not planned (reference §6.4).
 
 mod registers;
 
+pub use registers::register_rule;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::buckets::{self, Context};
 use crate::column::{Meaning, Series};
-use crate::facts::{Facts, Share};
+use crate::facts::{Facts, PerGood, Share};
 use crate::grade::Flag;
 use crate::history::{History, REACH_MS};
 use crate::interval::{Interval, overlap_ms, subtract, union};
@@ -56,6 +58,8 @@ pub struct Schedule {
     pub scheduled: bool,
     /// Breaks of the shift.
     pub breaks: Vec<Interval>,
+    /// The calendar that says so.
+    pub calendar: Option<Stated<()>>,
 }
 
 /// Facts of a window and the intervals behind them.
@@ -76,6 +80,9 @@ pub fn evaluate(history: &History, inputs: &Inputs, machine: &str, window: Inter
     let statements = history.statements();
     let mut out = Evaluated::default();
     out.facts.shifts = u32::from(schedule.scheduled);
+    if let Some(calendar) = &schedule.calendar {
+        note(&mut out.facts, calendar, window, history);
+    }
     // Stops: breaks, and stops declared before they began.
     let mut stops = schedule.breaks.clone();
     for stop in statements.stops(machine) {
@@ -91,7 +98,7 @@ pub fn evaluate(history: &History, inputs: &Inputs, machine: &str, window: Inter
         }
     }
     out.stops = union(stops.into_iter().map(|s| s.intersect(&window)).collect());
-    for piece in pieces(history, machine, window) {
+    for piece in pieces(history, inputs, machine, window, &mut out.facts) {
         let Some(definition) = statements.machine_at(machine, piece.from_ms) else { continue };
         Piece { history, inputs, definition, window: piece, stops: &out.stops, scheduled: schedule.scheduled }
             .evaluate(&mut out.facts, &mut out.states, &mut out.no_order);
@@ -116,11 +123,25 @@ pub fn evaluate(history: &History, inputs: &Inputs, machine: &str, window: Inter
     out
 }
 
-/// Cuts a window where the machine's definition or one of its cycle times changes.
-fn pieces(history: &History, machine: &str, window: Interval) -> Vec<Interval> {
+/// A statement in force: its leaf, and whether it came late.
+fn note<T>(facts: &mut Facts, stated: &Stated<T>, window: Interval, history: &History) {
+    facts.statements.insert(stated.leaf);
+    if stated.is_late_for(window.from_ms) && !history.is_simulated() {
+        facts.flags.insert(Flag::LateDeclaration);
+    }
+}
+
+/// Cuts a window where the machine's definition, one of its cycle times, or what its tags read changes.
+fn pieces(history: &History, inputs: &Inputs, machine: &str, window: Interval, facts: &mut Facts) -> Vec<Interval> {
     let statements = history.statements();
     let mut cuts: BTreeSet<i64> = statements.machine_definitions(machine).iter().map(|d| d.effective_from).collect();
     cuts.extend(statements.cycle_time_changes(machine));
+    for (at, compares) in inputs.series.values().flat_map(|series| series.meaning_changes(window, REACH_MS)) {
+        cuts.insert(at);
+        if !compares {
+            facts.flags.insert(Flag::ConfigurationChanged);
+        }
+    }
     let mut out = Vec::new();
     let mut from = window.from_ms;
     for cut in cuts.into_iter().filter(|c| window.from_ms < *c && *c < window.to_ms) {
@@ -148,14 +169,22 @@ fn finish(f: &mut Facts) {
     if b.run_without_order_ms > 0 {
         f.flags.insert(Flag::NoOrder);
     }
+    f.is_worked = pbt > 0 || (!f.has_state && f.shifts > 0);
+    // One reading says nothing about what passed.
+    f.energy_broken |= f.energy.is_some_and(|e| e.samples < 2);
     if let Some(p) = &f.production {
-        if f.energy.is_some() && !f.energy_broken {
-            f.good_with_energy = p.good.items;
+        if let Some(e) = f.energy.filter(|_| !f.energy_broken) {
+            f.per_good = PerGood {
+                micro_kwh: e.micro_kwh,
+                good: p.good.items,
+                energy_uncapped: e.uncapped,
+                good_uncapped: p.uncapped,
+            };
         }
         let (made, ran) = (p.produced.standard.value, standard_of_ms(b.apt_ms));
         if f.has_state && b.apt_ms > 0 && made > ran {
             f.flags.insert(Flag::PerfGt100);
-            f.performance_doubtful = made.saturating_mul(100) > ran.saturating_mul(105);
+            f.doubtful_apt_ms = if made.saturating_mul(100) > ran.saturating_mul(105) { b.apt_ms } else { 0 };
         }
         if p.without_cycle_time != 0 {
             f.flags.insert(Flag::NoCycleTime);
@@ -213,12 +242,8 @@ impl Piece<'_> {
         }
     }
 
-    /// A statement in force: its leaf, and whether it came late.
     fn note<T>(&self, facts: &mut Facts, stated: &Stated<T>) {
-        facts.statements.insert(stated.leaf);
-        if stated.is_late_for(self.window.from_ms) && !self.history.is_simulated() {
-            facts.flags.insert(Flag::LateDeclaration);
-        }
+        note(facts, stated, self.window, self.history);
     }
 
     /// Readings around the piece, with lineage and clock flags noted.
@@ -228,12 +253,16 @@ impl Piece<'_> {
         signal: &SignalRef,
     ) -> Option<(&'s Series, std::ops::Range<usize>, &'s Meaning)> {
         let series = self.inputs.get(signal)?;
-        let range = series.around(self.window, REACH_MS);
+        let (range, meaning) = series.alike(self.window, REACH_MS)?;
         let known_since = self.history.known_since_ms(&signal.gateway);
         for span in series.spans_of(&range) {
             facts.saw(&signal.gateway, span.leaf);
             if span.error_ms > ERROR_FLAG_MS {
                 facts.flags.insert(Flag::ClockUncertain);
+                facts.readings_unsure += (span.end.min(range.end) - span.start.max(range.start)) as u64;
+            }
+            if span.is_late && !self.history.is_simulated() {
+                facts.flags.insert(Flag::LateData);
             }
         }
         for (flag, interval) in &series.marked {
@@ -242,7 +271,6 @@ impl Piece<'_> {
             }
         }
         facts.readings += range.len() as u64;
-        let meaning = series.meaning_of(&range)?;
         // An hour's grace: a gateway may read while it is being enrolled.
         let oldest = series.samples(range.clone()).find(|(ms, _)| *ms >= self.window.from_ms).map(|s| s.0);
         let early = |since: i64| oldest.is_some_and(|ms| ms < since.saturating_sub(3_600_000));
@@ -308,7 +336,7 @@ impl Piece<'_> {
                 let from_range = range.clone();
                 let scaled: Vec<(i64, i128)> = series
                     .samples(from_range)
-                    .map(|(ms, v)| (ms, i128::from(v) * i128::from(meaning.num) * unit))
+                    .map(|(ms, v)| (ms, (i128::from(v) * i128::from(meaning.num)).saturating_mul(unit)))
                     .collect();
                 tile(decide_power(&scaled, power, meaning.den, cadence).into_iter(), &gaps, cadence, self.window)
             }

@@ -33,6 +33,11 @@ pub struct Stated<T> {
 }
 
 impl<T> Stated<T> {
+    /// Its place and times, without what was said.
+    pub fn basis(&self) -> Stated<()> {
+        Stated { leaf: self.leaf, received_ms: self.received_ms, effective_from: self.effective_from, body: () }
+    }
+
     /// Whether the statement came late for time beginning at `from_ms`.
     pub fn is_late_for(&self, from_ms: i64) -> bool {
         self.received_ms > from_ms.max(self.effective_from).saturating_add(LATE_AFTER_MS)
@@ -124,9 +129,12 @@ impl Statements {
         self.site.last().map(|s| &s.body)
     }
 
-    /// The calendar in force.
-    pub fn calendar_at(&self, calendar: &str, ms: i64) -> Option<&Stated<CalendarBody>> {
-        at(self.calendars.get(calendar)?, ms)
+    /// The calendar in force. One that was logged after the instant never replaces one that was logged before it: breaks and
+    /// holidays found afterwards are not planned (reference §6.4). With `is_simulated` lateness makes no difference.
+    pub fn calendar_at(&self, calendar: &str, ms: i64, is_simulated: bool) -> Option<&Stated<CalendarBody>> {
+        let list = self.calendars.get(calendar)?;
+        let held = list.get(..list.partition_point(|s| s.effective_from <= ms))?;
+        held.iter().rev().find(|s| is_simulated || s.received_ms <= ms).or(held.last())
     }
 
     /// The machine as defined at an instant.

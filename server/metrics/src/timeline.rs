@@ -153,17 +153,16 @@ pub fn decide_power(
     per_watt: i128,
     cadence: Cadence,
 ) -> Vec<(i64, MachineState)> {
-    let off = i128::from(rule.off_below_w) * per_watt;
-    let run = i128::from(rule.run_from_w) * per_watt;
-    let hysteresis = i128::from(rule.hysteresis_w) * per_watt;
+    let scaled = |watts: i64| i128::from(watts).saturating_mul(per_watt);
+    let (off, run, hysteresis) = (scaled(rule.off_below_w), scaled(rule.run_from_w), scaled(rule.hysteresis_w));
     let plain = |p: i128| match p {
         p if p < off => MachineState::Off,
         p if p >= run => MachineState::Run,
         _ => MachineState::Idle,
     };
     let with_memory = |p: i128, was: MachineState| match was {
-        MachineState::Run if p >= run - hysteresis => MachineState::Run,
-        MachineState::Off if p < off + hysteresis => MachineState::Off,
+        MachineState::Run if p >= run.saturating_sub(hysteresis) => MachineState::Run,
+        MachineState::Off if p < off.saturating_add(hysteresis) => MachineState::Off,
         _ => plain(p),
     };
     let mut out: Vec<(i64, MachineState)> = Vec::with_capacity(samples.len());

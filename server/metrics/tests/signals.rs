@@ -29,8 +29,18 @@ fn tag(id: &str, value_type: ValueType, unit: &str) -> TagConfig {
 fn log_of(tags: Vec<TagConfig>, value: impl Fn(usize, i64) -> Option<Value>) -> Log {
     let mut log = Log::new(false);
     let count = tags.len();
+    configure(&mut log, tags);
+    fill(&mut log, 0..24, count, value);
+    log
+}
+
+fn configure(log: &mut Log, tags: Vec<TagConfig>) {
     log.record(MONDAY - HOUR, &Content::Configuration(Configuration { format: 1, devices: vec![], tags }), None);
-    for hour in 0..24 {
+}
+
+/// One sample of each tag per minute of these hours.
+fn fill(log: &mut Log, hours: std::ops::Range<i64>, count: usize, value: impl Fn(usize, i64) -> Option<Value>) {
+    for hour in hours {
         let mut readings = Vec::new();
         for minute in hour * 60..=(hour * 60 + 59) {
             for tag in 0..count {
@@ -44,7 +54,6 @@ fn log_of(tags: Vec<TagConfig>, value: impl Fn(usize, i64) -> Option<Value>) -> 
         let span = batch.span().map(|(a, b)| (a + BOOT_OFFSET, b + BOOT_OFFSET));
         log.record(MONDAY + (hour + 1) * HOUR, &Content::Batch(batch), span);
     }
-    log
 }
 
 fn signal(tag: &str) -> serde_json::Value {
@@ -246,4 +255,112 @@ fn tv_09_a_night_shift_and_its_energy_cross_midnight() {
     assert_eq!(night.states_ms["run"], 16_800_000);
     assert_eq!(line(night, "energy.active@1").value.as_deref(), Some("456.800000"));
     assert!(report.shifts.iter().all(|s| s.machine != "lathe" || s.date.as_deref() == Some("2026-03-14")));
+}
+
+/// A meter with this scale.
+fn meter(den: i64) -> Vec<TagConfig> {
+    vec![
+        TagConfig { scale: Ratio { num: 1, den }, ..tag("lathe/energy", ValueType::U64, "kWh") },
+        tag("lathe/run", ValueType::Bool, ""),
+    ]
+}
+
+fn lathe(log: &mut Log) {
+    let signals = json!({"run": signal("lathe/run"), "energy": signal("lathe/energy")});
+    machine(log, "lathe", signals, json!({"run_bit": {"run_value": 1, "otherwise": "idle"}}));
+}
+
+#[test]
+fn every_reading_counts_by_the_configuration_it_was_read_under() {
+    // 1 kWh a minute, read as whole kWh until 14:00 and as tenths from then on.
+    let read = |per_kwh: i64| {
+        move |tag: usize, m: i64| Some(if tag == 0 { Value::U64((m * per_kwh) as u64) } else { Value::Bool(true) })
+    };
+    let mut log = Log::new(false);
+    configure(&mut log, meter(1));
+    fill(&mut log, 0..14, 2, read(1));
+    configure(&mut log, meter(10));
+    fill(&mut log, 14..24, 2, read(10));
+    lathe(&mut log);
+    let changed = report(&log);
+    let s = shift(&changed, "lathe");
+    // The minute of the change is nobody's: the two numbers do not compare.
+    assert_eq!(line(s, "energy.active@1").value.as_deref(), Some("719.000000"));
+    assert_eq!(line(s, "energy.active@1").upper, None, "no limit is known for that minute");
+    assert!(s.flags.contains(&"CONFIGURATION_CHANGED") && s.states_ms["run"] == 12 * HOUR, "{:?}", s.flags);
+    // A change after the shift touches nothing in it.
+    let mut log = Log::new(false);
+    configure(&mut log, meter(1));
+    fill(&mut log, 0..21, 2, read(1));
+    configure(&mut log, meter(10));
+    fill(&mut log, 21..24, 2, read(10));
+    lathe(&mut log);
+    let later = report(&log);
+    let s = shift(&later, "lathe");
+    assert_eq!(line(s, "energy.active@1").value.as_deref(), Some("720.000000"));
+    assert!(!s.flags.contains(&"CONFIGURATION_CHANGED"));
+}
+
+#[test]
+fn the_default_limit_of_a_counter_knows_its_scale() {
+    // Two pieces a minute, counted in tenths of a piece; 30 s planned for each.
+    let parts = TagConfig { scale: Ratio { num: 1, den: 10 }, ..tag("cnc/parts", ValueType::U64, "pcs") };
+    let mut log = log_of(vec![tag("cnc/run", ValueType::Bool, ""), parts], |tag, m| {
+        Some(if tag == 0 { Value::Bool(true) } else { Value::U64(m as u64 * 20) })
+    });
+    let signals = json!({"run": signal("cnc/run"), "good": signal("cnc/parts")});
+    machine(&mut log, "cnc", signals, json!({"run_bit": {"run_value": 1, "otherwise": "idle"}}));
+    log.declare("cycle_time", json!({"machine": "cnc", "item_us": 30_000_000}));
+    let report = report(&log);
+    let s = shift(&report, "cnc");
+    assert_eq!(line(s, "count.good@1").value.as_deref(), Some("1440.000000"), "{:?}", s.flags);
+    assert!(!s.flags.contains(&"RATE_EXCEEDED"));
+}
+
+#[test]
+fn a_counter_beyond_every_number_is_not_believed() {
+    // The largest number a configuration can hold.
+    const GREATEST: i64 = (1 << 53) - 1;
+    let parts = TagConfig {
+        scale: Ratio { num: GREATEST, den: 1 },
+        counter: Some(protocol::content::CounterConfig { modulus: None, max_per_hour: GREATEST }),
+        ..tag("cnc/parts", ValueType::U64, "pcs")
+    };
+    let mut log = log_of(vec![tag("cnc/run", ValueType::Bool, ""), parts], |tag, m| {
+        Some(if tag == 0 { Value::Bool(true) } else { Value::U64(m as u64 * 100_000_000_000_000) })
+    });
+    let signals = json!({"run": signal("cnc/run"), "good": signal("cnc/parts"), "energy": signal("cnc/parts")});
+    machine(&mut log, "cnc", signals, json!({"run_bit": {"run_value": 1, "otherwise": "idle"}}));
+    log.declare("cycle_time", json!({"machine": "cnc", "item_us": 30_000_000}));
+    let report = report(&log);
+    let s = shift(&report, "cnc");
+    assert!(s.flags.contains(&"RATE_EXCEEDED"), "{:?}", s.flags);
+    assert_eq!((line(s, "count.good@1").upper.as_deref(), line(s, "count.good@1").grade), (None, Some("D")));
+    assert_eq!(line(s, "energy.active@1").undefined, Some("METER_DISCONTINUITY"));
+}
+
+#[test]
+fn data_held_back_while_later_data_was_delivered_lowers_the_grade_and_an_outage_does_not() {
+    let value = |tag: usize, m: i64| Some(if tag == 0 { Value::U64(m as u64) } else { Value::Bool(true) });
+    let monday = |log: &mut Log| fill(log, 0..24, 2, value);
+    let flags = |log: Log| {
+        let report = report(&log);
+        let s = shift(&report, "lathe");
+        (s.flags.contains(&"LATE_DATA"), line(s, "energy.active@1").grade)
+    };
+    // Three days without a network: everything comes late, in order.
+    let mut outage = Log::new(false);
+    configure(&mut outage, meter(1));
+    lathe(&mut outage);
+    outage.wait_until(MONDAY + 72 * HOUR);
+    monday(&mut outage);
+    fill(&mut outage, 24..72, 2, value);
+    assert_eq!(flags(outage), (false, Some("A")));
+    // Monday invented after Wednesday was delivered.
+    let mut invented = Log::new(false);
+    configure(&mut invented, meter(1));
+    lathe(&mut invented);
+    fill(&mut invented, 24..72, 2, value);
+    monday(&mut invented);
+    assert_eq!(flags(invented), (true, Some("C")));
 }

@@ -174,6 +174,61 @@ fn a_plan_compares_before_with_after() {
 }
 
 #[test]
+fn a_shift_without_state_keeps_its_energy_and_its_counts() {
+    let world = World::new(12, 2, None);
+    let mut log = Log::new(false);
+    // The state is not read from 9 to 15 o'clock of Monday; counters and meter are.
+    log.run(&world, false, |tag, m| tag != 0 || !(9 * 60..15 * 60).contains(&m));
+    let request = ReportRequest::for_dates(log.size(), "2026-03-02", "2026-03-03", None);
+    let report = evaluate(&log.history(), &request).unwrap();
+    let period = report.periods.iter().find(|p| p.machine == "press").unwrap();
+    assert_eq!(period.excluded, ["press 2026-03-02 day"]);
+    let (whole, second) = (world.truth(MONDAY, MONDAY + 2 * DAY), world.truth(MONDAY + DAY, MONDAY + 2 * DAY));
+    assert_eq!(micros(&line(period, "energy.active@1").value), i128::from(whole.wh) * 1000);
+    assert_eq!(micros(&line(period, "count.good@1").value), i128::from(whole.good) * 1_000_000);
+    assert_eq!(number(&line(period, "energy.per_good@1").denominator), i128::from(whole.good) * 1_000_000);
+    let oee = line(period, "oee.iso22400@1");
+    assert_eq!(number(&oee.numerator), i128::from(second.good) * i128::from(ITEM_US), "OEE is of the second day alone");
+    assert!(number(&oee.denominator) <= i128::from(12 * HOUR) * 1000);
+}
+
+#[test]
+fn breaks_found_afterwards_are_not_planned_and_a_calendar_that_came_late_says_so() {
+    let world = World::new(13, 5, None);
+    let calendar = |start: &str, end: &str| {
+        json!({"shifts": [
+            {"shift": "day", "names": {"zh": "白班", "en": "Day"}, "start": "08:00", "end": "20:00", "weekdays": [1, 2, 3, 4, 5, 6, 7], "breaks": [{"start": start, "end": end}]},
+        ]})
+    };
+    let mut log = Log::new(false);
+    log.run(&world, false, |_, _| true);
+    log.declare("calendar", calendar("12:00", "16:00"));
+    let changed = log.leaves.len() as u64 - 1;
+    let request = ReportRequest::for_dates(log.size(), "2026-03-02", "2026-03-02", None);
+    let report = evaluate(&log.history(), &request).unwrap();
+    let shift = report.shifts.iter().find(|s| s.machine == "press").unwrap();
+    assert!(shift.buckets_ms["PDOT"] <= BREAK_MS, "four hours of break were declared on Friday for Monday");
+    assert!(!shift.statements.contains(&changed) && !shift.flags.contains(&"LATE_DECLARATION"));
+    // A calendar nobody declared in time is used and told.
+    let mut log = Log::new(false);
+    log.run(&world, false, |_, _| true);
+    log.declare("machine", json!({
+        "machine": "late", "names": {"zh": "迟", "en": "Late"}, "calendar": "other",
+        "signals": {"state": {"gateway": fixture::GATEWAY, "tag": "press/state"}}, "state_rule": {"codes": {"1": "off", "2": "idle", "4": "run", "5": "setup", "6": "fault"}},
+    }));
+    let mut other = calendar("12:00", "16:00");
+    other["calendar"] = "other".into();
+    log.declare("calendar", other);
+    let leaf = log.leaves.len() as u64 - 1;
+    let mut request = ReportRequest::for_dates(log.size(), "2026-03-02", "2026-03-02", None);
+    request.machines = vec!["late".into()];
+    let report = evaluate(&log.history(), &request).unwrap();
+    let shift = report.shifts.iter().find(|s| s.machine == "late").unwrap();
+    assert!(shift.statements.contains(&leaf) && shift.flags.contains(&"LATE_DECLARATION"), "{:?}", shift.flags);
+    assert_eq!(line(shift, "availability.iso22400@1").grade, Some("C"));
+}
+
+#[test]
 fn retroactive_stops_late_statements_and_manual_quality_are_seen() {
     let world = World::new(8, 2, None);
     let mut log = Log::new(false);
@@ -196,6 +251,11 @@ fn retroactive_stops_late_statements_and_manual_quality_are_seen() {
     assert!(shift.flags.contains(&"RETRO_PLANNED_STOP") && shift.flags.contains(&"MANUAL_QUALITY"));
     let truth = world.truth(at(8), at(20));
     assert_eq!(micros(&line(shift, "count.good@1").value), (i128::from(truth.good) - 7) * 1_000_000);
+    assert_eq!(
+        number(&line(shift, "energy.per_good@1").denominator),
+        (i128::from(truth.good) - 7) * 1_000_000,
+        "a part found bad later is no good part for energy either"
+    );
     assert_eq!(line(shift, "oee.iso22400@1").grade, Some("C"));
     let bad: Vec<_> = report.statements.iter().filter(|s| s.invalid.is_some()).collect();
     assert_eq!(bad.len(), 1, "a cycle time of zero moves nothing and is listed");

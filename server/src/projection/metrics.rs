@@ -305,7 +305,7 @@ mod tests {
             rejects_known: true,
             ..Default::default()
         };
-        let energy = metrics::facts::Energy { micro_kwh: Bounded::exact(456_800_000), uncapped: false };
+        let energy = metrics::facts::Energy { micro_kwh: Bounded::exact(456_800_000), uncapped: false, samples: 2 };
         let facts = Facts { production: Some(production), energy: Some(energy), ..Facts::default() };
         let known = terms(&facts);
         assert_eq!(known.get("PRI").map(|term| term.value.as_str()), Some("48000000"));

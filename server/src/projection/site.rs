@@ -449,7 +449,7 @@ impl SiteProjector {
         let statements = self.recent.statements();
         let calendar = statements
             .machine_at(&shift.machine, at_ms)
-            .and_then(|machine| statements.calendar_at(&machine.body.calendar, at_ms));
+            .and_then(|machine| statements.calendar_at(&machine.body.calendar, at_ms, self.recent.is_simulated()));
         let names = calendar.and_then(|calendar| calendar.body.shifts.iter().find(|body| body.shift == shift.name));
         names.map(|body| Names { zh: body.names.zh.clone(), en: body.names.en.clone() }).unwrap_or_default()
     }
@@ -469,7 +469,7 @@ fn shifts(
     let Some((first, last)) = first.zip(day(window.to_ms)) else { return Vec::new() };
     let mut out = Vec::new();
     for date in calendar::dates(first, last) {
-        let Some(calendar) = calendars.of(history, machine, date) else { continue };
+        let Some((calendar, basis)) = calendars.of(history, machine, date) else { continue };
         for shift in calendar.shifts_on(date) {
             if shift.interval.intersect(&window).is_empty() {
                 continue;
@@ -480,7 +480,11 @@ fn shifts(
                 date: shift.date,
                 name: shift.shift,
             };
-            out.push((known, shift.interval, Schedule { scheduled: true, breaks: shift.breaks }));
+            out.push((
+                known,
+                shift.interval,
+                Schedule { scheduled: true, breaks: shift.breaks, calendar: Some(basis.clone()) },
+            ));
         }
     }
     out

@@ -4,11 +4,11 @@
 //! begins or ends, so that it lies in one bucket (reference §6.4); the count line follows the same register rule as the
 //! counts, and is thinned only where nobody could see the difference.
 
-use metrics::counter::{RegisterRule, Step};
+use metrics::counter::Step;
 use metrics::history::{History, PlacedGap};
 use metrics::interval::{overlap_ms, union};
 use metrics::model::SignalRef;
-use metrics::shift::Evaluated;
+use metrics::shift::{Evaluated, register_rule};
 use metrics::{Interval, MachineState};
 
 use crate::query::{self, COUNT_STEPS_MAX, CountStep};
@@ -95,15 +95,8 @@ pub(super) fn counts(history: &History, machine: &str, window: Interval) -> Vec<
 fn running(history: &History, signal: &SignalRef, window: Interval, fastest_us: Option<i64>) -> Vec<(i64, i64)> {
     let reach = Interval::new(window.from_ms.saturating_sub(EDGE_MS), window.to_ms.saturating_add(EDGE_MS));
     let series = history.series(&signal.gateway, &signal.tag, reach);
-    let range = series.around(reach, 0);
-    let Some(meaning) = series.meaning_of(&range) else { return Vec::new() };
-    let stored = |raw: i64| raw.saturating_mul(meaning.unit_per_raw);
-    let planned = fastest_us.map(|us| stored(10_800_000_000 / us.max(1) + 1));
-    let rule = RegisterRule {
-        modulus: signal.modulus.map(stored).or(meaning.modulus),
-        rate_max_per_hour: signal.max_per_hour.map(stored).or(meaning.max_per_hour).or(planned),
-        ..RegisterRule::default()
-    };
+    let Some((range, meaning)) = series.alike(reach, 0) else { return Vec::new() };
+    let rule = register_rule(signal, meaning, fastest_us);
     let mut out = Vec::new();
     let (mut total, mut before): (i64, Option<(i64, i64)>) = (0, None);
     for (ms, value) in series.samples(range) {

@@ -10,10 +10,11 @@ use protocol::{
 use crate::{Finding, Trust, archive::Archive, contents::Enrolled};
 
 /// Where a chain stands.
+#[derive(Clone, Copy)]
 struct Head {
     next: u64,
-    /// What the next record must name as its previous digest; `None` when a Lost could not say.
-    digest: Option<Digest>,
+    /// What the next record must name as its previous digest.
+    digest: Digest,
 }
 
 pub(crate) fn check(archive: &Archive, enrolled: &Enrolled, trust: Option<&Trust>, findings: &mut Vec<Finding>) {
@@ -36,8 +37,8 @@ struct Walk<'a> {
     enrolled: &'a Enrolled,
     trust: Option<&'a Trust>,
     heads: BTreeMap<(String, ChainId), Head>,
-    /// Keys announced by KeyChange records.
-    keys: BTreeMap<String, PublicKey>,
+    /// The newest key a KeyChange record announced, and the leaf of that record.
+    keys: BTreeMap<String, (u64, PublicKey)>,
     records: u64,
     findings: &'a mut Vec<Finding>,
 }
@@ -66,8 +67,6 @@ impl Walk<'_> {
                     "the server was restored from a backup: epoch {epoch}, {old_size} leaves before, {restored_size} restored ({cause})"
                 );
                 self.findings.push(Finding::note("epoch", format!("leaf {index}"), zh, en));
-                // Gateways send the difference again, so chains step back to what the backup held.
-                self.heads.clear();
             }
             LeafBody::Declaration { .. } => {}
         }
@@ -77,9 +76,11 @@ impl Walk<'_> {
         self.findings.push(Finding::refused(code, place(index, header), zh, en));
     }
 
-    fn key(&self, index: u64, gateway: &str) -> Option<PublicKey> {
-        let enrolled = self.enrolled.keys.get(gateway)?.iter().rfind(|(leaf, _)| *leaf < index).map(|(_, key)| *key)?;
-        Some(self.keys.get(gateway).copied().unwrap_or(enrolled))
+    /// The key of a gateway before a leaf, and whether it was announced by a KeyChange since the newest enrolment.
+    fn key(&self, index: u64, gateway: &str) -> Option<(PublicKey, bool)> {
+        let (leaf, enrolled) = self.enrolled.keys.get(gateway)?.iter().rfind(|(leaf, _)| *leaf < index)?;
+        let announced = self.keys.get(gateway).filter(|(announced, _)| announced > leaf);
+        Some(announced.map_or((*enrolled, false), |(_, key)| (*key, true)))
     }
 
     fn signed(&mut self, index: u64, header: &Header, bytes: &[u8], signature: &Signature) -> bool {
@@ -87,13 +88,12 @@ impl Walk<'_> {
             self.refuse("chain", index, header, "记录属于另一个企业", "the record belongs to another site");
             return false;
         }
-        let Some(key) = self.key(index, header.gateway.as_str()) else {
+        let Some((key, announced)) = self.key(index, header.gateway.as_str()) else {
             self.refuse("gateway", index, header, "该网关在此之前没有入网", "this gateway was not enrolled before");
             return false;
         };
         if let Some(trust) = self.trust {
             let known = trust.fingerprints(header.site.as_str(), header.gateway.as_str());
-            let announced = self.keys.contains_key(header.gateway.as_str());
             if !announced && !known.contains(&key.fingerprint()) {
                 let zh = format!("网关密钥指纹 {} 不在信任文件中", key.fingerprint());
                 let en = format!("the gateway's key fingerprint {} is not in the trust file", key.fingerprint());
@@ -110,47 +110,40 @@ impl Walk<'_> {
         true
     }
 
+    /// The chain rule of `docs/formats.md` §3. A restore from a backup excuses nothing: the log goes on where the backup
+    /// stood, because gateways send the difference again or state under signature what they no longer have.
     fn follow(&mut self, index: u64, header: &Header, digest: Digest) {
         let name = (header.gateway.to_string(), header.chain);
         let content = self.archive.files.get(&format!("contents/{}", header.content_digest));
         let content = content.and_then(|bytes| Content::decode(header.kind, bytes).ok());
-        match self.heads.get(&name) {
-            None => {
-                let starts = header.kind == Kind::ChainStart && header.sequence == 0 && header.previous.is_zero();
-                // After a restore from a backup the log may go on in the middle of a chain.
-                let after_restore =
-                    self.archive.leaves[..index as usize].iter().any(|l| matches!(l.body, LeafBody::Epoch { .. }));
-                if !starts && !after_restore {
-                    self.refuse("chain", index, header, "链的开头缺失", "the beginning of this chain is missing");
-                }
-            }
-            Some(head) => {
-                if header.sequence != head.next {
-                    let zh = format!("应为第 {} 条，却是第 {} 条：中间有缺口且无说明", head.next, header.sequence);
-                    let en = format!("record {} belongs here: a hole that no Lost record explains", head.next);
-                    self.refuse("chain", index, header, &zh, &en);
-                } else if head.digest.is_some_and(|d| d != header.previous) {
-                    let en = "its previous digest is not the record before it";
-                    self.refuse("chain", index, header, "与前一条记录不相接", en);
-                }
-            }
+        let head = self.heads.get(&name).copied();
+        let (next, expects) = head.map_or((0, Digest::ZERO), |head| (head.next, head.digest));
+        // A Lost record may begin inside what is held: its gateway had not heard the last receipts.
+        let is_overlap = header.kind == Kind::Lost && header.sequence < next;
+        let says_before = !(header.kind == Kind::Lost && header.previous.is_zero());
+        if head.is_none() && (header.sequence != 0 || !matches!(header.kind, Kind::ChainStart | Kind::Lost)) {
+            self.refuse("chain", index, header, "链的开头缺失", "the beginning of this chain is missing");
+        } else if head.is_some() && header.kind == Kind::ChainStart {
+            self.refuse("chain", index, header, "链的中间又有开头", "a beginning in the middle of its chain");
+        } else if header.sequence != next && !is_overlap {
+            let zh = format!("应为第 {next} 条，却是第 {} 条：中间有缺口且无说明", header.sequence);
+            let en = format!("record {next} belongs here: a hole that no Lost record explains");
+            self.refuse("chain", index, header, &zh, &en);
+        } else if !is_overlap && says_before && header.previous != expects {
+            let en = "its previous digest is not the record before it";
+            self.refuse("chain", index, header, "与前一条记录不相接", en);
         }
-        let mut head = Head { next: header.sequence.saturating_add(1), digest: Some(digest) };
+        let mut head = Head { next: header.sequence.saturating_add(1), digest };
         match content {
             Some(Content::Lost(lost)) => {
                 let (from, to) = (lost.from, lost.to);
-                if from != header.sequence {
-                    self.refuse(
-                        "chain",
-                        index,
-                        header,
-                        "遗失说明的范围与序号不符",
-                        "a Lost record for another range than its sequence",
-                    );
+                if from != header.sequence || to < from || to < next {
+                    let en = "a Lost record for another range than its sequence";
+                    self.refuse("chain", index, header, "遗失说明的范围与序号不符", en);
                 }
                 head.next = to.saturating_add(1);
                 if !lost.next.is_zero() {
-                    head.digest = Some(lost.next);
+                    head.digest = lost.next;
                 }
                 let zh = format!("第 {from}–{to} 条已遗失（{:?}），有网关签名说明", lost.cause);
                 let en =
@@ -158,7 +151,7 @@ impl Walk<'_> {
                 self.findings.push(Finding::note("lost", place(index, header), zh, en));
             }
             Some(Content::KeyChange(change)) => {
-                self.keys.insert(header.gateway.to_string(), change.new_key);
+                self.keys.insert(header.gateway.to_string(), (index, change.new_key));
                 let en = format!("the gateway's key changes to {}", change.new_key.fingerprint());
                 self.findings.push(Finding::note(
                     "gateway",
@@ -167,7 +160,10 @@ impl Walk<'_> {
                     en,
                 ));
             }
-            None if header.kind == Kind::Lost => head.digest = None,
+            // Without them nobody can say how the chain goes on or who signs it.
+            None if matches!(header.kind, Kind::Lost | Kind::KeyChange) => {
+                self.refuse("chain", index, header, "该记录的内容缺失", "the content of this record is missing");
+            }
             _ => {}
         }
         self.heads.insert(name, head);

@@ -2,12 +2,14 @@
 
 use metrics::statements::Statements;
 use metrics::{History, Report, ReportRequest, evaluate};
-use protocol::{Declaration, LeafBody};
+use protocol::{Declaration, LeafBody, sha256};
 use serde_json::Value as Json;
 
 use crate::{Finding, archive::Archive};
 
 const REPORT: &str = "report.json";
+/// Kind of the declaration that says a report was issued, with its SHA-256 as `report`.
+const REPORT_ISSUED: &str = "report_issued";
 
 pub(crate) fn check(archive: &Archive, findings: &mut Vec<Finding>) {
     let Some(given) = archive.files.get(REPORT) else {
@@ -25,6 +27,7 @@ pub(crate) fn check(archive: &Archive, findings: &mut Vec<Finding>) {
     };
     note_prefix(archive, given, findings);
     if again == *given {
+        issued(archive, given, findings);
         let zh = "报告已由签名数据重新计算，逐字节一致";
         findings.push(Finding::ok(
             "report",
@@ -65,7 +68,7 @@ fn note_prefix(archive: &Archive, given: &[u8], findings: &mut Vec<Finding>) {
     let Ok(request) = Report::request_of(given) else { return };
     // The leaf that records the issue of this very report comes after its prefix, and readings never stop coming.
     let stated =
-        |leaf: &&protocol::Leaf| matches!(&leaf.body, LeafBody::Declaration { kind, .. } if kind != "report_issued");
+        |leaf: &&protocol::Leaf| matches!(&leaf.body, LeafBody::Declaration { kind, .. } if kind != REPORT_ISSUED);
     let later = archive.leaves.iter().skip(request.size as usize).filter(stated).count();
     if later > 0 {
         let zh = format!("报告依据日志前 {} 条；其后另有 {later} 项填报，未计入", request.size);
@@ -74,6 +77,35 @@ fn note_prefix(archive: &Archive, given: &[u8], findings: &mut Vec<Finding>) {
             request.size
         );
         findings.push(Finding::note("report", REPORT, zh, en));
+    }
+}
+
+/// The log must say that this very report was issued: otherwise anyone who holds a bundle could choose other dates or machines
+/// and pass the outcome off as a report of the server.
+fn issued(archive: &Archive, given: &[u8], findings: &mut Vec<Finding>) {
+    let digest = sha256(given).to_string();
+    let mut issues = Vec::new();
+    for (index, leaf) in archive.leaves.iter().enumerate() {
+        let content = leaf.content_digest().and_then(|d| archive.files.get(&format!("contents/{d}")));
+        if let (LeafBody::Declaration { kind, .. }, Some(bytes)) = (&leaf.body, content)
+            && kind == REPORT_ISSUED
+            && let Ok(declaration) = Declaration::decode(bytes)
+        {
+            issues.push((index, declaration.body.get("report").and_then(Json::as_str) == Some(digest.as_str())));
+        }
+    }
+    match issues.iter().find(|(_, is_this)| *is_this) {
+        Some((leaf, _)) => {
+            let others = issues.len() - 1;
+            let zh = format!("日志第 {leaf} 条记有本报告的出具；另有 {others} 份报告的出具记录");
+            let en = format!("leaf {leaf} says that this report was issued; {others} other issues are in the log");
+            findings.push(Finding::ok("issued", zh, en));
+        }
+        None => {
+            let zh = "日志中没有本报告的出具记录：它不是服务器出具的报告";
+            let en = "the log does not say that this report was issued: it is no report of the server";
+            findings.push(Finding::refused("issued", REPORT, zh, en));
+        }
     }
 }
 

@@ -49,7 +49,8 @@ fn repacked(bundle: &[u8], log: &Log, change: impl FnOnce(&mut Files)) -> Vec<u8
     let mut files = bundle::read(bundle).unwrap();
     files.remove("manifest.json");
     change(&mut files);
-    bundle::write(fixture::SITE, &format!("test.example/{}", fixture::SITE), log.size(), &files).unwrap()
+    // One more leaf than the log: the issue of the report.
+    bundle::write(fixture::SITE, &format!("test.example/{}", fixture::SITE), log.size() + 1, &files).unwrap()
 }
 
 /// The leaf and index of the `n`-th batch.
@@ -172,6 +173,91 @@ fn leaves_cannot_be_left_out_changed_or_reordered() {
     let (index, _) = batch_leaf(&holed, 7);
     holed.leaves.remove(index);
     refused(&holed.bundle(&report(&holed)), &log, "chain", &format!("leaf {index}"));
+}
+
+#[test]
+fn a_restore_from_a_backup_excuses_no_hole() {
+    let epoch = LeafBody::Epoch {
+        epoch: 1,
+        old_size: 9,
+        old_root: protocol::sha256(b"old"),
+        restored_size: 7,
+        cause: "x".into(),
+    };
+    let mut holed = honest();
+    let (index, leaf) = batch_leaf(&holed, 7);
+    holed.leaves[index] = Leaf { received_ms: leaf.received_ms, body: epoch.clone() };
+    refused(&holed.bundle(&report(&holed)), &holed, "chain", &format!("leaf {}", index + 1));
+    let mut restored = honest();
+    restored.leaves.insert(index, Leaf { received_ms: leaf.received_ms, body: epoch });
+    let outcome = verify(&restored.bundle(&report(&restored)), Some(&trust(&restored)));
+    assert_eq!(outcome.verdict, Verdict::Verified, "{:?}", outcome.findings);
+    assert!(outcome.findings.iter().any(|f| f.code == "epoch"));
+}
+
+#[test]
+fn a_report_that_was_never_issued_is_refused() {
+    let log = honest();
+    let picked = ReportRequest::for_dates(log.size(), "2026-03-02", "2026-03-02", None);
+    let picked = evaluate(&log.history(), &picked).unwrap().to_json().unwrap();
+    refused(&log.bundle_as_is(&picked), &log, "issued", "report.json");
+    // In an honest bundle, beside the issue of another report.
+    let forged = repacked(&log.bundle(&report(&log)), &log, |files| {
+        files.insert("report.json".into(), picked.clone());
+    });
+    refused(&forged, &log, "issued", "report.json");
+}
+
+#[test]
+fn a_lost_range_may_begin_inside_what_is_held_and_never_hides_a_hole() {
+    let with_lost = |from_offset: i64, to: u64| {
+        let mut log = honest();
+        let lost = protocol::Lost {
+            from: log.sequence().strict_add_signed(from_offset),
+            to,
+            cause: protocol::LostCause::Trimmed,
+            previous: protocol::Digest::ZERO,
+            next: protocol::Digest::ZERO,
+            receipt: Vec::new(),
+        };
+        log.lost(lost);
+        log
+    };
+    let next = honest().sequence();
+    for (from_offset, to, is_good) in
+        [(0, next, true), (-2, next + 3, true), (-2, next - 2, false), (1, next + 3, false)]
+    {
+        let log = with_lost(from_offset, to);
+        let outcome = verify(&log.bundle(&report(&log)), Some(&trust(&log)));
+        assert_eq!(outcome.verdict == Verdict::Verified, is_good, "{from_offset} {to}: {:?}", outcome.findings);
+    }
+}
+
+#[test]
+fn after_a_key_change_a_new_enrolment_counts() {
+    let mut log = honest();
+    let (old, new) = (log.gateway_key.clone(), SecretKey::from_seed(&[77; 32]));
+    let change = Content::KeyChange(protocol::KeyChange::new(&new));
+    log.record(log.end_ms(), &change, None);
+    log.gateway_key = new;
+    log.record(log.end_ms(), &Content::Configuration(Log::configuration()), None);
+    // Without the trust of the first key nothing is trusted; with it, the chain of keys is.
+    let first = |log: &Log| {
+        let mut log = log.clone();
+        log.gateway_key = old.clone();
+        log
+    };
+    let verified = |log: &Log| verify(&log.bundle(&report(log)), Some(&trust(&first(log))));
+    assert_eq!(verified(&log).verdict, Verdict::Verified, "{:?}", verified(&log).findings);
+    // Enrolled again with the first key: from here on that one signs, and the announced one no more.
+    log.declare("gateway_enrolled", serde_json::json!({"gateway": GATEWAY, "key": old.public().hex()}));
+    let stale = log.clone();
+    log.gateway_key = old.clone();
+    log.record(log.end_ms(), &Content::Configuration(Log::configuration()), None);
+    assert_eq!(verified(&log).verdict, Verdict::Verified, "{:?}", verified(&log).findings);
+    let mut stale = stale;
+    stale.record(stale.end_ms(), &Content::Configuration(Log::configuration()), None);
+    assert!(refusals(&verified(&stale)).iter().any(|f| f.code == "signature"));
 }
 
 #[test]

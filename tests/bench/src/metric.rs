@@ -100,7 +100,7 @@ pub(crate) fn run(table: &mut Table) -> Result<()> {
     let Some(history) = kept else { return Ok(()) };
     let window = Interval::new(WALL_MS, WALL_MS + 4 * 3_600_000);
     let machines: Vec<String> = history.statements().machines().map(str::to_owned).collect();
-    let schedule = Schedule { scheduled: true, breaks: Vec::new() };
+    let schedule = Schedule { scheduled: true, ..Schedule::default() };
     let (mut looked_at, mut time) = (0, Duration::ZERO);
     while time < Duration::from_secs(1) {
         for machine in &machines {

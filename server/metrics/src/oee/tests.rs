@@ -134,6 +134,11 @@ fn tv_13_unknown_time_bounds_the_ratios() {
     assert_eq!(bounds(oee(&f)), ("0.721860".to_owned(), "0.721860".to_owned()), "the counter survived the gap");
     assert_eq!(f.grade(f.oee_cover()), Grade::C, "0.944 of PBT is usable, not valid");
     assert!(!f.is_valid() && !f.is_unusable());
+    f.state_cover.observed_ms = 430 * MIN;
+    (f.readings, f.readings_unsure) = (100, 5);
+    assert!(f.is_valid(), "95 % of the readings carry a clock good to two seconds");
+    f.readings_unsure = 6;
+    assert!(!f.is_valid());
     if let Some(p) = &mut f.production {
         p.good.standard.upper += standard_of_ms(24 * MIN);
     }

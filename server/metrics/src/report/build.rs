@@ -17,6 +17,7 @@ use crate::report::{
 };
 use crate::shift::{Evaluated, Inputs, Schedule};
 use crate::state::MachineState;
+use crate::statements::Stated;
 
 /// The facts of one production date of one machine, usable shifts only.
 pub(super) type Days = BTreeMap<String, Facts>;
@@ -114,15 +115,19 @@ fn machine_period(history: &History, machine: &str, period: &Period, until_ms: O
     let (Some(first), Some(last)) = (reach.first(), reach.last()) else { return out };
     let inputs = Inputs::load(history, machine, Interval::new(first.from_ms, last.to_ms));
     for date in all_dates {
-        let Some(calendar) = calendars.of(history, machine, date) else { continue };
+        let Some((calendar, basis)) = calendars.of(history, machine, date) else { continue };
+        let basis = Some(basis);
         let name = date.to_string();
         out.days.entry(name.clone()).or_default();
         let shifts = calendar.shifts_on(date);
         let day_span = calendar.day(date);
         let windows =
-            shifts.into_iter().map(|s| (s.shift, s.interval, Schedule { scheduled: true, breaks: s.breaks })).chain(
-                calendar.unscheduled_on(date).into_iter().map(|i| (OUTSIDE_SHIFTS.to_owned(), i, Schedule::default())),
-            );
+            shifts
+                .into_iter()
+                .map(|s| (s.shift, s.interval, Schedule { scheduled: true, breaks: s.breaks, calendar: basis.clone() }))
+                .chain(calendar.unscheduled_on(date).into_iter().map(|i| {
+                    (OUTSIDE_SHIFTS.to_owned(), i, Schedule { calendar: basis.clone(), ..Schedule::default() })
+                }));
         let mut outside: Option<(Facts, Interval)> = None;
         for (shift, interval, schedule) in windows {
             let window = Interval::new(interval.from_ms, until_ms.unwrap_or(i64::MAX).min(interval.to_ms));
@@ -146,8 +151,11 @@ fn machine_period(history: &History, machine: &str, period: &Period, until_ms: O
             if let Some(stated) = statements.quality(machine, &name, &shift) {
                 apply_quality(&mut facts, stated.leaf, stated.body.reject);
             }
-            out.scheduled += 1;
-            out.valid += u32::from(facts.is_valid());
+            // A shift that is one planned stop asks for nothing.
+            if facts.buckets.pbt_ms() > 0 {
+                out.scheduled += 1;
+                out.valid += u32::from(facts.is_valid());
+            }
             let section = section(&period.name, machine, Some((&name, &shift)), window, &facts);
             out.take(&name, &shift, &facts);
             out.shifts.push(section);
@@ -169,10 +177,14 @@ fn machine_period(history: &History, machine: &str, period: &Period, until_ms: O
 
 impl MachinePeriod {
     fn take(&mut self, date: &str, shift: &str, facts: &Facts) {
-        if facts.is_unusable() {
+        let rest;
+        let facts = if facts.is_unusable() {
             self.excluded.push(format!("{} {date} {shift}", self.machine));
-            return;
-        }
+            rest = facts.without_time();
+            &rest
+        } else {
+            facts
+        };
         self.total.add_window(facts);
         self.days.entry(date.to_owned()).or_default().add_window(facts);
     }
@@ -235,6 +247,9 @@ pub fn apply_quality(facts: &mut Facts, leaf: u64, reject: i64) {
         b.lower = (b.lower + sign * by).max(0);
         b.upper = (b.upper + sign * by).max(0);
     };
+    if facts.energy.is_some() && !facts.energy_broken {
+        less(&mut facts.per_good.good, items, -1);
+    }
     less(&mut p.good.items, items, -1);
     less(&mut p.good.standard, standard, -1);
     less(&mut p.rejected.items, items, 1);
@@ -328,20 +343,21 @@ fn line(definition: &Definition, facts: &Facts) -> Line {
 /// Calendars in force, bound to the zone in force, remembered per declaration.
 #[derive(Debug, Default)]
 pub struct Calendars {
-    bound: BTreeMap<(u64, String), Option<Calendar>>,
+    bound: BTreeMap<(u64, String), Option<(Calendar, Stated<()>)>>,
 }
 
 impl Calendars {
-    /// The calendar a machine works by on a date: what is in force at the middle of that day.
-    pub fn of(&mut self, history: &History, machine: &str, date: jiff::civil::Date) -> Option<&Calendar> {
+    /// The calendar a machine works by on a date, and the statement that says so: what is in force at the middle of that day.
+    pub fn of(&mut self, history: &History, machine: &str, date: jiff::civil::Date) -> Option<(&Calendar, Stated<()>)> {
         let statements = history.statements();
         let noon = rough_day(date).from_ms + 36 * 3_600_000;
         let definition: &Machine =
             &statements.machine_at(machine, noon).or(statements.machine_definitions(machine).first())?.body;
         let zone = statements.site_at(noon).map_or("UTC", |s| s.body.zone.as_str());
-        let stated = statements.calendar_at(&definition.calendar, noon)?;
-        let bind = || Calendar::new(&stated.body, zone).ok();
-        self.bound.entry((stated.leaf, zone.to_owned())).or_insert_with(bind).as_ref()
+        let stated = statements.calendar_at(&definition.calendar, noon, history.is_simulated())?;
+        let bind = || Some((Calendar::new(&stated.body, zone).ok()?, stated.basis()));
+        let (calendar, basis) = self.bound.entry((stated.leaf, zone.to_owned())).or_insert_with(bind).as_ref()?;
+        Some((calendar, basis.clone()))
     }
 }
 
@@ -426,7 +442,7 @@ fn gap_lines(history: &History, request: &ReportRequest, windows: &[Interval]) -
 
 fn statement_lines(history: &History) -> Vec<StatementLine> {
     let statements = history.statements();
-    let line = |s: &crate::statements::Stated<protocol::Declaration>| StatementLine {
+    let line = |s: &Stated<protocol::Declaration>| StatementLine {
         leaf: s.leaf,
         kind: s.body.kind.clone(),
         effective_from: s.effective_from,

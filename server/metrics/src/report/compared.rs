@@ -32,8 +32,7 @@ fn ratio(definition: &str, f: &Facts) -> Option<Day> {
 /// An amount against the days on which the machine was to work.
 fn per_day(definition: &str, f: &Facts) -> Option<Day> {
     let amount = ratio(definition, f)?;
-    let worked = i128::from(f.buckets.pbt_ms() > 0 || (!f.has_state && f.shifts > 0));
-    Some((amount.0, worked * amount.1))
+    Some((amount.0, i128::from(f.is_worked) * amount.1))
 }
 
 static COMPARED: [Compared; 7] = [

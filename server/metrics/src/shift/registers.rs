@@ -57,7 +57,7 @@ impl Piece<'_> {
         let fastest = self.fastest_item_us();
         let (passed, meaning) = match reading {
             Some((series, range, meaning)) => {
-                let rule = self.register_rule(signal, meaning, fastest);
+                let rule = register_rule(signal, meaning, fastest);
                 let mut weights = Weights::new(self);
                 (
                     counter::fold(series.samples(range), self.window, &rule, |from, to| {
@@ -72,10 +72,17 @@ impl Piece<'_> {
         };
         register_flags(facts, &passed);
         let (num, den) = meaning.map_or((1, 1), |m| (i128::from(m.num) * 1_000_000, m.den));
-        let mut counted =
-            Counted { items: scale(passed.amount, num, den), standard: scale(passed.standard_us, num, den) };
-        p.without_cycle_time =
-            p.without_cycle_time.saturating_add(scale(Bounded::exact(passed.unweighted), num, den).value);
+        let of = |amount: Bounded| scale(amount, num, den);
+        let (Some(items), Some(standard), Some(unweighted)) =
+            (of(passed.amount), of(passed.standard_us), of(Bounded::exact(passed.unweighted)))
+        else {
+            // No machine makes so much: nothing of this counter is believed.
+            facts.flags.insert(Flag::RateExceeded);
+            p.uncapped = true;
+            return (Counted::default(), total_ms(&planned));
+        };
+        let mut counted = Counted { items, standard };
+        p.without_cycle_time = p.without_cycle_time.saturating_add(unweighted.value);
         let open_ms = overlap_ms(&union(passed.open.clone()), &planned);
         if open_ms > 0 {
             match fastest {
@@ -96,26 +103,14 @@ impl Piece<'_> {
         self.history.statements().cycle_times_at(machine, self.window.from_ms).map(|c| c.body.item_us).min()
     }
 
-    fn register_rule(&self, signal: &SignalRef, meaning: &Meaning, fastest_item_us: Option<i64>) -> RegisterRule {
-        let stored = |raw: i64| raw.saturating_mul(meaning.unit_per_raw);
-        // Three times the planned rate is more than any machine does and less than any accident.
-        let planned = fastest_item_us.map(|us| stored(10_800_000_000 / us.max(1) + 1));
-        RegisterRule {
-            modulus: signal.modulus.map(stored).or(meaning.modulus),
-            rate_max_per_hour: signal.max_per_hour.map(stored).or(meaning.max_per_hour).or(planned),
-            gap_ms_max: Cadence::new(meaning.interval_ms).stale_ms,
-            replaced: Vec::new(),
-        }
-    }
-
     pub(super) fn energy(&self, facts: &mut Facts, signal: &SignalRef) {
         let of_ms = self.window.length_ms();
         facts.energy_cover.of_ms += of_ms;
         let Some((series, range, meaning)) = self.reading(facts, signal) else {
-            facts.energy_broken = true;
+            facts.energy.get_or_insert_default().uncapped = true;
             return;
         };
-        let mut rule = self.register_rule(signal, meaning, None);
+        let mut rule = register_rule(signal, meaning, None);
         for replaced in self.history.statements().meters_replaced(&self.definition.body.machine) {
             if self.window.contains(replaced.body.at_ms) {
                 facts.statements.insert(replaced.leaf);
@@ -129,7 +124,7 @@ impl Piece<'_> {
         rule.replaced.sort_by_key(|r| r.at_ms);
         let passed = counter::fold(series.samples(range), self.window, &rule, |_, _| Weight::ONE);
         register_flags(facts, &passed);
-        if passed.resets > 0 || passed.excesses > 0 || passed.samples < 2 {
+        if passed.resets > 0 || passed.excesses > 0 {
             facts.energy_broken = true;
             return;
         }
@@ -139,27 +134,27 @@ impl Piece<'_> {
             _ => 1_000_000,
         };
         let (num, den) = (i128::from(meaning.num) * per_unit, meaning.den);
-        let mut micro_kwh = scale(passed.amount, num, den);
+        let Some(mut micro_kwh) = scale(passed.amount, num, den) else {
+            facts.flags.insert(Flag::RateExceeded);
+            facts.energy_broken = true;
+            return;
+        };
         let open = union(passed.open);
         let mut uncapped = false;
         if !open.is_empty() {
             match rule.rate_max_per_hour {
                 Some(rate) => {
                     let most = i128::from(rate) * i128::from(total_ms(&open)) / 3_600_000 + 1;
-                    let most = scale(Bounded::exact(most), num, den).value.saturating_abs();
-                    micro_kwh.upper = micro_kwh.upper.saturating_add(most);
+                    match scale(Bounded::exact(most), num, den) {
+                        Some(most) => micro_kwh.upper = micro_kwh.upper.saturating_add(most.value.saturating_abs()),
+                        None => uncapped = true,
+                    }
                 }
                 None => uncapped = true,
             }
         }
         facts.energy_cover.observed_ms += of_ms - total_ms(&union(passed.uncovered));
-        match &mut facts.energy {
-            Some(e) => {
-                e.micro_kwh.add(micro_kwh);
-                e.uncapped |= uncapped;
-            }
-            none => *none = Some(Energy { micro_kwh, uncapped }),
-        }
+        facts.energy.get_or_insert_default().add(&Energy { micro_kwh, uncapped, samples: passed.samples });
     }
 }
 
@@ -173,11 +168,29 @@ fn register_flags(facts: &mut Facts, passed: &Passed) {
     facts.flags.extend(flags.into_iter().filter(|(n, _)| *n > 0).map(|(_, flag)| flag));
 }
 
-/// Amounts times a ratio, half away from zero; a negative ratio (a reversed meter) swaps the bounds.
-fn scale(b: Bounded, num: i128, den: i128) -> Bounded {
-    let of = |v: i128| v.checked_mul(num).and_then(|n| div_half_up(n, den)).unwrap_or(0);
-    let (a, z) = (of(b.lower), of(b.upper));
-    Bounded { value: of(b.value), lower: a.min(z), upper: a.max(z) }
+/// How a register behaves: as the declaration says, else as the gateway's configuration says, else as the fastest planned
+/// item allows.
+pub fn register_rule(signal: &SignalRef, meaning: &Meaning, fastest_item_us: Option<i64>) -> RegisterRule {
+    let stored = |raw: i64| raw.saturating_mul(meaning.unit_per_raw);
+    // Three times the planned rate is more than any machine does and less than any accident.
+    let planned = fastest_item_us.map(|us| {
+        let (items, num) = (i128::from(10_800_000_000 / us.max(1) + 1), i128::from(meaning.num).abs().max(1));
+        i64::try_from(items.saturating_mul(meaning.den).saturating_add(num - 1) / num).unwrap_or(i64::MAX)
+    });
+    RegisterRule {
+        modulus: signal.modulus.map(stored).or(meaning.modulus),
+        rate_max_per_hour: signal.max_per_hour.map(stored).or(meaning.max_per_hour).or(planned),
+        gap_ms_max: Cadence::new(meaning.interval_ms).stale_ms,
+        replaced: Vec::new(),
+    }
+}
+
+/// Amounts times a ratio, half away from zero; a negative ratio (a reversed meter) swaps the bounds. `None` when the
+/// result is no number any machine reaches.
+fn scale(b: Bounded, num: i128, den: i128) -> Option<Bounded> {
+    let of = |v: i128| v.checked_mul(num).and_then(|n| div_half_up(n, den));
+    let (value, a, z) = (of(b.value)?, of(b.lower)?, of(b.upper)?);
+    Some(Bounded { value, lower: a.min(z), upper: a.max(z) })
 }
 
 /// What a unit of the counter stands for, by the product loaded.
@@ -199,11 +212,13 @@ impl<'a> Weights<'a> {
     fn new(piece: &'a Piece<'a>) -> Self {
         let product = piece.definition.body.signals.product.as_ref().and_then(|s| {
             let series = piece.inputs.get(s)?;
-            let range = series.around(piece.window, REACH_MS);
-            let meaning = series.meaning_of(&range);
-            let is_text = meaning.is_some_and(|m| m.text);
-            let stale_ms = Cadence::new(meaning.map_or(0, |m| m.interval_ms)).stale_ms;
-            Some(Products { series, range, is_text, stale_ms })
+            let (range, meaning) = series.alike(piece.window, REACH_MS)?;
+            Some(Products {
+                series,
+                range,
+                is_text: meaning.text,
+                stale_ms: Cadence::new(meaning.interval_ms).stale_ms,
+            })
         });
         Self { piece, product, memo: None }
     }
