@@ -23,6 +23,7 @@ pub mod modbus;
 pub mod opcua;
 pub mod rng;
 pub mod tags;
+pub mod told;
 pub mod truth;
 pub mod workshop;
 pub mod world;

@@ -1,6 +1,6 @@
 //! `gongzheng-sim`: simulated workshop, faults on command, generated configuration, months of history.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use serde_json::{Value, json};
 use simulators::calendar::{Shift, iso_date};
@@ -9,6 +9,8 @@ use simulators::declarations::{self, Span, span};
 use simulators::faults::Kind;
 use simulators::generate::{AgentOptions, agent_toml};
 use simulators::history;
+use simulators::told;
+use simulators::told::Lang;
 use simulators::truth;
 use simulators::workshop::{Options, Workshop};
 use simulators::world::{Config, World};
@@ -19,6 +21,9 @@ use tokio::signal::unix::{SignalKind, signal};
 #[derive(Debug, Parser)]
 #[command(name = "gongzheng-sim", version, about = "Simulated machines that speak the real protocols / 模拟车间")]
 struct Arguments {
+    /// Language of messages / 语言: zh, en
+    #[arg(long, global = true, value_parser = parse_lang)]
+    lang: Option<Lang>,
     #[command(subcommand)]
     command: Command,
 }
@@ -187,7 +192,11 @@ impl When {
 
     fn span(&self) -> Result<Span> {
         if self.weeks < 1 || self.retrofit_week < 1 || self.retrofit_week >= self.weeks {
-            bail!("--retrofit-week must lie between 1 and --weeks − 1");
+            return Err(told!(
+                "--retrofit-week 必须在 1 与 --weeks − 1 之间",
+                "--retrofit-week must lie between 1 and --weeks − 1"
+            )
+            .into());
         }
         Ok(span(self.until(), self.weeks, self.retrofit_week))
     }
@@ -217,10 +226,13 @@ fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .init();
     let arguments = Arguments::parse();
+    let variable = |name: &str| std::env::var(name).ok();
+    let lang = Lang::choose(arguments.lang, variable("GZ_LANG").as_deref(), variable("LANG").as_deref());
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("cannot start: {error}");
+            let error = anyhow::Error::new(error).context(told!("无法启动", "cannot start"));
+            eprintln!("{}", told::explain(&error, lang));
             return ExitCode::FAILURE;
         }
     };
@@ -229,10 +241,28 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error:#}");
+            eprintln!("{}", told::explain(&error, lang));
             ExitCode::FAILURE
         }
     }
+}
+
+fn parse_lang(text: &str) -> Result<Lang, String> {
+    Lang::parse(text).ok_or_else(|| "zh | en".to_owned())
+}
+
+/// A file that cannot be written.
+fn cannot_write(path: &Path) -> told::Told {
+    let path = path.display();
+    told!("写不了 {path}，检查目录和权限", "cannot write {path}; check folder and permissions")
+}
+
+/// The folder of a workshop does not hold what it should.
+fn incomplete(what: &str) -> told::Told {
+    told!(
+        "endpoints.json 里没有 {what}：请重新启动 gongzheng-sim workshop",
+        "endpoints.json has no {what}: start `gongzheng-sim workshop` again"
+    )
 }
 
 async fn run(command: Command) -> Result<()> {
@@ -275,7 +305,7 @@ async fn run(command: Command) -> Result<()> {
                 uplink: &uplink.join("\n"),
             };
             let text = agent_toml(&read_endpoints(&dir)?, &options).map_err(anyhow::Error::msg)?;
-            std::fs::write(&out, text).with_context(|| format!("writing {}", out.display()))
+            std::fs::write(&out, text).with_context(|| cannot_write(&out))
         }
         Command::Span { when } => {
             let span = when.span()?;
@@ -300,17 +330,23 @@ async fn run(command: Command) -> Result<()> {
             run_history(plan, &server_enrol, code.as_deref(), window, &state_dir, mqtt).await
         }
         Command::Fault { dir, device, kind, ms, delay, code } => {
-            let kind = Kind::parse(&kind)
-                .with_context(|| format!("unknown fault {kind:?}; known: {}", Kind::ALL.map(Kind::name).join(", ")))?;
+            let kind = Kind::parse(&kind).with_context(|| {
+                let known = Kind::ALL.map(Kind::name).join(", ");
+                told!("没有 {kind:?} 这种故障；可用的有：{known}", "unknown fault {kind:?}; known: {known}")
+            })?;
             let endpoints = read_endpoints(&dir)?;
-            let address = endpoints["control"].as_str().context("endpoints.json has no control address")?;
+            let address = endpoints["control"].as_str().with_context(|| incomplete("control"))?;
             let order = json!({ "device": device, "kind": kind, "duration_ms": ms, "delay_ms": delay, "code": code });
             let answer = control::ask(address, &order).await.with_context(|| {
-                format!("cannot reach the workshop at {address}; is `gongzheng-sim workshop` still running?")
+                told!(
+                    "连不上 {address} 的模拟车间；`gongzheng-sim workshop` 还在运行吗？",
+                    "cannot reach the workshop at {address}; is `gongzheng-sim workshop` still running?"
+                )
             })?;
             println!("{answer}");
             if answer["ok"] != true {
-                bail!("refused: {}", answer["error"].as_str().unwrap_or("no reason given"));
+                let reason = answer["error"].as_str().unwrap_or("?");
+                return Err(told!("模拟车间拒绝了：{reason}", "the workshop refused: {reason}").into());
             }
             Ok(())
         }
@@ -319,7 +355,10 @@ async fn run(command: Command) -> Result<()> {
 
 async fn workshop(options: Options) -> Result<()> {
     let dir = options.dir.clone();
-    let workshop = Workshop::start(options).await.with_context(|| format!("starting in {}", dir.display()))?;
+    let workshop = Workshop::start(options).await.with_context(|| {
+        let dir = dir.display();
+        told!("无法在 {dir} 启动模拟车间", "the workshop cannot start in {dir}")
+    })?;
     println!("{}", workshop.endpoints);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -327,7 +366,7 @@ async fn workshop(options: Options) -> Result<()> {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    workshop.write_truth().with_context(|| format!("writing truth.json in {}", dir.display()))
+    workshop.write_truth().with_context(|| cannot_write(&dir.join("truth.json")))
 }
 
 /// Write the declarations of this world, with history, plan and reject counts when a history gateway is named.
@@ -343,8 +382,8 @@ fn declare(
         Some(dir) => {
             let endpoints = read_endpoints(dir)?;
             Config {
-                seed: endpoints["seed"].as_u64().context("endpoints.json has no seed")?,
-                epoch_ms: endpoints["epoch_ms"].as_i64().context("endpoints.json has no epoch_ms")?,
+                seed: endpoints["seed"].as_u64().with_context(|| incomplete("seed"))?,
+                epoch_ms: endpoints["epoch_ms"].as_i64().with_context(|| incomplete("epoch_ms"))?,
                 hall: endpoints["hall"].as_bool().unwrap_or(false),
                 retrofit_ms: endpoints["retrofit_ms"].as_i64(),
                 rest_weekday: endpoints["rest_weekday"].as_u64().and_then(|day| u8::try_from(day).ok()),
@@ -367,7 +406,7 @@ fn declare(
     }
     let text = serde_json::to_string_pretty(&list)?;
     match out {
-        Some(path) => std::fs::write(path, text).with_context(|| format!("writing {}", path.display())),
+        Some(path) => std::fs::write(path, text).with_context(|| cannot_write(path)),
         None => {
             println!("{text}");
             Ok(())
@@ -384,17 +423,29 @@ async fn run_history(
     mqtt: Option<String>,
 ) -> Result<()> {
     let began = std::time::Instant::now();
-    let key = history::load_or_create_key(state_dir)?;
-    let mut enrolment = match (history::Enrolment::load(state_dir)?, code) {
+    let key = history::load_or_create_key(state_dir).map_err(|error| error.told())?;
+    let known = history::Enrolment::load(state_dir).map_err(|error| error.told())?;
+    let mut enrolment = match (known, code) {
         (Some(known), _) => known,
-        (None, Some(code)) => history::enrol(server_enrol, code, &key, state_dir).await?,
-        (None, None) => bail!(
-            "{} is not enrolled: give --code, made on the server with `gongzheng-server admin gateway code`",
-            state_dir.display()
-        ),
+        (None, Some(code)) => {
+            history::enrol(server_enrol, code, &key, state_dir).await.map_err(|error| error.told())?
+        }
+        (None, None) => {
+            let dir = state_dir.display();
+            return Err(told!(
+                "{dir} 尚未入网：请用 --code 给出入网码（在服务器上用 `gongzheng-server admin gateway code` 生成）",
+                "{dir} is not enrolled: give --code, made on the server with `gongzheng-server admin gateway code`"
+            )
+            .into());
+        }
     };
     if !enrolment.simulated {
-        bail!("site {} was not created as simulated and would refuse invented history", enrolment.site);
+        let site = &enrolment.site;
+        return Err(told!(
+            "站点 {site} 不是模拟站点，会拒绝编造的历史数据",
+            "site {site} was not created as simulated and would refuse invented history"
+        )
+        .into());
     }
     if let Some(address) = mqtt {
         enrolment.mqtt_host_port = address;
@@ -409,7 +460,8 @@ async fn run_history(
             eprintln!("history: {receipted} records receipted, {} readings made", totals.readings);
         }
     })
-    .await?;
+    .await
+    .map_err(|error| error.told())?;
     let mut description = truth::describe(producer.world(), plan.config.epoch_ms);
     description["outages"] = producer
         .outages()
@@ -417,7 +469,7 @@ async fn run_history(
         .map(|outage| json!([outage.from, outage.until, format!("{:?}", outage.trouble)]))
         .collect();
     truth::write_atomic(&state_dir.join("truth.json"), &description)
-        .with_context(|| format!("writing truth.json in {}", state_dir.display()))?;
+        .with_context(|| cannot_write(&state_dir.join("truth.json")))?;
     let totals = published.totals;
     let summary = json!({
         "site": enrolment.site, "gateway": enrolment.gateway,
@@ -433,10 +485,15 @@ async fn run_history(
 
 fn read_endpoints(dir: &Path) -> Result<Value> {
     let path = dir.join("endpoints.json");
-    let text = std::fs::read_to_string(&path).with_context(|| {
-        format!("reading {}; start `gongzheng-sim workshop --dir {}`", path.display(), dir.display())
-    })?;
-    serde_json::from_str(&text).with_context(|| format!("reading {}", path.display()))
+    let (shown, dir) = (path.display(), dir.display());
+    let unreadable = || {
+        told!(
+            "读不了 {shown}；请先运行 `gongzheng-sim workshop --dir {dir}`",
+            "cannot read {shown}; start `gongzheng-sim workshop --dir {dir}` first"
+        )
+    };
+    let text = std::fs::read_to_string(&path).with_context(unreadable)?;
+    serde_json::from_str(&text).with_context(unreadable)
 }
 
 fn parse_rest_day(text: &str) -> Result<Option<u8>> {
@@ -446,7 +503,14 @@ fn parse_rest_day(text: &str) -> Result<Option<u8>> {
         "auto" => Ok(Some((Shift::at(simulators::clock::wall_ms()).weekday() + 3) % 7)),
         _ => match NAMES.iter().position(|name| *name == text) {
             Some(day) => Ok(Some(day as u8)),
-            None => bail!("unknown rest day {text:?}; use {}, none or auto", NAMES.join(", ")),
+            None => {
+                let names = NAMES.join(", ");
+                let told = told!(
+                    "没有 {text:?} 这个休息日；可用 {names}、none 或 auto",
+                    "unknown rest day {text:?}; use {names}, none or auto"
+                );
+                Err(told.into())
+            }
         },
     }
 }

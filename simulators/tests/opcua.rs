@@ -14,6 +14,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 async fn start(dir: &Path) -> Workshop {
+    start_with(dir, false).await
+}
+
+async fn start_with(dir: &Path, opcua_secure: bool) -> Workshop {
     Workshop::start(Options {
         dir: dir.to_path_buf(),
         seed: 77,
@@ -23,22 +27,28 @@ async fn start(dir: &Path) -> Workshop {
         epoch_ms: None,
         retrofit_ms: None,
         rest_weekday: Some(6),
-        opcua_secure: false,
+        opcua_secure,
     })
     .await
     .unwrap()
 }
 
 async fn connect(dir: &Path, url: &str) -> Arc<Session> {
+    connect_by(dir, url, "None", MessageSecurityMode::None).await
+}
+
+async fn connect_by(dir: &Path, url: &str, policy: &str, mode: MessageSecurityMode) -> Arc<Session> {
     let mut client = ClientBuilder::new()
         .application_name("simulator test")
         .application_uri("urn:simulator:test")
         .pki_dir(dir.join("client-pki"))
-        .create_sample_keypair(false)
+        .create_sample_keypair(mode != MessageSecurityMode::None)
+        .trust_server_certs(true)
+        .verify_server_certs(false)
         .session_retry_limit(0)
         .client()
         .unwrap();
-    let endpoint: EndpointDescription = (url, "None", MessageSecurityMode::None, UserTokenPolicy::anonymous()).into();
+    let endpoint: EndpointDescription = (url, policy, mode, UserTokenPolicy::anonymous()).into();
     let (session, events) = client.connect_to_matching_endpoint(endpoint, IdentityToken::Anonymous).await.unwrap();
     let _running = events.spawn();
     tokio::time::timeout(Duration::from_secs(20), session.wait_for_connection()).await.unwrap();
@@ -165,4 +175,19 @@ async fn a_subscription_sees_exactly_the_journalled_pushes_and_a_restart_ends_it
     let wanted = [ReadValueId::new(node("cnc/state"), AttributeId::Value)];
     let value = again.read(&wanted, TimestampsToReturn::Both, 0.0).await.unwrap();
     assert!(matches!(value[0].value, Some(Variant::Int32(_))), "{value:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_secured_endpoint_serves_a_client_that_signs_and_encrypts() {
+    let dir = tempfile::tempdir().unwrap();
+    let workshop = start_with(dir.path(), true).await;
+    let url = workshop.endpoints["devices"]["cnc"]["url"].as_str().unwrap();
+    let certificate = std::fs::read(dir.path().join("cnc-pki/own/cert.der")).unwrap();
+    assert!(certificate.len() > 500, "the server has a certificate to pin");
+    let session = connect_by(dir.path(), url, "Basic256Sha256", MessageSecurityMode::SignAndEncrypt).await;
+    let wanted = [ReadValueId::new(node("cnc/state"), AttributeId::Value)];
+    let value = session.read(&wanted, TimestampsToReturn::Both, 0.0).await.unwrap();
+    assert!(matches!(value[0].value, Some(Variant::Int32(_))), "{value:?}");
+    assert!(journal(dir.path()).iter().any(|line| line["tag"] == "cnc/state" && line["via"] == "opcua"));
+    let _ = session.disconnect().await;
 }

@@ -167,10 +167,6 @@ impl Stack {
         let mut command = Command::new(programs::path("gongzheng-sim"));
         command.arg("declarations").arg("--out").arg(&file).args(["--gateway", GATEWAY]).args(arguments);
         programs::output(&mut command, Duration::from_secs(300))?;
-        // The site itself was stated when it was created.
-        let stated: Vec<serde_json::Value> = serde_json::from_slice(&std::fs::read(&file)?)?;
-        let stated: Vec<_> = stated.into_iter().filter(|s| s["kind"] != "site").collect();
-        std::fs::write(&file, serde_json::to_vec_pretty(&stated)?)?;
         let file = file.display().to_string();
         self.admin(&["declare", "--site", SITE, "--file", &file]).map(drop)
     }

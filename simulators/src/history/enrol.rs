@@ -4,6 +4,7 @@
 //! directory uses what is there and needs no code.
 
 use super::tls::{self, Pin};
+use crate::told::Told;
 use data_encoding::{BASE32_NOPAD, HEXLOWER};
 use protocol::note::VerifierKey;
 use protocol::{GatewayId, SecretKey, SiteId};
@@ -54,7 +55,24 @@ pub enum EnrolError {
     },
     /// The server refused.
     #[error("the server refused: {0}")]
-    Refused(String),
+    Refused(Told),
+}
+
+impl EnrolError {
+    /// In both languages.
+    pub fn told(&self) -> Told {
+        let en = self.to_string();
+        let zh = match self {
+            Self::BadCode => "入网码不对（应为 GZ-12 位-26 位）：请整行复制服务器给出的入网码".to_owned(),
+            Self::File { path, source } => format!("{path}：{source}；检查状态目录"),
+            Self::Damaged { path, reason } => format!("{path} 已损坏（{reason}）：移走它并重新入网"),
+            Self::Unreachable { address, reason } => {
+                format!("{address}：{reason}；检查地址和端口，并确认入网码来自这台服务器")
+            }
+            Self::Refused(told) => format!("服务器拒绝了：{}", told.zh),
+        };
+        Told { zh, en }
+    }
 }
 
 /// What the server told us.
@@ -159,8 +177,11 @@ pub async fn enrol(address: &str, code: &str, key: &SecretKey, state_dir: &Path)
     if status != 200 {
         let text = String::from_utf8_lossy(&body);
         let told = serde_json::from_str::<serde_json::Value>(&text).ok();
-        let words = told.and_then(|value| value["error"]["en"].as_str().map(str::to_owned));
-        return Err(EnrolError::Refused(words.unwrap_or_else(|| format!("HTTP {status}"))));
+        let words = |lang: &str| {
+            let word = told.as_ref().and_then(|value| value["error"][lang].as_str());
+            word.map_or_else(|| format!("HTTP {status}"), str::to_owned)
+        };
+        return Err(EnrolError::Refused(Told { zh: words("zh"), en: words("en") }));
     }
     let mut enrolment: Enrolment =
         serde_json::from_slice(&body).map_err(|error| unreachable(format!("unreadable answer: {error}")))?;

@@ -7,6 +7,7 @@
 use super::enrol::Enrolment;
 use super::producer::{Producer, Totals};
 use super::tls;
+use crate::told::Told;
 use protocol::topic::{Channel, Topic};
 use protocol::{Digest, RefusalReason, SecretKey, ServerMessage};
 use rumqttc::{AsyncClient, Event, Incoming, MqttOptions, QoS, TlsConfiguration, Transport};
@@ -53,6 +54,25 @@ pub enum PublishError {
         /// The last connection error.
         last: String,
     },
+}
+
+impl PublishError {
+    /// In both languages.
+    pub fn told(&self) -> Told {
+        let en = self.to_string();
+        let zh = match self {
+            Self::Enrolment(reason) => format!("入网信息无法使用：{reason}；移走状态目录并重新入网"),
+            Self::Record(error) => format!("无法生成记录：{error}"),
+            Self::Refused { sequence, reason, detail } => {
+                format!("服务器最终拒绝了第 {sequence} 号记录（{reason}）：{detail}")
+            }
+            Self::Stalled { address, last } => format!(
+                "{} 秒没有收到 {address} 的回执（最后的错误：{last}）：服务器在运行吗？站点是模拟站点吗？",
+                GIVE_UP.as_secs()
+            ),
+        };
+        Told { zh, en }
+    }
 }
 
 /// What was sent.
