@@ -24,6 +24,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 use protocol::content::{CounterConfig, DeviceConfig, Ratio, TagConfig};
+use protocol::record::CONTENT_MAX;
 use toml::de::DeTable;
 
 use self::device::{Carrier, Device, Link, Place, Tag};
@@ -164,10 +165,35 @@ impl Config {
         let root = Section::root(&collector, tree.get_ref());
         let config = read(&root, path);
         root.finish();
+        if let Some(bytes) = config.as_ref().and_then(Self::record_bytes)
+            && bytes > CONTENT_MAX
+        {
+            let tags: usize = config.iter().flat_map(|config| &config.devices).map(|device| device.tags.len()).sum();
+            collector.error(
+                None,
+                words!(
+                    "{tags} 个数据点的配置写成记录后有 {bytes} 字节，超过一条记录的上限 {CONTENT_MAX} 字节",
+                    "the configuration of these {tags} tags makes a record of {bytes} bytes; a record holds {CONTENT_MAX}"
+                ),
+                words!(
+                    "缩短设备名和数据点名，或把设备分给两个网关",
+                    "shorten the names of devices and tags, or share the devices between two gateways"
+                ),
+            );
+        }
         let list = collector.into_problems();
         match config {
             Some(config) if list.iter().all(|p| p.severity == Severity::Warning) => Ok((config, list)),
             _ => Err(Problems { file, list }),
+        }
+    }
+
+    /// How large the configuration becomes as the content of a record; `None` when it cannot be one for another reason.
+    fn record_bytes(&self) -> Option<usize> {
+        match protocol::Content::Configuration(self.configuration().ok()?).encode() {
+            Ok(content) => Some(content.len()),
+            Err(protocol::Error::TooLarge { got, .. }) => Some(got),
+            Err(_) => None,
         }
     }
 

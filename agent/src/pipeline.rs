@@ -20,6 +20,7 @@
 
 mod outward;
 mod refile;
+mod words;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -27,7 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use protocol::{BootId, ChainId, ChainStartCause, Configuration, SecretKey, StateMessage, StateValue};
+use protocol::{BootId, ChainId, ChainStartCause, Configuration, GapCause, SecretKey, StateMessage, StateValue};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -45,9 +46,10 @@ use crate::sealer::{self, Sealer, Signer};
 use crate::status::{self, Status};
 use crate::uplink::mqtt::Link;
 use crate::uplink::tls::{ClientIdentity, Pin, PinnedServer};
-use crate::uplink::{self, Report, Shore, delivery, tls};
+use crate::uplink::{self, Report, Shore, delivery, kept, tls};
 use outward::{StateSender, link, tls_config};
 use refile::Refile;
+use words::{announce, explain};
 
 /// Sources, closing record and goodbye together may take this long.
 pub const SHUTDOWN_MS_MAX: u64 = 10_000;
@@ -83,6 +85,8 @@ pub struct UplinkSettings {
     pub credentials: Option<(String, String)>,
     /// Window and rate.
     pub delivery: delivery::Settings,
+    /// How many refused records are kept aside.
+    pub refused: kept::Limit,
 }
 
 /// Everything a run needs; built by the command line from configuration and state directory.
@@ -237,6 +241,7 @@ pub async fn run(
             peer: delivery::Peer { site, gateway, log_key: setup.enrolment.verifier_key()? },
             link,
             settings: setup.uplink.delivery,
+            refused: setup.uplink.refused,
             shore: shore_reader,
             before: resume.before,
             receipted_end,
@@ -429,13 +434,16 @@ impl Pipeline {
             Err(CommitError { accepted, error }) => {
                 self.offered.drain(..accepted.min(self.offered.len()));
                 self.retry_ms = Some(now_ms + RETRY_MS);
-                let why = error.to_string();
+                let words = explain(&error);
                 if !self.sealer.is_blocked() {
-                    tracing::error!(error = %why, "The buffer takes nothing; readings are no longer accepted.");
-                    self.status.notice(now_ms, explain(&error));
+                    tracing::error!(%error, "The buffer takes nothing; readings are no longer accepted.");
                     self.status.update(|snapshot| snapshot.buffer_blocked = true);
                 }
-                self.sealer.refused(now_ms, &why);
+                let cause =
+                    if matches!(error, AppendError::Disk(_)) { GapCause::Damaged } else { GapCause::BufferFull };
+                self.sealer.refused(now_ms, cause, &words.en);
+                // The same words are kept once, with their newest time.
+                self.status.notice(now_ms, words);
             }
         }
     }
@@ -447,6 +455,9 @@ impl Pipeline {
             Report::Fork { old, from } => self.fork = Some((ChainStartCause::OldImage, old, from)),
             Report::Refused { sequence, detail } => {
                 self.sealer.event(now_ms, "refused", "", i64::try_from(sequence).unwrap_or(i64::MAX), &detail);
+            }
+            Report::Removed { count } => {
+                self.sealer.event(now_ms, "refused_removed", "", i64::try_from(count).unwrap_or(i64::MAX), "");
             }
         }
     }
@@ -526,45 +537,6 @@ impl Pipeline {
         }
         self.committed(outcome);
         Ok(())
-    }
-}
-
-fn announce(status: &Status, boot_ms: i64, cause: ChainStartCause) {
-    let words = match cause {
-        ChainStartCause::First => words!("开始第一条记录链", "the first chain of records begins"),
-        ChainStartCause::TailDamaged => words!(
-            "上次停机时缓存末尾损坏（多为断电），已开始新的记录链并注明原因",
-            "the end of the buffer was damaged at the last stop (usually a power cut); a new chain begins and says why"
-        ),
-        ChainStartCause::OldImage => words!(
-            "本机存储是旧镜像：已开始新的记录链并注明原因",
-            "this disk is an old image: a new chain begins and says why"
-        ),
-        ChainStartCause::BufferLost => words!(
-            "缓存丢失或无法读取：已开始新的记录链；未送达的记录已无法找回",
-            "the buffer is gone or unreadable: a new chain begins; what was not delivered cannot be recovered"
-        ),
-    };
-    if cause == ChainStartCause::First {
-        tracing::info!(%words, "Chain.");
-    } else {
-        status.notice(boot_ms, words);
-    }
-}
-
-/// Why the buffer takes nothing, and what to do.
-fn explain(error: &AppendError) -> crate::locale::Words {
-    let text = error.to_string();
-    match error {
-        AppendError::Full => words!(
-            "缓存已满：停止采集并记录缺口，未上传的数据不会被覆盖。请恢复与服务器的连接，或增大 [buffer] max_bytes",
-            "the buffer is full: no more readings are accepted and the gap is recorded; undelivered data is not overwritten. Restore the connection to the server, or raise [buffer] max_bytes"
-        ),
-        AppendError::Oversized { .. } => words!("记录过大：{text}", "{text}"),
-        AppendError::Disk(cause) => words!(
-            "磁盘写入失败（{cause}）：停止采集并记录缺口。请检查存储卡",
-            "the disk fails ({cause}): no more readings are accepted and the gap is recorded. Check the card"
-        ),
     }
 }
 

@@ -5,8 +5,8 @@
 //!    durable ([`Sealer::committed`]). Until then the same bytes are offered again, never others under the same number.
 //! 2. **A reading is at risk from its observation until the buffer synced it**: at most one seal interval (10 s).
 //! 3. Sealed by time, by size, by a change of an alarm tag, at shutdown. A batch that would exceed 256 KiB is split.
-//! 4. **When the buffer takes no more, nothing more is accepted**: from then on every tag has a gap `BufferFull` from its last
-//!    accepted reading to its first one afterwards. What was accepted before is kept and offered again.
+//! 4. **When the buffer takes no more, nothing more is accepted**: from then on every tag has a gap (`BufferFull`, or `Damaged` when
+//!    the storage failed) from its last accepted reading to its first one afterwards. What was accepted before is kept and offered again.
 //! 5. Gaps that run across a seal are told in pieces, so a kill never leaves an unexplained stretch.
 //! 6. The first record of a chain is its ChainStart; a Configuration follows whenever the one in force differs.
 
@@ -96,7 +96,8 @@ pub struct Sealer {
     open: Open,
     /// Sealed and not yet durable.
     sealed: Option<Sealed>,
-    blocked: bool,
+    /// Why the buffer takes nothing, while it does.
+    blocked: Option<GapCause>,
     /// By tag: up to here its time is accounted for by something accepted.
     accepted_ms: Vec<i64>,
     /// By tag: the same, durably.
@@ -153,7 +154,7 @@ impl Sealer {
             chain_start,
             open: Open::default(),
             sealed: None,
-            blocked: false,
+            blocked: None,
             accepted_ms: vec![now.boot_ms; tags],
             durable_ms: vec![now.boot_ms; tags],
             pending,
@@ -175,7 +176,7 @@ impl Sealer {
 
     /// True while the buffer takes nothing.
     pub fn is_blocked(&self) -> bool {
-        self.blocked
+        self.blocked.is_some()
     }
 
     /// Notes a signed server time of this boot; it goes into every header from now on.
@@ -217,7 +218,7 @@ impl Sealer {
     fn take_reading(&mut self, reading: Reading) {
         let tag = reading.tag as usize;
         let Some(accepted_ms) = self.accepted_ms.get(tag).copied() else { return };
-        if self.blocked || self.open.readings.len() >= READINGS_MAX {
+        if self.blocked.is_some() || self.open.readings.len() >= READINGS_MAX {
             self.refuse(tag, accepted_ms);
             return;
         }
@@ -238,7 +239,7 @@ impl Sealer {
     fn take_gap(&mut self, tag: u32, from_ms: i64, to_ms: i64, cause: GapCause) {
         let index = tag as usize;
         let Some(accepted_ms) = self.accepted_ms.get(index).copied() else { return };
-        if self.blocked {
+        if self.blocked.is_some() {
             self.refuse(index, accepted_ms);
             return;
         }
@@ -255,7 +256,8 @@ impl Sealer {
     /// Something arrived that cannot be kept: from the last accepted instant on there is a gap.
     fn refuse(&mut self, tag: usize, accepted_ms: i64) {
         let from = GapStart { boot: None, boot_ms: accepted_ms };
-        self.pending[tag].get_or_insert(Pending { from, cause: GapCause::BufferFull });
+        let cause = self.blocked.unwrap_or(GapCause::BufferFull);
+        self.pending[tag].get_or_insert(Pending { from, cause });
     }
 
     /// A tag shows again at `at_ms`: its pending gap ends there.
@@ -448,18 +450,18 @@ impl Sealer {
                 *durable = boot_ms.max(*durable);
             }
         }
-        if self.blocked {
-            self.blocked = false;
+        if self.blocked.take().is_some() {
             self.event(now_boot_ms, "buffer_room", "", 0, "");
         }
         sealed.repeats
     }
 
-    /// The buffer takes nothing now: nothing more is accepted until [`committed`](Self::committed).
-    pub fn refused(&mut self, now_boot_ms: i64, why: &str) {
-        if !self.blocked {
-            self.event(now_boot_ms, "buffer_full", "", 0, why);
-            self.blocked = true;
+    /// The buffer takes nothing now: nothing more is accepted until [`committed`](Self::committed). `cause` is what the gaps say:
+    /// [`GapCause::BufferFull`], or [`GapCause::Damaged`] when the storage failed.
+    pub fn refused(&mut self, now_boot_ms: i64, cause: GapCause, why: &str) {
+        if self.blocked.replace(cause) != Some(cause) {
+            let word = if cause == GapCause::BufferFull { "buffer_full" } else { "buffer_failed" };
+            self.event(now_boot_ms, word, "", 0, why);
         }
     }
 
@@ -469,7 +471,7 @@ impl Sealer {
     /// # Errors
     /// As [`seal`](Self::seal).
     pub fn close(&mut self, now: ClockReading) -> protocol::Result<Sealed> {
-        if self.blocked {
+        if let Some(cause) = self.blocked {
             self.sealed = None;
             self.open = Open { events: std::mem::take(&mut self.open.events), ..Open::default() };
             self.open.events.truncate(16);
@@ -477,7 +479,7 @@ impl Sealer {
             let oldest = self.durable_ms.iter().copied().min().unwrap_or(self.start_ms);
             let from = GapStart { boot: None, boot_ms: oldest.min(now.boot_ms) };
             self.pending.iter_mut().for_each(|pending| *pending = None);
-            self.open.gaps.push(Gap { tag: None, from, to_boot_ms: now.boot_ms, cause: GapCause::BufferFull });
+            self.open.gaps.push(Gap { tag: None, from, to_boot_ms: now.boot_ms, cause });
         }
         self.event(now.boot_ms, STOPPING, "", 0, "");
         self.seal(now)

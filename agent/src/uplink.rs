@@ -9,6 +9,7 @@
 pub mod certificate;
 pub mod checkpoints;
 pub mod delivery;
+pub mod kept;
 pub mod mqtt;
 pub mod substitutes;
 pub mod tls;
@@ -65,6 +66,11 @@ pub enum Report {
         /// Positions from here on were never receipted.
         from: u64,
     },
+    /// Of the refused records that are kept here the oldest were removed.
+    Removed {
+        /// How many.
+        count: usize,
+    },
     /// A refusal, for the evidence.
     Refused {
         /// Which record.
@@ -90,6 +96,8 @@ pub struct Context {
     pub link: Link,
     /// Window and rate.
     pub settings: delivery::Settings,
+    /// How many refused records are kept aside.
+    pub refused: kept::Limit,
     /// Chains and durable end at start, and as they grow.
     pub shore: watch::Receiver<Shore>,
     /// The chain before the oldest span.
@@ -306,6 +314,13 @@ impl Uplink {
         let made = substitutes::make(hole, &self.context.buffer, &self.context.signer, now).await;
         match made.and_then(|record| {
             self.substitutes.keep(from, to, record.clone())?;
+            let forgotten = self.substitutes.forget(self.delivery.receipted_end(), substitutes::KEPT_MAX)?;
+            if forgotten > 0 {
+                tracing::info!(
+                    forgotten,
+                    "Statements about lost records that the server has receipted were removed here."
+                );
+            }
             Ok(record)
         }) {
             Ok(bytes) => {
@@ -344,9 +359,21 @@ impl Uplink {
     /// A record the server refused for good stays here, outside the buffer, which forgets it in time.
     async fn keep_refused(&self, position: u64) {
         if let Ok(Entry::Present(bytes)) = self.context.buffer.read(position).await {
-            let path = self.context.state_dir.join("refused").join(format!("{position:016x}.record"));
-            if let Err(error) = replace_file(&path, &bytes) {
-                tracing::error!(%error, path = %path.display(), "A refused record cannot be kept.");
+            let (folder, name) = (self.context.state_dir.join("refused"), format!("{position:016x}.record"));
+            match kept::keep(&folder, &name, &bytes, self.context.refused) {
+                Ok(0) => {}
+                Ok(count) => {
+                    let boot_ms = self.context.clock.boot_ms();
+                    self.context.status.notice(
+                        boot_ms,
+                        words!(
+                            "被服务器拒绝的记录太多：已删除最早的 {count} 条。请查明拒绝原因，并备份 refused 目录",
+                            "too many records were refused by the server: the oldest {count} kept here were removed. Find out why they are refused, and copy the folder `refused`"
+                        ),
+                    );
+                    let _ = self.context.reports.send(Report::Removed { count }).await;
+                }
+                Err(error) => tracing::error!(%error, name, "A refused record cannot be kept."),
             }
         }
     }

@@ -14,7 +14,7 @@ use agent::event::{Reading, SourceEvent, TagIndex};
 use agent::identity::{Enrolment, load_or_create_key};
 use agent::pipeline::{self, Setup, SourceContext, UplinkSettings};
 use agent::status::Status;
-use agent::uplink::delivery;
+use agent::uplink::{delivery, kept};
 use protocol::content::{DeviceConfig, Ratio, TagConfig};
 use protocol::{Configuration, Content, GapCause, Kind, Quality, RefusalReason, SecretKey, Value, ValueType};
 use support::FakeServer;
@@ -86,6 +86,7 @@ fn setup(state_dir: &Path, server: &FakeServer, clock: SharedClock) -> Setup {
             broker_ca_pem: None,
             credentials: None,
             delivery: delivery::Settings { window: 8, bytes_per_second_max: 0 },
+            refused: kept::Limit { files: 1, bytes: 1_000_000 },
         },
         clock,
         status: Status::new(TAGS, 1, started),
@@ -161,8 +162,10 @@ impl Run {
         let _ = self.task.await;
     }
 
-    fn told(&self, words: &str) -> bool {
-        self.status.snapshot().notices.iter().any(|notice| notice.words.en.contains(words))
+    /// Whether the person at the gateway reads this, in whichever language.
+    fn told(&self, zh: &str, en: &str) -> bool {
+        let told = |notice: &agent::status::NoticeLine| notice.words.zh.contains(zh) && notice.words.en.contains(en);
+        self.status.snapshot().notices.iter().any(told)
     }
 }
 
@@ -264,7 +267,7 @@ async fn forged_receipt_frees_nothing_and_is_told() {
     server.held().behaviour.forge_with = Some(SecretKey::from_seed(&[66; 32]));
     let served = Served::default();
     let run = start(setup(folder.path(), &server, clock()), &served);
-    until("the notice", || run.told("a receipt with a wrong signature")).await;
+    until("the notice", || run.told("收到一条签名不符的回执", "a receipt with a wrong signature")).await;
     until("records wait", || run.status.snapshot().records_total > 3).await;
     assert_eq!(run.status.snapshot().uplink.last_receipt, None);
     assert_eq!(run.status.snapshot().buffer.receipted_end, 0);
@@ -284,7 +287,10 @@ async fn finally_refused_record_is_kept_here_and_replaced_by_lost() {
     let served = Served::default();
     let run = start(setup(folder.path(), &server, clock()), &served);
     until("delivery goes on", || server.batches().len() >= 6).await;
-    assert!(run.told("the server finally refused record 4 (malformed: told to refuse)"));
+    assert!(run.told(
+        "服务器最终拒绝第 4 号记录（malformed：told to refuse）",
+        "the server finally refused record 4 (malformed: told to refuse)"
+    ));
     run.stop().await;
     let held = server.held();
     let chain = &held.chains[&held.order[0]];
@@ -295,6 +301,53 @@ async fn finally_refused_record_is_kept_here_and_replaced_by_lost() {
 }
 
 #[tokio::test]
+async fn refused_records_kept_here_are_bounded_and_what_goes_is_told() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = FakeServer::start(gateway_key(folder.path()).public()).await;
+    let served = Served::default();
+    server.held().behaviour.refuse = Some((4, RefusalReason::Malformed, false));
+    let run = start(setup(folder.path(), &server, clock()), &served);
+    until("delivery goes on", || server.batches().len() >= 5).await;
+    let next = server.held().chains.values().next().expect("a chain").next + 3;
+    server.held().behaviour.refuse = Some((next, RefusalReason::Malformed, false));
+    until("the removal is told", || run.told("已删除最早的 1 条", "the oldest 1 kept here were removed")).await;
+    until("the removal is in the evidence", || {
+        let events = server.batches().into_iter().flat_map(|(_, batch)| batch.events);
+        events.into_iter().any(|event| &*event.kind == "refused_removed" && event.value == 1)
+    })
+    .await;
+    run.stop().await;
+    assert_eq!(std::fs::read_dir(folder.path().join("refused")).expect("kept").count(), 1);
+}
+
+/// The card comes loose: no new file can be made until it is back.
+#[tokio::test]
+async fn failing_disk_is_a_gap_by_its_true_cause_and_not_a_full_buffer() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let server = FakeServer::start(gateway_key(folder.path()).public()).await;
+    let served = Served::default();
+    let mut small = setup(folder.path(), &server, clock());
+    small.buffer.segment_bytes = 8 * 1_024;
+    let run = start(small, &served);
+    until("batches arrive", || server.batches().len() >= 3).await;
+    let (here, away) = (folder.path().join("buffer"), folder.path().join("away"));
+    std::fs::rename(&here, &away).expect("renamed");
+    until("the notice", || run.told("磁盘写入失败", "the disk fails (No such file or directory")).await;
+    assert!(!run.told("缓存已满", "the buffer is full"));
+    std::fs::rename(&away, &here).expect("renamed");
+    until("the gap arrives", || {
+        server.batches().iter().any(|(_, batch)| batch.gaps.iter().any(|gap| gap.cause == GapCause::Damaged))
+    })
+    .await;
+    run.stop().await;
+    check(&server, &served, &[GapCause::Damaged]);
+    let batches = server.batches();
+    let events = || batches.iter().flat_map(|(_, batch)| batch.events.iter());
+    assert!(events().any(|event| &*event.kind == "buffer_failed" && event.detail.contains("the disk fails")));
+    assert!(!events().any(|event| &*event.kind == "buffer_full"));
+}
+
+#[tokio::test]
 async fn refusal_that_may_be_retried_is_retried() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let server = FakeServer::start(gateway_key(folder.path()).public()).await;
@@ -302,7 +355,9 @@ async fn refusal_that_may_be_retried_is_retried() {
     let served = Served::default();
     let run = start(setup(folder.path(), &server, clock()), &served);
     until("delivery goes on", || server.batches().len() >= 6).await;
-    assert!(run.told("the server does not take record 3 for now (storage_full"));
+    assert!(
+        run.told("服务器暂不接收第 3 号记录（storage_full", "the server does not take record 3 for now (storage_full")
+    );
     run.stop().await;
     check(&server, &served, &[]);
 }
@@ -316,7 +371,10 @@ async fn full_buffer_stops_accepting_states_the_gap_and_recovers() {
     let mut first = setup(folder.path(), &server, clock());
     first.buffer = buffer::Settings { bytes_max: 24 * 1_024, segment_bytes: 8 * 1_024, ..first.buffer };
     let run = start(first, &served);
-    until("the buffer is full", || run.told("the buffer is full: no more readings are accepted")).await;
+    until("the buffer is full", || {
+        run.told("缓存已满：停止采集并记录缺口", "the buffer is full: no more readings are accepted")
+    })
+    .await;
     server.held().behaviour.silent = false;
     run.stop().await;
     let mut second = setup(folder.path(), &server, clock());
@@ -348,7 +406,7 @@ async fn old_image_of_the_disk_opens_a_new_chain_and_repeats_what_was_not_delive
     run.stop().await;
 
     let run = start(setup(image.path(), &server, clock()), &served);
-    until("the notice", || run.told("this disk is an old image, or a clone exists")).await;
+    until("the notice", || run.told("旧镜像", "this disk is an old image, or a clone exists")).await;
     until("a new chain", || server.held().order.len() == 2).await;
     let before = server.batches().len();
     until("batches in it", || server.batches().len() >= before + 3).await;
@@ -398,7 +456,7 @@ async fn unsent_records_of_earlier_runs_on_an_old_image_reach_the_server_exactly
     until("a new chain", || server.held().order.len() == 2).await;
     let before = server.batches().len();
     until("batches in it", || server.batches().len() >= before + 3).await;
-    assert!(run.told("this disk is an old image, or a clone exists"));
+    assert!(run.told("旧镜像", "this disk is an old image, or a clone exists"));
     run.stop().await;
     check(&server, &served, &[GapCause::Planned, GapCause::ProcessKilled]);
     let held = server.held();
@@ -465,7 +523,10 @@ async fn rotten_record_is_replaced_by_lost_and_everything_else_arrives() {
     *server.held() = Default::default();
     let run = start(setup(folder.path(), &server, clock()), &served);
     until("the rest arrives", || server.batches().len() >= 9).await;
-    assert!(run.told("records 4–4 in the buffer are damaged; the server was told so"));
+    assert!(run.told(
+        "缓存中第 4–4 号记录已损坏，已向服务器如实说明",
+        "records 4–4 in the buffer are damaged; the server was told so"
+    ));
     run.stop().await;
     let held = server.held();
     assert_eq!(held.order.len(), 1, "damage in the middle does not break the chain");

@@ -19,7 +19,7 @@ use crate::locale::{Lang, words};
 use crate::pipeline::{self, Setup, UplinkSettings};
 use crate::source::{self, World};
 use crate::status::Status;
-use crate::uplink::delivery;
+use crate::uplink::{delivery, kept};
 use crate::{page, telemetry};
 
 /// Runs until SIGTERM or SIGINT.
@@ -141,6 +141,7 @@ fn uplink_settings(uplink: &Uplink) -> anyhow::Result<UplinkSettings> {
             window: usize::try_from(uplink.window).unwrap_or(32),
             bytes_per_second_max: uplink.bytes_per_second_max,
         },
+        refused: kept::Limit::default(),
     })
 }
 

@@ -144,8 +144,8 @@ fn full_buffer_keeps_what_was_accepted_and_turns_the_rest_into_a_gap() {
     let mut sealer = sealer(1, None);
     sealer.take(reading(0, 2_000, 5));
     let first = sealer.seal(at(11_000)).expect("seals");
-    sealer.refused(11_010, "the buffer is full");
-    sealer.refused(13_010, "the buffer is full");
+    sealer.refused(11_010, GapCause::BufferFull, "the buffer is full");
+    sealer.refused(13_010, GapCause::BufferFull, "the buffer is full");
     sealer.take(reading(0, 12_000, 6));
     sealer.take(reading(0, 13_000, 7));
     assert_eq!(sealer.seal(at(14_000)).expect("the same again"), first, "never other bytes under the same number");
@@ -169,7 +169,7 @@ fn closing_while_full_states_the_gap_in_a_record_small_enough_for_the_reserve() 
         sealer.take(reading(0, 2_000 + index, (index * index) as u64));
     }
     sealer.seal(at(8_000)).expect("seals");
-    sealer.refused(8_001, "full");
+    sealer.refused(8_001, GapCause::BufferFull, "full");
     let records = decode(&sealer.close(at(9_000)).expect("seals"));
     assert_eq!(records.len(), 1);
     assert!(sealer.sealed.as_ref().is_some_and(|sealed| sealed.records[0].len() < 2_000));

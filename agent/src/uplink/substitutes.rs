@@ -5,6 +5,9 @@
 //!    under the same sequence, which the server must take for a clone.
 //! 2. It says what is known and no more: the digests on both sides are zero when unknown.
 //!
+//! 3. At most [`KEPT_MAX`] are kept once the server has receipted them: then the oldest go, because nobody will ask again. What is
+//!    not receipted is never removed.
+//!
 //! File `lost/<position, 16 hex digits>`: position after the range (8 bytes, big-endian), then the record.
 
 use std::collections::BTreeMap;
@@ -19,6 +22,9 @@ use crate::chain::Span;
 use crate::clock::ClockReading;
 use crate::identity::replace_file;
 use crate::sealer::{Signer, header_clock};
+
+/// Substitutes kept in all, as long as the server has receipted the others.
+pub const KEPT_MAX: usize = 1_024;
 
 /// Name of the folder inside the state directory.
 const FOLDER: &str = "lost";
@@ -70,6 +76,24 @@ impl Substitutes {
         replace_file(&self.folder.join(format!("{position:016x}")), &bytes)?;
         self.by_position.insert(position, (end, record));
         Ok(())
+    }
+}
+
+impl Substitutes {
+    /// Removes the oldest that end at or below `receipted_end`, until at most `kept_max` are left. Returns how many went.
+    ///
+    /// # Errors
+    /// Any I/O error; what was not removed is tried next time.
+    pub fn forget(&mut self, receipted_end: u64, kept_max: usize) -> io::Result<usize> {
+        let surplus = self.by_position.len().saturating_sub(kept_max);
+        let receipted = |entry: &(&u64, &(u64, Vec<u8>))| entry.1.0 <= receipted_end;
+        let oldest: Vec<u64> =
+            self.by_position.iter().take_while(receipted).map(|(position, _)| *position).take(surplus).collect();
+        for position in &oldest {
+            std::fs::remove_file(self.folder.join(format!("{position:016x}")))?;
+            self.by_position.remove(position);
+        }
+        Ok(oldest.len())
     }
 }
 
@@ -153,5 +177,25 @@ async fn record_at(buffer: &BufferHandle, position: u64) -> io::Result<Option<Re
     match buffer.read(position).await? {
         Entry::Present(bytes) => Ok(Record::decode(&bytes).ok()),
         _ => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_receipted_is_forgotten_beyond_the_limit_and_nothing_else() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut substitutes = Substitutes::load(folder.path()).expect("empty");
+        for position in [10, 20, 30, 40] {
+            substitutes.keep(position, position + 2, vec![position as u8]).expect("kept");
+        }
+        assert_eq!(substitutes.forget(32, 4).expect("nothing to do"), 0);
+        assert_eq!(substitutes.forget(22, 1).expect("two may go"), 2);
+        let again = Substitutes::load(folder.path()).expect("reads");
+        assert_eq!((again.get(10), again.get(20)), (None, None));
+        assert_eq!((again.get(30), again.get(40)), (Some((32, vec![30])), Some((42, vec![40]))));
+        assert_eq!(substitutes.forget(22, 0).expect("the rest is not receipted"), 0);
     }
 }
