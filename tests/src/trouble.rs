@@ -44,6 +44,7 @@ const DEVICE_FAULTS: &[(&str, &str, &[GapCause])] = &[
     ("press", "exception", &[GapCause::DeviceRefused]),
     ("press", "wrong-transaction", &[GapCause::DeviceSilent, GapCause::NonsenseValue]),
     ("press", "frozen", &[]),
+    ("press", "counter-reset", &[]),
     ("compressor", "late", &[GapCause::DeviceSilent]),
     ("compressor", "wrong-count", &[GapCause::NonsenseValue, GapCause::DeviceSilent]),
     ("compressor", "slow", &[]),
@@ -53,8 +54,11 @@ const DEVICE_FAULTS: &[(&str, &str, &[GapCause])] = &[
     ("lathe", "late", &[GapCause::DeviceSilent, GapCause::NonsenseValue, GapCause::BusBusy]),
     ("lathe", "bad-checksum", &[GapCause::DeviceSilent, GapCause::NonsenseValue, GapCause::BusBusy]),
     ("lathe", "wrong-transaction", &[GapCause::DeviceSilent, GapCause::NonsenseValue, GapCause::BusBusy]),
+    ("lathe", "meter-replacement", &[]),
     ("cnc", "restart", &[GapCause::DeviceSilent]),
     ("cnc", "exception", &[GapCause::DeviceRefused]),
+    ("blister", "exception", &[GapCause::DeviceRefused]),
+    ("vessel", "restart", &[GapCause::DeviceSilent]),
 ];
 
 /// What a run may do: every kind once in a seeded order, then again until the time is up.

@@ -51,7 +51,7 @@ fn run_in(folder: &std::path::Path, transport: Transport, seed: u64, length: Dur
     // The devices live through yesterday morning, when machines run, whatever the hour here is.
     let start_at = ((now_ms() + ZONE_MS) / DAY_MS - 1) * DAY_MS - ZONE_MS + MORNING_MS;
     let (sim_seed, start_at) = (seed.to_string(), start_at.to_string());
-    let workshop = ["--seed", &sim_seed, "--rest-day", "none", "--start-at", &start_at];
+    let workshop = ["--seed", &sim_seed, "--hall", "--rest-day", "none", "--start-at", &start_at];
     let mut stack = Stack::start(
         folder,
         &Options {
