@@ -14,7 +14,12 @@
       const page = new DOMParser().parseFromString(await reply.text(), "text/html");
       for (const part of live()) {
         const fresh = page.querySelector(`[data-live="${part.dataset.live}"]`);
-        if (fresh && !part.contains(held)) part.replaceWith(document.importNode(fresh, true));
+        if (!fresh || part.contains(held)) continue;
+        const copy = document.importNode(fresh, true);
+        // What the reader has opened stays open.
+        const details = copy.querySelector("details");
+        if (details && part.querySelector("details[open]")) details.open = true;
+        part.replaceWith(copy);
       }
       const footer = document.querySelector("footer");
       const newer = page.querySelector("footer");

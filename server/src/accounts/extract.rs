@@ -147,4 +147,4 @@ pub fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
 }
 
 /// Name of the session cookie.
-const COOKIE: &str = "gz_session";
+pub(crate) const COOKIE: &str = "gz_session";

@@ -19,7 +19,7 @@ pub(crate) fn run(config: &Path) -> Result<ExitCode> {
         if let Some(code) = running.state.accounts.first_code(clock.now_ms()).await? {
             // Shown once, here only: whoever can read this console may become the first administrator.
             eprintln!(
-                "{} http://{}/first-run  {code}",
+                "{} http://{}/setup  {code}",
                 say("首次运行，请打开页面并输入代码：", "first run: open this page and enter this code:"),
                 running.web
             );

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::text::{Lang, Texts};
-use super::view::{Frame, Nav};
+use super::view::{Frame, Nav, url_part};
 
 /// The sign-in form.
 #[derive(Template)]
@@ -12,6 +12,7 @@ pub struct LoginPage {
     frame: Frame,
     t: &'static Texts,
     problem: String,
+    notice: String,
     next: String,
     name: String,
 }
@@ -21,8 +22,17 @@ impl LoginPage {
     #[must_use]
     pub fn new(lang: Lang, problem: String, next: &str, name: &str) -> Self {
         let t = lang.texts();
-        let frame = Frame::bare(lang, t.s("login-title"), "/login");
-        Self { frame, t, problem, next: next.to_owned(), name: name.to_owned() }
+        // Changing the language must not lose the page the reader wanted.
+        let path = if next == "/" { "/login".to_owned() } else { format!("/login?next={}", url_part(next)) };
+        let frame = Frame::bare(lang, t.s("login-title"), &path);
+        Self { frame, t, problem, notice: String::new(), next: next.to_owned(), name: name.to_owned() }
+    }
+
+    /// Adds a sentence that is no failure, such as why the reader has to sign in again.
+    #[must_use]
+    pub fn noting(mut self, notice: String) -> Self {
+        self.notice = notice;
+        self
     }
 }
 
@@ -96,9 +106,14 @@ pub(super) fn samples(lang: Lang) -> Vec<(&'static str, String)> {
     let html = |page: Result<String, askama::Error>| page.expect("renders");
     vec![
         ("login", html(LoginPage::new(lang, String::new(), "/sites", "").render())),
+        (
+            "login-expired",
+            html(LoginPage::new(lang, String::new(), "/sites/a", "").noting(t.s("login-expired")).render()),
+        ),
         ("login-refused", html(LoginPage::new(lang, t.s("login-wrong"), "/sites?q=<x>", "li\"<wei>").render())),
         ("setup", html(SetupPage::new(lang, t.s("setup-wrong"), "").render())),
         ("missing", html(ProblemPage::new(lang, 404, "/sites/<script>", "").render())),
+        ("forbidden", html(ProblemPage::new(lang, 403, "/logout", "").render())),
         ("failed", html(ProblemPage::new(lang, 500, "/sites/a", "r-7f3a").render())),
     ]
 }

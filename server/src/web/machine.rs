@@ -27,7 +27,18 @@ pub(super) struct GapRow {
     pub(super) cause: String,
 }
 
+/// One stretch of the ribbon in words, for readers without a pointer.
+struct Stretch {
+    time: String,
+    length: String,
+    swatch: String,
+    state: String,
+    note: String,
+}
+
 struct RecentRow {
+    /// The time without a shift between this one and the one above, in words; empty when they follow at once.
+    outside: String,
     href: String,
     name: String,
     mini: String,
@@ -60,9 +71,12 @@ pub struct MachinePage {
     ribbon_wide: String,
     ribbon_narrow: String,
     legend: Vec<LegendEntry>,
+    stretches: Vec<Stretch>,
+    stretches_title: String,
+    outside: Vec<String>,
     production: bool,
     oee: String,
-    oee_note: String,
+    notes: Vec<String>,
     availability: String,
     performance: String,
     quality: String,
@@ -126,9 +140,12 @@ impl MachinePage {
             ribbon_wide: String::new(),
             ribbon_narrow: String::new(),
             legend: Vec::new(),
+            stretches: Vec::new(),
+            stretches_title: String::new(),
+            outside: Vec::new(),
             production: data.role == "production",
             oee: String::new(),
-            oee_note: String::new(),
+            notes: Vec::new(),
             availability: String::new(),
             performance: String::new(),
             quality: String::new(),
@@ -144,6 +161,19 @@ impl MachinePage {
             frame,
             t,
         };
+        // Newest first, as `recent` is: what lies between a shift and the one before it.
+        let mut later: Option<&ShiftView> = None;
+        for (index, shift) in data.shifts.iter().rev().chain(recent).enumerate() {
+            let words = later.and_then(|next| outside(t, face, shift, next)).unwrap_or_default();
+            match index.checked_sub(data.shifts.len()).and_then(|i| page.recent.get_mut(i)) {
+                Some(row) if index > data.shifts.len() => row.outside = words,
+                // Between the shifts of the day, and between the day and the one before: said above the picture.
+                _ => page.outside.push(words),
+            }
+            later = Some(shift);
+        }
+        page.outside.retain(|words| !words.is_empty());
+        page.outside.reverse();
         if let Some(shift) = shown {
             page.show(data, shift, &day_words, face);
         }
@@ -176,6 +206,18 @@ impl MachinePage {
             self.ribbon_wide = picture.svg(t, Width::Wide);
             self.ribbon_narrow = picture.svg(t, Width::Narrow);
             self.legend = words::ribbon_legend(t, &picture);
+            self.stretches = words::spans(t, &shift.intervals)
+                .into_iter()
+                .take(STRETCHES_MAX)
+                .map(|s| Stretch {
+                    time: format!("{}–{}", face.second(s.from_ms), face.second(s.to_ms)),
+                    length: format::duration(s.to_ms - s.from_ms),
+                    swatch: s.state.swatch(),
+                    state: t.s(s.state.key()),
+                    note: s.note,
+                })
+                .collect();
+            self.stretches_title = t.f1("machine-stretches", "n", format::integer(shift.intervals.len() as i64));
         }
         let figure = |prefix: &str| words::figure_of(t, &data.site.id, &data.id, shift, prefix);
         self.oee = figure("oee.").html();
@@ -183,7 +225,9 @@ impl MachinePage {
         self.performance = figure("performance").short();
         self.quality = figure("quality").short();
         let oee = words::find(&shift.figures, "oee.");
-        self.oee_note = flags_words(t, oee.map_or(&[][..], |f| &f.flags));
+        // What a reader must know holds for the whole shift: said once, not beside every number.
+        let flags: std::collections::BTreeSet<&String> = shift.figures.iter().flat_map(|f| &f.flags).collect();
+        self.notes = flags.into_iter().map(|f| words::word(t, "flag", f)).collect();
         let main = ["oee.", "availability", "performance", "quality"];
         let rest = shift.figures.iter().filter(|f| !main.iter().any(|m| f.metric.starts_with(m)));
         let hero = |f: &crate::query::Figure| Hero {
@@ -194,7 +238,7 @@ impl MachinePage {
                 &words::why_href(&data.site.id, &data.id, &shift.shift.date, &shift.shift.name, &f.metric),
             )
             .html(),
-            note: flags_words(t, &f.flags),
+            note: String::new(),
         };
         let (amounts, others): (Vec<_>, Vec<_>) =
             rest.partition(|f| matches!(f.unit.as_str(), "Wh" | "piece" | "count"));
@@ -226,6 +270,20 @@ impl MachinePage {
 
 /// Most gaps listed on a page; the rest is in the bundle, and the picture shows them all.
 const GAPS_MAX: usize = 50;
+/// Most stretches listed in words; a shift of ordinary length has about a hundred.
+const STRETCHES_MAX: usize = 400;
+/// Time between two shifts shorter than this is not mentioned.
+const OUTSIDE_MIN_MS: i64 = 60_000;
+
+/// The time between two shifts that follow each other, in words. Only what lies between two evaluated shifts is said to
+/// be outside: before the first and after the last there may be shifts that are not evaluated yet.
+fn outside(t: &Texts, face: &Clockface, earlier: &ShiftView, later: &ShiftView) -> Option<String> {
+    let (from, to) = (earlier.shift.until_ms, later.shift.from_ms);
+    (to - from >= OUTSIDE_MIN_MS).then(|| {
+        let (from_words, to_words) = (face.day_minute(from), face.day_minute(to));
+        t.f("machine-outside", &[("from", &from_words), ("to", &to_words), ("length", &format::duration(to - from))])
+    })
+}
 
 pub(super) fn gap_row(t: &Texts, face: &Clockface, from_ms: i64, until_ms: i64, cause: &str) -> GapRow {
     GapRow {
@@ -233,10 +291,6 @@ pub(super) fn gap_row(t: &Texts, face: &Clockface, from_ms: i64, until_ms: i64, 
         length: format::duration(until_ms - from_ms),
         cause: if cause.is_empty() { t.s("cause-none") } else { words::word(t, "cause", cause) },
     }
-}
-
-fn flags_words(t: &Texts, flags: &[String]) -> String {
-    flags.iter().map(|f| words::word(t, "flag", f)).collect::<Vec<_>>().join(&t.s("list-semicolon"))
 }
 
 fn recent_row(t: &Texts, data: &MachineView, path: &str, index: usize, s: &ShiftView) -> RecentRow {
@@ -248,6 +302,7 @@ fn recent_row(t: &Texts, data: &MachineView, path: &str, index: usize, s: &Shift
     let mut bare = oee.clone();
     bare.coverage.clear();
     RecentRow {
+        outside: String::new(),
         href: format!("{path}?date={}&shift={}", url_part(&s.shift.date), url_part(&s.shift.name)),
         mini: ribbon::mini(
             &format!("r{index}"),
@@ -288,4 +343,23 @@ pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {
         ("machine-clamp", html(&samples::machine_undefined(), None, &[], &[])),
         ("machine-new", html(&samples::machine_new(), None, &[], &[])),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::super::text::Lang;
+    use super::*;
+
+    #[test]
+    fn time_between_two_shifts_is_said_once_and_never_when_they_follow_at_once() {
+        let (t, face) = (Lang::En.texts(), samples::face(Lang::En));
+        let mut earlier = samples::recent().remove(0);
+        let mut later = earlier.clone();
+        later.shift.from_ms = earlier.shift.until_ms;
+        assert_eq!(outside(t, &face, &earlier, &later), None);
+        earlier.shift.until_ms -= 8 * 3_600_000;
+        let words = outside(t, &face, &earlier, &later).expect("eight hours");
+        assert!(words.starts_with("Outside shifts") && words.contains("8"), "{words}");
+    }
 }

@@ -15,8 +15,12 @@ pub struct Line {
     pub name: String,
     /// Base period.
     pub before: String,
+    /// Its bounds, empty where they meet.
+    pub before_bounds: String,
     /// Reporting period.
     pub after: String,
+    /// Its bounds, empty where they meet.
+    pub after_bounds: String,
     /// CSS class of the verdict: `up`, `down`, `flat`, `none`.
     pub verdict_css: &'static str,
     /// Verdict in words.

@@ -17,7 +17,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use crate::accounts::AccountError;
-use crate::accounts::extract::{Refused, SignedIn, clear_cookie, cookie, set_cookie};
+use crate::accounts::extract::{self, Refused, SignedIn, clear_cookie, cookie, set_cookie};
 use crate::query::{self, QueryError, ShiftView, SiteHead};
 use crate::roles::{Access, Permission};
 use crate::state::AppState;
@@ -92,6 +92,8 @@ struct Visit {
     path: String,
     peer: String,
     signed_in: Option<SignedIn>,
+    /// The browser still holds a session that is over.
+    expired: bool,
 }
 
 /// A visit by somebody who is signed in.
@@ -110,6 +112,7 @@ struct Problem {
 
 enum ProblemKind {
     SignIn,
+    Expired,
     Origin,
     Busy,
     Missing,
@@ -128,9 +131,12 @@ impl FromRequestParts<AppState> for Visit {
             .get::<ConnectInfo<std::net::SocketAddr>>()
             .map_or_else(|| "unknown".to_owned(), |info| info.0.ip().to_string());
         match SignedIn::from_request_parts(parts, state).await {
-            Ok(signed_in) => Ok(Self { lang, path, peer, signed_in: Some(signed_in) }),
+            Ok(signed_in) => Ok(Self { lang, path, peer, signed_in: Some(signed_in), expired: false }),
             Err(Refused::Unavailable) => Err(Problem { lang, path, kind: ProblemKind::Busy }),
-            Err(_) => Ok(Self { lang, path, peer, signed_in: None }),
+            Err(_) => {
+                let expired = cookie(&parts.headers, extract::COOKIE).is_some_and(|token| !token.is_empty());
+                Ok(Self { lang, path, peer, signed_in: None, expired })
+            }
         }
     }
 }
@@ -142,7 +148,10 @@ impl FromRequestParts<AppState> for Visitor {
         let visit = Visit::from_request_parts(parts, &AppState::from_ref(state)).await?;
         match visit.signed_in {
             Some(who) => Ok(Self { lang: visit.lang, path: visit.path, who }),
-            None => Err(Problem { lang: visit.lang, path: visit.path, kind: ProblemKind::SignIn }),
+            None => {
+                let kind = if visit.expired { ProblemKind::Expired } else { ProblemKind::SignIn };
+                Err(Problem { lang: visit.lang, path: visit.path, kind })
+            }
         }
     }
 }
@@ -219,9 +228,16 @@ impl Visitor {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, said, reference) = match self.kind {
-            ProblemKind::SignIn => {
-                let next = if self.path == "/" { String::new() } else { format!("?next={}", url_part(&self.path)) };
-                return Redirect::to(&format!("/login{next}")).into_response();
+            ProblemKind::SignIn | ProblemKind::Expired => {
+                let mut ask: Vec<String> = Vec::new();
+                if self.path != "/" {
+                    ask.push(format!("next={}", url_part(&self.path)));
+                }
+                if matches!(self.kind, ProblemKind::Expired) {
+                    ask.push("expired=1".into());
+                }
+                let ask = if ask.is_empty() { String::new() } else { format!("?{}", ask.join("&")) };
+                return Redirect::to(&format!("/login{ask}")).into_response();
             }
             ProblemKind::Origin => (StatusCode::FORBIDDEN, None, String::new()),
             ProblemKind::Busy => (StatusCode::SERVICE_UNAVAILABLE, None, String::new()),
@@ -313,6 +329,8 @@ async fn home(State(state): State<AppState>, visit: Visit) -> Result<Response, P
 struct NextPath {
     #[serde(default)]
     next: String,
+    #[serde(default)]
+    expired: String,
 }
 
 async fn login_form(State(state): State<AppState>, visit: Visit, Query(next): Query<NextPath>) -> Response {
@@ -322,7 +340,11 @@ async fn login_form(State(state): State<AppState>, visit: Visit, Query(next): Qu
     if state.accounts.is_fresh().await.unwrap_or(false) {
         return Redirect::to("/setup").into_response();
     }
-    html(StatusCode::OK, &LoginPage::new(visit.lang, String::new(), ours(&next.next), ""))
+    let mut page = LoginPage::new(visit.lang, String::new(), ours(&next.next), "");
+    if !next.expired.is_empty() {
+        page = page.noting(visit.lang.texts().s("login-expired"));
+    }
+    html(StatusCode::OK, &page)
 }
 
 #[derive(Deserialize)]

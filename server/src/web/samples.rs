@@ -294,8 +294,9 @@ pub(super) fn site_extras(lang: Lang) -> Extras {
     let t = lang.texts();
     let row = |name: &str, b: i64, a: i64, half: i64, verdict: String, total| Row {
         name: name.into(),
-        before: Some(Estimate { value: b, low: b, high: b }),
-        after: Some(Estimate { value: a, low: a - half, high: a + half }),
+        before: Some(Estimate { value: b, low: b - 20, high: b + 60 }),
+        after: Some(Estimate { value: a, low: a, high: a + 30 }),
+        difference: Some((a - half, a + half)),
         verdict,
         total,
     };
@@ -334,6 +335,7 @@ pub(super) fn site_extras(lang: Lang) -> Extras {
                 name: super::words::name(&names("老式车床", "Old lathe"), lang, ""),
                 before: None,
                 after: None,
+                difference: None,
                 verdict: t.s("verdict-insufficient"),
                 total: false,
             },
@@ -494,7 +496,9 @@ pub(super) fn report_details(lang: Lang) -> Vec<Details> {
     let line = |name: &str, before: &str, after: &str, css, verdict: String| Line {
         name: name.into(),
         before: before.into(),
+        before_bounds: if before == "—" { String::new() } else { "[63.0, 65.2]".into() },
         after: after.into(),
+        after_bounds: if after == "—" { String::new() } else { "[69.1, 71.3]".into() },
         verdict_css: css,
         verdict,
     };
@@ -505,8 +509,8 @@ pub(super) fn report_details(lang: Lang) -> Vec<Details> {
         lines: vec![
             line(
                 "OEE",
-                "64.1\u{202f}% [63.0, 65.2]",
-                "70.2\u{202f}% [69.1, 71.3]",
+                "64.1\u{202f}%",
+                "70.2\u{202f}%",
                 "up",
                 t.f(
                     "verdict-up",

@@ -358,9 +358,13 @@ fn stated(t: &Texts, face: &Clockface, d: &query::DeclarationView) -> Stated {
         kind: words::word(t, "declared", &d.kind),
         author: if role.is_empty() { d.author.clone() } else { format!("{} · {role}", d.author) },
         reason: d.reason.clone(),
-        late: d.late,
+        // The server itself states these at the moment they happen: they cannot come late.
+        late: d.late && !OWN.contains(&d.kind.as_str()),
     }
 }
+
+/// Statements the server makes, not a person.
+const OWN: [&str; 3] = ["gateway_enrolled", "gateway_revoked", "report_issued"];
 
 #[cfg(test)]
 pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {

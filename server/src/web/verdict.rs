@@ -1,8 +1,10 @@
 //! Verdicts of an issued report for pages: read out of report.json, never computed again.
 //!
-//! A report gives the interval of the *difference*. The picture therefore draws the base period as a dot and the
-//! reporting period as a dot with a bar that reaches from base + lower to base + upper end: a bar that does not reach
-//! back over the hollow dot is a rise or a fall.
+//! Two different doubts stand beside each other and are never mixed: each period's own *bounds* (what the value could be,
+//! had the unobserved time been observed), and the *interval of the difference*, which a report gives as numbers relative
+//! to the base. The picture draws the bounds as a band behind each dot, and the interval as a bar around the reporting
+//! period that reaches from base + lower to base + upper end: a bar that does not reach back over the hollow dot is a
+//! rise or a fall.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -28,7 +30,39 @@ pub struct Report {
     definitions: Vec<Definition>,
     #[serde(default)]
     comparisons: Vec<Comparison>,
+    #[serde(default)]
+    periods: Vec<Section>,
 }
+
+/// A machine over a whole period, with the bounds of each of its numbers.
+#[derive(Deserialize)]
+struct Section {
+    period: String,
+    machine: String,
+    #[serde(default)]
+    lines: Vec<PeriodLine>,
+}
+
+#[derive(Deserialize)]
+struct PeriodLine {
+    definition: String,
+    value: Option<String>,
+    lower: Option<String>,
+    upper: Option<String>,
+}
+
+impl Report {
+    /// Least and most a compared value could be in a period. Only where the period's line is the very value that was
+    /// compared: an amount per day, or a total without excluded shifts, has other bounds than the line beside it.
+    fn bounds(&self, period: &str, c: &Comparison, side: &Side) -> Option<(&str, &str)> {
+        let section = self.periods.iter().find(|s| s.period == period && s.machine == c.machine)?;
+        let line = section.lines.iter().find(|l| l.definition == c.definition && l.value == side.value)?;
+        line.lower.as_deref().zip(line.upper.as_deref())
+    }
+}
+
+/// Names of the two periods of a plan in a report.
+const PERIODS: (&str, &str) = ("baseline", "reporting");
 
 #[derive(Deserialize)]
 struct Request {
@@ -155,26 +189,28 @@ pub fn present(t: &Texts, leaf: i64, report: &Report) -> Verdicts {
         }
         report.machines.iter().find(|m| m.machine == id).map_or_else(|| id.to_owned(), |m| name_of(&m.names))
     };
-    let ratio = |definition: &str| {
-        let found = report.definitions.iter().find(|d| definition.starts_with(d.id.as_str()));
-        found.is_none_or(|d| d.unit == "1") && !definition.contains("per production day")
-    };
-    let mut compare: Vec<Row> =
-        report.comparisons.iter().filter(|c| c.definition == OEE).map(|c| row(t, &machine(&c.machine), c)).collect();
+    let mut compare: Vec<Row> = report
+        .comparisons
+        .iter()
+        .filter(|c| c.definition == OEE)
+        .map(|c| row(t, report, &machine(&c.machine), c))
+        .collect();
     compare.sort_by_key(|r| r.total);
-    let (base, after) = (period("baseline"), period("reporting"));
+    let (base, after) = (period(PERIODS.0), period(PERIODS.1));
     let lines = report.comparisons.iter().take(LINES_MAX).map(|c| {
-        let names = report.definitions.iter().find(|d| c.definition.starts_with(d.id.as_str()));
-        let metric = names.map_or_else(|| words::metric(t, &c.definition), |d| name_of(&d.names));
-        let per_day = if c.definition.contains("per production day") { t.s("line-per-day") } else { String::new() };
-        let unit = names.map_or("", |d| if d.unit == "1" { "" } else { d.unit.as_str() });
-        let share = ratio(&c.definition);
+        let compared = Compared::of(report, &c.definition);
+        let known = compared.names.map(name_of);
+        let metric = known.unwrap_or_else(|| words::metric(t, compared.definition));
+        let per_day = if compared.per_day { t.s("line-per-day") } else { String::new() };
+        let print = Print::new(t, compared.unit, [&c.before, &c.after]);
         Line {
             name: format!("{metric}{per_day} · {}", machine(&c.machine)),
-            before: side(&c.before, share, unit),
-            after: side(&c.after, share, unit),
+            before: print.side(&c.before),
+            before_bounds: print.bounds(report.bounds(PERIODS.0, c, &c.before)),
+            after: print.side(&c.after),
+            after_bounds: print.bounds(report.bounds(PERIODS.1, c, &c.after)),
             verdict_css: css(&c.verdict),
-            verdict: sentence(t, c, share, unit),
+            verdict: sentence(t, c, &print),
         }
     });
     let lines = lines.collect();
@@ -184,19 +220,25 @@ pub fn present(t: &Texts, leaf: i64, report: &Report) -> Verdicts {
     Verdicts { details: Details { leaf, base, period: after, lines }, compare, words }
 }
 
-fn row(t: &Texts, name: &str, c: &Comparison) -> Row {
-    let hundredths = |text: &Option<String>| text.as_deref().and_then(|v| decimal(v, 4));
-    let before = hundredths(&c.before.value);
-    let bar = before.zip(hundredths(&c.lower)).zip(hundredths(&c.upper)).map(|((b, l), u)| (b + l, b + u));
-    let after = hundredths(&c.after.value);
+fn row(t: &Texts, report: &Report, name: &str, c: &Comparison) -> Row {
+    let hundredths = |text: &str| decimal(text, 4);
+    let value = |side: &Side| side.value.as_deref().and_then(hundredths);
+    let (before, after) = (value(&c.before), value(&c.after));
+    let end = |text: &Option<String>| text.as_deref().and_then(hundredths);
+    let bar = before.zip(end(&c.lower)).zip(end(&c.upper)).map(|((b, l), u)| (b + l, b + u));
+    let estimate = |period: &str, side: &Side, value: Option<i64>| {
+        let bounds = report.bounds(period, c, side).and_then(|(l, u)| hundredths(l).zip(hundredths(u)));
+        value.map(|value| {
+            let (low, high) = bounds.unwrap_or((value, value));
+            Estimate { value, low, high }
+        })
+    };
     Row {
         name: name.to_owned(),
-        before: before.map(|value| Estimate { value, low: value, high: value }),
-        after: after.map(|value| {
-            let (low, high) = bar.unwrap_or((value, value));
-            Estimate { value, low, high }
-        }),
-        verdict: sentence(t, c, true, ""),
+        before: estimate(PERIODS.0, &c.before, before),
+        after: estimate(PERIODS.1, &c.after, after),
+        difference: after.and(bar),
+        verdict: sentence(t, c, &Print::new(t, RATIO, [&c.before, &c.after])),
         total: c.machine == ALL,
     }
 }
@@ -210,8 +252,87 @@ fn css(verdict: &str) -> &'static str {
     }
 }
 
+/// What a comparison compares: a definition of the report, or its amount per production day.
+struct Compared<'r> {
+    definition: &'r str,
+    names: Option<&'r Names>,
+    unit: &'r str,
+    per_day: bool,
+}
+
+/// Comparisons of amounts per production day, and the definition whose amount it is.
+const PER_DAY: [(&str, &str); 2] =
+    [("energy.per_production_day@1", "energy.active@1"), ("good.per_production_day@1", "count.good@1")];
+/// Unit of a ratio in the catalogue. A definition nobody knows has no unit: its digits are shown as they are.
+const RATIO: &str = "1";
+
+impl<'r> Compared<'r> {
+    fn of(report: &'r Report, definition: &'r str) -> Self {
+        let whole = PER_DAY.iter().find(|(per_day, _)| *per_day == definition).map(|(_, whole)| *whole);
+        let id = whole.unwrap_or(definition);
+        let listed = report.definitions.iter().find(|d| d.id == id);
+        let unit = listed.map(|d| d.unit.as_str()).or_else(|| metrics::catalogue::get(id).map(|d| d.unit));
+        Self { definition: id, names: listed.map(|d| &d.names), unit: unit.unwrap_or(""), per_day: whole.is_some() }
+    }
+}
+
+/// How the numbers of one comparison are printed: all with the same unit and the same number of decimals.
+struct Print {
+    share: bool,
+    unit: String,
+    points: String,
+    places: u32,
+}
+
+impl Print {
+    fn new(t: &Texts, unit: &str, sides: [&Side; 2]) -> Self {
+        let share = unit == RATIO;
+        let millionths = |side: &Side| side.value.as_deref().and_then(|v| decimal(v, 6)).map_or(0, i64::unsigned_abs);
+        let places = match sides.into_iter().map(millionths).max().unwrap_or(0) {
+            _ if share => 1,
+            0..100_000 => 5,
+            100_000..1_000_000 => 3,
+            1_000_000..100_000_000 => 2,
+            100_000_000..1_000_000_000 => 1,
+            _ => 0,
+        };
+        // A unit of the catalogue in the reader's language; one without a word of its own is international.
+        let piece = t.s("unit-piece");
+        let words: Vec<&str> =
+            unit.split('/').map(|part| if ["pcs", "piece"].contains(&part) { piece.as_str() } else { part }).collect();
+        let points = if share { t.s("verdict-points") } else { String::new() };
+        Self { share, unit: if share { "%".to_owned() } else { words.join("/") }, points, places }
+    }
+
+    fn digits(&self, value: &str) -> Option<String> {
+        let millionths = i128::from(decimal(value, 6)?);
+        if self.share {
+            return format::percent_bare(millionths, 1_000_000, 1);
+        }
+        format::quotient(millionths, 1_000_000, self.places)
+    }
+
+    fn with_unit(&self, digits: String) -> String {
+        if self.unit.is_empty() { digits } else { format!("{digits}{THIN}{}", self.unit) }
+    }
+
+    fn side(&self, side: &Side) -> String {
+        let digits = side.value.as_deref().and_then(|v| self.digits(v));
+        digits.map_or_else(|| NONE.to_owned(), |digits| self.with_unit(digits))
+    }
+
+    /// `[71.9, 73.0]` as every figure of a page has it; empty where nothing is known or the bounds meet.
+    fn bounds(&self, bounds: Option<(&str, &str)>) -> String {
+        let Some((low, high)) = bounds.filter(|(low, high)| low != high) else { return String::new() };
+        match (self.digits(low), self.digits(high)) {
+            (Some(low), Some(high)) => format!("[{low}, {high}]"),
+            _ => String::new(),
+        }
+    }
+}
+
 /// The verdict in words with the difference and its interval.
-fn sentence(t: &Texts, c: &Comparison, share: bool, unit: &str) -> String {
+fn sentence(t: &Texts, c: &Comparison, print: &Print) -> String {
     let key = match c.verdict.as_str() {
         "UP" => "verdict-up",
         "DOWN" => "verdict-down",
@@ -219,31 +340,11 @@ fn sentence(t: &Texts, c: &Comparison, share: bool, unit: &str) -> String {
         _ => return t.s("verdict-insufficient"),
     };
     let number = |text: &Option<String>| {
-        text.as_deref().and_then(|v| shown(v, share)).map_or_else(|| NONE.into(), |v| format::signed(&v))
+        text.as_deref().and_then(|v| print.digits(v)).map_or_else(|| NONE.into(), |v| format::signed(&v))
     };
-    let diff = if share { number(&c.difference) } else { format!("{}{THIN}{unit}", number(&c.difference)) };
+    let diff = if print.share { number(&c.difference) } else { print.with_unit(number(&c.difference)) };
     let interval = format!("[{}, {}]", number(&c.lower), number(&c.upper));
-    let points = if share { t.s("verdict-points") } else { String::new() };
-    t.f(key, &[("diff", &diff), ("points", &points), ("interval", &interval)])
-}
-
-fn side(side: &Side, share: bool, unit: &str) -> String {
-    let Some(text) = side.value.as_deref().and_then(|v| shown(v, share)) else { return NONE.into() };
-    if share { format!("{text}{THIN}%") } else { format!("{text}{THIN}{unit}") }
-}
-
-/// A six-decimal string as a page shows it: percent with one decimal, amounts with up to three.
-fn shown(value: &str, share: bool) -> Option<String> {
-    let millionths = i128::from(decimal(value, 6)?);
-    if share {
-        return format::percent_bare(millionths, 1_000_000, 1);
-    }
-    let places = match millionths.unsigned_abs() {
-        0..1_000_000 => 3,
-        1_000_000..100_000_000 => 2,
-        _ => 0,
-    };
-    format::quotient(millionths, 1_000_000, places)
+    t.f(key, &[("diff", &diff), ("points", &print.points), ("interval", &interval)])
 }
 
 /// `-0.640000` times `10^places`, rounded half away from zero.
@@ -272,12 +373,18 @@ mod tests {
         "machines":[{"machine":"press","names":{"zh":"\u51b2\u538b\u673a","en":"Press"}}],
         "definitions":[{"id":"oee.iso22400@1","names":{"zh":"OEE","en":"OEE"},"unit":"1"},
                        {"id":"energy.active@1","names":{"zh":"E","en":"Energy"},"unit":"kWh"}],
+        "periods":[{"period":"baseline","machine":"*","lines":[
+            {"definition":"oee.iso22400@1","value":"0.641000","lower":"0.640000","upper":"0.655000"}]},
+          {"period":"reporting","machine":"*","lines":[
+            {"definition":"oee.iso22400@1","value":"0.702000","lower":"0.702000","upper":"0.702000"}]},
+          {"period":"baseline","machine":"press","lines":[
+            {"definition":"energy.active@1","value":"9999","lower":"9000","upper":"9999"}]}],
         "comparisons":[
           {"definition":"oee.iso22400@1","machine":"*","before":{"value":"0.641000"},"after":{"value":"0.702000"},
            "difference":"0.061000","lower":"0.046000","upper":"0.076000","verdict":"UP"},
           {"definition":"oee.iso22400@1","machine":"press","before":{"value":null},"after":{"value":"0.5"},
            "difference":null,"lower":null,"upper":null,"verdict":"INSUFFICIENT"},
-          {"definition":"energy.active@1 per production day","machine":"press","before":{"value":"412.500000"},
+          {"definition":"energy.per_production_day@1","machine":"press","before":{"value":"412.500000"},
            "after":{"value":"400.100000"},"difference":"-12.400000","lower":"-20.000000","upper":"1.000000",
            "verdict":"NOT_SIGNIFICANT"}]}"#;
 
@@ -285,15 +392,36 @@ mod tests {
     fn a_report_becomes_rows_with_the_total_last_and_the_bar_of_the_difference() {
         let verdicts = present(Lang::En.texts(), 7, &parse(JSON).expect("readable"));
         assert_eq!(verdicts.compare.iter().map(|r| r.total).collect::<Vec<_>>(), [false, true]);
-        let total = verdicts.compare[1].after.expect("value");
-        assert_eq!((total.low, total.value, total.high), (6_870, 7_020, 7_170));
+        let total = &verdicts.compare[1];
+        assert_eq!(total.difference, Some((6_870, 7_170)), "the interval of the difference, seen from the base");
+        let own = |e: Option<Estimate>| e.map(|e| (e.low, e.value, e.high));
+        assert_eq!(own(total.before), Some((6_400, 6_410, 6_550)), "a period's own bounds");
+        assert_eq!(own(total.after), Some((7_020, 7_020, 7_020)));
+        let line = &verdicts.details.lines[0];
+        assert_eq!((line.before_bounds.as_str(), line.after_bounds.as_str()), ("[64.0, 65.5]", ""));
         assert_eq!(verdicts.compare[1].verdict, "Up +6.1 points [+4.6, +7.6]");
         let press = &verdicts.compare[0];
         assert!(press.before.is_none() && press.verdict == "Too little data to say");
         let energy = &verdicts.details.lines[2];
-        assert_eq!(energy.before.replace(THIN, " "), "413 kWh");
-        assert!(energy.verdict.contains("−12.40") && !energy.verdict.contains("points"), "{}", energy.verdict);
+        assert!(energy.before_bounds.is_empty(), "the bounds of a sum are not those of its daily mean");
+        assert_eq!(energy.before.replace(THIN, " "), "412.5 kWh");
+        assert_eq!(energy.name, "Energy per day · Press");
+        assert!(energy.verdict.contains("−12.4") && !energy.verdict.contains("points"), "{}", energy.verdict);
         assert_eq!(verdicts.details.base, "2026-01-05 – 2026-04-05");
+    }
+
+    #[test]
+    fn an_amount_is_never_printed_as_a_share() {
+        let t = Lang::Zh.texts();
+        let report = parse(JSON).expect("readable");
+        for (definition, unit) in
+            PER_DAY.map(|(per_day, _)| per_day).into_iter().chain(["nobody.knows@9"]).zip(["kWh", "件", ""])
+        {
+            let side = Side { value: Some("198.702000".into()) };
+            let compared = Compared::of(&report, definition);
+            let printed = Print::new(t, compared.unit, [&side, &side]).side(&side);
+            assert_eq!(printed.replace(THIN, " "), format!("198.7 {unit}").trim_end(), "{definition}");
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! "Why this number": the formula with the numbers put in, inputs, gaps, parameters and versions, the records it came
 //! from, and how to check it without us.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use jiff::civil::Date;
 
@@ -102,13 +104,21 @@ impl WhyPage {
             equation: equation(t, data, &result),
             definition: t.f1("why-definition", "id", data.figure.metric.clone()),
             inputs: data.terms.iter().map(|term| input(t, term)).collect(),
-            gaps: data.gaps.iter().map(|g| gap_row(t, face, g.from_ms, g.until_ms, &g.cause)).collect(),
+            // Every tag of a silent device reports the same gap; a reader needs it once.
+            gaps: data
+                .gaps
+                .iter()
+                .map(|g| (g.from_ms, g.until_ms, g.cause.as_str()))
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .map(|(from_ms, until_ms, cause)| gap_row(t, face, from_ms, until_ms, cause))
+                .collect(),
             parameters: data
                 .parameters
                 .iter()
                 .map(|p| Param {
                     name: words::word(t, "param", &p.name),
-                    value: p.value.clone(),
+                    value: p.value.trim_start_matches(": ").to_owned(),
                     css: if p.leaf.is_some() { Class::Stated.css() } else { "constant" },
                     leaf: p.leaf.map_or_else(|| t.s("param-constant"), |n| t.f1("param-leaf", "n", format::integer(n))),
                     late: p.late,
@@ -205,9 +215,22 @@ fn term_value(t: &Texts, term: &Term) -> String {
     let number = term.value.parse::<i64>().map_or_else(|_| term.value.clone(), format::integer);
     match term.unit.as_str() {
         "" | "ratio" => number,
+        // Both in seconds, so that the fraction can be checked by hand.
+        "us" => seconds(&term.value, 1_000_000).unwrap_or_else(|| format!("{number}{THIN}us")),
+        "ms" => seconds(&term.value, 1_000).unwrap_or_else(|| format!("{number}{THIN}ms")),
         "piece" => format!("{number}{THIN}{}", t.s("unit-piece")),
         unit => format!("{number}{THIN}{unit}"),
     }
+}
+
+/// Whole and fractional seconds without trailing zeros; every digit is kept.
+fn seconds(value: &str, per_second: i64) -> Option<String> {
+    let value = value.parse::<i64>().ok()?;
+    let places = per_second.ilog10() as usize;
+    let sign = if value < 0 { "−" } else { "" };
+    let whole = format::integer(i64::try_from(value.unsigned_abs()).ok()? / per_second);
+    let text = format!("{sign}{whole}.{:0places$}", (value % per_second).abs());
+    Some(format!("{}{THIN}s", text.trim_end_matches('0').trim_end_matches('.')))
 }
 
 fn input(t: &Texts, term: &Term) -> Input {
@@ -219,9 +242,6 @@ fn input(t: &Texts, term: &Term) -> Input {
     };
     let human = match (term.unit.as_str(), term.value.parse::<i64>()) {
         ("ms", Ok(ms)) if ms >= 60_000 => format!(" = {}", format::duration(ms)),
-        ("us", Ok(us)) => {
-            format::quotient(us.into(), 1_000_000, 3).map_or_else(String::new, |s| format!(" = {s}{THIN}s"))
-        }
         _ => String::new(),
     };
     Input {
@@ -276,7 +296,10 @@ mod tests {
         };
         let terms = [term("PRI", "4200000", "us"), term("GQ", "5214", "piece")];
         let text = substitute(Lang::En.texts(), "PRI·GQ", &terms).replace(THIN, " ");
-        assert_eq!(text, "4 200 000 us × 5214 pcs");
-        assert_eq!(substitute(Lang::En.texts(), "Σ(PRI·X)", &terms).replace(THIN, " "), "Σ(4 200 000 us × X)");
+        assert_eq!(text, "4.2 s × 5214 pcs");
+        assert_eq!(substitute(Lang::En.texts(), "Σ(PRI·X)", &terms).replace(THIN, " "), "Σ(4.2 s × X)");
+        let places = |value: &str, per| seconds(value, per).map(|s| s.replace(THIN, " "));
+        assert_eq!(places("-500", 1_000).as_deref(), Some("−0.5 s"));
+        assert_eq!(places("27000000", 1_000).as_deref(), Some("27 000 s"));
     }
 }

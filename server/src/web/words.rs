@@ -115,13 +115,13 @@ fn amount(t: &Texts, unit: &str, r: Ratio) -> Option<String> {
     })
 }
 
-/// Flags that mean a person stated part of the value.
-const STATED_FLAGS: [&str; 2] = ["MANUAL_QUALITY", "STATED"];
+/// The flag of a shift whose rejects a person counted, and the metrics that then are that person's statement.
+const STATED: (&str, [&str; 2]) = ("MANUAL_QUALITY", ["count.rejected", "quality."]);
 
 /// How we know a figure: a quotient is computed, an amount straight from registers measured, and what rests on a
 /// person's count is stated.
 fn class(f: &query::Figure) -> Class {
-    if f.flags.iter().any(|flag| STATED_FLAGS.contains(&flag.as_str())) {
+    if f.flags.iter().any(|flag| flag == STATED.0) && STATED.1.iter().any(|m| f.metric.starts_with(m)) {
         Class::Stated
     } else if matches!(f.unit.as_str(), "Wh" | "W" | "piece" | "count") {
         Class::Measured
@@ -186,7 +186,15 @@ pub fn why_href(site: &str, machine: &str, date: &str, shift: &str, metric: &str
 pub fn figure_of(t: &Texts, site: &str, machine: &str, view: &ShiftView, prefix: &str) -> Figure {
     match find(&view.figures, prefix) {
         Some(f) => figure(t, f, &why_href(site, machine, &view.shift.date, &view.shift.name, &f.metric)),
-        None => Figure::undefined(t.s("undefined-not-evaluated"), ""),
+        // The shift is evaluated; a number that is not there needs a signal that is not there.
+        None => Figure::undefined(
+            t.s(match prefix {
+                p if p.starts_with("energy") => "undefined-no-meter",
+                p if p.starts_with("availability") => "undefined-no-state",
+                _ => "undefined-no-counter",
+            }),
+            "",
+        ),
     }
 }
 

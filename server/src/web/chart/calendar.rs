@@ -23,10 +23,10 @@ pub struct Day {
 /// Draws the days (any order, at most 400 of them) as weeks, newest right.
 #[must_use]
 pub fn svg(id: &str, title: &str, days: &[Day], t: &Texts) -> String {
-    const CELL: f64 = 15.0;
-    const STEP: f64 = 18.0;
-    const LEFT: f64 = 26.0;
-    const TOP: f64 = 18.0;
+    const CELL: f64 = 21.0;
+    const STEP: f64 = 25.0;
+    const LEFT: f64 = 34.0;
+    const TOP: f64 = 24.0;
     let Some(first) = days.iter().map(|d| d.date).min() else { return String::new() };
     let monday = first.saturating_sub(jiff::Span::new().days(i64::from(first.weekday().to_monday_zero_offset())));
     let week_of = |date: Date| monday.until(date).map_or(0, |s| i64::from(s.get_days())) / 7;
@@ -42,7 +42,7 @@ pub fn svg(id: &str, title: &str, days: &[Day], t: &Texts) -> String {
         Lang::En => ["Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"],
     };
     for (row, name) in names.iter().enumerate().step_by(2) {
-        svg.text(0.0, TOP + row as f64 * STEP + 11.5, 10, "start", LABEL, name);
+        svg.text(0.0, TOP + row as f64 * STEP + 15.5, 12, "start", LABEL, name);
     }
     let mut month = 0;
     for week in 0..weeks {
@@ -52,7 +52,7 @@ pub fn svg(id: &str, title: &str, days: &[Day], t: &Texts) -> String {
                 Lang::Zh => format!("{}月", start.month()),
                 Lang::En => start.strftime("%b").to_string(),
             };
-            svg.text(LEFT + week as f64 * STEP, 11.0, 10, "start", LABEL, &label);
+            svg.text(LEFT + week as f64 * STEP, 15.0, 12, "start", LABEL, &label);
         }
         month = start.month();
     }
@@ -72,7 +72,7 @@ pub fn svg(id: &str, title: &str, days: &[Day], t: &Texts) -> String {
         if day.planned_ms <= 0 {
             let (cx, cy) = (xy(x + CELL / 2.0), xy(y + CELL / 2.0));
             svg.raw(&format!(
-                "<circle cx=\"{cx}\" cy=\"{cy}\" r=\"1.6\" fill=\"#B9B4A6\"><title>{}</title></circle>",
+                "<circle cx=\"{cx}\" cy=\"{cy}\" r=\"2\" fill=\"#B9B4A6\"><title>{}</title></circle>",
                 esc(&words)
             ));
         } else {
@@ -109,7 +109,7 @@ mod tests {
             |d, observed_ms, planned_ms| Day { date: date(2026, 11, d), observed_ms, planned_ms, href: String::new() };
         let svg = svg("c", "t", &[day(16, 8, 8), day(17, 4, 8), day(22, 0, 0)], Lang::En.texts());
         assert!(
-            svg.contains("<rect x=\"26\" y=\"36\" width=\"15\" height=\"7.5\" fill=\"url(#c-state-unknown)\">"),
+            svg.contains("<rect x=\"34\" y=\"49\" width=\"21\" height=\"10.5\" fill=\"url(#c-state-unknown)\">"),
             "{svg}"
         );
         assert_eq!(svg.matches("<circle").count(), 1);

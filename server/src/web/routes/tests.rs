@@ -152,7 +152,11 @@ async fn a_reader_walks_from_all_factories_to_the_reason_of_a_number_in_both_lan
         let form = format!("token={}", field(&fleet, "token"));
         assert_eq!(browser.send(Method::POST, "/logout", Some(&form)).await.0, StatusCode::SEE_OTHER);
         let (status, headers, _) = browser.send(Method::GET, "/sites", None).await;
-        assert_eq!((status, location(&headers)), (StatusCode::SEE_OTHER, "/login?next=%2Fsites"), "signed out");
+        assert_eq!(
+            (status, location(&headers)),
+            (StatusCode::SEE_OTHER, "/login?next=%2Fsites&expired=1"),
+            "signed out"
+        );
     }
 }
 
