@@ -23,20 +23,21 @@ pub(crate) struct Located<T> {
 }
 
 /// Where problems are collected, with the text needed to turn offsets into lines.
-pub(crate) struct Collector<'t> {
-    text: &'t str,
+pub(crate) struct Collector {
+    /// Offsets of the line ends, so that a file of 20,000 tags is not counted through for every key.
+    line_ends: Vec<usize>,
     problems: RefCell<Vec<Problem>>,
 }
 
-impl<'t> Collector<'t> {
-    pub(crate) fn new(text: &'t str) -> Self {
-        Self { text, problems: RefCell::new(Vec::new()) }
+impl Collector {
+    pub(crate) fn new(text: &str) -> Self {
+        let line_ends = text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(offset, _)| offset).collect();
+        Self { line_ends, problems: RefCell::new(Vec::new()) }
     }
 
     /// Line of a byte offset, from 1.
     pub(crate) fn line(&self, offset: usize) -> usize {
-        let end = offset.min(self.text.len());
-        self.text.as_bytes()[..end].iter().filter(|b| **b == b'\n').count() + 1
+        self.line_ends.partition_point(|end| *end < offset) + 1
     }
 
     pub(crate) fn error(&self, line: Option<usize>, what: Words, hint: Words) {
@@ -57,7 +58,7 @@ impl<'t> Collector<'t> {
 
 /// One table of the document.
 pub(crate) struct Section<'c, 't> {
-    collector: &'c Collector<'t>,
+    collector: &'c Collector,
     table: &'c DeTable<'t>,
     /// How to name this table to a person: `[buffer]`, `[[device]] press`.
     title: String,
@@ -68,11 +69,11 @@ pub(crate) struct Section<'c, 't> {
 }
 
 impl<'c, 't> Section<'c, 't> {
-    pub(crate) fn root(collector: &'c Collector<'t>, table: &'c DeTable<'t>) -> Self {
+    pub(crate) fn root(collector: &'c Collector, table: &'c DeTable<'t>) -> Self {
         Self::new(collector, table, String::new(), None)
     }
 
-    fn new(collector: &'c Collector<'t>, table: &'c DeTable<'t>, title: String, line: Option<usize>) -> Self {
+    fn new(collector: &'c Collector, table: &'c DeTable<'t>, title: String, line: Option<usize>) -> Self {
         Self { collector, table, title, line, known: RefCell::default(), foreign: RefCell::default() }
     }
 
@@ -80,7 +81,7 @@ impl<'c, 't> Section<'c, 't> {
         self.line
     }
 
-    pub(crate) fn collector(&self) -> &'c Collector<'t> {
+    pub(crate) fn collector(&self) -> &'c Collector {
         self.collector
     }
 

@@ -227,3 +227,26 @@ fn hostile_files_are_refused_without_a_panic() {
         }
     });
 }
+
+#[test]
+fn a_configuration_too_large_for_a_record_is_refused_before_anything_is_read() {
+    let mut text = format!("{HEAD}{PRESS}");
+    // Names that do not compress: a small generator, the same in every run.
+    let mut state = 1_u64;
+    for address in 0..16_000 {
+        let name: String = (0..26)
+            .map(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                char::from(b'a' + ((state >> 33) % 26) as u8)
+            })
+            .collect();
+        text.push_str(&format!(
+            "[[device.tag]]\nname = \"{name}\"\narea = \"holding\"\naddress = {address}\ntype = \"u16\"\n"
+        ));
+    }
+    check(
+        &text,
+        &["16000 个数据点的配置写成记录后有", "超过一条记录的上限 262144 字节", "把设备分给两个网关"],
+        &["the configuration of these 16000 tags makes a record of", "a record holds 262144", "between two gateways"],
+    );
+}
