@@ -261,9 +261,8 @@ impl Uplink {
                 match action {
                     Action::Load(position) => inputs.push_back(self.load(position).await),
                     Action::Substitute { from, to, cause, previous } => {
-                        if let Some(input) = self.substitute(from, to, cause, previous).await {
-                            inputs.push_back(input);
-                        }
+                        let made = self.substitute(from, to, cause, previous).await;
+                        inputs.push_back(made.unwrap_or(Input::Unread));
                     }
                     other => self.perform(other, now_ms).await,
                 }
@@ -284,10 +283,10 @@ impl Uplink {
                 let end = self.first_kept(position).await;
                 Input::Missing { position, end, cause: LostCause::Trimmed }
             }
-            Ok(Entry::NotYet) => Input::Tick,
+            Ok(Entry::NotYet) => Input::Unread,
             Err(error) => {
                 tracing::error!(%error, position, "A buffered record cannot be read; it is tried again.");
-                Input::Tick
+                Input::Unread
             }
         }
     }

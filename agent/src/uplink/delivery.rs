@@ -95,6 +95,8 @@ pub enum Input {
         /// Trimmed under a receipt, or damaged.
         cause: LostCause,
     },
+    /// Answer to [`Action::Load`] or [`Action::Substitute`]: the disk failed; it may be better next time.
+    Unread,
     /// A message on the receipt topic.
     Message(Vec<u8>),
     /// A new chain begins at the end of the buffer.
@@ -216,6 +218,8 @@ pub struct Delivery {
     in_flight: VecDeque<InFlight>,
     loading: Option<u64>,
     check: Option<Check>,
+    /// When to ask again for what could not be read.
+    retry_ms: Option<i64>,
     connected: bool,
     hold_until_ms: i64,
     progress_ms: i64,
@@ -257,6 +261,7 @@ impl Delivery {
             in_flight: VecDeque::new(),
             loading: None,
             check: None,
+            retry_ms: None,
             connected: false,
             hold_until_ms: i64::MIN,
             progress_ms: 0,
@@ -298,7 +303,11 @@ impl Delivery {
             Input::Missing { position, end, cause } => self.missing(position, end, cause, &mut actions),
             Input::Message(bytes) => self.message(bytes, now_ms, &mut actions),
             Input::NewChain(span) => self.new_chain(span),
-            Input::Tick => self.tick(now_ms, &mut actions),
+            Input::Unread => self.unread(now_ms),
+            Input::Tick => {
+                self.read_again(now_ms, &mut actions);
+                self.tick(now_ms, &mut actions);
+            }
         }
         self.pump(now_ms, &mut actions);
         actions
@@ -316,6 +325,7 @@ impl Delivery {
         if self.hold_until_ms > now_ms {
             wake_ms = wake_ms.min(self.hold_until_ms);
         }
+        wake_ms = wake_ms.min(self.retry_ms.unwrap_or(i64::MAX));
         if self.credit_bytes < 0 {
             wake_ms = wake_ms.min(now_ms + 100);
         }
@@ -582,5 +592,6 @@ fn describe(position: u64, end: u64, record: &Record, bytes: usize) -> InFlight 
 
 mod contest;
 mod receipts;
+mod retry;
 #[cfg(test)]
 mod tests;

@@ -96,13 +96,14 @@ struct Bench {
     delivery: Delivery,
     records: Vec<Record>,
     trimmed_end: u64,
+    is_unreadable: bool,
 }
 
 impl Bench {
     fn new(count: u64, receipted_end: u64, settings: Settings) -> Self {
         let span = Span { chain: CHAIN, first_position: 0, end_position: None };
         let delivery = Delivery::new(settings, peer(), vec![span], None, receipted_end, count, 9);
-        Bench { delivery, records: chain(CHAIN, count), trimmed_end: 0 }
+        Bench { delivery, records: chain(CHAIN, count), trimmed_end: 0, is_unreadable: false }
     }
 
     fn on(&mut self, input: Input, now_ms: i64) -> Vec<Action> {
@@ -111,6 +112,7 @@ impl Bench {
         while let Some(input) = inputs.pop_front() {
             for action in self.delivery.on(input, now_ms) {
                 match action {
+                    Action::Load(_) if self.is_unreadable => inputs.push_back(Input::Unread),
                     Action::Load(position) if position < self.trimmed_end => {
                         let (end, cause) = (self.trimmed_end, LostCause::Trimmed);
                         inputs.push_back(Input::Missing { position, end, cause });
@@ -171,6 +173,26 @@ fn high_water_mark_ahead_of_a_stale_cursor_is_compared_with_our_record_and_not_s
     let mut bench = Bench::new(10, 2, SETTINGS);
     bench.on(Input::Connected, 0);
     let actions = bench.on(signed(receipt(&bench.records, Some(6), T0)), 5);
+    assert_eq!((settled(&actions), published(&actions)), (vec![7], vec![7, 8, 9]));
+}
+
+#[test]
+fn a_read_that_fails_is_asked_again_and_nothing_waits_for_ever() {
+    // While sending.
+    let mut bench = Bench::new(3, 0, SETTINGS);
+    bench.is_unreadable = true;
+    assert_eq!(published(&bench.online(0)), Vec::<u64>::new());
+    assert!(bench.delivery.wake_ms(10) <= 1_000);
+    bench.is_unreadable = false;
+    assert_eq!(bench.on(Input::Tick, 999), vec![], "not in a tight loop");
+    assert_eq!(published(&bench.on(Input::Tick, 1_000)), vec![0, 1, 2]);
+    // While a receipt is compared with the record on disk.
+    let mut bench = Bench::new(10, 2, SETTINGS);
+    bench.is_unreadable = true;
+    bench.on(Input::Connected, 0);
+    bench.on(signed(receipt(&bench.records, Some(6), T0)), 5);
+    bench.is_unreadable = false;
+    let actions = bench.on(Input::Tick, 1_005);
     assert_eq!((settled(&actions), published(&actions)), (vec![7], vec![7, 8, 9]));
 }
 
@@ -282,7 +304,7 @@ fn lost_tail_of_an_ended_chain_is_no_fork() {
     let delivery = Delivery::new(SETTINGS, peer(), vec![first, second], None, 1, 5, 9);
     let mut records = chain(CHAIN, 3);
     records.extend(chain(ChainId([2; 16]), 2));
-    let mut bench = Bench { delivery, records, trimmed_end: 0 };
+    let mut bench = Bench { delivery, records, trimmed_end: 0, is_unreadable: false };
     bench.on(Input::Connected, 0);
     let mut ahead = receipt(&bench.records, Some(2), T0 + 1);
     ahead.through = Some((CHAIN, 4, sha256(b"sent before its bytes were damaged here")));
