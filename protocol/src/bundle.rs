@@ -25,6 +25,14 @@ use crate::{Digest, Error, Result, canonical_json, note::Checkpoint, sha256, tre
 pub const BUNDLE_MAX: usize = 2 * 1024 * 1024 * 1024 - 1;
 /// Largest file in it, bytes.
 pub const FILE_MAX: u64 = 256 * 1024 * 1024;
+/// Most bytes of all its files together, unpacked.
+pub const UNPACKED_MAX: u64 = 2 * 1024 * 1024 * 1024;
+/// An archive may unpack to this many times its own length…
+pub const UNPACKED_RATIO: u64 = 32;
+/// …and this much more, bytes: a small report compresses well.
+pub const UNPACKED_FREE: u64 = 64 * 1024 * 1024;
+/// What [`Error::TooLarge`] names when an archive would unpack to more than it may.
+pub const UNPACKED: &str = "unpacked bundle";
 /// Most files in it.
 pub const FILES_MAX: usize = 4_000_000;
 
@@ -144,7 +152,10 @@ pub fn write_files<'f>(files: impl IntoIterator<Item = (&'f str, &'f [u8])>) -> 
     Ok(archive.finish().map_err(|e| bad(&e))?.into_inner())
 }
 
-/// Takes an archive apart, bounded. Digests are not checked here: [`check_manifest`] does.
+/// Takes an archive apart. Digests are not checked here: [`check_manifest`] does.
+///
+/// The memory it takes is bounded by the length of the archive: before a file is unpacked its stated length must fit what
+/// is left ([`UNPACKED_MAX`], [`UNPACKED_RATIO`], [`UNPACKED_FREE`]), and unpacking stops where that length is exceeded.
 pub fn read(bytes: &[u8]) -> Result<Files> {
     let bad = |e: &dyn std::fmt::Display| Error::malformed("bundle", e.to_string());
     if bytes.len() > BUNDLE_MAX {
@@ -152,20 +163,27 @@ pub fn read(bytes: &[u8]) -> Result<Files> {
     }
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|e| bad(&e))?;
     if archive.len() > FILES_MAX {
-        return Err(Error::TooLarge { what: "files of a bundle", got: archive.len(), max: FILES_MAX });
+        return Err(bad(&format!("{} files; at most {FILES_MAX} are allowed", archive.len())));
     }
+    let max = UNPACKED_MAX.min(UNPACKED_FREE + UNPACKED_RATIO * bytes.len() as u64);
     let mut files = Files::new();
     let mut total = 0_u64;
     for i in 0..archive.len() {
         let file = archive.by_index(i).map_err(|e| bad(&e))?;
         let path = file.name().map_err(|e| bad(&e))?.into_owned();
+        let stated = file.size();
+        total = total.saturating_add(stated);
+        for (what, got, max) in [("file of a bundle", stated, FILE_MAX), (UNPACKED, total, max)] {
+            if got > max {
+                let size = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
+                return Err(Error::TooLarge { what, got: size(got), max: size(max) });
+            }
+        }
         let mut content = Vec::new();
-        // The sizes in an archive are a stranger's claims: read one byte past the limit and look.
-        let length =
-            file.take(FILE_MAX + 1).read_to_end(&mut content).map_err(|e| bad(&format!("{path}: {e}")))? as u64;
-        total += length;
-        if length > FILE_MAX || total > 2 * BUNDLE_MAX as u64 {
-            return Err(Error::TooLarge { what: "file of a bundle", got: length as usize, max: FILE_MAX as usize });
+        // What an archive states is a stranger's claim: read one byte past it and look.
+        let length = file.take(stated + 1).read_to_end(&mut content).map_err(|e| bad(&format!("{path}: {e}")))? as u64;
+        if length != stated {
+            return Err(bad(&format!("{path} is not the {stated} bytes long that the archive states")));
         }
         if files.insert(path.clone(), content).is_some() {
             return Err(bad(&format!("the file {path} appears twice")));

@@ -20,6 +20,14 @@ pub(crate) struct Archive {
 pub(crate) fn open(bytes: &[u8], findings: &mut Vec<Finding>) -> Option<Archive> {
     let files = match bundle::read(bytes) {
         Ok(files) => files,
+        Err(protocol::Error::TooLarge { what: bundle::UNPACKED, got, max }) => {
+            let zh = format!("解包后至少 {got} 字节，超过此文件允许的 {max} 字节；为避免耗尽内存，未予打开");
+            let en = format!(
+                "it unpacks to {got} bytes or more, and {max} are allowed for a file of its length; not opened, so that it cannot exhaust the memory"
+            );
+            findings.push(Finding::refused("archive", "", zh, en));
+            return None;
+        }
         Err(e) => {
             let zh = format!("不是完整的佐证包，无法打开（{e}）。请重新获取文件");
             findings.push(Finding::refused(

@@ -363,3 +363,16 @@ fn a_second_reader_in_another_language_agrees() {
         assert_eq!(run(&log.bundle(&altered), &log).0, Some(1));
     }
 }
+
+#[test]
+fn an_archive_that_would_exhaust_the_memory_is_refused_in_both_languages() {
+    let zeros = vec![0; 9 * 1024 * 1024];
+    let names: Vec<String> = (0..9).map(|n| format!("tile/entries/{n:03}")).collect();
+    let bomb = bundle::write_files(names.iter().map(|name| (name.as_str(), zeros.as_slice()))).unwrap();
+    let outcome = verify(&bomb, None);
+    assert_eq!(outcome.verdict, Verdict::Refused);
+    let found = refusals(&outcome);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].en.contains("not opened, so that it cannot exhaust the memory"), "{}", found[0].en);
+    assert!(found[0].zh.contains("为避免耗尽内存，未予打开"), "{}", found[0].zh);
+}
