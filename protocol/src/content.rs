@@ -17,6 +17,7 @@ use prost::Message as _;
 
 use crate::{
     ChainId, Digest, Error, Kind, PublicKey, Result, SecretKey, Signature,
+    record::check_sequence,
     wire::{self, ChainStartWire, KeyChangeWire, LostWire},
 };
 
@@ -165,6 +166,7 @@ impl Lost {
         if w.from > w.to {
             return Err(Error::malformed("lost", "its range ends before it begins"));
         }
+        check_sequence("lost", w.to)?;
         Ok(Self {
             from: w.from,
             to: w.to,
@@ -235,6 +237,7 @@ impl ChainStart {
 
     fn decode_plain(plain: &[u8]) -> Result<Self> {
         let w: ChainStartWire = wire::decode("chain start", 256, plain)?;
+        check_sequence("chain start", w.old_sequence)?;
         Ok(Self {
             cause: match w.cause {
                 1 => ChainStartCause::First,

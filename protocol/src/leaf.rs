@@ -166,6 +166,7 @@ impl Leaf {
         if w.version != LEAF_VERSION {
             return Err(Error::UnknownVersion { what: "leaf", got: w.version, known: LEAF_VERSION });
         }
+        record::check_times("leaf", [w.received_ms])?;
         let body = match w.kind {
             1 => LeafBody::Record {
                 header: Header::decode(&w.header)?,

@@ -7,6 +7,7 @@ use prost::Message as _;
 
 use crate::{
     ChainId, Digest, Error, GatewayId, PublicKey, Quality, Result, SecretKey, Signature, SiteId, TagId,
+    record::{check_sequence, check_times},
     wire::{self, ReceiptWire, RefusalWire, SignedWire, StateValueWire, StateWire},
 };
 
@@ -191,6 +192,9 @@ impl ServerMessage {
             1 => {
                 key.verify("receipt", RECEIPT_DOMAIN, &w.body, &signature)?;
                 let r: ReceiptWire = wire::decode("receipt", SERVER_MESSAGE_MAX, &w.body)?;
+                check_sequence("receipt", r.through)?;
+                check_sequence("receipt", r.logged_plus_one.saturating_sub(1))?;
+                check_times("receipt", [r.server_ms])?;
                 let through = if r.chain.is_empty() {
                     None
                 } else {
@@ -209,6 +213,8 @@ impl ServerMessage {
             2 => {
                 key.verify("refusal", REFUSAL_DOMAIN, &w.body, &signature)?;
                 let r: RefusalWire = wire::decode("refusal", SERVER_MESSAGE_MAX, &w.body)?;
+                check_sequence("refusal", r.sequence)?;
+                check_times("refusal", [r.server_ms])?;
                 Ok(Self::Refusal(Refusal {
                     site: r.site.parse()?,
                     gateway: r.gateway.parse()?,
@@ -279,6 +285,7 @@ impl StateMessage {
     /// Reads the bytes of the `state` topic.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         let w: StateWire = wire::decode("state", STATE_MAX, bytes)?;
+        check_times("state", [w.boot_ms, w.wall_ms])?;
         Ok(Self {
             boot_ms: w.boot_ms,
             wall_ms: w.wall_ms,

@@ -19,6 +19,10 @@ pub const HEADER_MAX: usize = 768;
 pub const CONTENT_MAX: usize = 256 * 1024;
 /// Longest record on the wire, bytes.
 pub const RECORD_MAX: usize = CONTENT_MAX + HEADER_MAX + 128;
+/// Largest sequence: the largest integer of canonical JSON. Sums of sequences cannot overflow.
+pub const SEQUENCE_MAX: u64 = (1 << 53) - 1;
+/// Times lie within ± this, ms, on whatever clock (2^53 - 1: more than 285,000 years). Sums of times cannot overflow.
+pub const TIME_MAX_MS: i64 = (1 << 53) - 1;
 /// The domain of record signatures.
 pub const RECORD_DOMAIN: &str = "gongzheng/v1/record\0";
 /// Ed25519, SHA-256, zstd.
@@ -137,8 +141,9 @@ pub struct Header {
 }
 
 impl Header {
-    /// The bytes that are signed. Refuses a header longer than [`HEADER_MAX`].
+    /// The bytes that are signed. Refuses a header longer than [`HEADER_MAX`], and numbers no reader would take.
     pub fn encode(&self) -> Result<Vec<u8>> {
+        self.check_numbers()?;
         let clock = &self.clock;
         let bytes = HeaderWire {
             version: HEADER_VERSION,
@@ -200,7 +205,7 @@ impl Header {
             return Err(Error::malformed("header", "its first reading is later than its last"));
         }
         let c = w.clock.ok_or_else(|| Error::malformed("header", "the clock is missing"))?;
-        Ok(Self {
+        let header = Self {
             kind: Kind::from_code(w.kind)?,
             site: w.site.parse()?,
             gateway: w.gateway.parse()?,
@@ -232,7 +237,33 @@ impl Header {
             },
             first_ms: w.first_ms,
             last_ms: w.last_ms,
-        })
+        };
+        header.check_numbers()?;
+        Ok(header)
+    }
+
+    fn check_numbers(&self) -> Result<()> {
+        check_sequence("header", self.sequence)?;
+        let clock = &self.clock;
+        let anchor = clock.server.map(|anchor| [anchor.server_ms, anchor.boot_ms]);
+        let own = [clock.boot_ms, clock.wall_ms, self.first_ms, self.last_ms];
+        check_times("header", own.into_iter().chain(anchor.into_iter().flatten()))
+    }
+}
+
+/// Refuses a sequence beyond [`SEQUENCE_MAX`].
+pub(crate) fn check_sequence(what: &'static str, sequence: u64) -> Result<()> {
+    if sequence > SEQUENCE_MAX {
+        return Err(Error::malformed(what, format!("sequence {sequence} is beyond {SEQUENCE_MAX}")));
+    }
+    Ok(())
+}
+
+/// Refuses times beyond ± [`TIME_MAX_MS`].
+pub(crate) fn check_times(what: &'static str, times: impl IntoIterator<Item = i64>) -> Result<()> {
+    match times.into_iter().find(|ms| ms.unsigned_abs() > TIME_MAX_MS.unsigned_abs()) {
+        Some(ms) => Err(Error::malformed(what, format!("time {ms} ms is beyond ±{TIME_MAX_MS}"))),
+        None => Ok(()),
     }
 }
 

@@ -32,6 +32,7 @@ pub mod endpoint;
 mod health;
 mod integrate;
 pub mod journal;
+mod recent;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -251,8 +252,12 @@ impl Ingest {
         keys.iter().find(|(_, status)| !status.revoked && status.key == key_hex).map(|(id, _)| id.clone())
     }
 
-    /// Takes a gateway's latest values: shown as "live, not yet evidence", never stored.
+    /// Takes an enrolled gateway's latest values: shown as "live, not yet evidence", never stored. Of anybody else
+    /// nothing is kept: behind an external broker a topic can name whatever it likes.
     pub fn take_state(&self, site: SiteId, gateway: GatewayId, bytes: &[u8]) {
+        if self.gateway_keys(&site, &gateway).is_none() {
+            return;
+        }
         match StateMessage::decode(bytes) {
             Ok(state) => {
                 let now = self.shared.now.now_ms();

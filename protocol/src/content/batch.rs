@@ -6,6 +6,7 @@ use super::{PLAIN_MAX, READINGS_MAX};
 use crate::{
     BootId, Error, Event, Gap, GapCause, GapStart, Quality, Reading, Result, Value, ValueType,
     reading::TEXT_MAX,
+    record::check_times,
     wire::{self, AxisWire, BatchWire, ColumnWire, EventWire, GapWire},
 };
 
@@ -195,6 +196,7 @@ impl Batch {
     pub fn decode_plain(plain: &[u8]) -> Result<Self> {
         let w: BatchWire = wire::decode("batch", PLAIN_MAX, plain)?;
         let axes: Vec<Vec<i64>> = w.axes.into_iter().map(|a| sums(a.deltas)).collect();
+        check_times("batch axis", axes.iter().flatten().copied())?;
         let mut columns = Vec::with_capacity(w.columns.len());
         let mut total = 0_usize;
         for column in w.columns {
@@ -337,6 +339,7 @@ fn decode_column(w: ColumnWire, times: &[i64]) -> Result<Column> {
         n if n == count => Some(sums(w.source_deltas)),
         n => return bad(format!("{n} source times for {count} times")),
     };
+    check_times("batch column: source time", sources.iter().flatten().copied())?;
     Ok(Column { tag: w.tag, times: times.to_vec(), values, qualities, sources })
 }
 
@@ -355,6 +358,7 @@ fn encode_gap(gap: &Gap) -> GapWire {
 }
 
 fn decode_gap(w: GapWire) -> Result<Gap> {
+    check_times("gap", [w.from_ms, w.to_ms])?;
     let boot = if w.from_boot.is_empty() { None } else { Some(BootId::from_slice(&w.from_boot)?) };
     if boot.is_none() && w.from_ms > w.to_ms {
         return Err(Error::malformed("gap", "it ends before it begins"));
@@ -381,6 +385,7 @@ fn decode_event(w: EventWire) -> Result<Event> {
     if w.kind.len() > 64 || w.subject.len() > 128 || w.detail.len() > 1024 {
         return Err(Error::malformed("event", "a text longer than allowed"));
     }
+    check_times("event", [w.boot_ms])?;
     Ok(Event {
         boot_ms: w.boot_ms,
         kind: w.kind.into(),

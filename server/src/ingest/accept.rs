@@ -13,7 +13,7 @@
 //!
 //! Refusals before rule 3 prove nothing about the gateway, so they never reach the log.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use protocol::{
     ChainId, Content, Declaration, Digest, Error, GatewayId, Header, Kind, PublicKey, Record, RefusalReason, SiteId,
@@ -54,7 +54,7 @@ pub struct GatewayState {
     pub quarantined: u32,
 }
 
-/// One chain.
+/// One chain. Copied with every group and written with every integration: its size must not grow with its records.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ChainState {
     /// Last sequence held in order.
@@ -63,11 +63,10 @@ pub struct ChainState {
     pub digest: Digest,
     /// What the next record must name as its previous digest.
     pub expects: Digest,
-    /// Leaf index of every 256th record, so that an old one is found without reading the whole log.
-    pub marks: Vec<(u64, u64)>,
-    /// Digests of the newest records, oldest first; [`SiteState::held`] falls back to the log for older ones.
-    #[serde(skip)]
-    pub recent: VecDeque<(u64, Digest)>,
+    /// Index of its first leaf: where looking for an old record begins. 0, which is only slower, where a log was written
+    /// before this was kept.
+    #[serde(default)]
+    pub first: u64,
 }
 
 /// What to do with a record.
@@ -131,7 +130,7 @@ pub fn read(bytes: &[u8]) -> Result<Candidate, (Named, Refused)> {
     Ok(Candidate { record, digest })
 }
 
-/// Rules 2 to 5. `now_ms` only feeds the lateness; `held` answers for records older than the state remembers.
+/// Rules 2 to 5. `now_ms` only feeds the lateness; `held` gives the digest of the record a chain holds at a sequence.
 pub fn judge(
     state: &SiteState,
     site: &SiteId,
@@ -233,7 +232,7 @@ fn place(
         }
         return if header.previous == chain.expects { Verdict::Take { late_ms } } else { contradiction(known) };
     }
-    match chain.remembered(sequence).or_else(|| held(&header.chain, chain, sequence)) {
+    match held(&header.chain, chain, sequence) {
         Some(ours) if ours != digest => contradiction(known),
         // The same record, or one inside a range that was already declared lost: the range stands.
         _ => Verdict::Repeat,
@@ -262,7 +261,7 @@ pub fn verify_in_order(state: &SiteState, record: &Record) -> Result<(), String>
     let content = record.content().map_err(|error| error.to_string())?;
     match place(known, header, &content, record.digest(), 0, |_, _, _| None) {
         Verdict::Take { .. } => Ok(()),
-        Verdict::Repeat => Err(format!("record {} of {} is in the log twice", header.sequence, header.gateway)),
+        Verdict::Repeat => Err(format!("the place of record {} of {} is taken", header.sequence, header.gateway)),
         Verdict::Quarantine => Err(format!("record {} of {} contradicts its chain", header.sequence, header.gateway)),
         Verdict::Refuse(refused) => Err(refused.detail),
     }
@@ -278,13 +277,6 @@ fn lateness(header: &Header, now_ms: i64) -> i64 {
     };
     let late = now_ms.saturating_sub(at_ms);
     if late.saturating_abs() > LATE_MS { late } else { 0 }
-}
-
-impl ChainState {
-    fn remembered(&self, sequence: u64) -> Option<Digest> {
-        let at = self.recent.partition_point(|(held, _)| *held < sequence);
-        self.recent.get(at).filter(|(held, _)| *held == sequence).map(|(_, digest)| *digest)
-    }
 }
 
 impl SiteState {
@@ -311,23 +303,11 @@ impl SiteState {
         if is_new {
             gateway.newest = Some(header.chain);
         }
-        let chain = gateway.chains.entry(header.chain).or_insert_with(|| ChainState {
-            through,
-            digest,
-            expects,
-            marks: Vec::new(),
-            recent: VecDeque::new(),
-        });
-        if chain.marks.last().is_none_or(|(marked, _)| header.sequence >= marked + MARK_EVERY) {
-            chain.marks.push((header.sequence, index));
-        }
+        let chain =
+            gateway.chains.entry(header.chain).or_insert_with(|| ChainState { through, digest, expects, first: index });
         chain.through = through;
         chain.digest = digest;
         chain.expects = expects;
-        chain.recent.push_back((header.sequence, digest));
-        if chain.recent.len() > RECENT_MAX {
-            chain.recent.pop_front();
-        }
     }
 
     /// Moves the state over a record whose content is not held: only its header is known.
@@ -441,10 +421,6 @@ pub const ENROLLED: &str = "gateway_enrolled";
 pub const REVOKED: &str = "gateway_revoked";
 /// Contradicting records kept per gateway: enough to prove a clone, too few to fill a disk.
 pub const QUARANTINE_MAX: u32 = 16;
-/// Digests remembered per chain; the queue between journal and log is shorter, so nothing falls between the two.
-pub const RECENT_MAX: usize = 512;
-/// Every how many sequences a leaf index is remembered.
-pub const MARK_EVERY: u64 = 256;
 /// A record whose derived time is further from now than this is taken and flagged, ms.
 pub const LATE_MS: i64 = 24 * 3_600 * 1_000;
 /// Words of a conflict refusal.

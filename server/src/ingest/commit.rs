@@ -1,7 +1,10 @@
 //! The journal's thread: judges, journals a group with one sync, answers.
 //!
 //! The state here runs ahead of the logs: it stands for everything judged, journalled or about to be. If a group cannot be
-//! journalled, the sites it touched go back to where they were, so that a refused record is the next one again.
+//! journalled, the sites it touched go back to where they were, so that a refused record is the next one again. Whatever
+//! was judged against a state that is undone is undone with it: neither refused for good nor acknowledged.
+//!
+//! What is kept to go back is a copy of the touched sites: as large as their gateways and chains, never as their history.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -14,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::accept::{self, Candidate, Named, Refused, SiteState, Verdict};
 use super::journal::{Body, Entry, GROUP_MAX, Journal};
+use super::recent::{PENDING_MAX, Recent};
 use super::{Answer, Group, Shared, Submission};
 use crate::sitelog::{LogError, Restored};
 
@@ -28,6 +32,7 @@ pub(super) struct Committer {
     shared: Arc<Shared>,
     journal: Journal,
     sites: BTreeMap<SiteId, Site>,
+    recent: Recent,
     groups: std_mpsc::Sender<Group>,
     retry_every: Duration,
     /// After a failed append: do not even try before this moment.
@@ -40,13 +45,27 @@ struct Work {
     entries: Vec<(SiteId, i64, Body)>,
     /// Sites as they were before this group.
     before: BTreeMap<SiteId, Site>,
+    /// How many of its records `recent` remembers.
+    remembered: usize,
     /// Gateways that get a receipt.
     receipts: BTreeSet<(SiteId, GatewayId)>,
-    refusals: Vec<(SiteId, GatewayId, Named, Refused)>,
-    /// Answers that depend on the journal.
-    taken: Vec<(SiteId, GatewayId, Named, oneshot::Sender<Answer>)>,
+    judged: Vec<Judged>,
     declared: Vec<(u64, oneshot::Sender<Result<u64, LogError>>)>,
-    answered: Vec<oneshot::Sender<Answer>>,
+}
+
+/// A record and what its gateway will be told.
+struct Judged {
+    site: SiteId,
+    gateway: GatewayId,
+    named: Named,
+    outcome: Outcome,
+    reply: oneshot::Sender<Answer>,
+}
+
+enum Outcome {
+    Taken { late_ms: i64 },
+    Repeated,
+    Refused(Refused),
 }
 
 impl Committer {
@@ -57,7 +76,7 @@ impl Committer {
         groups: std_mpsc::Sender<Group>,
         retry_every: Duration,
     ) -> Self {
-        Self { shared, journal, sites, groups, retry_every, retry_at: None }
+        Self { shared, journal, sites, recent: Recent::default(), groups, retry_every, retry_at: None }
     }
 
     pub(super) fn run(mut self, mut submissions: mpsc::UnboundedReceiver<Submission>) {
@@ -111,18 +130,18 @@ impl Committer {
         let now_ms = self.shared.now.now_ms();
         let candidate = match accept::read(&bytes) {
             Ok(candidate) => candidate,
-            Err((named, refused)) => return self.refuse(work, site, gateway, named, refused, reply),
+            Err((named, refused)) => {
+                return work.judged.push(Judged { site, gateway, named, outcome: Outcome::Refused(refused), reply });
+            }
         };
         let named = Named::from(&candidate);
         let unknown = Site::default();
         let known = self.sites.get(&site).unwrap_or(&unknown);
-        let logs = &self.shared.logs;
         let verdict = accept::judge(&known.state, &site, &gateway, &candidate, now_ms, |chain, state, sequence| {
-            let at = state.marks.partition_point(|(marked, _)| *marked <= sequence);
-            let (_, index) = state.marks.get(at.checked_sub(1)?)?;
-            logs.held(&site, &gateway, chain, *index, sequence)
+            let pending = self.recent.get(&site, &gateway, *chain, sequence);
+            pending.or_else(|| self.shared.logs.held(&site, &gateway, chain, state.first, sequence))
         });
-        match verdict {
+        let outcome = match verdict {
             Verdict::Take { late_ms } => {
                 self.save(work, &site);
                 if let Some(restored) = self.restored_by(&site, &candidate)
@@ -135,10 +154,10 @@ impl Committer {
                     known.state.apply_other();
                 }
                 self.sites.entry(site.clone()).or_default().state.apply_record(&candidate.record);
-                self.shared.health.taken(late_ms, &site, &gateway);
+                work.remembered += self.recent.push(&candidate.record);
                 work.entries.push((site.clone(), now_ms, Body::Record(bytes)));
                 work.receipts.insert((site.clone(), gateway.clone()));
-                work.taken.push((site, gateway, named, reply));
+                Outcome::Taken { late_ms }
             }
             Verdict::Quarantine => {
                 self.save(work, &site);
@@ -146,38 +165,21 @@ impl Committer {
                 tracing::error!(%site, %gateway, chain = %named.chain, sequence = named.sequence, "Two validly signed records for one place: a copy of this gateway's key is in use. Quarantined.");
                 work.entries.push((site.clone(), now_ms, Body::Quarantine(bytes)));
                 let detail = accept::CONFLICT_DETAIL.to_owned();
-                let refused = Refused { reason: RefusalReason::Conflict, retry: false, detail };
-                self.shared.health.rejected(now_ms, &site, &gateway, &named, &refused);
-                work.refusals.push((site.clone(), gateway.clone(), named, refused));
-                work.taken.push((site, gateway, named, reply));
+                Outcome::Refused(Refused { reason: RefusalReason::Conflict, retry: false, detail })
             }
             Verdict::Repeat => {
-                self.shared.health.repeated();
-                work.receipts.insert((site, gateway));
-                work.answered.push(reply);
+                work.receipts.insert((site.clone(), gateway.clone()));
+                Outcome::Repeated
             }
             Verdict::Refuse(refused) => {
                 if refused.reason == RefusalReason::OutOfOrder {
                     // The receipt names the sequence that is awaited.
                     work.receipts.insert((site.clone(), gateway.clone()));
                 }
-                self.refuse(work, site, gateway, named, refused, reply);
+                Outcome::Refused(refused)
             }
-        }
-    }
-
-    fn refuse(
-        &self,
-        work: &mut Work,
-        site: SiteId,
-        gateway: GatewayId,
-        named: Named,
-        refused: Refused,
-        reply: oneshot::Sender<Answer>,
-    ) {
-        self.shared.health.rejected(self.shared.now.now_ms(), &site, &gateway, &named, &refused);
-        work.refusals.push((site, gateway, named, refused));
-        work.answered.push(reply);
+        };
+        work.judged.push(Judged { site, gateway, named, outcome, reply });
     }
 
     fn on_declaration(
@@ -204,27 +206,13 @@ impl Committer {
 
     /// Journals the group, then answers everybody.
     fn commit(&mut self, work: Work) {
-        let sites: Vec<SiteId> = work.before.keys().cloned().collect();
-        match self.append(&work.entries) {
-            Err(error) => {
-                let now_ms = self.shared.now.now_ms();
-                self.shared.health.full(now_ms, &error);
-                self.retry_at = Some(Instant::now() + self.retry_every);
-                self.sites.extend(work.before);
-                let mut told = BTreeSet::new();
-                for (site, gateway, named, reply) in work.taken {
-                    if told.insert((site.clone(), gateway.clone())) {
-                        let detail = "the server's disk is full; it will take records again when there is space".into();
-                        let refused = Refused { reason: RefusalReason::StorageFull, retry: true, detail };
-                        self.send_refusal(&site, &gateway, named, refused);
-                    }
-                    let _ = reply.send(Answer::Unavailable);
-                }
-                for (_, reply) in work.declared {
-                    let _ = reply.send(Err(LogError::Unavailable));
-                }
-            }
+        let undone: BTreeSet<SiteId> = match self.append(&work.entries) {
             Ok(first) => {
+                for site in work.before.keys() {
+                    if let Some(known) = self.sites.get(site) {
+                        self.shared.note_gateways(site, &known.state);
+                    }
+                }
                 if !work.entries.is_empty() {
                     self.retry_at = None;
                     self.shared.health.has_space();
@@ -236,33 +224,54 @@ impl Committer {
                     // The receiver lives as long as this thread runs.
                     let _ = self.groups.send(Group { entries, declared: work.declared });
                 }
-                for site in sites {
-                    if let Some(known) = self.sites.get(&site) {
-                        self.shared.note_gateways(&site, &known.state);
-                    }
-                }
-                for (site, gateway) in &work.receipts {
-                    let message = self.receipt(site, gateway);
-                    self.shared.push(site, gateway, &message);
-                }
-                for (site, gateway, named, refused) in work.refusals {
-                    self.send_refusal(&site, &gateway, named, refused);
-                }
-                for reply in work.taken.into_iter().map(|(.., reply)| reply).chain(work.answered) {
-                    let _ = reply.send(Answer::Answered);
-                }
-                return;
+                BTreeSet::new()
             }
-        }
-        // The group failed, but what did not need the journal is answered all the same. Receipts among it speak of the
-        // state before the group, which is what is durable.
+            Err(error) => {
+                self.shared.health.full(self.shared.now.now_ms(), &error);
+                self.retry_at = Some(Instant::now() + self.retry_every);
+                self.recent.forget(work.remembered);
+                for (_, reply) in work.declared {
+                    let _ = reply.send(Err(LogError::Unavailable));
+                }
+                let undone = work.before.keys().cloned().collect();
+                self.sites.extend(work.before);
+                undone
+            }
+        };
+        // After a failure these speak of the state before the group, which is what is durable.
         for (site, gateway) in &work.receipts {
             let message = self.receipt(site, gateway);
             self.shared.push(site, gateway, &message);
         }
-        for reply in work.answered {
-            let _ = reply.send(Answer::Answered);
+        let mut told = BTreeSet::new();
+        for judged in work.judged {
+            if undone.contains(&judged.site) {
+                if told.insert((judged.site.clone(), judged.gateway.clone())) {
+                    let detail = "the server's disk is full; it will take records again when there is space".into();
+                    let refused = Refused { reason: RefusalReason::StorageFull, retry: true, detail };
+                    self.send_refusal(&judged.site, &judged.gateway, judged.named, refused);
+                }
+                let _ = judged.reply.send(Answer::Unavailable);
+            } else {
+                self.answer(judged);
+            }
         }
+    }
+
+    /// Counts and tells what became of a record.
+    fn answer(&self, judged: Judged) {
+        let Judged { site, gateway, named, outcome, reply } = judged;
+        let health = &self.shared.health;
+        match outcome {
+            Outcome::Taken { late_ms } => health.taken(late_ms, &site, &gateway),
+            Outcome::Repeated => health.repeated(),
+            Outcome::Refused(refused) => {
+                let enrolled = self.sites.get(&site).is_some_and(|known| known.state.gateways.contains_key(&gateway));
+                health.rejected(self.shared.now.now_ms(), &site, &gateway, enrolled, &named, &refused);
+                self.send_refusal(&site, &gateway, named, refused);
+            }
+        }
+        let _ = reply.send(Answer::Answered);
     }
 
     fn append(&mut self, entries: &[(SiteId, i64, Body)]) -> io::Result<u64> {
@@ -274,7 +283,7 @@ impl Committer {
         }
         // The logs may fall behind only so far: what is remembered of recent records must cover what is not yet in them.
         let until = Instant::now() + LOGS_BEHIND;
-        while self.shared.pending.load(Relaxed) + entries.len() > accept::RECENT_MAX {
+        while self.shared.pending.load(Relaxed) + entries.len() > PENDING_MAX {
             if self.shared.stuck.load(Acquire) || Instant::now() > until {
                 return Err(io::Error::new(io::ErrorKind::StorageFull, "the site logs cannot be written"));
             }
@@ -291,8 +300,9 @@ impl Committer {
         }
     }
 
-    /// A `Lost` record may embed the receipt under which the gateway trimmed: if we signed it in this epoch and do not
-    /// hold what it says, this server was restored from a backup.
+    /// A `Lost` record may embed the receipt under which the gateway trimmed: if we signed it in this epoch and it goes
+    /// beyond what we hold of the chain, this server was restored from a backup. A receipt for what we do hold proves
+    /// nothing, whatever range the record names.
     fn restored_by(&self, site: &SiteId, candidate: &Candidate) -> Option<Restored> {
         if candidate.record.header().kind != protocol::Kind::Lost {
             return None;
@@ -305,7 +315,11 @@ impl Committer {
         let Ok(ServerMessage::Receipt(ours)) = ServerMessage::verify(&lost.receipt, &key) else { return None };
         let known = self.sites.get(site)?;
         let header = candidate.record.header();
-        let claims = ours.through.is_some_and(|(chain, through, _)| chain == header.chain && through >= lost.from);
+        let gateway = known.state.gateways.get(&header.gateway)?;
+        let held = gateway.chains.get(&header.chain).map(|chain| chain.through);
+        let claims = ours.through.is_some_and(|(chain, through, _)| {
+            chain == header.chain && through >= lost.from && held.is_none_or(|held| through > held)
+        });
         if ours.site != *site || ours.gateway != header.gateway || !claims || ours.log_epoch < known.epoch {
             return None;
         }

@@ -1,7 +1,8 @@
 //! What `ingest` counted and what a person must know: rejections per gateway and reason, and whether the disk is full.
 //!
 //! Rejections prove nothing about a gateway (anyone may send bytes that do not verify), so they are not in the site's
-//! log; they are counted here, logged, and the newest are kept in a file of bounded size.
+//! log; they are counted here, logged, and the newest are kept in a file of bounded size. What an unknown sender calls
+//! itself is not remembered: anyone may make up names, so all unknown gateways share one count.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
@@ -22,7 +23,8 @@ pub struct Health {
     records: AtomicU64,
     repeats: AtomicU64,
     late: AtomicU64,
-    rejections: Mutex<BTreeMap<(SiteId, GatewayId), Rejections>>,
+    /// By enrolled gateway; `None` stands for all that are not.
+    rejections: Mutex<BTreeMap<Option<(SiteId, GatewayId)>, Rejections>>,
 }
 
 impl Health {
@@ -61,7 +63,13 @@ impl Health {
     /// Rejections of a gateway since the start.
     pub fn rejections(&self, site: &SiteId, gateway: &GatewayId) -> Rejections {
         let all = self.rejections.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(&(site.clone(), gateway.clone())).cloned().unwrap_or_default()
+        all.get(&Some((site.clone(), gateway.clone()))).cloned().unwrap_or_default()
+    }
+
+    /// Rejections of whatever is not enrolled, all together, since the start.
+    pub fn unknown_rejections(&self) -> Rejections {
+        let all = self.rejections.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(&None).cloned().unwrap_or_default()
     }
 
     pub(super) fn taken(&self, late_ms: i64, site: &SiteId, gateway: &GatewayId) {
@@ -87,11 +95,19 @@ impl Health {
         }
     }
 
-    pub(super) fn rejected(&self, now_ms: i64, site: &SiteId, gateway: &GatewayId, named: &Named, refused: &Refused) {
+    pub(super) fn rejected(
+        &self,
+        now_ms: i64,
+        site: &SiteId,
+        gateway: &GatewayId,
+        enrolled: bool,
+        named: &Named,
+        refused: &Refused,
+    ) {
         let count = {
+            let key = enrolled.then(|| (site.clone(), gateway.clone()));
             let mut all = self.rejections.lock().unwrap_or_else(PoisonError::into_inner);
-            let count =
-                all.entry((site.clone(), gateway.clone())).or_default().entry(refused.reason.name()).or_default();
+            let count = all.entry(key).or_default().entry(refused.reason.name()).or_default();
             *count += 1;
             *count
         };

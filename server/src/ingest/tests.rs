@@ -10,6 +10,8 @@ use super::*;
 use crate::sitelog::LogKey;
 use crate::storage::fake::FakeDisk;
 
+mod hostile;
+
 #[test]
 fn a_record_becomes_a_receipt_then_a_leaf_then_a_checkpoint() {
     let world = World::new(&FakeDisk::default());
@@ -394,7 +396,10 @@ impl World {
     }
 
     fn with_copy(disk: &FakeDisk, copy: Option<std::path::PathBuf>) -> Self {
-        let disk = Arc::new(disk.copy());
+        Self::on(Arc::new(disk.copy()), copy)
+    }
+
+    fn on(disk: Arc<FakeDisk>, copy: Option<std::path::PathBuf>) -> Self {
         let key = LogKey::new("gz.test", protocol::SecretKey::from_seed(&[5; 32])).unwrap();
         let logs = SiteLogs::open(disk.clone(), key, copy).unwrap();
         let options = Options {

@@ -49,6 +49,11 @@ impl FakeDisk {
         self.state().full = full;
     }
 
+    /// Makes whoever uses the disk wait until the answer is dropped.
+    pub(crate) fn stall(&self) -> impl Drop + use<'_> {
+        self.state()
+    }
+
     /// What is on the platters after the power cut, as a fresh disk.
     pub(crate) fn after_power_cut(&self) -> Self {
         let state = self.state();

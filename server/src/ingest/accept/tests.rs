@@ -15,13 +15,28 @@ fn a_chain_is_taken_in_order_and_repeats_are_repeated() {
     }
     let through = state.through(&gateway.id).unwrap();
     assert_eq!(through, (gateway.chain, 599, records[599].digest()));
-    // Older than what is remembered: the log answers.
-    let at = |digest| {
-        let candidate = read(&records[3].encode()).unwrap();
-        judge(&state, &gateway.site, &gateway.id, &candidate, NOW_MS, |_, _, _| digest)
-    };
+    // Whether what is held is the same record is asked.
+    let at = |digest| judged_holding(&state, &gateway, &records[3], digest);
     assert_eq!(at(Some(records[3].digest())), Verdict::Repeat);
     assert_eq!(at(Some(records[4].digest())), Verdict::Quarantine);
+}
+
+/// The state is copied with every group and written with every integration.
+#[test]
+fn the_state_does_not_grow_with_the_records_of_a_chain() {
+    let (mut state, mut gateway) = enrolled();
+    let length = |state: &SiteState| serde_json::to_vec(state).unwrap().len();
+    state.apply_record(&gateway.next());
+    let young = length(&state);
+    // Each stands for 300 records, so that the chain gets as long as in a year.
+    for _ in 0..10_000 {
+        let to = gateway.sequence + 299;
+        let record = gateway.next_with(&TestGateway::lost(gateway.sequence, to, Digest::ZERO));
+        state.apply_record(&record);
+    }
+    assert_eq!(state.through(&gateway.id).unwrap().1, 3_000_000);
+    let old = length(&state);
+    assert!(old <= young + 20, "{young} bytes at the beginning, {old} after three million records");
 }
 
 #[test]
@@ -47,14 +62,16 @@ fn same_sequence_with_other_content_is_quarantined_boundedly() {
     let (mut state, mut gateway) = enrolled();
     state.apply_record(&gateway.next());
     let clone = gateway.clone();
-    state.apply_record(&gateway.next());
+    let second = gateway.next();
+    state.apply_record(&second);
+    let held = Some(second.digest());
     for value in 0..u64::from(QUARANTINE_MAX) {
         let record = clone.record(&clone.batch(1_000 + value), clone.sequence, clone.previous);
-        assert_eq!(judged(&state, &gateway, &record), Verdict::Quarantine);
+        assert_eq!(judged_holding(&state, &gateway, &record, held), Verdict::Quarantine);
         state.apply_quarantine(&record);
     }
     let record = clone.record(&clone.batch(5_000), clone.sequence, clone.previous);
-    let refused = refusal(judged(&state, &gateway, &record));
+    let refused = refusal(judged_holding(&state, &gateway, &record, held));
     assert_eq!((refused.reason, refused.retry), (RefusalReason::Conflict, false));
     assert!(refused.detail.contains("two boxes use this gateway's key, or an old disk image was started"));
     // The honest chain goes on.
@@ -115,6 +132,30 @@ fn lost_fills_holes_only() {
     assert_eq!(refusal(judged(&state, &gateway, &wrong)).reason, RefusalReason::Malformed);
     let forked = gateway.record(&TestGateway::lost(6, 7, Digest::ZERO), 6, protocol::sha256(b"elsewhere"));
     assert_eq!(judged(&state, &gateway, &forked), Verdict::Quarantine);
+}
+
+#[test]
+fn numbers_that_no_chain_reaches_are_refused_and_overflow_nothing() {
+    use protocol::record::SEQUENCE_MAX;
+    let (mut state, mut gateway) = enrolled();
+    state.apply_record(&gateway.next());
+    let malformed = |content: &Content, sequence: u64| {
+        let refused = refusal(judged(&state, &gateway, &gateway.record(content, sequence, Digest::ZERO)));
+        assert_eq!((refused.reason, refused.retry), (RefusalReason::Malformed, false));
+        refused.detail
+    };
+    for to in [u64::MAX, u64::MAX - 1, SEQUENCE_MAX + 1] {
+        let detail = malformed(&TestGateway::lost(1, to, Digest::ZERO), 1);
+        assert_eq!(detail, format!("lost: sequence {to} is beyond 9007199254740991"));
+    }
+    // The largest range is taken, and what could follow it is only waited for.
+    let mut at_the_end = state.clone();
+    let all = gateway.record(&TestGateway::lost(1, SEQUENCE_MAX, Digest::ZERO), 1, Digest::ZERO);
+    assert_eq!(judged(&at_the_end, &gateway, &all), Verdict::Take { late_ms: 0 });
+    at_the_end.apply_record(&all);
+    assert_eq!(at_the_end.through(&gateway.id).unwrap().1, SEQUENCE_MAX);
+    let second = gateway.next();
+    assert_eq!(judged(&at_the_end, &gateway, &second), Verdict::Repeat);
 }
 
 #[test]
@@ -228,8 +269,13 @@ fn enrolled() -> (SiteState, TestGateway) {
 }
 
 fn judged(state: &SiteState, gateway: &TestGateway, record: &Record) -> Verdict {
+    judged_holding(state, gateway, record, None)
+}
+
+/// Judged by a server that holds a record with this digest wherever it is asked.
+fn judged_holding(state: &SiteState, gateway: &TestGateway, record: &Record, held: Option<Digest>) -> Verdict {
     let candidate = read(&record.encode()).unwrap();
-    judge(state, &gateway.site, &gateway.id, &candidate, NOW_MS, |_, _, _| None)
+    judge(state, &gateway.site, &gateway.id, &candidate, NOW_MS, |_, _, _| held)
 }
 
 fn refusal(verdict: Verdict) -> Refused {
