@@ -283,7 +283,7 @@ impl Stack {
         Ok(())
     }
 
-    /// Starts Mosquitto with an empty configuration on its port.
+    /// Starts Mosquitto on its port, with its own limits: how many messages it sends unacknowledged, how many it keeps.
     ///
     /// # Errors
     /// When it is not installed or does not listen in time.
@@ -297,7 +297,7 @@ impl Stack {
         let text = format!(
             "listener {port} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {}/\n",
             folder.display()
-        ) + "max_inflight_messages 0\nmax_queued_messages 100000\nuser root\n";
+        ) + "user root\n";
         let config = folder.join("mosquitto.conf");
         std::fs::write(&config, text)?;
         let mut command = Command::new(program);

@@ -6,7 +6,10 @@
 //!    back through the same broker. A message it loses is sent again.
 //! 2. Without our endpoint there is no certificate to prove who published: the topic says whose record it is, the signature
 //!    inside proves it, and the broker's own access rules keep gateways from disturbing each other.
-//! 3. A message is acknowledged to the broker when it was answered, so that one in flight during our crash comes again.
+//! 3. A message is acknowledged to the broker when it was answered, so that one in flight during our crash comes again. A
+//!    refusal is an answer, and so is "the disk is full": brokers send only so many messages (Mosquitto: 20) before they
+//!    wait for acknowledgements, so keeping back one for each record we have no room for would stop everything, for ever.
+//!    The gateway keeps every record until its receipt. Messages nobody can answer are acknowledged too.
 //! 4. rumqttc can stall (lost session with a packet id collision): no event for a while, and the client is rebuilt.
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -78,7 +81,7 @@ pub async fn run(options: BrokerOptions, ingest: Ingest, pusher: Arc<BrokerPushe
 async fn session(client: AsyncClient, mut events: EventLoop, ingest: &Ingest) -> bool {
     let mut connected = false;
     // Answers arrive in the order of submission; one task acknowledges them in that order.
-    let (answers, pending) = mpsc::unbounded_channel::<(Publish, tokio::sync::oneshot::Receiver<Answer>)>();
+    let (answers, pending) = mpsc::unbounded_channel::<Pending>();
     let acknowledging = tokio::spawn(acknowledge(client.clone(), pending));
     loop {
         let event = match timeout(STALLED, events.poll()).await {
@@ -105,20 +108,20 @@ async fn session(client: AsyncClient, mut events: EventLoop, ingest: &Ingest) ->
                 tracing::info!("Connected to the broker.");
             }
             Event::Incoming(Packet::Publish(publish)) => {
-                let Ok(topic) = Topic::parse(&publish.topic) else { continue };
-                match topic.channel {
-                    Channel::Record => {
-                        let answer = ingest.submit(topic.site, topic.gateway, publish.payload.to_vec());
-                        // Bounded by the broker: it sends only so many before we acknowledge.
-                        if answers.send((publish, answer)).is_err() {
-                            break;
-                        }
+                let answer = match Topic::parse(&publish.topic) {
+                    Ok(topic) if topic.channel == Channel::Record => {
+                        Some(ingest.submit(topic.site, topic.gateway, publish.payload.to_vec()))
                     }
-                    Channel::State => {
+                    Ok(topic) if topic.channel == Channel::State => {
                         ingest.take_state(topic.site, topic.gateway, &publish.payload);
-                        let _ = client.try_ack(&publish);
+                        None
                     }
-                    Channel::Receipt | Channel::Config => {}
+                    // The filter lets through names that no gateway can have.
+                    Ok(_) | Err(_) => None,
+                };
+                // Bounded by the broker: it sends only so many before we acknowledge.
+                if answers.send((publish, answer)).is_err() {
+                    break;
                 }
             }
             _ => {}
@@ -128,13 +131,17 @@ async fn session(client: AsyncClient, mut events: EventLoop, ingest: &Ingest) ->
     connected
 }
 
-async fn acknowledge(
-    client: AsyncClient,
-    mut pending: mpsc::UnboundedReceiver<(Publish, tokio::sync::oneshot::Receiver<Answer>)>,
-) {
+/// A message, and the answer to it if it needs one.
+type Pending = (Publish, Option<tokio::sync::oneshot::Receiver<Answer>>);
+
+async fn acknowledge(client: AsyncClient, mut pending: mpsc::UnboundedReceiver<Pending>) {
     while let Some((publish, answer)) = pending.recv().await {
-        // Unanswered (full disk): not acknowledged; the gateway sends again, and so does the broker after a reconnect.
-        if answer.await == Ok(Answer::Answered) {
+        let answered = match answer {
+            // No room is an answer, see the module's constraints; only a stopping server gives none.
+            Some(answer) => matches!(answer.await, Ok(Answer::Answered | Answer::Unavailable)),
+            None => true,
+        };
+        if answered {
             let _ = client.ack(&publish).await;
         }
     }
