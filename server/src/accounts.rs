@@ -9,10 +9,11 @@
 //!    ends after [`SESSION_IDLE_MS`] unused or [`SESSION_MAX_MS`] in all.
 //! 4. A request that changes something must come from our own pages: same origin, and the token of the session
 //!    ([`csrf_accepts`]). API tokens are sent on purpose by a program and need neither.
-//! 5. Sign-in attempts are limited per name and per address ([`limiter::Limiter`]), in memory, bounded.
+//! 5. Sign-in attempts are limited per name and address ([`limiter::Limiter`]), in memory, bounded; they count when they
+//!    are admitted.
 //! 6. Time is an argument everywhere; randomness comes from the kernel and is only used for secrets.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
@@ -131,16 +132,16 @@ impl Accounts {
         peer: &str,
         now_ms: i64,
     ) -> Result<(), AccountError> {
-        self.admit(&[("peer", peer)], now_ms)?;
+        self.admit(FIRST_CODE_NAME, peer, now_ms)?;
         let typed: String = code.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_uppercase();
         let stored = self.store.setting(FIRST_CODE).await?.unwrap_or_default();
         let (wanted, made_ms) = stored.split_once(' ').unwrap_or_default();
         let made_ms: i64 = made_ms.parse().unwrap_or(i64::MIN);
         let fresh = now_ms.saturating_sub(made_ms) < FIRST_CODE_MS;
         if wanted.is_empty() || !same(wanted, &hash(&typed)) || !fresh {
-            self.fail(&[("peer", peer)], now_ms);
             return Err(AccountError::FirstCode);
         }
+        self.limiter().succeeded(FIRST_CODE_NAME, peer);
         self.add_user_if(name, password, "administrator", Scope::Everything, None, now_ms, true).await?;
         self.store.set_setting(FIRST_CODE, None).await?;
         self.store.make_durable().await?;
@@ -207,16 +208,14 @@ impl Accounts {
         peer: &str,
         now_ms: i64,
     ) -> Result<NewSession, AccountError> {
-        let keys = [("name", name), ("peer", peer)];
-        self.admit(&keys, now_ms)?;
+        self.admit(name, peer, now_ms)?;
         let user = self.store.user_by_name(name).await?.filter(|user| user.disabled_ms.is_none());
         let known = user.as_ref().map_or(NOBODY, |user| user.password_hash.as_str()).to_owned();
         let right = password.chars().count() <= PASSWORD_MAX && self.check_password(password, known).await?;
         let Some(user) = user.filter(|_| right) else {
-            self.fail(&keys, now_ms);
             return Err(AccountError::WrongPassword);
         };
-        self.limiter.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).forget(&keys);
+        self.limiter().succeeded(name, peer);
         let token = HEXLOWER.encode(&random::<32>());
         let csrf = HEXLOWER.encode(&random::<16>());
         let row = SessionRow { user_id: user.id, csrf: csrf.clone(), created_ms: now_ms, seen_ms: now_ms };
@@ -304,16 +303,13 @@ impl Accounts {
         tokio::task::spawn_blocking(work).await.map_err(|error| failed(&error))?
     }
 
-    fn admit(&self, keys: &[(&str, &str)], now_ms: i64) -> Result<(), AccountError> {
-        let limiter = self.limiter.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        match limiter.wait_ms(keys, now_ms) {
-            0 => Ok(()),
-            wait => Err(AccountError::TooMany { seconds: (wait + 999) / 1000 }),
-        }
+    fn admit(&self, name: &str, peer: &str, now_ms: i64) -> Result<(), AccountError> {
+        let waited = self.limiter().admit(name, peer, now_ms);
+        waited.map_err(|wait_ms| AccountError::TooMany { seconds: (wait_ms + 999) / 1000 })
     }
 
-    fn fail(&self, keys: &[(&str, &str)], now_ms: i64) {
-        self.limiter.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).failed(keys, now_ms);
+    fn limiter(&self) -> MutexGuard<'_, Limiter> {
+        self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -364,6 +360,8 @@ const SESSION_TOUCH_MS: i64 = 60_000;
 /// A first-run code works for 24 h.
 const FIRST_CODE_MS: i64 = 24 * 3_600_000;
 const FIRST_CODE: &str = "first-code";
+/// Stands for a user name where attempts are counted; no user can have it.
+const FIRST_CODE_NAME: &str = "first code";
 /// Passwords computed at the same time; each needs 19 MiB for about 20 ms.
 const HASHERS: usize = 2;
 const PASSWORD_MIN: usize = 10;

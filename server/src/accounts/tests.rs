@@ -65,14 +65,49 @@ async fn sessions_end_by_idleness_by_age_and_by_signing_out() {
 async fn wrong_passwords_and_unknown_names_get_one_answer_and_then_wait() {
     let (_folder, accounts) = fresh().await;
     accounts.add_user("li", "a good password", "city", Scope::Everything, None, 0).await.unwrap();
-    for name in ["li", "nobody", "li", "nobody"] {
-        let refused = accounts.sign_in(name, "a bad password", "::1", 0).await;
-        assert!(matches!(refused, Err(AccountError::WrongPassword)), "{name}");
+    for _ in 0..5 {
+        for name in ["li", "nobody"] {
+            let refused = accounts.sign_in(name, "a bad password", "::1", 0).await;
+            assert!(matches!(refused, Err(AccountError::WrongPassword)), "{name}");
+        }
     }
-    accounts.sign_in("li", "another bad one", "::1", 0).await.err().expect("fifth failure of the address");
-    let waiting = accounts.sign_in("li", "a good password", "::1", 0).await;
-    assert!(matches!(waiting, Err(AccountError::TooMany { seconds: 1 })));
+    for name in ["li", "nobody"] {
+        let waiting = accounts.sign_in(name, "a good password", "::1", 0).await;
+        assert!(matches!(waiting, Err(AccountError::TooMany { seconds: 1 })), "{name}");
+    }
+    accounts.sign_in("li", "a good password", "::2", 0).await.expect("from another address at once");
     accounts.sign_in("li", "a good password", "::1", 1000).await.expect("after the wait the right password works");
+}
+
+#[tokio::test]
+async fn failures_of_others_behind_one_proxy_hold_nobody_back() {
+    let (_folder, accounts) = fresh().await;
+    accounts.add_user("li", "a good password", "city", Scope::Everything, None, 0).await.unwrap();
+    for _ in 0..5 {
+        accounts.sign_in("wang", "a bad password", "proxy", 0).await.err().expect("wrong");
+    }
+    accounts.sign_in("li", "a good password", "proxy", 0).await.expect("the address is shared, the name is not");
+}
+
+#[tokio::test]
+async fn a_parallel_burst_tries_no_more_passwords_than_one_after_the_other() {
+    let (_folder, accounts) = fresh().await;
+    accounts.add_user("li", "a good password", "city", Scope::Everything, None, 0).await.unwrap();
+    let burst: Vec<_> = (0..40)
+        .map(|_| {
+            let accounts = accounts.clone();
+            tokio::spawn(async move { accounts.sign_in("li", "a bad password", "::1", 0).await.err() })
+        })
+        .collect();
+    let mut looked_at = 0;
+    for attempt in burst {
+        match attempt.await.unwrap() {
+            Some(AccountError::WrongPassword) => looked_at += 1,
+            Some(AccountError::TooMany { .. }) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(looked_at, 5);
 }
 
 #[tokio::test]
