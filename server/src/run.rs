@@ -28,7 +28,7 @@ use crate::ingest::{Ingest, Options, Recovery};
 use crate::keys::Keys;
 use crate::sitelog::SiteLogs;
 use crate::state::{AppState, Clock, WebFacts};
-use crate::storage::{Disk, Storage};
+use crate::storage::{Disk, Storage, private_folder};
 use crate::store::Store;
 use crate::{admin, projection};
 
@@ -309,7 +309,16 @@ struct Lock {
 
 impl Lock {
     fn take(data_dir: &Path) -> Result<Self> {
-        std::fs::create_dir_all(data_dir).with_context(|| format!("data directory {}", data_dir.display()))?;
+        let opened = private_folder(data_dir).with_context(|| {
+            format!(
+                "data directory {}: it must belong to the user who runs this program and be closed to others (mode 0700) / \
+                 数据目录须属于运行本程序的用户，且不对其他用户开放（权限 0700）",
+                data_dir.display()
+            )
+        })?;
+        if opened {
+            tracing::warn!(data_dir = %data_dir.display(), "Other users could look into the data directory, which holds password hashes; its mode is 0700 now. Passwords may have been read: change them if others use this machine.");
+        }
         let path = data_dir.join("lock");
         let file = std::fs::File::create(&path).with_context(|| path.display().to_string())?;
         if rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err() {

@@ -15,12 +15,12 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
-use protocol::{ChainId, Declaration, Digest, GatewayId, Leaf, SiteId};
+use protocol::{ChainId, Declaration, Digest, GatewayId, Kind, Leaf, LeafBody, SiteId};
 use tokio::sync::broadcast;
 
 use crate::ingest::accept::SiteState;
 use crate::ingest::journal::{Entry, Lsn};
-use crate::storage::Storage;
+use crate::storage::{Storage, replace_file};
 
 pub mod checkpoint;
 mod contents;
@@ -245,32 +245,46 @@ impl SiteLogs {
         }
     }
 
-    /// Digest of the record a chain holds at a sequence, found from the nearest remembered leaf index on.
+    /// Digest of the record a chain holds at a sequence; `first` is the index of the chain's first leaf. A `Lost` holds no
+    /// record. Blocks on the disk.
     pub(crate) fn held(
         &self,
         site: &SiteId,
         gateway: &GatewayId,
         chain: &ChainId,
-        from: u64,
+        first: u64,
         sequence: u64,
     ) -> Option<Digest> {
-        let mut at = from;
-        loop {
-            let leaves = self.leaves(site, at..at + HELD_STEP).ok()?;
-            if leaves.is_empty() {
-                return None;
+        let own = |leaf: &Leaf| match &leaf.body {
+            LeafBody::Record { header, .. }
+                if header.gateway == *gateway && header.chain == *chain && header.kind != Kind::Lost =>
+            {
+                Some(header.sequence)
             }
-            at += leaves.len() as u64;
-            for leaf in &leaves {
-                if let protocol::LeafBody::Record { header, .. } = &leaf.body
-                    && header.gateway == *gateway
-                    && header.chain == *chain
-                    && header.sequence >= sequence
-                {
-                    return leaf.record_digest().filter(|_| header.sequence == sequence);
-                }
+            _ => None,
+        };
+        // A chain's records lie in the log in the order of their sequences, with those of others between them: halve the
+        // range while the chain shows in its middle, then read on.
+        let (mut from, mut until) = (first, self.size(site).ok()?);
+        while until.saturating_sub(from) > HELD_STEP {
+            let middle = from + (until - from) / 2;
+            let leaves = self.leaves(site, middle..middle + HELD_STEP / 2).ok()?;
+            match leaves.iter().find_map(own) {
+                Some(found) if found <= sequence => from = middle,
+                Some(_) => until = middle,
+                None => break,
             }
         }
+        while from < until {
+            let leaves = self.leaves(site, from..until.min(from + HELD_STEP)).ok()?;
+            from += leaves.len() as u64;
+            match leaves.iter().find(|leaf| own(leaf).is_some_and(|found| found >= sequence)) {
+                Some(leaf) => return leaf.record_digest().filter(|_| own(leaf) == Some(sequence)),
+                None if leaves.is_empty() => return None,
+                None => {}
+            }
+        }
+        None
     }
 
     /// Compares every site with the checkpoints known: its own file and the copy outside the data directory.
@@ -310,7 +324,7 @@ impl SiteLogs {
             if let Some(folder) = path.parent() {
                 std::fs::create_dir_all(folder)?;
             }
-            std::fs::write(&path, note)
+            replace_file(&path, note.as_bytes())
         };
         if let Err(error) = write() {
             tracing::error!(path = %path.display(), %error, "Checkpoint copy not written: a restored backup would not be noticed.");

@@ -7,10 +7,14 @@
 //! - [`Storage::replace`] is atomic and durable: afterwards a reader sees the old bytes or the new ones, never a mixture.
 //! - [`Storage::truncate`] and [`Storage::remove`] are durable when they return.
 //!
+//! The data directory holds hashes of passwords and sessions and what gateways have not shown anybody yet: it is this user's
+//! alone ([`private_folder`]).
+//!
 //! All calls block. They are made from the journal's and the log's own threads, or through `spawn_blocking`.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 #[cfg(test)]
@@ -47,9 +51,9 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// Files under `root`, which is created when missing.
+    /// Files under `root`, which is created when missing and made private when it is not.
     pub fn open(root: &Path) -> io::Result<Self> {
-        std::fs::create_dir_all(root)?;
+        private_folder(root)?;
         Ok(Self { root: root.to_owned() })
     }
 
@@ -135,13 +139,7 @@ impl Storage for Disk {
     fn replace(&self, path: &str, bytes: &[u8]) -> io::Result<()> {
         let path = self.path(path);
         self.make_parents(&path)?;
-        let mut temporary = path.clone().into_os_string();
-        temporary.push(TEMPORARY);
-        let mut file = File::create(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_data()?;
-        std::fs::rename(&temporary, &path)?;
-        sync_parent(&path)
+        replace_file(&path, bytes)
     }
 
     fn truncate(&self, path: &str, length: u64) -> io::Result<()> {
@@ -165,6 +163,49 @@ impl Storage for Disk {
     }
 }
 
+/// Writes a whole file, atomically and durably: whoever reads it sees the old bytes or the new ones.
+///
+/// # Errors
+/// What the disk says. The old file is then still there.
+pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut temporary = path.to_owned().into_os_string();
+    temporary.push(TEMPORARY);
+    let mut file = File::create(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_data()?;
+    std::fs::rename(&temporary, path)?;
+    sync_parent(path)
+}
+
+/// Makes sure that a folder exists and that only this user can look into it; `true` when others could until now.
+///
+/// # Errors
+/// When it cannot be created, or others can read it and that cannot be changed (it belongs to another user).
+pub fn private_folder(folder: &Path) -> io::Result<bool> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    make_private(folder)
+}
+
+/// Makes sure that a file exists and that only this user can read it; `true` when others could until now.
+///
+/// # Errors
+/// As [`private_folder`].
+pub fn private_file(file: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::OpenOptionsExt;
+    OpenOptions::new().create(true).append(true).mode(0o600).open(file)?;
+    make_private(file)
+}
+
+/// Takes away what group and others may do.
+fn make_private(path: &Path) -> io::Result<bool> {
+    let mode = std::fs::metadata(path)?.permissions().mode();
+    if mode & 0o077 == 0 {
+        return Ok(false);
+    }
+    std::fs::set_permissions(path, Permissions::from_mode(mode & 0o700))?;
+    Ok(true)
+}
+
 fn sync_parent(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(parent) => File::open(parent)?.sync_all(),
@@ -178,6 +219,38 @@ const TEMPORARY: &str = ".new";
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn what_is_private_is_so_from_the_beginning_or_made_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, file) = (folder.path().join("above/data"), folder.path().join("server.db"));
+        assert!(!private_folder(&data).unwrap());
+        assert!(!private_file(&file).unwrap());
+        assert_eq!((mode(&data), mode(&file)), (0o700, 0o600));
+        std::fs::write(&file, b"kept").unwrap();
+        std::fs::set_permissions(&data, Permissions::from_mode(0o755)).unwrap();
+        std::fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+        assert!(private_folder(&data).unwrap());
+        assert!(private_file(&file).unwrap());
+        assert_eq!((mode(&data), mode(&file)), (0o700, 0o600));
+        assert_eq!(std::fs::read(&file).unwrap(), b"kept");
+    }
+
+    #[test]
+    fn a_replaced_file_is_another_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        replace_file(&path, b"the old bytes").unwrap();
+        let mut old = File::open(&path).unwrap();
+        replace_file(&path, b"new").unwrap();
+        let mut seen = Vec::new();
+        old.read_to_end(&mut seen).unwrap();
+        assert_eq!((seen.as_slice(), std::fs::read(&path).unwrap().as_slice()), (&b"the old bytes"[..], &b"new"[..]));
+    }
 
     #[test]
     fn files_behave_as_promised() {

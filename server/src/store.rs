@@ -78,8 +78,18 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens (and creates or upgrades) the database file.
+    /// Opens (and creates or upgrades) the database file. It holds hashes of passwords and sessions: only this user may
+    /// read it, and SQLite gives the files beside it the same mode.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        for suffix in ["", "-wal", "-shm"] {
+            let mut file = path.as_os_str().to_owned();
+            file.push(suffix);
+            let file = Path::new(&file);
+            if suffix.is_empty() || file.exists() {
+                let private = crate::storage::private_file(file);
+                private.map_err(|error| StoreError::Open { path: file.display().to_string(), source: error.into() })?;
+            }
+        }
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)

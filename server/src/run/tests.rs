@@ -141,6 +141,23 @@ async fn one_data_directory_has_one_server() {
     world.running.stop().await;
 }
 
+#[tokio::test]
+async fn nobody_else_can_look_into_the_data_directory_even_after_somebody_opened_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let world = World::start().await;
+    let data = world.config.data_dir.clone();
+    let mode = |name: &str| std::fs::metadata(data.join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(""), mode("server.db"), mode("server.db-wal")), (0o700, 0o600, 0o600));
+    let config = world.config.clone();
+    world.running.stop().await;
+    for (name, open) in [("", 0o755), ("server.db", 0o644)] {
+        std::fs::set_permissions(data.join(name), std::fs::Permissions::from_mode(open)).unwrap();
+    }
+    let again = start(config, Clock::system()).await.unwrap();
+    assert_eq!((mode(""), mode("server.db"), mode("server.db-wal")), (0o700, 0o600, 0o600));
+    again.stop().await;
+}
+
 struct World {
     _folder: tempfile::TempDir,
     config: Config,
