@@ -184,6 +184,12 @@ pub fn is_synchronised(sync: SyncState) -> bool {
     matches!(sync, SyncState::Synchronised { .. })
 }
 
+/// The wall clock, for commands that only compare it with a date: milliseconds since the Unix epoch, as the system believes.
+#[must_use]
+pub fn wall_ms() -> i64 {
+    now_ms(ClockId::Realtime)
+}
+
 fn now_ms(clock: ClockId) -> i64 {
     let now = clock_gettime(clock);
     // tv_sec is i64 on every target (rustix uses the 64-bit interface on armv7 too).

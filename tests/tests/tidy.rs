@@ -72,20 +72,58 @@ fn uses(package: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Rust sources below a folder, without test code: `tests.rs`, `tests/` folders, and what follows `#[cfg(test)]`.
+/// Rust sources below a folder, without test code: `tests.rs`, `tests/` folders, and items under `#[cfg(test)]`.
 fn product_sources(folder: &str) -> Vec<(PathBuf, String)> {
     let sources: Vec<_> = repo::files()
         .into_iter()
         .filter(|f| f.starts_with(folder) && f.extension().is_some_and(|e| e == "rs"))
         .filter(|f| !f.components().any(|c| c.as_os_str() == "tests") && !f.ends_with("tests.rs"))
         .filter_map(|f| {
-            let text = repo::text(&f)?;
-            let product = text.split("#[cfg(test)]").next().unwrap_or_default().to_owned();
-            Some((f, product))
+            let text = without_test_items(&repo::text(&f)?);
+            Some((f, text))
         })
         .collect();
     assert!(!sources.is_empty(), "no sources under {folder}: the rule would check nothing");
     sources
+}
+
+/// The text with the lines of every item under `#[cfg(test)]` left empty; what follows the item stays. Items end as rustfmt
+/// writes them: with a semicolon, or with a brace as far in as they begin.
+fn without_test_items(text: &str) -> String {
+    let mut out = String::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if line.trim() != "#[cfg(test)]" {
+            out.push_str(line);
+            out.push('\n');
+            continue;
+        }
+        out.push('\n');
+        let indent = &line[..line.len() - line.trim_start().len()];
+        let mut open = false;
+        for line in lines.by_ref() {
+            out.push('\n');
+            let (code, at_indent) = (line.trim_end(), line.strip_prefix(indent).unwrap_or_default());
+            let one_line = !open && !at_indent.starts_with("#[") && (code.ends_with(';') || code.ends_with("{}"));
+            if one_line || (open && at_indent.starts_with('}')) {
+                break;
+            }
+            open |= code.ends_with('{');
+        }
+    }
+    out
+}
+
+#[test]
+fn only_test_items_are_left_out_of_the_rules() {
+    let text = "use a;\n\n#[cfg(test)]\nmod tests;\n\nfn product() {\n    one();\n    #[cfg(test)]\n    hook();\n    two();\n}\n\n\
+                #[cfg(test)]\n#[path = \"x.rs\"]\nmod named;\n#[cfg(test)]\nuse {\n    b,\n};\n\nimpl X {\n    #[cfg(test)]\n    \
+                pub fn f() {\n        if c {\n        }\n    }\n\n    fn three() {}\n}\n\n#[cfg(test)]\nmod inner {\n    fn t() {}\n}\n";
+    let kept = without_test_items(text);
+    assert_eq!(kept.lines().count(), text.lines().count(), "findings name the right lines");
+    let kept: Vec<&str> = kept.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let wanted = ["use a;", "fn product() {", "one();", "two();", "}", "impl X {", "fn three() {}", "}"];
+    assert_eq!(kept, wanted);
 }
 
 /// Lines that contain a word, comments left out.
@@ -169,6 +207,33 @@ fn pure_crates_touch_no_disk_network_clock_or_chance() {
         &order,
         "the same bytes on every machine: BTreeMap, libm",
     ));
+    check(&findings);
+}
+
+#[test]
+fn each_program_reads_the_wall_clock_in_one_place() {
+    let doors = ["agent/src/clock.rs", "server/src/state.rs", "simulators/src/clock.rs"];
+    let words = [
+        "SystemTime",
+        "clock_gettime",
+        "Timestamp::now",
+        "Zoned::now",
+        "Utc::now",
+        "Local::now",
+        "now_utc",
+        "now_local",
+        "CURRENT_TIMESTAMP",
+        "'now'",
+    ];
+    let mut findings = Vec::new();
+    for folder in ["protocol/src", "agent/src", "server", "simulators/src"] {
+        let (inside, sources): (Vec<_>, Vec<_>) =
+            product_sources(folder).into_iter().partition(|(file, _)| doors.iter().any(|door| file == Path::new(door)));
+        for (door, text) in inside {
+            assert!(words.iter().any(|word| text.contains(word)), "{}: correct the rule", door.display());
+        }
+        findings.extend(lines_with(&sources, &words, "time is an argument; the clock modules are the doors to it"));
+    }
     check(&findings);
 }
 

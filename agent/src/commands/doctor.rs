@@ -87,7 +87,7 @@ pub async fn run(config: &Config, lang: Lang) -> bool {
         }
     };
     if let Some(enrolment) = &enrolment {
-        tell(certificate(enrolment));
+        tell(certificate(enrolment, crate::clock::wall_ms()));
         tell(server(config, enrolment).await);
     }
     for device in &config.devices {
@@ -183,16 +183,13 @@ fn clock(config: &Config) -> Finding {
     }
 }
 
-fn certificate(enrolment: &Enrolment) -> Finding {
+fn certificate(enrolment: &Enrolment, now_ms: i64) -> Finding {
     let (site, gateway) = (&enrolment.site, &enrolment.gateway);
     let tried = words!("客户端证书（{site} / {gateway}）", "client certificate ({site} / {gateway})");
     let not_after = crate::uplink::tls::validity(&enrolment.client_certificate_pem).map(|(_, until_ms)| until_ms);
     match not_after {
         Some(until_ms) => {
             let until = utc(until_ms);
-            let now_ms = std::time::SystemTime::now()
-                .duration_since(std::time::UNIX_EPOCH)
-                .map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX));
             if until_ms < now_ms {
                 Finding::new(
                     Verdict::Warning,
