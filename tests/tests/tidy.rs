@@ -104,7 +104,8 @@ fn without_test_items(text: &str) -> String {
         for line in lines.by_ref() {
             out.push('\n');
             let (code, at_indent) = (line.trim_end(), line.strip_prefix(indent).unwrap_or_default());
-            let one_line = !open && !at_indent.starts_with("#[") && (code.ends_with(';') || code.ends_with("{}"));
+            let begins = !open && !at_indent.starts_with([' ', '#']);
+            let one_line = !open && code.ends_with(';') || begins && (code.ends_with("{}") || code.ends_with(','));
             if one_line || (open && at_indent.starts_with('}')) {
                 break;
             }
@@ -118,11 +119,11 @@ fn without_test_items(text: &str) -> String {
 fn only_test_items_are_left_out_of_the_rules() {
     let text = "use a;\n\n#[cfg(test)]\nmod tests;\n\nfn product() {\n    one();\n    #[cfg(test)]\n    hook();\n    two();\n}\n\n\
                 #[cfg(test)]\n#[path = \"x.rs\"]\nmod named;\n#[cfg(test)]\nuse {\n    b,\n};\n\nimpl X {\n    #[cfg(test)]\n    \
-                pub fn f() {\n        if c {\n        }\n    }\n\n    fn three() {}\n}\n\n#[cfg(test)]\nmod inner {\n    fn t() {}\n}\n";
+                pub fn f() {\n        if c {\n        }\n    }\n\n    fn three() {}\n}\n\nstruct S {\n    #[cfg(test)]\n    seen: u32,\n    kept: u32,\n}\n\n#[cfg(test)]\nmod inner {\n    fn t() {}\n}\n";
     let kept = without_test_items(text);
     assert_eq!(kept.lines().count(), text.lines().count(), "findings name the right lines");
     let kept: Vec<&str> = kept.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let wanted = ["use a;", "fn product() {", "one();", "two();", "}", "impl X {", "fn three() {}", "}"];
+    let wanted = ["use a;", "fn product() {", "one();", "two();", "}", "impl X {", "fn three() {}", "}", "struct S {", "kept: u32,", "}"];
     assert_eq!(kept, wanted);
 }
 
