@@ -123,7 +123,19 @@ fn only_test_items_are_left_out_of_the_rules() {
     let kept = without_test_items(text);
     assert_eq!(kept.lines().count(), text.lines().count(), "findings name the right lines");
     let kept: Vec<&str> = kept.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let wanted = ["use a;", "fn product() {", "one();", "two();", "}", "impl X {", "fn three() {}", "}", "struct S {", "kept: u32,", "}"];
+    let wanted = [
+        "use a;",
+        "fn product() {",
+        "one();",
+        "two();",
+        "}",
+        "impl X {",
+        "fn three() {}",
+        "}",
+        "struct S {",
+        "kept: u32,",
+        "}",
+    ];
     assert_eq!(kept, wanted);
 }
 
