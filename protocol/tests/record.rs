@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use protocol::{
     Batch, BootId, ChainId, Clock, Content, Digest, Event, Gap, GapCause, GapStart, Header, Kind, Quality, Reading,
     Receipt, Record, SecretKey, ServerAnchor, ServerMessage, SyncState, Value, content,
+    record::{SEQUENCE_MAX, TIME_MAX_MS},
 };
 
 fn key() -> SecretKey {
@@ -56,7 +57,8 @@ fn value() -> impl Strategy<Value = Value> {
 
 fn reading() -> impl Strategy<Value = Reading> {
     let quality = prop_oneof![Just(Quality::Good), Just(Quality::Uncertain), Just(Quality::Bad)];
-    (0..5_u32, any::<i64>(), value(), quality, proptest::option::of(any::<i64>()))
+    let time = || -TIME_MAX_MS..=TIME_MAX_MS;
+    (0..5_u32, time(), value(), quality, proptest::option::of(time()))
         .prop_map(|(tag, boot_ms, value, quality, source_ms)| Reading { tag, boot_ms, value, quality, source_ms })
 }
 
@@ -92,6 +94,30 @@ proptest! {
             let _ = Content::decode(kind, &bytes);
         }
     }
+}
+
+#[test]
+fn sequences_and_times_whose_sums_could_overflow_are_refused() {
+    let changed = |change: fn(&mut Header)| {
+        let mut header = header(Kind::Batch, 1);
+        change(&mut header);
+        header.encode()
+    };
+    assert!(changed(|h| h.sequence = SEQUENCE_MAX).is_ok());
+    assert!(changed(|h| (h.first_ms, h.last_ms) = (-TIME_MAX_MS, TIME_MAX_MS)).is_ok());
+    assert!(changed(|h| h.sequence = SEQUENCE_MAX + 1).is_err());
+    assert!(changed(|h| h.clock.wall_ms = i64::MIN).is_err());
+    assert!(changed(|h| h.clock.boot_ms = i64::MAX).is_err());
+    assert!(changed(|h| h.last_ms = TIME_MAX_MS + 1).is_err());
+    let batch = |boot_ms, source_ms| {
+        let value = Value::Bool(true);
+        let reading = Reading { tag: 0, boot_ms, value, quality: Quality::Good, source_ms };
+        let content = Content::Batch(Batch::from_readings([reading], Vec::new(), Vec::new())).encode().expect("small");
+        Content::decode(Kind::Batch, &content)
+    };
+    assert!(batch(TIME_MAX_MS, Some(-TIME_MAX_MS)).is_ok());
+    assert!(batch(TIME_MAX_MS + 1, None).is_err());
+    assert!(batch(0, Some(i64::MIN)).is_err());
 }
 
 #[test]
