@@ -189,14 +189,12 @@ impl Projector {
 
     async fn open(&self, site: &SiteId) -> Result<SiteProjector, ProjectionError> {
         let persisted = u64::try_from(self.store.projected_size(site.as_str()).await?).unwrap_or(0);
-        let now_ms = self.clock.now_ms();
         let rows = self.store.shift_keys(site.as_str()).await?;
         let known = rows
             .into_iter()
             .map(|row| {
                 let key = KnownShift { machine: row.machine, from_ms: row.from_ms, date: row.date, name: row.name };
-                let settled = row.closed && row.until_ms.saturating_add(2 * metrics::history::REACH_MS) <= now_ms;
-                (key, Standing { until_ms: row.until_ms, closed: row.closed, settled })
+                (key, Standing { until_ms: row.until_ms, closed: row.closed })
             })
             .collect();
         let source = Arc::new(LogSource { logs: self.logs.clone(), site: site.clone() });

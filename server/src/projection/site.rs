@@ -5,8 +5,8 @@
 //!    these become *dirty* windows of the machines concerned.
 //! 2. Shifts that overlap a dirty window are evaluated, newest first so that the live shift never waits for a backlog, at
 //!    most [`SHIFTS_PER_STEP`] per step.
-//! 3. A shift that is over is evaluated once more when everything evaluation can look at has arrived ([`REACH_MS`] after
-//!    its end): then a rebuild, which sees everything at once, finds the same values.
+//! 3. Which shifts have rows at all is a rule of the log and of "now" (`reach`). With 1. it makes a rebuild at any moment
+//!    find the rows that are there: `tests::live` compares.
 //! 4. The rows of a step are applied in one transaction. The size noted with them only advances when nothing is dirty, so a
 //!    crash repeats work and loses none.
 //!
@@ -14,6 +14,7 @@
 //! again, a fortnight at a time.
 
 mod loaded;
+mod reach;
 mod taken;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,8 +48,6 @@ pub(super) struct KnownShift {
 pub(super) struct Standing {
     pub(super) until_ms: i64,
     pub(super) closed: bool,
-    /// Everything that can change it had arrived.
-    pub(super) settled: bool,
 }
 
 /// One site.
@@ -65,8 +64,11 @@ pub(super) struct SiteProjector {
     epochs: i64,
     dirty: BTreeMap<String, Vec<Interval>>,
     known: BTreeMap<KnownShift, Standing>,
-    ticked_ms: i64,
+    /// From where to where each machine's rows reach, or will once nothing is dirty.
+    reached: BTreeMap<String, Interval>,
     deep: Option<(History, Interval)>,
+    /// New leaves are taken in, not those the rows stand for already.
+    live: bool,
     /// Days whose Parquet file is to be written.
     pub(super) days: Days,
     /// What was last written, so that nothing is written twice.
@@ -115,8 +117,9 @@ impl SiteProjector {
             epochs: 0,
             dirty: BTreeMap::new(),
             known,
-            ticked_ms: i64::MIN,
+            reached: BTreeMap::new(),
             deep: None,
+            live: false,
             days: Days::default(),
             written: Written { size: -1, fleet_due: true, fleet_ms: i64::MIN, baseline: None },
         };
@@ -133,6 +136,8 @@ impl SiteProjector {
         site.dirty.clear();
         site.days.keep_newest(2);
         site.reload_recent()?;
+        site.reached_before();
+        site.live = true;
         Ok(site)
     }
 
@@ -169,11 +174,8 @@ impl SiteProjector {
         if out.machines.is_some() {
             out.machines = Some(self.machines());
         }
-        if self.size == end {
-            self.tick(now_ms);
-        }
-        let cut_ms = self.cut_ms(now_ms);
-        self.evaluate(cut_ms, &mut out)?;
+        self.advance(now_ms, self.size == end);
+        self.evaluate(&mut out)?;
         let more = self.size < end || !self.dirty.is_empty();
         if !more {
             self.persisted = self.size;
@@ -220,49 +222,6 @@ impl SiteProjector {
         Ok(leaves.into_iter().enumerate().map(|(place, leaf)| (start + place as u64, leaf)).collect())
     }
 
-    /// Newest reading of any gateway, Unix ms.
-    fn newest_ms(&self) -> Option<i64> {
-        self.gateways.values().filter_map(|gateway| gateway.extent).map(|extent| extent.to_ms).max()
-    }
-
-    /// The moment up to which shifts are evaluated: what has been observed, and silence only once it is one.
-    fn cut_ms(&self, now_ms: i64) -> i64 {
-        let newest = self.newest_ms();
-        // A gateway whose clock runs ahead closes no shift before its time.
-        newest.unwrap_or(i64::MIN).min(now_ms).max(now_ms.saturating_sub(SILENCE_MS))
-    }
-
-    /// Time passes without records too: open shifts grow, shifts end, and ended ones settle.
-    fn tick(&mut self, now_ms: i64) {
-        let cut_ms = self.cut_ms(now_ms);
-        // A site that has been silent for long is not looked at every few seconds.
-        let silent = cut_ms.saturating_sub(self.recent.newest_ms().unwrap_or(i64::MIN)) > OFFLINE_MS;
-        let step_ms = if silent { OFFLINE_MS } else { TICK_MS };
-        if self.ticked_ms != i64::MIN && cut_ms.saturating_sub(self.ticked_ms) < step_ms {
-            return;
-        }
-        let first = self.ticked_ms == i64::MIN;
-        let since_ms = self.ticked_ms;
-        self.ticked_ms = cut_ms;
-        let machines: Vec<String> = self.recent.statements().machines().map(str::to_owned).collect();
-        let mut marks: Vec<(String, Interval)> = Vec::new();
-        for machine in machines {
-            // After a start: the whole silence since the machine's newest reading, whatever rows there are of it.
-            let since_ms = if first { self.extent(&machine).map_or(cut_ms, |extent| extent.to_ms) } else { since_ms };
-            marks.push((machine, Interval::new(since_ms, cut_ms)));
-        }
-        for (shift, standing) in &self.known {
-            let over = standing.until_ms <= cut_ms && !standing.closed;
-            let settle = !standing.settled && standing.until_ms.saturating_add(REACH_MS) <= cut_ms;
-            if over || settle {
-                marks.push((shift.machine.clone(), Interval::new(shift.from_ms, standing.until_ms)));
-            }
-        }
-        for (machine, window) in marks {
-            self.mark(&machine, &[window]);
-        }
-    }
-
     fn machines(&self) -> Vec<MachineRow> {
         let statements = self.recent.statements();
         let mut machines: Vec<(u64, MachineRow)> = statements
@@ -303,34 +262,31 @@ impl SiteProjector {
     }
 
     /// Evaluates dirty shifts, newest first.
-    fn evaluate(&mut self, cut_ms: i64, out: &mut SiteProjection) -> Result<(), ProjectionError> {
+    fn evaluate(&mut self, out: &mut SiteProjection) -> Result<(), ProjectionError> {
         let dirty = std::mem::take(&mut self.dirty);
         let mut work: Vec<(KnownShift, Interval, Schedule)> = Vec::new();
         for (machine, windows) in &dirty {
-            let Some(extent) = self.extent(machine) else { continue };
-            let bounds = Interval::new(extent.from_ms, cut_ms);
+            let Some(reach) = self.reached.get(machine).copied() else { continue };
+            let windows: Vec<Interval> = union(windows.clone()).iter().map(|window| window.intersect(&reach)).collect();
             let mut calendars = Calendars::default();
-            for window in union(windows.clone()) {
-                let window = window.intersect(&bounds);
-                if window.is_empty() {
-                    continue;
-                }
-                let mut wanted: BTreeSet<KnownShift> = BTreeSet::new();
-                for (shift, interval, schedule) in shifts(&self.recent, &mut calendars, machine, window) {
+            let mut wanted: BTreeSet<KnownShift> = BTreeSet::new();
+            for window in windows.iter().filter(|window| !window.is_empty()) {
+                for (shift, interval, schedule) in shifts(&self.recent, &mut calendars, machine, *window) {
                     wanted.insert(shift.clone());
                     work.push((shift, interval, schedule));
                 }
-                let gone = |(shift, standing): &(&KnownShift, &Standing)| {
-                    shift.machine == *machine
-                        && shift.from_ms < window.to_ms
-                        && standing.until_ms > window.from_ms
-                        && !wanted.contains(shift)
-                };
-                let gone: Vec<KnownShift> = self.known.iter().filter(gone).map(|(shift, _)| shift.clone()).collect();
-                for shift in gone {
-                    self.known.remove(&shift);
-                    out.removed.push((shift.machine, shift.date, shift.name));
-                }
+            }
+            // Rows of shifts that are not any more: the calendar says otherwise now, or they lie out of reach.
+            let gone = |(shift, standing): &(&KnownShift, &Standing)| {
+                let meets = |window: &Interval| shift.from_ms < window.to_ms && standing.until_ms > window.from_ms;
+                shift.machine == *machine
+                    && !wanted.contains(shift)
+                    && (!meets(&reach) || windows.iter().any(|window| !window.is_empty() && meets(window)))
+            };
+            let gone: Vec<KnownShift> = self.known.iter().filter(gone).map(|(shift, _)| shift.clone()).collect();
+            for shift in gone {
+                self.known.remove(&shift);
+                out.removed.push((shift.machine, shift.date, shift.name));
             }
         }
         work.sort_by(|a, b| (b.1.from_ms, &a.0).cmp(&(a.1.from_ms, &b.0)));
@@ -342,7 +298,7 @@ impl SiteProjector {
         // Oldest first within the step, so that older contents are read in one direction.
         work.reverse();
         for (shift, interval, schedule) in work {
-            self.evaluate_shift(shift, interval, &schedule, cut_ms, out)?;
+            self.evaluate_shift(shift, interval, &schedule, out)?;
         }
         Ok(())
     }
@@ -352,9 +308,9 @@ impl SiteProjector {
         shift: KnownShift,
         interval: Interval,
         schedule: &Schedule,
-        cut_ms: i64,
         out: &mut SiteProjection,
     ) -> Result<(), ProjectionError> {
+        let cut_ms = self.reached.get(&shift.machine).map_or(i64::MIN, |reach| reach.to_ms);
         let window = Interval::new(interval.from_ms, interval.to_ms.min(cut_ms));
         if window.is_empty() {
             return Ok(());
@@ -415,8 +371,7 @@ impl SiteProjector {
             prefix: i64::try_from(self.size).unwrap_or(i64::MAX),
             body: serde_json::to_string(&body)?,
         });
-        let settled = interval.to_ms.saturating_add(REACH_MS) <= cut_ms;
-        self.known.insert(shift, Standing { until_ms: interval.to_ms, closed, settled });
+        self.known.insert(shift, Standing { until_ms: interval.to_ms, closed });
         Ok(())
     }
 
@@ -512,11 +467,5 @@ fn stops(history: &History, machine: &str, stops: &[Interval]) -> Vec<PlannedSto
 const LEAVES_PER_STEP: u64 = 2000;
 /// Shifts evaluated in one step.
 const SHIFTS_PER_STEP: usize = 128;
-/// Silence younger than this is the way records travel, not a gap.
-const SILENCE_MS: i64 = 30_000;
-/// Open shifts of a delivering site grow at least this often.
-const TICK_MS: i64 = 15_000;
-/// A site silent for longer is looked at this often.
-const OFFLINE_MS: i64 = 600_000;
 /// Readings kept decoded before older ones are let go: about 12 bytes each.
 const READINGS_KEPT: u64 = 8_000_000;

@@ -1,16 +1,18 @@
 //! What a site's leaves say about its gateways, and which stretches of time a leaf can have changed.
 //!
 //! Pure: leaves in, facts out. The stretches ([`Touched`]) are generous rather than exact — evaluating a shift once too
-//! often costs a millisecond, once too seldom a wrong number — and a shift is evaluated again when everything evaluation
-//! can look at ([`metrics::history::REACH_MS`]) has arrived, so that a rebuild finds the same values.
+//! often costs a millisecond, once too seldom a wrong number that only a rebuild would find. A record changes what lies
+//! between its readings and those before them of the same tag, and the gaps it states, however far back they began
+//! ([`GatewayTrack::reaches_back`]).
 
 use std::collections::BTreeMap;
 
 use metrics::Interval;
+use metrics::decimal::float_scaled;
 use metrics::history::REACH_MS;
 use metrics::time::Clocks;
-use protocol::content::{ChainStartCause, Content};
-use protocol::{BootId, Header, Kind, SyncState};
+use protocol::content::{Batch, ChainStartCause, Column, Content, Values};
+use protocol::{BootId, Digest, Header, Kind, Quality, SyncState};
 
 use crate::store::{AlarmRow, GatewayStatus};
 
@@ -32,6 +34,8 @@ pub(super) struct GatewayTrack {
     chains: i64,
     pub(super) broken: bool,
     was_late: bool,
+    /// When each tag of this configuration was last read well, Unix ms.
+    tails: (Digest, BTreeMap<u32, i64>),
 }
 
 /// Boot-clock span of records sealed without a synchronised clock, and the newest anchors: where a later anchor moves
@@ -82,12 +86,14 @@ impl GatewayTrack {
             let at = |boot_ms: i64| boot_ms.saturating_add(place.offset_ms);
             let own = Interval::new(at(header.first_ms), at(header.last_ms).saturating_add(1));
             let before = self.extent.map(|extent| extent.to_ms);
+            // What lies after it within reach looks back to it: shifts of silence that have rows already.
+            let after_ms = own.to_ms.saturating_add(REACH_MS);
             touched.windows.push(match before {
                 // In order: from the last reading before it, which a gap or an interpolation may bridge.
-                Some(before) if own.from_ms >= before => Interval::new(before.saturating_sub(MARGIN_MS), own.to_ms),
+                Some(before) if own.from_ms >= before => Interval::new(before.saturating_sub(MARGIN_MS), after_ms),
                 // Late: everything that can look at it.
-                Some(_) => Interval::new(own.from_ms.saturating_sub(REACH_MS), own.to_ms.saturating_add(REACH_MS)),
-                None => own,
+                Some(_) => Interval::new(own.from_ms.saturating_sub(REACH_MS), after_ms),
+                None => Interval::new(own.from_ms, after_ms),
             });
             self.extent = Some(match self.extent {
                 Some(extent) => Interval::new(extent.from_ms.min(own.from_ms), extent.to_ms.max(own.to_ms)),
@@ -99,6 +105,34 @@ impl GatewayTrack {
             }
         }
         touched
+    }
+
+    /// How far before its own readings a batch can change something: to the tags' readings before it, since counters and
+    /// states are interpolated between neighbours, and to where the gaps it states began.
+    pub(super) fn reaches_back(&mut self, header: &Header, batch: &Batch) -> Option<Interval> {
+        let offset_ms = self.clocks.place(&header.clock)?.offset_ms;
+        let own_ms = header.first_ms.saturating_add(offset_ms);
+        let mut from_ms = own_ms;
+        if self.tails.0 != header.configuration {
+            self.tails = (header.configuration, BTreeMap::new());
+        }
+        for column in &batch.columns {
+            // Not seen since the start or under this configuration: as far as evaluation can look.
+            let unknown_ms = own_ms.saturating_sub(REACH_MS);
+            from_ms = from_ms.min(self.tails.1.get(&column.tag).copied().unwrap_or(unknown_ms).max(unknown_ms));
+            if let Some(boot_ms) = last_good(column) {
+                let tail = self.tails.1.entry(column.tag).or_insert(i64::MIN);
+                *tail = boot_ms.saturating_add(offset_ms).max(*tail);
+            }
+        }
+        for gap in &batch.gaps {
+            let began = match &gap.from.boot {
+                None => Some(offset_ms),
+                Some(boot) => self.clocks.place_at(boot, gap.from.boot_ms).map(|place| place.offset_ms),
+            };
+            from_ms = from_ms.min(began.map_or(own_ms, |offset_ms| gap.from.boot_ms.saturating_add(offset_ms)));
+        }
+        (from_ms < own_ms).then(|| Interval::new(from_ms.saturating_sub(1), own_ms))
     }
 
     /// Notes the clock fields, and which earlier readings a new anchor moves.
@@ -210,8 +244,33 @@ impl GatewayTrack {
     }
 }
 
-/// A record in order can change what was evaluated this long before its predecessor: tags polled up to once an hour
-/// have their neighbours within it. Slower ones are settled by the last evaluation of a shift.
+/// Boot clock of the last reading that evaluation can use.
+fn last_good(column: &Column) -> Option<i64> {
+    let mut end = column.times.len();
+    for (quality, count) in column.qualities.iter().rev() {
+        let start = end.saturating_sub(*count as usize);
+        if *quality == Quality::Good
+            && let Some(place) = (start..end).rev().find(|place| usable(&column.values, *place))
+        {
+            return column.times.get(place).copied();
+        }
+        end = start;
+    }
+    None
+}
+
+/// Whether a value is one that metrics keep: numbers that fit.
+fn usable(values: &Values, place: usize) -> bool {
+    let float = |value: f64| float_scaled(value, 1_000_000, 1).is_some_and(|scaled| i64::try_from(scaled).is_ok());
+    match values {
+        Values::U64(list) => list.get(place).is_some_and(|value| i64::try_from(*value).is_ok()),
+        Values::F32(list) => list.get(place).is_some_and(|bits| float(f64::from(f32::from_bits(*bits)))),
+        Values::F64(list) => list.get(place).is_some_and(|bits| float(f64::from_bits(*bits))),
+        Values::Bool(_) | Values::I64(_) | Values::Text(_) => true,
+    }
+}
+
+/// A record in order can change what was evaluated this long before its predecessor, whatever its tags.
 const MARGIN_MS: i64 = 3_600_000;
 /// Data this much older than its receipt lowers the grade (design §4).
 const LATE_MS: i64 = 86_400_000;
@@ -255,9 +314,9 @@ mod tests {
         let base = 1_700_000_000_000;
         let at = |n: u64, ms: i64| header(n, ms, SyncState::Synchronised, base + ms + 10_000, None);
         let first = track.record(&at(0, 0), 1, None);
-        assert_eq!(first.windows, vec![Interval::new(base, base + 9_001)]);
+        assert_eq!(first.windows, vec![Interval::new(base, base + 9_001 + REACH_MS)]);
         let second = track.record(&at(1, 10_000), 2, None);
-        assert_eq!(second.windows, vec![Interval::new(base + 9_001 - MARGIN_MS, base + 19_001)]);
+        assert_eq!(second.windows, vec![Interval::new(base + 9_001 - MARGIN_MS, base + 19_001 + REACH_MS)]);
         let late = track.record(&at(2, 5_000), 3, None);
         assert_eq!(late.windows, vec![Interval::new(base + 5_000 - REACH_MS, base + 14_001 + REACH_MS)]);
         assert_eq!(track.extent, Some(Interval::new(base, base + 19_001)));

@@ -35,15 +35,16 @@ impl SiteProjector {
                     (Kind::Batch, _) | (_, None) => None,
                     (kind, Some(bytes)) => Content::decode(kind, bytes).ok(),
                 };
-                let newest_ms = self.newest_ms();
+                // Of a batch only what says how far back it reaches; not while only the state is read again.
+                let batch = match (header.kind, &content) {
+                    (Kind::Batch, Some(bytes)) if self.live => Content::decode(header.kind, bytes).ok(),
+                    _ => None,
+                };
                 let track = self.gateways.entry(header.gateway.to_string()).or_default();
                 let previous_ms = track.received_ms();
                 let mut touched = track.record(header, leaf.received_ms, small.as_ref());
-                // The silence of the whole site before it, if there was one: no stretch may be left out.
-                if let Some((newest_ms, own)) = newest_ms.zip(touched.own)
-                    && own.from_ms > newest_ms
-                {
-                    touched.windows.push(Interval::new(newest_ms, own.to_ms));
+                if let Some(Content::Batch(batch)) = &batch {
+                    touched.windows.extend(track.reaches_back(header, batch));
                 }
                 out.alarms.extend(track.alarms(number, header, leaf.received_ms, previous_ms, small.as_ref()));
                 if let Some(own) = touched.own {
@@ -89,16 +90,24 @@ impl SiteProjector {
     /// What a statement changes: a machine from a moment on, a shift, or everything.
     fn mark_statement(&mut self, declaration: &Declaration) {
         let body = &declaration.body;
-        let from = Interval::new(declaration.effective_from.saturating_sub(REACH_MS), i64::MAX);
+        // Two days before: the shifts of a date whose middle lies after that moment, in any zone.
+        let from = Interval::new(declaration.effective_from.saturating_sub(2 * REACH_MS), i64::MAX);
+        let always = Interval::new(i64::MIN, i64::MAX);
         match (declaration.kind.as_str(), body["machine"].as_str()) {
             ("site" | "calendar", _) => {
                 let machines: Vec<String> = self.recent.statements().machines().map(str::to_owned).collect();
-                let from = if declaration.kind == "site" { Interval::new(i64::MIN, i64::MAX) } else { from };
+                let from = if declaration.kind == "site" { always } else { from };
                 for machine in machines {
                     self.mark(&machine, &[from]);
                 }
             }
-            ("machine" | "cycle_time", Some(machine)) => self.mark(machine, &[from]),
+            ("machine", Some(machine)) => {
+                // The first definition also tells by which calendar shifts before it went.
+                let first = self.recent.statements().machine_definitions(machine).first();
+                let is_first = first.is_none_or(|first| declaration.effective_from < first.effective_from);
+                self.mark(machine, &[if is_first { always } else { from }]);
+            }
+            ("cycle_time", Some(machine)) => self.mark(machine, &[from]),
             ("planned_stop", Some(machine)) => {
                 let at = |name: &str| body[name].as_i64();
                 if let Some((from_ms, to_ms)) = at("from_ms").zip(at("to_ms")) {
@@ -120,7 +129,7 @@ impl SiteProjector {
             // Values from before a gateway was enrolled say so.
             ("gateway_enrolled", _) => {
                 if let Some(gateway) = body["gateway"].as_str().map(str::to_owned) {
-                    self.mark_gateway(&gateway, &[Interval::new(i64::MIN, i64::MAX)]);
+                    self.mark_gateway(&gateway, &[always]);
                 }
             }
             _ => {}
