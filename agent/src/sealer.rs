@@ -115,7 +115,7 @@ pub struct Sealer {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Repeat {
     /// A record that the server does not have.
-    Record(Record),
+    Record(Box<Record>),
     /// At this place records were lost to damage on this disk.
     Damaged,
 }

@@ -106,7 +106,7 @@ impl Refile {
                     Ok(record) if self.copied.contains(&mark(&record)) => {}
                     Ok(record) => {
                         bytes_taken += bytes.len();
-                        repeats.push(Repeat::Record(record));
+                        repeats.push(Repeat::Record(Box::new(record)));
                     }
                     Err(_) if repeats.last() == Some(&Repeat::Damaged) => {}
                     Err(_) => repeats.push(Repeat::Damaged),

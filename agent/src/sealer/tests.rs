@@ -187,7 +187,7 @@ fn refiled_records_keep_content_and_clock_under_new_headers() {
     sealer.committed(11_000);
     let known = (ChainId([1; 16]), 40, protocol::sha256(b"known to the server"));
     sealer.fork(ChainId([2; 16]), ChainStartCause::OldImage, Some(known));
-    sealer.refile(vec![Repeat::Record(old[2].clone())]);
+    sealer.refile(vec![Repeat::Record(Box::new(old[2].clone()))]);
     let new = decode(&sealer.seal(at(12_000)).expect("seals"));
     let Content::ChainStart(start) = new[0].content().expect("decodes") else { panic!("not a ChainStart") };
     assert_eq!(start, ChainStart { cause: ChainStartCause::OldImage, old: Some(known) });
