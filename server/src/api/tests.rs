@@ -8,6 +8,9 @@ use crate::admin;
 use crate::projection::tests::fixture::World;
 use crate::testing::{Inside, NOW_MS, inside};
 
+mod schema;
+mod scope;
+
 async fn call(inside: &Inside, request: Request<Body>) -> (StatusCode, Json) {
     let response = router().with_state(inside.state.clone()).oneshot(request).await.expect("answer");
     let status = response.status();
