@@ -10,19 +10,26 @@
 //!    refusal is an answer, and so is "the disk is full": brokers send only so many messages (Mosquitto: 20) before they
 //!    wait for acknowledgements, so keeping back one for each record we have no room for would stop everything, for ever.
 //!    The gateway keeps every record until its receipt. Messages nobody can answer are acknowledged too.
-//! 4. rumqttc can stall (lost session with a packet id collision): no event for a while, and the client is rebuilt.
+//! 4. A message larger than any record must not end every connection: the broker would deliver it again and again.
+//! 5. rumqttc can stall (lost session with a packet id collision): no event for a while, and the client is rebuilt.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use protocol::topic::{Channel, Topic};
 use protocol::{GatewayId, SiteId};
-use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, Publish, QoS, TlsConfiguration, Transport};
+use rumqttc::{
+    AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Packet, Publish, QoS, StateError, TlsConfiguration,
+    Transport, mqttbytes,
+};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::{Answer, Ingest, Pusher};
+
+#[cfg(test)]
+mod tests;
 
 /// How to reach the broker.
 #[derive(Debug, Clone)]
@@ -58,14 +65,19 @@ impl Pusher for BrokerPusher {
 /// Runs until cancelled: connects, subscribes, submits, and connects again.
 pub async fn run(options: BrokerOptions, ingest: Ingest, pusher: Arc<BrokerPusher>, stop: CancellationToken) {
     let mut wait = RECONNECT_MIN;
+    // The broker may keep what came while we were away; what it lost comes again from the gateways.
+    let mut clean = false;
     loop {
-        let (client, events) = AsyncClient::new(mqtt_options(&options), CLIENT_QUEUE);
+        let mut mqtt = mqtt_options(&options);
+        mqtt.set_clean_session(clean);
+        let (client, events) = AsyncClient::new(mqtt, CLIENT_QUEUE);
         pusher.client.write().unwrap_or_else(PoisonError::into_inner).replace(client.clone());
         tokio::select! {
-            connected = session(client, events, &ingest) => {
-                if connected {
+            ended = session(client, events, &ingest) => {
+                if ended.connected {
                     wait = RECONNECT_MIN;
                 }
+                clean = ended.oversized;
                 tracing::warn!(host = %options.host, port = options.port, "Connection to the broker lost; connecting again.");
             }
             () = stop.cancelled() => return,
@@ -77,9 +89,18 @@ pub async fn run(options: BrokerOptions, ingest: Ingest, pusher: Arc<BrokerPushe
     }
 }
 
-/// One connection's life; whether it came to subscribing.
-async fn session(client: AsyncClient, mut events: EventLoop, ingest: &Ingest) -> bool {
-    let mut connected = false;
+/// How a connection ended.
+#[derive(Default)]
+struct Ended {
+    /// It came to subscribing.
+    connected: bool,
+    /// By a message larger than any record: the next session starts clean, without it.
+    oversized: bool,
+}
+
+/// One connection's life.
+async fn session(client: AsyncClient, mut events: EventLoop, ingest: &Ingest) -> Ended {
+    let mut ended = Ended::default();
     // Answers arrive in the order of submission; one task acknowledges them in that order.
     let (answers, pending) = mpsc::unbounded_channel::<Pending>();
     let acknowledging = tokio::spawn(acknowledge(client.clone(), pending));
@@ -87,7 +108,15 @@ async fn session(client: AsyncClient, mut events: EventLoop, ingest: &Ingest) ->
         let event = match timeout(STALLED, events.poll()).await {
             Ok(Ok(event)) => event,
             Ok(Err(error)) => {
-                tracing::info!(%error, "Broker connection.");
+                ended.oversized = is_oversized(&error);
+                if ended.oversized {
+                    tracing::warn!(
+                        limit = PACKET_MAX,
+                        "Somebody published a message larger than any record; it is dropped with the broker's session. Gateways send again what was not receipted."
+                    );
+                } else {
+                    tracing::info!(%error, "Broker connection.");
+                }
                 break;
             }
             Err(_) => {
@@ -97,12 +126,12 @@ async fn session(client: AsyncClient, mut events: EventLoop, ingest: &Ingest) ->
         };
         match event {
             Event::Incoming(Packet::ConnAck(_)) => {
-                connected = true;
+                ended.connected = true;
                 for channel in [Channel::Record, Channel::State] {
                     let filter = format!("gz/v1/+/+/{}", channel.name());
                     if client.try_subscribe(filter, QoS::AtLeastOnce).is_err() {
                         acknowledging.abort();
-                        return connected;
+                        return ended;
                     }
                 }
                 tracing::info!("Connected to the broker.");
@@ -128,7 +157,12 @@ async fn session(client: AsyncClient, mut events: EventLoop, ingest: &Ingest) ->
         }
     }
     acknowledging.abort();
-    connected
+    ended
+}
+
+fn is_oversized(error: &ConnectionError) -> bool {
+    use mqttbytes::Error::PayloadSizeLimitExceeded;
+    matches!(error, ConnectionError::MqttState(StateError::Deserialization(PayloadSizeLimitExceeded(_))))
 }
 
 /// A message, and the answer to it if it needs one.
@@ -152,8 +186,6 @@ fn mqtt_options(options: &BrokerOptions) -> MqttOptions {
     mqtt.set_keep_alive(KEEP_ALIVE);
     mqtt.set_max_packet_size(PACKET_MAX, PACKET_MAX);
     mqtt.set_manual_acks(true);
-    // The broker may keep what came while we were away; what it lost comes again from the gateways.
-    mqtt.set_clean_session(false);
     if let Some((user, password)) = &options.credentials {
         mqtt.set_credentials(user, password);
     }
