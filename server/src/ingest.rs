@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc as std_mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use protocol::{Declaration, GatewayId, Leaf, SiteId, StateMessage};
+use protocol::{Declaration, GatewayId, Leaf, Refusal, ServerMessage, SiteId, StateMessage};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::sitelog::{LogError, SiteLogs};
@@ -33,6 +33,7 @@ mod health;
 mod integrate;
 pub mod journal;
 mod recent;
+mod recover;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -40,7 +41,7 @@ mod tests;
 
 use accept::SiteState;
 pub use health::{Health, Rejections};
-use journal::{Body, Entry, Journal};
+use journal::{Entry, Journal};
 
 /// Sends signed messages to gateways: the endpoint's handle, or a client of an external broker.
 pub trait Pusher: Send + Sync {
@@ -157,39 +158,44 @@ pub(crate) enum Submission {
 /// A committed group on its way to the logs.
 pub(crate) struct Group {
     entries: Vec<Entry>,
-    declared: Vec<(u64, oneshot::Sender<Result<u64, LogError>>)>,
+    declared: Vec<(SiteId, u64, oneshot::Sender<Result<u64, LogError>>)>,
 }
 
 impl Ingest {
     /// Opens the journal, brings what it holds into the logs, looks for restored sites, and starts both threads. Blocks.
     ///
+    /// When the disk is full, that is tried again until there is room; meanwhile everything is refused for now
+    /// ([`Health::full_since_ms`] says since when).
+    ///
     /// # Errors
-    /// When journal or logs cannot be read or written.
+    /// When journal or logs cannot be read, or not written for another reason than want of room.
     pub fn start(
         storage: Arc<dyn Storage>,
         logs: SiteLogs,
         now: Clock,
         options: Options,
     ) -> Result<(Self, Recovery), LogError> {
-        let (mut journal, recovered) = Journal::open(Arc::clone(&storage), options.reserve_bytes)?;
+        let (journal, recovered) = Journal::open(Arc::clone(&storage), options.reserve_bytes)?;
         let mut recovery = Recovery {
             replayed: recovered.entries.len(),
             cut_bytes: recovered.cut_bytes,
             set_aside: recovered.set_aside,
             restored: Vec::new(),
         };
-        for part in recovered.entries.chunks(journal::GROUP_MAX) {
-            logs.integrate(part)?;
-        }
-        for site in logs.sites() {
-            journal.start_at(logs.integrated(&site)?.2 + 1);
-        }
-        open_epochs(&mut journal, &logs, now.now_ms(), &mut recovery)?;
-        let mut states = std::collections::BTreeMap::new();
-        for site in logs.sites() {
-            let (state, epoch, _) = logs.integrated(&site)?;
-            states.insert(site, commit::Site { state, epoch });
-        }
+        let mut recoverer = recover::Recoverer::new(journal, logs.clone(), now.clone(), recovered.entries);
+        let states = recoverer.run(&mut recovery);
+        let waits = match &states {
+            Ok(_) => None,
+            Err(LogError::Storage(error)) if is_full(error) => {
+                Some(std::io::Error::new(error.kind(), error.to_string()))
+            }
+            Err(_) => None,
+        };
+        let states = match (states, &waits) {
+            (Ok(states), _) => Some(states),
+            (Err(_), Some(_)) => None,
+            (Err(error), None) => return Err(error),
+        };
         let (submissions, receiver) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
             submissions,
@@ -204,15 +210,30 @@ impl Ingest {
             stopping: AtomicBool::new(false),
             threads: Mutex::default(),
         });
-        for (site, known) in &states {
-            shared.note_gateways(site, &known.state);
+        for site in shared.logs.sites() {
+            shared.note_gateways(&site, &shared.logs.integrated(&site)?.0);
+        }
+        if let Some(error) = &waits {
+            shared.health.full(shared.now.now_ms(), error);
         }
         let (groups, integrated) = std_mpsc::channel();
-        let committer = commit::Committer::new(Arc::clone(&shared), journal, states, groups, options.retry_every);
-        let integrator = integrate::Integrator::new(Arc::clone(&shared), integrated, options);
+        let (ready, recovered) = std_mpsc::channel();
+        let (journalling, logging, every) = (Arc::clone(&shared), Arc::clone(&shared), options.retry_every);
+        let journal_thread = move || {
+            let mut receiver = receiver;
+            let Some(states) = states.or_else(|| recoverer.wait(&journalling, &mut receiver, every)) else { return };
+            // Checkpoints only after recovery: before, the log of a restored server would be signed as it lies there.
+            let _ = ready.send(recoverer.held());
+            commit::Committer::new(journalling, recoverer.into_journal(), states, groups, every).run(receiver);
+        };
+        let log_thread = move || {
+            if let Ok(held) = recovered.recv() {
+                integrate::Integrator::new(logging, integrated, options, held).run();
+            }
+        };
         let threads = vec![
-            std::thread::Builder::new().name("journal".into()).spawn(move || committer.run(receiver))?,
-            std::thread::Builder::new().name("site-logs".into()).spawn(move || integrator.run())?,
+            std::thread::Builder::new().name("journal".into()).spawn(journal_thread)?,
+            std::thread::Builder::new().name("site-logs".into()).spawn(log_thread)?,
         ];
         *shared.threads.lock().unwrap_or_else(PoisonError::into_inner) = threads;
         let ingest = Self { shared };
@@ -309,6 +330,22 @@ impl Shared {
         }
     }
 
+    fn send_refusal(&self, site: &SiteId, gateway: &GatewayId, named: accept::Named, refused: accept::Refused) {
+        let refusal = Refusal {
+            site: site.clone(),
+            gateway: gateway.clone(),
+            chain: named.chain,
+            sequence: named.sequence,
+            digest: named.digest,
+            reason: refused.reason,
+            retry: refused.retry,
+            server_ms: self.now.now_ms(),
+            detail: refused.detail,
+        };
+        let message = ServerMessage::Refusal(refusal).sign(self.logs.key().secret());
+        self.push(site, gateway, &message);
+    }
+
     fn note_gateways(&self, site: &SiteId, state: &SiteState) {
         let mut keys = self.gateways.write().unwrap_or_else(PoisonError::into_inner);
         for (id, gateway) in &state.gateways {
@@ -322,17 +359,10 @@ impl Shared {
     }
 }
 
-/// Opens a new epoch for every site that was restored from a backup, through the journal like everything else.
-fn open_epochs(journal: &mut Journal, logs: &SiteLogs, now_ms: i64, recovery: &mut Recovery) -> Result<(), LogError> {
-    for (site, restored) in logs.find_restored()? {
-        tracing::error!(%site, epoch = restored.epoch, cause = %restored.cause, "The server was restored from a backup: a new log epoch begins.");
-        let body = Body::Epoch(restored.leaf(now_ms).encode()?);
-        let lsn = journal.append(&[(site.clone(), now_ms, body.clone())])?;
-        logs.integrate(&[Entry { lsn, site: site.clone(), received_ms: now_ms, body }])?;
-        logs.publish_now(&site)?;
-        recovery.restored.push((site, restored.cause));
-    }
-    Ok(())
+/// Whether an error says that there is no room: it goes away by itself when somebody makes some.
+fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind as Kind;
+    matches!(error.kind(), Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge)
 }
 
 /// Reads a declaration's canonical bytes, and makes sure that it fits a leaf: what is journalled must become one.

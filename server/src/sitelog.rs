@@ -51,6 +51,19 @@ pub enum LogError {
     /// No such site.
     #[error("there is no site {0}; create it with `gongzheng-server admin site add` / 没有站点 {0}，请先创建")]
     UnknownSite(SiteId),
+    /// The site's folder is damaged: it is closed, everything else goes on.
+    #[error(
+        "site {site} is closed, its log is damaged: {what}. Run `gongzheng-server fsck {site}`, restore sites/{site} from \
+         your backup and start the server again; the site's gateways keep their records until then / 站点 {site} \
+         已关闭，其日志已损坏：{what}。请运行 gongzheng-server fsck {site}，从备份恢复 sites/{site} 后重新启动服务；\
+         在此之前该站点的网关会保留记录"
+    )]
+    Closed {
+        /// Which site.
+        site: SiteId,
+        /// File and what is wrong with it.
+        what: String,
+    },
     /// The disk, or a damaged file named in the text.
     #[error("the site log: {0}")]
     Storage(#[from] io::Error),
@@ -79,24 +92,53 @@ struct Inner {
     key: LogKey,
     copy: Option<PathBuf>,
     sites: RwLock<BTreeMap<SiteId, Arc<Mutex<SiteLog>>>>,
+    /// Damaged sites and what is wrong with them: no entry of theirs is integrated, none leaves the journal.
+    closed: RwLock<BTreeMap<SiteId, String>>,
     events: broadcast::Sender<LogEvent>,
     declarer: OnceLock<Arc<dyn Declarer>>,
 }
 
 impl SiteLogs {
-    /// Opens every site below the data directory. `copy` is a folder outside of it where checkpoints are kept as well, so
+    /// Opens every site below the data directory; one that is damaged is [closed](Self::closed), the others go on. `copy` is a folder outside of it where checkpoints are kept as well, so
     /// that a restored backup is noticed.
     pub fn open(storage: Arc<dyn Storage>, key: LogKey, copy: Option<PathBuf>) -> Result<Self, LogError> {
-        let mut sites = BTreeMap::new();
+        let (mut sites, mut damaged) = (BTreeMap::new(), Vec::new());
         for name in storage.list(site::SITES)? {
             if let Ok(id) = name.parse::<SiteId>() {
-                let log = SiteLog::open(&*storage, &key, id.clone())?;
-                sites.insert(id, Arc::new(Mutex::new(log)));
+                match SiteLog::open(&*storage, &key, id.clone()) {
+                    Ok(log) => {
+                        sites.insert(id, Arc::new(Mutex::new(log)));
+                    }
+                    Err(error) => damaged.push((id, error)),
+                }
             }
         }
         let (events, _) = broadcast::channel(EVENTS_KEPT);
-        let declarer = OnceLock::new();
-        Ok(Self(Arc::new(Inner { storage, key, copy, sites: RwLock::new(sites), events, declarer })))
+        let (closed, declarer) = (RwLock::default(), OnceLock::new());
+        let logs = Self(Arc::new(Inner { storage, key, copy, sites: RwLock::new(sites), closed, events, declarer }));
+        for (site, error) in damaged {
+            logs.close(&site, &error.to_string());
+        }
+        Ok(logs)
+    }
+
+    /// Damaged sites with what is wrong: their gateways' records are not taken until the folder is repaired and the server
+    /// started again.
+    pub fn closed(&self) -> BTreeMap<SiteId, String> {
+        self.0.closed.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Why a site is closed, as [`LogError::Closed`]; `None` while it is open.
+    pub fn why_closed(&self, site: &SiteId) -> Option<LogError> {
+        let closed = self.0.closed.read().unwrap_or_else(PoisonError::into_inner);
+        closed.get(site).map(|what| LogError::Closed { site: site.clone(), what: what.clone() })
+    }
+
+    fn close(&self, site: &SiteId, what: &str) {
+        self.0.closed.write().unwrap_or_else(PoisonError::into_inner).insert(site.clone(), what.to_owned());
+        if let Some(error) = self.why_closed(site) {
+            tracing::error!(%site, "{error}");
+        }
     }
 
     /// Makes room for a new site's log; nothing happens if it exists. The site begins with its first declaration.
@@ -217,17 +259,32 @@ impl SiteLogs {
         Ok((log.committed.state.clone(), log.committed.epoch, log.committed.lsn))
     }
 
-    /// Integrates entries of any sites, in journal order.
+    /// Integrates entries of any sites, in journal order. A site that turns out to be damaged is closed and its entries
+    /// are left to the journal; an error of the disk as a whole is returned after the other sites had their turn, and the
+    /// same call may be repeated.
     pub(crate) fn integrate(&self, entries: &[Entry]) -> Result<(), LogError> {
         let names: BTreeSet<&SiteId> = entries.iter().map(|entry| &entry.site).collect();
+        let mut failed = None;
         for site in names {
-            self.create_site(site)?;
-            let own: Vec<Entry> = entries.iter().filter(|entry| entry.site == *site).cloned().collect();
-            let log = self.log(site)?;
-            let range = lock(&log).integrate(&*self.0.storage, &own)?;
-            if !range.is_empty() {
-                let _ = self.0.events.send(LogEvent { site: site.clone(), from: range.start, to: range.end });
+            if self.why_closed(site).is_some() {
+                continue;
             }
+            match self.integrate_site(site, entries) {
+                Ok(()) => {}
+                Err(LogError::Storage(error)) if is_damage(&error) => self.close(site, &error.to_string()),
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn integrate_site(&self, site: &SiteId, entries: &[Entry]) -> Result<(), LogError> {
+        self.create_site(site)?;
+        let own: Vec<Entry> = entries.iter().filter(|entry| entry.site == *site).cloned().collect();
+        let log = self.log(site)?;
+        let range = lock(&log).integrate(&*self.0.storage, &own)?;
+        if !range.is_empty() {
+            let _ = self.0.events.send(LogEvent { site: site.clone(), from: range.start, to: range.end });
         }
         Ok(())
     }
@@ -291,31 +348,39 @@ impl SiteLogs {
     pub(crate) fn find_restored(&self) -> Result<Vec<(SiteId, Restored)>, LogError> {
         let mut found = Vec::new();
         for site in self.sites() {
-            let log = self.log(&site)?;
-            let log = lock(&log);
-            let mut known = Vec::new();
-            if let Ok(bytes) = self.0.storage.read(&log.path(site::CHECKPOINT)) {
-                known.push(("checkpoint in the data directory", String::from_utf8_lossy(&bytes).into_owned()));
-            }
-            if let Some(path) = self.copy_path(&site)
-                && let Ok(text) = std::fs::read_to_string(path)
-            {
-                known.push(("checkpoint copy outside the data directory", text));
-            }
-            for (place, text) in known {
-                let Some(head) = self.0.key.read_own(&site, &text) else { continue };
-                // A head of an epoch before ours is what the epoch leaf already speaks of.
-                if head.1 >= log.committed.epoch {
-                    let own = (log.committed.size, log.committed.epoch);
-                    let root_at = |size| log.root_at(&*self.0.storage, size);
-                    if let Some(restored) = epoch::compare(place, &head, own, root_at)? {
-                        found.push((site.clone(), restored));
-                        break;
-                    }
-                }
+            match self.restored(&site) {
+                Ok(restored) => found.extend(restored.map(|restored| (site, restored))),
+                Err(LogError::Storage(error)) if is_damage(&error) => self.close(&site, &error.to_string()),
+                Err(error) => return Err(error),
             }
         }
         Ok(found)
+    }
+
+    fn restored(&self, site: &SiteId) -> Result<Option<Restored>, LogError> {
+        let log = self.log(site)?;
+        let log = lock(&log);
+        let mut known = Vec::new();
+        if let Ok(bytes) = self.0.storage.read(&log.path(site::CHECKPOINT)) {
+            known.push(("checkpoint in the data directory", String::from_utf8_lossy(&bytes).into_owned()));
+        }
+        if let Some(path) = self.copy_path(site)
+            && let Ok(text) = std::fs::read_to_string(path)
+        {
+            known.push(("checkpoint copy outside the data directory", text));
+        }
+        for (place, text) in known {
+            let Some(head) = self.0.key.read_own(site, &text) else { continue };
+            // A head of an epoch before ours is what the epoch leaf already speaks of.
+            if head.1 >= log.committed.epoch {
+                let own = (log.committed.size, log.committed.epoch);
+                let root_at = |size| log.root_at(&*self.0.storage, size);
+                if let Some(restored) = epoch::compare(place, &head, own, root_at)? {
+                    return Ok(Some(restored));
+                }
+            }
+        }
+        Ok(None)
     }
 
     fn keep_copy(&self, site: &SiteId, note: &str) {
@@ -337,8 +402,42 @@ impl SiteLogs {
 
     fn log(&self, site: &SiteId) -> Result<Arc<Mutex<SiteLog>>, LogError> {
         let sites = self.0.sites.read().unwrap_or_else(PoisonError::into_inner);
-        sites.get(site).cloned().ok_or_else(|| LogError::UnknownSite(site.clone()))
+        let known = sites.get(site).cloned();
+        known.ok_or_else(|| self.why_closed(site).unwrap_or_else(|| LogError::UnknownSite(site.clone())))
     }
+}
+
+/// Whether an error speaks of one folder rather than of the disk: bytes that make no sense, files that are missing or
+/// forbidden. Trying again does not help then.
+fn is_damage(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(
+        error.kind(),
+        Kind::InvalidData
+            | Kind::NotFound
+            | Kind::PermissionDenied
+            | Kind::UnexpectedEof
+            | Kind::IsADirectory
+            | Kind::NotADirectory
+    )
+}
+
+/// Whether a site's folder can be opened, without changing anything: what `doctor` asks.
+///
+/// # Errors
+/// The file and what is wrong with it.
+pub fn probe(storage: &dyn Storage, key: &LogKey, site: &SiteId) -> Result<(), LogError> {
+    SiteLog::open_read_only(storage, key, site.clone())
+        .map(|_| ())
+        .map_err(|error| LogError::Closed { site: site.clone(), what: error.to_string() })
+}
+
+/// The sites that have a folder, open or not.
+///
+/// # Errors
+/// When the folder of sites cannot be listed.
+pub fn folders(storage: &dyn Storage) -> io::Result<Vec<SiteId>> {
+    Ok(storage.list(site::SITES)?.iter().filter_map(|name| name.parse().ok()).collect())
 }
 
 /// Checks sites' folders from the files alone, without opening (and so without changing) anything; all when `only` is
@@ -347,9 +446,7 @@ impl SiteLogs {
 /// # Errors
 /// When the folder of sites cannot be listed.
 pub fn fsck_folder(storage: &dyn Storage, key: &LogKey, only: &[SiteId]) -> Result<Vec<(SiteId, Fsck)>, LogError> {
-    let names = storage.list(site::SITES)?;
-    let sites = names.iter().filter_map(|name| name.parse::<SiteId>().ok());
-    let wanted = sites.filter(|site| only.is_empty() || only.contains(site));
+    let wanted = folders(storage)?.into_iter().filter(|site| only.is_empty() || only.contains(site));
     Ok(wanted.map(|site| (site.clone(), fsck::check(storage, key, &site))).collect())
 }
 

@@ -8,6 +8,7 @@ use anyhow::Result;
 use server::config::{Config, Intake};
 use server::ingest::journal::Journal;
 use server::keys::Keys;
+use server::sitelog;
 use server::state::Clock;
 use server::storage::{Disk, Storage};
 
@@ -19,6 +20,7 @@ pub(crate) fn run(config: &Path) -> Result<ExitCode> {
     disk(&config, &mut report);
     keys(&config, &mut report);
     journal(&config, &mut report);
+    sites(&config, &mut report);
     clock(Clock::system().now_ms(), &mut report);
     port(config.web.listen, "[web]", &mut report);
     port(config.enrol, "[enrol]", &mut report);
@@ -102,6 +104,29 @@ fn journal(config: &Config, report: &mut Report) {
             ),
         ),
         Ok(names) => report.good(&format!("{}: {}", say("日志分段", "journal segments"), names.len())),
+        Err(error) => report.bad(&error.to_string(), &say("检查数据目录", "check the data directory")),
+    }
+}
+
+/// Whether every site's folder can be opened; `fsck` looks at every byte.
+fn sites(config: &Config, report: &mut Report) {
+    let folder = config.data_dir.join("keys");
+    if !folder.join("log.key").exists() {
+        return;
+    }
+    let Ok(keys) = Keys::open(&folder, &config.public_host) else { return };
+    let found = Disk::open(&config.data_dir).and_then(|disk| Ok((sitelog::folders(&disk)?, disk)));
+    match found {
+        Ok((sites, disk)) => {
+            for site in sites {
+                match sitelog::probe(&disk, keys.log(), &site) {
+                    Ok(()) => report.good(&format!("{} {site}", say("站点日志可打开：", "site log can be opened:"))),
+                    Err(error) => {
+                        report.bad(&error.to_string(), &say("其他站点不受影响", "the other sites are not affected"))
+                    }
+                }
+            }
+        }
         Err(error) => report.bad(&error.to_string(), &say("检查数据目录", "check the data directory")),
     }
 }

@@ -96,6 +96,21 @@ pub struct Refused {
     pub detail: String,
 }
 
+impl Refused {
+    /// For now: the gateway keeps its record and comes again.
+    pub fn disk_full() -> Self {
+        let detail = "the server's disk is full; it will take records again when there is space".to_owned();
+        Self { reason: RefusalReason::StorageFull, retry: true, detail }
+    }
+
+    /// For now: the site's log is damaged. File and remedy are the operator's; a refusal has room for a sentence.
+    pub fn closed() -> Self {
+        let detail = "the site's log at the server is damaged, the server's operator must repair it; records are kept here \
+                      until then / 服务器上该站点的日志已损坏，须由管理员修复；记录保留在网关";
+        Self { reason: RefusalReason::StorageFull, retry: true, detail: detail.to_owned() }
+    }
+}
+
 /// A record that passed rule 1, with what refusals and the log need of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Candidate {

@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed};
 use std::sync::{Arc, mpsc as std_mpsc};
 use std::time::{Duration, Instant};
 
-use protocol::{Content, GatewayId, Receipt, Refusal, RefusalReason, ServerMessage, SiteId, note::Checkpoint, receipt};
+use protocol::{Content, GatewayId, Receipt, RefusalReason, ServerMessage, SiteId, note::Checkpoint, receipt};
 use tokio::sync::{mpsc, oneshot};
 
 use super::accept::{self, Candidate, Named, Refused, SiteState, Verdict};
@@ -50,7 +50,7 @@ struct Work {
     /// Gateways that get a receipt.
     receipts: BTreeSet<(SiteId, GatewayId)>,
     judged: Vec<Judged>,
-    declared: Vec<(u64, oneshot::Sender<Result<u64, LogError>>)>,
+    declared: Vec<(SiteId, u64, oneshot::Sender<Result<u64, LogError>>)>,
 }
 
 /// A record and what its gateway will be told.
@@ -92,6 +92,8 @@ impl Committer {
                     Submission::Declaration { site, bytes, reply } => {
                         self.on_declaration(&mut work, site, bytes, reply);
                     }
+                    // A receipt of a closed site would speak of what this server cannot see: silence, and the agent waits.
+                    Submission::Greet { site, .. } if self.shared.logs.why_closed(&site).is_some() => {}
                     Submission::Greet { site, gateway, reply } => {
                         // What this group is about to promise must not be told before it is durable.
                         self.commit(std::mem::take(&mut work));
@@ -135,6 +137,11 @@ impl Committer {
             }
         };
         let named = Named::from(&candidate);
+        if self.shared.logs.why_closed(&site).is_some() {
+            self.shared.send_refusal(&site, &gateway, named, Refused::closed());
+            let _ = reply.send(Answer::Unavailable);
+            return;
+        }
         let unknown = Site::default();
         let known = self.sites.get(&site).unwrap_or(&unknown);
         let verdict = accept::judge(&known.state, &site, &gateway, &candidate, now_ms, |chain, state, sequence| {
@@ -189,7 +196,8 @@ impl Committer {
         bytes: Vec<u8>,
         reply: oneshot::Sender<Result<u64, LogError>>,
     ) {
-        match super::declaration(&bytes) {
+        let declaration = self.shared.logs.why_closed(&site).map_or_else(|| super::declaration(&bytes), Err);
+        match declaration {
             Err(error) => {
                 let _ = reply.send(Err(error));
             }
@@ -198,8 +206,8 @@ impl Committer {
                 let known = self.sites.entry(site.clone()).or_default();
                 let index = known.state.size;
                 known.state.apply_declaration(&declaration);
-                work.entries.push((site, self.shared.now.now_ms(), Body::Declaration(bytes)));
-                work.declared.push((index, reply));
+                work.entries.push((site.clone(), self.shared.now.now_ms(), Body::Declaration(bytes)));
+                work.declared.push((site, index, reply));
             }
         }
     }
@@ -230,7 +238,7 @@ impl Committer {
                 self.shared.health.full(self.shared.now.now_ms(), &error);
                 self.retry_at = Some(Instant::now() + self.retry_every);
                 self.recent.forget(work.remembered);
-                for (_, reply) in work.declared {
+                for (.., reply) in work.declared {
                     let _ = reply.send(Err(LogError::Unavailable));
                 }
                 let undone = work.before.keys().cloned().collect();
@@ -247,9 +255,7 @@ impl Committer {
         for judged in work.judged {
             if undone.contains(&judged.site) {
                 if told.insert((judged.site.clone(), judged.gateway.clone())) {
-                    let detail = "the server's disk is full; it will take records again when there is space".into();
-                    let refused = Refused { reason: RefusalReason::StorageFull, retry: true, detail };
-                    self.send_refusal(&judged.site, &judged.gateway, judged.named, refused);
+                    self.shared.send_refusal(&judged.site, &judged.gateway, judged.named, Refused::disk_full());
                 }
                 let _ = judged.reply.send(Answer::Unavailable);
             } else {
@@ -268,7 +274,7 @@ impl Committer {
             Outcome::Refused(refused) => {
                 let enrolled = self.sites.get(&site).is_some_and(|known| known.state.gateways.contains_key(&gateway));
                 health.rejected(self.shared.now.now_ms(), &site, &gateway, enrolled, &named, &refused);
-                self.send_refusal(&site, &gateway, named, refused);
+                self.shared.send_refusal(&site, &gateway, named, refused);
             }
         }
         let _ = reply.send(Answer::Answered);
@@ -354,22 +360,6 @@ impl Committer {
             logged,
         };
         ServerMessage::Receipt(receipt).sign(self.shared.logs.key().secret())
-    }
-
-    fn send_refusal(&self, site: &SiteId, gateway: &GatewayId, named: Named, refused: Refused) {
-        let refusal = Refusal {
-            site: site.clone(),
-            gateway: gateway.clone(),
-            chain: named.chain,
-            sequence: named.sequence,
-            digest: named.digest,
-            reason: refused.reason,
-            retry: refused.retry,
-            server_ms: self.shared.now.now_ms(),
-            detail: refused.detail,
-        };
-        let message = ServerMessage::Refusal(refusal).sign(self.shared.logs.key().secret());
-        self.shared.push(site, gateway, &message);
     }
 }
 

@@ -22,14 +22,16 @@ pub(super) struct Integrator {
     unpublished: BTreeSet<SiteId>,
     publish_at: Option<Instant>,
     integrated: Lsn,
+    /// The first entry of a closed site that waits in the journal: nothing from there on is forgotten.
+    held: Option<Lsn>,
 }
 
 impl Integrator {
-    pub(super) fn new(shared: Arc<Shared>, groups: mpsc::Receiver<Group>, options: Options) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, groups: mpsc::Receiver<Group>, options: Options, held: Option<Lsn>) -> Self {
         // After a restart everything may lack its checkpoint; publishing what has one already does nothing.
         let unpublished: BTreeSet<SiteId> = shared.logs.sites().into_iter().collect();
         let publish_at = (!unpublished.is_empty()).then(Instant::now);
-        Self { shared, groups, options, unpublished, publish_at, integrated: 0 }
+        Self { shared, groups, options, unpublished, publish_at, integrated: 0, held }
     }
 
     pub(super) fn run(mut self) {
@@ -77,10 +79,14 @@ impl Integrator {
         self.shared.pending.fetch_sub(entries.len(), Relaxed);
         self.integrated = entries.last().map_or(self.integrated, |entry: &Entry| entry.lsn);
         for entry in entries {
-            self.unpublished.insert(entry.site);
+            if self.shared.logs.why_closed(&entry.site).is_some() {
+                self.held.get_or_insert(entry.lsn);
+            } else {
+                self.unpublished.insert(entry.site);
+            }
         }
-        for (index, reply) in declared {
-            let _ = reply.send(Ok(index));
+        for (site, index, reply) in declared {
+            let _ = reply.send(self.shared.logs.why_closed(&site).map_or(Ok(index), Err));
         }
         self.publish_at.get_or_insert(Instant::now() + self.options.publish_every);
     }
@@ -88,6 +94,9 @@ impl Integrator {
     fn publish(&mut self) {
         self.publish_at = None;
         for site in std::mem::take(&mut self.unpublished) {
+            if self.shared.logs.why_closed(&site).is_some() {
+                continue;
+            }
             match self.shared.logs.publish_now(&site) {
                 Ok(_) => {
                     let _ = self.shared.submissions.send(Submission::Announce(site));
@@ -102,7 +111,9 @@ impl Integrator {
             }
         }
         if self.unpublished.is_empty() {
-            let _ = self.shared.submissions.send(Submission::Trim(self.integrated));
+            let _ = self.shared.submissions.send(Submission::Trim(
+                self.held.map_or(self.integrated, |held| held.saturating_sub(1).min(self.integrated)),
+            ));
         }
     }
 }

@@ -87,6 +87,8 @@ fn a_clone_is_quarantined_in_the_log_and_refused_for_good() {
     assert_eq!(world.submit(&gateway, &other), Answer::Answered);
     let refusal = world.newest_refusal();
     assert_eq!((refusal.reason, refusal.retry, refusal.digest), (RefusalReason::Conflict, false, other.digest()));
+    let words = "two boxes use this gateway's key, or an old disk image was started";
+    assert!(refusal.detail.contains(words), "{}", refusal.detail);
     world.ingest.stop();
     let leaves = world.logs.leaves(&gateway.site, 0..10).unwrap();
     assert!(matches!(&leaves[3].body, LeafBody::Quarantine { .. }));
@@ -108,6 +110,7 @@ fn rejections_are_signed_counted_and_kept_in_a_bounded_file() {
     let refusal = world.newest_refusal();
     assert_eq!((refusal.reason, refusal.retry), (RefusalReason::BadSignature, false));
     assert_eq!(refusal.digest, forged.digest());
+    assert_eq!(refusal.detail, "the signature of record does not hold under this key");
     let counted = world.ingest.health().rejections(&gateway.site, &gateway.id);
     assert_eq!(counted["bad_signature"], 5);
     let mut unknown = TestGateway::new("nowhere", "gw-9");
@@ -371,11 +374,13 @@ fn the_journal_forgets_only_what_checkpoints_cover() {
     again.ingest.stop();
 }
 
+mod damage;
+
 /// A server without sockets over a fake disk.
-struct World {
-    disk: Arc<FakeDisk>,
-    logs: SiteLogs,
-    ingest: Ingest,
+pub(super) struct World {
+    pub(super) disk: Arc<FakeDisk>,
+    pub(super) logs: SiteLogs,
+    pub(super) ingest: Ingest,
     recovery: Recovery,
     messages: Arc<Messages>,
 }
@@ -391,7 +396,7 @@ impl Pusher for Messages {
 }
 
 impl World {
-    fn new(disk: &FakeDisk) -> Self {
+    pub(super) fn new(disk: &FakeDisk) -> Self {
         Self::with_copy(disk, None)
     }
 
@@ -400,6 +405,13 @@ impl World {
     }
 
     fn on(disk: Arc<FakeDisk>, copy: Option<std::path::PathBuf>) -> Self {
+        let world = Self::bare(disk, copy);
+        world.ingest.add_pusher(world.messages.clone());
+        world
+    }
+
+    /// Without anybody who hears what is said to gateways.
+    pub(super) fn bare(disk: Arc<FakeDisk>, copy: Option<std::path::PathBuf>) -> Self {
         let key = LogKey::new("gz.test", protocol::SecretKey::from_seed(&[5; 32])).unwrap();
         let logs = SiteLogs::open(disk.clone(), key, copy).unwrap();
         let options = Options {
@@ -409,12 +421,10 @@ impl World {
             reserve_bytes: 0,
         };
         let (ingest, recovery) = Ingest::start(disk.clone(), logs.clone(), Clock::new(|| NOW_MS), options).unwrap();
-        let messages = Arc::new(Messages::default());
-        ingest.add_pusher(messages.clone());
-        Self { disk, logs, ingest, recovery, messages }
+        Self { disk, logs, ingest, recovery, messages: Arc::new(Messages::default()) }
     }
 
-    fn enrol(&self, site: &str, id: &str) -> TestGateway {
+    pub(super) fn enrol(&self, site: &str, id: &str) -> TestGateway {
         let gateway = TestGateway::new(site, id);
         self.logs.create_site(&gateway.site).unwrap();
         let index = block_on(self.logs.append_declaration(&gateway.site, &gateway.enrolment())).unwrap();
@@ -462,7 +472,7 @@ impl World {
         Some((checkpoint.size, checkpoint.root))
     }
 
-    fn wait(&self, mut condition: impl FnMut() -> bool) {
+    pub(super) fn wait(&self, mut condition: impl FnMut() -> bool) {
         let deadline = Instant::now() + Duration::from_secs(10);
         while !condition() {
             assert!(Instant::now() < deadline, "the condition did not come true in time");

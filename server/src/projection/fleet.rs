@@ -21,6 +21,7 @@ pub(super) async fn record(
     store: &Store,
     site: &str,
     projector: &mut SiteProjector,
+    closed: bool,
     now_ms: i64,
 ) -> Result<FleetRecord, ProjectionError> {
     let oee = store.values(site, None, Some(OEE), now_ms - TREND_MS, now_ms + DAY_MS).await?;
@@ -43,7 +44,7 @@ pub(super) async fn record(
         expected_ms: covered.1,
         alarms,
         lost_records,
-        chain_ok,
+        chain_ok: chain_ok && !closed,
         grade: recent().filter(|row| row.value.is_some()).map(|row| row.grade.clone()).max(),
         oee: oee_sum,
         oee_base: baseline.oee,
@@ -55,6 +56,16 @@ pub(super) async fn record(
     };
     record.risk = risk(&record, now_ms);
     Ok(record)
+}
+
+/// The line of a site whose log is damaged and closed: what was known before, with evidence that is not whole.
+pub(super) async fn closed(store: &Store, site: &str, now_ms: i64) -> Result<(), ProjectionError> {
+    let known = store.fleet_record(site).await?;
+    let mut record = known.unwrap_or_else(|| FleetRecord { trend: "[]".into(), ..FleetRecord::default() });
+    record.chain_ok = false;
+    record.updated_ms = now_ms;
+    record.risk = risk(&record, now_ms);
+    Ok(store.put_fleet(site, &record).await?)
 }
 
 /// Sums over the newest plan's baseline; remembered until a shift of the baseline is evaluated again.

@@ -46,10 +46,12 @@ pub async fn run(store: Store, logs: SiteLogs, clock: Clock, data_dir: PathBuf, 
     let mut projector = Projector { store, logs, clock, data_dir, sites: BTreeMap::new() };
     let mut pending: BTreeSet<SiteId> = projector.logs.sites().into_iter().collect();
     let mut failed: BTreeSet<SiteId> = BTreeSet::new();
+    let mut closed: BTreeSet<SiteId> = BTreeSet::new();
     for site in &pending {
         projector.note_checkpoint(site).await;
     }
     loop {
+        projector.note_closed(&mut closed).await;
         // Round by round, so that every site gets its turn; a round ends when nobody has more to do at once.
         while !pending.is_empty() && !stop.is_cancelled() {
             for site in std::mem::take(&mut pending) {
@@ -160,7 +162,9 @@ impl Projector {
         }
         let due = projector.written.fleet_due && now_ms.saturating_sub(projector.written.fleet_ms) >= FLEET_MS;
         if due && !step.more {
-            let record = fleet::record(&self.store, site.as_str(), &mut projector, now_ms).await?;
+            let record =
+                fleet::record(&self.store, site.as_str(), &mut projector, self.logs.why_closed(site).is_some(), now_ms)
+                    .await?;
             self.store.put_fleet(site.as_str(), &record).await?;
             projector.written.fleet_due = false;
             projector.written.fleet_ms = now_ms;
@@ -199,6 +203,18 @@ impl Projector {
             .collect();
         let source = Arc::new(LogSource { logs: self.logs.clone(), site: site.clone() });
         off_thread(move || SiteProjector::open(source, persisted, known)).await?
+    }
+
+    /// Marks the evidence of sites whose log is damaged, once each.
+    async fn note_closed(&self, noted: &mut BTreeSet<SiteId>) {
+        for site in self.logs.closed().into_keys().filter(|site| !noted.contains(site)).collect::<Vec<_>>() {
+            match fleet::closed(&self.store, site.as_str(), self.clock.now_ms()).await {
+                Ok(()) => {
+                    noted.insert(site);
+                }
+                Err(error) => tracing::error!(%site, %error, "a damaged site is not marked on the pages yet"),
+            }
+        }
     }
 
     /// Copies the newest checkpoint's head for the pages.

@@ -34,6 +34,7 @@ async fn a_gateway_enrols_connects_and_is_receipted() {
     client.publish("gz/v1/site-1/gw-1/record", QoS::AtLeastOnce, false, forger.next().encode()).await.unwrap();
     let ServerMessage::Refusal(refusal) = world.message(&mut events).await else { panic!() };
     assert_eq!((refusal.reason, refusal.retry), (RefusalReason::BadSignature, false));
+    assert_eq!(refusal.detail, "the signature of record does not hold under this key");
     let logs = world.running.evidence.logs.clone();
     world.running.stop().await;
     assert_eq!(logs.size(&gateway.site).unwrap(), 3, "site, enrolment, record");
@@ -48,17 +49,19 @@ async fn enrolment_codes_work_once_and_wrong_ones_are_refused_in_words() {
     let wrong = code.replacen(&code[3..15], "AAAAAAAAAAAA", 1);
     let (word, en) = world.enrol(&wrong, &key).await.unwrap_err();
     assert_eq!(word, "unknown_code");
-    assert!(en.contains("the enrolment code is not known here"), "{en}");
+    assert!(en.contains("the enrolment code is not known here") && en.contains("注册码不存在"), "{en}");
     assert_eq!(world.enrol("GZ-short", &key).await.unwrap_err().0, "bad_code");
     world.enrol(&code, &key).await.unwrap();
     let other = SecretKey::from_seed(&[9; 32]);
-    assert_eq!(world.enrol(&code, &other).await.unwrap_err().0, "used_code");
+    let (word, words) = world.enrol(&code, &other).await.unwrap_err();
+    assert_eq!(word, "used_code");
+    assert!(words.contains("a code works once") && words.contains("注册码已被使用"), "{words}");
     let second = world.code("gw-2").await;
     assert_eq!(world.enrol(&second, &key).await.unwrap_err().0, "key_in_use");
     world.set_now(system_ms() + 25 * 3_600_000);
     let (word, en) = world.enrol(&second, &other).await.unwrap_err();
     assert_eq!(word, "expired_code");
-    assert!(en.contains("older than 24 hours"), "{en}");
+    assert!(en.contains("older than 24 hours") && en.contains("注册码已过期"), "{en}");
     // A proof made with another key than the one presented.
     let body = world.request(&code, &key, &other);
     assert_eq!(world.post("/enrol", &body).await.unwrap_err().0, "bad_signature");
@@ -92,7 +95,7 @@ async fn an_expired_certificate_may_only_renew() {
     };
     let (word, en) = world.post("/renew", &renewal(&stranger)).await.unwrap_err();
     assert_eq!(word, "not_enrolled");
-    assert!(en.contains("may only be renewed by its own key"), "{en}");
+    assert!(en.contains("may only be renewed by its own key") && en.contains("过期证书只能由原密钥续期"), "{en}");
     let renewed = world.post("/renew", &renewal(&gateway.key)).await.unwrap();
     let (client, mut events) = world.connect(&gateway.key, renewed["client_certificate_pem"].as_str().unwrap());
     client.subscribe("gz/v1/site-1/gw-1/receipt", QoS::AtLeastOnce).await.unwrap();
@@ -156,6 +159,75 @@ async fn nobody_else_can_look_into_the_data_directory_even_after_somebody_opened
     let again = start(config, Clock::system()).await.unwrap();
     assert_eq!((mode(""), mode("server.db"), mode("server.db-wal")), (0o700, 0o600, 0o600));
     again.stop().await;
+}
+
+/// Just over a record's limit the gateway hears why, signed; over a packet's limit there is nothing to judge: the connection
+/// ends and is counted. Neither harms what comes after.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_oversized_record_is_refused_in_words_and_a_larger_packet_ends_its_connection() {
+    let world = World::start().await;
+    let mut gateway = TestGateway::new("site-1", "gw-1");
+    let code = world.code("gw-1").await;
+    let enrolled = world.enrol(&code, &gateway.key).await.unwrap();
+    let certificate = enrolled["client_certificate_pem"].as_str().unwrap().to_owned();
+    let (client, mut events) = world.connect(&gateway.key, &certificate);
+    client.subscribe("gz/v1/site-1/gw-1/receipt", QoS::AtLeastOnce).await.unwrap();
+    world.message(&mut events).await;
+    let topic = "gz/v1/site-1/gw-1/record";
+    let record = gateway.next();
+    let mut long = record.encode();
+    long.resize(protocol::record::RECORD_MAX + 1, 0);
+    client.publish(topic, QoS::AtLeastOnce, false, long).await.unwrap();
+    let ServerMessage::Refusal(refusal) = world.message(&mut events).await else { panic!() };
+    assert_eq!((refusal.reason, refusal.retry, refusal.sequence), (RefusalReason::TooLarge, false, 0));
+    assert_eq!(refusal.detail, "record is 263041 bytes long; at most 263040 are allowed");
+    let counted = world.running.evidence.ingest.health().rejections(&gateway.site, &gateway.id);
+    assert_eq!(counted["too_large"], 1, "what the operator sees");
+
+    client.publish(topic, QoS::AtLeastOnce, false, vec![7; 280_000]).await.unwrap();
+    refused(&mut events).await;
+    drop((client, events));
+    let counters = world.running.endpoint().unwrap().counters().snapshot();
+    assert_eq!(counters.packets_too_large, 1);
+    let (client, mut events) = world.connect(&gateway.key, &certificate);
+    client.subscribe("gz/v1/site-1/gw-1/receipt", QoS::AtLeastOnce).await.unwrap();
+    let ServerMessage::Receipt(greeting) = world.message(&mut events).await else { panic!() };
+    assert_eq!(greeting.through, None, "nothing was taken");
+    client.publish(topic, QoS::AtLeastOnce, false, record.encode()).await.unwrap();
+    let ServerMessage::Receipt(receipt) = world.message(&mut events).await else { panic!() };
+    assert_eq!(receipt.through, Some((gateway.chain, 0, record.digest())));
+    world.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_site_does_not_stop_the_server_and_its_evidence_is_shown_as_broken() {
+    let World { _folder: folder, config, running, .. } = World::start().await;
+    running.stop().await;
+    let state = config.data_dir.join("sites/site-1/log/state.json");
+    let whole = std::fs::read(&state).unwrap();
+    std::fs::write(&state, "{ not what it was").unwrap();
+    let broken = async |running: &Running, wanted: bool| {
+        let deadline = std::time::Instant::now() + TEN;
+        loop {
+            let record = running.evidence.store.fleet_record("site-1").await.unwrap();
+            if record.is_some_and(|record| record.chain_ok != wanted) {
+                return;
+            }
+            assert!(std::time::Instant::now() < deadline, "not shown in time");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let running = start(config.clone(), Clock::system()).await.expect("the server starts");
+    let closed = running.evidence.logs.closed();
+    assert!(closed[&"site-1".parse().unwrap()].contains("sites/site-1/log/state.json"), "{closed:?}");
+    broken(&running, true).await;
+    running.stop().await;
+    std::fs::write(&state, whole).unwrap();
+    let running = start(config.clone(), Clock::system()).await.unwrap();
+    assert!(running.evidence.logs.closed().is_empty());
+    broken(&running, false).await;
+    running.stop().await;
+    drop(folder);
 }
 
 struct World {
@@ -228,7 +300,7 @@ impl World {
         self.post("/enrol", &self.request(code, key, key)).await
     }
 
-    /// POST over TLS; `Err` holds the error's word and English sentence.
+    /// POST over TLS; `Err` holds the error's word and its sentences in both languages.
     async fn post(&self, path: &str, body: &serde_json::Value) -> Result<serde_json::Value, (String, String)> {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(self.running.evidence.keys.ca_der().unwrap()).unwrap();
@@ -253,8 +325,7 @@ impl World {
             return Ok(body);
         }
         let text = |name: &str| body["error"][name].as_str().unwrap_or_default().to_owned();
-        assert!(!text("zh").is_empty());
-        Err((text("code"), text("en")))
+        Err((text("code"), format!("{} / {}", text("en"), text("zh"))))
     }
 
     fn connect(&self, key: &SecretKey, certificate: &str) -> (AsyncClient, EventLoop) {

@@ -65,6 +65,20 @@ pub(super) struct Published {
 impl SiteLog {
     /// Opens a site's folder, which may be empty.
     pub(super) fn open(storage: &dyn Storage, key: &LogKey, site: SiteId) -> io::Result<Self> {
+        Self::open_with(storage, key, site, Contents::open)
+    }
+
+    /// The same without cutting what was not committed.
+    pub(super) fn open_read_only(storage: &dyn Storage, key: &LogKey, site: SiteId) -> io::Result<Self> {
+        Self::open_with(storage, key, site, Contents::open_read_only)
+    }
+
+    fn open_with(
+        storage: &dyn Storage,
+        key: &LogKey,
+        site: SiteId,
+        open_contents: impl Fn(&dyn Storage, &str, PackEnd) -> io::Result<Contents>,
+    ) -> io::Result<Self> {
         let folder = folder(&site);
         let path = format!("{folder}/{STATE}");
         let committed: Committed = match storage.read(&path) {
@@ -81,7 +95,7 @@ impl SiteLog {
         if tiles.root() != committed.root {
             return Err(damaged(&folder, "the tiles do not have the committed root; run `gongzheng-server fsck`"));
         }
-        let contents = Contents::open(storage, &folder, committed.packs)?;
+        let contents = open_contents(storage, &folder, committed.packs)?;
         let mut log = Self { site, folder, tiles, contents, committed, published: None };
         if let Ok(bytes) = storage.read(&log.path(CHECKPOINT))
             && let Ok(note) = String::from_utf8(bytes)

@@ -24,6 +24,8 @@ struct State {
     cut_at: Option<u64>,
     dead: bool,
     full: bool,
+    /// Writing below this path is forbidden.
+    forbidden: Option<String>,
     seed: u64,
 }
 
@@ -52,6 +54,19 @@ impl FakeDisk {
     /// Makes whoever uses the disk wait until the answer is dropped.
     pub(crate) fn stall(&self) -> impl Drop + use<'_> {
         self.state()
+    }
+
+    /// Lets nothing below a path be written any more, as a folder that changed its owner.
+    pub(crate) fn forbid(&self, path: &str) {
+        self.state().forbidden = Some(path.to_owned());
+    }
+
+    fn check(&self, path: &str) -> io::Result<()> {
+        let forbidden = self.state().forbidden.as_ref().is_some_and(|below| path.starts_with(below));
+        if forbidden {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("{path}: permission denied")));
+        }
+        Ok(())
     }
 
     /// What is on the platters after the power cut, as a fresh disk.
@@ -160,6 +175,7 @@ impl Storage for FakeDisk {
     }
 
     fn append(&self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        self.check(path)?;
         match self.write() {
             Ok(mut state) => {
                 state.files.entry(path.to_owned()).or_default().tail.extend_from_slice(bytes);
@@ -185,6 +201,7 @@ impl Storage for FakeDisk {
     }
 
     fn replace(&self, path: &str, bytes: &[u8]) -> io::Result<()> {
+        self.check(path)?;
         self.change(|state| {
             state.files.insert(path.to_owned(), FakeFile { synced: bytes.to_vec(), tail: Vec::new() });
         })

@@ -261,6 +261,31 @@ fn records_far_from_their_arrival_are_taken_and_flagged() {
     assert_eq!(judged(&state, &gateway, &gateway.clone().next()), Verdict::Take { late_ms: 0 });
 }
 
+/// A clock nobody vouches for is neither early nor late: the record is taken, and places itself once the clock is set.
+#[test]
+fn a_record_from_1970_is_taken_and_not_called_late() {
+    let (state, mut gateway) = enrolled();
+    let content = Content::ChainStart(ChainStart { cause: ChainStartCause::First, old: None });
+    gateway.wall_ms = 5_000;
+    for (sync, late_ms) in [
+        (SyncState::Unsynchronised, 0),
+        (SyncState::Unknown, 0),
+        // Who says that it is synchronised, and is half a century off, is flagged.
+        (SyncState::Synchronised, NOW_MS - 5_000),
+    ] {
+        let mut header = gateway.record(&content, 0, Digest::ZERO).header().clone();
+        header.clock.sync = sync;
+        let record = Record::sign(header, content.encode().unwrap(), &gateway.key).unwrap();
+        assert_eq!(judged(&state, &gateway, &record), Verdict::Take { late_ms }, "{sync:?}");
+    }
+    // Set back an hour in the middle: the sequence decides what is next, not the clock.
+    gateway.wall_ms = NOW_MS;
+    let (mut state, first) = (state, gateway.next());
+    state.apply_record(&first);
+    gateway.wall_ms = NOW_MS - 3_600_000;
+    assert_eq!(judged(&state, &gateway, &gateway.clone().next()), Verdict::Take { late_ms: 0 });
+}
+
 fn enrolled() -> (SiteState, TestGateway) {
     let gateway = TestGateway::new("site-1", "gw-1");
     let mut state = SiteState::default();

@@ -1,0 +1,131 @@
+//! What happens between opening the journal and judging the first record: the journal's entries become leaves, and logs
+//! restored from a backup open a new epoch.
+//!
+//! On a full disk this cannot be finished. Then the server stays up and says so: every record is refused for now without an
+//! acknowledgement, nothing is promised (not even the greeting's receipt: what is held is not known yet), and recovery is
+//! tried again until there is room. Every step may be repeated; an entry already integrated is skipped by its number.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use protocol::SiteId;
+use tokio::sync::mpsc;
+
+use super::accept::{self, Named, Refused};
+use super::commit::Site;
+use super::journal::{Body, Entry, GROUP_MAX, Journal, Lsn};
+use super::{Answer, Recovery, Shared, Submission};
+use crate::sitelog::{LogError, SiteLogs};
+use crate::state::Clock;
+
+pub(super) struct Recoverer {
+    journal: Journal,
+    logs: SiteLogs,
+    now: Clock,
+    entries: Vec<Entry>,
+    /// Entries integrated so far.
+    done: usize,
+}
+
+type States = BTreeMap<SiteId, Site>;
+
+impl Recoverer {
+    pub(super) fn new(journal: Journal, logs: SiteLogs, now: Clock, entries: Vec<Entry>) -> Self {
+        Self { journal, logs, now, entries, done: 0 }
+    }
+
+    /// Brings everything into the logs and returns the sites as they stand then. After an error it may be called again.
+    pub(super) fn run(&mut self, recovery: &mut Recovery) -> Result<States, LogError> {
+        loop {
+            while self.done < self.entries.len() {
+                let end = self.entries.len().min(self.done + GROUP_MAX);
+                self.logs.integrate(&self.entries[self.done..end])?;
+                self.done = end;
+            }
+            for site in self.logs.sites() {
+                self.journal.start_at(self.logs.integrated(&site)?.2 + 1);
+            }
+            if !self.open_epoch(recovery)? {
+                break;
+            }
+        }
+        let mut states = BTreeMap::new();
+        for site in self.logs.sites() {
+            let (state, epoch, _) = self.logs.integrated(&site)?;
+            states.insert(site, Site { state, epoch });
+        }
+        Ok(states)
+    }
+
+    /// Journals the first leaf of a new epoch for a site that was restored from a backup; whether there was one.
+    fn open_epoch(&mut self, recovery: &mut Recovery) -> Result<bool, LogError> {
+        let Some((site, restored)) = self.logs.find_restored()?.into_iter().next() else { return Ok(false) };
+        tracing::error!(%site, epoch = restored.epoch, cause = %restored.cause, "The server was restored from a backup: a new log epoch begins.");
+        let received_ms = self.now.now_ms();
+        let body = Body::Epoch(restored.leaf(received_ms).encode()?);
+        let lsn = self.journal.append(&[(site.clone(), received_ms, body.clone())])?;
+        self.entries.push(Entry { lsn, site: site.clone(), received_ms, body });
+        recovery.restored.push((site, restored.cause));
+        Ok(true)
+    }
+
+    /// Tries again every so often and refuses everything meanwhile. `None` when the server stops first.
+    pub(super) fn wait(
+        &mut self,
+        shared: &Shared,
+        submissions: &mut mpsc::UnboundedReceiver<Submission>,
+        every: Duration,
+    ) -> Option<States> {
+        let mut recovery = Recovery::default();
+        loop {
+            let until = Instant::now() + every;
+            while Instant::now() < until {
+                match submissions.try_recv() {
+                    Ok(Submission::Stop) | Err(mpsc::error::TryRecvError::Disconnected) => return None,
+                    Ok(submission) => refuse(shared, submission),
+                    Err(mpsc::error::TryRecvError::Empty) => std::thread::sleep(every.min(LISTEN)),
+                }
+            }
+            match self.run(&mut recovery) {
+                Ok(states) => {
+                    for (site, known) in &states {
+                        shared.note_gateways(site, &known.state);
+                    }
+                    shared.health.has_space();
+                    return Some(states);
+                }
+                Err(error) => tracing::debug!(%error, "The journal is not in the logs yet."),
+            }
+        }
+    }
+
+    /// The first entry that belongs to a closed site: the journal keeps it and everything after it.
+    pub(super) fn held(&self) -> Option<Lsn> {
+        self.entries.iter().find(|entry| self.logs.why_closed(&entry.site).is_some()).map(|entry| entry.lsn)
+    }
+
+    pub(super) fn into_journal(self) -> Journal {
+        self.journal
+    }
+}
+
+/// Answers with "not now": the gateway keeps its record and comes again.
+fn refuse(shared: &Shared, submission: Submission) {
+    match submission {
+        Submission::Record { site, gateway, bytes, reply } => {
+            let named = match accept::read(&bytes) {
+                Ok(candidate) => Named::from(&candidate),
+                Err((named, _)) => named,
+            };
+            shared.send_refusal(&site, &gateway, named, Refused::disk_full());
+            let _ = reply.send(Answer::Unavailable);
+        }
+        Submission::Declaration { reply, .. } => {
+            let _ = reply.send(Err(LogError::Unavailable));
+        }
+        Submission::Greet { .. } | Submission::Announce(_) | Submission::Trim(_) | Submission::Stop => {}
+    }
+}
+
+/// How long a submission may wait for its refusal.
+const LISTEN: Duration = Duration::from_millis(20);
