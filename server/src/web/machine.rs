@@ -298,9 +298,10 @@ fn recent_row(t: &Texts, data: &MachineView, path: &str, index: usize, s: &Shift
     let figure = |prefix: &str| words::figure_of(t, &data.site.id, &data.id, s, prefix);
     let live = (!s.closed).then_some(s.evaluated_to_ms);
     let title = format!("{} {name}", s.shift.date);
-    let oee: Figure = figure("oee.");
-    let mut bare = oee.clone();
+    let mut bare: Figure = figure("oee.");
     bare.coverage.clear();
+    // The column's own name says what the share is of.
+    let covered = words::find(&s.figures, "oee.").and_then(|f| f.coverage);
     RecentRow {
         outside: String::new(),
         href: format!("{path}?date={}&shift={}", url_part(&s.shift.date), url_part(&s.shift.name)),
@@ -314,7 +315,7 @@ fn recent_row(t: &Texts, data: &MachineView, path: &str, index: usize, s: &Shift
         ),
         name: format!("{} {name}", month_day(&s.shift.date)),
         oee: if data.role == "production" { bare.html() } else { Figure::undefined(t.s("not-applicable"), "").html() },
-        coverage: oee.coverage,
+        coverage: words::percent(covered).unwrap_or_default(),
         good: if data.role == "production" {
             figure("count.good").short()
         } else {
