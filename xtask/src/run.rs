@@ -68,6 +68,8 @@ pub(crate) fn test_phases(phases: &mut Phases, args: &[String]) -> Result<()> {
         let mut command = cargo();
         command.args(["test", "--locked"]).args(MEMBERS).args(filters);
         command.envs(environment.iter().map(|(k, v)| (*k, v)));
+        // Built a moment ago: a build inside a test would have other variables around it and compile much of it again.
+        command.env("GZ_PROGRAMS", target_dir().join("debug"));
         match python() {
             Some(python) => {
                 command.env("GZ_PYTHON", python);
