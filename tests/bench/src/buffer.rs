@@ -70,7 +70,7 @@ pub(crate) fn run(table: &mut Table) -> Result<()> {
     for (bytes, count) in [(2 * 1024, 400_usize), (20 * 1024, 400), (64 * 1024, 200)] {
         // Compressed, signed records look like noise to a disk.
         let records: Vec<Vec<u8>> =
-            (0..count).map(|_| (0..bytes / 8).flat_map(|_| random.next().to_le_bytes()).collect()).collect();
+            (0..count).map(|_| (0..bytes / 8).flat_map(|_| random.next_u64().to_le_bytes()).collect()).collect();
         let payload = (bytes * count) as f64;
         for (name, engine) in engines {
             // Beside the repository, not in /tmp: that may be memory, where a sync costs nothing.
