@@ -122,7 +122,7 @@ impl Refile {
             }
         }
         self.piece_end = position;
-        if repeats.is_empty() {
+        if repeats.is_empty() && position > self.from {
             // Everything here was copied before the crash; the next look back would not find it any more.
             self.stored();
         }
@@ -132,7 +132,6 @@ impl Refile {
     /// The piece is durable.
     pub(super) fn stored(&mut self) {
         self.from = self.piece_end;
-        self.copied.clear();
         if let Err(error) = self.note() {
             tracing::warn!(%error, "How far the repetition came cannot be noted; after a crash it is found out again.");
         }
