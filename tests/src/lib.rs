@@ -4,14 +4,17 @@
 //! Constraints: nothing here is mocked; every process, port and folder belongs to one run and is gone after it; every wait
 //! has a deadline and names what it waited for; every random choice comes from a printed seed.
 
+pub mod browser;
 pub mod compare;
 pub mod corpus;
 pub mod evidence;
 pub mod need;
+pub mod pictures;
 pub mod programs;
 pub mod proxy;
 pub mod repo;
 pub mod seed;
+pub mod seeded;
 pub mod stack;
 pub mod tamper;
 pub mod trouble;

@@ -1,14 +1,24 @@
-//! Generated files are checked in and checked fresh: each is the standard output of one of our programs.
+//! Generated files are checked in and checked fresh: each is the standard output of one of our programs. The pictures of
+//! the documentation are made by the same command with `--pictures`; they show live data, so that no two are alike and
+//! none is checked.
 
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::run::build_programs;
-use crate::tools::{output, root, target_dir};
+use crate::run::{build_programs, demo_command};
+use crate::tools::{BROWSER, output, provide, root, sh, target_dir};
 
 /// File, program, arguments.
 const GENERATED: &[(&str, &str, &[&str])] = &[("docs/reference/openapi.json", "gongzheng-server", &["openapi"])];
+
+/// Takes the documentation's pictures again: starts the demo with its history, photographs its pages, ends.
+pub(crate) fn pictures() -> Result<()> {
+    build_programs()?;
+    provide(&[BROWSER])?;
+    let to = root().join("docs/images").display().to_string();
+    sh(&mut demo_command(&["--pictures".to_owned(), to]))
+}
 
 /// Rewrites the generated files, or with `check` fails naming those that differ.
 pub(crate) fn generate(check: bool) -> Result<()> {

@@ -25,7 +25,9 @@ cargo xtask <command>
                          everything the README promises, including trouble tests and the ARM agent under emulation
   ci                     format, clippy, generated files, dependency rules, tests, demo --check; prints the time of each
   bench [NAME...]        the benchmarks; writes docs/reference/benchmarks.md
-  generate [--check]     rewrite the generated files, or fail when they are stale
+  generate [--check | --pictures]
+                         rewrite the generated files, or fail when they are stale; or take the documentation's pictures
+                         of the pages again (Chromium over the demo's data)
   rules                  only the licences, bans, sources and advisories
   dist                   small release binaries for x86_64, aarch64 and armv7 under target/dist
 ";
@@ -38,6 +40,7 @@ fn main() -> Result<()> {
         Some("test") => run::test(rest),
         Some("ci") => ci::ci(),
         Some("bench") => run::bench(rest),
+        Some("generate") if rest.iter().any(|a| a == "--pictures") => generate::pictures(),
         Some("generate") => generate::generate(rest.iter().any(|a| a == "--check")),
         Some("rules") => licences::check(),
         Some("dist") => dist::dist(),

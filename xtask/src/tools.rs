@@ -16,14 +16,17 @@ pub(crate) struct Need {
     pub(crate) packages: &'static [&'static str],
 }
 
+/// A browser to look at pages with, and letters for both languages.
+pub(crate) const BROWSER: Need = Need {
+    what: "pages in a real browser",
+    probe: "chromium",
+    packages: &["chromium", "chromium-driver", "fonts-noto-cjk"],
+};
+
 /// Everything `cargo xtask test` wants on the machine.
 pub(crate) const NEEDS: &[Need] = &[
     Need { what: "an external MQTT broker", probe: "mosquitto", packages: &["mosquitto"] },
-    Need {
-        what: "pages in a real browser",
-        probe: "chromium",
-        packages: &["chromium", "chromium-driver", "fonts-noto-cjk"],
-    },
+    BROWSER,
     Need {
         what: "aarch64 cross build",
         probe: "aarch64-linux-gnu-gcc",

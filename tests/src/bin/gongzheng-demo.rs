@@ -3,6 +3,7 @@
 //! Without arguments it prints one address and a login and runs until Ctrl-C, which stops everything. With `--check` it
 //! does unattended what a sceptic would do: waits for live data in a report line, issues a bundle, verifies it against the
 //! printed trust file, alters one thing at a time and sees each refused. `--weeks N` shortens the history.
+//! `--pictures DIR` takes the documentation's pictures of the pages instead and ends.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -11,23 +12,20 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 use tests::programs::{self, finish};
-use tests::stack::{GATEWAY, Options, SITE, Stack, Transport};
+use tests::stack::{GATEWAY, SITE, Stack};
 use tests::tamper::{self, Effort};
 use tests::trouble::now_ms;
-use tests::{bundle_of, wait};
-
-/// The gateway that brings the history.
-const HISTORY: &str = "gw-history";
-const SEED: &str = "1";
+use tests::{bundle_of, pictures, seeded, wait};
 
 struct Wishes {
     check: bool,
     weeks: u32,
     folder: Option<PathBuf>,
+    pictures: Option<PathBuf>,
 }
 
 fn wishes() -> Result<Wishes> {
-    let mut wishes = Wishes { check: false, weeks: 26, folder: None };
+    let mut wishes = Wishes { check: false, weeks: 26, folder: None, pictures: None };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
@@ -36,7 +34,10 @@ fn wishes() -> Result<Wishes> {
                 wishes.weeks = arguments.next().context("--weeks needs a number")?.parse().context("--weeks")?
             }
             "--folder" => wishes.folder = Some(arguments.next().context("--folder needs a folder")?.into()),
-            other => bail!("`{other}` is not known; there are --check, --weeks N, --folder DIR"),
+            "--pictures" => {
+                wishes.pictures = Some(arguments.next().context("--pictures needs a folder")?.into());
+            }
+            other => bail!("`{other}` is not known; there are --check, --weeks N, --folder DIR, --pictures DIR"),
         }
     }
     ensure!(
@@ -80,72 +81,17 @@ fn run(wishes: &Wishes, runtime: &tokio::runtime::Runtime, mut signals: Signals)
     let start = Instant::now();
     let said = |text: &str| println!("[{:>5.1} s] {text}", start.elapsed().as_secs_f64());
 
-    let until = now_ms().to_string();
-    let (weeks, half) = (wishes.weeks.to_string(), (wishes.weeks / 2).to_string());
-    let rest_day = rest_day();
-    let when = [
-        "--seed",
-        SEED,
-        "--hall",
-        "--weeks",
-        &weeks,
-        "--retrofit-week",
-        &half,
-        "--until",
-        &until,
-        "--rest-day",
-        rest_day,
-    ];
-    let mut command = Command::new(programs::path("gongzheng-sim"));
-    let span: Value =
-        serde_json::from_str(&programs::output(command.arg("span").args(when), Duration::from_secs(30))?)?;
-    let instant =
-        |key: &str| span[key].as_i64().map(|v| v.to_string()).with_context(|| format!("the span has no {key}"));
-    let (epoch, retrofit) = (instant("epoch_ms")?, instant("retrofit_ms")?);
-
-    said("starting the simulated workshop and the server");
-    let workshop = ["--seed", SEED, "--hall", "--epoch", &epoch, "--retrofit-at", &retrofit, "--rest-day", rest_day];
-    let options = Options {
-        transport: Transport::Endpoint,
-        workshop: &workshop,
-        data_dir: None,
-        seal_ms: 5_000,
-        reserve_mib: 64,
-        agent: Vec::new(),
-        devices: &[],
-    };
-    let mut stack = Stack::start(&folder, &options)?;
-
-    said("the firm states its calendar, machines, cycle times and plan");
-    let stated: Vec<&str> = when.iter().copied().chain(["--history-gateway", HISTORY]).collect();
-    stack.declare(&stated)?;
-
-    said(&format!("producing {weeks} weeks of signed history, {half} before and {half} after the retrofit"));
-    let code = stack.code(HISTORY)?;
-    let address = stack.enrol_address();
-    let state = folder.join("history");
-    let mut history = Command::new(programs::path("gongzheng-sim"));
-    history.arg("history").args(when).args(["--server-enrol", &address, "--code", &code, "--state-dir"]).arg(&state);
-    let mut history = programs::Running::start("history", &history, &folder)?;
-    let delivered = wait::until("the history to be delivered", Duration::from_secs(1_800), || {
-        if runtime.block_on(asked_to_stop(&mut signals)) {
-            return Ok(Some(None));
-        }
-        wait::pause(Duration::from_millis(200));
-        Ok(history.ended()?.map(Some))
-    })?;
-    match delivered {
-        None => return stack.stop(),
-        Some(false) => bail!("the history failed:\n{}", history.tail()),
-        Some(true) => {}
-    }
-
-    said("the live gateway enrols and starts reading");
-    stack.enrol_and_start_agent()?;
-    let password = stack.admin(&["user", "add", "--name", "admin", "--role", "administrator"])?;
+    let mut asked = || runtime.block_on(asked_to_stop(&mut signals));
+    let Some(mut stack) = seeded::start(&folder, wishes.weeks, &said, &mut asked)? else { return Ok(()) };
+    let password = seeded::administrator(&stack, "admin")?;
     let trust = folder.join("trust.json");
     std::fs::write(&trust, stack.admin(&["trust"])?)?;
 
+    if let Some(to) = &wishes.pictures {
+        pictures::take(&stack, &folder, to, ("admin", &password), &said)?;
+        said("stopping everything");
+        return stack.stop();
+    }
     if wishes.check {
         check(&mut stack, &folder, &trust, &said)?;
         said("stopping everything");
@@ -170,14 +116,6 @@ fn run(wishes: &Wishes, runtime: &tokio::runtime::Runtime, mut signals: Signals)
     end.and(stack.stop())
 }
 
-/// A rest day three days from today in the firm's zone, so that today is worked.
-fn rest_day() -> &'static str {
-    let days = (now_ms() + 8 * 3_600_000) / 86_400_000;
-    // 1970-01-01 was a Thursday.
-    let weekday = (days + 3 + 3) % 7;
-    ["mon", "tue", "wed", "thu", "fri", "sat", "sun"][usize::try_from(weekday).unwrap_or(0)]
-}
-
 async fn asked_to_stop(signals: &mut Signals) -> bool {
     tokio::select! {
         biased;
@@ -193,8 +131,8 @@ fn check(stack: &mut Stack, folder: &Path, trust: &Path, said: &dyn Fn(&str)) ->
     let evidence = stack.wait_logged(from, Duration::from_secs(120))?;
     said(&format!("{} live readings are under a checkpoint of {} leaves", evidence.readings.len(), evidence.size));
 
-    let today = date(now_ms());
-    let yesterday = date(now_ms() - 86_400_000);
+    let today = seeded::date(now_ms());
+    let yesterday = seeded::date(now_ms() - 86_400_000);
     let live = stack.server("report", &["--site", SITE, "--from", &yesterday, "--to", &today])?;
     let live = bundle_of(&live)?;
     let report = report_json(&live)?;
@@ -205,8 +143,7 @@ fn check(stack: &mut Stack, folder: &Path, trust: &Path, said: &dyn Fn(&str)) ->
     said(&format!("live data reached {lines} sections of the report in {}", live.display()));
     expect(&live, trust, Verdict::Accepted, "the report over live data")?;
 
-    let plan = plan_of(stack)?;
-    let bundle = bundle_of(&stack.server("report", &["--site", SITE, "--plan", &plan])?)?;
+    let bundle = bundle_of(&seeded::report(stack)?)?;
     let bytes = std::fs::read(&bundle)?;
     for (part, (files, size)) in tamper::inventory(&bytes)? {
         println!("          {part:<24} {files:>6} files {size:>12} bytes");
@@ -261,16 +198,4 @@ fn expect(bundle: &Path, trust: &Path, verdict: Verdict, what: &str) -> Result<S
 fn report_json(bundle: &Path) -> Result<Value> {
     let files = protocol::bundle::read(&std::fs::read(bundle)?)?;
     Ok(serde_json::from_slice(files.get("report.json").context("no report.json")?)?)
-}
-
-fn plan_of(stack: &Stack) -> Result<String> {
-    let text = std::fs::read_to_string(stack.folder.join("declarations.json"))?;
-    let list: Vec<Value> = serde_json::from_str(&text)?;
-    let plan = list.iter().find(|d| d["kind"] == "plan").context("the firm declared no plan")?;
-    Ok(plan["body"]["plan"].as_str().context("a plan has an id")?.to_owned())
-}
-
-/// The date at the firm, `YYYY-MM-DD`.
-fn date(utc_ms: i64) -> String {
-    simulators::calendar::iso_date((utc_ms + 8 * 3_600_000).div_euclid(86_400_000))
 }

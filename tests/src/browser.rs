@@ -1,0 +1,281 @@
+//! Chromium, driven through its own WebDriver: what the tests of the pages and the pictures of the documentation look with.
+//!
+//! Constraints: nothing is mocked and nothing is installed beyond Debian's packages; the profile lies in the run's folder
+//! and dies with it; a browser that is dropped is gone; every answer has a time limit.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use data_encoding::BASE64;
+use serde_json::{Value as Json, json};
+
+use crate::programs::Running;
+use crate::{need, wait};
+
+/// A browser with one window, and its driver.
+#[derive(Debug)]
+pub struct Browser {
+    _driver: Running,
+    port: u16,
+    session: String,
+}
+
+/// The driver's program, or `None` after the reason for skipping was printed (see [`need`]).
+pub fn driver(what: &str) -> Option<PathBuf> {
+    need::program("chromium", "chromium", what)?;
+    need::program("chromedriver", "chromium-driver", what)
+}
+
+impl Browser {
+    /// Starts driver and browser with their files below `folder`; `language` is what the browser asks pages for.
+    ///
+    /// # Errors
+    /// When one of them does not start in time.
+    pub fn start(driver: &Path, folder: &Path, language: &str) -> Result<Self> {
+        let mut command = Command::new(driver);
+        command.arg("--port=0");
+        let running = Running::start("chromedriver", &command, folder)?;
+        let port = wait::until("chromedriver to say its port", Duration::from_secs(60), || {
+            let log = running.log();
+            let after = log.split("started successfully on port ").nth(1);
+            Ok(after.and_then(|rest| rest.split('.').next()).and_then(|port| port.trim().parse().ok()))
+        })?;
+        let mut browser = Self { _driver: running, port, session: String::new() };
+        let arguments = [
+            "--headless=new".to_owned(),
+            // Inside a container there is no user namespace for the sandbox; only our own pages are opened.
+            "--no-sandbox".to_owned(),
+            "--disable-gpu".to_owned(),
+            "--disable-dev-shm-usage".to_owned(),
+            "--disable-background-networking".to_owned(),
+            "--hide-scrollbars".to_owned(),
+            format!("--lang={language}"),
+            format!("--user-data-dir={}", folder.join("chromium").display()),
+        ];
+        let wanted = json!({"capabilities": {"alwaysMatch": {
+            "goog:chromeOptions": {"args": arguments},
+            "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"},
+        }}});
+        let made = browser.call("POST", "/session", &wanted)?;
+        made["sessionId"].as_str().context("no session")?.clone_into(&mut browser.session);
+        browser.post("timeouts", &json!({"script": 120_000, "pageLoad": 60_000}))?;
+        Ok(browser)
+    }
+
+    /// One WebDriver request: HTTP/1.1 over a connection of its own, the answer's `value`.
+    fn call(&self, method: &str, path: &str, body: &Json) -> Result<Json> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            self.port,
+            body.len()
+        )?;
+        // The driver keeps the connection open whatever it is asked: the length says where the answer ends.
+        let mut answer = BufReader::new(stream);
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            answer.read_line(&mut line)?;
+            if line.trim().is_empty() {
+                break;
+            }
+            if let Some((name, value)) =
+                line.split_once(':').filter(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+            {
+                length = value.trim().parse().with_context(|| format!("{name}:{value}"))?;
+            }
+        }
+        let mut json = Vec::new();
+        answer.take(length).read_to_end(&mut json)?;
+        let json = std::str::from_utf8(&json)?;
+        let value = serde_json::from_str::<Json>(json).with_context(|| json.to_owned())?["value"].take();
+        if let Some(error) = value.get("error") {
+            bail!("{method} {path}: {error}: {}", value["message"]);
+        }
+        Ok(value)
+    }
+
+    fn post(&self, verb: &str, body: &Json) -> Result<Json> {
+        self.call("POST", &format!("/session/{}/{verb}", self.session), body)
+    }
+
+    /// A command of the browser's own protocol.
+    ///
+    /// # Errors
+    /// When the browser refuses it.
+    pub fn devtools(&self, command: &str, parameters: &Json) -> Result<Json> {
+        self.post("goog/cdp/execute", &json!({"cmd": command, "params": parameters}))
+    }
+
+    /// Opens an address and waits until it is loaded.
+    ///
+    /// # Errors
+    /// When nothing answers there.
+    pub fn open(&self, url: &str) -> Result<()> {
+        self.post("url", &json!({"url": url})).map(drop).with_context(|| url.to_owned())
+    }
+
+    /// Runs the body of an asynchronous function in the page, also where the page's own scripts are switched off; the
+    /// arguments are `a`.
+    ///
+    /// # Errors
+    /// When it throws.
+    pub fn script(&self, body: &str, arguments: &[Json]) -> Result<Json> {
+        let expression = format!("(async a => {{ {body} }})({})", Json::from(arguments));
+        let wanted = json!({"expression": expression, "awaitPromise": true, "returnByValue": true});
+        let answer = self.devtools("Runtime.evaluate", &wanted)?;
+        if let Some(thrown) = answer.get("exceptionDetails") {
+            bail!("a script threw {thrown}");
+        }
+        Ok(answer["result"]["value"].clone())
+    }
+
+    /// The page as it stands.
+    ///
+    /// # Errors
+    /// When the browser does not answer.
+    pub fn source(&self) -> Result<String> {
+        let source = self.call("GET", &format!("/session/{}/source", self.session), &Json::Null)?;
+        Ok(source.as_str().unwrap_or_default().to_owned())
+    }
+
+    /// The address that is open.
+    ///
+    /// # Errors
+    /// When the browser does not answer.
+    pub fn address(&self) -> Result<String> {
+        let url = self.call("GET", &format!("/session/{}/url", self.session), &Json::Null)?;
+        Ok(url.as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Makes the window this large, CSS pixels; below 700 it is a phone.
+    ///
+    /// # Errors
+    /// When the browser does not answer.
+    pub fn resize(&self, (width, height): (u32, u32), scale: f64) -> Result<()> {
+        let metrics = json!({"width": width, "height": height, "deviceScaleFactor": scale, "mobile": width < 700});
+        self.devtools("Emulation.setDeviceMetricsOverride", &metrics).map(drop)
+    }
+
+    /// Switches the pages' own scripts on or off.
+    ///
+    /// # Errors
+    /// When the browser does not answer.
+    pub fn scripts(&self, on: bool) -> Result<()> {
+        self.devtools("Emulation.setScriptExecutionDisabled", &json!({"value": !on})).map(drop)
+    }
+
+    /// Gives the page's site a cookie.
+    ///
+    /// # Errors
+    /// When the browser refuses it.
+    pub fn cookie(&self, name: &str, value: &str) -> Result<()> {
+        self.post("cookie", &json!({"cookie": {"name": name, "value": value, "path": "/"}})).map(drop)
+    }
+
+    /// Forgets every cookie.
+    ///
+    /// # Errors
+    /// When the browser does not answer.
+    pub fn forget(&self) -> Result<()> {
+        self.call("DELETE", &format!("/session/{}/cookie", self.session), &Json::Null).map(drop)
+    }
+
+    fn element(&self, selector: &str) -> Result<String> {
+        let found = self.post("element", &json!({"using": "css selector", "value": selector}))?;
+        let id = found.as_object().and_then(|o| o.values().next()).and_then(Json::as_str);
+        id.map(|id| format!("element/{id}")).with_context(|| format!("no {selector}"))
+    }
+
+    /// Clicks the first element of a selector.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be reached by a pointer.
+    pub fn click(&self, selector: &str) -> Result<()> {
+        let element = self.element(selector)?;
+        self.post(&format!("{element}/click"), &json!({})).map(drop)
+    }
+
+    /// Types into the first element of a selector after emptying it.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn fill(&self, selector: &str, text: &str) -> Result<()> {
+        let element = self.element(selector)?;
+        self.post(&format!("{element}/clear"), &json!({}))?;
+        self.post(&format!("{element}/value"), &json!({"text": text})).map(drop)
+    }
+
+    /// Presses a key by its name and code; `types` is what it writes, such as a line end.
+    ///
+    /// # Errors
+    /// When the browser does not answer.
+    pub fn press(&self, key: &str, code: u32, types: &str) -> Result<()> {
+        let down = if types.is_empty() { "rawKeyDown" } else { "keyDown" };
+        for kind in [down, "keyUp"] {
+            let mut event = json!({"type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code});
+            if kind == "keyDown" {
+                event["text"] = types.into();
+            }
+            self.devtools("Input.dispatchKeyEvent", &event)?;
+        }
+        Ok(())
+    }
+
+    fn log(&self, kind: &str) -> Result<Vec<Json>> {
+        Ok(self.post("se/log", &json!({"type": kind}))?.as_array().cloned().unwrap_or_default())
+    }
+
+    /// What the browser's console said since the last call: a script's error, a resource the policy refused.
+    ///
+    /// # Errors
+    /// When the browser does not answer.
+    pub fn complaints(&self) -> Result<Vec<String>> {
+        Ok(self.log("browser")?.iter().map(|e| e["message"].to_string()).collect())
+    }
+
+    /// Addresses the browser asked for since the last call.
+    ///
+    /// # Errors
+    /// When the browser does not answer.
+    pub fn asked(&self) -> Result<Vec<String>> {
+        let entries = self.log("performance")?;
+        let events = entries.iter().filter_map(|e| serde_json::from_str::<Json>(e["message"].as_str()?).ok());
+        let sent = events.filter(|e| e["message"]["method"] == "Network.requestWillBeSent");
+        Ok(sent.filter_map(|e| e["message"]["params"]["request"]["url"].as_str().map(str::to_owned)).collect())
+    }
+
+    /// A picture of the window, or of the whole page; PNG.
+    ///
+    /// # Errors
+    /// When the browser does not answer.
+    pub fn picture(&self, whole: bool) -> Result<Vec<u8>> {
+        let shot =
+            self.devtools("Page.captureScreenshot", &json!({"format": "png", "captureBeyondViewport": whole}))?;
+        Ok(BASE64.decode(shot["data"].as_str().unwrap_or_default().as_bytes())?)
+    }
+
+    /// The page as it prints: PDF, page size from the style sheet.
+    ///
+    /// # Errors
+    /// When the browser does not answer.
+    pub fn print(&self) -> Result<Vec<u8>> {
+        let wanted = json!({"printBackground": true, "preferCSSPageSize": true});
+        let pdf = self.devtools("Page.printToPDF", &wanted)?;
+        Ok(BASE64.decode(pdf["data"].as_str().unwrap_or_default().as_bytes())?)
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Ends the browser; the driver itself dies with its process.
+        let _ = self.call("DELETE", &format!("/session/{}", self.session), &Json::Null);
+    }
+}
