@@ -63,6 +63,10 @@ impl Browser {
         let made = browser.call("POST", "/session", &wanted)?;
         made["sessionId"].as_str().context("no session")?.clone_into(&mut browser.session);
         browser.post("timeouts", &json!({"script": 120_000, "pageLoad": 60_000}))?;
+        // Whatever the browser shows by itself when it starts is not of the pages.
+        browser.open("about:blank")?;
+        browser.asked()?;
+        browser.complaints()?;
         Ok(browser)
     }
 

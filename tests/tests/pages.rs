@@ -38,6 +38,11 @@ for (const t of document.querySelectorAll('table')) {
   if (!t.querySelector('thead th')) say('table without headers', t);
   for (const h of t.querySelectorAll('th')) if (!h.scope) say('header without scope', h);
 }
+// On a phone a cell stands beside its column's name: the name is not said again.
+for (const c of document.querySelectorAll('td.num[data-label], td[data-label] .fig')) {
+  const name = c.closest('td').dataset.label;
+  if (c.textContent.trim().startsWith(name)) say(`${name} said twice`, c);
+}
 for (const s of document.querySelectorAll('svg.chart, svg.mini'))
   if (!s.querySelector(':scope > title')?.textContent.trim()) say('picture without title', s);
 for (const e of document.querySelectorAll('a[href], button, input:not([type=hidden]), select, summary')) {

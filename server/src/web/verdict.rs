@@ -333,9 +333,12 @@ impl Print {
 
 /// The verdict in words with the difference and its interval.
 fn sentence(t: &Texts, c: &Comparison, print: &Print) -> String {
+    // More of an amount is not yet better: only a share is said to have risen.
     let key = match c.verdict.as_str() {
-        "UP" => "verdict-up",
-        "DOWN" => "verdict-down",
+        "UP" if print.share => "verdict-up",
+        "UP" => "verdict-more",
+        "DOWN" if print.share => "verdict-down",
+        "DOWN" => "verdict-less",
         "NOT_SIGNIFICANT" => "verdict-flat",
         _ => return t.s("verdict-insufficient"),
     };
@@ -421,6 +424,16 @@ mod tests {
             let compared = Compared::of(&report, definition);
             let printed = Print::new(t, compared.unit, [&side, &side]).side(&side);
             assert_eq!(printed.replace(THIN, " "), format!("198.7 {unit}").trim_end(), "{definition}");
+        }
+    }
+
+    #[test]
+    fn more_of_an_amount_is_not_called_better() {
+        let json = String::from_utf8_lossy(JSON).replace("NOT_SIGNIFICANT", "DOWN");
+        for (json, word) in [(json.clone(), "减少"), (json.replace("\"DOWN\"", "\"UP\""), "增加")] {
+            let verdicts = present(Lang::Zh.texts(), 7, &parse(json.as_bytes()).expect("readable"));
+            assert!(verdicts.details.lines[2].verdict.starts_with(word), "{}", verdicts.details.lines[2].verdict);
+            assert!(verdicts.compare[1].verdict.starts_with("提升"), "{}", verdicts.compare[1].verdict);
         }
     }
 
