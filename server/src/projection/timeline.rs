@@ -79,15 +79,26 @@ fn cause(piece: Interval, gaps: &[PlacedGap]) -> &'static str {
     covering.max_by_key(|gap| gap.interval.intersect(&piece).length_ms()).map_or("no_data", |gap| gap.cause)
 }
 
-/// Running totals of good and rejected units since the start of the window.
+/// Running totals of good and rejected units since the start of the window, each stretch read as the machine is defined then.
 pub(super) fn counts(history: &History, machine: &str, window: Interval) -> Vec<CountStep> {
-    let Some(definition) = history.statements().machine_at(machine, window.from_ms) else { return Vec::new() };
-    let signals = &definition.body.signals;
-    let fastest_us = history.statements().cycle_times_at(machine, window.from_ms).map(|time| time.body.item_us).min();
-    let line = |signal: &Option<SignalRef>| {
-        signal.as_ref().map(|signal| running(history, signal, window, fastest_us)).unwrap_or_default()
-    };
-    let (good, reject) = (line(&signals.good), line(&signals.reject));
+    let statements = history.statements();
+    let begins = statements.machine_definitions(machine).iter().map(|definition| definition.effective_from);
+    let inside = begins.filter(|at| window.from_ms < *at && *at < window.to_ms);
+    let edges: Vec<i64> = [window.from_ms].into_iter().chain(inside).chain([window.to_ms]).collect();
+    let (mut good, mut reject) = (Vec::new(), Vec::new());
+    for edge in edges.windows(2) {
+        let [from_ms, to_ms] = *edge else { continue };
+        let piece = Interval::new(from_ms, to_ms);
+        let Some(definition) = statements.machine_at(machine, from_ms) else { continue };
+        let fastest_us = statements.cycle_times_at(machine, from_ms).map(|time| time.body.item_us).min();
+        let signals = &definition.body.signals;
+        for (signal, line) in [(&signals.good, &mut good), (&signals.reject, &mut reject)] {
+            let Some(signal) = signal else { continue };
+            let before = line.last().map_or(0, |step: &(i64, i64)| step.1);
+            let steps = running(history, signal, piece, fastest_us);
+            line.extend(steps.into_iter().map(|(ms, count)| (ms, before.saturating_add(count))));
+        }
+    }
     merge(&good, &reject)
 }
 
