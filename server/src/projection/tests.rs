@@ -171,6 +171,31 @@ fn pages_show_the_digits_the_report_prints() {
     assert!(!tables.values.contains_key(&("main".into(), "2026-03-02".into(), "day".into(), OEE.into())));
 }
 
+/// At noon the factory corrects which register counts what: each half is counted as defined then.
+#[test]
+fn the_count_line_follows_the_definition_in_force() {
+    let world = World::new(5, 1, None);
+    let mut log = Log::new(false);
+    let signal = |tag: &str| json!({"gateway": fixture::GATEWAY, "tag": tag});
+    let (from, noon) = (MONDAY + 8 * HOUR, MONDAY + 12 * HOUR);
+    log.declare_from(
+        "machine",
+        noon,
+        json!({
+            "machine": "press", "names": {"zh": "冲床", "en": "Press"}, "critical": true,
+            "signals": {"state": signal("press/state"), "good": signal("press/reject"), "reject": signal("press/good")},
+            "state_rule": {"codes": {"1": "off", "2": "idle", "4": "run", "5": "setup", "6": "fault"}},
+        }),
+    );
+    log.run(&world, false, |_, _| true);
+    let body = project(&log, MONDAY + 2 * DAY).body("press", "2026-03-02");
+    let last = body.counts.last().expect("counts");
+    let (morning, afternoon) = (world.truth(from, noon), world.truth(noon, from + 12 * HOUR));
+    let expected = (morning.good + afternoon.reject, morning.reject + afternoon.good);
+    assert_eq!((last.good, last.reject), (expected.0 as i64, expected.1 as i64));
+    assert!(body.counts.is_sorted_by(|a, b| a.good <= b.good && a.reject <= b.reject), "a running total never falls");
+}
+
 /// Days after the last record: silent shifts are shown as such, whether time passed or everything was rebuilt.
 #[test]
 fn silence_is_in_the_rows_however_they_came_about() {
