@@ -435,18 +435,18 @@ fn both_languages_have_every_message() {
 
 /// Names of functions in a source that the test harness runs.
 fn test_names(text: &str) -> BTreeSet<&str> {
-    let lines: Vec<&str> = text.lines().map(str::trim).collect();
-    let name = |line: &&str| {
+    fn name(line: &str) -> Option<&str> {
         let function = line.strip_prefix("async ").unwrap_or(line).strip_prefix("fn ");
-        function.and_then(|rest| rest.split_once('(')).map(|(name, _)| name)
-    };
+        Some(function?.split_once('(')?.0)
+    }
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let marks = lines.iter().enumerate().filter(|(_, l)| **l == "#[test]" || l.starts_with("#[tokio::test"));
     let mut names: BTreeSet<&str> =
         // A comment may stand between the mark and its function.
-        marks.filter_map(|(at, _)| lines[at..].iter().take(4).find_map(|l| name(&l))).collect();
+        marks.filter_map(|(at, _)| lines[at..].iter().take(4).find_map(|l| name(l))).collect();
     // Properties: functions with strategies inside `proptest!`.
     if text.contains("proptest!") {
-        names.extend(lines.iter().filter(|l| l.contains(" in ") || l.ends_with('(')).filter_map(|l| name(&l)));
+        names.extend(lines.iter().filter(|l| l.contains(" in ") || l.ends_with('(')).filter_map(|l| name(l)));
     }
     names
 }
