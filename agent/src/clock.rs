@@ -13,6 +13,8 @@
 //! 4. Steps are events: [`ClockWatch`] compares the wall clock with the boot clock and reports jumps, a year before
 //!    2020, and gained or lost synchronisation. Time stamps are never rewritten afterwards.
 
+pub mod words;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 

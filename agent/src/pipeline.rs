@@ -37,7 +37,7 @@ use crate::buffer::owner::{self, BufferHandle, CommitError};
 use crate::buffer::storage::DiskStorage;
 use crate::buffer::{self, AppendError, Buffer, Entry};
 use crate::chain::{self, Span, Start};
-use crate::clock::{ClockWatch, SharedClock};
+use crate::clock::{self, ClockWatch, SharedClock};
 use crate::event::{EVENT_QUEUE_MAX, SourceEvent};
 use crate::identity::{Enrolment, replace_file};
 use crate::locale::words;
@@ -483,6 +483,9 @@ impl Pipeline {
         let now = self.clock.read();
         let changes = self.watch.observe(now);
         self.sealer.clock_changed(now.boot_ms, &changes);
+        for words in changes.into_iter().filter_map(|change| clock::words::change(change, &now)) {
+            self.status.notice(now.boot_ms, words);
+        }
         match self.buffer.housekeep().await {
             Ok(stats) => {
                 let over_ms = now.boot_ms - self.started_ms;

@@ -13,6 +13,7 @@ pub mod kept;
 pub mod mqtt;
 pub mod substitutes;
 pub mod tls;
+pub mod words;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -32,7 +33,7 @@ use crate::buffer::owner::BufferHandle;
 use crate::chain::Span;
 use crate::clock::SharedClock;
 use crate::identity::replace_file;
-use crate::locale::{Words, words};
+use crate::locale::words;
 use crate::sealer::Signer;
 use crate::status::{LastReceipt, Status};
 
@@ -75,7 +76,7 @@ pub enum Report {
     Refused {
         /// Which record.
         sequence: u64,
-        /// The server's words.
+        /// The reason, and the server's technical English.
         detail: String,
     },
 }
@@ -412,7 +413,7 @@ impl Uplink {
                     let detail = format!("{}: {detail}", reason.name());
                     let _ = self.context.reports.try_send(Report::Refused { sequence: *sequence, detail });
                 }
-                self.context.status.notice(now_ms, explain(&notice));
+                self.context.status.notice(now_ms, words::explain(&notice));
             }
             Action::Load(_) | Action::Substitute { .. } => {}
         }
@@ -448,42 +449,5 @@ impl Uplink {
                 }
             });
         }
-    }
-}
-
-/// A notice in words: what happened, and what to do.
-#[must_use]
-pub fn explain(notice: &Notice) -> Words {
-    match notice {
-        Notice::Forged(why) => words!(
-            "收到一条签名不符的回执（{why}）：不是入网时的服务器所签，已忽略，没有清除任何数据。请检查网络上是否有人冒充服务器",
-            "a receipt with a wrong signature ({why}): not signed by the server we enrolled with. It was ignored and nothing was freed. Check whether somebody impersonates the server"
-        ),
-        Notice::Foreign => words!(
-            "收到的回执与本网关的记录链不符，没有清除任何数据",
-            "a receipt does not fit this gateway's chain; nothing was freed"
-        ),
-        Notice::Refused { sequence, reason, retry: true, detail } => {
-            let reason = reason.name();
-            words!(
-                "服务器暂不接收第 {sequence} 号记录（{reason}：{detail}），数据保留在本机，稍后重发",
-                "the server does not take record {sequence} for now ({reason}: {detail}); it stays here and is sent again later"
-            )
-        }
-        Notice::Refused { sequence, reason, retry: false, detail } => {
-            let reason = reason.name();
-            words!(
-                "服务器最终拒绝第 {sequence} 号记录（{reason}：{detail}）；原件保留在本机 refused/ 目录，请联系平台管理员",
-                "the server finally refused record {sequence} ({reason}: {detail}); it is kept in the folder refused/. Ask the server's administrator"
-            )
-        }
-        Notice::ServerRestored(records) => words!(
-            "服务器恢复到了较早的备份，重新发送 {records} 条记录",
-            "the server was restored from an older copy; {records} records are sent again"
-        ),
-        Notice::OldImage => words!(
-            "服务器持有本网关更新的记录：存储卡可能是旧镜像，或有另一台克隆的网关。已开始新的记录链；如果还有一台使用同一密钥的网关，请立即停用",
-            "the server holds newer records of this gateway: this disk is an old image, or a clone exists. A new chain was begun; if another gateway uses the same key, stop it now"
-        ),
     }
 }

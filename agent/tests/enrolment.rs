@@ -144,7 +144,7 @@ fn good(path: &str, body: &serde_json::Value) -> (u16, String) {
 
 fn unknown_code(_: &str, _: &serde_json::Value) -> (u16, String) {
     let error = serde_json::json!({ "error": {
-        "code": "unknown_code", "zh": "注册码不存在", "en": "the enrolment code is not known here",
+        "code": "unknown_code", "zh": "入网码不存在", "en": "the enrolment code is not known here",
     }});
     (403, error.to_string())
 }
@@ -188,7 +188,7 @@ async fn server_with_another_key_gets_nothing() {
 async fn wrong_code_is_told_in_the_servers_words() {
     let server = Server::start(2060, unknown_code).await;
     let error = try_enrol(&server, synchronised()).await.expect_err("refused");
-    says(&error.0, "注册码不存在", "the enrolment code is not known here");
+    says(&error.0, "入网码不存在", "the enrolment code is not known here");
 }
 
 #[tokio::test]

@@ -23,6 +23,11 @@ use tokio_util::sync::CancellationToken;
 
 const TAGS: usize = 3;
 const POLL_MS: u64 = 5;
+/// What the person at a gateway with an old disk reads.
+const OLD_IMAGE: (&str, &str) = (
+    "服务器持有本网关更新的记录：存储卡可能是旧镜像，或有另一台克隆的网关",
+    "the server holds newer records of this gateway: this disk is an old image, or a clone exists",
+);
 
 fn configuration() -> Configuration {
     let tag = |index: usize| TagConfig {
@@ -288,8 +293,8 @@ async fn finally_refused_record_is_kept_here_and_replaced_by_lost() {
     let run = start(setup(folder.path(), &server, clock()), &served);
     until("delivery goes on", || server.batches().len() >= 6).await;
     assert!(run.told(
-        "服务器最终拒绝第 4 号记录（malformed：told to refuse）",
-        "the server finally refused record 4 (malformed: told to refuse)"
+        "服务器最终拒绝第 4 号记录：服务器读不懂它的内容（told to refuse）。原件保留在状态目录的 refused/ 中",
+        "the server finally refused record 4: the server cannot read it (told to refuse); it is kept in the folder refused/"
     ));
     run.stop().await;
     let held = server.held();
@@ -355,9 +360,10 @@ async fn refusal_that_may_be_retried_is_retried() {
     let served = Served::default();
     let run = start(setup(folder.path(), &server, clock()), &served);
     until("delivery goes on", || server.batches().len() >= 6).await;
-    assert!(
-        run.told("服务器暂不接收第 3 号记录（storage_full", "the server does not take record 3 for now (storage_full")
-    );
+    assert!(run.told(
+        "服务器暂不接收第 3 号记录：服务器的磁盘已满",
+        "record 3 for now: the server's disk is full; it stays here"
+    ));
     run.stop().await;
     check(&server, &served, &[]);
 }
@@ -406,7 +412,7 @@ async fn old_image_of_the_disk_opens_a_new_chain_and_repeats_what_was_not_delive
     run.stop().await;
 
     let run = start(setup(image.path(), &server, clock()), &served);
-    until("the notice", || run.told("旧镜像", "this disk is an old image, or a clone exists")).await;
+    until("the notice", || run.told(OLD_IMAGE.0, OLD_IMAGE.1)).await;
     until("a new chain", || server.held().order.len() == 2).await;
     let before = server.batches().len();
     until("batches in it", || server.batches().len() >= before + 3).await;
@@ -456,7 +462,7 @@ async fn unsent_records_of_earlier_runs_on_an_old_image_reach_the_server_exactly
     until("a new chain", || server.held().order.len() == 2).await;
     let before = server.batches().len();
     until("batches in it", || server.batches().len() >= before + 3).await;
-    assert!(run.told("旧镜像", "this disk is an old image, or a clone exists"));
+    assert!(run.told(OLD_IMAGE.0, OLD_IMAGE.1));
     run.stop().await;
     check(&server, &served, &[GapCause::Planned, GapCause::ProcessKilled]);
     let held = server.held();
@@ -556,9 +562,11 @@ async fn clock_at_1970_and_set_back_an_hour_are_recorded_and_stop_nothing() {
         events("clock_unsynchronised").iter().any(|event| event.detail.contains("a time before 2020"))
     })
     .await;
+    assert!(run.told("系统时钟显示 1970-01-01 0", "the system clock shows 1970-01-01 0"));
     test.wall_offset_ms.store(offset - 3_600_000, std::sync::atomic::Ordering::Relaxed);
     until("the step is recorded", || events("clock_step").iter().any(|event| (event.value + 3_600_000).abs() < 1_000))
         .await;
+    assert!(run.told("系统时钟被往回拨了 1 小时 0 分", "the system clock was set back by 1 h 0 min"));
     until("a server time is known", || {
         server.batches().iter().any(|(record, _)| record.header().clock.server.is_some())
     })

@@ -48,15 +48,15 @@ pub enum RefusalReason {
     UnknownGateway,
     /// The gateway's enrolment was revoked.
     Revoked,
-    /// Larger than the format allows.
+    /// Larger than the format allows; the number is its length in bytes.
     TooLarge,
     /// Not the shape of the format, or content that does not decode.
     Malformed,
-    /// Not the next of its chain; the server waits for the one it names in its receipt.
+    /// Not the next of its chain; the number is the sequence the server waits for.
     OutOfOrder,
     /// Another record with this chain and sequence is already held: evidence of a clone.
     Conflict,
-    /// The server cannot store now.
+    /// The server cannot store now; the number is [`SITE_CLOSED`] when its disk is not the cause.
     StorageFull,
     /// Simulated time at a site that was not created as simulated.
     Simulated,
@@ -122,9 +122,16 @@ pub struct Refusal {
     pub retry: bool,
     /// The server's UTC, ms.
     pub server_ms: i64,
-    /// Words for people, at most 512 bytes.
+    /// The number the reason speaks of, so that a reader can say it in any language; see [`RefusalReason`]. 0: none.
+    pub number: u64,
+    /// The same in technical English, for logs: at most 512 bytes.
     pub detail: String,
 }
+
+/// Longest `detail` of a refusal, bytes.
+pub const REFUSAL_DETAIL_MAX: usize = 512;
+/// [`Refusal::number`] of `storage_full` when not the disk is full, but the site's log at the server is damaged and closed.
+pub const SITE_CLOSED: u64 = 1;
 
 /// A message on the `receipt` topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,6 +145,11 @@ pub enum ServerMessage {
 /// First eight bytes of the log key's fingerprint.
 fn key_id(key: &PublicKey) -> Vec<u8> {
     key.fingerprint().0[..8].to_vec()
+}
+
+/// What fits into a refusal, cut between two characters.
+fn shortened(detail: &str) -> &str {
+    &detail[..detail.floor_char_boundary(REFUSAL_DETAIL_MAX)]
 }
 
 impl ServerMessage {
@@ -174,8 +186,9 @@ impl ServerMessage {
                     reason: r.reason.code(),
                     retry: r.retry,
                     server_ms: r.server_ms,
-                    detail: r.detail.chars().take(170).collect(),
+                    detail: shortened(&r.detail).to_owned(),
                     key_id,
+                    number: r.number,
                 };
                 (2, REFUSAL_DOMAIN, wire.encode_to_vec())
             }
@@ -224,7 +237,8 @@ impl ServerMessage {
                     reason: RefusalReason::from_code(r.reason)?,
                     retry: r.retry,
                     server_ms: r.server_ms,
-                    detail: r.detail,
+                    number: r.number,
+                    detail: shortened(&r.detail).to_owned(),
                 }))
             }
             other => Err(Error::malformed("server message", format!("kind {other} is not defined"))),

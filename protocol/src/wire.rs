@@ -258,6 +258,8 @@ pub(crate) struct RefusalWire {
     pub(crate) detail: String,
     #[prost(bytes = "vec", tag = "10")]
     pub(crate) key_id: Vec<u8>,
+    #[prost(uint64, tag = "11")]
+    pub(crate) number: u64,
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -189,9 +189,14 @@ fn server_messages_and_state_keep_their_bytes() {
         reason: RefusalReason::Conflict,
         retry: false,
         server_ms: 1_780_000_003_000,
+        number: 0,
         detail: "another record holds this place".into(),
     });
-    for (name, message) in [("receipt.bin", receipt), ("refusal.bin", refusal)] {
+    let ServerMessage::Refusal(mut numbered) = refusal.clone() else { unreachable!() };
+    (numbered.reason, numbered.number) = (RefusalReason::TooLarge, 263_041);
+    numbered.detail = "record is 263041 bytes long; at most 263040 are allowed".into();
+    let numbered = ServerMessage::Refusal(numbered);
+    for (name, message) in [("receipt.bin", receipt), ("refusal.bin", refusal), ("refusal-number.bin", numbered)] {
         let bytes = golden(name, &message.sign(&log()));
         assert_eq!(ServerMessage::verify(&bytes, &log().public()).expect(name), message);
         assert_eq!(message.sign(&log()), bytes, "{name}");
@@ -209,6 +214,30 @@ fn server_messages_and_state_keep_their_bytes() {
         }],
     };
     assert_eq!(StateMessage::decode(&golden("state.bin", &state.encode())).expect("golden"), state);
+}
+
+/// The words of a refusal fit whatever they are written in, and are never cut inside a character.
+#[test]
+fn the_detail_of_a_refusal_is_cut_at_512_bytes_between_characters() {
+    for (letter, kept) in [("x", 512), ("仓", 510), ("𠮷", 512)] {
+        let refusal = Refusal {
+            site: "site-1".parse().expect("name"),
+            gateway: "gw-1".parse().expect("name"),
+            chain: ChainId([7; 16]),
+            sequence: 3,
+            digest: Digest([4; 32]),
+            reason: RefusalReason::Malformed,
+            retry: false,
+            server_ms: 1_780_000_003_000,
+            number: 0,
+            detail: letter.repeat(600),
+        };
+        let signed = ServerMessage::Refusal(refusal).sign(&log());
+        let ServerMessage::Refusal(read) = ServerMessage::verify(&signed, &log().public()).expect("valid") else {
+            panic!("not a refusal")
+        };
+        assert_eq!(read.detail, letter.repeat(kept / letter.len()));
+    }
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //!
 //! Constraints:
 //!
-//! 1. A code works once, within 24 hours, and carries the fingerprint of *this* server's TLS key, so that the gateway
+//! 1. A code works once, within 24 hours: it is given back when the binding could not be declared, and the box that got the
+//!    binding but not the answer may ask again with the same code and key. It carries the fingerprint of *this* server's TLS key, so that the gateway
 //!    refuses any other server before it sends anything.
 //! 2. Whoever presents a code must prove that it holds the key it asks a certificate for.
 //! 3. The binding is a declaration in the site's log (`gateway_enrolled`): the rules of acceptance read it there.
@@ -139,7 +140,7 @@ async fn enrol(
         refused(
             StatusCode::BAD_REQUEST,
             "bad_code",
-            "注册码格式不正确：应为 GZ-12 位-26 位",
+            "入网码格式不正确：应为 GZ-12 位-26 位",
             "the enrolment code is not GZ-<12>-<26> characters; copy the whole line",
         )
     })?;
@@ -148,43 +149,27 @@ async fn enrol(
     message.extend_from_slice(&key.to_bytes());
     prove(&key, ENROL_DOMAIN, &message, &request.signature)?;
     let it = &shared.enrolment;
+    let hash = code_hash(secret);
     if let Some((site, gateway)) = it.ingest.key_holder(&key.hex()) {
-        return Err(Refused(
-            StatusCode::CONFLICT,
-            "key_in_use",
-            format!("该密钥已用于 {site}/{gateway}：请为新网关生成新密钥（删除状态目录后重试）"),
-            format!(
-                "this key already belongs to {site}/{gateway}: let the new gateway make its own (start with an empty state directory)"
-            ),
-        ));
+        let named = it.store.enrolment_code(&hash).await.map_err(unavailable)?;
+        if named.is_none_or(|named| named != (site.to_string(), gateway.to_string())) {
+            return Err(Refused(
+                StatusCode::CONFLICT,
+                "key_in_use",
+                format!("该密钥已用于 {site}/{gateway}：请为新网关生成新密钥（删除状态目录后重试）"),
+                format!(
+                    "this key already belongs to {site}/{gateway}: let the new gateway make its own (start with an empty state directory)"
+                ),
+            ));
+        }
+        // Bound already, by this code or an earlier one: the answer got lost, or the box is enrolled once more as what it is.
+        it.store.take_enrolment_code(&hash, now_ms).await.map_err(unavailable)?;
+        it.store.put_gateway(&row(&site, &gateway, &key, &request.agent_version, now_ms)).await.map_err(unavailable)?;
+        return shared.answer(site, gateway, &key, now_ms).map(Json);
     }
-    let (site, gateway) = match it.store.take_enrolment_code(&code_hash(secret), now_ms).await.map_err(unavailable)? {
+    let (site, gateway) = match it.store.take_enrolment_code(&hash, now_ms).await.map_err(unavailable)? {
         CodeState::Taken { site, gateway } => (site, gateway),
-        CodeState::Unknown => {
-            tracing::warn!(%address, "Unknown enrolment code.");
-            return Err(refused(
-                StatusCode::FORBIDDEN,
-                "unknown_code",
-                "注册码不存在：请核对或让管理员重新生成",
-                "the enrolment code is not known here: check it, or have a new one made with `gongzheng-server admin gateway code`",
-            ));
-        }
-        CodeState::Used => {
-            return Err(refused(
-                StatusCode::FORBIDDEN,
-                "used_code",
-                "注册码已被使用：每个注册码只能用一次，请重新生成",
-                "the enrolment code was used before: a code works once; have a new one made",
-            ));
-        }
-        CodeState::Expired => {
-            return Err(refused(
-                StatusCode::FORBIDDEN,
-                "expired_code",
-                "注册码已过期（24 小时有效），请重新生成",
-                "the enrolment code is older than 24 hours; have a new one made",
-            ));
-        }
+        other => return Err(not_taken(&other, address)),
     };
     let (site, gateway): (SiteId, GatewayId) = match (site.parse(), gateway.parse()) {
         (Ok(site), Ok(gateway)) => (site, gateway),
@@ -198,18 +183,49 @@ async fn enrol(
         reason: "one-time code".into(),
         body: serde_json::json!({ "gateway": gateway, "key": key.hex() }),
     };
-    it.logs.append_declaration(&site, &declaration).await.map_err(unavailable)?;
-    let row = GatewayRow {
+    if let Err(error) = it.logs.append_declaration(&site, &declaration).await {
+        it.store.give_back_enrolment_code(&hash).await.map_err(unavailable)?;
+        return Err(unavailable(error));
+    }
+    it.store.put_gateway(&row(&site, &gateway, &key, &request.agent_version, now_ms)).await.map_err(unavailable)?;
+    tracing::info!(%site, %gateway, fingerprint = %key.fingerprint(), "Gateway enrolled.");
+    shared.answer(site, gateway, &key, now_ms).map(Json)
+}
+
+fn row(site: &SiteId, gateway: &GatewayId, key: &PublicKey, agent_version: &str, now_ms: i64) -> GatewayRow {
+    GatewayRow {
         site: site.to_string(),
         id: gateway.to_string(),
         key_hex: key.hex(),
-        agent_version: request.agent_version.chars().take(32).collect(),
+        agent_version: agent_version.chars().take(32).collect(),
         enrolled_ms: now_ms,
         revoked_ms: None,
+    }
+}
+
+/// What is wrong with a code that nobody may use now.
+fn not_taken(state: &CodeState, address: SocketAddr) -> Refused {
+    let (code, zh, en) = match state {
+        CodeState::Used => (
+            "used_code",
+            "入网码已被使用：每个入网码只能用一次，请重新生成",
+            "the enrolment code was used before: a code works once; have a new one made",
+        ),
+        CodeState::Expired => (
+            "expired_code",
+            "入网码已过期（24 小时有效），请重新生成",
+            "the enrolment code is older than 24 hours; have a new one made",
+        ),
+        CodeState::Unknown | CodeState::Taken { .. } => {
+            tracing::warn!(%address, "Unknown enrolment code.");
+            (
+                "unknown_code",
+                "入网码不存在：请核对或让管理员重新生成",
+                "the enrolment code is not known here: check it, or have a new one made with `gongzheng-server admin gateway code`",
+            )
+        }
     };
-    it.store.put_gateway(&row).await.map_err(unavailable)?;
-    tracing::info!(%site, %gateway, fingerprint = %key.fingerprint(), "Gateway enrolled.");
-    shared.answer(site, gateway, &key, now_ms).map(Json)
+    refused(StatusCode::FORBIDDEN, code, zh, en)
 }
 
 async fn renew(
@@ -227,7 +243,7 @@ async fn renew(
         Some(keys) if keys.revoked => Err(refused(
             StatusCode::FORBIDDEN,
             "revoked",
-            "该网关已被吊销：请使用新注册码重新注册",
+            "该网关已被吊销：请用新的入网码重新入网",
             "this gateway was revoked; enrol it again with a new code",
         )),
         Some(keys) if keys.key == key.hex() => shared.answer(request.site, request.gateway, &key, now_ms).map(Json),
@@ -327,8 +343,8 @@ fn unavailable(error: impl std::fmt::Display) -> Refused {
     refused(
         StatusCode::SERVICE_UNAVAILABLE,
         "unavailable",
-        "服务器暂时无法完成注册，请查看服务器日志后重试；若注册码已失效请重新生成",
-        "the server cannot finish the enrolment now; see its log, and have a new code made if this one counts as used",
+        "服务器暂时无法完成入网：入网码没有用掉，请查看服务器日志，排除后用同一入网码重试",
+        "the server cannot finish the enrolment now; the code is not used up: see the server's log, then try again with the same code",
     )
 }
 

@@ -40,7 +40,7 @@ pub(crate) mod testing;
 mod tests;
 
 use accept::SiteState;
-pub use health::{Health, Rejections};
+pub use health::{Health, Newest, Oversized, Rejections, Seen};
 use journal::{Entry, Journal};
 
 /// Sends signed messages to gateways: the endpoint's handle, or a client of an external broker.
@@ -93,6 +93,27 @@ pub struct Recovery {
     pub set_aside: Vec<String>,
     /// Sites that were found restored from a backup, with the epoch leaf's words.
     pub restored: Vec<(SiteId, String)>,
+}
+
+impl Recovery {
+    /// What the operator must know of the journal, in Chinese and English; `None` when it was whole.
+    pub fn journal_words(&self) -> Option<(String, String)> {
+        if self.cut_bytes == 0 && self.set_aside.is_empty() {
+            return None;
+        }
+        let (bytes, aside) = (self.cut_bytes, self.set_aside.join(", "));
+        let (mut zh, mut en) = (
+            format!("日志末尾不完整（多为断电），已截去 {bytes} 字节：网关会自动补发缺少的记录，无需处理"),
+            format!(
+                "the journal's end was torn or damaged (usually a power cut) and {bytes} bytes were cut: gateways send again what is missing, nothing to do"
+            ),
+        );
+        if !aside.is_empty() {
+            zh.push_str(&format!("。其后的分段已另存，请保留并联系支持：{aside}"));
+            en.push_str(&format!(". Segments behind the damage were set aside, keep them and ask support: {aside}"));
+        }
+        Some((zh, en))
+    }
 }
 
 /// The handle: submit, declare, greet, stop. Cheap to clone.
@@ -295,6 +316,11 @@ impl Ingest {
         live.get(&(site.clone(), gateway.clone())).cloned()
     }
 
+    /// Takes note of a packet that was larger than any record and was not read.
+    pub fn note_oversized(&self, site: &SiteId, gateway: &GatewayId, bytes: usize, limit: u32) {
+        self.shared.health.oversized(self.shared.now.now_ms(), site, gateway, bytes, limit);
+    }
+
     /// Counters and alarms.
     pub fn health(&self) -> &Health {
         &self.shared.health
@@ -340,6 +366,7 @@ impl Shared {
             reason: refused.reason,
             retry: refused.retry,
             server_ms: self.now.now_ms(),
+            number: refused.number,
             detail: refused.detail,
         };
         let message = ServerMessage::Refusal(refusal).sign(self.logs.key().secret());

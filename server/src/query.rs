@@ -22,7 +22,7 @@ pub use crate::store::{FleetOrder, FleetQuery};
 pub use fleet::fleet;
 pub use machine::{history, machine, machine_shift};
 pub use model::*;
-pub use site::{declarations, gateways, reports, site, sites};
+pub use site::{add_seen, declarations, gateways, reports, site, sites};
 pub use why::{Background, Lineage, why};
 
 /// Why a read model could not be given.

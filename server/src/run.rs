@@ -95,8 +95,8 @@ impl Evidence {
             Ok((logs, ingest, recovery))
         })
         .await??;
-        if recovery.cut_bytes > 0 || !recovery.set_aside.is_empty() {
-            tracing::warn!(cut_bytes = recovery.cut_bytes, set_aside = ?recovery.set_aside, "The journal's end was torn or damaged and was cut; gateways send again what is missing.");
+        if let Some((zh, en)) = recovery.journal_words() {
+            tracing::warn!("{en} / {zh}");
         }
         let store = Store::open(&config.data_dir.join("server.db")).await?;
         Ok(Self { keys, logs, ingest, recovery, store, _lock: lock })

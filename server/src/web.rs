@@ -25,6 +25,7 @@ mod routes;
 mod samples;
 pub mod site;
 pub mod text;
+mod trouble;
 pub mod verdict;
 pub mod view;
 pub mod why;

@@ -3,6 +3,10 @@
 //! Constraints: it only looks (reads of devices, connections that are closed at once, one file made and removed in the state
 //! directory); it works beside a running agent as far as a device allows a second connection, and says when that may be the reason.
 
+mod running;
+#[cfg(test)]
+mod tests;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,7 +14,7 @@ use tokio::net::TcpStream;
 
 use super::probe::ask;
 use super::run::{clock_settings, not_enrolled};
-use crate::clock::{Clock as _, SyncState, SystemClock};
+use crate::clock::{Clock as _, ClockReading, NEVER_SET_BEFORE_MS, SyncState, SystemClock};
 use crate::config::device::{Carrier, Device, Link, OpcUaLink, Place, Policy};
 use crate::config::{Config, request_groups};
 use crate::identity::Enrolment;
@@ -95,6 +99,9 @@ pub async fn run(config: &Config, lang: Lang) -> bool {
             tell(finding);
         }
     }
+    for finding in running::findings(config).await {
+        tell(finding);
+    }
     all_good
 }
 
@@ -159,27 +166,19 @@ fn clock(config: &Config) -> Finding {
         Ok(clock) => clock.read(),
         Err(error) => return Finding::new(Verdict::Bad, tried, words!("读不到：{error}", "cannot be read: {error}")),
     };
+    clock_finding(tried, &reading)
+}
+
+fn clock_finding(tried: Words, reading: &ClockReading) -> Finding {
     let now = utc(reading.wall_ms);
-    match reading.sync {
-        SyncState::Synchronised { .. } => {
-            Finding::new(Verdict::Good, tried, words!("已同步，{now} UTC", "synchronised, {now} UTC"))
+    match crate::clock::words::state(reading) {
+        (_, None) => Finding::new(Verdict::Good, tried, words!("已同步，{now} UTC", "synchronised, {now} UTC")),
+        (Words { zh, en }, Some(remedy)) => {
+            let is_known = reading.wall_ms < NEVER_SET_BEFORE_MS || reading.sync != SyncState::Unknown;
+            let verdict = if is_known { Verdict::Bad } else { Verdict::Warning };
+            let (zh_do, en_do) = (remedy.zh, remedy.en);
+            Finding::new(verdict, tried, words!("{zh}（{now} UTC）：{zh_do}", "{en} ({now} UTC): {en_do}"))
         }
-        SyncState::Unsynchronised => Finding::new(
-            Verdict::Bad,
-            tried,
-            words!(
-                "未同步（{now} UTC）。数据照常采集，但时间要等同步后才能确定。启用 systemd-timesyncd 或 chrony，或填写厂内时间服务器",
-                "not synchronised ({now} UTC). Reading goes on, but times are only known after synchronisation. Enable systemd-timesyncd or chrony, or name the factory's time server"
-            ),
-        ),
-        SyncState::Unknown => Finding::new(
-            Verdict::Warning,
-            tried,
-            words!(
-                "系统没有说明是否同步（{now} UTC）。启用 systemd-timesyncd，或在 `[clock]` 里写 `synchronised_file`",
-                "the system does not say whether it is synchronised ({now} UTC). Enable systemd-timesyncd, or set `synchronised_file` in `[clock]`"
-            ),
-        ),
     }
 }
 

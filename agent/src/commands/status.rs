@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use super::Told;
 use crate::config::Config;
-use crate::locale::{Lang, words};
+use crate::locale::{Lang, Words, words};
 use crate::page::view::age;
 
 /// Options of `status`.
@@ -24,6 +24,8 @@ pub struct Options {
 /// Longest answer of the page: 20,000 tags of 256 bytes and some.
 const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 const LIMIT: Duration = Duration::from_secs(5);
+/// The newest notices; the local page has all of them.
+pub(super) const NOTICES_SHOWN: usize = 10;
 
 /// Asks and renders.
 ///
@@ -37,20 +39,27 @@ pub async fn report(config: &Config, options: &Options, lang: Lang) -> anyhow::R
         ))
         .into());
     };
-    let body = tokio::time::timeout(LIMIT, fetch(listen))
-        .await
-        .map_err(|_| std::io::Error::from(std::io::ErrorKind::TimedOut));
-    let body = body.and_then(|fetched| fetched).map_err(|error| {
-        Told(words!(
-            "{listen} 上没有正在运行的网关程序：{error}。用 `gongzheng-agent run` 启动，或检查 `[page] listen`",
-            "no running agent answers on {listen}: {error}. Start it with `gongzheng-agent run`, or check `[page] listen`"
-        ))
-    })?;
-    let json: Json = serde_json::from_str(&body)?;
+    let json = ask(listen).await.map_err(Told)?;
     if options.json {
         return Ok(format!("{}\n", serde_json::to_string_pretty(&json)?));
     }
     Ok(render(&json, lang))
+}
+
+/// What the running agent says on its local page.
+///
+/// # Errors
+/// Words for the person who asked, when no agent answers there.
+pub(super) async fn ask(listen: &str) -> Result<Json, Words> {
+    let fetched = tokio::time::timeout(LIMIT, fetch(listen)).await;
+    let body = fetched.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
+    let json = body.and_then(|body| serde_json::from_str(&body).map_err(std::io::Error::from));
+    json.map_err(|error| {
+        words!(
+            "{listen} 上没有正在运行的网关程序：{error}。用 `gongzheng-agent run` 启动，或检查 `[page] listen`",
+            "no running agent answers on {listen}: {error}. Start it with `gongzheng-agent run`, or check `[page] listen`"
+        )
+    })
 }
 
 async fn fetch(listen: &str) -> std::io::Result<String> {
@@ -65,7 +74,7 @@ async fn fetch(listen: &str) -> std::io::Result<String> {
     }
 }
 
-fn render(json: &Json, lang: Lang) -> String {
+pub(super) fn render(json: &Json, lang: Lang) -> String {
     let t = |zh, en| lang.pick(zh, en);
     let text = |value: &Json| value.as_str().unwrap_or("—").to_owned();
     let when = |value: &Json| value.as_i64().map_or("—".to_owned(), |ms| age(ms, lang));
@@ -89,7 +98,10 @@ fn render(json: &Json, lang: Lang) -> String {
         t("条待回执", "records waiting"),
         if json["buffer"]["blocked"] == true { t("，已满", ", FULL") } else { "" },
     );
-    let _ = writeln!(out, "{}: {}", t("时钟", "clock"), text(&json["clock"]["sync"]));
+    let _ = writeln!(out, "{}: {}", t("时钟", "clock"), words(&json["clock"]["state"]));
+    if !json["clock"]["remedy"].is_null() {
+        let _ = writeln!(out, "    {}", words(&json["clock"]["remedy"]));
+    }
     for device in json["devices"].as_array().into_iter().flatten() {
         let _ =
             writeln!(out, "{:<16} {:<9} {}", text(&device["name"]), text(&device["state"]), words(&device["trouble"]));
@@ -98,6 +110,13 @@ fn render(json: &Json, lang: Lang) -> String {
             let raw = if tag["raw"].is_null() { "—".to_owned() } else { tag["raw"].to_string() };
             let _ = writeln!(out, "  {:<32} {:>16}  {} {}", text(&tag["id"]), raw, when(&tag["age_ms"]), gap);
         }
+    }
+    let notices = json["notices"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if !notices.is_empty() {
+        let _ = writeln!(out, "{}:", t("通知", "notices"));
+    }
+    for notice in notices.iter().rev().take(NOTICES_SHOWN) {
+        let _ = writeln!(out, "  {}  {}", when(&notice["age_ms"]), words(notice));
     }
     out
 }

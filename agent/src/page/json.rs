@@ -6,8 +6,9 @@ use protocol::Value;
 use serde_json::{Value as Json, json};
 
 use super::Moment;
-use crate::clock::SyncState;
+use crate::clock::{self, SyncState};
 use crate::event::DeviceState;
+use crate::locale::Words;
 
 /// The state as JSON.
 pub fn status(moment: &Moment<'_>) -> Json {
@@ -58,6 +59,8 @@ pub fn status(moment: &Moment<'_>) -> Json {
         SyncState::Unsynchronised => ("unsynchronised", None),
         SyncState::Synchronised { error_ms } => ("synchronised", Some(error_ms)),
     };
+    let (state, remedy) = clock::words::state(&moment.clock);
+    let in_both = |words: &Words| json!({"zh": words.zh, "en": words.en});
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "site": moment.enrolment.map(|e| e.site.as_str()),
@@ -78,10 +81,11 @@ pub fn status(moment: &Moment<'_>) -> Json {
         "uplink": {
             "connected": status.uplink.connected,
             "in_flight": status.uplink.in_flight,
-            "problem": status.uplink.problem.as_ref().map(|p| json!({"zh": p.zh, "en": p.en})),
+            "problem": status.uplink.problem.as_ref().map(in_both),
             "last_receipt": receipt,
         },
-        "clock": { "wall_ms": moment.clock.wall_ms, "sync": sync, "error_ms": error_ms },
+        "clock": { "wall_ms": moment.clock.wall_ms, "sync": sync, "error_ms": error_ms, "state": in_both(&state),
+            "remedy": remedy.as_ref().map(in_both) },
         "notices": status.notices.iter().map(|n| json!({"age_ms": age(n.boot_ms), "zh": n.words.zh, "en": n.words.en})).collect::<Vec<_>>(),
         "devices": devices,
     })

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use protocol::{GapCause, Quality, Value};
 
 use super::Moment;
-use crate::clock::SyncState;
+use crate::clock::{self, SyncState};
 use crate::config::device::{Link, Tag};
 use crate::event::DeviceState;
 use crate::live::TagState;
@@ -106,13 +106,18 @@ fn facts(out: &mut String, moment: &Moment<'_>, lang: Lang) {
         };
     }
     fact(t("断网缓存", "Buffer"), text);
-    let (state, class) = match moment.clock.sync {
-        SyncState::Synchronised { .. } => (t("● 已同步", "● synchronised"), "ok"),
-        SyncState::Unsynchronised => (t("✕ 未同步", "✕ not synchronised"), "bad"),
-        SyncState::Unknown => (t("？ 未知", "? unknown"), "warn"),
+    let (state, remedy) = clock::words::state(&moment.clock);
+    let (class, mark) = match (&remedy, moment.clock.sync) {
+        (None, _) => ("ok", "●"),
+        (_, SyncState::Unknown) => ("warn", "?"),
+        _ => ("bad", "✕"),
     };
-    let wall = utc(moment.clock.wall_ms);
-    fact(t("时钟", "Clock"), format!("<span class=\"{class}\">{state}</span> {wall} UTC"));
+    let (state, wall) = (state.get(lang), utc(moment.clock.wall_ms));
+    let mut text = format!("<span class=\"{class}\">{mark} {state}</span> {wall} UTC");
+    if let Some(remedy) = remedy {
+        let _ = write!(text, "<br>{}", escape(remedy.get(lang)));
+    }
+    fact(t("时钟", "Clock"), text);
     fact(
         t("本次运行", "This run"),
         match lang {

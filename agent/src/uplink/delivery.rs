@@ -170,7 +170,9 @@ pub enum Notice {
         reason: RefusalReason,
         /// Whether it is sent again.
         retry: bool,
-        /// The server's words.
+        /// What the reason speaks of ([`Refusal::number`]).
+        number: u64,
+        /// The same in technical English.
         detail: String,
     },
     /// The server was restored from an older copy; this many records are sent again.
@@ -456,6 +458,7 @@ impl Delivery {
             sequence: refusal.sequence,
             reason: refusal.reason,
             retry: refusal.retry || whole,
+            number: refusal.number,
             detail: refusal.detail,
         }));
         if whole {

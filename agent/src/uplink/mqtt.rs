@@ -266,14 +266,17 @@ mod tests {
     #[test]
     fn server_with_another_key_is_named_as_such_in_both_languages() {
         let words = explain("TLS: I/O: invalid peer certificate: ApplicationVerificationFailure");
-        assert!(words.en.contains("not the server we enrolled with (another key)"));
-        assert!(words.zh.contains("不是入网时的服务器"));
+        let en = "this is not the server we enrolled with (another key); not connected. If the server was replaced, enrol again";
+        let zh = "对方不是入网时的服务器（密钥不同），已拒绝连接。如服务器确已更换，请用新的入网码重新入网";
+        assert!(words.en.contains(en) && words.zh.contains(zh), "{words} {}", words.zh);
     }
 
     #[test]
     fn expired_certificate_may_only_renew_and_says_so() {
         let words = explain("I/O: received fatal alert: CertificateExpired");
-        assert!(words.en.contains("a certificate has expired: it is being renewed"), "{words}");
-        assert!(words.zh.contains("证书已过期"));
+        let en =
+            "a certificate has expired: it is being renewed at the enrolment port; check the clock too. Records stay";
+        let zh = "证书已过期：正在向入网端口申请更新；也请检查时钟。数据继续缓存，不会丢失";
+        assert!(words.en.contains(en) && words.zh.contains(zh), "{words} {}", words.zh);
     }
 }

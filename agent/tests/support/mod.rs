@@ -251,6 +251,7 @@ fn refusal(held: &mut Held, record: &Record, reason: RefusalReason, retry: bool)
         reason,
         retry,
         server_ms: held.clock_ms,
+        number: 0,
         detail: "told to refuse".to_owned(),
     })
 }

@@ -70,9 +70,14 @@ pub enum CloseReason {
     /// A publish or a will on a topic that is not the client's own.
     #[error("topic not allowed for this certificate")]
     Forbidden,
-    /// A packet over the size limit.
-    #[error("packet too large")]
-    TooLarge,
+    /// A packet over the size limit; its body was not read.
+    #[error("a packet of {bytes} bytes, where at most {limit} are allowed")]
+    TooLarge {
+        /// Its length as announced, with its header.
+        bytes: usize,
+        /// The most that is allowed for its kind.
+        limit: u32,
+    },
     /// Keep-alive 0 or above the limit.
     #[error("keep-alive must be between 1 s and the limit")]
     KeepAlive,
@@ -256,7 +261,7 @@ impl Conn {
         if self.phase == Phase::Opening && bytes[0] >> 4 != CONNECT {
             self.close(CloseReason::Protocol, actions);
         } else if total > limit as usize {
-            self.close(CloseReason::TooLarge, actions);
+            self.close(CloseReason::TooLarge { bytes: total, limit }, actions);
         } else if total > UNRESERVED_BYTES_MAX {
             self.framing = Framing::AwaitingBudget { bytes, len, body };
             actions.push(Action::Reserve(total));
@@ -300,7 +305,6 @@ impl Conn {
                     actions.push(Action::Write(CONNACK_V3_BAD_VERSION.to_vec()));
                     self.close(CloseReason::Version, actions);
                 }
-                Event::NotifyError(MqttError::PacketTooLarge) => self.close(CloseReason::TooLarge, actions),
                 Event::NotifyError(_) | Event::RequestClose => self.close(CloseReason::Protocol, actions),
                 // Time is the owner's: it restarts the keep-alive on `Heard`.
                 Event::RequestTimerReset { .. } | Event::RequestTimerCancel(_) | Event::NotifyPacketReceived(_) => {}

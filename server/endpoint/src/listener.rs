@@ -18,7 +18,7 @@ use tokio_rustls::server::TlsStream;
 
 use crate::counters::add;
 use crate::registry::Registration;
-use crate::{Action, CloseReason, Conn, Handle, Limits, Peer, Publish, Push, Ticket};
+use crate::{Action, CloseReason, Conn, Handle, Identity, Limits, Peer, Publish, Push, Ticket};
 
 /// The application behind the endpoint.
 pub trait Handler: Send + Sync + 'static {
@@ -35,6 +35,10 @@ pub trait Handler: Send + Sync + 'static {
         publish: Publish,
         payload: Vec<u8>,
     ) -> impl Future<Output = Result<(), Reject>> + Send + 'static;
+
+    /// The gateway sent a packet of this many bytes, over the `limit`: it was not read, and the connection ends. Nothing
+    /// can be answered, so this is the only word anybody gets of it.
+    fn on_oversized(&self, peer: &Peer, bytes: usize, limit: u32);
 
     /// The gateway has subscribed to its receipts: what it must hear first (its high-water receipts).
     fn on_connect(&self, peer: &Peer) -> impl Future<Output = Vec<Vec<u8>>> + Send + 'static;
@@ -134,8 +138,10 @@ async fn accept_loop<H: Handler>(listener: TcpListener, shared: Arc<Shared<H>>) 
                 }
                 let shared = Arc::clone(&shared);
                 connections.spawn(async move {
-                    if let Err(error) = connection(stream, permit, &shared).await {
-                        tracing::info!(%address, reason = %error, "MQTT connection ended.");
+                    let mut gateway = None;
+                    if let Err(error) = connection(stream, permit, &shared, &mut gateway).await {
+                        let gateway = gateway.as_ref().map(tracing::field::display);
+                        tracing::info!(%address, gateway, reason = %error, "MQTT connection ended.");
                     }
                     add(&shared.handle.counters().connections_closed);
                 });
@@ -176,6 +182,7 @@ async fn connection<H: Handler>(
     stream: TcpStream,
     handshake: OwnedSemaphorePermit,
     shared: &Shared<H>,
+    gateway: &mut Option<Identity>,
 ) -> Result<(), Ended> {
     let counters = shared.handle.counters();
     stream.set_nodelay(true)?;
@@ -194,6 +201,7 @@ async fn connection<H: Handler>(
     let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
     let peer = certificate.ok_or(crate::IdentityError::NoUri).and_then(|der| Peer::from_certificate(der));
     let peer = peer.inspect_err(|_| add(&counters.identities_refused))?;
+    *gateway = Some(peer.identity.clone());
     let admitted = shared.handler.admit(&peer);
     if !admitted {
         add(&counters.admissions_refused);
@@ -375,7 +383,10 @@ impl<H: Handler> Task<'_, H> {
                     match reason {
                         CloseReason::Disconnected => {}
                         CloseReason::Forbidden => add(&counters.topics_forbidden),
-                        CloseReason::TooLarge => add(&counters.packets_too_large),
+                        CloseReason::TooLarge { bytes, limit } => {
+                            add(&counters.packets_too_large);
+                            self.shared.handler.on_oversized(&self.peer, bytes, limit);
+                        }
                         CloseReason::Unanswered => add(&counters.publishes_unanswered),
                         _ => add(&counters.protocol_errors),
                     }

@@ -238,6 +238,8 @@ impl Handler for Application {
         }
     }
 
+    fn on_oversized(&self, _: &Peer, _: usize, _: u32) {}
+
     fn on_connect(&self, _: &Peer) -> impl Future<Output = Vec<Vec<u8>>> + Send + 'static {
         let greeting = std::mem::take(&mut *self.greeting.lock().unwrap());
         async move { greeting }

@@ -116,7 +116,9 @@ pub(super) async fn site(
     who: SignedIn,
     Path(site): Path<String>,
 ) -> Result<Json<SiteView>, Failure> {
-    Ok(Json(query::site(&state.store, &who.session.access, &site, state.clock.now_ms()).await?))
+    let mut view = query::site(&state.store, &who.session.access, &site, state.clock.now_ms()).await?;
+    query::add_seen(&mut view.gateways, &site, state.ingest.health());
+    Ok(Json(view))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -231,7 +233,9 @@ pub(super) async fn gateways(
     who: SignedIn,
     Path(site): Path<String>,
 ) -> Result<Json<Vec<GatewayView>>, Failure> {
-    Ok(Json(query::gateways(&state.store, &who.session.access, &site, state.clock.now_ms()).await?))
+    let mut views = query::gateways(&state.store, &who.session.access, &site, state.clock.now_ms()).await?;
+    query::add_seen(&mut views, &site, state.ingest.health());
+    Ok(Json(views))
 }
 
 #[derive(Deserialize, IntoParams)]

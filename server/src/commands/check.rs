@@ -28,7 +28,7 @@ pub(crate) fn run(config: &Path) -> Result<ExitCode> {
             );
         }
     }
-    println!("  {}: https://{}", say("注册", "enrolment"), config.enrol);
+    println!("  {}: https://{}", say("入网", "enrolment"), config.enrol);
     match &config.checkpoint_copy {
         Some(folder) => println!("  {}: {}", say("检查点副本", "checkpoint copy"), folder.display()),
         None => println!(

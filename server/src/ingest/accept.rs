@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 use protocol::{
     ChainId, Content, Declaration, Digest, Error, GatewayId, Header, Kind, PublicKey, Record, RefusalReason, SiteId,
-    SyncState, record,
+    SyncState, receipt::SITE_CLOSED, record,
 };
 use serde::{Deserialize, Serialize};
 
@@ -92,7 +92,9 @@ pub struct Refused {
     pub reason: RefusalReason,
     /// Whether sending it again can help.
     pub retry: bool,
-    /// Words for people.
+    /// The number the reason speaks of ([`protocol::Refusal::number`]): gateway and pages say it in their reader's language.
+    pub number: u64,
+    /// The same in technical English, for logs.
     pub detail: String,
 }
 
@@ -100,14 +102,23 @@ impl Refused {
     /// For now: the gateway keeps its record and comes again.
     pub fn disk_full() -> Self {
         let detail = "the server's disk is full; it will take records again when there is space".to_owned();
-        Self { reason: RefusalReason::StorageFull, retry: true, detail }
+        Self { reason: RefusalReason::StorageFull, retry: true, number: 0, detail }
     }
 
     /// For now: the site's log is damaged. File and remedy are the operator's; a refusal has room for a sentence.
     pub fn closed() -> Self {
-        let detail = "the site's log at the server is damaged, the server's operator must repair it; records are kept here \
-                      until then / 服务器上该站点的日志已损坏，须由管理员修复；记录保留在网关";
-        Self { reason: RefusalReason::StorageFull, retry: true, detail: detail.to_owned() }
+        let detail = "the site's log at the server is damaged, the server's operator must repair it".to_owned();
+        Self { reason: RefusalReason::StorageFull, retry: true, number: SITE_CLOSED, detail }
+    }
+
+    /// For good, because somebody else with this key was first.
+    pub fn conflict() -> Self {
+        Self::for_good(RefusalReason::Conflict, CONFLICT_DETAIL)
+    }
+
+    /// For good: sending it again cannot help.
+    fn for_good(reason: RefusalReason, detail: impl Into<String>) -> Self {
+        Self { reason, retry: false, number: 0, detail: detail.into() }
     }
 }
 
@@ -134,11 +145,11 @@ pub struct Named {
 /// Rule 1 without identities: bytes to record.
 pub fn read(bytes: &[u8]) -> Result<Candidate, (Named, Refused)> {
     let refuse = |error: &Error| {
-        let reason = match error {
-            Error::TooLarge { .. } => RefusalReason::TooLarge,
-            _ => RefusalReason::Malformed,
+        let (reason, number) = match error {
+            Error::TooLarge { got, .. } => (RefusalReason::TooLarge, *got as u64),
+            _ => (RefusalReason::Malformed, 0),
         };
-        (name(bytes), Refused { reason, retry: false, detail: error.to_string() })
+        (name(bytes), Refused { number, ..Refused::for_good(reason, error.to_string()) })
     };
     let record = Record::decode(bytes).map_err(|error| refuse(&error))?;
     let digest = record.digest();
@@ -171,7 +182,7 @@ fn check<'s>(
     candidate: &Candidate,
 ) -> Result<(&'s GatewayState, Content), Refused> {
     let header = candidate.record.header();
-    let refuse = |reason, detail: String| Refused { reason, retry: false, detail };
+    let refuse = |reason, detail: String| Refused::for_good(reason, detail);
     if header.site != *site || header.gateway != *gateway {
         return Err(refuse(
             RefusalReason::Malformed,
@@ -213,7 +224,7 @@ fn place(
     let sequence = header.sequence;
     let wait = |next: u64| {
         let detail = format!("sequence {sequence} came, {next} is next; send from there");
-        Verdict::Refuse(Refused { reason: RefusalReason::OutOfOrder, retry: true, detail })
+        Verdict::Refuse(Refused { reason: RefusalReason::OutOfOrder, retry: true, number: next, detail })
     };
     let Some(chain) = known.chains.get(&header.chain) else {
         // A chain opens with its ChainStart — or with the statement that its beginning is lost.
@@ -255,15 +266,11 @@ fn place(
 }
 
 fn contradiction(known: &GatewayState) -> Verdict {
-    if known.quarantined < QUARANTINE_MAX {
-        Verdict::Quarantine
-    } else {
-        Verdict::Refuse(Refused { reason: RefusalReason::Conflict, retry: false, detail: CONFLICT_DETAIL.to_owned() })
-    }
+    if known.quarantined < QUARANTINE_MAX { Verdict::Quarantine } else { Verdict::Refuse(Refused::conflict()) }
 }
 
 fn malformed(detail: &str) -> Verdict {
-    Verdict::Refuse(Refused { reason: RefusalReason::Malformed, retry: false, detail: detail.to_owned() })
+    Verdict::Refuse(Refused::for_good(RefusalReason::Malformed, detail))
 }
 
 /// Whether a record that is already a leaf stands in its place: for checking a log from its files alone.
@@ -438,6 +445,6 @@ pub const REVOKED: &str = "gateway_revoked";
 pub const QUARANTINE_MAX: u32 = 16;
 /// A record whose derived time is further from now than this is taken and flagged, ms.
 pub const LATE_MS: i64 = 24 * 3_600 * 1_000;
-/// Words of a conflict refusal.
-pub const CONFLICT_DETAIL: &str = "another record with this chain and sequence, validly signed, is already held: \
+/// Technical English of a conflict refusal.
+const CONFLICT_DETAIL: &str = "another record with this chain and sequence, validly signed, is already held: \
      two boxes use this gateway's key, or an old disk image was started; open a new chain";

@@ -171,8 +171,7 @@ impl Committer {
                 self.sites.entry(site.clone()).or_default().state.apply_quarantine(&candidate.record);
                 tracing::error!(%site, %gateway, chain = %named.chain, sequence = named.sequence, "Two validly signed records for one place: a copy of this gateway's key is in use. Quarantined.");
                 work.entries.push((site.clone(), now_ms, Body::Quarantine(bytes)));
-                let detail = accept::CONFLICT_DETAIL.to_owned();
-                Outcome::Refused(Refused { reason: RefusalReason::Conflict, retry: false, detail })
+                Outcome::Refused(Refused::conflict())
             }
             Verdict::Repeat => {
                 work.receipts.insert((site.clone(), gateway.clone()));
@@ -270,7 +269,7 @@ impl Committer {
         let health = &self.shared.health;
         match outcome {
             Outcome::Taken { late_ms } => health.taken(late_ms, &site, &gateway),
-            Outcome::Repeated => health.repeated(),
+            Outcome::Repeated => health.repeated(&site, &gateway),
             Outcome::Refused(refused) => {
                 let enrolled = self.sites.get(&site).is_some_and(|known| known.state.gateways.contains_key(&gateway));
                 health.rejected(self.shared.now.now_ms(), &site, &gateway, enrolled, &named, &refused);

@@ -59,6 +59,12 @@ impl Handler for Gateways {
         }
     }
 
+    fn on_oversized(&self, peer: &Peer, bytes: usize, limit: u32) {
+        if let Some((site, gateway)) = ids(&peer.identity) {
+            self.ingest.note_oversized(&site, &gateway, bytes, limit);
+        }
+    }
+
     fn on_connect(&self, peer: &Peer) -> impl Future<Output = Vec<Vec<u8>>> + Send + 'static {
         let greeting = ids(&peer.identity).map(|(site, gateway)| self.ingest.greet(site, gateway));
         async move {

@@ -16,6 +16,47 @@ use crate::storage::Storage;
 /// Rejections of one gateway by reason, with the fixed words of the protocol.
 pub type Rejections = BTreeMap<&'static str, u64>;
 
+/// What was seen of one gateway since the start beside the records that were taken; for pages and API.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Refusals by reason.
+    pub refusals: BTreeMap<RefusalReason, Newest>,
+    /// Records that came again although they were held.
+    pub repeats: u64,
+    /// Packets larger than any record.
+    pub oversized: Option<Oversized>,
+}
+
+/// Refusals for one reason: how many, and the newest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Newest {
+    /// Since the start.
+    pub count: u64,
+    /// Of the newest, UTC ms.
+    pub at_ms: i64,
+    /// Which record it was about.
+    pub sequence: u64,
+    /// What the reason speaks of ([`protocol::Refusal::number`]).
+    pub number: u64,
+    /// No record was taken since: one that is held back or waits for room is settled by the next that is taken.
+    pub open: bool,
+}
+
+/// Packets beyond any record: how many, and the newest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Oversized {
+    /// Since the start.
+    pub count: u64,
+    /// Of the newest, UTC ms.
+    pub at_ms: i64,
+    /// Its length as announced.
+    pub bytes: usize,
+    /// The most that is allowed.
+    pub limit: u32,
+}
+
+type Who = Option<(SiteId, GatewayId)>;
+
 /// Counters and alarms of `ingest`.
 pub struct Health {
     storage: Arc<dyn Storage>,
@@ -24,7 +65,7 @@ pub struct Health {
     repeats: AtomicU64,
     late: AtomicU64,
     /// By enrolled gateway; `None` stands for all that are not.
-    rejections: Mutex<BTreeMap<Option<(SiteId, GatewayId)>, Rejections>>,
+    seen: Mutex<BTreeMap<Who, Seen>>,
 }
 
 impl Health {
@@ -35,7 +76,7 @@ impl Health {
             records: AtomicU64::default(),
             repeats: AtomicU64::default(),
             late: AtomicU64::default(),
-            rejections: Mutex::default(),
+            seen: Mutex::default(),
         }
     }
 
@@ -62,34 +103,58 @@ impl Health {
 
     /// Rejections of a gateway since the start.
     pub fn rejections(&self, site: &SiteId, gateway: &GatewayId) -> Rejections {
-        let all = self.rejections.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(&Some((site.clone(), gateway.clone()))).cloned().unwrap_or_default()
+        counts(&self.seen(site, gateway))
     }
 
     /// Rejections of whatever is not enrolled, all together, since the start.
     pub fn unknown_rejections(&self) -> Rejections {
-        let all = self.rejections.lock().unwrap_or_else(PoisonError::into_inner);
-        all.get(&None).cloned().unwrap_or_default()
+        let all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(&None).map(counts).unwrap_or_default()
+    }
+
+    /// What was seen of a gateway since the start.
+    pub fn seen(&self, site: &SiteId, gateway: &GatewayId) -> Seen {
+        let all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(&Some((site.clone(), gateway.clone()))).cloned().unwrap_or_default()
+    }
+
+    fn change<T>(&self, who: Who, change: impl FnOnce(&mut Seen) -> T) -> T {
+        change(self.seen.lock().unwrap_or_else(PoisonError::into_inner).entry(who).or_default())
     }
 
     pub(super) fn taken(&self, late_ms: i64, site: &SiteId, gateway: &GatewayId) {
         self.records.fetch_add(1, Relaxed);
+        self.change(Some((site.clone(), gateway.clone())), |seen| {
+            seen.refusals.values_mut().for_each(|newest| newest.open = false);
+        });
         if late_ms != 0 && self.late.fetch_add(1, Relaxed) == 0 {
             tracing::warn!(%site, %gateway, hours = late_ms / 3_600_000, "Records more than 24 h from their arrival: without a matching outage they lower the grade.");
         }
     }
 
-    pub(super) fn repeated(&self) {
+    pub(super) fn repeated(&self, site: &SiteId, gateway: &GatewayId) {
         self.repeats.fetch_add(1, Relaxed);
+        self.change(Some((site.clone(), gateway.clone())), |seen| seen.repeats += 1);
     }
 
-    pub(super) fn full(&self, now_ms: i64, error: &std::io::Error) {
-        if self.full_since_ms.swap(now_ms.max(NOT_FULL + 1), Relaxed) == NOT_FULL {
-            tracing::error!(%error, "The disk takes nothing more: records are not acknowledged until there is space again. Free space or move the data directory.");
+    pub(super) fn oversized(&self, now_ms: i64, site: &SiteId, gateway: &GatewayId, bytes: usize, limit: u32) {
+        let count = self.change(Some((site.clone(), gateway.clone())), |seen| {
+            let count = seen.oversized.map_or(0, |oversized| oversized.count) + 1;
+            seen.oversized = Some(Oversized { count, at_ms: now_ms, bytes, limit });
+            count
+        });
+        if count.is_power_of_two() {
+            tracing::warn!(%site, %gateway, bytes, limit, count, "A packet larger than any record: it was not read and the connection was closed. No gateway program of ours sends such a thing: check the version on that gateway and who holds its certificate; if it leaked, revoke the gateway and enrol it again. / 数据包超过任何记录的上限：未读取，连接已断开。请核对该网关的程序版本和证书保管；若证书外泄，请停用并重新入网。");
         }
     }
 
-    pub(super) fn has_space(&self) {
+    pub(crate) fn full(&self, now_ms: i64, error: &std::io::Error) {
+        if self.full_since_ms.swap(now_ms.max(NOT_FULL + 1), Relaxed) == NOT_FULL {
+            tracing::error!(%error, "The disk takes nothing more: records are not acknowledged until there is space again; gateways keep them. Free space or move the data directory. / 磁盘已满：腾出空间前不接收记录，网关会自行保留。请清理磁盘或移动数据目录。");
+        }
+    }
+
+    pub(crate) fn has_space(&self) {
         if self.full_since_ms.swap(NOT_FULL, Relaxed) != NOT_FULL {
             tracing::info!("The disk takes records again.");
         }
@@ -105,11 +170,12 @@ impl Health {
         refused: &Refused,
     ) {
         let count = {
-            let key = enrolled.then(|| (site.clone(), gateway.clone()));
-            let mut all = self.rejections.lock().unwrap_or_else(PoisonError::into_inner);
-            let count = all.entry(key).or_default().entry(refused.reason.name()).or_default();
-            *count += 1;
-            *count
+            let (sequence, number) = (named.sequence, refused.number);
+            self.change(enrolled.then(|| (site.clone(), gateway.clone())), |seen| {
+                let count = seen.refusals.get(&refused.reason).map_or(0, |newest| newest.count) + 1;
+                seen.refusals.insert(refused.reason, Newest { count, at_ms: now_ms, sequence, number, open: true });
+                count
+            })
         };
         // Holding back is ordinary flow control; a full disk has its own alarm.
         if matches!(refused.reason, RefusalReason::OutOfOrder | RefusalReason::StorageFull) {
@@ -134,6 +200,10 @@ impl Health {
             tracing::warn!(%error, "Rejection not written to {FILE}.");
         }
     }
+}
+
+fn counts(seen: &Seen) -> Rejections {
+    seen.refusals.iter().map(|(reason, newest)| (reason.name(), newest.count)).collect()
 }
 
 const NOT_FULL: i64 = i64::MIN;

@@ -53,6 +53,7 @@ fn a_replayed_record_changes_nothing_and_repeats_the_receipt() {
     world.ingest.stop();
     assert_eq!(world.logs.size(&gateway.site).unwrap(), 2);
     assert_eq!(world.ingest.health().repeats(), 2);
+    assert_eq!(world.ingest.health().seen(&gateway.site, &gateway.id).repeats, 2, "for the gateway's page");
 }
 
 #[test]
@@ -66,11 +67,15 @@ fn a_hole_is_held_back_with_a_refusal_and_the_receipt_that_names_what_is_awaited
     world.submit(&gateway, &third);
     let refusal = world.newest_refusal();
     assert_eq!((refusal.reason, refusal.retry, refusal.sequence), (RefusalReason::OutOfOrder, true, 2));
+    assert_eq!(refusal.number, 1, "the one awaited, for the gateway's words");
+    let open = || world.ingest.health().seen(&gateway.site, &gateway.id).refusals[&RefusalReason::OutOfOrder].open;
+    world.wait(open);
     assert_eq!(world.newest_receipt().through, Some((gateway.chain, 0, first.digest())));
     world.submit(&gateway, &missing);
     world.submit(&gateway, &third);
     assert_eq!(world.newest_receipt().through, Some((gateway.chain, 2, third.digest())));
     world.ingest.stop();
+    assert!(!open(), "settled by the next record that was taken");
     assert_eq!(world.logs.size(&gateway.site).unwrap(), 4);
 }
 
@@ -226,7 +231,11 @@ fn a_truncated_journal_is_reported_and_the_gateway_fills_it_again() {
     world.ingest.stop();
     before.replace("journal/000000000001.wal", &journal[..journal.len() - 10]).unwrap();
     let after = World::new(&before);
-    assert!(after.recovery.cut_bytes > 0);
+    let (zh, en) = after.recovery.journal_words().expect("told");
+    let bytes = after.recovery.cut_bytes;
+    assert!(bytes > 0 && zh.contains(&format!("日志末尾不完整（多为断电），已截去 {bytes} 字节")), "{zh}");
+    assert!(en.contains(&format!("{bytes} bytes were cut: gateways send again what is missing")), "{en}");
+    assert_eq!(world.recovery.journal_words(), None);
     after.greet(&gateway);
     assert_eq!(after.newest_receipt().through, Some((gateway.chain, 1, records[1].digest())));
     assert_eq!(after.submit(&gateway, &records[2]), Answer::Answered);

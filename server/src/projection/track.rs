@@ -12,7 +12,7 @@ use metrics::decimal::float_scaled;
 use metrics::history::REACH_MS;
 use metrics::time::Clocks;
 use protocol::content::{Batch, ChainStartCause, Column, Content, Values};
-use protocol::{BootId, Digest, Header, Kind, Quality, SyncState};
+use protocol::{BootId, Clock, Digest, Header, Kind, Quality, SyncState};
 
 use crate::store::{AlarmRow, GatewayStatus};
 
@@ -66,11 +66,7 @@ impl GatewayTrack {
         self.sequence = i64::try_from(header.sequence).unwrap_or(i64::MAX);
         self.received_ms = self.received_ms.max(received_ms);
         self.agent_version = header.agent_version.to_string();
-        self.clock_state = match header.clock.sync {
-            SyncState::Synchronised => "synchronised",
-            SyncState::Unsynchronised => "unsynchronised",
-            SyncState::Unknown => "unknown",
-        };
+        self.clock_state = clock_state(&header.clock);
         match content {
             Some(Content::ChainStart(start)) => {
                 self.chains += 1;
@@ -244,6 +240,29 @@ impl GatewayTrack {
     }
 }
 
+/// What a record says of its gateway's clock: words of the locales, `clock-<word>`. Only for people: no number rests on it.
+fn clock_state(clock: &Clock) -> &'static str {
+    if !clock.simulated {
+        if clock.wall_ms < NEVER_SET_BEFORE_MS {
+            return "never_set";
+        }
+        // What it showed when a receipt told the server's time, whenever that was in this boot.
+        let ahead_ms = clock.server.map_or(0, |anchor| {
+            let since_ms = clock.boot_ms.saturating_sub(anchor.boot_ms);
+            clock.wall_ms.saturating_sub(since_ms).saturating_sub(anchor.server_ms)
+        });
+        let doubt_ms = i64::from(clock.server.map_or(0, |anchor| anchor.error_ms));
+        if ahead_ms.saturating_abs() > WRONG_MS.saturating_add(doubt_ms) {
+            return if ahead_ms < 0 { "behind" } else { "ahead" };
+        }
+    }
+    match clock.sync {
+        SyncState::Synchronised => "synchronised",
+        SyncState::Unsynchronised => "unsynchronised",
+        SyncState::Unknown => "unknown",
+    }
+}
+
 /// Boot clock of the last reading that evaluation can use.
 fn last_good(column: &Column) -> Option<i64> {
     let mut end = column.times.len();
@@ -272,12 +291,16 @@ fn usable(values: &Values, place: usize) -> bool {
 
 /// A record in order can change what was evaluated this long before its predecessor, whatever its tags.
 const MARGIN_MS: i64 = 3_600_000;
+/// 2020-01-01: no gateway of ours ran before, so a clock that shows less was never set.
+const NEVER_SET_BEFORE_MS: i64 = 1_577_836_800_000;
+/// A gateway's clock that differs from the server's by more than this (beyond the stated doubt) is called wrong.
+const WRONG_MS: i64 = 60_000;
 /// Data this much older than its receipt lowers the grade (design §4).
 const LATE_MS: i64 = 86_400_000;
 
 #[cfg(test)]
 mod tests {
-    use protocol::{ChainId, Clock, Digest, ServerAnchor};
+    use protocol::{ChainId, ServerAnchor};
 
     use super::*;
 
@@ -335,6 +358,25 @@ mod tests {
         assert!(set.windows.contains(&wide), "{:?}", set.windows);
         let next = track.record(&header(2, 40_000, SyncState::Synchronised, base + 50_000, None), 3, None);
         assert_eq!(next.windows.len(), 1, "moved once, not with every record");
+    }
+
+    /// The words for the gateway's page: `clock-never-set`, `clock-behind`.
+    #[test]
+    fn a_clock_at_1970_or_set_back_an_hour_is_named_until_it_is_right_again() {
+        let base = 1_700_000_000_000;
+        let anchor = Some(ServerAnchor { server_ms: base, boot_ms: 0, error_ms: 200 });
+        let mut track = GatewayTrack::default();
+        let mut shown = |wall_ms, sync| {
+            // Sealed 10 s after boot, where the server's clock shows base + 10 s.
+            track.record(&header(0, 0, sync, wall_ms, anchor), 1, None);
+            track.status("gw-1").clock_state
+        };
+        assert_eq!(shown(5_000, SyncState::Unsynchronised), "never_set");
+        assert_eq!(shown(base + 10_000 - 3_600_000, SyncState::Unsynchronised), "behind");
+        assert_eq!(shown(base + 10_000 - 3_600_000, SyncState::Synchronised), "behind", "whoever vouches for it");
+        assert_eq!(shown(base + 10_000 + 3_600_000, SyncState::Synchronised), "ahead");
+        assert_eq!(shown(base + 10_000 - 60_200, SyncState::Synchronised), "synchronised", "within the doubt");
+        assert_eq!(shown(base + 10_000, SyncState::Unsynchronised), "unsynchronised");
     }
 
     #[test]

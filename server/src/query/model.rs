@@ -309,12 +309,48 @@ pub struct GatewayView {
     pub readings: i64,
     /// Sequence of its newest record.
     pub sequence: i64,
-    /// `synchronised`, `unsynchronised`, `unknown`.
+    /// `synchronised`, `unsynchronised`, `unknown`, `never_set` (before 2020), `behind` or `ahead` of the server's.
     pub clock_state: String,
     /// Records declared lost.
     pub lost_records: i64,
     /// Chains opened.
     pub chains: i64,
+    /// Records refused since the server started, by reason.
+    pub refusals: Vec<RefusalView>,
+    /// Records that came again since the server started; they changed nothing.
+    pub repeats: u64,
+    /// Packets larger than any record since the server started.
+    pub oversized: Option<OversizedView>,
+}
+
+/// Refusals for one reason since the server started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RefusalView {
+    /// Fixed word of the protocol; a key of the locales: `refused-<reason>`.
+    pub reason: String,
+    /// How many.
+    pub count: u64,
+    /// When the newest was refused.
+    pub at_ms: i64,
+    /// Which record that was.
+    pub sequence: u64,
+    /// `too_large`: its bytes; `out_of_order`: the sequence awaited; else 0.
+    pub number: u64,
+    /// No record of the gateway was taken since.
+    pub open: bool,
+}
+
+/// Packets larger than any record since the server started: not read, and their connections closed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OversizedView {
+    /// How many.
+    pub count: u64,
+    /// When the newest came.
+    pub at_ms: i64,
+    /// Its bytes.
+    pub bytes: u64,
+    /// The most that is allowed, bytes.
+    pub limit: u64,
 }
 
 /// Something in the log a person must look at.

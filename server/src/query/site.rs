@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use protocol::{GatewayId, SiteId};
+
 use super::{
     AlarmView, CoverageDay, DeclarationView, Duration, GatewayView, Interval, LogHead, MachineCard, ONLINE_MS,
-    QueryError, Ratio, ReportView, SiteHead, SiteView, TrendPoint, fleet, machine, visible,
+    OversizedView, QueryError, Ratio, RefusalView, ReportView, SiteHead, SiteView, TrendPoint, fleet, machine, visible,
 };
+use crate::ingest::Health;
 use crate::roles::{Access, Permission};
 use crate::store::{FleetOrder, FleetQuery, MachineRow, MetricRow, Store};
 
@@ -97,9 +100,40 @@ async fn gateway_views(store: &Store, id: &str, now_ms: i64) -> Result<Vec<Gatew
                 clock_state: status.as_ref().map_or("unknown".into(), |status| status.clock_state.clone()),
                 lost_records: status.as_ref().map_or(0, |status| status.lost_records),
                 chains: status.as_ref().map_or(0, |status| status.chains),
+                refusals: Vec::new(),
+                repeats: 0,
+                oversized: None,
             }
         })
         .collect())
+}
+
+/// Adds what the running server saw of the gateways and no table holds: refusals, repeats, oversized packets.
+pub fn add_seen(gateways: &mut [GatewayView], site: &str, health: &Health) {
+    let Ok(site) = site.parse::<SiteId>() else { return };
+    for view in gateways {
+        let Ok(gateway) = view.id.parse::<GatewayId>() else { continue };
+        let seen = health.seen(&site, &gateway);
+        view.repeats = seen.repeats;
+        view.oversized = seen.oversized.map(|newest| OversizedView {
+            count: newest.count,
+            at_ms: newest.at_ms,
+            bytes: newest.bytes as u64,
+            limit: newest.limit.into(),
+        });
+        view.refusals = seen
+            .refusals
+            .into_iter()
+            .map(|(reason, newest)| RefusalView {
+                reason: reason.name().to_owned(),
+                count: newest.count,
+                at_ms: newest.at_ms,
+                sequence: newest.sequence,
+                number: newest.number,
+                open: newest.open,
+            })
+            .collect();
+    }
 }
 
 async fn alarm_views(store: &Store, id: &str) -> Result<Vec<AlarmView>, QueryError> {

@@ -49,19 +49,23 @@ async fn enrolment_codes_work_once_and_wrong_ones_are_refused_in_words() {
     let wrong = code.replacen(&code[3..15], "AAAAAAAAAAAA", 1);
     let (word, en) = world.enrol(&wrong, &key).await.unwrap_err();
     assert_eq!(word, "unknown_code");
-    assert!(en.contains("the enrolment code is not known here") && en.contains("注册码不存在"), "{en}");
+    assert!(
+        en.contains("the enrolment code is not known here: check it")
+            && en.contains("入网码不存在：请核对或让管理员重新生成"),
+        "{en}"
+    );
     assert_eq!(world.enrol("GZ-short", &key).await.unwrap_err().0, "bad_code");
     world.enrol(&code, &key).await.unwrap();
     let other = SecretKey::from_seed(&[9; 32]);
     let (word, words) = world.enrol(&code, &other).await.unwrap_err();
     assert_eq!(word, "used_code");
-    assert!(words.contains("a code works once") && words.contains("注册码已被使用"), "{words}");
+    assert!(words.contains("a code works once") && words.contains("入网码已被使用：每个入网码只能用一次"), "{words}");
     let second = world.code("gw-2").await;
     assert_eq!(world.enrol(&second, &key).await.unwrap_err().0, "key_in_use");
     world.set_now(system_ms() + 25 * 3_600_000);
     let (word, en) = world.enrol(&second, &other).await.unwrap_err();
     assert_eq!(word, "expired_code");
-    assert!(en.contains("older than 24 hours") && en.contains("注册码已过期"), "{en}");
+    assert!(en.contains("older than 24 hours") && en.contains("入网码已过期"), "{en}");
     // A proof made with another key than the one presented.
     let body = world.request(&code, &key, &other);
     assert_eq!(world.post("/enrol", &body).await.unwrap_err().0, "bad_signature");
@@ -71,6 +75,28 @@ async fn enrolment_codes_work_once_and_wrong_ones_are_refused_in_words() {
         last = world.enrol(&wrong, &key).await.unwrap_err().0;
     }
     assert_eq!(last, "too_many");
+    world.running.stop().await;
+}
+
+/// A full disk must not cost the installer his code; and an answer that got lost is given again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_code_is_given_back_when_enrolment_fails_and_answers_again_when_the_answer_got_lost() {
+    let world = World::start().await;
+    let (key, other) = (SecretKey::from_seed(&[8; 32]), SecretKey::from_seed(&[9; 32]));
+    let code = world.code("gw-1").await;
+    // No disk has as much to spare: nothing can be journalled any more.
+    let world = world.restarted(1 << 40).await;
+    let (word, words) = world.enrol(&code, &key).await.unwrap_err();
+    assert_eq!(word, "unavailable");
+    assert!(words.contains("the code is not used up") && words.contains("入网码没有用掉"), "{words}");
+    assert!(world.running.evidence.ingest.health().full_since_ms().is_some());
+    let world = world.restarted(0).await;
+    world.enrol(&code, &key).await.expect("the same code");
+    let again = world.enrol(&code, &key).await.expect("the same code and key");
+    assert_eq!((again["site"].as_str(), again["gateway"].as_str()), (Some("site-1"), Some("gw-1")));
+    assert_eq!(world.enrol(&code, &other).await.unwrap_err().0, "used_code", "nobody else gets anything for it");
+    let enrolments = world.running.evidence.logs.size(&"site-1".parse().unwrap()).unwrap();
+    assert_eq!(enrolments, 2, "site and one enrolment");
     world.running.stop().await;
 }
 
@@ -95,7 +121,11 @@ async fn an_expired_certificate_may_only_renew() {
     };
     let (word, en) = world.post("/renew", &renewal(&stranger)).await.unwrap_err();
     assert_eq!(word, "not_enrolled");
-    assert!(en.contains("may only be renewed by its own key") && en.contains("过期证书只能由原密钥续期"), "{en}");
+    assert!(
+        en.contains("an expired certificate may only be renewed by its own key")
+            && en.contains("过期证书只能由原密钥续期"),
+        "{en}"
+    );
     let renewed = world.post("/renew", &renewal(&gateway.key)).await.unwrap();
     let (client, mut events) = world.connect(&gateway.key, renewed["client_certificate_pem"].as_str().unwrap());
     client.subscribe("gz/v1/site-1/gw-1/receipt", QoS::AtLeastOnce).await.unwrap();
@@ -181,6 +211,7 @@ async fn an_oversized_record_is_refused_in_words_and_a_larger_packet_ends_its_co
     let ServerMessage::Refusal(refusal) = world.message(&mut events).await else { panic!() };
     assert_eq!((refusal.reason, refusal.retry, refusal.sequence), (RefusalReason::TooLarge, false, 0));
     assert_eq!(refusal.detail, "record is 263041 bytes long; at most 263040 are allowed");
+    assert_eq!(refusal.number, 263_041, "so that the gateway says it in its reader's language");
     let counted = world.running.evidence.ingest.health().rejections(&gateway.site, &gateway.id);
     assert_eq!(counted["too_large"], 1, "what the operator sees");
 
@@ -189,6 +220,9 @@ async fn an_oversized_record_is_refused_in_words_and_a_larger_packet_ends_its_co
     drop((client, events));
     let counters = world.running.endpoint().unwrap().counters().snapshot();
     assert_eq!(counters.packets_too_large, 1);
+    let seen = world.running.evidence.ingest.health().seen(&gateway.site, &gateway.id);
+    let oversized = seen.oversized.expect("the operator sees whose packet it was");
+    assert_eq!((oversized.count, oversized.limit, oversized.bytes > 280_000), (1, 270_336, true));
     let (client, mut events) = world.connect(&gateway.key, &certificate);
     client.subscribe("gz/v1/site-1/gw-1/receipt", QoS::AtLeastOnce).await.unwrap();
     let ServerMessage::Receipt(greeting) = world.message(&mut events).await else { panic!() };
@@ -272,6 +306,17 @@ impl World {
         };
         running.evidence.logs.append_declaration(&id, &declaration).await.unwrap();
         Self { _folder: folder, config, running, now_ms }
+    }
+
+    /// Stops the server and starts it again with another reserve of free disk.
+    async fn restarted(self, reserve_mib: u64) -> Self {
+        let Self { _folder, config, running, now_ms } = self;
+        running.stop().await;
+        let config = Config { reserve_mib, ..config };
+        let read = Arc::clone(&now_ms);
+        let clock = Clock::new(move || read.load(std::sync::atomic::Ordering::Relaxed));
+        let running = start(config.clone(), clock).await.unwrap();
+        Self { _folder, config, running, now_ms }
     }
 
     fn set_now(&self, now_ms: i64) {

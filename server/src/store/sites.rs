@@ -146,6 +146,24 @@ impl Store {
         })
     }
 
+    /// Makes a code usable again whose enrolment could not be declared.
+    pub async fn give_back_enrolment_code(&self, code_hash: &str) -> Result<(), StoreError> {
+        sqlx::query("UPDATE enrolment_code SET used_ms = NULL WHERE code_hash = ?")
+            .bind(code_hash)
+            .execute(&self.write)
+            .await?;
+        self.make_durable().await
+    }
+
+    /// Site and gateway a code was made for, used or not.
+    pub async fn enrolment_code(&self, code_hash: &str) -> Result<Option<(String, String)>, StoreError> {
+        let row = sqlx::query("SELECT site, gateway FROM enrolment_code WHERE code_hash = ?")
+            .bind(code_hash)
+            .fetch_optional(&self.read)
+            .await?;
+        row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
+    }
+
     /// Enrols a gateway, or replaces its key when the gateway is enrolled again with a new code. The old key stays in
     /// the site's log; this table only says which key may connect now.
     pub async fn put_gateway(&self, gateway: &GatewayRow) -> Result<(), StoreError> {

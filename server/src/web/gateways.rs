@@ -7,6 +7,7 @@ use crate::query::{GatewayView, SiteView};
 use super::format::{self, Clockface, NONE};
 use super::site::Fact;
 use super::text::Texts;
+use super::trouble::{self, Note};
 use super::view::{Frame, Nav, url_part};
 use super::words;
 
@@ -34,6 +35,7 @@ struct Card {
     css: &'static str,
     status: String,
     facts: Vec<Fact>,
+    notes: Vec<Note>,
 }
 
 /// The page.
@@ -96,6 +98,7 @@ fn card(t: &Texts, face: &Clockface, g: &GatewayView, now_ms: i64) -> Card {
         id: g.id.clone(),
         css,
         status,
+        notes: trouble::notes(t, face, g),
         facts: vec![
             fact("gateway-received", g.received_ms.map_or_else(|| NONE.into(), |ms| face.full(ms)), "num"),
             fact("gateway-observed", g.observed_ms.map_or_else(|| NONE.into(), |ms| face.full(ms)), "num"),
@@ -110,7 +113,11 @@ fn card(t: &Texts, face: &Clockface, g: &GatewayView, now_ms: i64) -> Card {
             fact(
                 "gateway-clock",
                 words::word(t, "clock", &g.clock_state),
-                if g.clock_state == "synchronised" { "health good" } else { "health warn" },
+                match g.clock_state.as_str() {
+                    "synchronised" => "health good",
+                    "never_set" | "behind" | "ahead" => "health bad",
+                    _ => "health warn",
+                },
             ),
             fact(
                 "gateway-version",
@@ -126,6 +133,7 @@ fn card(t: &Texts, face: &Clockface, g: &GatewayView, now_ms: i64) -> Card {
 #[cfg(test)]
 pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {
     use super::samples;
+    use crate::query::RefusalView;
     let t = lang.texts();
     let html = |data: &SiteView, code: Option<&NewCode>, problem: &str| {
         let frame = samples::frame(
@@ -138,6 +146,12 @@ pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {
         );
         GatewaysPage::new(frame, data, code, &samples::face(lang), problem.into()).render().expect("renders")
     };
+    let mut troubled = samples::site();
+    let gateway = &mut troubled.gateways[1];
+    gateway.clock_state = "behind".into();
+    gateway.repeats = 4;
+    let (reason, at_ms) = ("conflict".into(), samples::NOW_MS - 60_000);
+    gateway.refusals.push(RefusalView { reason, count: 2, at_ms, sequence: 12_401, number: 0, open: true });
     let code = NewCode {
         gateway: "gw-2".into(),
         code: "GZ-7K2MQ4XDNB3A-JBSWY3DPEHPK3PXPJBSWY3DPEH".into(),
@@ -146,6 +160,7 @@ pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {
     };
     vec![
         ("gateways", html(&samples::site(), Some(&code), "")),
+        ("gateways-trouble", html(&troubled, None, "")),
         ("gateways-empty", html(&samples::site_new(), None, &t.s("gateways-problem"))),
     ]
 }

@@ -101,6 +101,8 @@ struct Visitor {
     lang: Lang,
     path: String,
     who: SignedIn,
+    /// Since when the server's disk takes nothing, Unix ms.
+    full_since_ms: Option<i64>,
 }
 
 /// An answer that is not the page asked for.
@@ -147,7 +149,10 @@ impl FromRequestParts<AppState> for Visitor {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let visit = Visit::from_request_parts(parts, &AppState::from_ref(state)).await?;
         match visit.signed_in {
-            Some(who) => Ok(Self { lang: visit.lang, path: visit.path, who }),
+            Some(who) => {
+                let full_since_ms = AppState::from_ref(state).ingest.health().full_since_ms();
+                Ok(Self { lang: visit.lang, path: visit.path, who, full_since_ms })
+            }
             None => {
                 let kind = if visit.expired { ProblemKind::Expired } else { ProblemKind::SignIn };
                 Err(Problem { lang: visit.lang, path: visit.path, kind })
@@ -220,6 +225,7 @@ impl Visitor {
             zone: String::new(),
             made_at: String::new(),
             simulated: site.is_some_and(|s| s.simulated),
+            notice: self.full_since_ms.map(|at| t.f1("disk-full", "time", face.full(at))).unwrap_or_default(),
         };
         (frame.at(&face, now_ms), face)
     }
@@ -314,7 +320,8 @@ async fn home(State(state): State<AppState>, visit: Visit) -> Result<Response, P
         let fresh = state.accounts.is_fresh().await.unwrap_or(false);
         return Ok(Redirect::to(if fresh { "/setup" } else { "/login" }).into_response());
     };
-    let visitor = Visitor { lang: visit.lang, path: visit.path, who };
+    let full_since_ms = state.ingest.health().full_since_ms();
+    let visitor = Visitor { lang: visit.lang, path: visit.path, who, full_since_ms };
     if visitor.access().sees_many_sites() {
         return Ok(Redirect::to("/sites").into_response());
     }
@@ -475,7 +482,8 @@ async fn site(State(state): State<AppState>, visitor: Visitor, Path(id): Path<St
     let data = query::site(&state.store, visitor.access(), &id, now_ms).await.map_err(|e| visitor.failed(e))?;
     let title = words::name(&data.site.names, visitor.lang, &data.site.id);
     let manages = data.may.iter().any(|p| p == Permission::ManageGateways.name());
-    let (frame, face) = visitor.frame(title, Nav::Site, Some(&data.site), manages, now_ms);
+    let (mut frame, face) = visitor.frame(title, Nav::Site, Some(&data.site), manages, now_ms);
+    note_closed(&state, &visitor, &id, &mut frame);
     let mut extras = Extras::default();
     if let Some(verdicts) = change::verdicts(&state, visitor.lang, &data, 1).await.pop() {
         extras.compare = verdicts.compare;
@@ -486,6 +494,13 @@ async fn site(State(state): State<AppState>, visitor: Visitor, Path(id): Path<St
         extras.energy_of = format!("/sites/{}/machines/{}", url_part(&id), url_part(&meter.id));
     }
     Ok(html(StatusCode::OK, &SitePage::new(frame, &data, &extras, &face)))
+}
+
+/// Says on a site's page that its log is closed and takes nothing.
+fn note_closed(state: &AppState, visitor: &Visitor, site: &str, frame: &mut Frame) {
+    if site.parse().is_ok_and(|site| state.logs.why_closed(&site).is_some()) {
+        frame.notice = visitor.lang.texts().f1("site-closed", "site", site);
+    }
 }
 
 /// Energy per production day of the 26 days up to a date.

@@ -62,6 +62,7 @@ pub(super) fn frame(
         zone: String::new(),
         made_at: String::new(),
         simulated,
+        notice: String::new(),
     }
     .at(&face(lang), NOW_MS)
 }
@@ -187,6 +188,9 @@ fn gateway(id: &str, age_ms: Option<i64>, lost: i64) -> GatewayView {
         clock_state: if lost > 0 { "unsynchronised" } else { "synchronised" }.into(),
         lost_records: lost,
         chains: 1,
+        refusals: Vec::new(),
+        repeats: 0,
+        oversized: None,
     }
 }
 

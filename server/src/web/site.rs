@@ -341,14 +341,31 @@ fn evidence(t: &Texts, face: &Clockface, data: &SiteView) -> Vec<Fact> {
 }
 
 fn alarm(t: &Texts, face: &Clockface, a: &query::AlarmView) -> Fact {
-    let mut value = words::word(t, "alarm", &a.kind);
-    for part in [&a.gateway, &a.detail] {
-        if !part.is_empty() {
-            value.push_str(" · ");
-            value.push_str(part);
+    let value = match told(t, a) {
+        Some(sentence) if a.gateway.is_empty() => sentence,
+        Some(sentence) => format!("{} · {sentence}", a.gateway),
+        None => {
+            let parts = [words::word(t, "alarm", &a.kind), a.gateway.clone(), a.detail.clone()];
+            parts.iter().filter(|part| !part.is_empty()).map(String::as_str).collect::<Vec<_>>().join(" · ")
         }
-    }
+    };
     Fact { label: face.day_minute(a.at_ms), value, css: "health bad" }
+}
+
+/// The sentence for an alarm whose numbers or word belong into it.
+fn told(t: &Texts, a: &query::AlarmView) -> Option<String> {
+    match a.kind.as_str() {
+        "epoch" => {
+            let (old, kept) = a.detail.split_once(" → ")?;
+            Some(t.f("alarm-epoch-words", &[("old", &old), ("kept", &kept)]))
+        }
+        "clone" => Some(t.f1("alarm-clone-words", "detail", &a.detail)),
+        "new_chain" => {
+            let cause = words::word(t, "chain", a.detail.rsplit(' ').next()?);
+            Some(t.f1("alarm-new-chain-words", "detail", cause))
+        }
+        _ => None,
+    }
 }
 
 fn stated(t: &Texts, face: &Clockface, d: &query::DeclarationView) -> Stated {
@@ -379,4 +396,47 @@ pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {
         ("site", html(&samples::site(), &samples::site_extras(lang))),
         ("site-new", html(&samples::site_new(), &Extras::default())),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples;
+    use super::super::text::Lang;
+    use super::*;
+
+    #[test]
+    fn alarms_are_sentences_with_what_to_do() {
+        let said = |kind: &str, gateway: &str, detail: &str, lang: Lang| {
+            let (kind, gateway, detail) = (kind.to_owned(), gateway.to_owned(), detail.to_owned());
+            let view = query::AlarmView { leaf: 1, gateway, kind, at_ms: samples::NOW_MS, detail };
+            alarm(lang.texts(), &samples::face(lang), &view).value
+        };
+        for (kind, gateway, detail, zh, en) in [
+            (
+                "epoch",
+                "",
+                "5 → 2",
+                "服务器由较早的备份恢复：日志原有 5 条，恢复后 2 条。网关会自动补发",
+                "The server was restored from an older copy: its log had 5 entries and has 2 now. Gateways send again",
+            ),
+            (
+                "new_chain",
+                "gw-1",
+                "0707 old_image",
+                "gw-1 · 网关开启了新的记录链：存储卡是旧镜像，或网关被复制；若还有一台使用同一密钥，请停用",
+                "new record chain: its disk is an old image, or it was cloned; if another box uses the same key, stop it",
+            ),
+            (
+                "clone",
+                "gw-1",
+                "41",
+                "同一序号（41）收到两条不同记录，已隔离留证",
+                "Two different records for number 41",
+            ),
+            ("lost", "gw-1", "4–6", "网关声明记录丢失 · gw-1 · 4–6", "The gateway declared records lost · gw-1 · 4–6"),
+        ] {
+            let (in_zh, in_en) = (said(kind, gateway, detail, Lang::Zh), said(kind, gateway, detail, Lang::En));
+            assert!(in_zh.contains(zh) && in_en.contains(en), "{in_zh}\n{in_en}");
+        }
+    }
 }

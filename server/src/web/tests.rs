@@ -121,7 +121,7 @@ fn keys(ftl: &str) -> BTreeSet<String> {
 }
 
 /// Keys whose last part comes from data; each family is looked up in one place.
-const FAMILIES: [&str; 19] = [
+const FAMILIES: [&str; 21] = [
     "state-",
     "class-",
     "cause-",
@@ -141,6 +141,8 @@ const FAMILIES: [&str; 19] = [
     "lineage-",
     "grade-",
     "energy-",
+    "refused-",
+    "chain-",
 ];
 
 #[test]

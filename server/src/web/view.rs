@@ -280,6 +280,8 @@ pub struct Frame {
     pub made_at: String,
     /// Some data on this page is simulated.
     pub simulated: bool,
+    /// What keeps this server, or this site, from taking data, and what to do; empty while all is well.
+    pub notice: String,
 }
 
 impl Frame {
@@ -297,6 +299,7 @@ impl Frame {
             zone: String::new(),
             made_at: String::new(),
             simulated: false,
+            notice: String::new(),
         }
     }
 

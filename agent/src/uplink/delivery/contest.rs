@@ -107,6 +107,7 @@ impl Delivery {
             sequence: refusal.sequence,
             reason: refusal.reason,
             retry,
+            number: refusal.number,
             detail: refusal.detail,
         }));
         if refusal.reason == RefusalReason::Conflict {

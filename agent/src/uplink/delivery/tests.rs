@@ -86,6 +86,7 @@ fn refusal(record: &Record, reason: RefusalReason, retry: bool) -> Input {
         reason,
         retry,
         server_ms: T0,
+        number: 0,
         detail: "because".to_owned(),
     };
     Input::Message(ServerMessage::Refusal(refusal).sign(&log_key()))

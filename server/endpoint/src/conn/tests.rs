@@ -170,9 +170,13 @@ fn anything_before_connect_and_a_second_connect_close() {
 
 #[test]
 fn oversized_packets_close_before_their_body_is_read() {
-    for header in [&[0x32, 0xff, 0xff, 0x7f][..], &[0x82, 0x81, 0x20]] {
+    let limits = Limits::default();
+    for (header, bytes, limit) in [
+        (&[0x32, 0xff, 0xff, 0x7f][..], 2_097_155, limits.packet_bytes_max),
+        (&[0x82, 0x81, 0x20], 4_100, limits.control_packet_bytes_max),
+    ] {
         let actions = open().receive(&mut &header[..]);
-        assert_eq!(actions, [Action::Close(CloseReason::TooLarge)]);
+        assert_eq!(actions, [Action::Close(CloseReason::TooLarge { bytes, limit })]);
     }
     assert_eq!(open().receive(&mut &[0x32, 0xff, 0xff, 0xff, 0xff][..]), [Action::Close(CloseReason::Protocol)]);
 }

@@ -94,7 +94,7 @@ fn a_hole_is_held_back_and_names_what_is_next() {
     gateway.next();
     let third = gateway.next();
     let refused = refusal(judged(&state, &gateway, &third));
-    assert_eq!((refused.reason, refused.retry), (RefusalReason::OutOfOrder, true));
+    assert_eq!((refused.reason, refused.retry, refused.number), (RefusalReason::OutOfOrder, true, 1));
     assert_eq!(refused.detail, "sequence 2 came, 1 is next; send from there");
     let mut stranger = gateway.clone();
     stranger.chain = ChainId([8; 16]);
@@ -214,7 +214,7 @@ fn oversized_and_malformed_bytes_are_named_as_far_as_they_can_be_read() {
     let mut long = record.encode();
     long.resize(record::RECORD_MAX + 1, 0);
     let (named, refused) = read(&long).unwrap_err();
-    assert_eq!((refused.reason, refused.retry), (RefusalReason::TooLarge, false));
+    assert_eq!((refused.reason, refused.retry, refused.number), (RefusalReason::TooLarge, false, 263_041));
     assert_eq!(refused.detail, "record is 263041 bytes long; at most 263040 are allowed");
     assert_eq!((named.chain, named.sequence, named.digest), (gateway.chain, 0, record.digest()));
     let (named, refused) = read(b"not a record").unwrap_err();

@@ -168,10 +168,12 @@ async fn gateways_page(
     problem: String,
 ) -> Result<Response, Problem> {
     let now_ms = state.clock.now_ms();
-    let data = query::site(&state.store, visitor.access(), id, now_ms).await.map_err(|e| visitor.failed(e))?;
+    let mut data = query::site(&state.store, visitor.access(), id, now_ms).await.map_err(|e| visitor.failed(e))?;
+    query::add_seen(&mut data.gateways, id, state.ingest.health());
     let manages = data.may.iter().any(|p| p == Permission::ManageGateways.name());
     let title = visitor.lang.texts().s("nav-gateways");
-    let (frame, face) = visitor.frame(title, Nav::Gateways, Some(&data.site), manages, now_ms);
+    let (mut frame, face) = visitor.frame(title, Nav::Gateways, Some(&data.site), manages, now_ms);
+    super::note_closed(state, visitor, id, &mut frame);
     Ok(html(status, &GatewaysPage::new(frame, &data, code.as_ref(), &face, problem)))
 }
 

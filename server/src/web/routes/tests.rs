@@ -160,6 +160,29 @@ async fn a_reader_walks_from_all_factories_to_the_reason_of_a_number_in_both_lan
     }
 }
 
+/// What keeps data from being taken stands on top of every page, with what to do.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_is_told_on_every_page_until_there_is_room_again() {
+    let inside = inside().await;
+    let password = user(&inside, "wang.fang", "administrator", "everything").await;
+    for (lang, words) in [
+        ("zh-CN", ["服务器磁盘已满，自 ", "起不接收记录：网关会自行保留，不会丢失。请清理磁盘或移动数据目录"]),
+        (
+            "en",
+            ["disk is full: since ", "no records are taken. Gateways keep theirs, nothing is lost. Free space or move"],
+        ),
+    ] {
+        let mut browser = Browser { inside: &inside, cookie: String::new(), lang };
+        browser.sign_in("wang.fang", &password).await;
+        let health = inside.state.ingest.health();
+        health.full(inside.state.clock.now_ms(), &std::io::ErrorKind::StorageFull.into());
+        let page = browser.page("/sites").await;
+        assert!(words.iter().all(|part| page.contains(part)) && page.contains("role=\"alert\""), "{page}");
+        health.has_space();
+        assert!(!browser.page("/sites").await.contains(words[0]));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reader_of_another_factory_sees_nothing_of_this_one() {
     let inside = inside().await;
