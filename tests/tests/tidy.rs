@@ -18,7 +18,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("gongzheng-agent", &["gongzheng-protocol"]),
     ("gongzheng-endpoint", &[]),
     ("gongzheng-server", &["gongzheng-protocol", "gongzheng-metrics", "gongzheng-verify", "gongzheng-endpoint"]),
-    ("gongzheng-sim", &["gongzheng-protocol", "gongzheng-metrics"]),
+    ("gongzheng-sim", &["gongzheng-protocol"]),
 ];
 
 /// Crates whose code decides and must not touch the world: their third-party dependencies are listed, so that a new one is
@@ -433,27 +433,88 @@ fn both_languages_have_every_message() {
     check(&findings);
 }
 
+/// Names of functions in a source that the test harness runs.
+fn test_names(text: &str) -> BTreeSet<&str> {
+    fn name(line: &str) -> Option<&str> {
+        let function = line.strip_prefix("async ").unwrap_or(line).strip_prefix("fn ");
+        Some(function?.split_once('(')?.0)
+    }
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let marks = lines.iter().enumerate().filter(|(_, l)| **l == "#[test]" || l.starts_with("#[tokio::test"));
+    let mut names: BTreeSet<&str> =
+        // A comment may stand between the mark and its function.
+        marks.filter_map(|(at, _)| lines[at..].iter().take(4).find_map(|l| name(l))).collect();
+    // Properties: functions with strategies inside `proptest!`.
+    if text.contains("proptest!") {
+        names.extend(lines.iter().filter(|l| l.contains(" in ") || l.ends_with('(')).filter_map(|l| name(l)));
+    }
+    names
+}
+
+/// Rows of a document's tables, without the heads.
+fn rows(document: &str) -> Vec<String> {
+    let text = repo::text(Path::new(document)).unwrap_or_else(|| panic!("{document} is read"));
+    let mut rows = Vec::new();
+    for pair in text.lines().collect::<Vec<_>>().windows(2) {
+        if pair[0].starts_with('|') && !pair[1].starts_with("|---") && !pair[0].starts_with("|---") {
+            rows.push(pair[0].to_owned());
+        }
+    }
+    assert!(rows.len() > 10, "{document}: only {} rows: the rule would check nothing", rows.len());
+    rows
+}
+
 #[test]
 fn every_promise_names_a_test_that_exists() {
     let mut findings = Vec::new();
-    let mut rows = 0;
     for document in ["docs/concepts/fault-model.md", "docs/concepts/threat-model.md"] {
-        let text = repo::text(Path::new(document)).unwrap_or_default();
-        for row in text.lines().filter(|l| l.starts_with("| ") && !l.contains("| held by |")) {
-            let place = row.rsplit_once("[`").and_then(|(_, rest)| rest.split_once("`]("));
-            let Some((name, file)) = place.and_then(|(name, rest)| Some((name, rest.split_once(')')?.0))) else {
+        for row in rows(document) {
+            let held: Vec<(&str, &str)> = row
+                .split("[`")
+                .skip(1)
+                .filter_map(|part| part.split_once("`](")?.1.split_once(')').map(|(file, _)| (part, file)))
+                .filter_map(|(part, file)| Some((part.split_once('`')?.0, file)))
+                .collect();
+            if held.is_empty() {
                 findings.push(format!("{document}: a row without a test: {row}"));
-                continue;
-            };
-            rows += 1;
-            let target = Path::new("docs/concepts").join(file);
-            let code = std::fs::read_to_string(repo::root().join(&target)).unwrap_or_default();
-            if !code.contains(&format!("fn {name}(")) {
-                findings.push(format!("{document}: {} has no test {name}", target.display()));
+            }
+            for (name, file) in held {
+                let target = Path::new("docs/concepts").join(file);
+                let code = std::fs::read_to_string(repo::root().join(&target)).unwrap_or_default();
+                if !test_names(&code).contains(name) {
+                    findings.push(format!("{document}: {} has no test {name}", target.display()));
+                }
             }
         }
     }
-    assert!(rows > 20, "only {rows} rows: the rule would check nothing");
+    check(&findings);
+}
+
+/// The server's faults name their tests as the test harness does: `module::tests::name`, or a whole module of tests.
+#[test]
+fn every_fault_of_the_server_names_a_test_that_exists() {
+    let sources: Vec<(PathBuf, String)> = repo::files()
+        .into_iter()
+        .filter(|f| f.starts_with("server") && f.extension().is_some_and(|e| e == "rs"))
+        .filter_map(|f| repo::text(&f).map(|text| (f, text)))
+        .collect();
+    let mut findings = Vec::new();
+    for row in rows("docs/concepts/server-faults.md") {
+        let held = row.trim_end_matches(['|', ' ']).rsplit_once("| ").map_or("", |(_, last)| last);
+        let names: Vec<&str> = held.split('`').skip(1).step_by(2).filter(|name| *name != "endpoint").collect();
+        if names.is_empty() {
+            findings.push(format!("a row without a test: {row}"));
+        }
+        for path in names {
+            let name = path.rsplit("::").next().unwrap_or(path);
+            let module = format!("server/src/{}.rs", path.replace("::", "/"));
+            let exists =
+                sources.iter().any(|(file, text)| file == Path::new(&module) || test_names(text).contains(name));
+            if !exists {
+                findings.push(format!("no test {path}"));
+            }
+        }
+    }
     check(&findings);
 }
 

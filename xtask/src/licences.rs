@@ -12,19 +12,18 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use crate::arm::ARMS;
 use crate::tools::{cargo, output, root, sh};
 
 /// All checks; prints what was checked and fails with every finding, not only the first.
 pub(crate) fn check() -> Result<()> {
     let deny: toml::Table = std::fs::read_to_string(root().join("deny.toml"))?.parse().context("deny.toml")?;
-    let metadata: Value = serde_json::from_str(&output(cargo().args([
-        "metadata",
-        "--format-version",
-        "1",
-        "--locked",
-        "--filter-platform",
-        "x86_64-unknown-linux-gnu",
-    ]))?)?;
+    // What the server is built for, and what the gateway is.
+    let platforms = ["x86_64-unknown-linux-gnu"].into_iter().chain(ARMS.iter().map(|arm| arm.target));
+    let mut command = cargo();
+    command.args(["metadata", "--format-version", "1", "--locked"]);
+    command.args(platforms.flat_map(|platform| ["--filter-platform", platform]));
+    let metadata: Value = serde_json::from_str(&output(&mut command)?)?;
     let packages = resolved(&metadata)?;
     let mut findings = licences(&packages, &deny)?;
     findings.extend(bans_and_sources(&packages, &deny)?);

@@ -77,7 +77,6 @@ pub(crate) fn test_phases(phases: &mut Phases, args: &[String]) -> Result<()> {
             None if strict() => bail!("no Python with cryptography and zstandard, and nothing may be skipped under CI"),
             None => {}
         }
-        // A bound on the whole: a hanging test must say which phase it hung in, not eat the run.
         sh(&mut command)
     })
 }

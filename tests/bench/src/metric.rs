@@ -60,10 +60,10 @@ fn log(hours: i64) -> Result<(Vec<(Leaf, Vec<u8>)>, usize)> {
     let record = Record::sign(header(Kind::Configuration, 0, Digest::ZERO, 0, 0)?, content, &key())?;
     let (digest, mut previous) = (record.header().content_digest, record.digest());
     leaves.push((Leaf::record(0, &record), record.content_bytes().to_vec()));
-    let mut floor = workshop::Floor::new(World::new(config));
+    let mut floor = workshop::Floor::new(vec![World::new(config)]);
     let mut readings = 0;
     for i in 0..hours * 60 {
-        let list = floor.readings(i * 60, 60, 1)?;
+        let list = floor.readings(i * 60_000, 60_000, 1_000)?;
         readings += list.len();
         let batch = Batch::from_readings(list, Vec::new(), Vec::new());
         let mut header = header(Kind::Batch, u64::try_from(i)? + 1, previous, batch.len(), i * 60_000)?;
