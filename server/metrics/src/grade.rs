@@ -97,6 +97,38 @@ pub enum Flag {
 }
 
 impl Flag {
+    /// Every flag, in the order they are printed.
+    pub const ALL: [Self; 23] = [
+        Self::BeforeEnrolment,
+        Self::ClockUncertain,
+        Self::ConfigurationChanged,
+        Self::ContentMissing,
+        Self::CounterReset,
+        Self::CounterRollover,
+        Self::LateData,
+        Self::LateDeclaration,
+        Self::LostRecords,
+        Self::ManualQuality,
+        Self::MeterReplaced,
+        Self::NoCycleTime,
+        Self::NoOrder,
+        Self::NoOrderInfo,
+        Self::NoRejectSignal,
+        Self::OvertimeUnplanned,
+        Self::PerfGt100,
+        Self::PowerDerivedState,
+        Self::RateExceeded,
+        Self::RetroPlannedStop,
+        Self::RunInPlannedStop,
+        Self::ShiftsExcluded,
+        Self::UnknownStateCode,
+    ];
+
+    /// The flag with this code.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|flag| flag.code() == code)
+    }
+
     /// The code printed in reports.
     pub const fn code(self) -> &'static str {
         match self {
@@ -211,6 +243,13 @@ pub fn worst(coverage: Grade, flags: &BTreeSet<Flag>) -> Grade {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_flag_is_found_by_its_code() {
+        assert!(Flag::ALL.is_sorted() && Flag::ALL.len() == Flag::UnknownStateCode as usize + 1);
+        assert!(Flag::ALL.into_iter().all(|flag| Flag::from_code(flag.code()) == Some(flag)));
+        assert_eq!(Flag::from_code("SUN_SPOTS"), None);
+    }
 
     #[test]
     fn coverage_grades_cross_multiply_at_the_edges() {

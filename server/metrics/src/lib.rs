@@ -12,7 +12,7 @@
 //! 3. [`timeline`]: samples → state intervals; [`counter`]: registers → amounts with bounds; [`calendar`]: shifts.
 //! 4. [`buckets`]: calendar × state × order; [`shift`]: one machine, one window → [`facts::Facts`], which add up.
 //! 5. [`oee`]: ratios with bounds; [`grade`]: grades and flags; [`compare`]: before against after.
-//! 6. [`catalogue`]: every definition as data; [`report`]: the report; [`why`]: where a number comes from.
+//! 6. [`catalogue`]: every definition as data; [`report`]: the report.
 
 pub mod buckets;
 pub mod calendar;
@@ -33,7 +33,6 @@ pub mod state;
 pub mod statements;
 pub mod time;
 pub mod timeline;
-pub mod why;
 
 pub use crate::{
     history::{History, HistoryError},

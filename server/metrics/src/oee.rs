@@ -33,6 +33,24 @@ pub enum Undefined {
 }
 
 impl Undefined {
+    /// Every reason.
+    pub const ALL: [Self; 9] = [
+        Self::NoPlannedTime,
+        Self::NoProduction,
+        Self::NoState,
+        Self::NoCounter,
+        Self::NoCycleTime,
+        Self::NoRejectSignal,
+        Self::NoMeter,
+        Self::MeterDiscontinuity,
+        Self::Insufficient,
+    ];
+
+    /// The reason with this code.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.code() == code)
+    }
+
     /// The code printed in reports.
     pub const fn code(self) -> &'static str {
         match self {

@@ -1,6 +1,7 @@
 //! All sites, for the centre: *who needs me today?* Risk first, one line per factory, paged.
 
 use askama::Template;
+use metrics::oee::Undefined;
 
 use crate::query::{self, FleetRow};
 
@@ -141,7 +142,7 @@ fn row(t: &'static Texts, index: usize, r: &FleetRow, now_ms: i64) -> Row {
         t,
         Class::Computed,
         &RatioValue { value: r.coverage.map(|c| (c.numerator.into(), c.denominator.into())), ..RatioValue::default() },
-        &t.s(if never { "undefined-no-data" } else { "undefined-no-planned-time" }),
+        &words::absent(t, never, Undefined::NoPlannedTime),
         &format!("{href}#coverage"),
     );
     let mut oee = Figure::percent(
@@ -152,7 +153,7 @@ fn row(t: &'static Texts, index: usize, r: &FleetRow, now_ms: i64) -> Row {
             grade: r.grade.as_deref().and_then(words::grade),
             ..RatioValue::default()
         },
-        &t.s(if never { "undefined-no-data" } else { "undefined-no-planned-time" }),
+        &words::absent(t, never, Undefined::NoPlannedTime),
         &href,
     );
     if r.oee.recent.is_none() {
@@ -163,7 +164,7 @@ fn row(t: &'static Texts, index: usize, r: &FleetRow, now_ms: i64) -> Row {
     };
     let energy = match energy_text(r.energy.recent) {
         Some(value) => Figure::plain(Class::Computed, format::with_unit(&value, &t.s("unit-kwh-per-hour")), &href),
-        None => Figure::undefined(t.s(if never { "undefined-no-data" } else { "undefined-no-production" }), &href),
+        None => Figure::undefined(words::absent(t, never, Undefined::NoProduction), &href),
     };
     let base = |text: Option<String>| match text {
         Some(value) => t.f1("fleet-base", "value", value),

@@ -227,7 +227,7 @@ impl MachinePage {
         let oee = words::find(&shift.figures, "oee.");
         // What a reader must know holds for the whole shift: said once, not beside every number.
         let flags: std::collections::BTreeSet<&String> = shift.figures.iter().flat_map(|f| &f.flags).collect();
-        self.notes = flags.into_iter().map(|f| words::word(t, "flag", f)).collect();
+        self.notes = flags.into_iter().map(|f| words::flag(t, f)).collect();
         let main = ["oee.", "availability", "performance", "quality"];
         let rest = shift.figures.iter().filter(|f| !main.iter().any(|m| f.metric.starts_with(m)));
         let hero = |f: &crate::query::Figure| Hero {

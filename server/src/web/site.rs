@@ -3,6 +3,7 @@
 
 use askama::Template;
 use jiff::civil::Date;
+use metrics::oee::Undefined;
 
 use crate::query::{self, MachineCard, SiteView, TrendPoint};
 
@@ -201,7 +202,7 @@ fn heroes(t: &Texts, data: &SiteView, href: &str) -> Vec<Hero> {
     };
     let energy_figure = match energy(s.energy.recent) {
         Some(v) => Figure::plain(Class::Computed, format::with_unit(&v, &t.s("unit-kwh-per-hour")), ""),
-        None => Figure::undefined(t.s("undefined-no-production"), ""),
+        None => Figure::undefined(words::because(t, Undefined::NoProduction), ""),
     };
     let online = data.gateways.iter().filter(|g| g.online).count();
     vec![
@@ -211,7 +212,7 @@ fn heroes(t: &Texts, data: &SiteView, href: &str) -> Vec<Hero> {
                 t,
                 Class::Computed,
                 &ratio,
-                &t.s("undefined-no-planned-time"),
+                &words::because(t, Undefined::NoPlannedTime),
                 &format!("{href}#machines"),
             )
             .html(),

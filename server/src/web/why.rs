@@ -257,7 +257,7 @@ fn reasons(t: &Texts, data: &Why) -> Vec<String> {
     if let Some(grade) = words::grade(&data.figure.grade) {
         out.push(t.s(&format!("grade-{}-words", grade.letter().to_ascii_lowercase())));
     }
-    out.extend(data.figure.flags.iter().map(|f| words::word(t, "flag", f)));
+    out.extend(data.figure.flags.iter().map(|f| words::flag(t, f)));
     if out.is_empty() {
         out.push(NONE.into());
     }

@@ -3,6 +3,9 @@
 //!
 //! A word the locales do not know is shown as it came, never hidden: a newer projector may be ahead of the pages.
 
+use metrics::grade::Flag;
+use metrics::oee::Undefined;
+
 use crate::query::{self, Duration, Interval, Names, Ratio, ShiftView};
 
 use super::chart::State;
@@ -43,6 +46,35 @@ pub fn word(t: &Texts, family: &str, word: &str) -> String {
         .collect();
     let key = format!("{family}-{tail}");
     if t.has(&key) { t.s(&key) } else { word.to_owned() }
+}
+
+fn said(t: &Texts, (zh, en): (&str, &str)) -> String {
+    match t.lang() {
+        Lang::Zh => zh.to_owned(),
+        Lang::En => en.to_owned(),
+    }
+}
+
+/// What a flag means, as the report says it.
+#[must_use]
+pub fn flag(t: &Texts, code: &str) -> String {
+    Flag::from_code(code).map_or_else(|| code.to_owned(), |flag| said(t, flag.words()))
+}
+
+/// Why there is no value, as the report says it.
+#[must_use]
+pub fn because(t: &Texts, reason: Undefined) -> String {
+    said(t, reason.words())
+}
+
+/// The same for a firm of which nothing may have come yet.
+#[must_use]
+pub fn absent(t: &Texts, never: bool, reason: Undefined) -> String {
+    if never { t.s("undefined-no-data") } else { because(t, reason) }
+}
+
+fn undefined(t: &Texts, code: &str) -> String {
+    Undefined::from_code(code).map_or_else(|| code.to_owned(), |reason| because(t, reason))
 }
 
 /// The name of a metric from the catalogue; a definition this program does not know shows its id.
@@ -133,7 +165,7 @@ fn class(f: &query::Figure) -> Class {
 /// A figure of the read models as a figure of the page.
 #[must_use]
 pub fn figure(t: &Texts, f: &query::Figure, why: &str) -> Figure {
-    let reason = f.undefined.as_deref().map_or_else(|| t.s("undefined-unknown"), |r| word(t, "undefined", r));
+    let reason = f.undefined.as_deref().map_or_else(|| t.s("undefined-unknown"), |code| undefined(t, code));
     if f.unit == "ratio" {
         let ratio = RatioValue {
             value: f.value.map(pair),
@@ -188,11 +220,14 @@ pub fn figure_of(t: &Texts, site: &str, machine: &str, view: &ShiftView, prefix:
         Some(f) => figure(t, f, &why_href(site, machine, &view.shift.date, &view.shift.name, &f.metric)),
         // The shift is evaluated; a number that is not there needs a signal that is not there.
         None => Figure::undefined(
-            t.s(match prefix {
-                p if p.starts_with("energy") => "undefined-no-meter",
-                p if p.starts_with("availability") => "undefined-no-state",
-                _ => "undefined-no-counter",
-            }),
+            because(
+                t,
+                match prefix {
+                    p if p.starts_with("energy") => Undefined::NoMeter,
+                    p if p.starts_with("availability") => Undefined::NoState,
+                    _ => Undefined::NoCounter,
+                },
+            ),
             "",
         ),
     }

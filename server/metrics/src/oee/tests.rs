@@ -177,3 +177,9 @@ fn nothing_is_undefined_without_a_reason_and_never_zero() {
     assert_eq!(quality(&blind), Err(Undefined::NoRejectSignal));
     assert_eq!(oee(&Facts::default()), Err(Undefined::NoState));
 }
+
+#[test]
+fn every_reason_is_found_by_its_code() {
+    assert!(Undefined::ALL.is_sorted() && Undefined::ALL.len() == Undefined::Insufficient as usize + 1);
+    assert!(Undefined::ALL.into_iter().all(|reason| Undefined::from_code(reason.code()) == Some(reason)));
+}
