@@ -156,6 +156,8 @@ fn every_cause_and_alarm_has_its_words_and_no_other() {
         .collect();
     let written: BTreeSet<String> =
         keys(ZH_FTL).into_iter().filter(|k| k.starts_with("cause-") || k.starts_with("alarm-")).collect();
+    // What to do about an alarm stands beside what it is.
+    let written: BTreeSet<String> = written.into_iter().filter(|k| !k.ends_with("-words")).collect();
     assert_eq!(written, expected);
 }
 
