@@ -6,7 +6,8 @@
 //!    entries are ever handed out by [`Buffer::read`]. So nothing is published that a power cut could still undo.
 //! 2. **Undelivered data is never overwritten or deleted.** When neither bytes nor disk are left,
 //!    [`AppendError::Full`] says so; the caller stops accepting and records the gap.
-//! 3. **One truth: the segment files.** The only other file is a cursor that is allowed to be stale.
+//! 3. **One truth: the segment files.** The only other file is a cursor that is allowed to be stale or missing. Saving it
+//!    needs no room, so a buffer on a disk that others have filled can still drop what is receipted.
 //! 4. **Positions have no holes.** Entry *n+1* follows entry *n* in the same or the next segment; an entry never spans
 //!    two segments. A position that cannot be read is reported as damaged, with its range, never skipped silently.
 //! 5. **Everything is checked**: headers and entries carry CRC-32C; a checksum covers the entry's position, length,
@@ -72,7 +73,7 @@
 //! If the process dies …
 //! * … after `append`, before `sync`: the entry may or may not be there; nobody was told it is.
 //! * … while creating a segment: the file without a header is put aside; no entry was ever in it.
-//! * … between cursor and unlink: the segment is trimmed again. Between rename and directory sync: the old cursor.
+//! * … between cursor and unlink: the segment is trimmed again. While the cursor is written: the one before counts.
 
 pub mod cursor;
 #[cfg(test)]
@@ -90,7 +91,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
 
-use cursor::Cursor;
+use cursor::{Cursor, CursorFile};
 use index::{Index, OpenSegment};
 use segment::{HEADER_BYTES, Header, PAYLOAD_BYTES_MAX};
 use storage::Storage;
@@ -232,6 +233,8 @@ pub struct Buffer<S: Storage> {
     bytes_appended: u64,
     aside: Vec<String>,
     cursor: Cursor,
+    /// `None` until there is room for it.
+    cursor_file: Option<CursorFile<S::File>>,
     cursor_changed: bool,
 }
 
@@ -350,7 +353,7 @@ impl<S: Storage> Buffer<S> {
             Ok(segment) => Ok(segment),
             Err(error) => {
                 let _ = self.storage.unlink(&index::name(header.number));
-                if error.kind() == io::ErrorKind::StorageFull || error.kind() == io::ErrorKind::QuotaExceeded {
+                if is_full(&error) {
                     // The file system has less room than it told us: drop what is receipted and let the caller retry.
                     if self.drop_one()? { self.create_segment() } else { Err(AppendError::Full) }
                 } else {
@@ -392,9 +395,15 @@ impl<S: Storage> Buffer<S> {
         let (Some(end), Some(oldest)) = (self.oldest_end(), self.closed.front().copied()) else { return Ok(()) };
         self.cursor.first_kept = self.cursor.first_kept.max(end);
         self.cursor.receipted_segments.retain(|(number, _)| *number != oldest.header.number);
-        self.cursor_changed = true;
-        // First the cursor, then the unlink: recovery must be able to tell trimmed from missing.
-        self.save_cursor()?;
+        // First the cursor, then the unlink: recovery must be able to tell trimmed from missing — whichever slot it finds.
+        for _slot in 0..2 {
+            self.cursor_changed = true;
+            match self.save_cursor() {
+                // Without a cursor recovery takes what is there for all there ever was, and this makes room for one.
+                Err(error) if self.cursor_file.is_none() && is_full(&error) => {}
+                saved => saved?,
+            }
+        }
         if self.index.as_ref().is_some_and(|index| index.number() == oldest.header.number) {
             self.index = None;
         }
@@ -517,13 +526,11 @@ impl<S: Storage> Buffer<S> {
         if !self.cursor_changed {
             return Ok(());
         }
-        let bytes = self.cursor.encode();
-        let _ = self.storage.unlink(cursor::NEW_NAME);
-        let file = self.storage.create(cursor::NEW_NAME, bytes.len() as u64)?;
-        self.storage.write_at(&file, 0, &bytes)?;
-        self.storage.sync_data(&file)?;
-        self.storage.rename(cursor::NEW_NAME, cursor::NAME)?;
-        self.storage.sync_directory()?;
+        let file = match self.cursor_file.take() {
+            Some(file) => file,
+            None => CursorFile::create(&self.storage)?,
+        };
+        self.cursor_file.insert(file).save(&self.storage, &self.cursor)?;
         self.cursor_changed = false;
         Ok(())
     }
@@ -563,4 +570,8 @@ impl<S: Storage> Buffer<S> {
         let closed: u64 = self.closed.iter().map(|closed| u64::from(closed.header.segment_bytes)).sum();
         active + closed + self.aside.len() as u64 * u64::from(self.settings.segment_bytes)
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }

@@ -22,6 +22,7 @@ mod tags;
 mod tests;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use protocol::content::{CounterConfig, DeviceConfig, Ratio, TagConfig};
 use protocol::record::CONTENT_MAX;
@@ -53,7 +54,8 @@ pub struct Config {
     /// `[page]`
     pub page: Page,
     /// `[[device]]`, in the order of the file.
-    pub devices: Vec<Device>,
+    /// Shared: every source keeps its device, and a device with its tags is most of a configuration.
+    pub devices: Vec<Arc<Device>>,
 }
 
 /// `[gateway]`: this box.
@@ -165,6 +167,8 @@ impl Config {
         let root = Section::root(&collector, tree.get_ref());
         let config = read(&root, path);
         root.finish();
+        // What follows builds as much again.
+        drop(tree);
         if let Some(bytes) = config.as_ref().and_then(Self::record_bytes)
             && bytes > CONTENT_MAX
         {
@@ -210,7 +214,7 @@ impl Config {
     }
 }
 
-fn device_record(device: &Device) -> protocol::Result<DeviceConfig> {
+fn device_record(device: &Arc<Device>) -> protocol::Result<DeviceConfig> {
     let (protocol, address) = match &device.link {
         Link::Modbus(link) => {
             let name = match link.carrier {
@@ -294,7 +298,7 @@ fn read(root: &Section<'_, '_>, path: &Path) -> Option<Config> {
         buffer: buffer?,
         clock: clock?,
         page: page?,
-        devices: devices?,
+        devices: devices?.into_iter().map(Arc::new).collect(),
     })
 }
 

@@ -65,7 +65,7 @@ pub struct Board(Arc<Mutex<BoardState>>);
 
 impl Board {
     /// An empty board for these devices.
-    pub fn new(devices: &[Device]) -> Self {
+    pub fn new(devices: &[Arc<Device>]) -> Self {
         let starting = DeviceStatus {
             state: DeviceState::Starting,
             boot_ms: 0,

@@ -94,7 +94,7 @@ pub struct Setup {
     /// Where key, enrolment and buffer live.
     pub state_dir: PathBuf,
     /// Tag table and devices, as they go into the evidence.
-    pub configuration: Configuration,
+    pub configuration: Arc<Configuration>,
     /// By tag index: a change seals at once.
     pub alarm: Vec<bool>,
     /// Longest time between two seals, milliseconds.

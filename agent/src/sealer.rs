@@ -10,7 +10,9 @@
 //! 5. Gaps that run across a seal are told in pieces, so a kill never leaves an unexplained stretch.
 //! 6. The first record of a chain is its ChainStart; a Configuration follows whenever the one in force differs.
 
-use protocol::content::READINGS_MAX;
+use std::sync::Arc;
+
+use protocol::content::{Column, Columns, READINGS_MAX};
 use protocol::record::CONTENT_MAX;
 use protocol::{
     Batch, BootId, ChainId, ChainStart, ChainStartCause, Clock, Configuration, Content, Digest, Event, Gap, GapCause,
@@ -70,7 +72,7 @@ pub struct Sealed {
 
 #[derive(Debug, Default)]
 struct Open {
-    readings: Vec<Reading>,
+    readings: Columns,
     gaps: Vec<Gap>,
     events: Vec<Event>,
     text_bytes: usize,
@@ -89,7 +91,7 @@ struct Pending {
 pub struct Sealer {
     signer: Signer,
     settings: Settings,
-    configuration: Configuration,
+    configuration: Arc<Configuration>,
     configuration_content: Vec<u8>,
     chain: ChainState,
     chain_start: Option<ChainStart>,
@@ -128,13 +130,13 @@ impl Sealer {
     pub fn new(
         signer: Signer,
         settings: Settings,
-        configuration: Configuration,
+        configuration: Arc<Configuration>,
         start: &Start,
         stop: Option<&StopGap>,
         fresh_chain: ChainId,
         now: ClockReading,
     ) -> protocol::Result<Self> {
-        let configuration_content = Content::Configuration(configuration.clone()).encode()?;
+        let configuration_content = Content::Configuration(configuration.as_ref().clone()).encode()?;
         let tags = configuration.tags.len();
         let (chain, chain_start) = match start {
             Start::Continue(chain) => (chain.clone(), None),
@@ -341,9 +343,6 @@ impl Sealer {
             }
         }
         let open = std::mem::take(&mut self.open);
-        let mut accounted: Vec<(u32, i64)> =
-            open.readings.iter().map(|reading| (reading.tag, reading.boot_ms)).collect();
-        accounted.extend(open.gaps.iter().filter_map(|gap| Some((gap.tag?, gap.to_boot_ms))));
         let mut chain = self.chain.clone();
         let mut records = Vec::new();
         if let Some(start) = self.chain_start {
@@ -365,7 +364,10 @@ impl Sealer {
         if self.refiled.first().is_some_and(own) {
             self.seal_refiled(&mut chain, now, &mut records)?;
         }
-        let batch = Batch::from_readings(open.readings, open.gaps, open.events);
+        let batch = open.readings.into_batch(open.gaps, open.events);
+        let newest = |column: &Column| Some((column.tag, column.times.iter().copied().max()?));
+        let mut accounted: Vec<(u32, i64)> = batch.columns.iter().filter_map(newest).collect();
+        accounted.extend(batch.gaps.iter().filter_map(|gap| Some((gap.tag?, gap.to_boot_ms))));
         if !batch.is_empty() {
             self.seal_batch(batch, &mut chain, now, &mut records)?;
         }

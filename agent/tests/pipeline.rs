@@ -81,7 +81,7 @@ fn setup(state_dir: &Path, server: &FakeServer, clock: SharedClock) -> Setup {
     let started = clock.boot_ms();
     Setup {
         state_dir: state_dir.to_owned(),
-        configuration: configuration(),
+        configuration: configuration().into(),
         alarm: vec![false; TAGS],
         seal_ms: 60,
         buffer: buffer::Settings { free_bytes_min: 0, segment_bytes: 256 * 1_024, ..buffer::Settings::default() },

@@ -6,10 +6,12 @@
 //! is what lets a reading cost less than two bytes.
 
 mod batch;
+mod columns;
 mod configuration;
 
 pub use self::{
     batch::{Batch, Column, Values},
+    columns::Columns,
     configuration::{Configuration, CounterConfig, DeviceConfig, Ratio, TagConfig},
 };
 

@@ -48,6 +48,19 @@ pub fn decoder(name: &str) -> &'static Decoder {
     DECODERS.iter().find(|d| d.name == name).unwrap_or_else(|| panic!("no decoder {name}"))
 }
 
+/// One step of a fuzz target: `bytes` to the decoder of this name. A run begins with the empty input; the well-formed ones go
+/// in with it, so that no run is without them.
+///
+/// # Panics
+/// When there is no such decoder, or it does.
+pub fn fuzz(name: &str, bytes: &[u8]) {
+    let decoder = decoder(name);
+    if bytes.is_empty() {
+        (decoder.corpus)().iter().for_each(|input| (decoder.run)(input));
+    }
+    (decoder.run)(bytes);
+}
+
 fn run_record(bytes: &[u8]) {
     let Ok(record) = Record::decode(bytes) else { return };
     let _ = record.verify(&key().public());

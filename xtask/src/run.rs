@@ -1,6 +1,7 @@
 //! `demo`, `test` and `bench`: build once, then hand over.
 
 use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -87,9 +88,31 @@ pub(crate) fn bench(args: &[String]) -> Result<()> {
     let packages = packages.into_iter().flat_map(|p| ["--package", p]);
     sh(cargo().args(["build", "--locked", "--profile", "bench", "--bins"]).args(packages))?;
     // Cargo puts the bench profile's programs where release builds go.
-    let programs = target_dir().join("release");
-    sh(Command::new(programs.join("gongzheng-bench"))
+    let release = target_dir().join("release");
+    let mut programs = release.clone();
+    if args.is_empty() || args.iter().any(|name| name == "gateway") {
+        programs = programs_with_the_shipped_agent(&release)?;
+    }
+    sh(Command::new(release.join("gongzheng-bench"))
         .args(args)
         .env("GZ_PROGRAMS", &programs)
         .current_dir(tools::root()))
+}
+
+/// What a gateway has to bear is the agent as it is shipped: its pages are part of its memory. A folder with that agent
+/// and the other programs.
+fn programs_with_the_shipped_agent(release: &Path) -> Result<PathBuf> {
+    let shipped = target_dir().join("shipped");
+    let agent = ["build", "--locked", "--release", "--package", "gongzheng-agent", "--bin", "gongzheng-agent"];
+    sh(cargo().args(agent).arg("--target-dir").arg(&shipped))?;
+    let folder = shipped.join("bench");
+    std::fs::create_dir_all(&folder)?;
+    for (from, name) in [
+        (shipped.join("release"), "gongzheng-agent"),
+        (release.to_owned(), "gongzheng-server"),
+        (release.to_owned(), "gongzheng-sim"),
+    ] {
+        std::fs::copy(from.join(name), folder.join(name)).with_context(|| format!("copying {name}"))?;
+    }
+    Ok(folder)
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 
-use super::cursor::{self, Cursor};
+use super::cursor::CursorFile;
 use super::index::{self, FileReader, OpenSegment};
 use super::segment::{self, HEADER_BYTES, Header};
 use super::storage::Storage;
@@ -11,9 +11,6 @@ use super::{Buffer, Closed, Recovery, Settings};
 
 /// Prefix of files put aside: kept for a person, dropped only when space is needed.
 const ASIDE_PREFIX: &str = "damaged-";
-
-/// Longest cursor file read: more is not ours.
-const CURSOR_BYTES_MAX: u64 = 2 * 1_024 * 1_024;
 
 struct Candidate<F> {
     header: Header,
@@ -54,7 +51,7 @@ pub(super) fn open<S: Storage>(
     }
 
     let salt = sound.front().map_or(fresh_salt, |first| first.header.salt);
-    let saved = read_cursor(&storage);
+    let (cursor_file, saved) = CursorFile::open(&storage)?;
     let cursor_known = saved.is_some();
     let mut cursor = saved.unwrap_or_default();
 
@@ -107,6 +104,7 @@ pub(super) fn open<S: Storage>(
         bytes_appended: 0,
         aside,
         cursor,
+        cursor_file,
         cursor_changed: false,
     };
     Ok((buffer, recovery))
@@ -160,15 +158,4 @@ fn read_header<S: Storage>(storage: &S, file: &S::File, offset: u64) -> Option<H
     let mut bytes = [0; HEADER_BYTES as usize];
     let count = storage.read_at(file, offset, &mut bytes).ok()?;
     Header::decode(&bytes[..count])
-}
-
-fn read_cursor<S: Storage>(storage: &S) -> Option<Cursor> {
-    let file = storage.open(cursor::NAME).ok()?;
-    let length = storage.length(&file).ok()?;
-    if length > CURSOR_BYTES_MAX {
-        return None;
-    }
-    let mut bytes = vec![0; length as usize];
-    let count = storage.read_at(&file, 0, &mut bytes).ok()?;
-    Cursor::decode(&bytes[..count])
 }

@@ -36,7 +36,8 @@ fn first_run(names: &[&str], closed: bool) -> Vec<Vec<u8>> {
     let settings = Settings { seal_ms: 10_000, alarm: Vec::new() };
     let start = Start::New { cause: ChainStartCause::First, old: None };
     let mut sealer =
-        Sealer::new(signer, settings, configuration(names), &start, None, ChainId([1; 16]), at(1, 0)).expect("encodes");
+        Sealer::new(signer, settings, configuration(names).into(), &start, None, ChainId([1; 16]), at(1, 0))
+            .expect("encodes");
     let mut records = sealer.seal(at(1, 0)).expect("seals").records;
     sealer.committed(0);
     // Tag 1 is read only in the first batch, tag 0 in both.

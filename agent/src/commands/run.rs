@@ -75,7 +75,7 @@ pub async fn run(config: Config, lang: Lang) -> anyhow::Result<()> {
     };
     let setup = Setup {
         state_dir,
-        configuration: config.configuration()?,
+        configuration: Arc::new(config.configuration()?),
         alarm,
         seal_ms: i64::try_from(config.buffer.seal_ms).unwrap_or(10_000),
         buffer: buffer::Settings {

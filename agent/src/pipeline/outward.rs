@@ -4,7 +4,7 @@ use super::*;
 
 /// Latest values for the `state` topic: "live, not yet evidence".
 pub(super) struct StateSender {
-    configuration: Configuration,
+    configuration: Arc<Configuration>,
     every_ms: i64,
     next_ms: i64,
     /// By tag: boot clock of the value last sent.
@@ -12,7 +12,7 @@ pub(super) struct StateSender {
 }
 
 impl StateSender {
-    pub(super) fn new(configuration: Configuration, every_ms: i64) -> Self {
+    pub(super) fn new(configuration: Arc<Configuration>, every_ms: i64) -> Self {
         let sent_ms = vec![i64::MIN; configuration.tags.len()];
         StateSender { configuration, every_ms, next_ms: i64::MIN, sent_ms }
     }

@@ -34,7 +34,8 @@ fn sealer(tags: usize, stop: Option<&StopGap>) -> Sealer {
     let signer = Signer { site, gateway, key: key() };
     let settings = Settings { seal_ms: 10_000, alarm: (0..tags).map(|tag| tag == 1).collect() };
     let start = Start::New { cause: ChainStartCause::First, old: None };
-    Sealer::new(signer, settings, configuration(tags), &start, stop, ChainId([1; 16]), at(1_000)).expect("encodes")
+    Sealer::new(signer, settings, configuration(tags).into(), &start, stop, ChainId([1; 16]), at(1_000))
+        .expect("encodes")
 }
 
 fn reading(tag: u32, boot_ms: i64, value: u64) -> SourceEvent {

@@ -28,7 +28,7 @@ pub enum Values {
 }
 
 impl Values {
-    fn new(value_type: ValueType) -> Self {
+    pub(super) fn new(value_type: ValueType) -> Self {
         match value_type {
             ValueType::Bool => Self::Bool(Vec::new()),
             ValueType::I64 => Self::I64(Vec::new()),
@@ -63,7 +63,7 @@ impl Values {
         }
     }
 
-    fn push(&mut self, value: Value) {
+    pub(super) fn push(&mut self, value: Value) {
         match (self, value) {
             (Self::Bool(v), Value::Bool(x)) => v.push(x),
             (Self::I64(v), Value::I64(x)) => v.push(x),
@@ -71,7 +71,7 @@ impl Values {
             (Self::F32(v), Value::F32(x)) => v.push(x.to_bits()),
             (Self::F64(v), Value::F64(x)) => v.push(x.to_bits()),
             (Self::Text(v), Value::Text(x)) => v.push(x),
-            // `Batch::from_readings` picks the column by type.
+            // `Columns::push` picks the column by type.
             _ => unreachable!("a value of another type than its column"),
         }
     }
@@ -106,33 +106,11 @@ pub struct Batch {
 impl Batch {
     /// Sorts readings into columns. Within a tag the order is kept.
     pub fn from_readings(readings: impl IntoIterator<Item = Reading>, gaps: Vec<Gap>, events: Vec<Event>) -> Self {
-        let mut columns: Vec<Column> = Vec::new();
-        let mut places = std::collections::BTreeMap::new();
+        let mut columns = super::columns::Columns::default();
         for reading in readings {
-            let key = (reading.tag, reading.value.value_type(), reading.source_ms.is_some());
-            let place = *places.entry(key).or_insert_with(|| {
-                columns.push(Column {
-                    tag: reading.tag,
-                    times: Vec::new(),
-                    values: Values::new(key.1),
-                    qualities: Vec::new(),
-                    sources: key.2.then(Vec::new),
-                });
-                columns.len() - 1
-            });
-            let column = &mut columns[place];
-            column.times.push(reading.boot_ms);
-            column.values.push(reading.value);
-            match column.qualities.last_mut() {
-                Some((quality, count)) if *quality == reading.quality => *count += 1,
-                _ => column.qualities.push((reading.quality, 1)),
-            }
-            if let (Some(sources), Some(source_ms)) = (&mut column.sources, reading.source_ms) {
-                sources.push(source_ms);
-            }
+            columns.push(reading);
         }
-        columns.sort_by_key(|c| c.tag);
-        Self { columns, gaps, events }
+        columns.into_batch(gaps, events)
     }
 
     /// Every reading, column by column.
@@ -169,26 +147,29 @@ impl Batch {
 
     /// The protobuf message before compression.
     pub fn encode_plain(&self) -> Result<Vec<u8>> {
-        let mut axes: Vec<&Vec<i64>> = Vec::new();
-        let mut axis_of = std::collections::BTreeMap::new();
-        let mut columns = Vec::with_capacity(self.columns.len());
-        for column in &self.columns {
-            let axis = *axis_of.entry(&column.times).or_insert_with(|| {
-                axes.push(&column.times);
-                axes.len() - 1
-            });
-            columns.push(encode_column(column, axis as u32)?);
-        }
-        let bytes = BatchWire {
-            axes: axes.into_iter().map(|times| AxisWire { deltas: deltas(times.iter().copied()) }).collect(),
-            columns,
-            gaps: self.gaps.iter().map(encode_gap).collect(),
-            events: self.events.iter().map(encode_event).collect(),
-        }
-        .encode_to_vec();
         if self.len() > READINGS_MAX {
             return Err(Error::TooLarge { what: "readings of a batch", got: self.len(), max: READINGS_MAX });
         }
+        let mut axes: Vec<&Vec<i64>> = Vec::new();
+        let mut axis_of = std::collections::BTreeMap::new();
+        let mut axis_by_column = Vec::with_capacity(self.columns.len());
+        for column in &self.columns {
+            axis_by_column.push(*axis_of.entry(&column.times).or_insert_with(|| {
+                axes.push(&column.times);
+                axes.len() - 1
+            }));
+        }
+        let axes = axes.into_iter().map(|times| AxisWire { deltas: deltas(times.iter().copied()) }).collect();
+        let mut bytes = BatchWire { axes, ..BatchWire::default() }.encode_to_vec();
+        // The fields of the message in their order, but one column at a time: a gateway with 10,000 tags must not hold them
+        // all twice.
+        for (column, axis) in self.columns.iter().zip(axis_by_column) {
+            BatchWire { columns: vec![encode_column(column, axis as u32)?], ..BatchWire::default() }
+                .encode_raw(&mut bytes);
+        }
+        let (gaps, events) =
+            (self.gaps.iter().map(encode_gap).collect(), self.events.iter().map(encode_event).collect());
+        BatchWire { gaps, events, ..BatchWire::default() }.encode_raw(&mut bytes);
         Ok(bytes)
     }
 

@@ -118,8 +118,14 @@ impl Configuration {
 
     pub(super) fn encode_plain(&self) -> Result<Vec<u8>> {
         self.validate()?;
-        let json = serde_json::to_value(self).map_err(|e| Error::malformed("configuration", e.to_string()))?;
-        canonical_json(&json)
+        // Canonical JSON written member by member, in the order of the keys: the whole table as one tree of values would
+        // take more than a kilobyte a tag.
+        let mut out = br#"{"devices":"#.to_vec();
+        write_list(&self.devices, &mut out)?;
+        out.extend_from_slice(format!(r#","format":{},"tags":"#, self.format).as_bytes());
+        write_list(&self.tags, &mut out)?;
+        out.push(b'}');
+        Ok(out)
     }
 
     pub(super) fn decode_plain(plain: &[u8]) -> Result<Self> {
@@ -130,5 +136,49 @@ impl Configuration {
             return Err(Error::malformed("configuration", "not canonical JSON"));
         }
         Ok(configuration)
+    }
+}
+
+fn write_list<T: Serialize>(items: &[T], out: &mut Vec<u8>) -> Result<()> {
+    out.push(b'[');
+    for (i, item) in items.iter().enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        let json = serde_json::to_value(item).map_err(|e| Error::malformed("configuration", e.to_string()))?;
+        out.extend(canonical_json(&json)?);
+    }
+    out.push(b']');
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn written_member_by_member_it_is_the_canonical_json_of_the_whole() {
+        let tag = |name: &str, counter| TagConfig {
+            id: format!("press/{name}").parse().unwrap(),
+            value_type: ValueType::U64,
+            unit: "°C \"quoted\"".into(),
+            scale: Ratio::ONE,
+            role: "other".into(),
+            interval_ms: 1_000,
+            address: "holding 1 u16".into(),
+            counter,
+        };
+        let device = DeviceConfig {
+            id: "press".parse().unwrap(),
+            protocol: "modbus_tcp".into(),
+            address: "h:502 unit 1".into(),
+        };
+        let counter = CounterConfig { modulus: None, max_per_hour: 9 };
+        for tags in [vec![], vec![tag("a", None), tag("b", Some(counter))]] {
+            let configuration = Configuration { format: 1, devices: vec![device.clone()], tags };
+            let whole = canonical_json(&serde_json::to_value(&configuration).unwrap()).unwrap();
+            assert_eq!(configuration.encode_plain().unwrap(), whole);
+            assert_eq!(Configuration::decode_plain(&whole).unwrap(), configuration);
+        }
     }
 }

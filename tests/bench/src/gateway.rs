@@ -16,7 +16,7 @@ use crate::measure::Table;
 const TAGS_PER_DEVICE: usize = 1_000;
 
 /// Processor time used so far, and resident memory, bytes.
-fn usage(pid: u32) -> Result<(Duration, u64)> {
+pub(crate) fn usage(pid: u32) -> Result<(Duration, u64)> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     // The program's name may hold spaces; what follows its closing bracket does not.
     let fields: Vec<&str> = stat.rsplit_once(')').context("/proc/…/stat")?.1.split_whitespace().collect();

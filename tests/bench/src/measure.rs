@@ -80,8 +80,9 @@ pub(crate) fn preamble() -> Result<String> {
         .unwrap_or(0);
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     Ok(format!(
-        "# Benchmarks\n\nWritten by `cargo xtask bench` (profile `bench`: opt-level 3, no link-time optimisation). Absolute numbers belong to\n\
-         this machine; what carries over are the ratios between engines measured in the same run.\n\n\
+        "# Benchmarks\n\nWritten by `cargo xtask bench` (profile `bench`: opt-level 3, no link-time optimisation; the agent under load is the\n\
+         program that is shipped, profile `release`). Absolute numbers belong to this machine; what carries over are the ratios\n\
+         between engines measured in the same run.\n\n\
          Machine: {model}, {cores} cores, {:.0} GiB, Linux {}. One run, nothing pinned.\n",
         memory as f64 / 1_048_576.0,
         kernel.trim()

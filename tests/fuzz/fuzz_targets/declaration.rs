@@ -2,4 +2,4 @@
 #[path = "../../src/corpus.rs"]
 mod corpus;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| (corpus::decoder("declaration").run)(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| corpus::fuzz("declaration", bytes));

@@ -107,6 +107,59 @@ fn cursor_survives_reopening_and_a_lost_cursor_only_forgets_receipts() {
     assert!(matches!(buffer.read(0).expect("reads"), Entry::Present(_)));
 }
 
+/// Somebody else writes until not a byte is left. Receipts still count, also after a restart, and what is receipted still makes
+/// room for what is not.
+#[test]
+fn on_a_disk_that_others_have_filled_receipts_are_kept_and_make_room() {
+    let disk = FakeDisk::new(1 << 20);
+    let (mut buffer, _) = open(&disk, small());
+    for _ in 0..20 {
+        buffer.append(&[7; 300]).expect("fits");
+    }
+    let end = buffer.sync().expect("syncs");
+    disk.set_capacity((1 << 20) - disk.free_bytes().expect("knows"));
+    assert_eq!(disk.free_bytes().expect("knows"), 0);
+    buffer.receipted(end, 77);
+    buffer.save_cursor().expect("needs no room");
+    drop(buffer);
+    let (mut buffer, recovery) = open(&disk.power_cycle(1), small());
+    assert_eq!((buffer.cursor().receipted_end, recovery.next_position, recovery.tail_cut), (end, end, false));
+    for position in end..end + 40 {
+        assert_eq!(buffer.append(&[8; 300]).expect("receipted segments make room"), position);
+        buffer.sync().expect("syncs");
+        buffer.receipted(position + 1, 78);
+    }
+    assert_eq!(buffer.read(0).expect("reads"), Entry::Trimmed);
+}
+
+/// The file could not even be made: then it is missing, which costs repeated sending.
+#[test]
+fn without_room_for_a_cursor_the_buffer_works_and_makes_one_when_there_is_room() {
+    let disk = FakeDisk::new(1 << 20);
+    let (mut buffer, _) = open(&disk, small());
+    for _ in 0..20 {
+        buffer.append(&[7; 300]).expect("fits");
+    }
+    let end = buffer.sync().expect("syncs");
+    drop(buffer);
+    disk.unlink(super::super::cursor::NAME).expect("removes");
+    disk.set_capacity((1 << 20) - disk.free_bytes().expect("knows"));
+    let (mut buffer, recovery) = open(&disk, small());
+    assert_eq!((recovery.next_position, recovery.tail_cut), (end, false));
+    buffer.receipted(end, 77);
+    assert_eq!(buffer.save_cursor().expect_err("no room").kind(), std::io::ErrorKind::StorageFull);
+    for position in end..end + 40 {
+        assert_eq!(buffer.append(&[8; 300]).expect("receipted segments make room"), position);
+        buffer.sync().expect("syncs");
+        buffer.receipted(position + 1, 78);
+    }
+    disk.set_capacity(1 << 20);
+    buffer.save_cursor().expect("has room now");
+    drop(buffer);
+    let (buffer, recovery) = open(&disk, small());
+    assert_eq!((buffer.cursor().receipted_end, recovery.damaged.len(), recovery.tail_cut), (end + 40, 0, false));
+}
+
 #[test]
 fn cursor_that_knows_of_positions_which_are_gone_forbids_continuing_the_chain() {
     let disk = FakeDisk::new(1 << 20);

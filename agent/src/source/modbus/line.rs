@@ -34,7 +34,7 @@ const BREAKER_MS_MAX: i64 = 30_000;
 const STAGGER_MS: i64 = 17;
 
 /// Reads all devices of one carrier until `stop`.
-pub async fn run(carrier: Carrier, devices: Vec<(Device, ModbusLink, Reporter)>, stop: CancellationToken) {
+pub async fn run(carrier: Carrier, devices: Vec<(Arc<Device>, ModbusLink, Reporter)>, stop: CancellationToken) {
     let mut line = Line::new(carrier, devices, stop);
     line.poll_until_stopped().await;
     for member in &mut line.members {
@@ -56,7 +56,7 @@ struct Line {
 }
 
 struct Member {
-    device: Device,
+    device: Arc<Device>,
     link: ModbusLink,
     reporter: Reporter,
     groups: Vec<Group>,
@@ -69,7 +69,7 @@ struct Group {
 }
 
 impl Line {
-    fn new(carrier: Carrier, devices: Vec<(Device, ModbusLink, Reporter)>, stop: CancellationToken) -> Self {
+    fn new(carrier: Carrier, devices: Vec<(Arc<Device>, ModbusLink, Reporter)>, stop: CancellationToken) -> Self {
         let shared = devices.len() > 1;
         let fastest = devices.iter().flat_map(|(d, ..)| &d.tags).map(|t| t.interval_ms).min().unwrap_or(1_000);
         let fastest = i64::try_from(fastest).unwrap_or(RECONNECT_MS_MAX);
@@ -213,7 +213,7 @@ impl Line {
 }
 
 impl Member {
-    fn new(device: Device, link: ModbusLink, reporter: Reporter, shared: bool) -> Self {
+    fn new(device: Arc<Device>, link: ModbusLink, reporter: Reporter, shared: bool) -> Self {
         let now = reporter.now();
         let groups = request_groups(&device.tags, &link.limits)
             .into_iter()

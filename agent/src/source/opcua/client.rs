@@ -11,6 +11,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -37,7 +38,7 @@ const REFUSED_RETRY_MS: i64 = 5_000;
 const MISCONFIGURED_RETRY_MS: i64 = 60_000;
 
 /// Reads one server until `stop`.
-pub async fn run(device: Device, link: OpcUaLink, pki: PathBuf, reporter: Reporter, stop: CancellationToken) {
+pub async fn run(device: Arc<Device>, link: OpcUaLink, pki: PathBuf, reporter: Reporter, stop: CancellationToken) {
     let mut source = Source::new(device, link, pki, reporter);
     loop {
         let Some(due_ms) = source.groups.iter().map(|g| g.schedule.due_ms()).min() else {
@@ -86,7 +87,7 @@ struct Group {
 }
 
 struct Source {
-    device: Device,
+    device: Arc<Device>,
     link: OpcUaLink,
     pki: PathBuf,
     reporter: Reporter,
@@ -101,7 +102,7 @@ struct Source {
 }
 
 impl Source {
-    fn new(device: Device, link: OpcUaLink, pki: PathBuf, reporter: Reporter) -> Self {
+    fn new(device: Arc<Device>, link: OpcUaLink, pki: PathBuf, reporter: Reporter) -> Self {
         let now = reporter.now();
         let mut by_interval: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
         let mut wanted = Vec::new();
