@@ -89,8 +89,10 @@ pub struct Recovery {
     pub replayed: usize,
     /// Bytes cut from the journal's end.
     pub cut_bytes: u64,
-    /// Journal segments set aside because they followed damage.
-    pub set_aside: Vec<String>,
+    /// Damaged journal segments, which are kept.
+    pub damaged: Vec<String>,
+    /// Entries that lay whole behind damage and do not stand without what is gone.
+    pub left_out: usize,
     /// Sites that were found restored from a backup, with the epoch leaf's words.
     pub restored: Vec<(SiteId, String)>,
 }
@@ -98,21 +100,27 @@ pub struct Recovery {
 impl Recovery {
     /// What the operator must know of the journal, in Chinese and English; `None` when it was whole.
     pub fn journal_words(&self) -> Option<(String, String)> {
-        if self.cut_bytes == 0 && self.set_aside.is_empty() {
+        let (mut zh, mut en) = (Vec::new(), Vec::new());
+        let bytes = self.cut_bytes;
+        if bytes > 0 {
+            zh.push(format!("日志末尾不完整（多为断电），已截去 {bytes} 字节：网关会自动补发缺少的记录，无需处理"));
+            en.push(format!(
+                "the journal's end was torn or damaged (usually a power cut) and {bytes} bytes were cut: gateways send again what is missing, nothing to do"
+            ));
+        }
+        if !self.damaged.is_empty() {
+            let (files, left_out) = (self.damaged.join(", "), self.left_out);
+            zh.push(format!(
+                "日志有损坏，请检查这块磁盘：{files}。文件会原样保留；损坏处之后完好且顺序相符的记录已入账，另有 {left_out} 条由网关重发"
+            ));
+            en.push(format!(
+                "the journal is damaged, check this disk: {files}. The files are kept as they are; what lies whole and in order behind the damage was taken, {left_out} more and what is damaged the gateways send again"
+            ));
+        }
+        if zh.is_empty() {
             return None;
         }
-        let (bytes, aside) = (self.cut_bytes, self.set_aside.join(", "));
-        let (mut zh, mut en) = (
-            format!("日志末尾不完整（多为断电），已截去 {bytes} 字节：网关会自动补发缺少的记录，无需处理"),
-            format!(
-                "the journal's end was torn or damaged (usually a power cut) and {bytes} bytes were cut: gateways send again what is missing, nothing to do"
-            ),
-        );
-        if !aside.is_empty() {
-            zh.push_str(&format!("。其后的分段已另存，请保留并联系支持：{aside}"));
-            en.push_str(&format!(". Segments behind the damage were set aside, keep them and ask support: {aside}"));
-        }
-        Some((zh, en))
+        Some((zh.join("。"), en.join(". ")))
     }
 }
 
@@ -132,6 +140,8 @@ struct Shared {
     now: Clock,
     /// Entries journalled and not yet integrated.
     pending: AtomicUsize,
+    /// Their bytes.
+    pending_bytes: AtomicUsize,
     /// Integration fails (disk full): take nothing more.
     stuck: AtomicBool,
     stopping: AtomicBool,
@@ -200,10 +210,12 @@ impl Ingest {
         let mut recovery = Recovery {
             replayed: recovered.entries.len(),
             cut_bytes: recovered.cut_bytes,
-            set_aside: recovered.set_aside,
+            damaged: recovered.damaged,
+            left_out: 0,
             restored: Vec::new(),
         };
-        let mut recoverer = recover::Recoverer::new(journal, logs.clone(), now.clone(), recovered.entries);
+        let mut recoverer =
+            recover::Recoverer::new(journal, logs.clone(), now.clone(), recovered.entries, recovered.doubtful_from);
         let states = recoverer.run(&mut recovery);
         let waits = match &states {
             Ok(_) => None,
@@ -227,6 +239,7 @@ impl Ingest {
             live: Mutex::default(),
             now,
             pending: AtomicUsize::new(0),
+            pending_bytes: AtomicUsize::new(0),
             stuck: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             threads: Mutex::default(),

@@ -93,18 +93,36 @@ fn keys(config: &Config, report: &mut Report) {
 }
 
 fn journal(config: &Config, report: &mut Report) {
-    // Opening cuts a torn tail, which only the server may do: look at a copy in memory of nothing but the sizes.
-    let segments = Disk::open(&config.data_dir).and_then(|disk| disk.list(Journal::FOLDER));
-    match segments {
-        Ok(names) if names.iter().any(|name| name.ends_with(".damaged")) => report.bad(
-            &format!("{}: {}", say("日志有损坏的分段", "the journal has damaged segments set aside"), names.join(", ")),
+    // Opening cuts a torn tail, which only the server may do: this only looks.
+    let found = Disk::open(&config.data_dir).and_then(|disk| Journal::inspect(&disk));
+    let found = match found {
+        Ok(found) => found,
+        Err(error) => return report.bad(&error.to_string(), &say("检查数据目录", "check the data directory")),
+    };
+    let (segments, entries) = (found.segments, found.entries);
+    if found.damaged.is_empty() && found.set_aside.is_empty() {
+        let (in_segments, in_entries) = (say("日志分段", "journal segments"), say("条记录", "entries"));
+        return report.good(&format!("{in_segments}: {segments}; {entries} {in_entries}"));
+    }
+    for (file, from, whole) in &found.damaged {
+        let from = format!("{} {from}", say("损坏始于字节", "damaged from byte"));
+        report.bad(
+            &format!("{file}: {from}; {whole} {}", say("条记录在其后完好", "entries whole behind it")),
             &say(
-                "保留这些文件并联系支持；网关会重发缺失部分",
-                "keep these files and ask support; gateways send again what is missing",
+                "检查这块磁盘；文件会原样保留，其后完好且顺序相符的记录会入账，其余由网关重发",
+                "check this disk; the file is kept as it is, what lies whole and in order behind the damage is taken, \
+                 gateways send the rest again",
             ),
-        ),
-        Ok(names) => report.good(&format!("{}: {}", say("日志分段", "journal segments"), names.len())),
-        Err(error) => report.bad(&error.to_string(), &say("检查数据目录", "check the data directory")),
+        );
+    }
+    if !found.set_aside.is_empty() {
+        report.bad(
+            &format!("{}: {}", say("损坏的日志分段已另存", "damaged journal segments set aside"), found.set_aside.join(", ")),
+            &say(
+                "检查这块磁盘；确认各网关已重发缺失部分后，把这些文件移走留存",
+                "check this disk; once the gateways have sent again what was missing, move these files away and keep them",
+            ),
+        );
     }
 }
 

@@ -1,4 +1,4 @@
-//! `fsck`: recomputes every site's log from its files and names what is damaged. Changes nothing.
+//! `fsck`: recomputes every site's log from its files, reads the journal, and names what is damaged. Changes nothing.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use protocol::SiteId;
+use server::ingest::journal::Journal;
 use server::keys::Keys;
 use server::sitelog::fsck_folder;
 use server::storage::Disk;
@@ -22,7 +23,18 @@ pub(crate) fn run(config: &Path, arguments: &Arguments) -> Result<ExitCode> {
     let config = load(config)?;
     let keys = Keys::open(&config.data_dir.join("keys"), &config.public_host)?;
     let disk = Arc::new(Disk::open(&config.data_dir)?);
-    let mut damaged = false;
+    let journal = Journal::inspect(&*disk)?;
+    for (file, from, whole) in &journal.damaged {
+        println!(
+            "{file}: {} {from}; {whole} {}",
+            say("有损坏，始于字节", "DAMAGED from byte"),
+            say("条记录在其后完好", "entries whole behind it")
+        );
+    }
+    for file in &journal.set_aside {
+        println!("{file}: {}", say("损坏的日志分段，已另存", "a damaged journal segment, set aside"));
+    }
+    let mut damaged = !journal.damaged.is_empty();
     for (site, fsck) in fsck_folder(&*disk, keys.log(), &arguments.sites)? {
         for damage in &fsck.damage {
             println!("{site}: {damage}");

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::accept::{self, Candidate, Named, Refused, SiteState, Verdict};
 use super::journal::{Body, Entry, GROUP_MAX, Journal};
-use super::recent::{PENDING_MAX, Recent};
+use super::recent::{PENDING_BYTES_MAX, PENDING_MAX, Recent};
 use super::{Answer, Group, Shared, Submission};
 use crate::sitelog::{LogError, Restored};
 
@@ -228,6 +228,7 @@ impl Committer {
                         .map(|(lsn, (site, received_ms, body))| Entry { lsn, site, received_ms, body })
                         .collect();
                     self.shared.pending.fetch_add(entries.len(), Relaxed);
+                    self.shared.pending_bytes.fetch_add(entries.iter().map(Entry::bytes).sum(), Relaxed);
                     // The receiver lives as long as this thread runs.
                     let _ = self.groups.send(Group { entries, declared: work.declared });
                 }
@@ -288,7 +289,9 @@ impl Committer {
         }
         // The logs may fall behind only so far: what is remembered of recent records must cover what is not yet in them.
         let until = Instant::now() + LOGS_BEHIND;
-        while self.shared.pending.load(Relaxed) + entries.len() > PENDING_MAX {
+        while self.shared.pending.load(Relaxed) + entries.len() > PENDING_MAX
+            || self.shared.pending_bytes.load(Relaxed) > PENDING_BYTES_MAX
+        {
             if self.shared.stuck.load(Acquire) || Instant::now() > until {
                 return Err(io::Error::new(io::ErrorKind::StorageFull, "the site logs cannot be written"));
             }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use protocol::SiteId;
 
 use super::journal::{Entry, Lsn};
+use super::recent::{PENDING_BYTES_MAX, PENDING_MAX};
 use super::{Group, Options, Shared, Submission};
 use crate::sitelog::LogError;
 
@@ -53,9 +54,10 @@ impl Integrator {
 
     fn integrate(&mut self, first: Group) {
         let (mut entries, mut declared) = (first.entries, first.declared);
-        // Somebody who waits for a declaration is not kept waiting; records gather a little.
+        // Somebody who waits for a declaration is not kept waiting; records gather a little, but never so long that the
+        // journal has to wait for the logs.
         let until = Instant::now() + self.options.integrate_every;
-        while entries.len() < GATHER_MAX {
+        while entries.len() < GATHER_MAX && self.shared.pending_bytes.load(Relaxed) < GATHER_BYTES {
             let wait =
                 if declared.is_empty() { until.saturating_duration_since(Instant::now()) } else { Duration::ZERO };
             let Ok(group) = self.groups.recv_timeout(wait) else { break };
@@ -77,6 +79,7 @@ impl Integrator {
         }
         self.shared.stuck.store(false, Release);
         self.shared.pending.fetch_sub(entries.len(), Relaxed);
+        self.shared.pending_bytes.fetch_sub(entries.iter().map(Entry::bytes).sum(), Relaxed);
         self.integrated = entries.last().map_or(self.integrated, |entry: &Entry| entry.lsn);
         for entry in entries {
             if self.shared.logs.why_closed(&entry.site).is_some() {
@@ -118,5 +121,7 @@ impl Integrator {
     }
 }
 
-/// Entries integrated at once.
-const GATHER_MAX: usize = 1024;
+/// Entries integrated at once, about: half of what may be pending, so that the next half arrives meanwhile.
+const GATHER_MAX: usize = PENDING_MAX / 2;
+/// The same in bytes.
+const GATHER_BYTES: usize = PENDING_BYTES_MAX / 2;

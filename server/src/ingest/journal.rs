@@ -8,13 +8,13 @@
 //! 2. Entries are numbered without holes ([`Lsn`]). A site remembers the number it has integrated durably; after a crash
 //!    the entries beyond it are integrated again, in the same order with the same received-at, so the leaves come out as
 //!    the same bytes.
-//! 3. A torn tail (crash during an append) is cut at recovery: nobody was told of it. Damage *before* the tail cannot be
-//!    told from a torn tail by position, so the cut is always reported with its size; if receipts were issued for what is
-//!    gone, the gateways' kept segments fill it again and the sites open a new log epoch.
-//! 4. Segments are removed when every entry in them is under a published checkpoint.
+//! 3. A torn tail (crash during an append) is cut at recovery and reported with its size: nobody was told of it.
+//! 4. Damage is not a torn tail: something whole lies behind it. A damaged segment is never cut and gets no further entry.
+//!    What lies whole behind the damage is handed out as doubtful ([`Recovered::doubtful_from`]); the caller decides what
+//!    still stands without what is gone. What is gone the gateways send again from their kept segments.
+//! 5. Segments are removed when every entry in them is under a published checkpoint; a damaged one is then set aside.
 //!
-//! Entry: length of the body (u32), CRC32C over number and body (u32), number (u64), body; little-endian. The format is
-//! private to this server and its recovery; evidence formats are in `protocol`.
+//! The format ([`entry`]) is private to this server and its recovery; evidence formats are in `protocol`.
 
 use std::io;
 use std::sync::Arc;
@@ -23,8 +23,11 @@ use protocol::SiteId;
 
 use crate::storage::Storage;
 
+mod entry;
 #[cfg(test)]
 mod tests;
+
+use entry::{Walked, encode_entry, walk};
 
 /// Number of a journal entry, from 1.
 pub type Lsn = u64;
@@ -40,6 +43,17 @@ pub struct Entry {
     pub received_ms: i64,
     /// The thing itself.
     pub body: Body,
+}
+
+impl Entry {
+    /// Bytes of its body.
+    pub(super) fn bytes(&self) -> usize {
+        match &self.body {
+            Body::Record(bytes) | Body::Quarantine(bytes) | Body::Declaration(bytes) | Body::Epoch(bytes) => {
+                bytes.len()
+            }
+        }
+    }
 }
 
 /// The thing that becomes a leaf.
@@ -60,9 +74,24 @@ pub enum Body {
 pub struct Recovered {
     /// Whole entries, in order.
     pub entries: Vec<Entry>,
+    /// Place in `entries` of the first one that lies behind damage.
+    pub doubtful_from: Option<usize>,
     /// Bytes cut from the end of the newest segment.
     pub cut_bytes: u64,
-    /// Segments set aside because they followed a cut one.
+    /// Damaged segments, which stay as they are.
+    pub damaged: Vec<String>,
+}
+
+/// What the journal's files look like, for `doctor` and `fsck`.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Inspection {
+    /// Segments in use.
+    pub segments: usize,
+    /// Whole entries in them.
+    pub entries: usize,
+    /// Damaged segments in use, where the damage begins (bytes), and how many entries lie whole behind it.
+    pub damaged: Vec<(String, usize, usize)>,
+    /// Damaged segments that were set aside when nobody needed them any more.
     pub set_aside: Vec<String>,
 }
 
@@ -72,8 +101,8 @@ pub struct Journal {
     segment: u64,
     length: u64,
     next: Lsn,
-    /// Closed segments with the number of their last entry.
-    closed: Vec<(u64, Lsn)>,
+    /// Closed segments with the number of their last entry, and whether they are damaged.
+    closed: Vec<(u64, Lsn, bool)>,
     /// The file may hold bytes beyond `length`: cut before anything else.
     dirty: bool,
     reserve_bytes: u64,
@@ -94,24 +123,24 @@ impl Journal {
         let (mut segment, mut length, mut last) = (1, 0, 0);
         for (at, number) in segments.iter().enumerate() {
             let bytes = storage.read(&path(*number))?;
-            let (entries, whole) = decode_entries(&bytes, last);
-            if at > 0 {
-                closed.push((segment, last));
+            let walked = walk(&bytes, last);
+            let newest = at + 1 == segments.len();
+            let damaged = walked.is_damaged(newest);
+            if damaged {
+                let behind = recovered.entries.len() + walked.sound;
+                recovered.doubtful_from.get_or_insert(behind);
+                recovered.damaged.push(path(*number));
             }
-            last = entries.last().map_or(last, |entry| entry.lsn);
-            recovered.entries.extend(entries);
-            (segment, length) = (*number, whole as u64);
-            if whole < bytes.len() {
-                recovered.cut_bytes = (bytes.len() - whole) as u64;
-                storage.truncate(&path(*number), whole as u64)?;
-                for later in &segments[at + 1..] {
-                    // Never replayed, never deleted: somebody may want to look.
-                    let aside = format!("{FOLDER}/{later:012}.damaged");
-                    storage.replace(&aside, &storage.read(&path(*later))?)?;
-                    storage.remove(&path(*later))?;
-                    recovered.set_aside.push(aside);
-                }
-                break;
+            last = walked.entries.last().map_or(last, |entry| entry.lsn);
+            recovered.entries.extend(walked.entries);
+            (segment, length) = (*number, bytes.len() as u64);
+            if damaged || !newest {
+                closed.push((segment, last, damaged));
+                (segment, length) = (segment + 1, 0);
+            } else if let Some(whole) = walked.broken_at {
+                length = whole as u64;
+                recovered.cut_bytes = bytes.len() as u64 - length;
+                storage.truncate(&path(*number), length)?;
             }
         }
         let next = last + 1;
@@ -141,7 +170,7 @@ impl Journal {
             return Err(io::ErrorKind::StorageFull.into());
         }
         if self.length > 0 && self.length + bytes.len() as u64 > SEGMENT_BYTES {
-            self.closed.push((self.segment, self.next - 1));
+            self.closed.push((self.segment, self.next - 1, false));
             self.segment += 1;
             self.length = 0;
         }
@@ -156,16 +185,45 @@ impl Journal {
         Ok(first)
     }
 
-    /// Removes whole segments whose entries are all at or below `lsn`.
+    /// Removes whole segments whose entries are all at or below `lsn`; damaged ones are set aside, never deleted.
     pub fn trim(&mut self, lsn: Lsn) -> io::Result<()> {
-        while let Some((segment, last)) = self.closed.first().copied() {
+        while let Some((segment, last, damaged)) = self.closed.first().copied() {
             if last > lsn {
                 break;
+            }
+            if damaged {
+                self.storage.replace(&aside(segment), &self.storage.read(&path(segment))?)?;
             }
             self.storage.remove(&path(segment))?;
             self.closed.remove(0);
         }
         Ok(())
+    }
+
+    /// Looks at the journal's files without changing anything.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn inspect(storage: &dyn Storage) -> io::Result<Inspection> {
+        let mut inspection = Inspection::default();
+        let mut last = 0;
+        let names = storage.list(FOLDER)?;
+        let segments: Vec<&String> = names.iter().filter(|name| name.ends_with(".wal")).collect();
+        for (at, name) in segments.iter().enumerate() {
+            let file = format!("{FOLDER}/{name}");
+            let bytes = storage.read(&file)?;
+            let walked = walk(&bytes, last);
+            last = walked.entries.last().map_or(last, |entry| entry.lsn);
+            inspection.segments += 1;
+            inspection.entries += walked.entries.len();
+            if walked.is_damaged(at + 1 == segments.len()) {
+                let from = walked.broken_at.unwrap_or(bytes.len());
+                inspection.damaged.push((file, from, walked.entries.len() - walked.sound));
+            }
+        }
+        inspection.set_aside =
+            names.iter().filter(|name| name.ends_with(DAMAGED)).map(|name| format!("{FOLDER}/{name}")).collect();
+        Ok(inspection)
     }
 
     /// After a failed append: back to the last good length, or no further.
@@ -181,82 +239,25 @@ impl Journal {
     }
 }
 
-fn encode_entry(lsn: Lsn, site: &SiteId, received_ms: i64, body: &Body, out: &mut Vec<u8>) {
-    let (kind, bytes) = match body {
-        Body::Record(bytes) => (1, bytes),
-        Body::Quarantine(bytes) => (2, bytes),
-        Body::Declaration(bytes) => (3, bytes),
-        Body::Epoch(bytes) => (4, bytes),
-    };
-    let site = site.as_str().as_bytes();
-    let mut entry = Vec::with_capacity(HEAD + 10 + site.len() + bytes.len());
-    entry.extend_from_slice(&lsn.to_le_bytes());
-    entry.push(kind);
-    entry.extend_from_slice(&received_ms.to_le_bytes());
-    // A site id has at most 32 bytes.
-    entry.push(site.len() as u8);
-    entry.extend_from_slice(site);
-    entry.extend_from_slice(bytes);
-    out.extend_from_slice(&((entry.len() - 8) as u32).to_le_bytes());
-    out.extend_from_slice(&crc32c::crc32c(&entry).to_le_bytes());
-    out.extend_from_slice(&entry);
-}
-
-/// Whole entries from the front of a segment, and how many bytes they take. `last` is the number before the first; an
-/// entry with any other number than the next is damage.
-fn decode_entries(bytes: &[u8], mut last: Lsn) -> (Vec<Entry>, usize) {
-    let mut entries = Vec::new();
-    let mut at = 0;
-    while let Some((entry, length)) = decode_entry(&bytes[at..]) {
-        if last != 0 && entry.lsn <= last {
-            break;
-        }
-        last = entry.lsn;
-        entries.push(entry);
-        at += length;
-    }
-    (entries, at)
-}
-
-fn decode_entry(bytes: &[u8]) -> Option<(Entry, usize)> {
-    let (head, rest) = bytes.split_at_checked(HEAD)?;
-    let length = u32::from_le_bytes(head[..4].try_into().ok()?) as usize;
-    let crc = u32::from_le_bytes(head[4..8].try_into().ok()?);
-    if length > ENTRY_MAX {
-        return None;
-    }
-    let body = rest.get(..length)?;
-    if crc32c::crc32c_append(crc32c::crc32c(&head[8..16]), body) != crc {
-        return None;
-    }
-    let lsn = Lsn::from_le_bytes(head[8..16].try_into().ok()?);
-    let (kind, body) = body.split_first()?;
-    let (received, body) = body.split_at_checked(8)?;
-    let (site_length, body) = body.split_first()?;
-    let (site, bytes) = body.split_at_checked(usize::from(*site_length))?;
-    let bytes = bytes.to_vec();
-    let body = match kind {
-        1 => Body::Record(bytes),
-        2 => Body::Quarantine(bytes),
-        3 => Body::Declaration(bytes),
-        4 => Body::Epoch(bytes),
-        _ => return None,
-    };
-    let site = std::str::from_utf8(site).ok()?.parse().ok()?;
-    let entry = Entry { lsn, site, received_ms: i64::from_le_bytes(received.try_into().ok()?), body };
-    Some((entry, HEAD + length))
-}
-
 fn path(segment: u64) -> String {
     format!("{FOLDER}/{segment:012}.wal")
+}
+
+fn aside(segment: u64) -> String {
+    format!("{FOLDER}/{segment:012}{DAMAGED}")
+}
+
+impl Walked {
+    /// Whether what is not whole is more than the torn tail of the newest segment.
+    fn is_damaged(&self, newest: bool) -> bool {
+        self.broken_at.is_some() && !(newest && self.torn)
+    }
 }
 
 /// Entries written with one sync.
 pub(super) const GROUP_MAX: usize = 256;
 const FOLDER: &str = "journal";
-/// Length, checksum and number before an entry's body.
-const HEAD: usize = 16;
-/// Largest entry body: a record, its kind, time and site.
-const ENTRY_MAX: usize = protocol::record::RECORD_MAX + 64;
+/// Suffix of a segment set aside.
+const DAMAGED: &str = ".damaged";
 /// A segment is closed when the next group would make it longer than this.
 const SEGMENT_BYTES: u64 = 16 * 1024 * 1024;

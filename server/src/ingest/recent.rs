@@ -53,4 +53,7 @@ impl Recent {
 }
 
 /// Most entries that are journalled and not yet in the logs: everything among them must be remembered.
-pub(super) const PENDING_MAX: usize = 512;
+pub(super) const PENDING_MAX: usize = 2048;
+
+/// The same in bytes: contents wait in memory until they are in the logs.
+pub(super) const PENDING_BYTES_MAX: usize = 64 * 1024 * 1024;

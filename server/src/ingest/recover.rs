@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use protocol::SiteId;
+use protocol::{Declaration, Leaf, LeafBody, Record, SiteId};
 use tokio::sync::mpsc;
 
 use super::accept::{self, Named, Refused};
@@ -25,23 +25,32 @@ pub(super) struct Recoverer {
     entries: Vec<Entry>,
     /// Entries integrated so far.
     done: usize,
+    /// From here on entries lie behind damage and were not looked at yet.
+    doubtful_from: Option<usize>,
 }
 
 type States = BTreeMap<SiteId, Site>;
 
 impl Recoverer {
-    pub(super) fn new(journal: Journal, logs: SiteLogs, now: Clock, entries: Vec<Entry>) -> Self {
-        Self { journal, logs, now, entries, done: 0 }
+    pub(super) fn new(
+        journal: Journal,
+        logs: SiteLogs,
+        now: Clock,
+        entries: Vec<Entry>,
+        doubtful_from: Option<usize>,
+    ) -> Self {
+        Self { journal, logs, now, entries, done: 0, doubtful_from }
     }
 
     /// Brings everything into the logs and returns the sites as they stand then. After an error it may be called again.
     pub(super) fn run(&mut self, recovery: &mut Recovery) -> Result<States, LogError> {
         loop {
-            while self.done < self.entries.len() {
-                let end = self.entries.len().min(self.done + GROUP_MAX);
-                self.logs.integrate(&self.entries[self.done..end])?;
-                self.done = end;
+            if let Some(from) = self.doubtful_from {
+                self.integrate_until(from)?;
+                recovery.left_out = self.sift(from)?;
+                self.doubtful_from = None;
             }
+            self.integrate_until(self.entries.len())?;
             for site in self.logs.sites() {
                 self.journal.start_at(self.logs.integrated(&site)?.2 + 1);
             }
@@ -55,6 +64,48 @@ impl Recoverer {
             states.insert(site, Site { state, epoch });
         }
         Ok(states)
+    }
+
+    fn integrate_until(&mut self, until: usize) -> Result<(), LogError> {
+        while self.done < until {
+            let end = until.min(self.done + GROUP_MAX);
+            self.logs.integrate(&self.entries[self.done..end])?;
+            self.done = end;
+        }
+        Ok(())
+    }
+
+    /// Of the entries behind damage only those become leaves that stand in the log without what is gone: a record that is
+    /// the next of its chain, a statement of its own. The others were receipted, so their gateways keep them and send them
+    /// again in order. Returns how many those are.
+    fn sift(&mut self, from: usize) -> Result<usize, LogError> {
+        let mut sites: BTreeMap<SiteId, (Site, Lsn)> = BTreeMap::new();
+        let mut stands = Vec::with_capacity(self.entries.len() - from);
+        for entry in &self.entries[from..] {
+            if !sites.contains_key(&entry.site) {
+                let known = match self.logs.integrated(&entry.site) {
+                    Ok((state, epoch, lsn)) => (Site { state, epoch }, lsn),
+                    Err(LogError::UnknownSite(_)) => (Site::default(), 0),
+                    // Kept for the day the site is repaired.
+                    Err(LogError::Closed { .. }) => {
+                        stands.push(true);
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                };
+                sites.insert(entry.site.clone(), known);
+            }
+            let integrated = sites.get_mut(&entry.site);
+            stands.push(integrated.is_some_and(|(site, lsn)| entry.lsn <= *lsn || site.takes(&entry.body)));
+        }
+        let mut stands = stands.into_iter();
+        let mut at = 0;
+        let before = self.entries.len();
+        self.entries.retain(|_| {
+            at += 1;
+            at <= from || stands.next().unwrap_or(true)
+        });
+        Ok(before - self.entries.len())
     }
 
     /// Journals the first leaf of a new epoch for a site that was restored from a backup; whether there was one.
@@ -106,6 +157,38 @@ impl Recoverer {
 
     pub(super) fn into_journal(self) -> Journal {
         self.journal
+    }
+}
+
+impl Site {
+    /// Moves on over an entry that lay behind damage, if it stands where the site is now.
+    fn takes(&mut self, body: &Body) -> bool {
+        let state = &mut self.state;
+        match body {
+            Body::Record(bytes) => match Record::decode(bytes) {
+                Ok(record) if accept::verify_in_order(state, &record).is_ok() => state.apply_record(&record),
+                _ => return false,
+            },
+            Body::Quarantine(bytes) => match Record::decode(bytes) {
+                Ok(record) if state.gateways.contains_key(&record.header().gateway) => state.apply_quarantine(&record),
+                _ => return false,
+            },
+            Body::Declaration(bytes) => match Declaration::decode(bytes) {
+                Ok(declaration) => state.apply_declaration(&declaration),
+                Err(_) => return false,
+            },
+            // It names the size it was restored to; at another size it would be untrue, and a new one is made.
+            Body::Epoch(bytes) => match Leaf::decode(bytes).map(|leaf| leaf.body) {
+                Ok(LeafBody::Epoch { epoch, restored_size, .. })
+                    if epoch > self.epoch && restored_size == state.size =>
+                {
+                    self.epoch = epoch;
+                    state.apply_other();
+                }
+                _ => return false,
+            },
+        }
+        true
     }
 }
 

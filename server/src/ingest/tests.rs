@@ -11,6 +11,7 @@ use crate::sitelog::LogKey;
 use crate::storage::fake::FakeDisk;
 
 mod hostile;
+mod pace;
 
 #[test]
 fn a_record_becomes_a_receipt_then_a_leaf_then_a_checkpoint() {
@@ -421,11 +422,16 @@ impl World {
 
     /// Without anybody who hears what is said to gateways.
     pub(super) fn bare(disk: Arc<FakeDisk>, copy: Option<std::path::PathBuf>) -> Self {
+        Self::gathering(disk, copy, Duration::ZERO)
+    }
+
+    /// The same with leaves gathered for a while before they are integrated.
+    fn gathering(disk: Arc<FakeDisk>, copy: Option<std::path::PathBuf>, integrate_every: Duration) -> Self {
         let key = LogKey::new("gz.test", protocol::SecretKey::from_seed(&[5; 32])).unwrap();
         let logs = SiteLogs::open(disk.clone(), key, copy).unwrap();
         let options = Options {
             publish_every: Duration::from_millis(5),
-            integrate_every: Duration::ZERO,
+            integrate_every,
             retry_every: Duration::from_millis(1),
             reserve_bytes: 0,
         };

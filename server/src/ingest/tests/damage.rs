@@ -203,3 +203,48 @@ fn a_disk_that_is_full_at_start_refuses_everything_and_the_server_goes_on_when_t
     assert_eq!(full.checkpoint(&gateway.site).unwrap().0, 5);
     assert_eq!(full.logs.fsck(&gateway.site).unwrap().damage, []);
 }
+
+/// What is receipted lies in the journal only; then a byte of it rots.
+#[test]
+fn behind_damage_in_the_journal_only_what_stands_in_order_becomes_a_leaf_and_the_rest_comes_again() {
+    let world = World::new(&FakeDisk::default());
+    let (mut hit, mut other) = (world.enrol("site-1", "gw-1"), world.enrol("site-2", "gw-2"));
+    world.wait(|| world.logs.size(&hit.site).unwrap() == 1 && world.logs.size(&other.site).unwrap() == 1);
+    let before = world.disk.copy();
+    let records: Vec<Record> = (0..4).map(|_| hit.next()).collect();
+    let others: Vec<Record> = (0..4).map(|_| other.next()).collect();
+    for (record, foreign) in records.iter().zip(&others) {
+        assert_eq!(world.submit(&hit, record), Answer::Answered);
+        assert_eq!(world.submit(&other, foreign), Answer::Answered);
+    }
+    let journal = world.disk.read("journal/000000000001.wal").unwrap();
+    world.ingest.stop();
+    before.replace("journal/000000000001.wal", &journal).unwrap();
+    let damaged = records[1].encode();
+    let at = journal.windows(damaged.len()).position(|bytes| bytes == damaged).unwrap();
+    before.flip("journal/000000000001.wal", at + damaged.len() / 2);
+
+    let after = World::new(&before);
+    assert_eq!(after.recovery.damaged, ["journal/000000000001.wal"]);
+    assert_eq!((after.recovery.cut_bytes, after.recovery.left_out), (0, 2), "the two that follow the damaged one");
+    let (zh, en) = after.recovery.journal_words().expect("told");
+    assert!(zh.contains("日志有损坏，请检查这块磁盘：journal/000000000001.wal"), "{zh}");
+    assert!(en.contains("the journal is damaged, check this disk: journal/000000000001.wal"), "{en}");
+    after.greet(&hit);
+    assert_eq!(after.newest_receipt().through, Some((hit.chain, 0, records[0].digest())));
+    after.greet(&other);
+    assert_eq!(after.newest_receipt().through, Some((other.chain, 3, others[3].digest())), "nobody else lost anything");
+    for record in &records[1..] {
+        assert_eq!(after.submit(&hit, record), Answer::Answered);
+    }
+    after.ingest.stop();
+    for gateway in [&hit, &other] {
+        let fsck = after.logs.fsck(&gateway.site).unwrap();
+        assert_eq!((fsck.damage, fsck.leaves), (vec![], 5));
+    }
+    // Starting once more finds the same file and nothing new in it.
+    let again = World::new(&after.disk.copy());
+    assert_eq!(again.logs.size(&hit.site).unwrap(), 5);
+    again.ingest.stop();
+    assert_eq!(again.logs.fsck(&hit.site).unwrap().damage, []);
+}
