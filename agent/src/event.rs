@@ -52,25 +52,6 @@ pub enum DeviceState {
     Stopped,
 }
 
-/// A device's health as its source sees it, sent on every change and at most once a second otherwise.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeviceHealth {
-    /// Which device.
-    pub device: DeviceIndex,
-    /// Up, down, …
-    pub state: DeviceState,
-    /// Boot clock of this observation, milliseconds.
-    pub boot_ms: i64,
-    /// Requests answered since start.
-    pub answered_total: u64,
-    /// Requests that failed since start.
-    pub failed_total: u64,
-    /// Time of the last answer's round trip, milliseconds.
-    pub round_trip_ms: Option<u32>,
-    /// The last failure in words for a person (what, where, what to do), empty when up.
-    pub detail: String,
-}
-
 /// Everything a source may say.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SourceEvent {
@@ -87,8 +68,8 @@ pub enum SourceEvent {
         /// Why.
         cause: GapCause,
     },
-    /// Something that belongs into the evidence beside the values: identity read back from the device, device up or
-    /// down, counter of lost notifications, …
+    /// Something that belongs into the evidence beside the values: a device up or down, polls
+    /// that were not made, …
     Note {
         /// Which device; `None` for the gateway itself.
         device: Option<DeviceIndex>,
@@ -96,11 +77,11 @@ pub enum SourceEvent {
         boot_ms: i64,
         /// What kind of fact.
         kind: NoteKind,
+        /// A number whose meaning `kind` gives, or 0.
+        value: i64,
         /// The fact itself, short (at most 256 bytes are kept), in no particular language.
         text: String,
     },
-    /// Health for the status page; never enters a record.
-    Health(DeviceHealth),
 }
 
 /// Kinds of notes sources may make. The sealer maps them to `protocol` event kinds.
@@ -110,10 +91,8 @@ pub enum NoteKind {
     DeviceUp,
     /// A device stopped answering.
     DeviceDown,
-    /// Identity read from the device (vendor, model, serial number, firmware).
-    DeviceIdentity,
-    /// The identity differs from the one configured or last seen: the device may have been replaced.
-    DeviceReplaced,
+    /// Polls that were due while the line was still busy and were not made up for; the value says how many.
+    MissedTicks,
     /// The server of an OPC UA source granted something else than was asked, or notifications were lost.
     SourceNotice,
 }

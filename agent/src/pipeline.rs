@@ -40,6 +40,7 @@ use crate::chain::{self, Span, Start};
 use crate::clock::{self, ClockWatch, SharedClock};
 use crate::event::{EVENT_QUEUE_MAX, SourceEvent};
 use crate::identity::{Enrolment, replace_file};
+use crate::live::Latest;
 use crate::locale::words;
 use crate::renewal::{self, Renewal};
 use crate::sealer::{self, Sealer, Signer};
@@ -172,7 +173,7 @@ pub async fn run(
     let (mut buffer, recovery) =
         Buffer::open(storage, setup.buffer.clone(), random()?).context("The buffer cannot be opened")?;
     for range in &recovery.damaged {
-        let (from, to) = (range.start, range.end);
+        let (from, to) = (range.start, range.end.saturating_sub(1));
         setup.status.notice(
             now.boot_ms,
             words!(
@@ -301,16 +302,17 @@ pub async fn run(
             }
             count = event_reader.recv_many(&mut taken, 256), if sources_open => {
                 sources_open = count > 0;
+                let mut readings = 0;
                 for event in taken.drain(..) {
-                    pipeline.status.source(&event);
+                    readings += state.take(&event);
                     pipeline.sealer.take(event);
                 }
+                pipeline.status.update(|s| s.readings_total += readings);
             }
             // Ended by themselves; something else may still hold a sender, so the channel need not close.
             None = sources.join_next(), if stopping_ms.is_some() && sources_open => {
                 sources_open = false;
                 while let Ok(event) = event_reader.try_recv() {
-                    pipeline.status.source(&event);
                     pipeline.sealer.take(event);
                 }
             }

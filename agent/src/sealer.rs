@@ -208,12 +208,11 @@ impl Sealer {
             SourceEvent::Gap { tag, from_boot_ms, to_boot_ms, cause } => {
                 self.take_gap(tag.0, from_boot_ms, to_boot_ms, cause);
             }
-            SourceEvent::Note { device, boot_ms, kind, text } => {
+            SourceEvent::Note { device, boot_ms, kind, value, text } => {
                 let device = device.and_then(|device| self.configuration.devices.get(device.0 as usize));
                 let subject = device.map_or_else(String::new, |device| device.id.to_string());
-                self.event(boot_ms, note_word(kind), &subject, 0, &text);
+                self.event(boot_ms, note_word(kind), &subject, value, &text);
             }
-            SourceEvent::Health(_) => {}
         }
     }
 
@@ -588,8 +587,7 @@ fn note_word(kind: NoteKind) -> &'static str {
     match kind {
         NoteKind::DeviceUp => "device_up",
         NoteKind::DeviceDown => "device_down",
-        NoteKind::DeviceIdentity => "identity",
-        NoteKind::DeviceReplaced => "identity_changed",
+        NoteKind::MissedTicks => "missed_ticks",
         NoteKind::SourceNotice => "source_notice",
     }
 }

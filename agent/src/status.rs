@@ -6,26 +6,12 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use protocol::{Quality, Value};
-
 use crate::buffer::Stats;
 use crate::clock::ClockReading;
-use crate::event::{DeviceHealth, SourceEvent};
 use crate::locale::Words;
 
 /// Notices kept for the page.
 const NOTICES_MAX: usize = 50;
-
-/// The newest value of a tag.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Latest {
-    /// Raw value.
-    pub value: Value,
-    /// Its quality.
-    pub quality: Quality,
-    /// Boot clock, milliseconds.
-    pub boot_ms: i64,
-}
 
 /// The newest receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,12 +55,8 @@ pub struct Snapshot {
     pub started_boot_ms: i64,
     /// The clock, at the last look.
     pub clock: Option<ClockReading>,
-    /// Newest value by tag index.
-    pub tags: Vec<Option<Latest>>,
     /// Readings taken since start.
     pub readings_total: u64,
-    /// Health by device index.
-    pub devices: Vec<Option<DeviceHealth>>,
     /// Buffer figures.
     pub buffer: Stats,
     /// The buffer takes nothing at the moment.
@@ -98,18 +80,21 @@ pub struct Snapshot {
 pub struct Status(Arc<Mutex<Snapshot>>);
 
 impl Status {
-    /// For a configuration with so many tags and devices.
+    /// Of an agent that started at this moment of the boot clock.
     #[must_use]
-    pub fn new(tags: usize, devices: usize, started_boot_ms: i64) -> Self {
-        let snapshot =
-            Snapshot { started_boot_ms, tags: vec![None; tags], devices: vec![None; devices], ..Snapshot::default() };
-        Status(Arc::new(Mutex::new(snapshot)))
+    pub fn new(started_boot_ms: i64) -> Self {
+        Status(Arc::new(Mutex::new(Snapshot { started_boot_ms, ..Snapshot::default() })))
     }
 
     /// A copy for a reader.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         self.lock().clone()
+    }
+
+    /// Reads what the closure reads, without a copy.
+    pub fn read<T>(&self, look: impl FnOnce(&Snapshot) -> T) -> T {
+        look(&self.lock())
     }
 
     /// Changes the snapshot.
@@ -128,29 +113,6 @@ impl Status {
             snapshot.notices.pop_front();
         }
         snapshot.notices.push_back(NoticeLine { boot_ms, words });
-    }
-
-    /// Notes what a source said.
-    pub fn source(&self, event: &SourceEvent) {
-        match event {
-            SourceEvent::Readings(readings) => {
-                let mut snapshot = self.lock();
-                snapshot.readings_total += readings.len() as u64;
-                for reading in readings {
-                    if let Some(slot) = snapshot.tags.get_mut(reading.tag.0 as usize) {
-                        let (value, quality, boot_ms) = (reading.value.clone(), reading.quality, reading.boot_ms);
-                        *slot = Some(Latest { value, quality, boot_ms });
-                    }
-                }
-            }
-            SourceEvent::Health(health) => {
-                let mut snapshot = self.lock();
-                if let Some(slot) = snapshot.devices.get_mut(health.device.0 as usize) {
-                    *slot = Some(health.clone());
-                }
-            }
-            SourceEvent::Gap { .. } | SourceEvent::Note { .. } => {}
-        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Snapshot> {
@@ -184,7 +146,7 @@ mod tests {
 
     #[test]
     fn repeated_notice_is_kept_once_with_its_newest_time() {
-        let status = Status::new(0, 0, 0);
+        let status = Status::new(0);
         for boot_ms in 0..200 {
             status.notice(boot_ms, Words::new("一", "one"));
         }

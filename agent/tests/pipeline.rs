@@ -94,7 +94,7 @@ fn setup(state_dir: &Path, server: &FakeServer, clock: SharedClock) -> Setup {
             refused: kept::Limit { files: 1, bytes: 1_000_000 },
         },
         clock,
-        status: Status::new(TAGS, 1, started),
+        status: Status::new(started),
         key: gateway_key(state_dir),
         enrolment: Enrolment {
             site: "site-1".parse().expect("a name"),

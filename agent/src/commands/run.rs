@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 use super::Told;
 use crate::buffer;
 use crate::clock::{self, SharedClock, SystemClock};
-use crate::config::device::Place;
 use crate::config::{Config, Uplink};
 use crate::identity::{self, Enrolment};
 use crate::live::Board;
@@ -43,11 +42,8 @@ pub async fn run(config: Config, lang: Lang) -> anyhow::Result<()> {
     let clock: SharedClock = Arc::new(SystemClock::new(clock_settings(&config))?);
     let board = Board::new(&config.devices);
     let tags: Vec<_> = config.devices.iter().flat_map(|d| &d.tags).collect();
-    let status = Status::new(tags.len(), config.devices.len(), clock.boot_ms());
+    let status = Status::new(clock.boot_ms());
     let alarm = tags.iter().map(|t| t.alarm).collect();
-    for tag in tags.iter().filter(|t| matches!(t.place, Place::OpcUa { .. } | Place::Modbus { .. })) {
-        tracing::debug!(tag = %tag.id, interval_ms = tag.interval_ms, "Tag.");
-    }
 
     let shutdown = CancellationToken::new();
     spawn_signals(&shutdown)?;

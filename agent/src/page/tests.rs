@@ -16,9 +16,8 @@ fn sources() -> Sources {
     let text = include_str!("../../../configs/agent.example.toml");
     let (config, _) = Config::parse(text, Path::new("agent.toml")).expect("example");
     let board = Board::new(&config.devices);
-    let tags = config.devices.iter().map(|d| d.tags.len()).sum();
     let clock = Arc::new(SystemClock::new(Settings::default()).expect("clock"));
-    let status = Status::new(tags, config.devices.len(), 0);
+    let status = Status::new(0);
     Sources { config, enrolment: None, board, status, clock, lang: Lang::En }
 }
 

@@ -7,14 +7,26 @@ pub(super) struct StateSender {
     configuration: Arc<Configuration>,
     every_ms: i64,
     next_ms: i64,
-    /// By tag: boot clock of the value last sent.
-    sent_ms: Vec<i64>,
+    /// By tag: the newest value that was not sent yet.
+    newest: Vec<Option<Latest>>,
 }
 
 impl StateSender {
     pub(super) fn new(configuration: Arc<Configuration>, every_ms: i64) -> Self {
-        let sent_ms = vec![i64::MIN; configuration.tags.len()];
-        StateSender { configuration, every_ms, next_ms: i64::MIN, sent_ms }
+        let newest = vec![None; configuration.tags.len()];
+        StateSender { configuration, every_ms, next_ms: i64::MIN, newest }
+    }
+
+    /// Keeps what a source said until it is sent; returns how many readings that were.
+    pub(super) fn take(&mut self, event: &SourceEvent) -> u64 {
+        let SourceEvent::Readings(readings) = event else { return 0 };
+        for reading in readings {
+            if let Some(slot) = self.newest.get_mut(reading.tag.0 as usize) {
+                let (value, quality, boot_ms) = (reading.value.clone(), reading.quality, reading.boot_ms);
+                *slot = Some(Latest { value, quality, boot_ms });
+            }
+        }
+        readings.len() as u64
     }
 
     pub(super) fn send(&mut self, status: &Status, clock: &SharedClock, latest: &watch::Sender<Vec<u8>>) {
@@ -22,31 +34,22 @@ impl StateSender {
         if boot_ms < self.next_ms {
             return;
         }
-        let snapshot = status.snapshot();
-        if !snapshot.uplink.connected {
+        self.next_ms = boot_ms + self.every_ms;
+        let (is_connected, backlog_records) = status.read(|s| (s.uplink.connected, s.buffer.undelivered_records));
+        if !is_connected {
             return;
         }
-        self.next_ms = boot_ms + self.every_ms;
         let mut values = Vec::new();
-        for (index, value) in snapshot.tags.iter().enumerate() {
-            let (Some(value), Some(tag)) = (value, self.configuration.tags.get(index)) else { continue };
-            if value.boot_ms > self.sent_ms[index] && values.len() < STATE_VALUES_MAX {
-                self.sent_ms[index] = value.boot_ms;
-                values.push(StateValue {
-                    tag: tag.id.clone(),
-                    value: value.value.to_string(),
-                    age_ms: (boot_ms - value.boot_ms).max(0) as u64,
-                    quality: value.quality,
-                });
+        for (tag, slot) in self.configuration.tags.iter().zip(&mut self.newest) {
+            if values.len() >= STATE_VALUES_MAX {
+                break;
             }
+            let Some(Latest { value, quality, boot_ms: read_ms }) = slot.take() else { continue };
+            let age_ms = u64::try_from(boot_ms - read_ms).unwrap_or(0);
+            values.push(StateValue { tag: tag.id.clone(), value: value.to_string(), age_ms, quality });
         }
-        let message = StateMessage {
-            boot_ms,
-            wall_ms: clock.read().wall_ms,
-            backlog_records: snapshot.buffer.undelivered_records,
-            backlog_bytes: 0,
-            values,
-        };
+        let message =
+            StateMessage { boot_ms, wall_ms: clock.read().wall_ms, backlog_records, backlog_bytes: 0, values };
         let bytes = message.encode();
         if bytes.len() <= protocol::receipt::STATE_MAX {
             latest.send_replace(bytes);

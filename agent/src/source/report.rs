@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::gaps::{Piece, Tracker};
 use crate::clock::SharedClock;
 use crate::config::device::Device;
-use crate::event::{DeviceHealth, DeviceIndex, DeviceState, NoteKind, Reading, SourceEvent, TagIndex};
+use crate::event::{DeviceIndex, DeviceState, NoteKind, Reading, SourceEvent, TagIndex};
 use crate::live::{Board, Latest};
 use crate::locale::Words;
 
@@ -37,8 +37,8 @@ pub struct World {
     pub board: Board,
 }
 
-/// Health is repeated at most this often while nothing changes, milliseconds.
-const HEALTH_MS: i64 = 1_000;
+/// Polls that were not made enter the evidence at most this often, milliseconds, as a sum.
+const MISSED_MS: i64 = 60_000;
 
 /// Changing troubles of one device are logged at most this often, milliseconds: a dead device must not fill the disk.
 const WARN_MS: i64 = 60_000;
@@ -55,7 +55,9 @@ pub struct Reporter {
     missed_total: u64,
     round_trip_ms: Option<u32>,
     trouble: Option<Words>,
-    told_ms: i64,
+    /// Of the missed ticks, those no record tells of yet.
+    missed_untold: u64,
+    missed_told_ms: i64,
     warned_ms: i64,
     gone: bool,
 }
@@ -74,7 +76,8 @@ impl Reporter {
             missed_total: 0,
             round_trip_ms: None,
             trouble: None,
-            told_ms: i64::MIN,
+            missed_untold: 0,
+            missed_told_ms: i64::MIN,
             warned_ms: i64::MIN,
             gone: false,
             world,
@@ -189,20 +192,35 @@ impl Reporter {
         self.turn(self.state, Some(trouble), now).await;
     }
 
-    /// Polls that came too late to be made.
-    pub fn missed(&mut self, ticks: u64) {
+    /// Polls that were due while the line was busy, and were not made.
+    pub async fn missed(&mut self, now: i64, ticks: u64) {
         self.missed_total += ticks;
+        self.missed_untold += ticks;
+        if now.saturating_sub(self.missed_told_ms) >= MISSED_MS {
+            self.tell_missed(now).await;
+        }
+    }
+
+    async fn tell_missed(&mut self, now: i64) {
+        let value = i64::try_from(std::mem::take(&mut self.missed_untold)).unwrap_or(i64::MAX);
+        if value > 0 {
+            self.missed_told_ms = now;
+            let device = Some(self.device);
+            let kind = NoteKind::MissedTicks;
+            self.send(SourceEvent::Note { device, boot_ms: now, kind, value, text: String::new() }).await;
+        }
     }
 
     /// A fact for the evidence beside the values.
     pub async fn note(&mut self, now: i64, kind: NoteKind, text: impl Into<String>) {
         let device = Some(self.device);
-        self.send(SourceEvent::Note { device, boot_ms: now, kind, text: text.into() }).await;
+        self.send(SourceEvent::Note { device, boot_ms: now, kind, value: 0, text: text.into() }).await;
     }
 
     /// The last words at shutdown: outages that are going on, up to now.
     pub async fn finish(&mut self) {
         let now = self.now();
+        self.tell_missed(now).await;
         let first = self.first_tag;
         let last: Vec<SourceEvent> = self
             .trackers
@@ -246,19 +264,6 @@ impl Reporter {
         } else if !is_up && (was_up || (before == DeviceState::Starting && state != before)) {
             let detail = self.trouble.as_ref().map(|t| t.en.clone()).unwrap_or_default();
             self.note(now, NoteKind::DeviceDown, detail).await;
-        }
-        if changed || now.saturating_sub(self.told_ms) >= HEALTH_MS {
-            self.told_ms = now;
-            let health = DeviceHealth {
-                device: self.device,
-                state,
-                boot_ms: now,
-                answered_total: self.answered_total,
-                failed_total: self.failed_total,
-                round_trip_ms: self.round_trip_ms,
-                detail: self.trouble.as_ref().map(|t| t.en.clone()).unwrap_or_default(),
-            };
-            self.send(SourceEvent::Health(health)).await;
         }
     }
 

@@ -57,7 +57,7 @@ fn served(
 ) -> serde_json::Value {
     let text = include_str!("../../../../configs/agent.example.toml");
     let (config, _) = Config::parse(text, Path::new("agent.toml")).expect("the example");
-    let status = Status::new(0, 0, 0);
+    let status = Status::new(0);
     for words in notices {
         status.notice(540_000, words);
     }

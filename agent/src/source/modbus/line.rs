@@ -117,7 +117,7 @@ impl Line {
     async fn poll(&mut self, m: usize, g: usize) {
         let now = self.members[m].reporter.now();
         let missed = self.members[m].groups[g].schedule.take(now);
-        self.members[m].reporter.missed(missed);
+        self.members[m].reporter.missed(now, missed).await;
         let requests = self.members[m].groups[g].requests.clone();
         if self.members[m].breaker.as_ref().is_some_and(|b| !b.allows(now)) {
             self.members[m].unread(now, &requests, GapCause::DeviceSilent).await;

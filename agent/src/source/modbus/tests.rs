@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::rtu::crc;
 use crate::clock::{Settings, SystemClock};
 use crate::config::Config;
-use crate::event::{DeviceState, SourceEvent};
+use crate::event::{DeviceState, NoteKind, SourceEvent};
 use crate::live::Board;
 use crate::locale::Lang;
 use crate::source::{World, start};
@@ -156,6 +156,8 @@ struct Run {
     /// Per tag: readings as (boot ms, value).
     readings: Vec<Vec<(i64, Value)>>,
     gaps: Vec<(usize, i64, i64, GapCause)>,
+    /// Polls that were not made, as the evidence says.
+    missed: i64,
 }
 
 impl Run {
@@ -169,7 +171,7 @@ impl Run {
         let mut tasks = start(&config, &world, &stop);
         tokio::spawn(async move { while tasks.join_next().await.is_some() {} });
         let tags = config.devices.iter().map(|d| d.tags.len()).sum();
-        Self { events, board, stop, config, readings: vec![Vec::new(); tags], gaps: Vec::new() }
+        Self { events, board, stop, config, readings: vec![Vec::new(); tags], gaps: Vec::new(), missed: 0 }
     }
 
     /// Takes events until `done`, or fails after ten seconds.
@@ -192,7 +194,8 @@ impl Run {
             SourceEvent::Gap { tag, from_boot_ms, to_boot_ms, cause } => {
                 self.gaps.push((tag.0 as usize, from_boot_ms, to_boot_ms, cause));
             }
-            SourceEvent::Note { .. } | SourceEvent::Health(_) => {}
+            SourceEvent::Note { kind: NoteKind::MissedTicks, value, .. } => self.missed += value,
+            SourceEvent::Note { .. } => {}
         }
     }
 
@@ -247,6 +250,23 @@ async fn values_arrive_under_their_names_and_only_reads_leave() {
     assert_eq!(run.gaps, []);
     assert!(server.functions.lock().expect("lock").iter().all(|f| (1..=4).contains(f)));
     run.stop.cancel();
+}
+
+#[tokio::test]
+async fn polls_that_a_slow_device_swallows_are_told() {
+    let server = Server::start(Framing::Tcp).await;
+    server.plan([Fault::Right, Fault::Late(180), Fault::Late(180), Fault::Late(180)]);
+    let mut run = Run::start(&config(&server, "modbus_tcp", ""));
+    run.until("all answers", |r| server.faults_left() == 0 && r.count() >= 30).await;
+    run.stop.cancel();
+    // The first is told at once, the others at the latest when the source ends.
+    while let Some(event) = run.events.recv().await {
+        run.take(event);
+    }
+    let swallowed = run.board.snapshot().devices[0].missed_total;
+    assert!(swallowed >= 3, "three answers took two ticks each: {swallowed}");
+    assert!(u64::try_from(run.missed).is_ok_and(|told| told >= swallowed), "{} of {swallowed} were told", run.missed);
+    assert_eq!(run.gaps, [], "a late value is a value");
 }
 
 #[tokio::test]

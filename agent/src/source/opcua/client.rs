@@ -151,7 +151,7 @@ impl Source {
                 continue;
             }
             let missed = self.groups[g].schedule.take(now);
-            self.reporter.missed(missed);
+            self.reporter.missed(now, missed).await;
             let items = self.groups[g].items.clone();
             if !self.ensure_open(stop).await {
                 if stop.is_cancelled() {

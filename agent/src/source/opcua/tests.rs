@@ -180,7 +180,6 @@ impl Run {
                     self.gaps.push((tag.0 as usize, from_boot_ms, to_boot_ms, cause));
                 }
                 Some(SourceEvent::Note { text, .. }) => self.notes.push(text),
-                Some(SourceEvent::Health(_)) => {}
                 None => panic!("the source ended"),
             }
         }
