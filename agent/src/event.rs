@@ -96,3 +96,15 @@ pub enum NoteKind {
     /// The server of an OPC UA source granted something else than was asked, or notifications were lost.
     SourceNotice,
 }
+
+impl NoteKind {
+    /// The word of an event in a record, `docs/formats.md` §4.5.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::DeviceUp => "device_up",
+            Self::DeviceDown => "device_down",
+            Self::MissedTicks => "missed_ticks",
+            Self::SourceNotice => "source_notice",
+        }
+    }
+}

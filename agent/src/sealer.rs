@@ -16,12 +16,16 @@ use protocol::content::{Column, Columns, READINGS_MAX};
 use protocol::record::CONTENT_MAX;
 use protocol::{
     Batch, BootId, ChainId, ChainStart, ChainStartCause, Clock, Configuration, Content, Digest, Event, Gap, GapCause,
-    GapStart, GatewayId, Header, Lost, LostCause, Reading, Record, SecretKey, ServerAnchor, SiteId, SyncState, Value,
+    GapStart, GatewayId, Header, Reading, Record, SecretKey, ServerAnchor, SiteId, SyncState, Value,
 };
 
 use crate::chain::{ChainState, STOPPING, Start, StopGap};
 use crate::clock::{self, ClockChange, ClockReading};
-use crate::event::{NoteKind, SourceEvent};
+use crate::event::SourceEvent;
+
+mod repeat;
+
+pub use repeat::Repeat;
 
 /// Readings in one batch before it is sealed early; bounds memory at 10,000 tags a second.
 const READINGS_SEAL_MAX: usize = 100_000;
@@ -93,6 +97,7 @@ pub struct Sealer {
     settings: Settings,
     configuration: Arc<Configuration>,
     configuration_content: Vec<u8>,
+    configuration_digest: Digest,
     chain: ChainState,
     chain_start: Option<ChainStart>,
     open: Open,
@@ -111,15 +116,6 @@ pub struct Sealer {
     anchor: Option<ServerAnchor>,
     start_ms: i64,
     refiled: Vec<Repeat>,
-}
-
-/// What a new chain takes over from the one that was given up.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Repeat {
-    /// A record that the server does not have.
-    Record(Box<Record>),
-    /// At this place records were lost to damage on this disk.
-    Damaged,
 }
 
 impl Sealer {
@@ -151,6 +147,7 @@ impl Sealer {
             signer,
             settings,
             configuration,
+            configuration_digest: protocol::sha256(&configuration_content),
             configuration_content,
             chain,
             chain_start,
@@ -211,7 +208,7 @@ impl Sealer {
             SourceEvent::Note { device, boot_ms, kind, value, text } => {
                 let device = device.and_then(|device| self.configuration.devices.get(device.0 as usize));
                 let subject = device.map_or_else(String::new, |device| device.id.to_string());
-                self.event(boot_ms, note_word(kind), &subject, value, &text);
+                self.event(boot_ms, kind.word(), &subject, value, &text);
             }
         }
     }
@@ -318,7 +315,7 @@ impl Sealer {
 
     /// True when a ChainStart or Configuration must be written before anything else.
     pub fn must_open(&self) -> bool {
-        self.chain_start.is_some() || self.chain.configuration != protocol::sha256(&self.configuration_content)
+        self.chain_start.is_some() || self.chain.configuration != self.configuration_digest
     }
 
     /// Seals what is open. The result must be made durable and then reported with [`committed`](Self::committed) or
@@ -348,13 +345,13 @@ impl Sealer {
             let content = Content::ChainStart(start).encode()?;
             records.push(self.sign(&mut chain, protocol::Kind::ChainStart, content, 0, None, now)?);
         }
-        let current = protocol::sha256(&self.configuration_content);
+        let current = self.configuration_digest;
         let own =
             |repeat: &Repeat| matches!(repeat, Repeat::Record(record) if record.header().configuration == current);
         if !self.refiled.first().is_some_and(own) {
             self.seal_refiled(&mut chain, now, &mut records)?;
         }
-        if chain.configuration != protocol::sha256(&self.configuration_content) {
+        if chain.configuration != current {
             let content = self.configuration_content.clone();
             let digest = protocol::sha256(&content);
             records.push(self.sign(&mut chain, protocol::Kind::Configuration, content, 0, None, now)?);
@@ -493,50 +490,6 @@ impl Sealer {
         self.chain_start = start;
     }
 
-    /// Repeats, in the chain that grows, what the one before could not deliver: the same content bytes and the same clock, so
-    /// that its readings keep their place in time, under new headers.
-    pub fn refile(&mut self, repeats: Vec<Repeat>) {
-        self.refiled = repeats;
-    }
-
-    fn seal_refiled(
-        &self,
-        chain: &mut ChainState,
-        now: ClockReading,
-        records: &mut Vec<Vec<u8>>,
-    ) -> protocol::Result<()> {
-        for repeat in &self.refiled {
-            let Repeat::Record(record) = repeat else {
-                // One Lost for however many: a reader takes the time between its neighbours for the gap.
-                let (from, cause) = (chain.sequence, LostCause::Damaged);
-                let (previous, next) = (chain.previous, Digest::ZERO);
-                let lost = Lost { from, to: from, cause, previous, next, receipt: Vec::new() };
-                let content = Content::Lost(lost).encode()?;
-                records.push(self.sign(chain, protocol::Kind::Lost, content, 0, None, now)?);
-                continue;
-            };
-            let old = record.header();
-            if !matches!(old.kind, protocol::Kind::Batch | protocol::Kind::Configuration) {
-                continue;
-            }
-            let header = Header {
-                chain: chain.chain,
-                sequence: chain.sequence,
-                previous: chain.previous,
-                configuration: if old.kind == protocol::Kind::Batch { old.configuration } else { chain.configuration },
-                ..old.clone()
-            };
-            let again = Record::sign(header, record.content_bytes().to_vec(), &self.signer.key)?;
-            chain.sequence += 1;
-            chain.previous = again.digest();
-            if old.kind == protocol::Kind::Configuration {
-                chain.configuration = old.content_digest;
-            }
-            records.push(again.encode());
-        }
-        Ok(())
-    }
-
     /// True between [`seal`](Self::seal) and [`committed`](Self::committed).
     pub fn is_sealing(&self) -> bool {
         self.sealed.is_some()
@@ -581,15 +534,6 @@ fn halves(batch: Batch) -> (Batch, Batch) {
     let more_gaps = gaps.split_off(gaps.len().div_ceil(2));
     let more_events = events.split_off(events.len().div_ceil(2));
     (Batch::from_readings(first, gaps, events), Batch::from_readings(second, more_gaps, more_events))
-}
-
-fn note_word(kind: NoteKind) -> &'static str {
-    match kind {
-        NoteKind::DeviceUp => "device_up",
-        NoteKind::DeviceDown => "device_down",
-        NoteKind::MissedTicks => "missed_ticks",
-        NoteKind::SourceNotice => "source_notice",
-    }
 }
 
 #[cfg(test)]
