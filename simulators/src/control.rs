@@ -5,6 +5,8 @@
 //! than 4 KiB ends the connection.
 
 use crate::floor::{Floor, Order};
+use crate::told;
+use crate::told::Told;
 use crate::truth;
 use serde_json::{Value, json};
 use std::io;
@@ -47,7 +49,7 @@ async fn connection(floor: &Arc<Floor>, dir: &Path, stream: TcpStream) -> io::Re
                 value["ok"] = true.into();
                 value
             }
-            Err(message) => json!({ "ok": false, "error": message }),
+            Err(told) => json!({ "ok": false, "error": told.en, "error_zh": told.zh }),
         };
         write.write_all(format!("{answer}\n").as_bytes()).await?;
         if !line.ends_with('\n') {
@@ -56,11 +58,12 @@ async fn connection(floor: &Arc<Floor>, dir: &Path, stream: TcpStream) -> io::Re
     }
 }
 
-fn command(floor: &Arc<Floor>, dir: &Path, line: &str) -> Result<Value, String> {
+fn command(floor: &Arc<Floor>, dir: &Path, line: &str) -> Result<Value, Told> {
     if let Ok(order) = serde_json::from_str::<Order<'_>>(line) {
         return floor.inject(order);
     }
-    let value: Value = serde_json::from_str(line).map_err(|error| format!("not a command: {error}"))?;
+    let value: Value =
+        serde_json::from_str(line).map_err(|error| told!("不是命令：{error}", "not a command: {error}"))?;
     match value.get("command").and_then(Value::as_str) {
         Some("status") => Ok(floor.with_world(|world| {
             let states: serde_json::Map<_, _> = world
@@ -74,12 +77,14 @@ fn command(floor: &Arc<Floor>, dir: &Path, line: &str) -> Result<Value, String> 
             let path = dir.join("truth.json");
             let from = floor.clock().start_ms();
             let value = floor.with_world(|world| truth::describe(world, from));
-            truth::write_atomic(&path, &value).map_err(|error| format!("{}: {error}", path.display()))?;
+            let shown = path.display();
+            truth::write_atomic(&path, &value)
+                .map_err(|error| told!("写不了 {shown}：{error}", "cannot write {shown}: {error}"))?;
             Ok(json!({ "path": path }))
         }
         _ => match serde_json::from_str::<Order<'_>>(line) {
             Ok(_) => Ok(Value::Null),
-            Err(error) => Err(format!("unknown command: {error}")),
+            Err(error) => Err(told!("没有这个命令：{error}", "unknown command: {error}")),
         },
     }
 }

@@ -4,6 +4,7 @@
 //! servers act on it. Accidents (counter reset, meter replacement) happen at once and have no duration.
 
 use crate::instrument::Raw;
+use crate::tags::Protocol;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -84,7 +85,18 @@ impl Kind {
         matches!(self, Self::CounterReset | Self::MeterReplacement)
     }
 
-    /// A client that keeps to the protocol may believe a reply given under this fault.
+    /// Whether a device that speaks `protocol` can fail like this. OPC UA has neither registers to miscount nor replies that
+    /// could be taken for another's; only serial frames carry a checksum of their own.
+    pub fn is_possible_on(self, protocol: Protocol) -> bool {
+        match self {
+            Self::WrongTransaction | Self::WrongCount => protocol != Protocol::OpcUa,
+            Self::BadChecksum => protocol == Protocol::ModbusRtu,
+            _ => true,
+        }
+    }
+
+    /// A client that keeps to the protocol may believe a Modbus reply given under this fault. OPC UA is another matter: every
+    /// reply there names its request, and what the network does to it changes no value.
     pub fn leaves_replies_valid(self) -> bool {
         matches!(self, Self::Frozen | Self::Slow | Self::CounterReset | Self::MeterReplacement)
     }

@@ -7,7 +7,9 @@ use crate::clock::SimClock;
 use crate::faults::{Board, Kind};
 use crate::instrument::{Instrument, Raw};
 use crate::journal::Journal;
-use crate::tags::{Device, Tag, devices};
+use crate::tags::{self, Device, Tag, devices};
+use crate::told;
+use crate::told::Told;
 use crate::world::{Config, World};
 use serde_json::json;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -125,13 +127,31 @@ impl Floor {
             .unwrap_or_else(|| watch::Sender::new(0).subscribe())
     }
 
-    /// Put a fault in force (or cause an accident) and say what was done. Errors name the unknown device.
-    pub fn inject(self: &Arc<Self>, order: Order<'_>) -> Result<serde_json::Value, String> {
+    /// Put a fault in force (or cause an accident) and say what was done.
+    ///
+    /// # Errors
+    /// Names a device that does not exist, and a fault that this device cannot have.
+    pub fn inject(self: &Arc<Self>, order: Order<'_>) -> Result<serde_json::Value, Told> {
         let Some((device, sender)) = self.cuts.iter().find(|(id, _)| *id == order.device) else {
             let known: Vec<_> = self.cuts.iter().map(|(id, _)| *id).collect();
-            return Err(format!("unknown device {:?}; devices here: {}", order.device, known.join(", ")));
+            let (name, known) = (order.device, known.join(", "));
+            return Err(told!(
+                "没有 {name:?} 这台设备；这里有：{known}",
+                "unknown device {name:?}; devices here: {known}"
+            ));
         };
         let device = *device;
+        if let Some(protocol) = tags::device(device).map(|found| found.protocol)
+            && !order.kind.is_possible_on(protocol)
+        {
+            let possible = Kind::ALL.into_iter().filter(|kind| kind.is_possible_on(protocol)).map(Kind::name);
+            let (kind, protocol) = (order.kind.name(), protocol.name());
+            let possible = possible.collect::<Vec<_>>().join(", ");
+            return Err(told!(
+                "{device} 走 {protocol}，不会出现 {kind} 故障；可用的有：{possible}",
+                "{device} speaks {protocol} and cannot have the fault {kind}; it can have: {possible}"
+            ));
+        }
         let duration = Duration::from_millis(order.duration_ms);
         let mut fault = self.faults.draft(order.kind, order.delay_ms.map(Duration::from_millis), order.code);
         let id = fault.id;

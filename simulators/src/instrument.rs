@@ -108,7 +108,8 @@ impl Instrument {
         }
         self.good_start = 0;
         self.reject_start = 0;
-        if self.device.tag(Role::Good).is_none() && self.device.tag(Role::Parts).is_none() {
+        let counts = [Role::Good, Role::Parts, Role::Output].iter().any(|role| self.device.tag(*role).is_some());
+        if !counts {
             // A device that only counts energy has nothing else to reset.
             self.energy_base_uj = world.energy_uj(self.device.id).unwrap_or(0);
             self.energy_start = 0;
@@ -183,5 +184,42 @@ impl Instrument {
 
     fn reject(&self, total: u64) -> u32 {
         self.reject_start.wrapping_add(total.wrapping_sub(self.reject_base)) as u32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tags;
+    use crate::world::{Config, World};
+
+    #[test]
+    fn a_counter_reset_moves_counters_and_leaves_meters_alone() {
+        let config = Config {
+            seed: 3,
+            epoch_ms: 1_780_000_000_000,
+            hall: true,
+            retrofit_ms: None,
+            rest_weekday: None,
+            record: false,
+        };
+        let world = World::at(config, config.epoch_ms + 86_400_000);
+        for device in tags::devices(true) {
+            let mut instrument = Instrument::new(device, 3);
+            let before = instrument.read_all(&world);
+            instrument.reset_counters(&world);
+            let counts = |tag: &&Tag| matches!(tag.role, Role::Good | Role::Reject | Role::Parts | Role::Output);
+            let has_counters = device.tags.iter().any(|tag| counts(&tag));
+            for (tag, before) in device.tags.iter().zip(before) {
+                let after = instrument.read(&world, tag).unwrap_or(Raw::U16(0));
+                let is_reset = if has_counters { counts(&tag) } else { tag.role == Role::Energy };
+                match (is_reset, &after) {
+                    (true, Raw::U32(value)) => assert_eq!(*value, 0, "{}", tag.id),
+                    (true, Raw::F64(value)) => assert_eq!(value.to_bits(), 0, "{}", tag.id),
+                    (true, other) => panic!("{} counts in {other:?}", tag.id),
+                    (false, _) => assert_eq!(after, before, "{} is no counter", tag.id),
+                }
+            }
+        }
     }
 }

@@ -343,11 +343,12 @@ async fn run(command: Command) -> Result<()> {
                     "cannot reach the workshop at {address}; is `gongzheng-sim workshop` still running?"
                 )
             })?;
-            println!("{answer}");
             if answer["ok"] != true {
-                let reason = answer["error"].as_str().unwrap_or("?");
-                return Err(told!("模拟车间拒绝了：{reason}", "the workshop refused: {reason}").into());
+                let reason = |key: &str| answer[key].as_str().unwrap_or("?").to_owned();
+                let (zh, en) = (reason("error_zh"), reason("error"));
+                return Err(told!("模拟车间拒绝了：{zh}", "the workshop refused: {en}").into());
             }
+            println!("{answer}");
             Ok(())
         }
     }

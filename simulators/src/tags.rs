@@ -15,6 +15,17 @@ pub enum Protocol {
     OpcUa,
 }
 
+impl Protocol {
+    /// Its name for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ModbusTcp => "Modbus TCP",
+            Self::ModbusRtu => "Modbus RTU",
+            Self::OpcUa => "OPC UA",
+        }
+    }
+}
+
 /// Type as read from the wire, before any scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

@@ -178,6 +178,79 @@ async fn a_subscription_sees_exactly_the_journalled_pushes_and_a_restart_ends_it
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn faults_in_front_of_a_server_do_what_they_say_and_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let workshop = start(dir.path()).await;
+    let url = workshop.endpoints["devices"]["vessel"]["url"].as_str().unwrap().to_owned();
+    let order = async |kind: &str, ms: u64, delay_ms: u64| {
+        let line = json!({ "device": "vessel", "kind": kind, "duration_ms": ms, "delay_ms": delay_ms });
+        let answer = control::ask(workshop.control(), &line).await.unwrap();
+        assert_eq!(answer["ok"], true, "{answer}");
+    };
+    let wanted = [ReadValueId::new(node("vessel/temperature"), AttributeId::Value)];
+    // The value and how long it took, or nothing within the wait.
+    let read = async |session: &Session, wait_ms: u64| {
+        let asked = Instant::now();
+        let call = session.read(&wanted, TimestampsToReturn::Both, 0.0);
+        let values = tokio::time::timeout(Duration::from_millis(wait_ms), call).await.ok()?.ok()?;
+        Some((values[0].clone(), asked.elapsed()))
+    };
+
+    let session = connect(dir.path(), &url).await;
+    assert!(read(&session, 20_000).await.is_some());
+    order("slow", 60_000, 300).await;
+    let (value, took) = read(&session, 20_000).await.expect("slow is not silent");
+    assert!(took >= Duration::from_millis(300) && value.value.is_some(), "{took:?}");
+    order("frozen", 60_000, 0).await;
+    let before = read(&session, 20_000).await.unwrap().0.value;
+    // The temperature moves with every power slot of two seconds.
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    assert_eq!(read(&session, 20_000).await.unwrap().0.value, before);
+    order("exception", 60_000, 0).await;
+    let (bad, _) = read(&session, 20_000).await.unwrap();
+    assert_eq!((bad.status, bad.value), (Some(StatusCode::BadDeviceFailure), None));
+    order("late", 60_000, 1_500).await;
+    assert!(read(&session, 1_000).await.is_none(), "later than a client waits");
+    order("slow", 0, 0).await;
+
+    // Swallowed for a while, then the connection is cut: at the end of the fault, not at the client's next word.
+    let session = connect(dir.path(), &url).await;
+    order("timeout", 3_000, 0).await;
+    let asked = Instant::now();
+    assert!(read(&session, 500).await.is_none(), "a swallowed request is never answered");
+    let mut raw = tokio::net::TcpStream::connect(("127.0.0.1", workshop.port("vessel").unwrap())).await.unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut raw, b"HELF").await.unwrap();
+    let mut byte = [0];
+    let ended = tokio::time::timeout(Duration::from_secs(10), tokio::io::AsyncReadExt::read(&mut raw, &mut byte)).await;
+    assert_eq!(ended.expect("the connection outlives the fault").unwrap_or(0), 0);
+    assert!(asked.elapsed() >= Duration::from_millis(2_000), "cut before the fault was over");
+
+    let session = connect(dir.path(), &url).await;
+    assert!(read(&session, 20_000).await.is_some(), "a new connection works again");
+    order("drop", 500, 0).await;
+    assert!(read(&session, 2_000).await.is_none(), "cut");
+    let mut refused = tokio::net::TcpStream::connect(("127.0.0.1", workshop.port("vessel").unwrap())).await.unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(10), tokio::io::AsyncReadExt::read(&mut refused, &mut byte));
+    assert_eq!(ended.await.expect("closed at once").unwrap_or(0), 0);
+    let faults = || std::fs::read_to_string(dir.path().join("faults.jsonl")).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !faults().lines().any(|line| line.contains("\"drop\"") && line.contains("\"end\"")) {
+        assert!(Instant::now() < deadline, "the drop never ended");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let session = connect(dir.path(), &url).await;
+    assert!(read(&session, 20_000).await.is_some());
+    let lines = journal(dir.path());
+    for name in ["slow", "frozen", "late"] {
+        assert!(
+            lines.iter().any(|line| line["fault"] == name && line["device"] == "vessel"),
+            "nothing served under {name}"
+        );
+    }
+    assert!(!lines.iter().any(|line| line["fault"] == "exception"), "a bad status carries no value");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_secured_endpoint_serves_a_client_that_signs_and_encrypts() {
     let dir = tempfile::tempdir().unwrap();
     let workshop = start_with(dir.path(), true).await;

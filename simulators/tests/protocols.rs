@@ -252,6 +252,105 @@ async fn faults_do_what_they_say_and_end() {
 }
 
 #[tokio::test]
+async fn a_fault_that_a_device_cannot_have_is_refused_in_both_languages() {
+    let dir = tempfile::tempdir().unwrap();
+    let workshop = start(dir.path()).await;
+    for (device, kind, speaks) in [
+        ("press", "bad-checksum", "Modbus TCP"),
+        ("cnc", "bad-checksum", "OPC UA"),
+        ("cnc", "wrong-transaction", "OPC UA"),
+        ("vessel", "wrong-count", "OPC UA"),
+    ] {
+        let line = json!({ "device": device, "kind": kind, "duration_ms": 60_000 });
+        let answer = control::ask(workshop.control(), &line).await.unwrap();
+        assert_eq!(answer["ok"], false, "{line}");
+        let (zh, en) = (answer["error_zh"].as_str().unwrap(), answer["error"].as_str().unwrap());
+        let wanted = format!("{device} speaks {speaks} and cannot have the fault {kind}; it can have: timeout, late");
+        assert!(en.starts_with(&wanted), "{en}");
+        assert!(zh.starts_with(&format!("{device} 走 {speaks}，不会出现 {kind} 故障；可用的有：timeout")), "{zh}");
+    }
+    assert!(journal(dir.path(), "faults.jsonl").is_empty(), "what was refused is not journalled as done");
+    order(&workshop, json!({ "device": "lathe", "kind": "bad-checksum", "duration_ms": 1 })).await;
+}
+
+#[tokio::test]
+async fn faults_on_a_serial_line_do_what_they_say() {
+    let dir = tempfile::tempdir().unwrap();
+    let workshop = start(dir.path()).await;
+    let lathe = simulators::tags::device("lathe").unwrap();
+    let length = 5 + 2 * usize::from(lathe.register_end());
+    let path = workshop.endpoints["devices"]["lathe"]["path"].as_str().unwrap().to_owned();
+    let settings = tokio_serial::new(path, 19_200).parity(tokio_serial::Parity::Even);
+    let mut line = tokio_serial::SerialPortBuilderExt::open_native_async(settings).unwrap();
+    let request = rtu_frame(3, 3, 0, lathe.register_end());
+    let fault = |kind: &str| json!({ "device": "lathe", "kind": kind, "duration_ms": 60_000, "delay_ms": 400 });
+    // How many bytes come within `wait_ms`, and after how long they are complete.
+    async fn ask(
+        line: &mut tokio_serial::SerialStream,
+        request: &[u8],
+        length: usize,
+        wait_ms: u64,
+    ) -> Option<(Vec<u8>, Duration)> {
+        let asked = Instant::now();
+        line.write_all(request).await.unwrap();
+        let mut answer = vec![0; length];
+        let read = tokio::time::timeout(Duration::from_millis(wait_ms), line.read_exact(&mut answer)).await;
+        read.ok().map(|read| {
+            read.unwrap();
+            (answer, asked.elapsed())
+        })
+    }
+
+    assert_eq!(ask(&mut line, &request, length, 5_000).await.unwrap().0.len(), length);
+    for silent in ["timeout", "drop", "restart"] {
+        order(&workshop, fault(silent)).await;
+        assert!(
+            ask(&mut line, &request, length, 250).await.is_none(),
+            "{silent}: a serial line has nothing but silence"
+        );
+    }
+    order(&workshop, fault("late")).await;
+    assert!(ask(&mut line, &request, length, 200).await.is_none(), "too late for this client");
+    let mut late = vec![0; length];
+    tokio::time::timeout(Duration::from_secs(5), line.read_exact(&mut late)).await.unwrap().unwrap();
+    assert_eq!(rtu_words(&late, 3, 3).len(), usize::from(lathe.register_end()), "the late answer does arrive");
+    order(&workshop, fault("slow")).await;
+    let (slow, took) = ask(&mut line, &request, length, 5_000).await.unwrap();
+    assert!(took >= Duration::from_millis(400), "{took:?}");
+    assert_eq!(rtu_words(&slow, 3, 3).len(), usize::from(lathe.register_end()));
+    order(&workshop, fault("wrong-transaction")).await;
+    assert_eq!(ask(&mut line, &request, length, 5_000).await.unwrap().0[0], 4, "another unit answers");
+    order(&workshop, fault("bad-checksum")).await;
+    let (bad, _) = ask(&mut line, &request, length, 5_000).await.unwrap();
+    assert_ne!(bad[length - 2..], crc16(&bad[..length - 2]).to_le_bytes());
+    order(&workshop, fault("exception")).await;
+    assert_eq!(ask(&mut line, &request, 5, 5_000).await.unwrap().0[..3], [3, 0x83, 4]);
+    order(&workshop, fault("wrong-count")).await;
+    let fewer = length - 2 * usize::from(lathe.register_end().div_ceil(2));
+    assert_eq!(ask(&mut line, &request, fewer, 5_000).await.unwrap().0.len(), fewer);
+    order(&workshop, fault("frozen")).await;
+    let (first, _) = ask(&mut line, &request, length, 5_000).await.unwrap();
+    // Longer than a power slot: an honest meter would have moved.
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    assert_eq!(ask(&mut line, &request, length, 5_000).await.unwrap().0, first);
+    order(&workshop, json!({ "device": "lathe", "kind": "slow", "duration_ms": 0, "delay_ms": 0 })).await;
+    assert_ne!(ask(&mut line, &request, length, 5_000).await.unwrap().0, first, "thawed");
+
+    let lines = journal(dir.path(), "served.jsonl");
+    for (name, valid) in [
+        ("late", false),
+        ("slow", true),
+        ("wrong-transaction", false),
+        ("bad-checksum", false),
+        ("wrong-count", false),
+        ("frozen", true),
+    ] {
+        let line = lines.iter().find(|line| line["fault"] == name).unwrap_or_else(|| panic!("no {name}"));
+        assert_eq!((line["valid"].as_bool(), line["via"].as_str()), (Some(valid), Some("modbus-rtu")), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn frozen_reset_and_replaced_registers() {
     let dir = tempfile::tempdir().unwrap();
     let workshop = start(dir.path()).await;

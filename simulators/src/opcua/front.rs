@@ -1,8 +1,8 @@
 //! The network in front of an OPC UA server: a relay that can be cut, stalled or slowed.
 //!
 //! Clients only know the relay's port. `drop` and `restart` cut everything; `timeout` swallows what clients send and cuts
-//! the connection when it ends (a byte stream with a hole cannot be continued); `late` and `slow` delay what the server
-//! answers.
+//! the connection the moment it ends (a byte stream with a hole cannot be continued, and a client must not wait longer for an
+//! answer than the fault lasts); `late` and `slow` delay what the server answers.
 
 use crate::faults::Kind;
 use crate::floor::Floor;
@@ -69,6 +69,8 @@ async fn relay(floor: &Arc<Floor>, device: &'static Device, client: TcpStream, p
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     tokio::select! {
+        // First of all the cut: nothing may slip through a link that is down.
+        biased;
         _ = cut.changed() => Ok(()),
         ended = requests(floor, device, from_client, to_server) => ended,
         ended = answers(floor, device, from_server, to_client) => ended,
@@ -77,17 +79,16 @@ async fn relay(floor: &Arc<Floor>, device: &'static Device, client: TcpStream, p
 
 async fn requests(floor: &Floor, device: &Device, mut from: OwnedReadHalf, mut to: OwnedWriteHalf) -> io::Result<()> {
     let mut buffer = vec![0_u8; 65_536];
-    let mut swallowed = false;
+    let swallows = || floor.faults.on(device.id).is_some_and(|fault| fault.kind == Kind::Timeout);
     loop {
         let count = from.read(&mut buffer).await?;
         if count == 0 {
             return Ok(());
         }
-        if floor.faults.on(device.id).is_some_and(|fault| fault.kind == Kind::Timeout) {
-            swallowed = true;
-            continue;
-        }
-        if swallowed {
+        if swallows() {
+            while swallows() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
             return Ok(());
         }
         to.write_all(&buffer[..count]).await?;
