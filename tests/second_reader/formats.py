@@ -3,7 +3,6 @@ import base64, hashlib, itertools, json, struct, sys, zipfile
 import zstandard
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 PLAIN_MAX, LEAF_MAX, HEADER_MAX, CONTENT_MAX = 8 << 20, 1024, 768, 262144
 # Encodings of the points of small order (§2): neither a key nor an R may be one of them.
 SMALL = {bytes.fromhex(h) for h in (
@@ -12,12 +11,9 @@ SMALL = {bytes.fromhex(h) for h in (
     "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
     "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
     "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa")}
-
 def need(truth, why):
-    if not truth:
-        sys.exit("refused: " + why)
-def sha256(data):
-    return hashlib.sha256(data).digest()
+    if not truth: sys.exit("refused: " + why)
+def sha256(data): return hashlib.sha256(data).digest()
 
 def signed(key, domain, message, signature):
     need(len(signature) == 64 and key not in SMALL and signature[:32] not in SMALL, "weak key or signature")
@@ -25,7 +21,6 @@ def signed(key, domain, message, signature):
         Ed25519PublicKey.from_public_bytes(key).verify(signature, domain + message)
     except (InvalidSignature, ValueError):
         need(False, "a signature does not hold")
-
 def varint(data, at):
     value = shift = 0
     while True:
@@ -35,9 +30,7 @@ def varint(data, at):
         at, shift = at + 1, shift + 7
         if byte < 128:
             return value & (1 << 64) - 1, at
-def zigzag(value):
-    return (value >> 1) ^ -(value & 1)
-
+def zigzag(value): return (value >> 1) ^ -(value & 1)
 def message(data):
     """A protobuf message as {field number: [values]}; values are ints or bytes."""
     fields, at = {}, 0
@@ -52,10 +45,8 @@ def message(data):
             value, at = data[at:at + length], at + length
         fields.setdefault(tag >> 3, []).append(value)
     return fields
-def one(fields, number, default=0):
-    return fields.get(number, [default])[-1]
-def text(fields, number):
-    return one(fields, number, b"").decode("utf-8")
+def one(fields, number, default=0): return fields.get(number, [default])[-1]
+def text(fields, number): return one(fields, number, b"").decode("utf-8")
 def packed(fields, number, signed_=False):
     out = []
     for value in fields.get(number, []):
@@ -64,29 +55,24 @@ def packed(fields, number, signed_=False):
             v, at = varint(value, at)
             out.append(v)
     return [zigzag(v) for v in out] if signed_ else out
-def sums(deltas):
-    return [(v + (1 << 63)) % (1 << 64) - (1 << 63) for v in itertools.accumulate(deltas)]
-
+def sums(deltas): return [(v + (1 << 63)) % (1 << 64) - (1 << 63) for v in itertools.accumulate(deltas)]
 def decompress(content):
     need(len(content) <= CONTENT_MAX, "content too long")
     size = zstandard.frame_content_size(content)
     need(0 <= size <= PLAIN_MAX, "content does not state a bearable size")
     return zstandard.ZstdDecompressor().decompress(content, max_output_size=PLAIN_MAX) if size else b""
-
 def canonical(value):
     """RFC 8785 for JSON of integers and text: Python's sorting is by code point, so sort by UTF-16 ourselves."""
     if isinstance(value, dict):
         keys = sorted(value, key=lambda k: k.encode("utf-16-be"))
         return "{" + ",".join(canonical(k) + ":" + canonical(value[k]) for k in keys) + "}"
-    if isinstance(value, list):
-        return "[" + ",".join(map(canonical, value)) + "]"
+    if isinstance(value, list): return "[" + ",".join(map(canonical, value)) + "]"
     need(not isinstance(value, float), "a fraction in canonical JSON")
     return json.dumps(value, ensure_ascii=False)
 def load_canonical(data):
     value = json.loads(data)
     need(canonical(value).encode("utf-8") == data, "JSON is not canonical")
     return value
-
 def header(data):
     need(len(data) <= HEADER_MAX, "header too long")
     m = message(data)
@@ -122,7 +108,6 @@ def batch(plain):
         g = message(raw)
         gaps.append((one(g, 1) - 1 if one(g, 1) else None, one(g, 2, b"") or None, zigzag(one(g, 3)), zigzag(one(g, 4))))
     return columns, gaps
-
 def entries(data):
     out, at = [], 0
     while at < len(data):
@@ -134,17 +119,14 @@ def entries(data):
     need(len(out) <= 256, "more than 256 leaves")
     return out
 def root(hashes):
-    if not hashes:
-        return sha256(b"")
-    if len(hashes) == 1:
-        return hashes[0]
+    if not hashes: return sha256(b"")
+    if len(hashes) == 1: return hashes[0]
     k = 1 << (len(hashes) - 1).bit_length() - 1
     return sha256(b"\x01" + root(hashes[:k]) + root(hashes[k:]))
 def entry_path(n, width):
     groups = ["%03d" % (n // 1000 ** k % 1000) for k in range(7) if n >= 1000 ** k or k == 0]
     path = "/".join(["x" + group for group in groups[:0:-1]] + groups[:1])
     return "tile/entries/" + path + ("" if width == 256 else ".p/%d" % width)
-
 def checkpoint(note, log_keys):
     body, _, lines = note.rpartition("\n\n")
     body += "\n"
@@ -160,7 +142,6 @@ def checkpoint(note, log_keys):
                 signed(public, b"", body.encode(), value[4:])
                 return origin, int(size), base64.b64decode(digest)
     need(False, "checkpoint is not signed by a trusted log key")
-
 def open_bundle(path):
     with zipfile.ZipFile(path) as archive:
         need(len(archive.namelist()) == len(set(archive.namelist())), "a file appears twice")

@@ -5,8 +5,8 @@ from formats import *
 
 def walk(files, raw, trust):
     """Checks signatures, chains and contents; returns (statements, records)."""
-    keys, heads, said, records = {}, {}, [], []
-    trusted = {(g["gateway"], g["key_sha256"]) for g in trust["gateways"]}
+    keys, announced, heads, said, records = {}, set(), {}, [], []
+    trusted = {(g["site"], g["gateway"], g["key_sha256"]) for g in trust["gateways"]}
     for index, leaf in enumerate(raw):
         m = message(leaf)
         received, kind, where = zigzag(one(m, 2)), one(m, 3), "leaf %d: " % index
@@ -19,19 +19,31 @@ def walk(files, raw, trust):
             said.append((d["effective_from"], index, received, d["kind"], d["body"]))
             if d["kind"] == "gateway_enrolled":
                 keys[d["body"]["gateway"]] = bytes.fromhex(d["body"]["key"])
+                announced.discard(d["body"]["gateway"])
         elif kind in (1, 4):
             h, signature = header(one(m, 4)), one(m, 5)
-            need((h["gateway"], sha256(keys[h["gateway"]]).hex()) in trusted, where + "gateway not trusted")
-            signed(keys[h["gateway"]], b"gongzheng/v1/record\0", one(m, 4), signature)
+            name, is_lost = h["gateway"], h["kind"] == 3
+            need(name in keys, where + "gateway not enrolled")
+            need(name in announced or (h["site"], name, sha256(keys[name]).hex()) in trusted, where + "gateway not trusted")
+            signed(keys[name], b"gongzheng/v1/record\0", one(m, 4), signature)
             if kind == 4: continue
-            following, previous = heads.get((h["gateway"], h["chain"]), (0, bytes(32)))
-            overlap = h["kind"] == 3 and (h["sequence"] < following or h["previous"] == bytes(32))
-            need(h["sequence"] == following and previous == h["previous"] or overlap, where + "chain broken")
+            begun, (following, previous) = (name, h["chain"]) in heads, heads.get((name, h["chain"]), (0, bytes(32)))
+            need(h["kind"] != 4 if begun else h["kind"] in (3, 4), where + "a chain begins here, or does not begin here")
+            inside = is_lost and h["sequence"] < following
+            need(h["sequence"] == following or inside, where + "a hole: record %d belongs here" % following)
+            need(h["previous"] == previous or inside or is_lost and h["previous"] == bytes(32), where + "chain broken")
+            need(content is not None or h["kind"] not in (3, 5), where + "content missing")
             head = (h["sequence"] + 1, sha256(one(m, 4) + signature))
-            if h["kind"] == 3:
+            if is_lost:
                 lost = message(decompress(content))
-                head = (one(lost, 2) + 1, head[1] if one(lost, 5) == bytes(32) else one(lost, 5))
-            heads[h["gateway"], h["chain"]] = head
+                need(one(lost, 1) == h["sequence"] and one(lost, 2) >= max(h["sequence"], following), where + "Lost for another range")
+                head = (one(lost, 2) + 1, one(lost, 5) if any(one(lost, 5, b"")) else head[1])
+            if h["kind"] == 5:
+                change = message(decompress(content))
+                keys[name] = one(change, 1)
+                signed(keys[name], b"gongzheng/v1/key-change\0", keys[name], one(change, 2))
+                announced.add(name)
+            heads[name, h["chain"]] = head
             records.append((h, content))
     return sorted(said, key=lambda s: s[:2]), records
 
@@ -41,7 +53,7 @@ def in_force(said, kind, at, **key):
 
 def series(records, signal, low, high):
     """Samples [(utc, value)] and gaps of a tag within [low, high], and its configuration."""
-    samples, gaps, tag, configurations = [], [], None, {}
+    samples, gaps, tag, configurations, before, lost = [], [], None, {}, None, None
     for h, content in records:
         if h["gateway"] != signal["gateway"]:
             continue
@@ -49,6 +61,8 @@ def series(records, signal, low, high):
             configurations[h["content"]] = json.loads(decompress(content))["tags"]
         need(h["sync"] == 2, "this reader places only synchronised records")
         offset = h["wall_ms"] - h["boot_ms"]
+        gaps += [(lost, h["first_ms"] + offset)] if lost is not None else []
+        lost, before = before if h["kind"] == 3 else None, h["last_ms"] + offset
         if h["kind"] != 1 or h["last_ms"] + offset < low or h["first_ms"] + offset > high:
             continue
         tags = configurations[h["configuration"]]
@@ -60,6 +74,7 @@ def series(records, signal, low, high):
         for number, boot, start, end in stated:
             if number is None or tags[number]["id"] == signal["tag"]:
                 gaps.append(((end if boot else start) + offset, end + offset))
+    gaps += [(lost, before)] if lost is not None else []
     return sorted(samples, key=lambda s: s[0]), sorted(gaps), tag
 
 def running(said, records, machine, window):
@@ -73,12 +88,16 @@ def running(said, records, machine, window):
             out.append((max(t, window[0]), end))
     return out
 
-def planned_us(said, records, machine, signal, window):
-    """Planned time of what a counter counted in the window (§6)."""
-    samples, _, tag = series(records, signal, window[0] - 86400000, window[1] + 86400000)
-    cycle = in_force(said, "cycle_time", window[0], machine=(machine, None), product=("*", "*"))
-    items, counter, total = cycle.get("items_per_cycle", 1), tag.get("counter", {}), 0
-    planned = -(-(10800000000 // cycle["item_us"] + 1) * tag["scale"]["den"] // abs(tag["scale"]["num"]))
+def planned_us(said, records, machine, signals, window):
+    """Planned time of what the good counter counted in the window, by the product last seen at each step (§6)."""
+    signal, (low, high) = signals["good"], (window[0] - 86400000, window[1] + 86400000)
+    samples, _, tag = series(records, signal, low, high)
+    shown = series(records, signals["product"], low, high)[0] if "product" in signals else []
+    cycle = lambda product: in_force(said, "cycle_time", window[0], machine=(machine, None), product=(product, "*"))
+    known = {s[4].get("product", "*") for s in said if s[3] == "cycle_time" and s[4]["machine"] == machine}
+    cycles = {product: cycle(product) for product in known if cycle(product)}
+    counter, total, fastest = tag.get("counter", {}), 0, min(c["item_us"] for c in cycles.values())
+    planned = -(-(10800000000 // fastest + 1) * tag["scale"]["den"] // abs(tag["scale"]["num"]))
     rate = signal.get("max_per_hour") or counter.get("max_per_hour") or planned
     for (t0, v0), (t1, v1) in zip(samples, samples[1:]):
         possible = lambda d: (d - 1) * 3600000 <= rate * (t1 - t0)
@@ -87,10 +106,11 @@ def planned_us(said, records, machine, signal, window):
         amount = v1 - v0 if v1 >= v0 else wrapped if modulus and v0 < modulus and wrapped >= 0 and possible(wrapped) else v1
         part = lambda t: amount * (min(max(t, t0), t1) - t0) // (t1 - t0)
         if possible(amount) and t1 > window[0] and t0 < window[1]:
-            total += part(window[1]) - part(window[0])
-    return half_up(total * items * cycle["item_us"] * tag["scale"]["num"], tag["scale"]["den"])
-def half_up(n, d):
-    return (2 * n + d) // (2 * d)
+            product = next((str(v) for t, v in reversed(shown) if t <= t1), "*")
+            c = cycles.get(product) or cycles["*"]
+            total += (part(window[1]) - part(window[0])) * c.get("items_per_cycle", 1) * c["item_us"]
+    return half_up(total * tag["scale"]["num"], tag["scale"]["den"])
+def half_up(n, d): return (2 * n + d) // (2 * d)
 
 def main(path, trust_path, name, date, shift):
     trust = json.load(open(trust_path, encoding="utf-8"))
@@ -118,11 +138,10 @@ def main(path, trust_path, name, date, shift):
     need(not [s for s in said if s[3] == "planned_stop" and s[4]["machine"] == name], "declared stops: pick another machine")
     run = running(said, records, machine, window)
     pbt = window[1] - window[0] - sum((b - a) - sum(max(0, min(b, d) - max(a, c)) for c, d in run) for a, b in stops)
-    good = planned_us(said, records, name, machine["signals"]["good"], window)
+    good = planned_us(said, records, name, machine["signals"], window)
     line = next(l for l in section["lines"] if l["definition"] == "oee.iso22400@1")
     value = "%d.%06d" % divmod(half_up(good * 1000000, pbt * 1000), 1000000)
     print("leaves %d, records %d, PBT %d ms, planned time of good %d us, OEE %s" % (size, len(records), pbt, good, value))
     need([str(good), str(pbt * 1000), value] == [line["numerator"], line["denominator"], line["value"]], "the report says %s" % line)
 
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+if __name__ == "__main__": main(*sys.argv[1:])
