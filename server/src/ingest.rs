@@ -60,6 +60,8 @@ pub struct Options {
     pub retry_every: Duration,
     /// Free disk below which nothing is taken any more, bytes: room for what was already promised.
     pub reserve_bytes: u64,
+    /// The journal forgets by whole segments of this length, bytes.
+    pub segment_bytes: u64,
 }
 
 impl Default for Options {
@@ -69,6 +71,7 @@ impl Default for Options {
             integrate_every: Duration::from_millis(200),
             retry_every: Duration::from_secs(1),
             reserve_bytes: 64 * 1024 * 1024,
+            segment_bytes: journal::SEGMENT_BYTES,
         }
     }
 }
@@ -207,6 +210,7 @@ impl Ingest {
         options: Options,
     ) -> Result<(Self, Recovery), LogError> {
         let (journal, recovered) = Journal::open(Arc::clone(&storage), options.reserve_bytes)?;
+        let journal = journal.with_segment_bytes(options.segment_bytes);
         let mut recovery = Recovery {
             replayed: recovered.entries.len(),
             cut_bytes: recovered.cut_bytes,

@@ -106,6 +106,8 @@ pub struct Journal {
     /// The file may hold bytes beyond `length`: cut before anything else.
     dirty: bool,
     reserve_bytes: u64,
+    /// A segment is closed when the next group would make it longer than this.
+    segment_bytes: u64,
 }
 
 impl Journal {
@@ -144,7 +146,17 @@ impl Journal {
             }
         }
         let next = last + 1;
-        Ok((Self { storage, segment, length, next, closed, dirty: false, reserve_bytes }, recovered))
+        Ok((
+            Self { storage, segment, length, next, closed, dirty: false, reserve_bytes, segment_bytes: SEGMENT_BYTES },
+            recovered,
+        ))
+    }
+
+    /// With segments of another length: what is forgotten is forgotten by whole segments.
+    #[must_use]
+    pub fn with_segment_bytes(mut self, segment_bytes: u64) -> Self {
+        self.segment_bytes = segment_bytes;
+        self
     }
 
     /// The number the next entry gets. `at_least` keeps numbers unique when the sites have integrated more than a
@@ -169,7 +181,7 @@ impl Journal {
         if self.storage.free_bytes()? < self.reserve_bytes + bytes.len() as u64 {
             return Err(io::ErrorKind::StorageFull.into());
         }
-        if self.length > 0 && self.length + bytes.len() as u64 > SEGMENT_BYTES {
+        if self.length > 0 && self.length + bytes.len() as u64 > self.segment_bytes {
             self.closed.push((self.segment, self.next - 1, false));
             self.segment += 1;
             self.length = 0;
@@ -259,5 +271,5 @@ pub(super) const GROUP_MAX: usize = 256;
 const FOLDER: &str = "journal";
 /// Suffix of a segment set aside.
 const DAMAGED: &str = ".damaged";
-/// A segment is closed when the next group would make it longer than this.
-const SEGMENT_BYTES: u64 = 16 * 1024 * 1024;
+/// Length of a segment, bytes, unless somebody wants another.
+pub(super) const SEGMENT_BYTES: u64 = 16 * 1024 * 1024;

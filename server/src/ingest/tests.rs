@@ -10,8 +10,10 @@ use super::*;
 use crate::sitelog::LogKey;
 use crate::storage::fake::FakeDisk;
 
+mod damage;
 mod hostile;
 mod pace;
+mod trim;
 
 #[test]
 fn a_record_becomes_a_receipt_then_a_leaf_then_a_checkpoint() {
@@ -368,23 +370,16 @@ fn fsck_names_what_is_damaged() {
     assert!(check(&disk).iter().any(|line| line.contains("leaves found where the state says 301")));
 }
 
-#[test]
-fn the_journal_forgets_only_what_checkpoints_cover() {
-    let world = World::new(&FakeDisk::default());
-    let mut gateway = world.enrol("site-1", "gw-1");
-    for _ in 0..10 {
-        let record = gateway.next();
-        world.submit(&gateway, &record);
+/// Nothing waits for anything.
+fn quick() -> Options {
+    Options {
+        publish_every: Duration::from_millis(5),
+        integrate_every: Duration::ZERO,
+        retry_every: Duration::from_millis(1),
+        reserve_bytes: 0,
+        ..Options::default()
     }
-    world.ingest.stop();
-    // Stopped gracefully: everything is under a checkpoint, and starting again replays without effect.
-    let again = World::new(&world.disk.copy());
-    assert_eq!(again.logs.size(&gateway.site).unwrap(), 11);
-    assert_eq!(again.checkpoint(&gateway.site).unwrap().0, 11);
-    again.ingest.stop();
 }
-
-mod damage;
 
 /// A server without sockets over a fake disk.
 pub(super) struct World {
@@ -427,14 +422,12 @@ impl World {
 
     /// The same with leaves gathered for a while before they are integrated.
     fn gathering(disk: Arc<FakeDisk>, copy: Option<std::path::PathBuf>, integrate_every: Duration) -> Self {
+        Self::with(disk, copy, Options { integrate_every, ..quick() })
+    }
+
+    fn with(disk: Arc<FakeDisk>, copy: Option<std::path::PathBuf>, options: Options) -> Self {
         let key = LogKey::new("gz.test", protocol::SecretKey::from_seed(&[5; 32])).unwrap();
         let logs = SiteLogs::open(disk.clone(), key, copy).unwrap();
-        let options = Options {
-            publish_every: Duration::from_millis(5),
-            integrate_every,
-            retry_every: Duration::from_millis(1),
-            reserve_bytes: 0,
-        };
         let (ingest, recovery) = Ingest::start(disk.clone(), logs.clone(), Clock::new(|| NOW_MS), options).unwrap();
         Self { disk, logs, ingest, recovery, messages: Arc::new(Messages::default()) }
     }
