@@ -16,11 +16,13 @@ pub struct Served {
     pub tag: String,
     /// When, UTC ms.
     pub utc_ms: i64,
+    /// The device's own time, UTC ms, where the protocol carries it.
+    pub source_ms: Option<i64>,
     /// The value as journalled.
     pub raw: serde_json::Value,
     /// False when the reply that carried it was damaged or late on purpose and must not be believed.
     pub valid: bool,
-    /// Pushed by subscription rather than polled.
+    /// Pushed by subscription, beside the polls that are the proof (decision 009).
     pub pushed: bool,
 }
 
@@ -52,6 +54,8 @@ pub struct Limits {
     pub poll_ms: i64,
     /// Between journalling at the simulator and the agent's clock reading, at most.
     pub latency_ms: i64,
+    /// The same for a value pushed by subscription: it also waits for the publishing interval.
+    pub pushed_ms: i64,
 }
 
 /// The result: numbers to print, and findings, none of which may exist.
@@ -61,6 +65,8 @@ pub struct Judgement {
     pub served: usize,
     /// Of those, stored.
     pub stored: usize,
+    /// Of the stored ones, how many were pushed by subscription.
+    pub pushed: usize,
     /// Of those, inside a recorded gap instead.
     pub gapped: usize,
     /// Gapped time of the tag that lost most, ms.
@@ -122,7 +128,7 @@ fn judge_tag(
             .map(|g| (g.from_ms, g.to_ms))
             .collect(),
     );
-    let matched = match_in_order(served, stored, limits.latency_ms);
+    let matched = match_up(served, stored, limits);
     let mut used = vec![false; served.len()];
     for (reading, partner) in stored.iter().zip(&matched) {
         match partner {
@@ -139,12 +145,11 @@ fn judge_tag(
     }
     for (value, used) in served.iter().zip(&used).filter(|(s, _)| s.valid && s.utc_ms <= limits.until_ms) {
         judgement.served += 1;
+        let latency = if value.pushed { limits.pushed_ms } else { limits.latency_ms };
         if *used {
             judgement.stored += 1;
-        } else if gaps
-            .iter()
-            .any(|(from, to)| value.utc_ms >= from - limits.latency_ms && value.utc_ms <= to + limits.latency_ms)
-        {
+            judgement.pushed += usize::from(value.pushed);
+        } else if gaps.iter().any(|(from, to)| value.utc_ms >= from - latency && value.utc_ms <= to + latency) {
             judgement.gapped += 1;
         } else {
             judgement
@@ -152,31 +157,62 @@ fn judge_tag(
                 .push(format!("{tag}: {} served at {} is neither stored nor in a gap", value.raw, value.utc_ms));
         }
     }
-    // A polled tag is read every interval: a longer silence must be a gap. A pushed one is silent while nothing changes.
-    if served.iter().all(|s| !s.pushed) {
-        let longest =
-            evidence.tags.get(tag).copied().unwrap_or(limits.poll_ms).max(limits.poll_ms) * 3 + limits.latency_ms;
-        for pair in stored.windows(2) {
-            let (from, to) = (pair[0].utc_ms, pair[1].utc_ms);
-            let covered: i64 = gaps.iter().map(|(a, b)| (to.min(*b) - from.max(*a)).max(0)).sum();
-            if to - from - covered > longest {
-                judgement
-                    .findings
-                    .push(format!("{tag}: {} ms without readings from {from} and no gap says so", to - from - covered));
-            }
+    // Every tag is read every interval, subscribed to or not: a longer silence must be a gap.
+    let longest = evidence.tags.get(tag).copied().unwrap_or(limits.poll_ms).max(limits.poll_ms) * 3 + limits.latency_ms;
+    for pair in stored.windows(2) {
+        let (from, to) = (pair[0].utc_ms, pair[1].utc_ms);
+        let covered: i64 = gaps.iter().map(|(a, b)| (to.min(*b) - from.max(*a)).max(0)).sum();
+        if to - from - covered > longest {
+            judgement
+                .findings
+                .push(format!("{tag}: {} ms without readings from {from} and no gap says so", to - from - covered));
         }
     }
     let gapped: i64 = gaps.iter().map(|(from, to)| to - from).sum();
     judgement.gap_ms_worst = judgement.gap_ms_worst.max(gapped);
-    let explained: i64 = injected
-        .iter()
-        .filter(|i| i.device.as_deref().is_none_or(|d| d == device(tag)))
-        .filter(|i| !i.causes.is_empty())
-        .map(|i| i.to_ms - i.from_ms + if i.unsealed { limits.seal_ms } else { 0 } + 2 * limits.poll_ms)
-        .sum();
+    let here = || {
+        let reaches = |i: &&Injected| i.device.as_deref().is_none_or(|d| d == device(tag)) && !i.causes.is_empty();
+        injected.iter().filter(reaches)
+    };
+    // Faults overlap: the outage is what they cover together, while each may cost a seal and two polls of its own.
+    let outage: i64 = union(here().map(|i| (i.from_ms, i.to_ms)).collect()).iter().map(|(from, to)| to - from).sum();
+    let allowed = |i: &Injected| if i.unsealed { limits.seal_ms } else { 0 } + 2 * limits.poll_ms;
+    let explained = outage + here().map(allowed).sum::<i64>();
     if gapped > explained {
         judgement.findings.push(format!("{tag}: {gapped} ms are gaps, but what was done explains only {explained} ms"));
     }
+}
+
+/// For each stored reading the served value it is: by the device's own time where the protocol carries it, else in order.
+fn match_up(served: &[&Served], stored: &[&Stored], limits: Limits) -> Vec<Option<usize>> {
+    let mut by_source: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
+    for (i, value) in served.iter().enumerate() {
+        if let Some(source_ms) = value.source_ms {
+            by_source.entry(source_ms).or_default().push(i);
+        }
+    }
+    // A poll and a push may carry the same instant: the poll, which must come sooner, has the first choice.
+    by_source.values_mut().for_each(|list| list.sort_by_key(|i| served[*i].pushed));
+    let (places, plain): (Vec<usize>, Vec<&Served>) =
+        served.iter().enumerate().filter(|(_, s)| s.source_ms.is_none()).map(|(i, s)| (i, *s)).unzip();
+    let without: Vec<&Stored> = stored.iter().copied().filter(|s| s.source_ms.is_none()).collect();
+    let mut in_order = match_in_order(&plain, &without, limits.latency_ms).into_iter();
+    stored
+        .iter()
+        .map(|reading| {
+            let Some(source_ms) = reading.source_ms else {
+                return in_order.next().flatten().map(|i| places[i]);
+            };
+            let left = by_source.get_mut(&source_ms)?;
+            let at = left.iter().position(|i| {
+                let value = served[*i];
+                let late = reading.utc_ms - value.utc_ms;
+                let latency = if value.pushed { limits.pushed_ms } else { limits.latency_ms };
+                (-20..=latency).contains(&late) && same(&reading.value, &value.raw)
+            })?;
+            Some(left.remove(at))
+        })
+        .collect()
 }
 
 /// For each stored reading the served value it is, in order: same value, near in time, none used twice.
@@ -238,6 +274,29 @@ fn judge_cause(gap: &StoredGap, injected: &[Injected], limits: Limits, judgement
     }
 }
 
+/// Faults of devices that should have left a gap and did not: then nobody knows what the run proves. A fault during which the
+/// gateway itself was down is not asked.
+pub fn unnoticed(injected: &[Injected], evidence: &Evidence, limits: Limits) -> Vec<String> {
+    let margin = limits.latency_ms + 2 * limits.poll_ms;
+    let was_down = |fault: &Injected| {
+        let down = |i: &&Injected| i.unsealed && i.from_ms - margin < fault.to_ms && fault.from_ms - margin < i.to_ms;
+        injected.iter().any(|i| down(&i))
+    };
+    injected
+        .iter()
+        .filter(|i| !i.causes.is_empty() && i.device.is_some() && !was_down(i))
+        .filter(|fault| {
+            !evidence.gaps.iter().any(|gap| {
+                gap.tag.as_deref().is_some_and(|t| Some(device(t)) == fault.device.as_deref())
+                    && fault.causes.contains(&gap.cause)
+                    && gap.from_ms <= fault.to_ms + margin
+                    && gap.to_ms >= fault.from_ms
+            })
+        })
+        .map(|fault| format!("{} from {}: no gap shows it", fault.what, fault.from_ms))
+        .collect()
+}
+
 /// Overlapping stretches merged.
 fn union(mut stretches: Vec<(i64, i64)>) -> Vec<(i64, i64)> {
     stretches.sort_unstable();
@@ -255,13 +314,15 @@ fn union(mut stretches: Vec<(i64, i64)>) -> Vec<(i64, i64)> {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { until_ms: i64::MAX, seal_ms: 10_000, poll_ms: 1_000, latency_ms: 700 };
+    const LIMITS: Limits =
+        Limits { until_ms: i64::MAX, seal_ms: 10_000, poll_ms: 1_000, latency_ms: 700, pushed_ms: 2_500 };
 
     fn served(count: i64) -> Vec<Served> {
         (0..count)
             .map(|i| Served {
                 tag: "press/good".into(),
                 utc_ms: i * 1000,
+                source_ms: None,
                 raw: (i / 3).into(),
                 valid: true,
                 pushed: false,
@@ -349,6 +410,64 @@ mod tests {
         let served: Vec<_> = served(60).into_iter().filter(|s| !(20_000..30_000).contains(&s.utc_ms)).collect();
         let j = judge(&served, &evidence((0..60).filter(|i| !(20..30).contains(i))), &[], LIMITS);
         assert!(j.findings.iter().any(|f| f.contains("no gap says so")), "{:?}", j.findings);
+    }
+
+    #[test]
+    fn a_pushed_value_is_matched_by_the_devices_time_and_excuses_no_silence() {
+        let mut served = served(60);
+        let mut stored = evidence(0..60);
+        for (value, reading) in served.iter_mut().zip(&mut stored.readings) {
+            value.source_ms = Some(value.utc_ms + 500_000);
+            reading.source_ms = value.source_ms;
+        }
+        // Pushed before the poll at 30 s, delivered after it.
+        let push = Served { utc_ms: 29_900, source_ms: Some(529_900), pushed: true, ..served[30].clone() };
+        served.push(push);
+        let late = Stored { utc_ms: 31_500, source_ms: Some(529_900), ..stored.readings[30].clone() };
+        stored.readings.push(late);
+        // Pushed at the very instant of a poll, which it also follows by more than a poll may take.
+        served.insert(40, Served { pushed: true, ..served[40].clone() });
+        let twin = Stored { utc_ms: 41_500, ..stored.readings[40].clone() };
+        stored.readings.push(twin);
+        let j = judge(&served, &stored, &[], LIMITS);
+        assert_eq!((j.served, j.stored, j.pushed, j.findings), (62, 62, 2, vec![]));
+        stored.readings[12].source_ms = Some(1);
+        let j = judge(&served, &stored, &[], LIMITS);
+        assert!(j.findings.iter().any(|f| f.contains("never served")), "another time of the device: {:?}", j.findings);
+        let served: Vec<_> = served.into_iter().filter(|s| !(20_000..28_000).contains(&s.utc_ms)).collect();
+        stored.readings.retain(|r| !(20_000..28_000).contains(&r.utc_ms));
+        let j = judge(&served, &stored, &[], LIMITS);
+        assert!(j.findings.iter().any(|f| f.contains("no gap says so")), "{:?}", j.findings);
+    }
+
+    #[test]
+    fn overlapping_faults_explain_their_outage_once() {
+        let mut stored = evidence((0..60).filter(|i| !(10..50).contains(i)));
+        stored.gaps = vec![gap(9_007, 50_007, GapCause::ProcessKilled)];
+        let twice = [killed(20_000, 38_000), killed(20_000, 38_000)];
+        // 18 s of outage, two seals, four polls: 42 s. As a sum it would be 60 s.
+        assert_eq!(judge(&served(60), &stored, &twice, LIMITS).findings, Vec::<String>::new());
+        let shorter = [killed(20_000, 36_000), killed(20_000, 36_000)];
+        let j = judge(&served(60), &stored, &shorter, LIMITS);
+        assert!(j.findings.iter().any(|f| f.contains("explains only 40000 ms")), "{:?}", j.findings);
+    }
+
+    #[test]
+    fn a_fault_that_left_no_gap_is_named_unless_the_gateway_was_down() {
+        let silent = Injected {
+            what: "press silent".into(),
+            causes: vec![GapCause::DeviceSilent],
+            device: Some("press".into()),
+            unsealed: false,
+            ..killed(20_000, 25_000)
+        };
+        let mut stored = evidence(0..60);
+        assert_eq!(unnoticed(&[silent.clone()], &stored, LIMITS).len(), 1);
+        assert!(unnoticed(&[silent.clone(), killed(24_000, 26_000)], &stored, LIMITS).is_empty());
+        stored.gaps = vec![gap(19_007, 26_007, GapCause::DeviceSilent)];
+        assert!(unnoticed(&[silent.clone()], &stored, LIMITS).is_empty());
+        stored.gaps[0].cause = GapCause::DeviceRefused;
+        assert_eq!(unnoticed(&[silent], &stored, LIMITS).len(), 1, "another cause");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! Constraints: nothing here is mocked; every process, port and folder belongs to one run and is gone after it; every wait
 //! has a deadline and names what it waited for; every random choice comes from a printed seed.
 
+pub mod broker;
 pub mod browser;
 pub mod compare;
 pub mod corpus;
@@ -15,6 +16,7 @@ pub mod proxy;
 pub mod repo;
 pub mod seed;
 pub mod seeded;
+pub mod shown;
 pub mod stack;
 pub mod tamper;
 pub mod trouble;

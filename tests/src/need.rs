@@ -1,5 +1,9 @@
 //! A test that needs a program this machine may not have says so; under CI that is a failure, because nothing is skipped.
+//!
+//! Constraint: what a passing test prints with `print!` or `eprint!` is caught by the test harness and seen by nobody. What a
+//! reader of `cargo xtask test` must see — what was skipped, what a long run did — goes to standard error itself, by [`say`].
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 /// The program, or `None` after the reason for skipping was printed.
@@ -26,7 +30,13 @@ pub fn program(name: &str, package: &str, what: &str) -> Option<PathBuf> {
 pub fn skip(what: &str, why: &str) {
     let strict = std::env::var("CI").is_ok_and(|v| v == "true" || v == "1");
     assert!(!strict, "{what}: {why} (under CI nothing may be skipped)");
-    eprintln!("SKIPPED {what}: {why}");
+    say(&format!("SKIPPED {what}: {why}"));
+}
+
+/// One line that is seen even when the test passes.
+pub fn say(line: &str) {
+    // Nobody to tell that nobody can be told.
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
 /// True when this process runs as root (it may mount a small disk, for instance).

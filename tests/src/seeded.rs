@@ -58,6 +58,7 @@ pub fn start(folder: &Path, weeks: u32, said: &dyn Fn(&str), stop: &mut dyn FnMu
         reserve_mib: 64,
         agent: Vec::new(),
         devices: &[],
+        subscribe: false,
     };
     let mut stack = Stack::start(folder, &options)?;
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use crate::broker::Broker;
 use crate::evidence::Evidence;
 use crate::programs::{self, Running};
 use crate::proxy::Proxy;
@@ -24,7 +25,7 @@ pub const GATEWAY: &str = "gw-1";
 pub enum Transport {
     /// The server's own MQTT endpoint, TLS with client certificates.
     Endpoint,
-    /// Mosquitto between them.
+    /// Mosquitto between them, as `docs/guides/external-broker.md` has it: TLS, certificates, a password, access rules.
     Mosquitto,
 }
 
@@ -45,6 +46,8 @@ pub struct Options<'a> {
     pub agent: Vec<PathBuf>,
     /// Only these devices are read; empty is all.
     pub devices: &'a [&'a str],
+    /// The agent also subscribes to the states of OPC UA devices.
+    pub subscribe: bool,
 }
 
 /// The processes of a run.
@@ -61,8 +64,9 @@ pub struct Stack {
     server: Option<Running>,
     agent: Option<Running>,
     broker: Option<Running>,
+    /// How Mosquitto is run, once its files are written.
+    mosquitto: Option<Broker>,
     ports: Ports,
-    transport: Transport,
     reserve_mib: u64,
     agent_program: Vec<PathBuf>,
 }
@@ -72,7 +76,8 @@ struct Ports {
     web: u16,
     mqtt: u16,
     enrol: u16,
-    broker: u16,
+    /// The broker's doors: for gateways, for the server.
+    broker: [u16; 2],
     page: u16,
 }
 
@@ -93,12 +98,12 @@ impl Stack {
     /// # Errors
     /// When any of it fails; with the last words of the program that failed.
     pub fn start(folder: &Path, options: &Options<'_>) -> Result<Self> {
-        let [web, mqtt, enrol, broker, page] = free_ports()?;
-        let ports = Ports { web, mqtt, enrol, broker, page };
+        let [web, mqtt, enrol, door, inner, page] = free_ports()?;
+        let ports = Ports { web, mqtt, enrol, broker: [door, inner], page };
         let data_dir = options.data_dir.clone().unwrap_or_else(|| folder.join("server"));
         std::fs::create_dir_all(&data_dir)?;
         let workshop = Workshop::start(&folder.join("workshop"), folder, options.workshop)?;
-        let behind = if options.transport == Transport::Mosquitto { broker } else { mqtt };
+        let behind = if options.transport == Transport::Mosquitto { door } else { mqtt };
         let proxy = Proxy::start(SocketAddr::from(([127, 0, 0, 1], behind)))?;
         let mut stack = Self {
             folder: folder.to_path_buf(),
@@ -108,16 +113,19 @@ impl Stack {
             server: None,
             agent: None,
             broker: None,
+            mosquitto: None,
             ports,
-            transport: options.transport,
             reserve_mib: options.reserve_mib,
             agent_program: options.agent.clone(),
         };
         if options.transport == Transport::Mosquitto {
-            stack.start_broker()?;
+            stack.prepare_broker()?;
         }
         stack.write_server_config()?;
         stack.start_server()?;
+        if options.transport == Transport::Mosquitto {
+            stack.start_broker()?;
+        }
         stack.admin(&[
             "site",
             "add",
@@ -134,7 +142,7 @@ impl Stack {
             "汽车零部件",
             "--simulated",
         ])?;
-        stack.write_agent_config(options.seal_ms, options.devices)?;
+        stack.write_agent_config(options)?;
         Ok(stack)
     }
 
@@ -181,10 +189,10 @@ impl Stack {
     }
 
     fn write_server_config(&self) -> Result<()> {
-        let Ports { web, mqtt, enrol, broker, .. } = self.ports;
-        let way = match self.transport {
-            Transport::Endpoint => format!("[mqtt]\nlisten = \"127.0.0.1:{mqtt}\"\n"),
-            Transport::Mosquitto => format!("[broker]\nurl = \"mqtt://127.0.0.1:{broker}\"\n"),
+        let Ports { web, mqtt, enrol, .. } = self.ports;
+        let way = match &self.mosquitto {
+            None => format!("[mqtt]\nlisten = \"127.0.0.1:{mqtt}\"\n"),
+            Some(broker) => broker.server_section(),
         };
         let text = format!(
             "data_dir = \"{}\"\npublic_host = \"127.0.0.1\"\n\n[web]\nlisten = \"127.0.0.1:{web}\"\n\n{way}\n[enrol]\nlisten = \"127.0.0.1:{enrol}\"\n\n\
@@ -197,17 +205,20 @@ impl Stack {
     }
 
     /// The agent's configuration as the simulator generates it for its endpoints.
-    fn write_agent_config(&self, seal_ms: u64, devices: &[&str]) -> Result<()> {
+    fn write_agent_config(&self, options: &Options<'_>) -> Result<()> {
         let mut command = Command::new(programs::path("gongzheng-sim"));
         command.arg("agent-config").arg("--dir").arg(&self.workshop.folder);
         command.arg("--state-dir").arg(self.folder.join("agent")).arg("--out").arg(self.config("agent.toml"));
-        command.args(["--interval-ms", "1000", "--language", "en", "--seal-ms", &seal_ms.to_string()]);
+        command.args(["--interval-ms", "1000", "--language", "en", "--seal-ms", &options.seal_ms.to_string()]);
         command.args(["--page", &format!("127.0.0.1:{}", self.ports.page)]);
         command.args(["--uplink", &format!("address = \"{}\"", self.proxy.address())]);
-        if self.transport == Transport::Mosquitto {
-            command.args(["--uplink", "tls = false"]);
+        if let Some(broker) = &self.mosquitto {
+            command.args(["--uplink", &format!("broker_ca_file = \"{}\"", broker.ca_file().display())]);
         }
-        for device in devices {
+        if options.subscribe {
+            command.arg("--subscribe");
+        }
+        for device in options.devices {
             command.args(["--device", device]);
         }
         programs::output(&mut command, Duration::from_secs(30)).map(drop)
@@ -283,32 +294,22 @@ impl Stack {
         Ok(())
     }
 
-    /// Starts Mosquitto on its port, with its own limits: how many messages it sends unacknowledged, how many it keeps.
+    /// Writes Mosquitto's files. The certificate authority of the gateways is the server's, which is made at its first start.
+    fn prepare_broker(&mut self) -> Result<()> {
+        let keys = server::keys::Keys::open(&self.data_dir.join("keys"), "127.0.0.1")?;
+        let [gateways, server] = self.ports.broker;
+        let broker = Broker::prepare(&self.folder.join("mosquitto"), gateways, server, keys.ca_pem())?;
+        self.mosquitto = Some(broker);
+        Ok(())
+    }
+
+    /// Starts Mosquitto on its ports.
     ///
     /// # Errors
     /// When it is not installed or does not listen in time.
     pub fn start_broker(&mut self) -> Result<()> {
-        let Some(program) = crate::need::program("mosquitto", "mosquitto", "an external broker") else {
-            bail!("mosquitto is not installed");
-        };
-        let folder = self.folder.join("mosquitto");
-        std::fs::create_dir_all(&folder)?;
-        let port = self.ports.broker;
-        let text = format!(
-            "listener {port} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {}/\n",
-            folder.display()
-        ) + "user root\n";
-        let config = folder.join("mosquitto.conf");
-        std::fs::write(&config, text)?;
-        let mut command = Command::new(program);
-        command.arg("-c").arg(&config);
-        let mut broker = Running::start("mosquitto", &command, &self.folder)?;
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
-        wait::until("mosquitto to listen", Duration::from_secs(30), || {
-            broker.check()?;
-            Ok(std::net::TcpStream::connect_timeout(&address, Duration::from_secs(1)).ok())
-        })?;
-        self.broker = Some(broker);
+        let broker = self.mosquitto.as_ref().context("this run has no broker")?;
+        self.broker = Some(broker.start()?);
         Ok(())
     }
 

@@ -73,11 +73,20 @@ fn replace_content(parts: &mut Parts, old: Digest, new: Vec<u8>) -> Digest {
     digest
 }
 
+/// A forged bundle, and the place that a verifier must name.
+#[derive(Debug)]
+pub struct Forged {
+    /// The archive.
+    pub bytes: Vec<u8>,
+    /// Where it was changed, as the verifier calls it.
+    pub place: String,
+}
+
 /// One reading of one batch is changed by one.
 ///
 /// # Errors
 /// When the bundle cannot be read or holds no integer reading.
-pub fn reading(bytes: &[u8], effort: Effort) -> Result<Vec<u8>> {
+pub fn reading(bytes: &[u8], effort: Effort) -> Result<Forged> {
     let mut parts = open(bytes)?;
     for i in (0..parts.leaves.len()).rev() {
         let LeafBody::Record { header, signature, .. } = &parts.leaves[i].body else { continue };
@@ -95,14 +104,15 @@ pub fn reading(bytes: &[u8], effort: Effort) -> Result<Vec<u8>> {
         };
         *value += 1;
         let new = Content::Batch(batch).encode()?;
+        let place = format!("leaf {i}: record {} of gateway {}", header.sequence, header.gateway);
         if effort == Effort::Manifest {
-            return pack_under_old_name(parts, header.content_digest, new);
+            return Ok(Forged { bytes: pack_under_old_name(parts, header.content_digest, new)?, place });
         }
         header.content_length = u32::try_from(new.len())?;
         header.content_digest = replace_content(&mut parts, header.content_digest, new);
         let header_bytes = header.encode()?;
         parts.leaves[i].body = LeafBody::Record { header, header_bytes, signature };
-        return pack(parts);
+        return Ok(Forged { bytes: pack(parts)?, place });
     }
     bail!("the bundle holds no batch with an integer reading")
 }
@@ -111,7 +121,7 @@ pub fn reading(bytes: &[u8], effort: Effort) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// When the bundle cannot be read or holds no such declaration.
-pub fn declaration(bytes: &[u8], kind: &str, field: &str, effort: Effort) -> Result<Vec<u8>> {
+pub fn declaration(bytes: &[u8], kind: &str, field: &str, effort: Effort) -> Result<Forged> {
     let mut parts = open(bytes)?;
     for i in 0..parts.leaves.len() {
         let LeafBody::Declaration { kind: found, digest, .. } = &parts.leaves[i].body else { continue };
@@ -126,12 +136,14 @@ pub fn declaration(bytes: &[u8], kind: &str, field: &str, effort: Effort) -> Res
         }
         let new = declaration.encode()?;
         if effort == Effort::Manifest {
-            return pack_under_old_name(parts, digest, new);
+            let place = format!("leaf {i}: declaration {kind}");
+            return Ok(Forged { bytes: pack_under_old_name(parts, digest, new)?, place });
         }
         let length = u32::try_from(new.len())?;
         let digest = replace_content(&mut parts, digest, new);
         parts.leaves[i].body = LeafBody::Declaration { kind, digest, length };
-        return pack(parts);
+        // A declaration is signed by nobody but the log: what betrays the change is the root under the checkpoint.
+        return Ok(Forged { bytes: pack(parts)?, place: "checkpoint".into() });
     }
     bail!("the bundle holds no declaration `{kind}` with a number `{field}`")
 }
@@ -150,11 +162,11 @@ fn change(json: &mut serde_json::Value, field: &str) -> bool {
     }
 }
 
-/// One line of the report is changed: in the value at `path` (keys and indexes) a digit becomes another.
+/// One line of the report is changed: the last digit of the value at `pointer` (keys and indexes) becomes another.
 ///
 /// # Errors
 /// When the bundle cannot be read or the report has no such place.
-pub fn report_line(bytes: &[u8], pointer: &str) -> Result<Vec<u8>> {
+pub fn report_line(bytes: &[u8], pointer: &str) -> Result<Forged> {
     let mut parts = open(bytes)?;
     let report = parts.files.get("report.json").context("no report.json")?;
     let mut json: serde_json::Value = serde_json::from_slice(report)?;
@@ -170,15 +182,20 @@ pub fn report_line(bytes: &[u8], pointer: &str) -> Result<Vec<u8>> {
         },
         other => bail!("{pointer} is {other}, not a number"),
     };
+    // The verifier names a line by its definition and, around it, machine, date and shift.
+    let line = json.pointer(pointer.rsplit_once('/').map_or("", |(line, _)| line)).cloned().unwrap_or_default();
+    let definition = line["definition"].as_str().context("a line names its definition")?;
+    let key = pointer.rsplit('/').next().unwrap_or_default();
+    let place = format!("{definition} › {key} = {}", json.pointer(pointer).cloned().unwrap_or_default());
     parts.files.insert("report.json".into(), canonical_json(&json)?);
-    pack(parts)
+    Ok(Forged { bytes: pack(parts)?, place })
 }
 
-/// Pointers to every number in the report, in document order: where a line can be altered.
+/// Pointers to the value of every line in the report that has one, in document order: where a line can be altered.
 ///
 /// # Errors
 /// When the bundle cannot be read.
-pub fn report_numbers(bytes: &[u8]) -> Result<Vec<String>> {
+pub fn report_values(bytes: &[u8]) -> Result<Vec<String>> {
     let files = bundle::read(bytes)?;
     let json: serde_json::Value = serde_json::from_slice(files.get("report.json").context("no report.json")?)?;
     let mut found = Vec::new();
@@ -192,7 +209,12 @@ fn walk(json: &serde_json::Value, at: String, found: &mut Vec<String>) {
         serde_json::Value::Array(items) => {
             items.iter().enumerate().for_each(|(i, v)| walk(v, format!("{at}/{i}"), found))
         }
-        serde_json::Value::Number(_) => found.push(at),
+        serde_json::Value::String(text) => {
+            let is_line = at.ends_with("/value") && at.contains("/lines/");
+            if is_line && text.contains(|c: char| c.is_ascii_digit()) {
+                found.push(at);
+            }
+        }
         _ => {}
     }
 }
@@ -201,7 +223,7 @@ fn walk(json: &serde_json::Value, at: String, found: &mut Vec<String>) {
 ///
 /// # Errors
 /// When the bundle cannot be read.
-pub fn another_server(bytes: &[u8]) -> Result<Vec<u8>> {
+pub fn another_server(bytes: &[u8]) -> Result<Forged> {
     let mut parts = open(bytes)?;
     let name = parts
         .note
@@ -213,7 +235,7 @@ pub fn another_server(bytes: &[u8]) -> Result<Vec<u8>> {
         .to_owned();
     let note = parts.checkpoint.sign(&name, &SecretKey::from_seed(&[66; 32]))?;
     parts.files.insert("checkpoint".into(), note.into_bytes());
-    pack(parts)
+    Ok(Forged { bytes: pack(parts)?, place: "checkpoint".into() })
 }
 
 /// How many files of each folder a bundle has, for a person to look at.

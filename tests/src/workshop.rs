@@ -91,12 +91,15 @@ impl Workshop {
                 violations.push(line);
                 continue;
             }
+            let via = value["via"].as_str().context("a served value says how it was served")?;
             served.push(Served {
                 tag: value["tag"].as_str().context("a served value has a tag")?.to_owned(),
                 utc_ms: value["wall_ms"].as_i64().context("a served value has a time")?,
+                // Only OPC UA carries the device's own time along.
+                source_ms: if via.starts_with("opcua") { value["device_ms"].as_i64() } else { None },
                 raw: value["raw"].clone(),
                 valid: value["valid"].as_bool().context("a served value says whether it is valid")?,
-                pushed: value["via"] == "opcua",
+                pushed: via == "opcua-push",
             });
         }
         Ok((served, violations))

@@ -63,6 +63,7 @@ fn run(target: &str, qemu: &str, libraries: Option<&str>) -> Result<()> {
         reserve_mib: 4,
         agent,
         devices: &["press", "main"],
+        subscribe: false,
     };
     let mut stack = Stack::start(folder.path(), &options)?;
     stack.enrol_and_start_agent()?;
@@ -92,11 +93,18 @@ fn run(target: &str, qemu: &str, libraries: Option<&str>) -> Result<()> {
         device: None,
         unsealed: true,
     };
-    let limits = Limits { until_ms, seal_ms: i64::try_from(SEAL_MS)?, poll_ms: POLL_MS, latency_ms: LATENCY_MS };
+    let limits = Limits {
+        until_ms,
+        seal_ms: i64::try_from(SEAL_MS)?,
+        poll_ms: POLL_MS,
+        latency_ms: LATENCY_MS,
+        pushed_ms: LATENCY_MS,
+    };
     let (served, violations) = stack.workshop.served()?;
     ensure!(violations.is_empty(), "the agent tried to write to a machine: {violations:?}");
     let judgement = judge(&served, &evidence, &[killed], limits);
-    println!("{target}: {} served, {} stored, {} gapped", judgement.served, judgement.stored, judgement.gapped);
+    let (served, stored, gapped) = (judgement.served, judgement.stored, judgement.gapped);
+    need::say(&format!("{target}: {served} served, {stored} stored, {gapped} gapped"));
     ensure!(judgement.stored > 200, "too little was stored to mean anything: {}", judgement.stored);
     ensure!(judgement.findings.is_empty(), "{} findings: {:#?}", judgement.findings.len(), judgement.findings);
     stack.stop()

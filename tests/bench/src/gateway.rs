@@ -65,6 +65,7 @@ pub(crate) fn run(table: &mut Table) -> Result<()> {
     for tags in [1_000_usize, 10_000] {
         let folder = tempfile::tempdir_in(tests::repo::program_dir())?;
         let options = Options {
+            subscribe: false,
             transport: Transport::Endpoint,
             workshop: &["--rest-day", "none"],
             data_dir: None,
