@@ -18,7 +18,7 @@ fn started(disk: FakeDisk, options: Options) -> World {
 
 /// Number of the oldest entry the journal still has. One site: entry n is leaf n − 1.
 fn oldest(disk: &FakeDisk) -> u64 {
-    let (_, recovered) = journal::Journal::open(Arc::new(disk.copy()), 0).unwrap();
+    let (_, recovered) = Journal::open(Arc::new(disk.copy()), 0).unwrap();
     recovered.entries.first().expect("the newest entries are always there").lsn
 }
 
