@@ -28,14 +28,21 @@ fn the_journal_forgets_only_what_checkpoints_cover() {
     let hour = Options { publish_every: Duration::from_secs(3_600), ..small() };
     let world = started(FakeDisk::default(), hour);
     let mut gateway = world.enrol("site-1", "gw-1");
-    for _ in 0..40 {
+    // What is there when the server starts is published at once; that may include these, and no later one.
+    for _ in 0..5 {
+        assert_eq!(world.submit(&gateway.clone(), &gateway.next()), Answer::Answered);
+    }
+    world.wait(|| world.logs.size(&gateway.site).unwrap() == 6);
+    for _ in 0..35 {
         assert_eq!(world.submit(&gateway.clone(), &gateway.next()), Answer::Answered);
     }
     world.wait(|| world.logs.size(&gateway.site).unwrap() == 41);
-    assert_eq!(world.checkpoint(&gateway.site), None);
+    let covered = world.checkpoint(&gateway.site).map_or(0, |(size, _)| size);
+    assert!(covered <= 6, "a checkpoint over {covered} leaves within the hour");
     let segments = world.disk.paths("journal/");
-    assert!(segments.len() > 4 && segments[0] == FIRST, "{segments:?}");
-    assert_eq!(oldest(&world.disk), 1, "forgotten before any checkpoint covers it");
+    assert!(segments.len() > 4, "{segments:?}");
+    let kept_from = oldest(&world.disk);
+    assert!(kept_from <= covered + 1, "entries up to {kept_from} are gone, the checkpoint covers {covered}");
     let crashed = world.disk.copy();
     world.ingest.stop();
 
