@@ -462,10 +462,10 @@ mod tests {
             ..killed(20_000, 25_000)
         };
         let mut stored = evidence(0..60);
-        assert_eq!(unnoticed(&[silent.clone()], &stored, LIMITS).len(), 1);
+        assert_eq!(unnoticed(std::slice::from_ref(&silent), &stored, LIMITS).len(), 1);
         assert!(unnoticed(&[silent.clone(), killed(24_000, 26_000)], &stored, LIMITS).is_empty());
         stored.gaps = vec![gap(19_007, 26_007, GapCause::DeviceSilent)];
-        assert!(unnoticed(&[silent.clone()], &stored, LIMITS).is_empty());
+        assert!(unnoticed(std::slice::from_ref(&silent), &stored, LIMITS).is_empty());
         stored.gaps[0].cause = GapCause::DeviceRefused;
         assert_eq!(unnoticed(&[silent], &stored, LIMITS).len(), 1, "another cause");
     }
