@@ -125,7 +125,8 @@ def main(path, trust_path, name, date, shift):
     noon = int(datetime.datetime.fromisoformat(date + "T12:00:00+00:00").timestamp() * 1000)
     machine = in_force(said, "machine", noon, machine=(name, None))
     calendar = in_force(said, "calendar", noon, calendar=(machine.get("calendar", "main"), "main"))
-    zone = zoneinfo.ZoneInfo(in_force(said, "site", noon)["zone"])
+    site = in_force(said, "site", noon) or next(s[4] for s in said if s[3] == "site")
+    zone = zoneinfo.ZoneInfo(site["zone"])
     rule = next(s for s in calendar["shifts"] if s["shift"] == shift)
     def utc(clock, not_before):
         minutes = int(clock[:2]) * 60 + int(clock[3:])
@@ -143,5 +144,4 @@ def main(path, trust_path, name, date, shift):
     value = "%d.%06d" % divmod(half_up(good * 1000000, pbt * 1000), 1000000)
     print("leaves %d, records %d, PBT %d ms, planned time of good %d us, OEE %s" % (size, len(records), pbt, good, value))
     need([str(good), str(pbt * 1000), value] == [line["numerator"], line["denominator"], line["value"]], "the report says %s" % line)
-
 if __name__ == "__main__": main(*sys.argv[1:])
