@@ -194,6 +194,8 @@ pub struct Recovery {
 pub struct Stats {
     /// Durable entries not yet receipted.
     pub undelivered_records: u64,
+    /// Their bytes on disk: exact in the newest segment, by their share of an older one that is partly receipted.
+    pub undelivered_bytes: u64,
     /// Bytes of the files on disk.
     pub bytes_on_disk: u64,
     /// Bytes that can still be appended before the buffer is full, dropping what is receipted.
@@ -557,12 +559,24 @@ impl<S: Storage> Buffer<S> {
         let active_left = self.active.as_ref().map_or(0, |active| active.bytes_left(self.settings.closing_reserve()));
         Stats {
             undelivered_records: self.synced_end.saturating_sub(self.cursor.receipted_end),
+            undelivered_bytes: self.undelivered_bytes(),
             bytes_on_disk: used,
             bytes_left: whole + u64::from(active_left),
             bytes_appended: self.bytes_appended,
             next_position: self.next_position,
             receipted_end: self.cursor.receipted_end,
         }
+    }
+
+    fn undelivered_bytes(&self) -> u64 {
+        let from = self.cursor.receipted_end;
+        let closed = self.closed.iter().enumerate().map(|(index, closed)| {
+            let (first, end) = (closed.header.first_position, self.owned_end(index));
+            let waiting = end.saturating_sub(from.max(first));
+            u64::from(closed.header.segment_bytes).saturating_mul(waiting) / end.saturating_sub(first).max(1)
+        });
+        let active = self.active.as_ref().map_or(0, |active| active.bytes_from(from));
+        closed.sum::<u64>() + u64::from(active)
     }
 
     fn bytes_on_disk(&self) -> u64 {

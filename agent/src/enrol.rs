@@ -182,7 +182,7 @@ async fn ask(address: &str, path: &str, body: &str, pin: Pin, clock: SharedClock
     match enrolment.verifier_key() {
         Ok(_) => Ok(enrolment),
         Err(error) => Err(EnrolError(words!(
-            "服务器给出的日志公钥无法使用：{error}",
+            "服务器给出的站点日志公钥无法使用：{error}",
             "the log key the server gave cannot be used: {error}"
         ))),
     }

@@ -125,11 +125,10 @@ impl Enrolment {
 /// # Errors
 /// When the file cannot be read, written or understood.
 pub fn load_or_create_key(state_dir: &Path, seed: [u8; 32]) -> Result<SecretKey, IdentityError> {
-    let path = state_dir.join(KEY_FILE);
-    if let Some(text) = read_text(&path)? {
-        let seed = HEXLOWER.decode(text.trim().as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
-        return seed.map(|seed: [u8; 32]| SecretKey::from_seed(&seed)).ok_or(IdentityError::BadKey { path });
+    if let Some(key) = load_key(state_dir)? {
+        return Ok(key);
     }
+    let path = state_dir.join(KEY_FILE);
     let io = |source| IdentityError::Io { path: path.clone(), source };
     std::fs::create_dir_all(state_dir).map_err(io)?;
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(io)?;
@@ -138,6 +137,17 @@ pub fn load_or_create_key(state_dir: &Path, seed: [u8; 32]) -> Result<SecretKey,
     file.sync_all().map_err(io)?;
     sync_folder(state_dir).map_err(io)?;
     Ok(SecretKey::from_seed(&seed))
+}
+
+/// Reads the gateway's key; `None` when there is none yet.
+///
+/// # Errors
+/// When the file cannot be read or understood.
+pub fn load_key(state_dir: &Path) -> Result<Option<SecretKey>, IdentityError> {
+    let path = state_dir.join(KEY_FILE);
+    let Some(text) = read_text(&path)? else { return Ok(None) };
+    let seed = HEXLOWER.decode(text.trim().as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
+    seed.map(|seed: [u8; 32]| Some(SecretKey::from_seed(&seed))).ok_or(IdentityError::BadKey { path })
 }
 
 /// Replaces a file so that a power cut leaves the old or the new one, never a mixture.

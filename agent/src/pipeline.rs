@@ -18,7 +18,7 @@
 //! 4. Shutdown in order: stop sources and take what they still say, seal the closing record, sync it, let the uplink say
 //!    goodbye, save the cursor. A second signal, or [`SHUTDOWN_MS_MAX`], ends it; what was synced is safe anyway.
 
-mod outward;
+pub(crate) mod outward;
 mod refile;
 mod words;
 

@@ -111,7 +111,7 @@ impl Renewal {
 fn accept(old: &Enrolment, new: Enrolment) -> Result<Enrolment, Words> {
     if new.site != old.site || new.gateway != old.gateway || new.log_key != old.log_key {
         return Err(words!(
-            "更新证书时服务器给出了不同的站点、网关或日志公钥，未采用；请联系平台管理员",
+            "更新证书时服务器给出了不同的站点、网关或站点日志公钥，未采用；请联系平台管理员",
             "at renewal the server named another site, gateway or log key; nothing was changed. Ask the server's administrator"
         ));
     }

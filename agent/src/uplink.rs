@@ -420,20 +420,30 @@ impl Uplink {
     }
 
     fn see_checkpoint(&mut self, note: &str, now_ms: i64) {
-        match self.checkpoints.observe(note) {
-            Ok(Verdict::Forked { size }) => self.context.status.notice(
+        let (verdict, kept) = self.checkpoints.observe(note);
+        if let Err(error) = kept {
+            tracing::warn!(%error, "A checkpoint cannot be kept.");
+        }
+        match verdict {
+            Verdict::Forked { size } => self.context.status.notice(
                 now_ms,
                 words!(
-                    "服务器对同一日志规模（{size} 条）给出了两个不同的校验根：日志可能被改写。两份签名均已保存在 checkpoints.txt，请联系见证方",
+                    "服务器对同一站点日志规模（{size} 条）给出了两个不同的校验根：站点日志可能被改写。两份签名均已保存在 checkpoints.txt，请联系见证方",
                     "the server showed two different roots for one size of its log ({size} entries): history may have been rewritten. Both signed statements are kept in checkpoints.txt; tell the witness"
                 ),
             ),
-            Ok(Verdict::Invalid) => self.context.status.notice(
+            Verdict::Older { size, newest } => self.context.status.notice(
+                now_ms,
+                words!(
+                    "服务器的站点日志变短了：曾给出 {newest} 条，现在只给出 {size} 条。若服务器没有从备份恢复，请联系见证方；两份签名均已保存在 checkpoints.txt",
+                    "the server's log shrank: it showed {newest} entries before, and {size} now. If the server was not restored from a backup, tell the witness; both signed statements are kept in checkpoints.txt"
+                ),
+            ),
+            Verdict::Invalid => self.context.status.notice(
                 now_ms,
                 words!("回执中的检查点签名不符，未采用", "the checkpoint in a receipt is not signed by the log; it was ignored"),
             ),
-            Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "A checkpoint cannot be kept."),
+            Verdict::New | Verdict::Known => {}
         }
     }
 

@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
 use crate::roles::{self, Access, Scope};
-use crate::store::{GrantRow, SessionRow, Store, StoreError};
+use crate::store::{GrantRow, SessionRow, Store, StoreError, UserRow};
 
 pub mod extract;
 mod limiter;
@@ -63,12 +63,53 @@ pub enum AccountError {
     /// No such role.
     #[error("unknown role {0}; known: {1} / 未知角色 {0}，可用角色：{1}")]
     Role(String, String),
+    /// No such user.
+    #[error("there is no user {0}; `admin user list` shows all / 没有用户 {0}，可用 admin user list 查看")]
+    NoUser(String),
+    /// No such grant.
+    #[error(
+        "{user} has no grant {number}; `admin user list` shows their numbers / 用户 {user} 没有编号为 {number} 的授权，可用 admin \
+         user list 查看"
+    )]
+    NoGrant {
+        /// Whose.
+        user: String,
+        /// Which.
+        number: i64,
+    },
+    /// No such token in force.
+    #[error(
+        "{user} has no token {id} in force; `admin user list` shows them / 用户 {user} 没有编号为 {id} 的有效令牌，可用 admin user \
+         list 查看"
+    )]
+    NoToken {
+        /// Whose.
+        user: String,
+        /// Which.
+        id: String,
+    },
+    /// A period that is over before it begins.
+    #[error("the appointment would end before it begins / 任期的结束早于开始")]
+    Period,
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Hashing failed, which means a damaged hash in the database.
     #[error("password hash: {0}")]
     Hash(String),
+}
+
+/// A role for a scope and a period.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appointment {
+    /// Role identifier.
+    pub role: String,
+    /// For which sites.
+    pub scope: Scope,
+    /// Valid from, Unix ms; from now on by default.
+    pub from_ms: Option<i64>,
+    /// Valid until (exclusive), Unix ms; open-ended by default.
+    pub until_ms: Option<i64>,
 }
 
 /// A fresh session: the token goes into the cookie and is known to nobody else.
@@ -142,7 +183,9 @@ impl Accounts {
             return Err(AccountError::FirstCode);
         }
         self.limiter().succeeded(FIRST_CODE_NAME, peer);
-        self.add_user_if(name, password, "administrator", Scope::Everything, None, now_ms, true).await?;
+        let everything =
+            Appointment { role: "administrator".to_owned(), scope: Scope::Everything, from_ms: None, until_ms: None };
+        self.add_user_if(name, password, &everything, now_ms, true).await?;
         self.store.set_setting(FIRST_CODE, None).await?;
         self.store.make_durable().await?;
         Ok(())
@@ -153,22 +196,64 @@ impl Accounts {
         &self,
         name: &str,
         password: &str,
-        role: &str,
-        scope: Scope,
-        until_ms: Option<i64>,
+        appointment: &Appointment,
         now_ms: i64,
     ) -> Result<(), AccountError> {
-        self.add_user_if(name, password, role, scope, until_ms, now_ms, false).await
+        self.add_user_if(name, password, appointment, now_ms, false).await
     }
 
-    #[allow(clippy::too_many_arguments)]
+    /// Gives a user one more role; returns the grant's number.
+    pub async fn grant(&self, name: &str, appointment: &Appointment, now_ms: i64) -> Result<i64, AccountError> {
+        let user = self.known(name).await?;
+        let grant = self.grant_row(appointment, now_ms).await?;
+        Ok(self.store.add_grant(user.id, &grant).await?)
+    }
+
+    /// Ends a grant of a user at a moment.
+    pub async fn end_grant(&self, name: &str, number: i64, until_ms: i64) -> Result<(), AccountError> {
+        let user = self.known(name).await?;
+        match self.store.end_grant(user.id, number, until_ms).await? {
+            true => Ok(()),
+            false => Err(AccountError::NoGrant { user: name.to_owned(), number }),
+        }
+    }
+
+    /// Locks a user out, sessions and tokens included, or lets them in again.
+    pub async fn set_disabled(&self, name: &str, since_ms: Option<i64>) -> Result<(), AccountError> {
+        let user = self.known(name).await?;
+        Ok(self.store.set_disabled(user.id, since_ms).await?)
+    }
+
+    async fn known(&self, name: &str) -> Result<UserRow, AccountError> {
+        self.store.user_by_name(name).await?.ok_or_else(|| AccountError::NoUser(name.to_owned()))
+    }
+
+    async fn grant_row(&self, appointment: &Appointment, now_ms: i64) -> Result<GrantRow, AccountError> {
+        let known = self.store.role_ids().await?;
+        if !known.contains(&appointment.role) {
+            return Err(AccountError::Role(appointment.role.clone(), known.join(", ")));
+        }
+        let from_ms = appointment.from_ms.unwrap_or(now_ms);
+        if appointment.until_ms.is_some_and(|until_ms| until_ms <= from_ms) {
+            return Err(AccountError::Period);
+        }
+        let (kind, value) = appointment.scope.columns();
+        Ok(GrantRow {
+            id: 0,
+            role: appointment.role.clone(),
+            permissions: String::new(),
+            scope_kind: kind.to_owned(),
+            scope_value: value.to_owned(),
+            from_ms,
+            until_ms: appointment.until_ms,
+        })
+    }
+
     async fn add_user_if(
         &self,
         name: &str,
         password: &str,
-        role: &str,
-        scope: Scope,
-        until_ms: Option<i64>,
+        appointment: &Appointment,
         now_ms: i64,
         only_if_first: bool,
     ) -> Result<(), AccountError> {
@@ -179,21 +264,9 @@ impl Accounts {
         if !(PASSWORD_MIN..=PASSWORD_MAX).contains(&password.chars().count()) {
             return Err(AccountError::Password { min: PASSWORD_MIN, max: PASSWORD_MAX });
         }
-        if !roles::ROLES.iter().any(|known| known.id == role) {
-            let known: Vec<&str> = roles::ROLES.iter().map(|role| role.id).collect();
-            return Err(AccountError::Role(role.to_owned(), known.join(", ")));
-        }
+        let grant = self.grant_row(appointment, now_ms).await?;
         let password_hash = self.hash_password(password).await?;
         let pseudonym = format!("u-{}", BASE32_NOPAD.encode(&random::<5>()).to_ascii_lowercase());
-        let (kind, value) = scope.columns();
-        let grant = GrantRow {
-            role: role.to_owned(),
-            permissions: String::new(),
-            scope_kind: kind.to_owned(),
-            scope_value: value.to_owned(),
-            from_ms: now_ms,
-            until_ms,
-        };
         match self.store.add_user(name, &pseudonym, &password_hash, &grant, now_ms, only_if_first).await? {
             Some(_) => Ok(()),
             None => Err(AccountError::FirstCode),
@@ -253,10 +326,19 @@ impl Accounts {
         now_ms: i64,
         expires_ms: i64,
     ) -> Result<String, AccountError> {
-        let user = self.store.user_by_name(name).await?.ok_or(AccountError::Name)?;
+        let user = self.known(name).await?;
         let token = format!("gzt_{}", HEXLOWER.encode(&random::<32>()));
         self.store.add_api_token(&hash(&token), user.id, label, now_ms, expires_ms).await?;
         Ok(token)
+    }
+
+    /// Revokes an API token by the name `admin user list` shows.
+    pub async fn revoke_token(&self, name: &str, id: &str, now_ms: i64) -> Result<(), AccountError> {
+        let user = self.known(name).await?;
+        match self.store.revoke_api_token(user.id, id, now_ms).await? {
+            true => Ok(()),
+            false => Err(AccountError::NoToken { user: name.to_owned(), id: id.to_owned() }),
+        }
     }
 
     /// Recognises an API token.

@@ -15,19 +15,21 @@ use protocol::{Declaration, GatewayId, SiteId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use crate::accounts::{AccountError, Accounts, random_password};
+use crate::accounts::{AccountError, Accounts};
 use crate::enrol::{self, CODE_LIFE_MS};
+use crate::ingest::Ingest;
 use crate::ingest::accept::REVOKED;
 use crate::keys::{KeyError, Keys};
 use crate::reporting::{self, Issuer, ReportingError, Wanted};
-use crate::roles::Scope;
 use crate::sitelog::{LogError, SiteLogs};
-use crate::state::Clock;
+use crate::state::{Clock, Door};
 use crate::store::{SiteRow, Store, StoreError};
 
+mod people;
 mod socket;
+mod status;
 
-pub use socket::{listen, perform, serve};
+pub use socket::{is_running, listen, perform, serve};
 
 /// What the operator wants.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,9 +47,43 @@ pub enum Request {
         role: String,
         /// `everything`, `city:…`, `district:…`, `sub_sector:…` or `site:…`.
         scope: String,
+        /// First day of the grant, `YYYY-MM-DD`; from now on by default.
+        #[serde(default)]
+        from: Option<String>,
         /// Last day of the grant, `YYYY-MM-DD`; open-ended by default.
         until: Option<String>,
     },
+    /// Give a user one more role.
+    UserGrant {
+        /// Whose.
+        name: String,
+        /// Role identifier.
+        role: String,
+        /// As for [`Request::UserAdd`].
+        scope: String,
+        /// First day, `YYYY-MM-DD`; from now on by default.
+        from: Option<String>,
+        /// Last day, `YYYY-MM-DD`; open-ended by default.
+        until: Option<String>,
+    },
+    /// End a grant.
+    UserEnd {
+        /// Whose.
+        name: String,
+        /// The grant's number.
+        grant: i64,
+        /// Its last day, `YYYY-MM-DD`; ended now by default.
+        on: Option<String>,
+    },
+    /// Lock a user out, or let them in again.
+    UserDisable {
+        /// Whom.
+        name: String,
+        /// Let in again.
+        again: bool,
+    },
+    /// Users with their grants and tokens, as JSON.
+    UserList,
     /// Create a site, with its log and its first declaration.
     SiteAdd {
         /// Identifier.
@@ -104,6 +140,13 @@ pub enum Request {
         /// How long it works, days.
         days: u32,
     },
+    /// Revoke an API token.
+    TokenRevoke {
+        /// Whose.
+        user: String,
+        /// Its name in the list of users.
+        token: String,
+    },
     /// Issue a report and bundle it.
     Report {
         /// Site.
@@ -111,7 +154,7 @@ pub enum Request {
         /// Plan or dates.
         wanted: Wanted,
     },
-    /// Sites, gateways and users' number, as JSON.
+    /// Sites, gateways, number of users, and the health of the way in, as JSON.
     Status,
 }
 
@@ -137,6 +180,10 @@ pub struct Context {
     pub logs: SiteLogs,
     /// What signs and issues.
     pub keys: Arc<Keys>,
+    /// The way in: its counters and alarms.
+    pub ingest: Ingest,
+    /// The endpoint's handle, once it listens; never where none runs.
+    pub door: Door,
     /// Time.
     pub clock: Clock,
     /// Where everything lives.
@@ -195,23 +242,13 @@ pub async fn execute(context: &Context, request: Request) -> Result<Reply, Admin
                 "there is a user already, so there is no first-run code; add users with `admin user add`",
             )),
         },
-        Request::UserAdd { name, password, role, scope, until } => {
-            let until_ms = until.as_deref().map(day_end_ms).transpose()?;
-            let made_up = password.is_none();
-            let password = password.unwrap_or_else(random_password);
-            context.accounts.add_user(&name, &password, &role, scope_of(&scope)?, until_ms, now_ms).await?;
-            let data = if made_up { password } else { String::new() };
-            let hint = if made_up {
-                ("，初始密码如下，仅显示一次", "; the password is shown once")
-            } else {
-                ("", "")
-            };
-            reply(
-                data,
-                format!("已添加用户 {name}（{role}）{}", hint.0),
-                format!("user {name} added as {role}{}", hint.1),
-            )
-        }
+        Request::UserAdd { .. }
+        | Request::UserGrant { .. }
+        | Request::UserEnd { .. }
+        | Request::UserDisable { .. }
+        | Request::UserList
+        | Request::Token { .. }
+        | Request::TokenRevoke { .. } => people::execute(context, request, now_ms).await,
         Request::SiteAdd { site, name_zh, name_en, city, district, sub_sector, zone, simulated } => {
             let row = SiteRow {
                 id: site.to_string(),
@@ -250,6 +287,12 @@ pub async fn execute(context: &Context, request: Request) -> Result<Reply, Admin
             let body = json!({ "gateway": gateway });
             let leaf = state(context, &site, REVOKED, now_ms, &reason, body).await?;
             context.store.revoke_gateway(site.as_str(), gateway.as_str(), now_ms).await?;
+            // It may come again, to hear why it is not taken any more.
+            if let (Some(door), Ok(identity)) =
+                (context.door.get(), endpoint::Identity::new(site.as_str(), gateway.as_str()))
+            {
+                door.disconnect(&identity);
+            }
             reply(leaf.to_string(), format!("已吊销 {site}/{gateway}"), format!("{site}/{gateway} revoked"))
         }
         Request::Declare { site, text } => {
@@ -259,11 +302,6 @@ pub async fn execute(context: &Context, request: Request) -> Result<Reply, Admin
         Request::Trust { site } => {
             reply(trust(context, site.as_ref()).await?, "验证信任文件", "trust file for gongzheng-verify")
         }
-        Request::Token { user, label, days } => {
-            let expires_ms = now_ms + i64::from(days.clamp(1, TOKEN_DAYS_MAX)) * DAY_MS;
-            let token = context.accounts.add_token(&user, &label, now_ms, expires_ms).await?;
-            reply(token, format!("{user} 的接口令牌，仅显示一次"), format!("API token of {user}, shown once"))
-        }
         Request::Report { site, wanted } => {
             known_site(context, &site).await?;
             let issuer = Issuer { author: OPERATOR.to_owned(), role: "administrator".to_owned() };
@@ -272,26 +310,11 @@ pub async fn execute(context: &Context, request: Request) -> Result<Reply, Admin
             let mark = if issued.simulated { ("模拟数据。", "SIMULATED. ") } else { ("", "") };
             reply(
                 path.display().to_string(),
-                format!("{}报告已出具：{} 条日志，report.json 摘要 {}", mark.0, issued.size, issued.digest),
+                format!("{}报告已出具：站点日志 {} 条，report.json 摘要 {}", mark.0, issued.size, issued.digest),
                 format!("{}report issued over {} leaves, digest of report.json {}", mark.1, issued.size, issued.digest),
             )
         }
-        Request::Status => {
-            let sites = context.store.all_sites().await?;
-            let gateways = context.store.all_gateways().await?;
-            let list: Vec<Json> = sites
-                .iter()
-                .map(|site| {
-                    let own = gateways.iter().filter(|gateway| gateway.site == site.id);
-                    let own: Vec<Json> =
-                        own.map(|g| json!({"id": g.id, "key": g.key_hex, "revoked_ms": g.revoked_ms})).collect();
-                    let leaves = site.id.parse().ok().and_then(|id| context.logs.size(&id).ok());
-                    json!({"id": site.id, "simulated": site.simulated, "leaves": leaves, "gateways": own})
-                })
-                .collect();
-            let users = context.store.user_count().await?;
-            reply(json!({"sites": list, "users": users}).to_string(), "", "")
-        }
+        Request::Status => reply(status::report(context).await?.to_string(), "", ""),
     }
 }
 
@@ -438,27 +461,6 @@ async fn trust(context: &Context, site: Option<&SiteId>) -> Result<String, Admin
     Ok(verify::Trust { log_keys: vec![context.logs.key().verifier()], gateways }.to_json())
 }
 
-/// `everything`, `city:昆明市`, `site:demo` …
-fn scope_of(text: &str) -> Result<Scope, AdminError> {
-    let (kind, value) = text.split_once(':').unwrap_or((text, ""));
-    Scope::from_columns(kind, value).ok_or_else(|| {
-        invalid(
-            format!("范围 `{text}` 应为 everything、city:…、district:…、sub_sector:… 或 site:…"),
-            format!("scope `{text}` must be everything, city:…, district:…, sub_sector:… or site:…"),
-        )
-    })
-}
-
-/// The end of a day in China, where periods of appointments are written in dates.
-fn day_end_ms(date: &str) -> Result<i64, AdminError> {
-    let bad =
-        || invalid(format!("日期 `{date}` 应为 2026-03-14 的形式"), format!("`{date}` is not a date like 2026-03-14"));
-    let date: jiff::civil::Date = date.parse().map_err(|_| bad())?;
-    let zone = jiff::tz::TimeZone::get("Asia/Shanghai").unwrap_or(jiff::tz::TimeZone::UTC);
-    let next = date.tomorrow().and_then(|next| next.to_zoned(zone)).map_err(|_| bad())?;
-    Ok(next.timestamp().as_millisecond())
-}
-
 /// Where the socket is, below the data directory.
 pub(crate) fn socket_path(data_dir: &Path) -> PathBuf {
     data_dir.join("admin").join("socket")
@@ -466,8 +468,6 @@ pub(crate) fn socket_path(data_dir: &Path) -> PathBuf {
 
 /// Author of what the operator states on the command line.
 const OPERATOR: &str = "operator";
-const DAY_MS: i64 = 86_400_000;
-const TOKEN_DAYS_MAX: u32 = 3660;
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,7 @@
 //! 2. Errors have one shape, [`ApiError`], with a fixed word for programs and a sentence in both languages for people.
 //! 3. The OpenAPI document is generated from the handlers and served at `/api/v1/openapi.json`; a test compares the routes
 //!    of the document with the routes of the router.
-//! 4. Programs sign in with `Authorization: Bearer <token>` (`gongzheng-server admin token`); pages with their session. A
+//! 4. Programs sign in with `Authorization: Bearer <token>` (`gongzheng-server admin token add`); pages with their session. A
 //!    request that changes something under a session also sends `x-csrf-token`.
 
 use axum::http::StatusCode;
@@ -81,7 +81,12 @@ impl Failure {
     }
 
     fn unavailable(error: impl std::fmt::Display) -> Self {
-        Self(StatusCode::SERVICE_UNAVAILABLE, "unavailable", error.to_string(), "服务暂不可用，请查看服务器日志".into())
+        Self(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            error.to_string(),
+            "服务暂不可用，请查看服务器运行日志".into(),
+        )
     }
 }
 

@@ -11,7 +11,8 @@ pub(crate) mod run;
 use std::future::Future;
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
+use protocol::SiteId;
 use server::config::Config;
 
 /// Whether people here read Chinese: `GZ_LANG` decides, then `LANG`.
@@ -29,15 +30,26 @@ pub(crate) fn load(path: &Path) -> Result<Config> {
     Ok(Config::load(path)?)
 }
 
+/// Refuses a site nobody has: a mistyped name must not look like a site that is well.
+pub(crate) fn known(held: &[SiteId], wanted: &[SiteId]) -> Result<()> {
+    let Some(unknown) = wanted.iter().find(|site| !held.contains(site)) else { return Ok(()) };
+    let list: Vec<&str> = held.iter().map(SiteId::as_str).collect();
+    let list = list.join(", ");
+    bail!(say(
+        &format!("没有站点 {unknown}；现有站点：{list}"),
+        &format!("there is no site {unknown}; sites here: {list}")
+    ))
+}
+
 /// Runs a command's async part.
 pub(crate) fn block_on<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(future)
 }
 
-/// Logs to stderr; `RUST_LOG` refines.
+/// Logs to stderr; `GZ_LOG` refines.
 pub(crate) fn start_logging() {
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_default_env()
+    let filter = EnvFilter::try_from_env("GZ_LOG")
         .unwrap_or_else(|_| EnvFilter::new("info,mqtt_protocol_core=warn,rumqttc=warn,sqlx=warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }

@@ -52,7 +52,7 @@ pub enum Intake {
         host: String,
         /// TCP port.
         port: u16,
-        /// Trust anchor, PEM; `mqtts` only.
+        /// Trust anchor, PEM: there if and only if the connection is encrypted (`mqtts`).
         ca: Option<PathBuf>,
         /// Client certificate and key, PEM.
         client: Option<(PathBuf, PathBuf)>,
@@ -204,23 +204,9 @@ impl Config {
                 );
             }
             (mqtt, None) => Intake::Endpoint { listen: mqtt.map_or(DEFAULT_MQTT, |mqtt| mqtt.listen) },
-            (None, Some(broker)) => match broker_url(&broker.url) {
-                Some((host, port, tls)) => Intake::Broker {
-                    host,
-                    port,
-                    ca: broker.ca.filter(|_| tls).map(resolve),
-                    client: broker.certificate.zip(broker.key).map(|(c, k)| (resolve(c), resolve(k))),
-                    credentials: broker.user.zip(broker.password_file.map(resolve)),
-                },
-                None => {
-                    return refuse(
-                        "url",
-                        "the broker's address is not understood",
-                        "无法识别代理地址",
-                        "write it as mqtt://host:1883 or mqtts://host:8883",
-                        "写成 mqtt://主机:1883 或 mqtts://主机:8883",
-                    );
-                }
+            (None, Some(broker)) => match broker_intake(broker, &resolve) {
+                Ok(intake) => intake,
+                Err(wrong) => return refuse(wrong.key, wrong.en, wrong.zh, wrong.hint, wrong.hint_zh),
             },
         };
         if protocol::note::VerifierKey::new(&file.public_host, protocol::SecretKey::from_seed(&[1; 32]).public())
@@ -275,6 +261,77 @@ fn default_host() -> String {
     "localhost".to_owned()
 }
 
+/// What is wrong with a section: the key concerned, and words.
+struct Wrong {
+    key: &'static str,
+    en: &'static str,
+    zh: &'static str,
+    hint: &'static str,
+    hint_zh: &'static str,
+}
+
+/// Nothing that was written down is left out without a word: a broker that was meant to be encrypted, or to know us by a
+/// certificate or a password, must never be reached without.
+fn broker_intake(broker: BrokerFile, resolve: &dyn Fn(PathBuf) -> PathBuf) -> Result<Intake, Wrong> {
+    let (host, port, tls) = broker_url(&broker.url).ok_or(Wrong {
+        key: "broker.url",
+        en: "the broker's address is not understood",
+        zh: "无法识别代理地址",
+        hint: "write it as mqtt://host:1883 or mqtts://host:8883",
+        hint_zh: "写成 mqtt://主机:1883 或 mqtts://主机:8883",
+    })?;
+    if tls && broker.ca.is_none() {
+        return Err(Wrong {
+            key: "broker.url",
+            en: "mqtts:// needs `ca`: without it nobody knows whose broker answers",
+            zh: "使用 mqtts:// 须填写 ca，否则无法确认代理的身份",
+            hint: "set `ca` to the certificate (PEM) that issued the broker's own",
+            hint_zh: "在 ca 中填写签发代理证书的 CA 证书文件（PEM）",
+        });
+    }
+    let only_encrypted = [
+        ("broker.ca", broker.ca.is_some()),
+        ("broker.certificate", broker.certificate.is_some()),
+        ("broker.key", broker.key.is_some()),
+    ];
+    if let Some((key, _)) = only_encrypted.into_iter().find(|(_, given)| *given && !tls) {
+        return Err(Wrong {
+            key,
+            en: "`ca`, `certificate` and `key` mean nothing with mqtt://: that connection is not encrypted",
+            zh: "mqtt:// 不加密，ca、certificate、key 不起作用",
+            hint: "write mqtts:// and the encrypted port, usually 8883; or remove the keys",
+            hint_zh: "改用 mqtts:// 及加密端口（通常为 8883），或删除这些项",
+        });
+    }
+    let client = match (broker.certificate, broker.key) {
+        (Some(certificate), Some(key)) => Some((resolve(certificate), resolve(key))),
+        (None, None) => None,
+        (certificate, _) => {
+            return Err(Wrong {
+                key: if certificate.is_some() { "broker.certificate" } else { "broker.key" },
+                en: "`certificate` and `key` belong together",
+                zh: "certificate 与 key 必须同时填写",
+                hint: "give both or none",
+                hint_zh: "两项都填或都不填",
+            });
+        }
+    };
+    let credentials = match (broker.user, broker.password_file) {
+        (Some(user), Some(file)) => Some((user, resolve(file))),
+        (None, None) => None,
+        (user, _) => {
+            return Err(Wrong {
+                key: if user.is_some() { "broker.user" } else { "broker.password_file" },
+                en: "`user` and `password_file` belong together",
+                zh: "user 与 password_file 必须同时填写",
+                hint: "give both or none",
+                hint_zh: "两项都填或都不填",
+            });
+        }
+    };
+    Ok(Intake::Broker { host, port, ca: broker.ca.map(resolve), client, credentials })
+}
+
 fn broker_url(url: &str) -> Option<(String, u16, bool)> {
     let (rest, tls) = match (url.strip_prefix("mqtt://"), url.strip_prefix("mqtts://")) {
         (Some(rest), _) => (rest, false),
@@ -313,10 +370,24 @@ fn from_toml(text: &str, name: &str, error: &toml::de::Error) -> ConfigError {
     }
 }
 
-/// File and the line on which `key` first stands.
+/// File and the line on which `key` stands: `name`, `[section]`, or `section.name`. Where the file is written in another way,
+/// the section's line, or the file alone.
 fn at(text: &str, name: &str, key: &str) -> String {
-    match text.find(key) {
-        Some(offset) => format!("{name}, line {}", line_of(text, offset)),
+    let is_key = |line: &str, key: &str| {
+        line.trim_start().strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('='))
+    };
+    let line = match key.split_once('.') {
+        Some((section, key)) => {
+            let head = format!("[{section}]");
+            let mut lines = text.lines().enumerate().skip_while(|(_, line)| line.trim() != head);
+            let first = lines.next();
+            let own = lines.take_while(|(_, line)| !line.trim_start().starts_with('['));
+            own.into_iter().find(|(_, line)| is_key(line, key)).or(first)
+        }
+        None => text.lines().enumerate().find(|(_, line)| line.trim() == key || is_key(line, key)),
+    };
+    match line {
+        Some((number, _)) => format!("{name}, line {}", number + 1),
         None => name.to_owned(),
     }
 }
@@ -376,57 +447,4 @@ const DEFAULT_MQTT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::
 const DEFAULT_ENROL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 8443);
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(text: &str) -> Result<Config, ConfigError> {
-        Config::parse(text, "server.toml", Path::new("/etc/gz"))
-    }
-
-    #[test]
-    fn the_smallest_file_has_sensible_defaults() {
-        let config = parse("data_dir = \"data\"").unwrap();
-        assert_eq!(config.data_dir, Path::new("/etc/gz/data"));
-        assert_eq!(config.web.listen.to_string(), "127.0.0.1:8480");
-        assert_eq!(config.intake, Intake::Endpoint { listen: "0.0.0.0:8883".parse().unwrap() });
-        assert_eq!(config.publish_seconds, 60);
-    }
-
-    #[test]
-    fn the_documented_example_says_the_defaults() {
-        let example = include_str!("../../configs/server.example.toml");
-        assert_eq!(parse(example).unwrap(), parse("data_dir = \"data\"").unwrap());
-    }
-
-    #[test]
-    fn an_unknown_key_is_refused_with_line_and_hint_in_both_languages() {
-        let error = parse("data_dir = \"data\"\n\n[web]\nlisten_ = \"127.0.0.1:1\"\n").unwrap_err();
-        assert_eq!(error.place, "server.toml, line 4");
-        assert!(error.en.contains("unknown field `listen_`"), "{error}");
-        assert_eq!(error.hint, "did you mean `listen`?");
-        assert_eq!(error.zh, "未知配置项 listen_");
-    }
-
-    #[test]
-    fn contradictions_are_refused() {
-        let open = parse("data_dir = \"d\"\n[web]\nlisten = \"0.0.0.0:80\"").unwrap_err();
-        assert!(open.en.contains("loopback only"), "{open}");
-        assert_eq!(open.place, "server.toml, line 2");
-        let both =
-            parse("data_dir = \"d\"\n[mqtt]\nlisten = \"0.0.0.0:1\"\n[broker]\nurl = \"mqtt://b:1\"").unwrap_err();
-        assert!(both.en.contains("exclude each other"), "{both}");
-        let half = parse("data_dir = \"d\"\n[web]\nkey = \"k\"").unwrap_err();
-        assert!(half.en.contains("belong together"), "{half}");
-        assert!(parse("data_dir = \"d\"\npublic_host = \"a b\"").unwrap_err().en.contains("host name"));
-        assert!(parse("data_dir = \"d\"\n[broker]\nurl = \"broker:1883\"").unwrap_err().hint.contains("mqtts://"));
-    }
-
-    #[test]
-    fn a_broker_is_read() {
-        let text = "data_dir = \"d\"\n[broker]\nurl = \"mqtts://b.example:8883\"\nca = \"ca.pem\"\nuser = \"u\"\npassword_file = \"p\"";
-        let Intake::Broker { host, port, ca, credentials, .. } = parse(text).unwrap().intake else { panic!() };
-        assert_eq!((host.as_str(), port), ("b.example", 8883));
-        assert_eq!(ca.unwrap(), Path::new("/etc/gz/ca.pem"));
-        assert_eq!(credentials.unwrap(), ("u".into(), "/etc/gz/p".into()));
-    }
-}
+mod tests;

@@ -343,7 +343,7 @@ fn unavailable(error: impl std::fmt::Display) -> Refused {
     refused(
         StatusCode::SERVICE_UNAVAILABLE,
         "unavailable",
-        "服务器暂时无法完成入网：入网码没有用掉，请查看服务器日志，排除后用同一入网码重试",
+        "服务器暂时无法完成入网：入网码没有用掉，请查看服务器运行日志，排除后用同一入网码重试",
         "the server cannot finish the enrolment now; the code is not used up: see the server's log, then try again with the same code",
     )
 }

@@ -32,6 +32,7 @@ pub mod endpoint;
 mod health;
 mod integrate;
 pub mod journal;
+mod live;
 mod recent;
 mod recover;
 #[cfg(test)]
@@ -106,7 +107,7 @@ impl Recovery {
         let (mut zh, mut en) = (Vec::new(), Vec::new());
         let bytes = self.cut_bytes;
         if bytes > 0 {
-            zh.push(format!("日志末尾不完整（多为断电），已截去 {bytes} 字节：网关会自动补发缺少的记录，无需处理"));
+            zh.push(format!("接收日志末尾不完整（多为断电），已截去 {bytes} 字节：网关会自动补发缺少的记录，无需处理"));
             en.push(format!(
                 "the journal's end was torn or damaged (usually a power cut) and {bytes} bytes were cut: gateways send again what is missing, nothing to do"
             ));
@@ -319,15 +320,16 @@ impl Ingest {
         }
         match StateMessage::decode(bytes) {
             Ok(state) => {
-                let now = self.shared.now.now_ms();
+                let now_ms = self.shared.now.now_ms();
                 let mut live = self.shared.live.lock().unwrap_or_else(PoisonError::into_inner);
-                live.insert((site, gateway), (now, state));
+                let before = live.remove(&(site.clone(), gateway.clone()));
+                live.insert((site, gateway), (now_ms, live::merged(before, now_ms, state)));
             }
             Err(error) => tracing::info!(%site, %gateway, %error, "State message refused."),
         }
     }
 
-    /// The latest values of a gateway and when they arrived, UTC ms.
+    /// The latest values of a gateway by tag, with their ages as of the newest message, and when that arrived, UTC ms.
     pub fn live(&self, site: &SiteId, gateway: &GatewayId) -> Option<(i64, StateMessage)> {
         let live = self.shared.live.lock().unwrap_or_else(PoisonError::into_inner);
         live.get(&(site.clone(), gateway.clone())).cloned()

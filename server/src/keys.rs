@@ -92,6 +92,28 @@ impl Keys {
         Ok(Self { log, ca_pem, ca: Issuer::new(params, ca_key), tls })
     }
 
+    /// Reads the keys in `folder` and makes nothing; `None` when there is no log key, which is made first.
+    ///
+    /// # Errors
+    /// See [`KeyError`]; a file that is missing beside the log key counts as damaged.
+    pub fn read(folder: &Path) -> Result<Option<Self>, KeyError> {
+        let Some(log) = Self::read_log(folder)? else { return Ok(None) };
+        let missing = |name: &str| KeyError::Damaged { path: folder.join(name), what: "it is missing".into() };
+        let pair = |name: &str| read_key_pair(&folder.join(name))?.ok_or_else(|| missing(name));
+        let (ca_key, tls) = (pair("ca.key")?, pair("tls.key")?);
+        let ca_pem = read(&folder.join("ca.pem"))?.ok_or_else(|| missing("ca.pem"))?;
+        let params = ca_params(log.name())?;
+        Ok(Some(Self { log, ca_pem, ca: Issuer::new(params, ca_key), tls }))
+    }
+
+    /// Reads the log key alone: what checking a log needs, from a backup for instance. `None` when there is none.
+    ///
+    /// # Errors
+    /// See [`KeyError`].
+    pub fn read_log(folder: &Path) -> Result<Option<LogKey>, KeyError> {
+        read_log_key(&folder.join("log.key"))
+    }
+
     /// The log key.
     pub fn log(&self) -> &LogKey {
         &self.log
@@ -220,35 +242,44 @@ fn set_validity(params: &mut CertificateParams, now_ms: i64, days: i64) {
 }
 
 fn open_log_key(path: &Path, name: &str) -> Result<LogKey, KeyError> {
-    let damaged = |what: String| KeyError::Damaged { path: path.to_owned(), what };
-    if let Some(text) = read_private(path)? {
-        let mut lines = text.lines();
-        let (Some(LOG_KEY_HEAD), Some(name), Some(seed)) = (lines.next(), lines.next(), lines.next()) else {
-            return Err(damaged("not three lines: head, name, seed".into()));
-        };
-        let seed: [u8; 32] = HEXLOWER
-            .decode(seed.as_bytes())
-            .ok()
-            .and_then(|bytes| bytes.try_into().ok())
-            .ok_or_else(|| damaged("the seed is not 64 hexadecimal digits".into()))?;
-        return LogKey::new(name, SecretKey::from_seed(&seed)).map_err(|error| damaged(error.to_string()));
+    if let Some(key) = read_log_key(path)? {
+        return Ok(key);
     }
+    let damaged = |what: String| KeyError::Damaged { path: path.to_owned(), what };
     let seed = random::<32>()?;
     let key = LogKey::new(name, SecretKey::from_seed(&seed)).map_err(|error| damaged(error.to_string()))?;
     write_new(path, &format!("{LOG_KEY_HEAD}\n{name}\n{}\n", HEXLOWER.encode(&seed)))?;
     Ok(key)
 }
 
+fn read_log_key(path: &Path) -> Result<Option<LogKey>, KeyError> {
+    let damaged = |what: String| KeyError::Damaged { path: path.to_owned(), what };
+    let Some(text) = read_private(path)? else { return Ok(None) };
+    let mut lines = text.lines();
+    let (Some(LOG_KEY_HEAD), Some(name), Some(seed)) = (lines.next(), lines.next(), lines.next()) else {
+        return Err(damaged("not three lines: head, name, seed".into()));
+    };
+    let seed: [u8; 32] = HEXLOWER
+        .decode(seed.as_bytes())
+        .ok()
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or_else(|| damaged("the seed is not 64 hexadecimal digits".into()))?;
+    LogKey::new(name, SecretKey::from_seed(&seed)).map(Some).map_err(|error| damaged(error.to_string()))
+}
+
 fn open_key_pair(path: &Path) -> Result<KeyPair, KeyError> {
-    match read_private(path)? {
-        Some(pem) => KeyPair::from_pem(&pem)
-            .map_err(|error| KeyError::Damaged { path: path.to_owned(), what: error.to_string() }),
-        None => {
-            let key = KeyPair::generate()?;
-            write_new(path, &key.serialize_pem())?;
-            Ok(key)
-        }
+    if let Some(key) = read_key_pair(path)? {
+        return Ok(key);
     }
+    let key = KeyPair::generate()?;
+    write_new(path, &key.serialize_pem())?;
+    Ok(key)
+}
+
+fn read_key_pair(path: &Path) -> Result<Option<KeyPair>, KeyError> {
+    let Some(pem) = read_private(path)? else { return Ok(None) };
+    let key = KeyPair::from_pem(&pem);
+    key.map(Some).map_err(|error| KeyError::Damaged { path: path.to_owned(), what: error.to_string() })
 }
 
 fn read(path: &Path) -> Result<Option<String>, KeyError> {
@@ -320,6 +351,20 @@ mod tests {
             let mode = std::fs::metadata(path.join(name)).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600, "{name}");
         }
+    }
+
+    #[test]
+    fn looking_makes_nothing_and_names_what_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Keys::read(folder.path()).unwrap().is_none());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        let made = Keys::open(folder.path(), "gz").unwrap();
+        let read = Keys::read(folder.path()).unwrap().expect("keys");
+        assert_eq!((read.tls_pin(), read.ca_pem()), (made.tls_pin(), made.ca_pem()));
+        std::fs::remove_file(folder.path().join("tls.key")).unwrap();
+        let error = Keys::read(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("tls.key") && error.contains("missing") && error.contains("备份"), "{error}");
+        assert!(!folder.path().join("tls.key").exists());
     }
 
     #[test]

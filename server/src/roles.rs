@@ -8,7 +8,9 @@
 //! 3. A grant outside its period gives nothing. Time is an argument; an [`Access`] lives for one request.
 //! 4. What a person may not see does not exist for them: the answer is "not found", so that nobody can list the
 //!    factories of a city by guessing names.
-//! 5. Seeing a firm's *derived* figures and seeing its *raw* readings are different permissions: authorities see figures,
+//! 5. Sites and users are made by the operator on the server's own machine (`admin`), who holds its keys anyway: there is no
+//!    permission for it, because no page or API does it.
+//! 6. Seeing a firm's *derived* figures and seeing its *raw* readings are different permissions: authorities see figures,
 //!    raw data only assigned assessors, the firm itself and its provider.
 
 use crate::store::{GrantRow, SiteRow};
@@ -24,25 +26,13 @@ pub enum Permission {
     Declare,
     /// Issue a report.
     IssueReport,
-    /// Make enrolment codes, revoke gateways.
+    /// Make enrolment codes.
     ManageGateways,
-    /// Create sites.
-    ManageSites,
-    /// Create users and grant roles.
-    ManageUsers,
 }
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Self; 7] = [
-        Self::SeeFigures,
-        Self::SeeRaw,
-        Self::Declare,
-        Self::IssueReport,
-        Self::ManageGateways,
-        Self::ManageSites,
-        Self::ManageUsers,
-    ];
+    pub const ALL: [Self; 5] = [Self::SeeFigures, Self::SeeRaw, Self::Declare, Self::IssueReport, Self::ManageGateways];
 
     /// Its name in the database.
     pub fn name(self) -> &'static str {
@@ -52,8 +42,6 @@ impl Permission {
             Self::Declare => "declare",
             Self::IssueReport => "issue_report",
             Self::ManageGateways => "manage_gateways",
-            Self::ManageSites => "manage_sites",
-            Self::ManageUsers => "manage_users",
         }
     }
 
@@ -76,7 +64,7 @@ pub struct Role {
 
 /// The roles this program ships. City terms are overlays on the names, never on the identifiers.
 pub const ROLES: [Role; 9] = {
-    use Permission::{Declare, IssueReport, ManageGateways, ManageSites, ManageUsers, SeeFigures, SeeRaw};
+    use Permission::{Declare, IssueReport, ManageGateways, SeeFigures, SeeRaw};
     [
         Role { id: "city", zh: "市级主管部门", en: "City authority", permissions: &[SeeFigures] },
         Role { id: "finance", zh: "财政部门", en: "Finance bureau (read-only)", permissions: &[SeeFigures] },
@@ -100,7 +88,7 @@ pub const ROLES: [Role; 9] = {
             id: "administrator",
             zh: "系统管理员",
             en: "Administrator",
-            permissions: &[SeeFigures, SeeRaw, Declare, IssueReport, ManageGateways, ManageSites, ManageUsers],
+            permissions: &[SeeFigures, SeeRaw, Declare, IssueReport, ManageGateways],
         },
     ]
 };
@@ -219,11 +207,6 @@ impl Access {
     /// [`Access::allows`] for handlers.
     pub fn check(&self, permission: Permission, site: &SiteRow) -> Result<(), Forbidden> {
         if self.allows(permission, site) { Ok(()) } else { Err(Forbidden) }
-    }
-
-    /// Whether the permission is held for every site: what creating sites and users needs.
-    pub fn allows_everywhere(&self, permission: Permission) -> bool {
-        self.grants.iter().any(|grant| grant.permissions.contains(&permission) && grant.scope == Scope::Everything)
     }
 
     /// The rule as a filter: exactly the sites for which [`Access::allows`] says yes.

@@ -27,7 +27,7 @@ use crate::ingest::endpoint::{EndpointPusher, Gateways};
 use crate::ingest::{Ingest, Options, Recovery};
 use crate::keys::Keys;
 use crate::sitelog::SiteLogs;
-use crate::state::{AppState, Clock, WebFacts};
+use crate::state::{AppState, Clock, Door, WebFacts};
 use crate::storage::{Disk, Storage, private_folder};
 use crate::store::Store;
 use crate::{admin, projection};
@@ -123,6 +123,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running> {
         tls: config.web.tls.is_some(),
         version: env!("CARGO_PKG_VERSION"),
     };
+    let door = Door::default();
     let state = AppState {
         store: evidence.store.clone(),
         accounts: Accounts::open(evidence.store.clone()).await?,
@@ -130,6 +131,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running> {
         facts: Arc::new(facts),
         logs: evidence.logs.clone(),
         ingest: evidence.ingest.clone(),
+        door: Arc::clone(&door),
         keys: Arc::clone(&evidence.keys),
         data_dir: config.data_dir.as_path().into(),
     };
@@ -150,6 +152,8 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running> {
                 accounts: state.accounts.clone(),
                 logs: evidence.logs.clone(),
                 keys: Arc::clone(&evidence.keys),
+                ingest: evidence.ingest.clone(),
+                door: Arc::clone(&door),
                 clock: clock.clone(),
                 data_dir: config.data_dir.clone(),
             };
@@ -161,8 +165,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running> {
     // Pages and API.
     let web = bind(config.web.listen, "[web] listen").await?;
     let web_address = web.local_addr()?;
-    let web_tls = config.web.tls.as_ref().map(|(certificate, key)| web_tls(certificate, key)).transpose()?;
-    tasks.push(tokio::spawn(crate::serve::serve(web, web_tls, app(state.clone()), stop.clone())));
+    tasks.push(tokio::spawn(crate::serve::serve(web, web_tls(&config)?, app(state.clone()), stop.clone())));
 
     // Enrolment needs to know where gateways go afterwards.
     let mqtt = match &config.intake {
@@ -196,10 +199,11 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running> {
             let gateways = Gateways::new(evidence.ingest.clone());
             let (handle, task) = endpoint::serve(listener, tls, gateways, Limits::default());
             evidence.ingest.add_pusher(Arc::new(EndpointPusher(handle.clone())));
+            let _ = door.set(handle.clone());
             Some((handle, task))
         }
-        (None, Intake::Broker { host, port, ca, client, credentials }) => {
-            let options = broker_options(&config, host, *port, ca, client, credentials)?;
+        (None, Intake::Broker { .. }) => {
+            let options = broker_options(&config)?.context("[broker]")?;
             let pusher = Arc::new(BrokerPusher::default());
             evidence.ingest.add_pusher(Arc::clone(&pusher) as Arc<dyn crate::ingest::Pusher>);
             tasks.push(tokio::spawn(broker::run(options, evidence.ingest.clone(), pusher, stop.clone())));
@@ -253,6 +257,34 @@ async fn bind(address: SocketAddr, key: &str) -> Result<TcpListener> {
     })
 }
 
+/// Whether this very server answers with TLS at an address it listens on: gateways would take it for theirs.
+///
+/// # Errors
+/// What failed: nobody there, no TLS, or another server's key.
+pub async fn answers_as(keys: &Keys, listen: SocketAddr) -> Result<()> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(keys.ca_der()?)?;
+    let tls = rustls::ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let tcp = tokio::net::TcpStream::connect(local(listen)).await?;
+    // Our own certificate is always made out for this name too.
+    let name = rustls::pki_types::ServerName::try_from("localhost")?;
+    tokio_rustls::TlsConnector::from(Arc::new(tls)).connect(name, tcp).await?;
+    Ok(())
+}
+
+/// Where a listener is reached from this machine.
+pub fn local(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        std::net::IpAddr::V4(ip) if ip.is_unspecified() => std::net::Ipv4Addr::LOCALHOST.into(),
+        std::net::IpAddr::V6(ip) if ip.is_unspecified() => std::net::Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
 fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
@@ -265,22 +297,25 @@ fn server_tls(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) 
     Ok(Arc::new(config))
 }
 
-fn web_tls(certificate: &Path, key: &Path) -> Result<Arc<rustls::ServerConfig>> {
+/// TLS of the pages; `None` where they are plain. Reads the files named.
+///
+/// # Errors
+/// A file that cannot be used, with its name.
+pub fn web_tls(config: &Config) -> Result<Option<Arc<rustls::ServerConfig>>> {
+    let Some((certificate, key)) = &config.web.tls else { return Ok(None) };
     let chain = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .with_context(|| format!("[web] certificate {}", certificate.display()))?;
-    let key = PrivateKeyDer::from_pem_file(key).with_context(|| format!("[web] key {}", key.display()))?;
-    server_tls(chain, key)
+    let private = PrivateKeyDer::from_pem_file(key).with_context(|| format!("[web] key {}", key.display()))?;
+    server_tls(chain, private).map(Some).context("[web] certificate and key")
 }
 
-fn broker_options(
-    config: &Config,
-    host: &str,
-    port: u16,
-    ca: &Option<PathBuf>,
-    client: &Option<(PathBuf, PathBuf)>,
-    credentials: &Option<(String, PathBuf)>,
-) -> Result<BrokerOptions> {
+/// How to reach the configured broker; `None` without one. Reads the files named.
+///
+/// # Errors
+/// A file that cannot be read, with its name.
+pub fn broker_options(config: &Config) -> Result<Option<BrokerOptions>> {
+    let Intake::Broker { host, port, ca, client, credentials } = &config.intake else { return Ok(None) };
     let read = |path: &PathBuf| std::fs::read(path).with_context(|| format!("[broker] {}", path.display()));
     let client_pem = match client {
         Some((certificate, key)) => Some((read(certificate)?, read(key)?)),
@@ -292,14 +327,14 @@ fn broker_options(
     };
     // rumqttc takes the process's default provider; somebody having set it already is no error.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Ok(BrokerOptions {
-        host: host.to_owned(),
-        port,
+    Ok(Some(BrokerOptions {
+        host: host.clone(),
+        port: *port,
         ca_pem: ca.as_ref().map(read).transpose()?,
         client_pem,
         credentials,
         client_id: format!("gongzheng-server-{}", config.public_host),
-    })
+    }))
 }
 
 /// Only one process may write a data directory.

@@ -55,7 +55,7 @@ pub enum LogError {
     #[error(
         "site {site} is closed, its log is damaged: {what}. Run `gongzheng-server fsck {site}`, restore sites/{site} from \
          your backup and start the server again; the site's gateways keep their records until then / 站点 {site} \
-         已关闭，其日志已损坏：{what}。请运行 gongzheng-server fsck {site}，从备份恢复 sites/{site} 后重新启动服务；\
+         已关闭，其站点日志已损坏：{what}。请运行 gongzheng-server fsck {site}，从备份恢复 sites/{site} 后重新启动服务；\
          在此之前该站点的网关会保留记录"
     )]
     Closed {
@@ -72,7 +72,7 @@ pub enum LogError {
     Format(#[from] protocol::Error),
     /// The server is stopping, or its disk is full.
     #[error(
-        "the journal takes nothing now: the disk is full or the server is stopping / 日志暂不可写：磁盘已满或服务正在停止"
+        "the journal takes nothing now: the disk is full or the server is stopping / 接收日志暂不可写：磁盘已满或服务正在停止"
     )]
     Unavailable,
 }

@@ -1,6 +1,6 @@
 //! What every handler shares, and the only door to the wall clock.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::FromRef;
@@ -48,6 +48,9 @@ pub struct WebFacts {
     pub version: &'static str,
 }
 
+/// The endpoint's handle: empty until it listens, and where gateways come through an external broker.
+pub type Door = Arc<OnceLock<endpoint::Handle>>;
+
 /// What every handler shares. Cheap to clone.
 #[derive(Clone)]
 pub struct AppState {
@@ -61,8 +64,10 @@ pub struct AppState {
     pub facts: Arc<WebFacts>,
     /// The sites' logs.
     pub logs: SiteLogs,
-    /// The journal: live values, health, gateways' keys.
+    /// The way in: live values, whether the disk is full.
     pub ingest: Ingest,
+    /// Who is connected.
+    pub door: Door,
     /// What signs and issues.
     pub keys: Arc<Keys>,
     /// Where everything lives.
@@ -78,11 +83,5 @@ impl FromRef<AppState> for Accounts {
 impl FromRef<AppState> for Clock {
     fn from_ref(state: &AppState) -> Self {
         state.clock.clone()
-    }
-}
-
-impl FromRef<AppState> for Store {
-    fn from_ref(state: &AppState) -> Self {
-        state.store.clone()
     }
 }

@@ -57,6 +57,17 @@ impl Disk {
         Ok(Self { root: root.to_owned() })
     }
 
+    /// Files under `root` as it is: for who only looks. Nothing is created and no mode is changed.
+    ///
+    /// # Errors
+    /// When there is no such folder.
+    pub fn existing(root: &Path) -> io::Result<Self> {
+        if std::fs::metadata(root)?.is_dir() {
+            return Ok(Self { root: root.to_owned() });
+        }
+        Err(io::ErrorKind::NotADirectory.into())
+    }
+
     fn path(&self, path: &str) -> PathBuf {
         self.root.join(path)
     }

@@ -28,7 +28,7 @@ pub use derived::{
     AlarmRow, DeclarationRow, GatewayStatus, MachineRow, MetricRow, ReportRow, ShiftRow, SiteProjection,
 };
 pub use fleet::{FLEET_PAGE_MAX, FleetOrder, FleetQuery, FleetRecord, FleetTotals};
-pub use people::{GrantRow, SessionRow, UserRow};
+pub use people::{GrantRow, SessionRow, TokenRow, UserRow};
 pub use sites::{CodeState, GatewayRow, SiteRow};
 
 /// Why the database did not do what was asked.

@@ -48,6 +48,8 @@ pub(crate) async fn inside() -> Inside {
         accounts: accounts.clone(),
         logs: evidence.logs.clone(),
         keys: Arc::clone(&evidence.keys),
+        ingest: evidence.ingest.clone(),
+        door: crate::state::Door::default(),
         clock: clock.clone(),
         data_dir: config.data_dir.clone(),
     };
@@ -58,6 +60,7 @@ pub(crate) async fn inside() -> Inside {
         facts: Arc::new(WebFacts::default()),
         logs: evidence.logs.clone(),
         ingest: evidence.ingest.clone(),
+        door: crate::state::Door::default(),
         keys: Arc::clone(&evidence.keys),
         data_dir: config.data_dir.as_path().into(),
     };

@@ -82,7 +82,10 @@ struct Ports {
 }
 
 /// Free ports, asked of the kernel and released again: programs that are killed and restarted must keep theirs.
-fn free_ports<const N: usize>() -> Result<[u16; N]> {
+///
+/// # Errors
+/// When the kernel has none.
+pub fn free_ports<const N: usize>() -> Result<[u16; N]> {
     let listeners: Vec<TcpListener> =
         (0..N).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<std::io::Result<_>>()?;
     let mut ports = [0; N];
@@ -263,6 +266,14 @@ impl Stack {
     /// When it refuses.
     pub fn server(&self, verb: &str, arguments: &[&str]) -> Result<String> {
         programs::output(self.server_command(verb).args(arguments), Duration::from_secs(300))
+    }
+
+    /// Runs an agent command to its end: exit code, what it printed, what it said on the side.
+    ///
+    /// # Errors
+    /// When it cannot be started or does not end in time.
+    pub fn agent(&self, verb: &str, arguments: &[&str]) -> Result<(Option<i32>, String, String)> {
+        programs::finish(self.agent_command(verb).args(arguments), Duration::from_secs(60))
     }
 
     /// Where the pages are.

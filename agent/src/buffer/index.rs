@@ -63,6 +63,13 @@ impl<F> OpenSegment<F> {
         self.header.entries_end().saturating_sub(reserve).saturating_sub(self.end_offset)
     }
 
+    /// Bytes of the entries at and after `position`.
+    pub(super) fn bytes_from(&self, position: u64) -> u32 {
+        let skip = usize::try_from(position.saturating_sub(self.header.first_position)).unwrap_or(usize::MAX);
+        let first = self.offsets.iter().skip(skip).find(|offset| **offset != DAMAGED);
+        first.map_or(0, |offset| self.end_offset - offset)
+    }
+
     pub(super) fn write<S: Storage<File = F>>(&mut self, storage: &S, position: u64, payload: &[u8]) -> io::Result<()> {
         let bytes = self.header.encode_entry(position, payload);
         storage.write_at(&self.file, u64::from(self.end_offset), &bytes)?;

@@ -8,18 +8,21 @@ mod running;
 mod tests;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use tokio::net::TcpStream;
 
 use super::probe::ask;
-use super::run::{clock_settings, not_enrolled};
-use crate::clock::{Clock as _, ClockReading, NEVER_SET_BEFORE_MS, SyncState, SystemClock};
+use super::run::{clock_settings, not_enrolled, uplink_settings};
+use crate::clock::{Clock as _, ClockReading, NEVER_SET_BEFORE_MS, SharedClock, SyncState, SystemClock};
 use crate::config::device::{Carrier, Device, Link, OpcUaLink, Place, Policy};
 use crate::config::{Config, request_groups};
-use crate::identity::Enrolment;
+use crate::identity::{Enrolment, load_key};
 use crate::locale::{Lang, Words, words};
 use crate::page::view::utc;
+use crate::pipeline::outward::{split_address, tls_config};
 use crate::source::modbus::client::Connection;
 use crate::source::opcua::client::no_such_node;
 use crate::source::opcua::node::Node;
@@ -213,28 +216,86 @@ fn certificate(enrolment: &Enrolment, now_ms: i64) -> Finding {
     }
 }
 
+/// Reaches whatever this gateway delivers to, up to the end of the TLS handshake: a port that answers may be anybody's.
 async fn server(config: &Config, enrolment: &Enrolment) -> Finding {
     let address = config.uplink.address.as_ref().unwrap_or(&enrolment.mqtt_host_port);
     let tried = words!("连接服务器 {address}", "reaching the server at {address}");
-    match tokio::time::timeout(REACH_LIMIT, TcpStream::connect(address.as_str())).await {
-        Ok(Ok(_)) => Finding::new(Verdict::Good, tried, words!("端口可达", "the port answers")),
-        Ok(Err(error)) => Finding::new(
-            Verdict::Bad,
+    let bad = |words: Words| Finding::new(Verdict::Bad, tried.clone(), words);
+    let setup = || -> anyhow::Result<_> {
+        let key = load_key(&config.gateway.state_dir)?.context("identity.key")?;
+        let clock: SharedClock = Arc::new(SystemClock::new(clock_settings(config))?);
+        tls_config(&uplink_settings(&config.uplink)?, enrolment, &key, &clock)
+    };
+    let tls = match setup() {
+        Ok(tls) => tls,
+        Err(error) => {
+            return bad(words!(
+                "无法建立加密连接：{error:#}。检查状态目录中的密钥与入网信息，或用新的入网码重新入网：`init --again`",
+                "TLS cannot be set up: {error:#}. Check key and enrolment in the state directory, or enrol again with a new code: `init --again`"
+            ));
+        }
+    };
+    let encrypted = tls.is_some();
+    match tokio::time::timeout(REACH_LIMIT, reach(address, tls)).await {
+        Ok(Ok(())) if !encrypted => Finding::new(
+            Verdict::Good,
             tried,
-            words!(
-                "连不上：{error}。检查网络、防火墙（TCP 出站）和域名解析；断网期间数据存在本机",
-                "cannot be reached: {error}. Check the network, the firewall (outgoing TCP) and name resolution; meanwhile data is kept here"
-            ),
+            words!("端口可达（按配置未加密）", "the port answers (not encrypted, as configured)"),
         ),
-        Err(_) => Finding::new(
-            Verdict::Bad,
+        Ok(Ok(())) => Finding::new(
+            Verdict::Good,
             tried,
-            words!(
-                "5 秒内没有回应，多半被防火墙丢弃。请网管放行到该地址的 TCP 出站连接",
-                "no answer within 5 s, probably dropped by a firewall. Ask for outgoing TCP to this address"
-            ),
+            words!("加密连接正常，对方密钥正确", "TLS works, and it is the key this gateway trusts"),
         ),
+        Ok(Err(error)) => bad(unreached(&error)),
+        Err(_) => bad(words!(
+            "5 秒内没有回应，多半被防火墙丢弃。请网管放行到该地址的 TCP 出站连接",
+            "no answer within 5 s, probably dropped by a firewall. Ask for outgoing TCP to this address"
+        )),
     }
+}
+
+async fn reach(address: &str, tls: Option<Arc<rustls::ClientConfig>>) -> std::io::Result<()> {
+    let (host, _) = split_address(address).ok_or(std::io::ErrorKind::InvalidInput)?;
+    let tcp = TcpStream::connect(address).await?;
+    if let Some(tls) = tls {
+        let name = rustls::pki_types::ServerName::try_from(host).map_err(std::io::Error::other)?;
+        tokio_rustls::TlsConnector::from(tls).connect(name, tcp).await?;
+    }
+    Ok(())
+}
+
+/// What a failed connection or handshake means.
+fn unreached(error: &std::io::Error) -> Words {
+    let text = error.to_string();
+    if text.contains("ApplicationVerificationFailure") {
+        return words!(
+            "对方出示的密钥不是入网时的服务器：可能地址填错、服务器已重装，或有人冒充。不会向它发送数据；核对 `[uplink] address`，必要时用新的入网码重新入网",
+            "the key shown is not that of the server this gateway enrolled with: a wrong address, a server set up anew, or somebody who impersonates it. Nothing is sent to it; check `[uplink] address`, or enrol again with a new code"
+        );
+    }
+    if text.contains("UnknownIssuer") || text.contains("NotValidForName") {
+        return words!(
+            "代理的证书不是由 `broker_ca` 签发，或名称不符（{text}）。核对 CA 文件和地址",
+            "the broker's certificate is not from `broker_ca`, or for another name ({text}). Check the CA file and the address"
+        );
+    }
+    if text.contains("NotValidYet") || text.contains("Expired") {
+        return words!(
+            "服务器证书的日期不对（{text}）。先检查本机时钟，再检查服务器证书",
+            "the dates of the server's certificate do not fit ({text}). Check this gateway's clock first, then the server's certificate"
+        );
+    }
+    if error.kind() == std::io::ErrorKind::InvalidData {
+        return words!(
+            "端口可达，但加密握手失败：{text}。核对端口（网关接入默认 8883）",
+            "the port answers, but not with TLS as expected: {text}. Check the port (8883 by default)"
+        );
+    }
+    words!(
+        "连不上：{text}。检查网络、防火墙（TCP 出站）和域名解析；断网期间数据存在本机",
+        "cannot be reached: {text}. Check the network, the firewall (outgoing TCP) and name resolution; meanwhile data is kept here"
+    )
 }
 
 async fn device_findings(config: &Config, device: &Device) -> Vec<Finding> {

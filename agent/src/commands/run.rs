@@ -114,7 +114,7 @@ pub fn not_enrolled(file: &Path) -> crate::locale::Words {
     )
 }
 
-fn uplink_settings(uplink: &Uplink) -> anyhow::Result<UplinkSettings> {
+pub(super) fn uplink_settings(uplink: &Uplink) -> anyhow::Result<UplinkSettings> {
     let read = |path: &Path| {
         std::fs::read_to_string(path).map_err(|error| {
             let path = path.display();

@@ -35,7 +35,8 @@ impl StateSender {
             return;
         }
         self.next_ms = boot_ms + self.every_ms;
-        let (is_connected, backlog_records) = status.read(|s| (s.uplink.connected, s.buffer.undelivered_records));
+        let (is_connected, backlog_records, backlog_bytes) =
+            status.read(|s| (s.uplink.connected, s.buffer.undelivered_records, s.buffer.undelivered_bytes));
         if !is_connected {
             return;
         }
@@ -48,8 +49,7 @@ impl StateSender {
             let age_ms = u64::try_from(boot_ms - read_ms).unwrap_or(0);
             values.push(StateValue { tag: tag.id.clone(), value: value.to_string(), age_ms, quality });
         }
-        let message =
-            StateMessage { boot_ms, wall_ms: clock.read().wall_ms, backlog_records, backlog_bytes: 0, values };
+        let message = StateMessage { boot_ms, wall_ms: clock.read().wall_ms, backlog_records, backlog_bytes, values };
         let bytes = message.encode();
         if bytes.len() <= protocol::receipt::STATE_MAX {
             latest.send_replace(bytes);
@@ -57,7 +57,7 @@ impl StateSender {
     }
 }
 
-pub(super) fn tls_config(
+pub(crate) fn tls_config(
     settings: &UplinkSettings,
     enrolment: &Enrolment,
     key: &SecretKey,
@@ -99,7 +99,7 @@ pub(super) fn link(
 }
 
 /// Splits `host:port`, `[v6]:port`.
-pub(super) fn split_address(address: &str) -> Option<(String, u16)> {
+pub(crate) fn split_address(address: &str) -> Option<(String, u16)> {
     let (host, port) = address.rsplit_once(':')?;
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     if host.is_empty() { None } else { Some((host.to_owned(), port.parse().ok()?)) }

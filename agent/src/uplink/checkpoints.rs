@@ -27,8 +27,13 @@ pub enum Verdict {
     Known,
     /// Newer than all before.
     New,
-    /// Smaller than one before: late, or a log that shrank.
-    Older,
+    /// Smaller than one before: a log that shrank, or one that shows an older page of itself.
+    Older {
+        /// Its size.
+        size: u64,
+        /// The largest size seen before.
+        newest: u64,
+    },
     /// Another root for a size that was shown before: two histories.
     Forked {
         /// The size with two roots.
@@ -60,7 +65,7 @@ impl CheckpointWatch {
             return if checkpoint.root == newest.root { Verdict::Known } else { Verdict::Forked { size } };
         }
         if checkpoint.size < newest.size {
-            return Verdict::Older;
+            return Verdict::Older { size: checkpoint.size, newest: newest.size };
         }
         self.newest.insert(checkpoint.origin.clone(), checkpoint);
         Verdict::New
@@ -89,18 +94,21 @@ impl Checkpoints {
 
     /// Compares and keeps a checkpoint from a receipt. Repeated ones cost nothing.
     ///
-    /// # Errors
-    /// When the file cannot be written; the verdict is lost with it, so it is computed first and returned by `Ok` next time.
-    pub fn observe(&mut self, note: &str) -> io::Result<Verdict> {
+    /// What it says stands whether or not it could be kept; one that was not kept is compared and kept again when it comes
+    /// again.
+    pub fn observe(&mut self, note: &str) -> (Verdict, io::Result<()>) {
         if note.is_empty() || note == self.last_note {
-            return Ok(Verdict::Known);
+            return (Verdict::Known, Ok(()));
         }
         let verdict = self.watch.observe(note, &self.key);
-        self.last_note = note.to_owned();
-        if matches!(verdict, Verdict::New | Verdict::Forked { .. }) {
-            self.keep(note)?;
+        let kept = match verdict {
+            Verdict::New | Verdict::Older { .. } | Verdict::Forked { .. } => self.keep(note),
+            Verdict::Known | Verdict::Invalid => Ok(()),
+        };
+        if kept.is_ok() {
+            self.last_note = note.to_owned();
         }
-        Ok(verdict)
+        (verdict, kept)
     }
 
     fn keep(&self, note: &str) -> io::Result<()> {
@@ -133,15 +141,41 @@ mod tests {
         let verifier = VerifierKey::new("test.log", key.public()).expect("a name");
         let path = folder.path().join(FILE);
         let mut seen = Checkpoints::load(path.clone(), verifier.clone());
-        let mut verdict = |size, root: &[u8]| seen.observe(&note(size, root, &key)).expect("kept");
+        let mut verdict = |size, root: &[u8]| {
+            let (verdict, kept) = seen.observe(&note(size, root, &key));
+            kept.expect("kept");
+            verdict
+        };
         assert_eq!(verdict(5, b"a"), Verdict::New);
         assert_eq!(verdict(9, b"b"), Verdict::New);
         assert_eq!(verdict(9, b"b"), Verdict::Known);
-        assert_eq!(verdict(7, b"c"), Verdict::Older);
+        assert_eq!(verdict(7, b"c"), Verdict::Older { size: 7, newest: 9 });
+        let kept = std::fs::read_to_string(&path).expect("the file");
+        assert!(kept.contains(&note(7, b"c", &key)), "a log that shrank is kept as proof");
         let mut again = Checkpoints::load(path, verifier);
-        assert_eq!(again.observe(&note(9, b"x", &key)).expect("kept"), Verdict::Forked { size: 9 });
+        assert_eq!(again.observe(&note(9, b"x", &key)).0, Verdict::Forked { size: 9 });
         let stranger = SecretKey::from_seed(&[8; 32]);
-        assert_eq!(again.observe(&note(11, b"d", &stranger)).expect("kept"), Verdict::Invalid);
-        assert_eq!(again.observe("").expect("kept"), Verdict::Known);
+        assert_eq!(again.observe(&note(11, b"d", &stranger)).0, Verdict::Invalid);
+        assert_eq!(again.observe("").0, Verdict::Known);
+    }
+
+    #[test]
+    fn two_histories_are_told_even_when_the_proof_cannot_be_written_and_kept_when_it_can() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let key = SecretKey::from_seed(&[7; 32]);
+        let path = folder.path().join(FILE);
+        let mut seen = Checkpoints::load(path.clone(), VerifierKey::new("test.log", key.public()).expect("a name"));
+        seen.observe(&note(9, b"b", &key)).1.expect("kept");
+        std::fs::remove_file(&path).expect("removed");
+        std::fs::create_dir(&path).expect("a folder where the file was");
+        let other = note(9, b"x", &key);
+        let (verdict, kept) = seen.observe(&other);
+        assert_eq!(verdict, Verdict::Forked { size: 9 });
+        assert!(kept.is_err());
+        std::fs::remove_dir(&path).expect("removed");
+        let (verdict, kept) = seen.observe(&other);
+        assert_eq!(verdict, Verdict::Forked { size: 9 }, "the proof is not dropped as known");
+        kept.expect("kept");
+        assert!(std::fs::read_to_string(&path).expect("the file").contains(&other));
     }
 }

@@ -78,7 +78,7 @@ fn why(reason: RefusalReason, number: u64, detail: &str) -> Words {
             "the server holds another validly signed record with this number"
         ),
         RefusalReason::StorageFull if number == SITE_CLOSED => words!(
-            "服务器上本站点的日志已损坏，暂停接收",
+            "服务器上的站点日志已损坏，暂停接收",
             "this site's log on the server is damaged and takes nothing now"
         ),
         RefusalReason::StorageFull => words!("服务器的磁盘已满", "the server's disk is full"),
@@ -198,7 +198,7 @@ mod tests {
         );
         says(
             &refused(RefusalReason::StorageFull, SITE_CLOSED, true),
-            &["服务器上本站点的日志已损坏，暂停接收", "请告知平台管理员修复"],
+            &["服务器上的站点日志已损坏，暂停接收", "请告知平台管理员修复"],
             &["this site's log on the server is damaged", "Tell the server's administrator to repair it"],
         );
     }

@@ -112,7 +112,7 @@ impl IntoResponse for Refused {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "unavailable",
                 "accounts cannot be read now; see the server's log",
-                "暂时无法读取账户，请查看服务器日志",
+                "暂时无法读取账户，请查看服务器运行日志",
             ),
         };
         crate::api::error_response(status, code, en, zh)

@@ -6,6 +6,10 @@ async fn fresh() -> (tempfile::TempDir, Accounts) {
     (folder, Accounts::open(store).await.expect("accounts"))
 }
 
+fn city(scope: Scope) -> Appointment {
+    Appointment { role: "city".into(), scope, from_ms: None, until_ms: None }
+}
+
 #[tokio::test]
 async fn the_first_code_makes_one_administrator_and_then_never_again() {
     let (_folder, accounts) = fresh().await;
@@ -26,7 +30,8 @@ async fn the_first_code_makes_one_administrator_and_then_never_again() {
 
     let session = accounts.sign_in("li", "a good password", "::1", 50).await.expect("the administrator signs in");
     let known = accounts.session(&session.token, 60).await.unwrap().expect("session");
-    assert!(known.access.allows_everywhere(roles::Permission::ManageUsers));
+    assert_eq!(known.access.role_names(), ["administrator"]);
+    assert!(known.access.sites(roles::Permission::ManageGateways).everything);
 }
 
 #[tokio::test]
@@ -41,7 +46,7 @@ async fn a_first_code_expires_after_a_day() {
 #[tokio::test]
 async fn sessions_end_by_idleness_by_age_and_by_signing_out() {
     let (_folder, accounts) = fresh().await;
-    accounts.add_user("li", "a good password", "city", Scope::Everything, None, 0).await.unwrap();
+    accounts.add_user("li", "a good password", &city(Scope::Everything), 0).await.unwrap();
     let session = accounts.sign_in("li", "a good password", "::1", 0).await.unwrap();
     assert!(accounts.session(&session.token, SESSION_IDLE_MS).await.unwrap().is_some());
     assert!(accounts.session(&session.token, 2 * SESSION_IDLE_MS + 1).await.unwrap().is_none(), "idle too long");
@@ -64,7 +69,7 @@ async fn sessions_end_by_idleness_by_age_and_by_signing_out() {
 #[tokio::test]
 async fn wrong_passwords_and_unknown_names_get_one_answer_and_then_wait() {
     let (_folder, accounts) = fresh().await;
-    accounts.add_user("li", "a good password", "city", Scope::Everything, None, 0).await.unwrap();
+    accounts.add_user("li", "a good password", &city(Scope::Everything), 0).await.unwrap();
     for _ in 0..5 {
         for name in ["li", "nobody"] {
             let refused = accounts.sign_in(name, "a bad password", "::1", 0).await;
@@ -82,7 +87,7 @@ async fn wrong_passwords_and_unknown_names_get_one_answer_and_then_wait() {
 #[tokio::test]
 async fn failures_of_others_behind_one_proxy_hold_nobody_back() {
     let (_folder, accounts) = fresh().await;
-    accounts.add_user("li", "a good password", "city", Scope::Everything, None, 0).await.unwrap();
+    accounts.add_user("li", "a good password", &city(Scope::Everything), 0).await.unwrap();
     for _ in 0..5 {
         accounts.sign_in("wang", "a bad password", "proxy", 0).await.err().expect("wrong");
     }
@@ -92,7 +97,7 @@ async fn failures_of_others_behind_one_proxy_hold_nobody_back() {
 #[tokio::test]
 async fn a_parallel_burst_tries_no_more_passwords_than_one_after_the_other() {
     let (_folder, accounts) = fresh().await;
-    accounts.add_user("li", "a good password", "city", Scope::Everything, None, 0).await.unwrap();
+    accounts.add_user("li", "a good password", &city(Scope::Everything), 0).await.unwrap();
     let burst: Vec<_> = (0..40)
         .map(|_| {
             let accounts = accounts.clone();
@@ -113,7 +118,7 @@ async fn a_parallel_burst_tries_no_more_passwords_than_one_after_the_other() {
 #[tokio::test]
 async fn api_tokens_speak_for_their_user_until_they_expire() {
     let (_folder, accounts) = fresh().await;
-    accounts.add_user("li", "a good password", "city", Scope::City("昆明市".into()), None, 0).await.unwrap();
+    accounts.add_user("li", "a good password", &city(Scope::City("昆明市".into())), 0).await.unwrap();
     let token = accounts.add_token("li", "export", 0, 1000).await.unwrap();
     let known = accounts.token(&token, 999).await.unwrap().expect("good");
     assert_eq!((known.access.name.as_str(), known.csrf), ("li", None));
@@ -138,4 +143,73 @@ fn a_changing_request_needs_our_origin_and_the_token() {
         assert_eq!(csrf_accepts(host, origin, sent, "t"), good, "{host:?} {origin:?} {sent:?}");
     }
     assert!(!csrf_accepts(Some("gz.cn"), Some("https://gz.cn"), "", ""), "an empty wanted token never matches");
+}
+
+#[tokio::test]
+async fn a_user_may_hold_several_appointments_each_for_its_period() {
+    let (_folder, accounts) = fresh().await;
+    accounts.add_user("li", "a good password", &city(Scope::City("昆明市".into())), 0).await.unwrap();
+    let token = accounts.add_token("li", "t", 0, 10_000).await.unwrap();
+    let roles = async |now_ms: i64| {
+        let session = accounts.token(&token, now_ms).await.unwrap().expect("the token stands");
+        session.access.role_names().into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let assessor = Appointment {
+        role: "assessor".into(),
+        scope: Scope::Site("km-food".into()),
+        from_ms: Some(100),
+        until_ms: Some(900),
+    };
+    let number = accounts.grant("li", &assessor, 5).await.unwrap();
+    assert_eq!(roles(99).await, ["city"]);
+    assert_eq!(roles(100).await, ["city", "assessor"]);
+    accounts.end_grant("li", number, 500).await.unwrap();
+    assert_eq!(roles(499).await, ["city", "assessor"]);
+    assert_eq!(roles(500).await, ["city"]);
+    accounts.end_grant("li", number, 800).await.unwrap();
+    assert_eq!(roles(500).await, ["city"], "ending never prolongs");
+    let backwards = Appointment { from_ms: Some(900), ..assessor.clone() };
+    assert!(matches!(accounts.grant("li", &backwards, 5).await, Err(AccountError::Period)));
+    assert!(matches!(accounts.grant("wang", &assessor, 5).await, Err(AccountError::NoUser(_))));
+    assert!(matches!(accounts.end_grant("li", 99, 5).await, Err(AccountError::NoGrant { number: 99, .. })));
+}
+
+#[tokio::test]
+async fn a_user_who_is_locked_out_has_neither_session_nor_token_nor_password() {
+    let (_folder, accounts) = fresh().await;
+    accounts.add_user("li", "a good password", &city(Scope::Everything), 0).await.unwrap();
+    let session = accounts.sign_in("li", "a good password", "::1", 0).await.unwrap();
+    let token = accounts.add_token("li", "t", 0, 10_000).await.unwrap();
+    accounts.set_disabled("li", Some(5)).await.unwrap();
+    assert!(accounts.session(&session.token, 6).await.unwrap().is_none());
+    assert!(accounts.token(&token, 6).await.unwrap().is_none());
+    assert!(matches!(accounts.sign_in("li", "a good password", "::1", 6).await, Err(AccountError::WrongPassword)));
+    accounts.set_disabled("li", None).await.unwrap();
+    assert!(accounts.session(&session.token, 7).await.unwrap().is_none(), "old sessions do not come back");
+    accounts.sign_in("li", "a good password", "::1", 60_000).await.expect("let in again");
+    let id = accounts.store.api_tokens(1).await.unwrap()[0].id.clone();
+    assert!(accounts.token(&token, 8).await.unwrap().is_some());
+    accounts.revoke_token("li", &id, 9).await.unwrap();
+    assert!(accounts.token(&token, 9).await.unwrap().is_none());
+    assert!(matches!(accounts.revoke_token("li", &id, 10).await, Err(AccountError::NoToken { .. })));
+    assert_eq!(accounts.store.api_tokens(1).await.unwrap()[0].revoked_ms, Some(9), "the moment stays");
+}
+
+#[tokio::test]
+async fn a_role_an_operator_changed_or_added_stays_and_can_be_given() {
+    let (folder, accounts) = fresh().await;
+    let changed = [("city", "市级", "City", r#"["see_figures","see_raw"]"#.to_owned())];
+    // What an operator writes into the database by hand.
+    accounts.store.write_role(&changed[0]).await;
+    accounts.store.put_roles(&[("park", "园区", "Park", r#"["see_figures"]"#.to_owned())]).await.unwrap();
+    let again = Accounts::open(Store::open(&folder.path().join("server.db")).await.unwrap()).await.unwrap();
+    again.add_user("li", "a good password", &city(Scope::Everything), 0).await.unwrap();
+    let park = Appointment { role: "park".into(), ..city(Scope::Everything) };
+    again.grant("li", &park, 0).await.unwrap();
+    let grants = again.store.grants(1).await.unwrap();
+    assert_eq!(grants[0].permissions, r#"["see_figures","see_raw"]"#);
+    assert_eq!(grants[1].role, "park");
+    let unknown = Appointment { role: "king".into(), ..park };
+    let error = again.grant("li", &unknown, 0).await.unwrap_err().to_string();
+    assert!(error.contains("king") && error.contains("administrator") && error.contains("park"), "{error}");
 }

@@ -56,6 +56,11 @@ pub async fn serve(listener: UnixListener, context: Context, stop: CancellationT
     let _ = std::fs::remove_file(socket_path(&context.data_dir));
 }
 
+/// Whether a server runs on this data directory.
+pub async fn is_running(config: &Config) -> bool {
+    UnixStream::connect(socket_path(&config.data_dir)).await.is_ok()
+}
+
 /// Hands a request to the running server, or does it here when none runs.
 ///
 /// # Errors
@@ -81,6 +86,8 @@ pub async fn perform(config: &Config, request: Request) -> Result<Reply> {
         accounts: Accounts::open(evidence.store.clone()).await?,
         logs: evidence.logs.clone(),
         keys: evidence.keys.clone(),
+        ingest: evidence.ingest.clone(),
+        door: crate::state::Door::default(),
         clock,
         data_dir: config.data_dir.clone(),
     };

@@ -117,6 +117,7 @@ async fn users_codes_tokens_and_revocation() {
         password: None,
         role: role.into(),
         scope: scope.into(),
+        from: None,
         until: Some("2026-12-31".into()),
     };
     let password = inside.admin(add("li", "city", "city:昆明市")).await.data;
@@ -133,6 +134,7 @@ async fn users_codes_tokens_and_revocation() {
     }
     let token = inside.admin(Request::Token { user: "li".into(), label: "t".into(), days: 1 }).await.data;
     assert!(inside.context.accounts.token(&token, NOW_MS + 1).await.unwrap().is_some());
+    appointments(&inside, &token).await;
 
     inside.factory(&World::new(1, 1, None)).await;
     let (site, gateway): (SiteId, GatewayId) = (Inside::site(), "gw-1".parse().unwrap());
@@ -146,6 +148,79 @@ async fn users_codes_tokens_and_revocation() {
     assert_eq!(row.revoked_ms, Some(NOW_MS));
     let status: Json = serde_json::from_str(&inside.admin(Request::Status).await.data).unwrap();
     assert_eq!(status["sites"][0]["gateways"][0]["revoked_ms"], json!(NOW_MS));
+    inside.evidence.close().await;
+}
+
+/// A second role for a time, its end, the end of a token, and locking out; all in the list.
+async fn appointments(inside: &Inside, token: &str) {
+    let accounts = &inside.context.accounts;
+    let roles = async |now_ms: i64| {
+        let session = accounts.token(token, now_ms).await.unwrap();
+        session.map(|s| s.access.role_names().into_iter().map(str::to_owned).collect::<Vec<_>>()).unwrap_or_default()
+    };
+    let grant = |from: &str, until: &str| Request::UserGrant {
+        name: "li".into(),
+        role: "assessor".into(),
+        scope: "site:demo".into(),
+        from: Some(from.into()),
+        until: Some(until.into()),
+    };
+    // NOW is 2026-03-07 in China.
+    let number = inside.admin(grant("2026-03-07", "2026-03-31")).await.data;
+    inside.admin(grant("2026-04-01", "2026-04-30")).await;
+    assert_eq!(roles(NOW_MS).await, ["city", "assessor"], "and not the later one");
+    let refused = execute(&inside.context, grant("2026-04-01", "2026-03-01")).await.expect_err("backwards");
+    assert!(refused.to_string().contains("before it begins"), "{refused}");
+    let end = |grant: i64| Request::UserEnd { name: "li".into(), grant, on: None };
+    inside.admin(end(number.parse().unwrap())).await;
+    assert_eq!(roles(NOW_MS).await, ["city"]);
+    let refused = execute(&inside.context, end(99)).await.expect_err("no such grant").to_string();
+    assert!(refused.contains("admin user list") && refused.contains("没有编号为 99"), "{refused}");
+    let disable = |again| Request::UserDisable { name: "li".into(), again };
+    inside.admin(disable(false)).await;
+    assert_eq!(roles(NOW_MS).await, [""; 0]);
+    let list: Json = serde_json::from_str(&inside.admin(Request::UserList).await.data).unwrap();
+    assert_eq!((&list[0]["name"], &list[0]["disabled_ms"]), (&json!("li"), &json!(NOW_MS)));
+    assert_eq!(list[0]["grants"][0]["scope"], "city:昆明市");
+    assert_eq!(
+        (&list[0]["grants"][1]["scope"], &list[0]["grants"][1]["until_ms"]),
+        (&json!("site:demo"), &json!(NOW_MS))
+    );
+    inside.admin(disable(true)).await;
+    assert_eq!(roles(NOW_MS).await, ["city"]);
+    let revoke =
+        Request::TokenRevoke { user: "li".into(), token: list[0]["tokens"][0]["token"].as_str().unwrap().to_owned() };
+    inside.admin(revoke.clone()).await;
+    assert_eq!(roles(NOW_MS).await, [""; 0]);
+    assert!(execute(&inside.context, revoke).await.is_err(), "only once");
+    let text = inside.admin(Request::UserList).await.data;
+    assert!(!text.contains(&token[4..20]) && !text.contains("argon2"), "no secret: {text}");
+}
+
+/// What was counted and noted reaches the operator.
+#[tokio::test(flavor = "multi_thread")]
+async fn status_says_how_the_way_in_fares() {
+    let inside = inside().await;
+    let log = inside.factory(&World::new(1, 1, None)).await;
+    let records = log.leaves.iter().filter(|leaf| matches!(leaf.body, protocol::LeafBody::Record { .. })).count();
+    let (site, gateway): (SiteId, GatewayId) = (Inside::site(), "gw-1".parse().unwrap());
+    let nonsense = inside.evidence.ingest.submit(site.clone(), gateway.clone(), vec![1, 2, 3]);
+    nonsense.await.expect("answered");
+    let stranger = inside.evidence.ingest.submit(site.clone(), "gw-9".parse().unwrap(), vec![1, 2, 3]);
+    stranger.await.expect("answered");
+    let state = protocol::StateMessage { backlog_records: 12, backlog_bytes: 3_400, ..Default::default() };
+    inside.evidence.ingest.take_state(site, gateway, &state.encode());
+    let status: Json = serde_json::from_str(&inside.admin(Request::Status).await.data).unwrap();
+    let intake = &status["intake"];
+    assert_eq!((&intake["records"], &intake["disk_full_since_ms"]), (&json!(records), &Json::Null), "{intake}");
+    assert_eq!(intake["rejections"][0]["gateway"], "gw-1", "{intake}");
+    assert_eq!(intake["rejections"][0]["reasons"]["malformed"], 1, "{intake}");
+    assert_eq!(intake["rejections_unknown"].as_object().unwrap().values().next(), Some(&json!(1)), "{intake}");
+    let newest = intake["newest_rejections"].as_array().unwrap();
+    assert_eq!(newest.last().unwrap()["gateway"], "gw-9", "{intake}");
+    let live = &status["sites"][0]["gateways"][0]["live"];
+    assert_eq!(*live, json!({"at_ms": NOW_MS, "backlog_records": 12, "backlog_bytes": 3_400}));
+    assert_eq!(status["endpoint"], Json::Null, "none listens here");
     inside.evidence.close().await;
 }
 

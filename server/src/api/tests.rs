@@ -38,6 +38,7 @@ async fn token(inside: &Inside, name: &str, role: &str, scope: &str) -> String {
         password: None,
         role: role.into(),
         scope: scope.into(),
+        from: None,
         until: None,
     };
     inside.admin(add).await;
@@ -159,6 +160,7 @@ async fn a_session_needs_its_token_and_our_origin_to_change_anything() {
         password: Some("a good password".into()),
         role: "administrator".into(),
         scope: "everything".into(),
+        from: None,
         until: None,
     };
     inside.admin(add).await;

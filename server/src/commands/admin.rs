@@ -44,8 +44,17 @@ enum Command {
         #[arg(long)]
         site: Option<SiteId>,
     },
-    /// Make an API token for a user.
-    Token {
+    /// API tokens.
+    #[command(subcommand)]
+    Token(Token),
+    /// Print sites, gateways, and counters and alarms of the way in as JSON.
+    Status,
+}
+
+#[derive(Subcommand)]
+enum Token {
+    /// Make an API token for a user; it is shown once.
+    Add {
         /// The user.
         #[arg(long)]
         user: String,
@@ -56,8 +65,15 @@ enum Command {
         #[arg(long, default_value_t = 90)]
         days: u32,
     },
-    /// Print sites and gateways as JSON.
-    Status,
+    /// Revoke an API token.
+    Revoke {
+        /// The user.
+        #[arg(long)]
+        user: String,
+        /// Its name in `admin user list`.
+        #[arg(long)]
+        token: String,
+    },
 }
 
 #[derive(Subcommand)]
@@ -73,6 +89,9 @@ enum User {
         /// everything, city:…, district:…, sub_sector:… or site:….
         #[arg(long, default_value = "everything")]
         scope: String,
+        /// First day of the appointment, like 2026-01-01; from now on by default.
+        #[arg(long)]
+        from: Option<String>,
         /// Last day of the appointment, like 2026-12-31.
         #[arg(long)]
         until: Option<String>,
@@ -80,6 +99,50 @@ enum User {
         #[arg(long)]
         password_file: Option<PathBuf>,
     },
+    /// Give a user one more role; prints the number of the grant.
+    Grant {
+        /// The user.
+        #[arg(long)]
+        name: String,
+        /// As for `add`.
+        #[arg(long)]
+        role: String,
+        /// As for `add`.
+        #[arg(long, default_value = "everything")]
+        scope: String,
+        /// First day of the appointment, like 2026-01-01; from now on by default.
+        #[arg(long)]
+        from: Option<String>,
+        /// Last day of the appointment, like 2026-12-31.
+        #[arg(long)]
+        until: Option<String>,
+    },
+    /// End an appointment, now or at the end of a day.
+    End {
+        /// The user.
+        #[arg(long)]
+        name: String,
+        /// Number of the grant, as `list` shows it.
+        #[arg(long)]
+        grant: i64,
+        /// Its last day, like 2026-12-31; ended now by default.
+        #[arg(long)]
+        on: Option<String>,
+    },
+    /// Lock a user out: password, sessions and tokens.
+    Disable {
+        /// The user.
+        #[arg(long)]
+        name: String,
+    },
+    /// Let a user in again.
+    Enable {
+        /// The user.
+        #[arg(long)]
+        name: String,
+    },
+    /// Print users with their grants and tokens as JSON.
+    List,
 }
 
 #[derive(Subcommand)]
@@ -158,11 +221,18 @@ pub(super) fn send(config: &Path, request: Request) -> Result<ExitCode> {
 fn request(command: Command) -> Result<Request> {
     Ok(match command {
         Command::FirstCode => Request::FirstCode,
-        Command::User(User::Add { name, role, scope, until, password_file }) => {
+        Command::User(User::Add { name, role, scope, from, until, password_file }) => {
             let password = password_file.as_deref().map(read).transpose()?;
             let password = password.map(|text| text.trim_end_matches(['\r', '\n']).to_owned());
-            Request::UserAdd { name, password, role, scope, until }
+            Request::UserAdd { name, password, role, scope, from, until }
         }
+        Command::User(User::Grant { name, role, scope, from, until }) => {
+            Request::UserGrant { name, role, scope, from, until }
+        }
+        Command::User(User::End { name, grant, on }) => Request::UserEnd { name, grant, on },
+        Command::User(User::Disable { name }) => Request::UserDisable { name, again: false },
+        Command::User(User::Enable { name }) => Request::UserDisable { name, again: true },
+        Command::User(User::List) => Request::UserList,
         Command::Site(Site::Add { site, name_zh, name_en, city, district, sub_sector, zone, simulated }) => {
             Request::SiteAdd { site, name_zh, name_en, city, district, sub_sector, zone, simulated }
         }
@@ -170,7 +240,8 @@ fn request(command: Command) -> Result<Request> {
         Command::Gateway(Gateway::Revoke { site, gateway, reason }) => Request::GatewayRevoke { site, gateway, reason },
         Command::Declare { site, file } => Request::Declare { site, text: read(&file)? },
         Command::Trust { site } => Request::Trust { site },
-        Command::Token { user, label, days } => Request::Token { user, label, days },
+        Command::Token(Token::Add { user, label, days }) => Request::Token { user, label, days },
+        Command::Token(Token::Revoke { user, token }) => Request::TokenRevoke { user, token },
         Command::Status => Request::Status,
     })
 }

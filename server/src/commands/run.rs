@@ -18,10 +18,17 @@ pub(crate) fn run(config: &Path) -> Result<ExitCode> {
         tracing::info!(web = %running.web, enrol = %running.enrol, mqtt = ?running.mqtt, "Listening.");
         if let Some(code) = running.state.accounts.first_code(clock.now_ms()).await? {
             // Shown once, here only: whoever can read this console may become the first administrator.
+            let facts = &running.state.facts;
+            let scheme = if facts.tls { "https" } else { "http" };
+            // Nobody can open 0.0.0.0, and a certificate is made out for a name.
+            let host = if facts.tls || running.web.ip().is_unspecified() {
+                format!("{}:{}", facts.public_host, running.web.port())
+            } else {
+                running.web.to_string()
+            };
             eprintln!(
-                "{} http://{}/setup  {code}",
+                "{} {scheme}://{host}/setup  {code}",
                 say("首次运行，请打开页面并输入代码：", "first run: open this page and enter this code:"),
-                running.web
             );
         }
         let mut terminate = signal(SignalKind::terminate())?;

@@ -38,7 +38,8 @@ pub struct BrokerOptions {
     pub host: String,
     /// TCP port.
     pub port: u16,
-    /// Trust anchor of its certificate, PEM; without it the connection is not encrypted.
+    /// Trust anchor of its certificate, PEM: there if and only if the connection is encrypted. The configuration refuses
+    /// `mqtts` without one, and certificates without `mqtts`.
     pub ca_pem: Option<Vec<u8>>,
     /// Client certificate chain and key, PEM.
     pub client_pem: Option<(Vec<u8>, Vec<u8>)>,
@@ -87,6 +88,32 @@ pub async fn run(options: BrokerOptions, ingest: Ingest, pusher: Arc<BrokerPushe
             () = stop.cancelled() => return,
         }
     }
+}
+
+/// Connects as the server would, under another client id so that a running server keeps its place, and leaves again.
+///
+/// # Errors
+/// What the broker or the network said.
+pub async fn probe(options: &BrokerOptions) -> Result<(), String> {
+    let own = BrokerOptions { client_id: format!("{}-doctor", options.client_id), ..options.clone() };
+    let mut mqtt = mqtt_options(&own);
+    mqtt.set_clean_session(true);
+    let (client, mut events) = AsyncClient::new(mqtt, 4);
+    let connected = async {
+        loop {
+            match events.poll().await {
+                Ok(Event::Incoming(Packet::ConnAck(_))) => return Ok(()),
+                Ok(_) => {}
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+    };
+    timeout(PROBE, connected).await.map_err(|_| format!("no answer within {} s", PROBE.as_secs()))??;
+    if client.try_disconnect().is_ok() {
+        // Until the packet is out; the end of the connection is no concern any more.
+        let _ = timeout(Duration::from_secs(1), async { while events.poll().await.is_ok() {} }).await;
+    }
+    Ok(())
 }
 
 /// How a connection ended.
@@ -202,6 +229,8 @@ fn mqtt_options(options: &BrokerOptions) -> MqttOptions {
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// Longer than a keep-alive round: pings alone are progress.
 const STALLED: Duration = Duration::from_secs(75);
+/// What `doctor` waits for an answer.
+const PROBE: Duration = Duration::from_secs(10);
 const RECONNECT_MIN: Duration = Duration::from_millis(500);
 const RECONNECT_MAX: Duration = Duration::from_secs(30);
 /// Requests (receipts, acknowledgements) waiting for the event loop.

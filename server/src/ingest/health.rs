@@ -1,8 +1,8 @@
 //! What `ingest` counted and what a person must know: rejections per gateway and reason, and whether the disk is full.
 //!
 //! Rejections prove nothing about a gateway (anyone may send bytes that do not verify), so they are not in the site's
-//! log; they are counted here, logged, and the newest are kept in a file of bounded size. What an unknown sender calls
-//! itself is not remembered: anyone may make up names, so all unknown gateways share one count.
+//! log; they are counted here, logged, and the newest noted ones are kept in a file of bounded size, whose older half gives
+//! way. What an unknown sender calls itself is not remembered: anyone may make up names, so all unknown gateways share one count.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
@@ -106,6 +106,21 @@ impl Health {
         counts(&self.seen(site, gateway))
     }
 
+    /// Every gateway with rejections since the start.
+    pub fn rejected_gateways(&self) -> Vec<((SiteId, GatewayId), Rejections)> {
+        let all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let refused = all.iter().filter(|(_, seen)| !seen.refusals.is_empty());
+        refused.filter_map(|(who, seen)| Some((who.clone()?, counts(seen)))).collect()
+    }
+
+    /// The newest rejections that were noted, of earlier runs too, oldest first: lines of JSON. Reads the file.
+    pub fn newest_rejections(&self, most: usize) -> Vec<String> {
+        let text = self.storage.read(FILE).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(most)..].iter().map(|line| (*line).to_owned()).collect()
+    }
+
     /// Rejections of whatever is not enrolled, all together, since the start.
     pub fn unknown_rejections(&self) -> Rejections {
         let all = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -149,7 +164,8 @@ impl Health {
     }
 
     pub(crate) fn full(&self, now_ms: i64, error: &std::io::Error) {
-        if self.full_since_ms.swap(now_ms.max(NOT_FULL + 1), Relaxed) == NOT_FULL {
+        // The first failure is the start of the alarm; later ones change nothing.
+        if self.full_since_ms.compare_exchange(NOT_FULL, now_ms.max(NOT_FULL + 1), Relaxed, Relaxed).is_ok() {
             tracing::error!(%error, "The disk takes nothing more: records are not acknowledged until there is space again; gateways keep them. Free space or move the data directory. / 磁盘已满：腾出空间前不接收记录，网关会自行保留。请清理磁盘或移动数据目录。");
         }
     }
@@ -192,11 +208,19 @@ impl Health {
         }
     }
 
+    /// Adds a line; when the file is full its older half goes first.
     fn keep(&self, line: &str) {
         let length = self.storage.size(FILE).ok().flatten().unwrap_or(0);
-        if length + line.len() as u64 <= FILE_BYTES
-            && let Err(error) = self.storage.append(FILE, line.as_bytes())
-        {
+        let kept = if length + line.len() as u64 <= FILE_BYTES {
+            self.storage.append(FILE, line.as_bytes())
+        } else {
+            self.storage.read(FILE).and_then(|old| {
+                let half = &old[old.len() / 2..];
+                let from = half.iter().position(|byte| *byte == b'\n').map_or(half.len(), |end| end + 1);
+                self.storage.replace(FILE, &[&half[from..], line.as_bytes()].concat())
+            })
+        };
+        if let Err(error) = kept {
             tracing::warn!(%error, "Rejection not written to {FILE}.");
         }
     }
@@ -209,5 +233,43 @@ fn counts(seen: &Seen) -> Rejections {
 const NOT_FULL: i64 = i64::MIN;
 /// Rejections kept for support.
 const FILE: &str = "rejections.jsonl";
-/// Beyond this nothing more is written; delete the file to start anew.
+/// Longest that file gets.
 const FILE_BYTES: u64 = 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::fake::FakeDisk;
+
+    #[test]
+    fn the_alarm_of_a_full_disk_keeps_its_start_until_there_is_space() {
+        let health = Health::new(Arc::new(FakeDisk::default()));
+        let error = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        assert_eq!(health.full_since_ms(), None);
+        for now_ms in [1_000, 2_000, 3_000] {
+            health.full(now_ms, &error);
+            assert_eq!(health.full_since_ms(), Some(1_000), "at {now_ms}");
+        }
+        health.has_space();
+        assert_eq!(health.full_since_ms(), None);
+        health.full(9_000, &error);
+        assert_eq!(health.full_since_ms(), Some(9_000));
+    }
+
+    #[test]
+    fn a_full_file_of_rejections_gives_up_its_oldest_lines() {
+        let disk = Arc::new(FakeDisk::default());
+        let health = Health::new(disk.clone());
+        let line = |number: usize| format!("{{\"number\":{number},\"detail\":\"{}\"}}\n", "x".repeat(100_000));
+        for number in 0..25 {
+            health.keep(&line(number));
+        }
+        let newest = health.newest_rejections(3);
+        for (kept, number) in newest.iter().zip(22..25) {
+            assert_eq!(*kept, line(number).trim_end());
+        }
+        assert_eq!(newest.len(), 3);
+        assert!(disk.size(FILE).unwrap().unwrap() <= FILE_BYTES);
+        assert!(health.newest_rejections(100)[0].starts_with("{\"number\":1"), "whole lines, the oldest gone");
+    }
+}

@@ -1,6 +1,7 @@
 //! The whole way from bytes to receipted leaf, on a disk that fails on demand.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Instant;
 
 use protocol::{Content, Digest, LeafBody, Lost, LostCause, Receipt, Record, Refusal, RefusalReason, ServerMessage};
@@ -144,6 +145,9 @@ fn a_full_disk_stops_acknowledging_and_nothing_is_lost_when_space_is_back() {
     assert_eq!((refusal.reason, refusal.retry), (RefusalReason::StorageFull, true));
     assert_eq!(refusal.detail, "the server's disk is full; it will take records again when there is space");
     assert_eq!(world.ingest.health().full_since_ms(), Some(NOW_MS));
+    world.now.fetch_add(5_000, Ordering::Relaxed);
+    assert_eq!(world.submit(&gateway, &second), Answer::Unavailable);
+    assert_eq!(world.ingest.health().full_since_ms(), Some(NOW_MS), "the alarm keeps its start");
     world.greet(&gateway);
     assert_eq!(world.newest_receipt().through.unwrap().1, 0, "nothing undurable is promised");
     world.disk.set_full(false);
@@ -236,7 +240,7 @@ fn a_truncated_journal_is_reported_and_the_gateway_fills_it_again() {
     let after = World::new(&before);
     let (zh, en) = after.recovery.journal_words().expect("told");
     let bytes = after.recovery.cut_bytes;
-    assert!(bytes > 0 && zh.contains(&format!("日志末尾不完整（多为断电），已截去 {bytes} 字节")), "{zh}");
+    assert!(bytes > 0 && zh.contains(&format!("接收日志末尾不完整（多为断电），已截去 {bytes} 字节")), "{zh}");
     assert!(en.contains(&format!("{bytes} bytes were cut: gateways send again what is missing")), "{en}");
     assert_eq!(world.recovery.journal_words(), None);
     after.greet(&gateway);
@@ -386,6 +390,8 @@ pub(super) struct World {
     pub(super) disk: Arc<FakeDisk>,
     pub(super) logs: SiteLogs,
     pub(super) ingest: Ingest,
+    /// The clock, for tests that move it.
+    now: Arc<AtomicI64>,
     recovery: Recovery,
     messages: Arc<Messages>,
 }
@@ -428,8 +434,11 @@ impl World {
     fn with(disk: Arc<FakeDisk>, copy: Option<std::path::PathBuf>, options: Options) -> Self {
         let key = LogKey::new("gz.test", protocol::SecretKey::from_seed(&[5; 32])).unwrap();
         let logs = SiteLogs::open(disk.clone(), key, copy).unwrap();
-        let (ingest, recovery) = Ingest::start(disk.clone(), logs.clone(), Clock::new(|| NOW_MS), options).unwrap();
-        Self { disk, logs, ingest, recovery, messages: Arc::new(Messages::default()) }
+        let now = Arc::new(AtomicI64::new(NOW_MS));
+        let clock = Arc::clone(&now);
+        let clock = Clock::new(move || clock.load(Ordering::Relaxed));
+        let (ingest, recovery) = Ingest::start(disk.clone(), logs.clone(), clock, options).unwrap();
+        Self { disk, logs, ingest, now, recovery, messages: Arc::new(Messages::default()) }
     }
 
     pub(super) fn enrol(&self, site: &str, id: &str) -> TestGateway {

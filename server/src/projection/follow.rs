@@ -176,14 +176,17 @@ impl Projector {
             let (back, written) = off_thread(move || {
                 let place = |header: &protocol::Header| projector.offset_ms(header);
                 let written = parquet::write_day(&*projector.source(), &folder, &day, &place);
-                projector.days.written(&day);
+                match &written {
+                    Ok(_) => projector.days.written(&day),
+                    Err(_) => projector.days.failed(now_ms),
+                }
                 (projector, written)
             })
             .await?;
             projector = back;
             // A convenience copy that cannot be written is an error for the operator, not for the metrics.
             if let Err(error) = written {
-                tracing::error!(%site, %error, "readings of a day not written as Parquet");
+                tracing::error!(%site, %error, "readings of a day not written as Parquet; tried again in a minute");
             }
             more = projector.days.due(now_ms).is_some();
         }
@@ -202,7 +205,13 @@ impl Projector {
             })
             .collect();
         let source = Arc::new(LogSource { logs: self.logs.clone(), site: site.clone() });
-        off_thread(move || SiteProjector::open(source, persisted, known)).await?
+        let folder = parquet::folder(&self.data_dir, site.as_str());
+        off_thread(move || {
+            let mut projector = SiteProjector::open(source, persisted, known)?;
+            projector.days.compare(&folder);
+            Ok(projector)
+        })
+        .await?
     }
 
     /// Marks the evidence of sites whose log is damaged, once each.
@@ -244,3 +253,6 @@ const GATHER: Duration = Duration::from_millis(200);
 const FLEET_MS: i64 = 5_000;
 /// Live shifts grow without records too.
 const TICK: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;

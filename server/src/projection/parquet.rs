@@ -8,6 +8,8 @@
 //! 3. A day is written when it is over, and again when late data changed it; until then its readings are in the log only.
 //! 4. Memory is bounded: a day is written in passes of at most [`PASS_READINGS`] readings, whole tags each.
 //! 5. A file appears complete or not at all: temporary name, sync, rename, sync of the directory.
+//! 6. A file says in its footer from which leaves it was written ([`LEAVES`]). After a start a day is due when its file is
+//!    missing, unreadable or from other leaves than the log now has for it: a server killed while it caught up goes on.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -17,7 +19,9 @@ use std::sync::Arc;
 use metrics::Interval;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{WriterProperties, WriterVersion};
+use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::ColumnPath;
@@ -29,6 +33,8 @@ use super::{LeafSource, ProjectionError};
 #[derive(Debug, Default)]
 pub(super) struct Days {
     days: BTreeMap<i64, Day>,
+    /// Nothing is due before, Unix ms: after a failure.
+    wait_until_ms: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -51,23 +57,32 @@ impl Days {
         }
     }
 
-    /// After a start: the files of all days but the newest are taken as written.
-    pub(super) fn keep_newest(&mut self, newest: usize) {
-        let old = self.days.len().saturating_sub(newest);
-        for day in self.days.values_mut().take(old) {
-            day.dirty = false;
+    /// After a start: only the days whose file is there and was written from exactly these leaves need nothing.
+    pub(super) fn compare(&mut self, folder: &Path) {
+        for (number, day) in &mut self.days {
+            let file = path(folder, &date(*number));
+            day.dirty = leaves_of(&file) != Some((day.first, day.last));
         }
     }
 
     /// The oldest day that is over at `now_ms` and whose file is out of date.
     pub(super) fn due(&self, now_ms: i64) -> Option<DueDay> {
+        if self.wait_until_ms.is_some_and(|until| now_ms < until) {
+            return None;
+        }
         let over = |number: &i64| number.saturating_add(1).saturating_mul(DAY_MS).saturating_add(GRACE_MS) <= now_ms;
         let (number, day) = self.days.iter().find(|(number, day)| day.dirty && over(number))?;
         Some(DueDay { number: *number, first: day.first, last: day.last })
     }
 
+    /// Notes that a day's file could not be written: it stays due, and is tried again in a while.
+    pub(super) fn failed(&mut self, now_ms: i64) {
+        self.wait_until_ms = Some(now_ms.saturating_add(RETRY_MS));
+    }
+
     /// Notes that a day's file is written.
     pub(super) fn written(&mut self, day: &DueDay) {
+        self.wait_until_ms = None;
         if let Some(known) = self.days.get_mut(&day.number) {
             // A record that came in the meantime keeps it dirty.
             known.dirty = (known.first, known.last) != (day.first, day.last);
@@ -86,14 +101,32 @@ pub(super) struct DueDay {
 impl DueDay {
     /// Its date, `YYYY-MM-DD`, UTC.
     pub(super) fn date(&self) -> String {
-        let at = jiff::Timestamp::from_millisecond(self.number.saturating_mul(DAY_MS)).unwrap_or_default();
-        at.to_zoned(jiff::tz::TimeZone::UTC).date().to_string()
+        date(self.number)
     }
 
     fn window(&self) -> Interval {
         let from_ms = self.number.saturating_mul(DAY_MS);
         Interval::new(from_ms, from_ms.saturating_add(DAY_MS))
     }
+}
+
+/// The date of a day since 1970, `YYYY-MM-DD`, UTC.
+fn date(number: i64) -> String {
+    let at = jiff::Timestamp::from_millisecond(number.saturating_mul(DAY_MS)).unwrap_or_default();
+    at.to_zoned(jiff::tz::TimeZone::UTC).date().to_string()
+}
+
+fn path(folder: &Path, date: &str) -> PathBuf {
+    folder.join(format!("{date}.parquet"))
+}
+
+/// First and last leaf a day's file was written from, if there is a whole file that says so.
+fn leaves_of(file: &Path) -> Option<(u64, u64)> {
+    let reader = SerializedFileReader::new(File::open(file).ok()?).ok()?;
+    let values = reader.metadata().file_metadata().key_value_metadata()?;
+    let leaves = values.iter().find(|pair| pair.key == LEAVES)?.value.as_deref()?;
+    let (first, last) = leaves.split_once('-')?;
+    Some((first.parse().ok()?, last.parse().ok()?))
 }
 
 /// One row.
@@ -122,9 +155,32 @@ pub(super) fn write_day(
         return Ok(0);
     }
     fs::create_dir_all(folder)?;
-    let target = folder.join(format!("{}.parquet", day.date()));
+    let target = path(folder, &day.date());
     let unfinished = folder.join(format!("{}.parquet.tmp", day.date()));
-    let mut writer = SerializedFileWriter::new(File::create(&unfinished)?, schema()?, Arc::new(properties()?))?;
+    let written = write_file(&unfinished, source, day, place, &mut names, sizes)
+        .and_then(|rows| Ok(fs::rename(&unfinished, &target).map(|()| rows)?));
+    match written {
+        Ok(rows) => {
+            File::open(folder)?.sync_all()?;
+            Ok(rows)
+        }
+        Err(error) => {
+            // Half a file would hold on to the space whose want may be the reason.
+            let _ = fs::remove_file(&unfinished);
+            Err(error)
+        }
+    }
+}
+
+fn write_file(
+    file: &Path,
+    source: &dyn LeafSource,
+    day: &DueDay,
+    place: &dyn Fn(&Header) -> Option<i64>,
+    names: &mut Names,
+    sizes: BTreeMap<(Arc<str>, Arc<str>), u64>,
+) -> Result<u64, ProjectionError> {
+    let mut writer = SerializedFileWriter::new(File::create(file)?, schema()?, Arc::new(properties(day)?))?;
     let mut rows_written = 0;
     let mut keys = sizes.into_iter().peekable();
     while keys.peek().is_some() {
@@ -133,7 +189,7 @@ pub(super) fn write_day(
             readings += size;
             pass.insert(key, Vec::with_capacity(usize::try_from(size).unwrap_or(0)));
         }
-        scan(source, day, place, &mut names, &mut |key, row| {
+        scan(source, day, place, names, &mut |key, row| {
             if let Some(rows) = pass.get_mut(&key) {
                 rows.push(row);
             }
@@ -146,10 +202,7 @@ pub(super) fn write_day(
         group.close()?;
         rows_written += readings;
     }
-    let file = writer.into_inner()?;
-    file.sync_all()?;
-    fs::rename(&unfinished, &target)?;
-    File::open(folder)?.sync_all()?;
+    writer.into_inner()?.sync_all()?;
     Ok(rows_written)
 }
 
@@ -340,10 +393,11 @@ fn schema() -> Result<Arc<parquet::schema::types::Type>, ProjectionError> {
 }
 
 /// Dictionary for names, deltas for times and integers, byte-stream-split for floats; measured 1.5 bytes per reading.
-fn properties() -> Result<WriterProperties, ProjectionError> {
+fn properties(day: &DueDay) -> Result<WriterProperties, ProjectionError> {
     let column = |name: &str| ColumnPath::from(name);
     let mut builder = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_2_0)
+        .set_key_value_metadata(Some(vec![KeyValue::new(LEAVES.to_owned(), format!("{}-{}", day.first, day.last))]))
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?));
     for name in ["time", "int", "leaf"] {
         builder = builder
@@ -356,7 +410,11 @@ fn properties() -> Result<WriterProperties, ProjectionError> {
     Ok(builder.build())
 }
 
+/// Key in a file's footer: first and last leaf of its day when it was written, `12-340`.
+const LEAVES: &str = "gongzheng.leaves";
 const DAY_MS: i64 = 86_400_000;
+/// After a failure (a full disk), the next attempt.
+const RETRY_MS: i64 = 60_000;
 /// A day's file waits this long for the records still under way.
 const GRACE_MS: i64 = 900_000;
 /// Readings held at a time while a file is written: about 64 bytes each.

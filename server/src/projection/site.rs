@@ -132,9 +132,8 @@ impl SiteProjector {
                 site.size = index + 1;
             }
         }
-        // Those leaves' effects are in the rows already; only the newest days' files may still be unwritten.
+        // Those leaves' effects are in the rows already. Of the days' files nobody knows yet: the shell compares.
         site.dirty.clear();
-        site.days.keep_newest(2);
         site.reload_recent()?;
         site.reached_before();
         site.live = true;

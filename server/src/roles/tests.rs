@@ -20,6 +20,7 @@ fn site(id: &str, city: &str, district: &str, sub_sector: &str) -> SiteRow {
 fn grant(role: &str, kind: &str, value: &str, until_ms: Option<i64>) -> GrantRow {
     let permissions = shipped().into_iter().find(|row| row.0 == role).expect("shipped role").3;
     GrantRow {
+        id: 0,
         role: role.into(),
         permissions,
         scope_kind: kind.into(),

@@ -165,6 +165,41 @@ async fn a_replaced_gateway_is_not_let_in_and_a_revoked_one_hears_why() {
     world.running.stop().await;
 }
 
+/// The operator sees who is connected and what the door counted; revoking ends the connection at once, and the gateway may
+/// come again to hear why.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn revoking_a_gateway_ends_its_connection_and_status_tells_of_the_door() {
+    use crate::admin::{Request, perform};
+    let world = World::start().await;
+    let mut gateway = TestGateway::new("site-1", "gw-1");
+    let code = world.code("gw-1").await;
+    let enrolled = world.enrol(&code, &gateway.key).await.unwrap();
+    let certificate = enrolled["client_certificate_pem"].as_str().unwrap().to_owned();
+    let (client, mut events) = world.connect(&gateway.key, &certificate);
+    client.subscribe("gz/v1/site-1/gw-1/receipt", QoS::AtLeastOnce).await.unwrap();
+    world.message(&mut events).await;
+    let status = async || -> serde_json::Value {
+        serde_json::from_str(&perform(&world.config, Request::Status).await.expect("status").data).unwrap()
+    };
+    let before = status().await;
+    assert_eq!(before["sites"][0]["gateways"][0]["connected"], true, "{before}");
+    assert_eq!(before["endpoint"]["connections_opened"], 1, "{before}");
+    let (site, id) = (gateway.site.clone(), gateway.id.clone());
+    let revoke = Request::GatewayRevoke { site, gateway: id, reason: "stolen".into() };
+    perform(&world.config, revoke).await.expect("revoked");
+    refused(&mut events).await;
+    drop((client, events));
+    let (client, mut events) = world.connect(&gateway.key, &certificate);
+    client.subscribe("gz/v1/site-1/gw-1/receipt", QoS::AtLeastOnce).await.unwrap();
+    world.message(&mut events).await;
+    client.publish("gz/v1/site-1/gw-1/record", QoS::AtLeastOnce, false, gateway.next().encode()).await.unwrap();
+    let ServerMessage::Refusal(refusal) = world.message(&mut events).await else { panic!() };
+    assert_eq!(refusal.reason, RefusalReason::Revoked);
+    let after = status().await;
+    assert_eq!(after["intake"]["rejections"][0]["reasons"]["revoked"], 1, "{after}");
+    world.running.stop().await;
+}
+
 #[tokio::test]
 async fn one_data_directory_has_one_server() {
     let world = World::start().await;

@@ -23,6 +23,8 @@ pub struct UserRow {
 /// One role given to one user, for a scope and a period.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrantRow {
+    /// Its number; 0 before it is stored.
+    pub id: i64,
     /// Role identifier.
     pub role: String,
     /// The role's permissions, a JSON list of names.
@@ -35,6 +37,21 @@ pub struct GrantRow {
     pub from_ms: i64,
     /// Valid until (exclusive), Unix ms; none is open-ended.
     pub until_ms: Option<i64>,
+}
+
+/// An API token, without its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenRow {
+    /// The first 12 digits of the secret's hash: its name for people.
+    pub id: String,
+    /// What it is for.
+    pub label: String,
+    /// When it was made, Unix ms.
+    pub created_ms: i64,
+    /// Until when it works (exclusive), Unix ms.
+    pub expires_ms: i64,
+    /// Since when it does not any more, Unix ms.
+    pub revoked_ms: Option<i64>,
 }
 
 /// A signed-in browser.
@@ -51,13 +68,13 @@ pub struct SessionRow {
 }
 
 impl Store {
-    /// Writes the roles this program ships; roles an operator added stay.
+    /// Writes the roles this program ships, where they are not there yet: what an operator added or changed stays.
     pub async fn put_roles(&self, roles: &[(&str, &str, &str, String)]) -> Result<(), StoreError> {
         let mut transaction = self.write.begin().await?;
         for (id, zh, en, permissions) in roles {
             sqlx::query(
                 "INSERT INTO role (id, name_zh, name_en, permissions) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (id) DO UPDATE SET name_zh = ?2, name_en = ?3, permissions = ?4",
+                 ON CONFLICT (id) DO NOTHING",
             )
             .bind(*id)
             .bind(*zh)
@@ -68,6 +85,11 @@ impl Store {
         }
         transaction.commit().await?;
         Ok(())
+    }
+
+    /// Identifiers of all roles, shipped or added.
+    pub async fn role_ids(&self) -> Result<Vec<String>, StoreError> {
+        Ok(sqlx::query_scalar("SELECT id FROM role ORDER BY rowid").fetch_all(&self.read).await?)
     }
 
     /// Number of users; zero means the first-run code is still in force.
@@ -109,12 +131,46 @@ impl Store {
         Ok(Some(user))
     }
 
-    /// Gives a user one more role.
-    pub async fn add_grant(&self, user: i64, grant: &GrantRow) -> Result<(), StoreError> {
+    /// Gives a user one more role; returns the grant's number.
+    pub async fn add_grant(&self, user: i64, grant: &GrantRow) -> Result<i64, StoreError> {
         let mut transaction = self.write.begin().await?;
-        insert_grant(&mut transaction, user, grant).await?;
+        let number = insert_grant(&mut transaction, user, grant).await?;
+        transaction.commit().await?;
+        self.make_durable().await?;
+        Ok(number)
+    }
+
+    /// Ends a grant of a user at `until_ms`, never later than it would have; false when the user has no such grant.
+    pub async fn end_grant(&self, user: i64, number: i64, until_ms: i64) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE role_grant SET until_ms = MIN(?3, COALESCE(until_ms, ?3)) WHERE user_id = ?1 AND id = ?2",
+        )
+        .bind(user)
+        .bind(number)
+        .bind(until_ms)
+        .execute(&self.write)
+        .await?;
+        self.make_durable().await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Locks a user out since a moment, or lets them in again.
+    pub async fn set_disabled(&self, user: i64, since_ms: Option<i64>) -> Result<(), StoreError> {
+        let mut transaction = self.write.begin().await?;
+        sqlx::query("UPDATE user SET disabled_ms = ?2 WHERE id = ?1")
+            .bind(user)
+            .bind(since_ms)
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("DELETE FROM session WHERE user_id = ?1").bind(user).execute(&mut *transaction).await?;
         transaction.commit().await?;
         self.make_durable().await
+    }
+
+    /// All users, by name.
+    pub async fn users(&self) -> Result<Vec<UserRow>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM user ORDER BY name").fetch_all(&self.read).await?;
+        rows.iter().map(user_row).collect()
     }
 
     /// A user by the name used to sign in.
@@ -132,7 +188,7 @@ impl Store {
     /// What a user was granted, expired grants included: `roles` decides what counts now.
     pub async fn grants(&self, user: i64) -> Result<Vec<GrantRow>, StoreError> {
         let rows = sqlx::query(
-            "SELECT g.role, r.permissions, g.scope_kind, g.scope_value, g.from_ms, g.until_ms
+            "SELECT g.role, r.permissions, g.scope_kind, g.scope_value, g.from_ms, g.until_ms, g.id
              FROM role_grant g JOIN role r ON r.id = g.role WHERE g.user_id = ? ORDER BY g.id",
         )
         .bind(user)
@@ -147,6 +203,7 @@ impl Store {
                     scope_value: row.try_get(3)?,
                     from_ms: row.try_get(4)?,
                     until_ms: row.try_get(5)?,
+                    id: row.try_get(6)?,
                 })
             })
             .collect()
@@ -224,6 +281,43 @@ impl Store {
         self.make_durable().await
     }
 
+    /// A user's API tokens, oldest first.
+    pub async fn api_tokens(&self, user: i64) -> Result<Vec<TokenRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT substr(token_hash, 1, 12), label, created_ms, expires_ms, revoked_ms FROM api_token
+             WHERE user_id = ? ORDER BY created_ms, token_hash",
+        )
+        .bind(user)
+        .fetch_all(&self.read)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(TokenRow {
+                    id: row.try_get(0)?,
+                    label: row.try_get(1)?,
+                    created_ms: row.try_get(2)?,
+                    expires_ms: row.try_get(3)?,
+                    revoked_ms: row.try_get(4)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Revokes an API token of a user; false when there is none of this name that still stood.
+    pub async fn revoke_api_token(&self, user: i64, id: &str, now_ms: i64) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE api_token SET revoked_ms = ?3
+             WHERE user_id = ?1 AND substr(token_hash, 1, 12) = ?2 AND revoked_ms IS NULL",
+        )
+        .bind(user)
+        .bind(id)
+        .bind(now_ms)
+        .execute(&self.write)
+        .await?;
+        self.make_durable().await?;
+        Ok(done.rows_affected() > 0)
+    }
+
     /// The user an API token speaks for, if it is still good at `now_ms`.
     pub async fn api_token_user(&self, token_hash: &str, now_ms: i64) -> Result<Option<i64>, StoreError> {
         Ok(sqlx::query_scalar(
@@ -240,8 +334,8 @@ async fn insert_grant(
     transaction: &mut sqlx::Transaction<'_, sqlx::Sqlite>,
     user: i64,
     grant: &GrantRow,
-) -> Result<(), StoreError> {
-    sqlx::query(
+) -> Result<i64, StoreError> {
+    let done = sqlx::query(
         "INSERT INTO role_grant (user_id, role, scope_kind, scope_value, from_ms, until_ms) VALUES (?, ?, ?, ?, ?, ?)",
     )
     .bind(user)
@@ -252,7 +346,7 @@ async fn insert_grant(
     .bind(grant.until_ms)
     .execute(&mut **transaction)
     .await?;
-    Ok(())
+    Ok(done.last_insert_rowid())
 }
 
 fn user_row(row: &SqliteRow) -> Result<UserRow, StoreError> {

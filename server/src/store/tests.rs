@@ -1,6 +1,15 @@
 use super::*;
 use crate::roles::{Access, Permission, shipped};
 
+impl Store {
+    /// What an operator may do to a role with SQLite's own tool.
+    pub(crate) async fn write_role(&self, (id, zh, en, permissions): &(&str, &str, &str, String)) {
+        let change = "UPDATE role SET name_zh = ?2, name_en = ?3, permissions = ?4 WHERE id = ?1";
+        let change = sqlx::query(change).bind(*id).bind(*zh).bind(*en).bind(permissions);
+        assert_eq!(change.execute(&self.write).await.unwrap().rows_affected(), 1);
+    }
+}
+
 async fn fresh() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().expect("temporary folder");
     let store = Store::open(&folder.path().join("server.db")).await.expect("store");
@@ -154,6 +163,7 @@ async fn the_fleet_is_paged_searched_ordered_and_counted_in_sql() {
         }
     }
     let everything = GrantRow {
+        id: 0,
         role: "city".into(),
         permissions: shipped()[0].3.clone(),
         scope_kind: "everything".into(),

@@ -1,4 +1,9 @@
 //! Gateways of a site and how a new one joins, for the installer. A code is shown once, on the page that made it.
+//!
+//! What a gateway says of this moment (`state` messages) is shown beside, labelled: it is not evidence, and nothing is
+//! computed with it. Its values are raw readings: only who may see those gets them.
+
+use std::collections::BTreeMap;
 
 use askama::Template;
 
@@ -30,10 +35,30 @@ struct CodeCard {
     server: String,
 }
 
+/// What a gateway said last, and how long ago.
+pub struct Live {
+    /// Time since the message arrived, ms.
+    pub age_ms: i64,
+    /// The message.
+    pub state: protocol::StateMessage,
+}
+
+struct LiveCard {
+    words: String,
+    rows: Vec<LiveRow>,
+}
+
+struct LiveRow {
+    tag: String,
+    value: String,
+    age: String,
+}
+
 struct Card {
     id: String,
     css: &'static str,
     status: String,
+    live: Option<LiveCard>,
     facts: Vec<Fact>,
     notes: Vec<Note>,
 }
@@ -56,7 +81,14 @@ pub struct GatewaysPage {
 impl GatewaysPage {
     /// Builds the page. `problem` is a finished sentence or empty.
     #[must_use]
-    pub fn new(frame: Frame, data: &SiteView, code: Option<&NewCode>, face: &Clockface, problem: String) -> Self {
+    pub fn new(
+        frame: Frame,
+        data: &SiteView,
+        code: Option<&NewCode>,
+        live: &BTreeMap<String, Live>,
+        face: &Clockface,
+        problem: String,
+    ) -> Self {
         let t = frame.t();
         let online = data.gateways.iter().filter(|g| g.online).count();
         let headline = if data.gateways.is_empty() {
@@ -73,13 +105,42 @@ impl GatewaysPage {
                 until: face.full(c.until_ms),
                 server: c.server.clone(),
             }),
-            gateways: data.gateways.iter().map(|g| card(t, face, g, data.now_ms)).collect(),
+            gateways: data
+                .gateways
+                .iter()
+                .map(|g| Card {
+                    live: live.get(&g.id).map(|live| live_card(t, live, data.may.iter().any(|p| p == "see_raw"))),
+                    ..card(t, face, g, data.now_ms)
+                })
+                .collect(),
             can_issue: data.may.iter().any(|p| p == "manage_gateways"),
             action: format!("/sites/{}/gateways", url_part(&data.site.id)),
             form_token: frame.reader.as_ref().map(|r| r.form_token.clone()).unwrap_or_default(),
             frame,
             t,
         }
+    }
+}
+
+fn live_card(t: &Texts, live: &Live, see_raw: bool) -> LiveCard {
+    let state = &live.state;
+    let backlog = if state.backlog_records == 0 {
+        t.s("live-no-backlog")
+    } else {
+        let records = format::integer(i64::try_from(state.backlog_records).unwrap_or(i64::MAX));
+        t.f("live-backlog", &[("records", &records), ("bytes", &format::bytes(state.backlog_bytes))])
+    };
+    let row = |value: &protocol::StateValue| LiveRow {
+        tag: value.tag.to_string(),
+        value: match value.quality {
+            protocol::Quality::Good => value.value.clone(),
+            protocol::Quality::Uncertain | protocol::Quality::Bad => format!("{} ?", value.value),
+        },
+        age: format::age(t, i64::try_from(value.age_ms).unwrap_or(i64::MAX).saturating_add(live.age_ms)),
+    };
+    LiveCard {
+        words: format!("{} · {backlog}", format::age(t, live.age_ms)),
+        rows: if see_raw { state.values.iter().map(row).collect() } else { Vec::new() },
     }
 }
 
@@ -99,6 +160,7 @@ fn card(t: &Texts, face: &Clockface, g: &GatewayView, now_ms: i64) -> Card {
         css,
         status,
         notes: trouble::notes(t, face, g),
+        live: None,
         facts: vec![
             fact("gateway-received", g.received_ms.map_or_else(|| NONE.into(), |ms| face.full(ms)), "num"),
             fact("gateway-observed", g.observed_ms.map_or_else(|| NONE.into(), |ms| face.full(ms)), "num"),
@@ -144,7 +206,25 @@ pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {
             Some(&data.site),
             data.site.simulated,
         );
-        GatewaysPage::new(frame, data, code, &samples::face(lang), problem.into()).render().expect("renders")
+        let value = |tag: &str, value: &str, quality| protocol::StateValue {
+            tag: tag.parse().expect("a tag"),
+            value: value.into(),
+            age_ms: 400,
+            quality,
+        };
+        let state = protocol::StateMessage {
+            backlog_records: 1_240,
+            backlog_bytes: 3_500_000,
+            values: vec![
+                value("press/good", "18231", protocol::Quality::Good),
+                value("vessel/batch", "<b>", protocol::Quality::Uncertain),
+            ],
+            ..protocol::StateMessage::default()
+        };
+        let live = data.gateways.iter().take(1).map(|g| (g.id.clone(), Live { age_ms: 1_000, state: state.clone() }));
+        GatewaysPage::new(frame, data, code, &live.collect(), &samples::face(lang), problem.into())
+            .render()
+            .expect("renders")
     };
     let mut troubled = samples::site();
     let gateway = &mut troubled.gateways[1];
@@ -163,4 +243,38 @@ pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {
         ("gateways-trouble", html(&troubled, None, "")),
         ("gateways-empty", html(&samples::site_new(), None, &t.s("gateways-problem"))),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples as all;
+    use super::super::text::Lang;
+    use super::*;
+
+    fn page(lang: Lang, may: &[&str]) -> String {
+        let mut data = all::site();
+        data.may = may.iter().map(|word| (*word).to_owned()).collect();
+        let value = protocol::StateValue {
+            tag: "press/good".parse().expect("a tag"),
+            value: "18231".into(),
+            age_ms: 5_000,
+            quality: protocol::Quality::Good,
+        };
+        let state = protocol::StateMessage { backlog_records: 3, values: vec![value], ..Default::default() };
+        let live = BTreeMap::from([(data.gateways[0].id.clone(), Live { age_ms: 10_000, state })]);
+        let frame = all::frame(lang, String::new(), "/", Nav::Gateways, Some(&data.site), false);
+        GatewaysPage::new(frame, &data, None, &live, &all::face(lang), String::new()).render().expect("renders")
+    }
+
+    #[test]
+    fn what_is_live_is_labelled_and_its_values_are_for_who_may_see_raw_readings() {
+        for (lang, label) in [(Lang::Zh, "实时·尚非证据"), (Lang::En, "live, not yet evidence")] {
+            let whole = page(lang, &["see_figures", "see_raw"]);
+            assert_eq!(whole.matches(label).count(), 1, "{whole}");
+            let age = format::age(lang.texts(), 15_000);
+            assert!(whole.contains("18231") && whole.contains(&age), "{whole}");
+            let figures = page(lang, &["see_figures"]);
+            assert!(figures.contains(label) && !figures.contains("18231"), "{figures}");
+        }
+    }
 }

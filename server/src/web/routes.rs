@@ -383,7 +383,13 @@ fn account_words(t: &super::text::Texts, error: &AccountError) -> (StatusCode, S
         AccountError::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, t.s("login-limited")),
         AccountError::FirstCode => (StatusCode::FORBIDDEN, t.s("setup-wrong")),
         AccountError::Password { .. } | AccountError::Name => (StatusCode::BAD_REQUEST, t.s("setup-invalid")),
-        AccountError::Role(..) | AccountError::Store(_) | AccountError::Hash(_) => {
+        AccountError::Role(..)
+        | AccountError::NoUser(_)
+        | AccountError::NoGrant { .. }
+        | AccountError::NoToken { .. }
+        | AccountError::Period
+        | AccountError::Store(_)
+        | AccountError::Hash(_) => {
             let reference = reference();
             tracing::error!(%error, reference, "accounts");
             (StatusCode::INTERNAL_SERVER_ERROR, format!("{} {reference}", t.s("problem-failed")))

@@ -417,7 +417,7 @@ mod tests {
                 "epoch",
                 "",
                 "5 → 2",
-                "服务器由较早的备份恢复：日志原有 5 条，恢复后 2 条。网关会自动补发",
+                "服务器由较早的备份恢复：站点日志原有 5 条，恢复后 2 条。网关会自动补发",
                 "The server was restored from an older copy: its log had 5 entries and has 2 now. Gateways send again",
             ),
             (

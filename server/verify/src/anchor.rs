@@ -18,7 +18,7 @@ pub(crate) fn check(archive: &Archive, trust: Option<&Trust>, findings: &mut Vec
             findings.push(Finding::ok("anchor", zh, en));
         }
         None => {
-            let zh = "检查点的签名不属于信任文件中的任何日志密钥：由其他服务器签发，或签发后被改动";
+            let zh = "检查点的签名不属于信任文件中的任何站点日志密钥：由其他服务器签发，或签发后被改动";
             let en = "the checkpoint is not signed by any log key of the trust file: another server made it, or it was altered after signing";
             findings.push(Finding::refused("anchor", "checkpoint", zh, en));
         }

@@ -1,7 +1,7 @@
 //! Step 1: the archive is whole, and every leaf is there and hashes to the root that the checkpoint states.
 
 use protocol::{
-    Leaf,
+    Digest, Leaf,
     bundle::{self, Files, Manifest},
     note::Checkpoint,
     tree,
@@ -15,6 +15,8 @@ pub(crate) struct Archive {
     pub(crate) manifest: Manifest,
     pub(crate) checkpoint_note: String,
     pub(crate) leaves: Vec<Leaf>,
+    /// Their hashes in the tree.
+    pub(crate) hashes: Vec<Digest>,
 }
 
 pub(crate) fn open(bytes: &[u8], findings: &mut Vec<Finding>) -> Option<Archive> {
@@ -77,16 +79,20 @@ pub(crate) fn open(bytes: &[u8], findings: &mut Vec<Finding>) -> Option<Archive>
             return None;
         }
     };
-    let leaves = read_leaves(&files, &checkpoint, findings)?;
+    let (leaves, hashes) = read_leaves(&files, &checkpoint, findings)?;
     if checkpoint.origin != manifest.origin || checkpoint.size != manifest.size {
         let en = "the manifest names another log or size than the checkpoint";
-        findings.push(Finding::refused("manifest", "manifest.json", "清单与检查点所指日志不一致", en));
+        findings.push(Finding::refused("manifest", "manifest.json", "清单与检查点所指站点日志不一致", en));
     }
-    Some(Archive { files, manifest, checkpoint_note, leaves })
+    Some(Archive { files, manifest, checkpoint_note, leaves, hashes })
 }
 
-fn read_leaves(files: &Files, checkpoint: &Checkpoint, findings: &mut Vec<Finding>) -> Option<Vec<Leaf>> {
-    let mut leaves = Vec::new();
+fn read_leaves(
+    files: &Files,
+    checkpoint: &Checkpoint,
+    findings: &mut Vec<Finding>,
+) -> Option<(Vec<Leaf>, Vec<Digest>)> {
+    let (mut leaves, mut hashes) = (Vec::new(), Vec::new());
     let mut root = tree::Tree::new();
     // The size is a stranger's claim; the number of files that exist bounds the work.
     if checkpoint.size.div_ceil(tree::TILE_WIDTH) > files.len() as u64 {
@@ -98,7 +104,7 @@ fn read_leaves(files: &Files, checkpoint: &Checkpoint, findings: &mut Vec<Findin
     for (path, width) in tree::entries_paths(checkpoint.size) {
         let refuse = |zh: &str, en: &str| Finding::refused("tree", &path, zh, en);
         let Some(bytes) = files.get(&path) else {
-            findings.push(refuse("日志条目文件缺失", "these leaves of the log are missing"));
+            findings.push(refuse("站点日志条目文件缺失", "these leaves of the log are missing"));
             return None;
         };
         let entries = match tree::decode_entries(bytes) {
@@ -114,7 +120,9 @@ fn read_leaves(files: &Files, checkpoint: &Checkpoint, findings: &mut Vec<Findin
             }
         };
         for entry in entries {
-            root.push(tree::leaf_hash(entry));
+            let hash = tree::leaf_hash(entry);
+            root.push(hash);
+            hashes.push(hash);
             match Leaf::decode(entry) {
                 Ok(leaf) => leaves.push(leaf),
                 Err(e) => {
@@ -131,16 +139,16 @@ fn read_leaves(files: &Files, checkpoint: &Checkpoint, findings: &mut Vec<Findin
         }
     }
     if root.root() != checkpoint.root {
-        let zh = "日志条目与检查点的根摘要不符：至少一条被增加、删除或改动";
+        let zh = "站点日志条目与检查点的根摘要不符：至少一条被增加、删除或改动";
         let en = "the leaves do not hash to the checkpoint's root: at least one was added, removed or altered";
         findings.push(Finding::refused("tree", "checkpoint", zh, en));
     } else {
         let n = leaves.len();
         findings.push(Finding::ok(
             "tree",
-            format!("日志共 {n} 条，完整"),
+            format!("站点日志共 {n} 条，完整"),
             format!("all {n} leaves of the log are present and whole"),
         ));
     }
-    Some(leaves)
+    Some((leaves, hashes))
 }

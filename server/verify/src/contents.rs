@@ -38,7 +38,7 @@ pub(crate) fn check(archive: &Archive, findings: &mut Vec<Finding>) -> Option<En
             continue;
         };
         if sha256(bytes) != digest {
-            let zh = format!("内容已被改动：与日志条目的摘要不符（{path}）");
+            let zh = format!("内容已被改动：与站点日志条目的摘要不符（{path}）");
             let en = format!("the content was altered: it is not the one the leaf names ({path})");
             findings.push(Finding::refused("content", content_place(index, leaf), zh, en));
             continue;
@@ -79,7 +79,7 @@ pub(crate) fn check(archive: &Archive, findings: &mut Vec<Finding>) -> Option<En
             LeafBody::Epoch { .. } | LeafBody::Quarantine { .. } => {}
         }
     }
-    let zh = format!("内容 {present} 份与日志一致，含 {readings} 条读数");
+    let zh = format!("内容 {present} 份与站点日志一致，含 {readings} 条读数");
     findings.push(Finding::ok(
         "content",
         zh,

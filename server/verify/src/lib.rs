@@ -5,6 +5,7 @@
 //!
 //! 1. [`archive`]: the files are whole, and every leaf of the log is there and hashes to the checkpoint's root;
 //! 2. [`anchor`]: the checkpoint is signed by a log key of the *trust file*, which came by another way;
+//!    and on request [`kept`]: checkpoints somebody kept from earlier say the same of the leaves they cover;
 //! 3. [`chain`]: every record is signed by its gateway's enrolled key and follows the one before it;
 //! 4. [`contents`]: every content is the one its leaf names, and decodes;
 //! 5. [`recompute`]: the report, evaluated again from those contents alone, is the report in the bundle, byte for byte.
@@ -17,10 +18,12 @@ mod archive;
 mod chain;
 mod contents;
 mod finding;
+mod kept;
 mod recompute;
 mod trust;
 
 pub use finding::{Finding, Severity, Verdict};
+pub use kept::KeptCheckpoints;
 pub use trust::{Trust, TrustedGateway};
 
 /// What verification found.
@@ -43,8 +46,14 @@ impl Outcome {
 
 /// Verifies the bytes of a bundle against a trust file; without one, at most [`Verdict::ConsistentNotAnchored`].
 pub fn verify(bundle: &[u8], trust: Option<&Trust>) -> Outcome {
+    verify_with(bundle, trust, None)
+}
+
+/// The same, and compares with checkpoints somebody kept from earlier. When it is asked for and none can be compared, the
+/// bundle is refused: whoever asks relies on the answer.
+pub fn verify_with(bundle: &[u8], trust: Option<&Trust>, kept: Option<&KeptCheckpoints>) -> Outcome {
     let mut findings = Vec::new();
-    let simulated = steps(bundle, trust, &mut findings).unwrap_or(false);
+    let simulated = steps(bundle, trust, kept, &mut findings).unwrap_or(false);
     let verdict = if findings.iter().any(|f| f.severity == Severity::Refused) {
         Verdict::Refused
     } else if trust.is_none() {
@@ -56,9 +65,17 @@ pub fn verify(bundle: &[u8], trust: Option<&Trust>) -> Outcome {
 }
 
 /// Runs the steps; stops (`None`) where the next one would have nothing to stand on.
-fn steps(bundle: &[u8], trust: Option<&Trust>, findings: &mut Vec<Finding>) -> Option<bool> {
+fn steps(
+    bundle: &[u8],
+    trust: Option<&Trust>,
+    kept: Option<&KeptCheckpoints>,
+    findings: &mut Vec<Finding>,
+) -> Option<bool> {
     let archive = archive::open(bundle, findings)?;
     anchor::check(&archive, trust, findings);
+    if let Some(kept) = kept {
+        kept::check(&archive, trust, kept, findings);
+    }
     let enrolled = contents::check(&archive, findings)?;
     chain::check(&archive, &enrolled, trust, findings);
     // A report recomputed from altered leaves would only repeat what is already refused, in more words.

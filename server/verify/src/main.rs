@@ -1,4 +1,4 @@
-//! `gongzheng-verify <bundle> [--trust FILE]`: says whether a bundle holds, where it does not, and leaves a matching exit code.
+//! `gongzheng-verify <bundle> [--trust FILE] [--checkpoint FILE]`: says whether a bundle holds, where it does not, and leaves a matching exit code.
 //!
 //! Exit codes: 0 verified · 1 refused · 2 consistent, not anchored (no trust file) · 3 the program could not do its work.
 
@@ -6,7 +6,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
-use verify::{Outcome, Severity, Trust, Verdict};
+use verify::{KeptCheckpoints, Outcome, Severity, Trust, Verdict};
 
 /// Checks an evidence bundle offline. 离线核验电子佐证包。
 #[derive(Parser)]
@@ -17,6 +17,9 @@ struct Arguments {
     /// Trust file: the keys that count. 信任文件。
     #[arg(long)]
     trust: Option<PathBuf>,
+    /// Checkpoints kept from earlier: must agree with the bundle. 以前留存的检查点，须与佐证包一致。
+    #[arg(long)]
+    checkpoint: Option<PathBuf>,
     /// Language of the answer. 语言。
     #[arg(long, value_enum)]
     lang: Option<Lang>,
@@ -68,7 +71,15 @@ fn run(arguments: &Arguments, lang: Lang) -> anyhow::Result<Verdict> {
         }
     };
     let bundle = std::fs::read(&arguments.bundle).with_context(|| arguments.bundle.display().to_string())?;
-    let outcome = verify::verify(&bundle, trust.as_ref());
+    let kept = match &arguments.checkpoint {
+        None => None,
+        Some(path) => {
+            let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+            let kept = KeptCheckpoints::parse(&bytes).map_err(anyhow::Error::msg);
+            Some(kept.with_context(|| path.display().to_string())?)
+        }
+    };
+    let outcome = verify::verify_with(&bundle, trust.as_ref(), kept.as_ref());
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&outcome)?);
     } else {

@@ -71,7 +71,7 @@ fn note_prefix(archive: &Archive, given: &[u8], findings: &mut Vec<Finding>) {
         |leaf: &&protocol::Leaf| matches!(&leaf.body, LeafBody::Declaration { kind, .. } if kind != REPORT_ISSUED);
     let later = archive.leaves.iter().skip(request.size as usize).filter(stated).count();
     if later > 0 {
-        let zh = format!("报告依据日志前 {} 条；其后另有 {later} 项填报，未计入", request.size);
+        let zh = format!("报告依据站点日志前 {} 条；其后另有 {later} 项填报，未计入", request.size);
         let en = format!(
             "the report rests on the first {} leaves; {later} statements made later are not in it",
             request.size
@@ -97,12 +97,12 @@ fn issued(archive: &Archive, given: &[u8], findings: &mut Vec<Finding>) {
     match issues.iter().find(|(_, is_this)| *is_this) {
         Some((leaf, _)) => {
             let others = issues.len() - 1;
-            let zh = format!("日志第 {leaf} 条记有本报告的出具；另有 {others} 份报告的出具记录");
+            let zh = format!("站点日志第 {leaf} 条记有本报告的出具；另有 {others} 份报告的出具记录");
             let en = format!("leaf {leaf} says that this report was issued; {others} other issues are in the log");
             findings.push(Finding::ok("issued", zh, en));
         }
         None => {
-            let zh = "日志中没有本报告的出具记录：它不是服务器出具的报告";
+            let zh = "站点日志中没有本报告的出具记录：它不是服务器出具的报告";
             let en = "the log does not say that this report was issued: it is no report of the server";
             findings.push(Finding::refused("issued", REPORT, zh, en));
         }

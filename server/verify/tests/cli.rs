@@ -53,6 +53,20 @@ fn the_command_says_what_it_found_and_leaves_a_code() {
     let outcome: serde_json::Value = serde_json::from_str(&json.out).unwrap();
     assert_eq!((&outcome["verdict"], &outcome["simulated"]), (&"verified".into(), &true.into()));
 
+    let kept = write(folder.path(), "kept.txt", log.checkpoint().as_bytes());
+    let agrees = run(&[&bundle, "--trust", &trust, "--checkpoint", &kept, "--lang", "zh"]);
+    assert_eq!(agrees.code, Some(0), "{}", agrees.out);
+    assert!(agrees.out.contains("所存 1 个检查点均与站点日志一致"), "{}", agrees.out);
+    let mut other = log.clone();
+    other.leaves[2].received_ms += 1;
+    let kept = write(folder.path(), "kept.txt", other.checkpoint().as_bytes());
+    let rewritten = run(&[&bundle, "--trust", &trust, "--checkpoint", &kept, "--lang", "en"]);
+    assert_eq!(rewritten.code, Some(1), "{}", rewritten.out);
+    assert!(rewritten.out.contains("✕") && rewritten.out.contains("rewrote its log"), "{}", rewritten.out);
+    let no_checkpoint = run(&[&bundle, "--checkpoint", &trust, "--lang", "en"]);
+    assert_eq!(no_checkpoint.code, Some(3));
+    assert!(no_checkpoint.err.contains("trust.json"), "{}", no_checkpoint.err);
+
     let altered = String::from_utf8(report).unwrap().replacen("\"grade\":\"A\"", "\"grade\":\"B\"", 1);
     let bundle = write(folder.path(), "altered.zip", &log.bundle(altered.as_bytes()));
     let refused = run(&[&bundle, "--trust", &trust, "--lang", "zh"]);

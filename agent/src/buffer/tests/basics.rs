@@ -18,6 +18,28 @@ fn entry_is_handed_out_only_after_sync() {
 }
 
 #[test]
+fn bytes_that_wait_follow_the_receipts() {
+    let (mut buffer, _) = open(&FakeDisk::new(1 << 20), small());
+    assert_eq!(buffer.stats().undelivered_bytes, 0);
+    let mut before = 0;
+    for _ in 0..20 {
+        buffer.append(&[1; 300]).expect("fits");
+        buffer.sync().expect("syncs");
+        let waiting = buffer.stats().undelivered_bytes;
+        assert!(waiting >= before + 300 && waiting <= before + 1_024, "{before} → {waiting}");
+        before = waiting;
+    }
+    assert!(buffer.stats().bytes_on_disk > 3 * 2_048, "several segments");
+    for end in 1..=20 {
+        buffer.receipted(end, end as i64);
+        let waiting = buffer.stats().undelivered_bytes;
+        assert!(waiting < before, "receipted to {end}: {before} → {waiting}");
+        before = waiting;
+    }
+    assert_eq!(before, 0);
+}
+
+#[test]
 fn oversized_record_is_an_error_and_not_a_success_with_nothing_written() {
     let (mut buffer, _) = open(&FakeDisk::new(1 << 20), small());
     let too_much = vec![1; small().payload_bytes_max() as usize + 1];

@@ -144,6 +144,7 @@ async fn no_address_gives_anything_outside_of_a_scope() {
         password: None,
         role: "administrator".into(),
         scope: "site:demo".into(),
+        from: Some("2026-02-01".into()),
         until: Some("2026-03-01".into()),
     };
     inside.admin(add).await;

@@ -30,7 +30,7 @@ fn assert_closed(world: &World, gateway: &mut TestGateway, other: &mut TestGatew
         "site site-1 is closed, its log is damaged",
         file,
         "Run `gongzheng-server fsck site-1`, restore sites/site-1 from your backup",
-        "站点 site-1 已关闭，其日志已损坏",
+        "站点 site-1 已关闭，其站点日志已损坏",
         "网关会保留记录",
     ] {
         assert!(told.contains(words), "{words}: {told}");

@@ -1,4 +1,3 @@
-use ::parquet::file::reader::{FileReader, SerializedFileReader};
 use ::parquet::record::RowAccessor;
 
 use super::super::tests::List;
@@ -91,6 +90,7 @@ fn a_day_is_written_when_it_is_over_and_again_when_it_changes() {
     assert_eq!(days.due(DAY_MS + GRACE_MS), None);
     days.touch(Interval::new(0, i64::MAX), 10);
     assert!(days.days.len() <= 9, "a broken span makes no thousand files");
-    days.keep_newest(2);
-    assert_eq!(days.days.values().filter(|day| day.dirty).count(), 2);
+    days.failed(DAY_MS + GRACE_MS);
+    assert_eq!(days.due(DAY_MS + GRACE_MS + RETRY_MS - 1), None, "not again and again at once");
+    assert_eq!(days.due(DAY_MS + GRACE_MS + RETRY_MS).map(|day| day.date()).as_deref(), Some("1970-01-01"));
 }

@@ -13,11 +13,11 @@ use super::{Problem, ProblemKind, Visitor, html};
 use crate::admin::{self, Request};
 use crate::api;
 use crate::enrol::CODE_LIFE_MS;
-use crate::query::{self, SiteView};
+use crate::query::{self, GatewayView, SiteView};
 use crate::reporting::{Wanted, bundle_path};
 use crate::roles::Permission;
 use crate::state::AppState;
-use crate::web::gateways::{GatewaysPage, NewCode};
+use crate::web::gateways::{GatewaysPage, Live, NewCode};
 use crate::web::reports::{Details, ReportsPage};
 use crate::web::text::Lang;
 use crate::web::verdict::{self, Verdicts};
@@ -128,6 +128,8 @@ fn context(state: &AppState) -> admin::Context {
         accounts: state.accounts.clone(),
         logs: state.logs.clone(),
         keys: Arc::clone(&state.keys),
+        ingest: state.ingest.clone(),
+        door: Arc::clone(&state.door),
         clock: state.clock.clone(),
         data_dir: state.data_dir.to_path_buf(),
     }
@@ -174,8 +176,18 @@ async fn gateways_page(
     let title = visitor.lang.texts().s("nav-gateways");
     let (mut frame, face) = visitor.frame(title, Nav::Gateways, Some(&data.site), manages, now_ms);
     super::note_closed(state, visitor, id, &mut frame);
-    Ok(html(status, &GatewaysPage::new(frame, &data, code.as_ref(), &face, problem)))
+    let live = |gateway: &GatewayView| {
+        let (site, id) = (data.site.id.parse().ok()?, gateway.id.parse().ok()?);
+        let (arrived_ms, state) = state.ingest.live(&site, &id)?;
+        let age_ms = now_ms.saturating_sub(arrived_ms);
+        (age_ms <= LIVE_MS).then(|| (gateway.id.clone(), Live { age_ms, state }))
+    };
+    let live = data.gateways.iter().filter(|gateway| gateway.revoked_ms.is_none()).filter_map(live).collect();
+    Ok(html(status, &GatewaysPage::new(frame, &data, code.as_ref(), &live, &face, problem)))
 }
+
+/// A message older than this says nothing about now, ms.
+const LIVE_MS: i64 = 120_000;
 
 #[derive(Deserialize)]
 pub(super) struct CodeForm {

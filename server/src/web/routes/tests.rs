@@ -78,6 +78,7 @@ async fn user(inside: &Inside, name: &str, role: &str, scope: &str) -> String {
         password: None,
         role: role.into(),
         scope: scope.into(),
+        from: None,
         until: None,
     };
     inside.admin(add).await.data

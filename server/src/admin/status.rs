@@ -1,0 +1,70 @@
+//! What the operator can ask the server at any time: sites, gateways, and how the way in fares.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::{AdminError, Context};
+
+/// Sites with their gateways, the number of users, counters and alarms of the way in since the start, and the endpoint's
+/// counters where one listens. Times are Unix ms.
+pub(super) async fn report(context: &Context) -> Result<Json, AdminError> {
+    let sites = context.store.all_sites().await?;
+    let gateways = context.store.all_gateways().await?;
+    let door = context.door.get();
+    let list: Vec<Json> = sites
+        .iter()
+        .map(|site| {
+            let own: Vec<Json> = gateways
+                .iter()
+                .filter(|gateway| gateway.site == site.id)
+                .map(|g| {
+                    let identity = endpoint::Identity::new(&g.site, &g.id).ok();
+                    let connected = door.zip(identity).map(|(door, identity)| door.is_connected(&identity));
+                    let ids = g.site.parse().ok().zip(g.id.parse().ok());
+                    let live = ids.and_then(|(site, id)| context.ingest.live(&site, &id));
+                    let live = live.map(|(at_ms, state)| {
+                        json!({"at_ms": at_ms, "backlog_records": state.backlog_records, "backlog_bytes": state.backlog_bytes})
+                    });
+                    json!({"id": g.id, "key": g.key_hex, "revoked_ms": g.revoked_ms, "connected": connected, "live": live})
+                })
+                .collect();
+            let id = site.id.parse().ok();
+            let leaves = id.as_ref().and_then(|id| context.logs.size(id).ok());
+            let closed = id.as_ref().and_then(|id| context.logs.why_closed(id)).map(|why| why.to_string());
+            json!({"id": site.id, "simulated": site.simulated, "leaves": leaves, "closed": closed, "gateways": own})
+        })
+        .collect();
+    let users = context.store.user_count().await?;
+    Ok(json!({"sites": list, "users": users, "intake": intake(context).await, "endpoint": endpoint_counters(context)}))
+}
+
+async fn intake(context: &Context) -> Json {
+    let ingest = context.ingest.clone();
+    // The newest rejections are read from a file.
+    let newest =
+        tokio::task::spawn_blocking(move || ingest.health().newest_rejections(NEWEST)).await.unwrap_or_default();
+    let newest: Vec<Json> = newest.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let health = context.ingest.health();
+    let rejected: Vec<Json> = health
+        .rejected_gateways()
+        .into_iter()
+        .map(|((site, gateway), reasons)| json!({"site": site, "gateway": gateway, "reasons": reasons}))
+        .collect();
+    json!({
+        "disk_full_since_ms": health.full_since_ms(),
+        "records": health.records(),
+        "repeats": health.repeats(),
+        "late": health.late(),
+        "rejections": rejected,
+        "rejections_unknown": health.unknown_rejections(),
+        "newest_rejections": newest,
+    })
+}
+
+fn endpoint_counters(context: &Context) -> Json {
+    let Some(door) = context.door.get() else { return Json::Null };
+    let counters = door.counters().named().into_iter().map(|(name, value)| (name.to_owned(), json!(value)));
+    Json::Object(counters.collect::<Map<_, _>>())
+}
+
+/// Rejections shown.
+const NEWEST: usize = 20;
