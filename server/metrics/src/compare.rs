@@ -7,33 +7,21 @@
 //!    then the *after* sample, from one generator. Quantiles are type 7.
 //! 3. Sums are exact integers; floats appear only in the quotients of sums and in the quantile, in a fixed order, without
 //!    fused operations: the same on every machine.
-//! 4. Fewer than twenty days on a side: insufficient, no interval.
+//! 4. Fewer than twenty days on a side: insufficient, no interval. Nor is there one when so few days have a denominator that
+//!    a resample can be without any.
+//!
+//! The arithmetic is in [`crate::statistics::resample`]; [`crate::change`] adds the rules about shifts and wording.
+
+use crate::statistics::resample::{self, Pair};
+use crate::statistics::quantile;
+
+pub use crate::statistics::resample::SplitMix64;
 
 /// Fewest days per side for an interval.
 pub const DAYS_MIN: usize = 20;
 
-/// SplitMix64 (Steele, Lea, Flood 2014).
-#[derive(Debug, Clone)]
-pub struct SplitMix64(u64);
-
-impl SplitMix64 {
-    /// Starts from a seed.
-    pub const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// The next 64 bits.
-    pub const fn next_u64(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-}
-
 /// One production day: numerator and denominator.
-pub type Day = (i128, i128);
+pub type Day = Pair;
 
 /// The change of a ratio of sums.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,73 +88,22 @@ impl Change {
 /// Compares two series of days. `block` is at least `ceil(n^(1/3))` of the longer series; 7 keeps the weekly phase.
 pub fn compare(before: &[Day], after: &[Day], block: usize, replicates: usize, seed: u64) -> Change {
     let longest = before.len().max(after.len());
-    let block = block.max(cube_root_ceil(longest)).min(longest.max(1));
+    let block = block.max(resample::cube_root_ceil(longest)).min(longest.max(1));
     compare_with_block(before, after, block, replicates, seed)
 }
 
 /// The same with exactly this block length.
 pub fn compare_with_block(before: &[Day], after: &[Day], block: usize, replicates: usize, seed: u64) -> Change {
+    let sums = (resample::total(before), resample::total(after));
     let mut change =
-        Change { before: sum(before), after: sum(after), days: (before.len(), after.len()), interval: None, block };
+        Change { before: sums.0, after: sums.1, days: (before.len(), after.len()), interval: None, block };
     let enough = before.len().min(after.len()) >= DAYS_MIN && replicates > 0 && block > 0;
     if enough && change.before.1 > 0 && change.after.1 > 0 {
-        let mut differences = replicate_differences(before, after, block, replicates, seed);
-        differences.sort_by(f64::total_cmp);
-        change.interval = quantile7(&differences, 0.025).zip(quantile7(&differences, 0.975));
+        let differences = resample::differences(before, after, block, replicates, seed).unwrap_or_default();
+        let ends = quantile::of(differences, &[0.025, 0.975]);
+        change.interval = ends.and_then(|ends| Some((*ends.first()?, *ends.get(1)?)));
     }
     change
-}
-
-/// after − before of every replicate, in the order drawn. A replicate whose sample has no denominator counts as ratio 0.
-pub fn replicate_differences(before: &[Day], after: &[Day], block: usize, replicates: usize, seed: u64) -> Vec<f64> {
-    let mut random = SplitMix64::new(seed);
-    (0..replicates)
-        .map(|_| {
-            let b = resample(before, block, &mut random);
-            let a = resample(after, block, &mut random);
-            quotient(a) - quotient(b)
-        })
-        .collect()
-}
-
-/// Sum of a circular block sample of the series' own length.
-fn resample(days: &[Day], block: usize, random: &mut SplitMix64) -> Day {
-    let n = days.len();
-    let mut left = n;
-    let mut total = (0_i128, 0_i128);
-    while left > 0 {
-        let start = ((u128::from(random.next_u64() >> 11) * n as u128) >> 53) as usize;
-        for k in 0..block.min(left) {
-            if let Some(day) = days.get((start + k) % n) {
-                total = (total.0.saturating_add(day.0), total.1.saturating_add(day.1));
-            }
-        }
-        left -= block.min(left);
-    }
-    total
-}
-
-fn sum(days: &[Day]) -> Day {
-    days.iter().fold((0, 0), |t, d| (t.0.saturating_add(d.0), t.1.saturating_add(d.1)))
-}
-
-/// A quotient of sums as a float; 0 when there is no denominator.
-pub fn quotient((num, den): Day) -> f64 {
-    if den == 0 { 0.0 } else { num as f64 / den as f64 }
-}
-
-/// Quantile type 7 (Hyndman and Fan) of sorted values.
-pub fn quantile7(sorted: &[f64], p: f64) -> Option<f64> {
-    let last = sorted.len().checked_sub(1)?;
-    let h = last as f64 * p;
-    let below = libm::floor(h);
-    let low = *sorted.get(below as usize)?;
-    let high = *sorted.get((below as usize + 1).min(last))?;
-    Some(low + (h - below) * (high - low))
-}
-
-fn cube_root_ceil(n: usize) -> usize {
-    (1..).find(|k| k * k * k >= n).unwrap_or(1)
 }
 
 #[cfg(test)]

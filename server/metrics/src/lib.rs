@@ -12,11 +12,15 @@
 //! 3. [`timeline`]: samples → state intervals; [`counter`]: registers → amounts with bounds; [`calendar`]: shifts.
 //! 4. [`buckets`]: calendar × state × order; [`shift`]: one machine, one window → [`facts::Facts`], which add up.
 //! 5. [`oee`]: ratios with bounds; [`grade`]: grades and flags; [`compare`]: before against after.
-//! 6. [`catalogue`]: every definition as data; [`report`]: the report.
+//! 6. [`statistics`]: least squares, quantiles, bootstrap; [`baseline`] and [`savings`]: energy against an adjusted baseline;
+//!    [`change`]: OEE and quality before against after.
+//! 7. [`catalogue`]: every definition as data; [`report`]: the report.
 
+pub mod baseline;
 pub mod buckets;
 pub mod calendar;
 pub mod catalogue;
+pub mod change;
 pub mod column;
 pub mod compare;
 pub mod counter;
@@ -28,9 +32,11 @@ pub mod interval;
 pub mod model;
 pub mod oee;
 pub mod report;
+pub mod savings;
 pub mod shift;
 pub mod state;
 pub mod statements;
+pub mod statistics;
 pub mod time;
 pub mod timeline;
 
