@@ -175,11 +175,8 @@ impl Model {
         let fit = ols::fit(&columns, &energy).map_err(|e| refusal_of(e, drivers))?;
         let mean_energy = mean(&energy).unwrap_or_default();
         let periods: Vec<i64> = points.iter().map(|p| p.period).collect();
-        let auto = if fit.sse == 0.0 {
-            Err(Undefined::PerfectFit)
-        } else {
-            series::autocorrelation(&fit.residuals, &periods)
-        };
+        let auto =
+            if fit.sse == 0.0 { Err(Undefined::PerfectFit) } else { series::autocorrelation(&fit.residuals, &periods) };
         let effective_points = series::effective_points(n, auto.map_or(0.0, |a| a.rho));
         let statistics = statistics(drivers, &fit, &energy, mean_energy, auto, effective_points);
         let ranges = columns.iter().skip(1).map(|c| range::of(c)).collect();

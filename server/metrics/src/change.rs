@@ -155,9 +155,7 @@ impl Verdict {
         match self {
             Self::Up => (format!("提升（{percent}% 置信）"), format!("up ({percent} % confidence)")),
             Self::Down => (format!("下降（{percent}% 置信）"), format!("down ({percent} % confidence)")),
-            Self::NotSignificant => {
-                ("统计上无显著变化".to_owned(), "no statistically significant change".to_owned())
-            }
+            Self::NotSignificant => ("统计上无显著变化".to_owned(), "no statistically significant change".to_owned()),
             Self::Insufficient => ("样本不足，不作结论".to_owned(), "too few days for a statement".to_owned()),
         }
     }
@@ -212,8 +210,7 @@ pub fn evaluate(before: &[Shift], after: &[Shift], method: &Method) -> Change {
     if !is_whole {
         cautions.push(Caution::NoRatio);
     } else if before_days.units.len().min(after_days.units.len()) >= DAYS_MIN {
-        let drawn =
-            resample::differences(&before_days.units, &after_days.units, block_days, replicates, method.seed);
+        let drawn = resample::differences(&before_days.units, &after_days.units, block_days, replicates, method.seed);
         let (low, high) = method.confidence.tails();
         match drawn.ok().and_then(|d| quantile::of(d, &[low, high])).as_deref() {
             Some([low, high]) => interval = Some((*low, *high)),
@@ -225,9 +222,11 @@ pub fn evaluate(before: &[Shift], after: &[Shift], method: &Method) -> Change {
     let withheld = cautions.iter().any(|c| matches!(c, Caution::FewValidShifts | Caution::CoverageTooLow));
     let verdict = if withheld { Verdict::Insufficient } else { Verdict::of(interval) };
     let (verdict_zh, verdict_en) = verdict.words(method.confidence);
-    let difference = ratios.filter(|_| is_whole).map_or(Number::undefined(Undefined::ZeroDenominator), |(b, a)| (a - b).into());
-    let relative =
-        ratios.filter(|_| is_whole).map_or(Number::undefined(Undefined::ZeroDenominator), |(b, a)| Number::ratio(a - b, b));
+    let difference =
+        ratios.filter(|_| is_whole).map_or(Number::undefined(Undefined::ZeroDenominator), |(b, a)| (a - b).into());
+    let relative = ratios
+        .filter(|_| is_whole)
+        .map_or(Number::undefined(Undefined::ZeroDenominator), |(b, a)| Number::ratio(a - b, b));
     Change {
         method: "circular-block-bootstrap@1",
         before: before_days.side(),

@@ -12,8 +12,8 @@
 //!
 //! The arithmetic is in [`crate::statistics::resample`]; [`crate::change`] adds the rules about shifts and wording.
 
-use crate::statistics::resample::{self, Pair};
 use crate::statistics::quantile;
+use crate::statistics::resample::{self, Pair};
 
 pub use crate::statistics::resample::SplitMix64;
 
@@ -95,8 +95,7 @@ pub fn compare(before: &[Day], after: &[Day], block: usize, replicates: usize, s
 /// The same with exactly this block length.
 pub fn compare_with_block(before: &[Day], after: &[Day], block: usize, replicates: usize, seed: u64) -> Change {
     let sums = (resample::total(before), resample::total(after));
-    let mut change =
-        Change { before: sums.0, after: sums.1, days: (before.len(), after.len()), interval: None, block };
+    let mut change = Change { before: sums.0, after: sums.1, days: (before.len(), after.len()), interval: None, block };
     let enough = before.len().min(after.len()) >= DAYS_MIN && replicates > 0 && block > 0;
     if enough && change.before.1 > 0 && change.after.1 > 0 {
         let differences = resample::differences(before, after, block, replicates, seed).unwrap_or_default();

@@ -30,7 +30,8 @@ pub use unit::UnitConsumption;
 pub use words::{Direction, SignConvention, Verdict};
 
 use crate::baseline::{
-    Cadence, Driver, Model, Point, Projection, RangeFindings, Refusal, Side, Statistics, Uncertainty, in_order, uncertainty,
+    Cadence, Driver, Model, Point, Projection, RangeFindings, Refusal, Side, Statistics, Uncertainty, in_order,
+    uncertainty,
 };
 use crate::statistics::Number;
 use crate::statistics::student::Confidence;
@@ -205,12 +206,7 @@ struct Prepared {
     applied: Vec<Applied>,
 }
 
-fn prepare(
-    plan: &Plan,
-    adjustments: &[Adjustment],
-    before: &[Point],
-    after: &[Point],
-) -> Result<Prepared, Refusal> {
+fn prepare(plan: &Plan, adjustments: &[Adjustment], before: &[Point], after: &[Point]) -> Result<Prepared, Refusal> {
     let mut before = in_order(Side::Baseline, &plan.drivers, before)?;
     let mut after = in_order(Side::Reporting, &plan.drivers, after)?;
     let mut zero_readings = Vec::new();

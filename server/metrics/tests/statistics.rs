@@ -10,7 +10,8 @@ use proptest::prelude::*;
 
 /// A driver column with some spread, and energies.
 fn data() -> impl Strategy<Value = (Vec<f64>, Vec<f64>)> {
-    (6_usize..60).prop_flat_map(|n| (prop::collection::vec(0.0..2_000.0, n), prop::collection::vec(0.0..1e6, n)))
+    (6_usize..60)
+        .prop_flat_map(|n| (prop::collection::vec(0.0_f64..2_000.0, n), prop::collection::vec(0.0_f64..1e6, n)))
 }
 
 fn spread(values: &[f64]) -> f64 {
@@ -43,7 +44,7 @@ proptest! {
 
     /// The defining property of least squares: what is left over has nothing in common with any column.
     #[test]
-    fn residuals_are_orthogonal_to_the_columns((x, y) in data(), more in prop::collection::vec(0.0..30.0, 60)) {
+    fn residuals_are_orthogonal_to_the_columns((x, y) in data(), more in prop::collection::vec(0.0_f64..30.0, 60)) {
         prop_assume!(spread(&x) > 1.0);
         let columns = vec![vec![1.0; x.len()], x.clone(), more.into_iter().take(x.len()).collect::<Vec<f64>>()];
         let fit = match ols::fit(&columns, &y) {
@@ -67,7 +68,7 @@ proptest! {
 
     /// A constant added to the measured values moves the intercept and nothing else.
     #[test]
-    fn a_constant_moves_only_the_intercept((x, y) in data(), constant in 1.0..1e6) {
+    fn a_constant_moves_only_the_intercept((x, y) in data(), constant in 1.0_f64..1e6_f64) {
         prop_assume!(spread(&x) > 1.0);
         let columns = [vec![1.0; x.len()], x];
         let shifted: Vec<f64> = y.iter().map(|v| v + constant).collect();
@@ -96,7 +97,7 @@ proptest! {
 
     /// Splitting the reporting period and adding gives the whole; the interval of the whole is narrower than the parts' together.
     #[test]
-    fn parts_of_the_reporting_period_add_up((x, y) in data(), (p, e) in data(), cut in 0.0..1.0) {
+    fn parts_of_the_reporting_period_add_up((x, y) in data(), (p, e) in data(), cut in 0.0_f64..1.0_f64) {
         prop_assume!(spread(&x) > 1.0);
         let Ok(model) = Model::fit(&output(), &points(0, &x, &y)) else { return Err(TestCaseError::fail("not fitted")) };
         let after = points(1_000, &p, &e);
@@ -116,7 +117,7 @@ proptest! {
 
     /// More confidence is never a narrower interval; n' never exceeds n.
     #[test]
-    fn confidence_widens(parts in 100_u16..9_900, df in 1_u32..400, rho in -1.5..1.5, n in 1_usize..1000) {
+    fn confidence_widens(parts in 100_u16..9_900, df in 1_u32..400, rho in -1.5_f64..1.5_f64, n in 1_usize..1000) {
         let (less, more) = (Confidence::new(parts).unwrap(), Confidence::new(parts + 99).unwrap());
         let (narrow, wide) = (t_quantile(less, df).unwrap(), t_quantile(more, df).unwrap());
         prop_assert!(narrow < wide);
@@ -141,7 +142,7 @@ proptest! {
 
     /// A quantile rises with its probability and stays between the least and the greatest value.
     #[test]
-    fn quantiles_rise(values in prop::collection::vec(-1e9..1e9, 1..200), p in 0.0..=1.0, q in 0.0..=1.0) {
+    fn quantiles_rise(values in prop::collection::vec(-1e9_f64..1e9_f64, 1..200), p in 0.0_f64..=1.0_f64, q in 0.0_f64..=1.0_f64) {
         let (p, q) = if p <= q { (p, q) } else { (q, p) };
         let found = quantile::of(values.clone(), &[0.0, p, q, 1.0]).unwrap();
         // Interpolation rounds: one unit in the last place may be lost between equal neighbours.
@@ -181,7 +182,7 @@ proptest! {
 
     /// Printed digits read back as the number, to twelve of them.
     #[test]
-    fn digits_read_back(mantissa in -1.0..1.0, exponent in -10_i32..21) {
+    fn digits_read_back(mantissa in -1.0_f64..1.0_f64, exponent in -10_i32..21) {
         let value = mantissa * 10_f64.powi(exponent);
         let text = Number::new(value).digits().unwrap();
         let back: f64 = text.parse().unwrap();

@@ -77,7 +77,9 @@ fn assert_vector(v: &Value, got: BTreeMap<&str, Got>) {
             (None, _) => wrong.push(format!("{name} is expected and not computed")),
         }
     }
-    wrong.extend(got.keys().filter(|k| !expected.contains_key(**k)).map(|k| format!("{k} is computed and not expected")));
+    wrong.extend(
+        got.keys().filter(|k| !expected.contains_key(**k)).map(|k| format!("{k} is computed and not expected")),
+    );
     assert!(wrong.is_empty(), "{id}:\n  {}", wrong.join("\n  "));
 }
 
@@ -339,12 +341,10 @@ fn tv_18_block_bootstrap() {
         change
     };
     let pairs = |s: &[Shift]| s.iter().map(|s| (s.numerator, s.denominator)).collect::<Vec<_>>();
-    let first = |days: usize| {
-        Got::Floats(resample::differences(&pairs(&before), &pairs(&after), days, 3, seed).unwrap())
-    };
+    let first =
+        |days: usize| Got::Floats(resample::differences(&pairs(&before), &pairs(&after), days, 3, seed).unwrap());
     let (three, seven) = (with_block(3), with_block(7));
-    let ratios: Vec<f64> =
-        before.iter().filter_map(|s| resample::quotient((s.numerator, s.denominator))).collect();
+    let ratios: Vec<f64> = before.iter().filter_map(|s| resample::quotient((s.numerator, s.denominator))).collect();
     let interval = |c: &change::Change| c.interval.unwrap();
     let got = BTreeMap::from([
         ("before", three.before.value.into()),

@@ -38,8 +38,9 @@ fn what_cannot_be_fitted_says_where_and_why() {
 
 #[test]
 fn the_order_of_delivery_changes_nothing() {
-    let points: Vec<Point> =
-        (0..12).map(|k| point(k, 100.0 + 3.0 * ((k * 7) % 12) as f64 + f64::from((k % 3) as i32), &[((k * 7) % 12) as f64])).collect();
+    let points: Vec<Point> = (0..12)
+        .map(|k| point(k, 100.0 + 3.0 * ((k * 7) % 12) as f64 + f64::from((k % 3) as i32), &[((k * 7) % 12) as f64]))
+        .collect();
     let mut shuffled = points.clone();
     shuffled.rotate_left(5);
     shuffled.swap(0, 9);
@@ -94,7 +95,14 @@ fn degree_days_and_several_products_are_columns() {
 fn the_range_has_its_edges_inside_and_a_tenth_of_room() {
     let base: Vec<Point> = (0..5).map(|k| point(k, 10.0 + (k * k) as f64, &[760.0 + 85.0 * k as f64])).collect();
     let model = Model::fit(&output(), &base).unwrap();
-    let asked = [(760.0, None), (1100.0, None), (1210.0, Some(false)), (1210.1, Some(true)), (684.0, Some(false)), (683.9, Some(true))];
+    let asked = [
+        (760.0, None),
+        (1100.0, None),
+        (1210.0, Some(false)),
+        (1210.1, Some(true)),
+        (684.0, Some(false)),
+        (683.9, Some(true)),
+    ];
     for (value, wanted) in asked {
         let found = model.range_findings(&[point(9, 5.0, &[value])]);
         assert_eq!(found.excursions.first().map(|e| e.is_extrapolated), wanted, "{value}");

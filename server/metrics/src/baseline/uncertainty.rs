@@ -51,12 +51,7 @@ pub struct Uncertainty {
 }
 
 /// Evaluates all three at one confidence.
-pub fn uncertainty(
-    model: &Model,
-    projection: &Projection,
-    cadence: Cadence,
-    confidence: Confidence,
-) -> Uncertainty {
+pub fn uncertainty(model: &Model, projection: &Projection, cadence: Cadence, confidence: Confidence) -> Uncertainty {
     // A fit has at least one degree of freedom.
     let t = t_quantile(confidence, model.fit.df).unwrap_or(f64::NAN);
     let (n, m) = (model.statistics.points as f64, projection.points as f64);

@@ -58,7 +58,10 @@ fn shifts_of_a_day_are_one_unit_and_their_order_changes_nothing() {
     let whole = evaluate(&before, &after, &method());
     let parts = evaluate(&split(&before), &split(&after), &method());
     assert_eq!((whole.interval, whole.difference), (parts.interval, parts.difference));
-    assert_eq!(serde_json::to_string(&whole).unwrap(), serde_json::to_string(&evaluate(&before, &after, &method())).unwrap());
+    assert_eq!(
+        serde_json::to_string(&whole).unwrap(),
+        serde_json::to_string(&evaluate(&before, &after, &method())).unwrap()
+    );
     let other = evaluate(&before, &after, &Method::with_seed(1));
     assert!(other.interval != whole.interval && other.difference == whole.difference);
 }
@@ -137,7 +140,8 @@ fn the_block_follows_the_plan() {
 
 #[test]
 fn a_shift_is_valid_by_cross_multiplication() {
-    let good = Observation { observed_ms: 95, of_ms: 100, is_continuous: true, clock_error_ms: 1_999, has_calendar: true };
+    let good =
+        Observation { observed_ms: 95, of_ms: 100, is_continuous: true, clock_error_ms: 1_999, has_calendar: true };
     assert_eq!(Validity::of(&good), Validity::Valid);
     assert_eq!(Validity::of(&Observation { observed_ms: 94, ..good }), Validity::Usable);
     assert_eq!(Validity::of(&Observation { observed_ms: 80, ..good }), Validity::Usable);

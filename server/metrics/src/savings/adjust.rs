@@ -183,9 +183,9 @@ fn check(event: &Adjustment) -> Result<(), Refusal> {
         return Err(Refusal::NotApproved { event: event.id.clone() });
     }
     let fits = match &event.treatment {
-        Treatment::Correct(corrections) => corrections
-            .iter()
-            .all(|c| c.energy.is_finite() && event.from <= c.period && c.period <= event.to),
+        Treatment::Correct(corrections) => {
+            corrections.iter().all(|c| c.energy.is_finite() && event.from <= c.period && c.period <= event.to)
+        }
         _ => true,
     };
     if fits && event.from <= event.to { Ok(()) } else { Err(Refusal::BadAdjustment { event: event.id.clone() }) }

@@ -117,10 +117,11 @@ pub(super) fn too_short(cadence: Cadence, before: &[Point], after: &[Point]) -> 
         Cadence::Day => (DAYS_MIN, DAYS_MIN),
     };
     let sides = [(Side::Baseline, before.len(), baseline), (Side::Reporting, after.len(), reporting)];
-    sides
-        .into_iter()
-        .find(|(_, points, wanted)| points < wanted)
-        .map(|(side, points, wanted)| Refusal::TooShort { side, points, wanted })
+    sides.into_iter().find(|(_, points, wanted)| points < wanted).map(|(side, points, wanted)| Refusal::TooShort {
+        side,
+        points,
+        wanted,
+    })
 }
 
 /// Periods from first to last, both included.

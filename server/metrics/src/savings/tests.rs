@@ -131,10 +131,8 @@ fn a_driver_that_says_nothing_or_pulls_the_wrong_way_makes_no_claim() {
 
 #[test]
 fn data_that_meets_the_line_exactly_is_not_believed() {
-    let exact: Vec<Point> = year(JANUARY_2024, 1.0)
-        .into_iter()
-        .map(|p| Point { energy: 44_000.0 + 90.0 * p.drivers[0], ..p })
-        .collect();
+    let exact: Vec<Point> =
+        year(JANUARY_2024, 1.0).into_iter().map(|p| Point { energy: 44_000.0 + 90.0 * p.drivers[0], ..p }).collect();
     let outcome = evaluate(&plan(), &exact, &year(JANUARY_2024 + 12, 0.9)).with;
     let e = outcome.evaluation().unwrap();
     assert_eq!((e.verdict, e.cautions.as_slice()), (Verdict::NotAccepted, [Caution::PerfectFit].as_slice()));
@@ -204,7 +202,7 @@ fn sub_metered_energy_is_taken_off_and_an_indicator_is_estimated_from_the_baseli
     let effect = e.model.coefficients[2].value.get().unwrap();
     assert!((effect - 8_000.0).abs() < 600.0, "{effect}");
     assert_eq!(e.model.coefficients[2].name, "event:mould-trial");
-    let clean = evaluate(&super::Plan { adjustments: vec![], ..plan.clone() }, &before, &after);
+    let clean = evaluate(&Plan { adjustments: vec![], ..plan.clone() }, &before, &after);
     let (clean, found) = (clean.with.evaluation().unwrap().avoided.get().unwrap(), e.avoided.get().unwrap());
     assert!((clean - found).abs() < 2_500.0, "{clean} {found}");
     plan.adjustments = vec![event("later", 13, 15, Treatment::Indicator)];

@@ -55,9 +55,8 @@ pub(super) fn compare(
     } else {
         None
     };
-    let output = |points: &[Point]| {
-        sum(points.iter().map(|p| sum(products.iter().filter_map(|j| p.drivers.get(*j).copied()))))
-    };
+    let output =
+        |points: &[Point]| sum(points.iter().map(|p| sum(products.iter().filter_map(|j| p.drivers.get(*j).copied()))));
     let (made_before, made_after) = (output(before), output(after));
     let per_unit = |energy: f64, output: f64| match why {
         Some(why) => Number::undefined(why),

@@ -30,9 +30,10 @@ impl SignConvention {
     pub const fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::SavingPositive => ("正值为节能，负值为费能", "positive: energy saved; negative: more energy used"),
-            Self::SavingNegative => {
-                ("负值为节能，正值为费能（GB/T 28750-2012）", "negative: energy saved; positive: more used (GB/T 28750-2012)")
-            }
+            Self::SavingNegative => (
+                "负值为节能，正值为费能（GB/T 28750-2012）",
+                "negative: energy saved; positive: more used (GB/T 28750-2012)",
+            ),
         }
     }
 }
@@ -108,13 +109,10 @@ impl Verdict {
         match self {
             Self::Saved => (format!("节能（{percent}% 置信）"), format!("energy saved ({percent} % confidence)")),
             Self::Wasted => (format!("费能（{percent}% 置信）"), format!("more energy used ({percent} % confidence)")),
-            Self::NotSignificant => {
-                ("统计上无显著变化".to_owned(), "no statistically significant change".to_owned())
+            Self::NotSignificant => ("统计上无显著变化".to_owned(), "no statistically significant change".to_owned()),
+            Self::NotAccepted => {
+                ("未达到验收界限，不作结论".to_owned(), "an acceptance limit is missed: no statement".to_owned())
             }
-            Self::NotAccepted => (
-                "未达到验收界限，不作结论".to_owned(),
-                "an acceptance limit is missed: no statement".to_owned(),
-            ),
         }
     }
 }
