@@ -183,23 +183,28 @@ def metered():
     import eemeter
 
     cases = []
-    for sample in ("il-electricity-cdd-hdd-daily", "il-electricity-cdd-only-daily", "il-gas-hdd-only-daily"):
+    for sample in ("il-electricity-cdd-hdd-daily", "il-gas-hdd-only-daily"):
         meter, temperature, about = eemeter.load_sample(sample)
         baseline, _ = eemeter.get_baseline_data(meter, end=about["blackout_start_date"], max_days=365)
         design = eemeter.create_caltrack_daily_design_matrix(baseline, temperature)
-        model = eemeter.fit_caltrack_usage_per_day_model(design)
+        model = eemeter.fit_caltrack_usage_per_day_model(design, fit_cdd="electricity" in sample)
         params = model.model.model_params
         reporting, _ = eemeter.get_reporting_data(meter, start=about["blackout_end_date"], max_days=365)
         results, bands = eemeter.metered_savings(model, reporting, temperature, confidence_level=0.90)
         results = results.dropna()
-        after = eemeter.create_caltrack_daily_design_matrix(reporting, temperature)
 
-        columns = []
+        columns, points = [], {}
         for kind, point in (("hdd", "heating_balance_point"), ("cdd", "cooling_balance_point")):
-            if f"beta_{kind}" in params:
+            chosen = f"beta_{kind}" in params
+            points[f"{point}s"] = [params[point]] if chosen else []
+            if chosen:
                 columns.append((f"{kind}_{params[point]}", params[f"beta_{kind}"]))
-        # Degree days of the reporting period at the balance points of the baseline, from daily mean temperatures: the design
-        # matrix of the reporting period holds every balance point too.
+        # Degree days of the reporting period at the balance points of the baseline, as its design matrices make them.
+        days = eemeter.compute_temperature_features(
+            reporting.index, temperature, data_quality=True, percent_hourly_coverage_per_day=0.5,
+            degree_day_method="daily", use_mean_daily_values=True, **points
+        )
+        after = eemeter.merge_features([eemeter.compute_usage_per_day_feature(reporting, "meter_value"), days])
         names = [name for name, _ in columns]
         before = design.dropna(subset=["meter_value", *names])
         after = after.dropna(subset=["meter_value", *names]).loc[lambda d: d.index.isin(results.index)]
