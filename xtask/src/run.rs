@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::phases::Phases;
-use crate::tools::{NEEDS, cargo, provide, python, sh, strict, target_dir};
+use crate::tools::{NEEDS, cargo, provide, python, sh, statistics_python, strict, target_dir};
 use crate::{arm, tools};
 
 /// The members the demo, the tests and CI build, always together: another selection would choose other features for
@@ -76,6 +76,15 @@ pub(crate) fn test_phases(phases: &mut Phases, args: &[String]) -> Result<()> {
                 command.env("GZ_PYTHON", python);
             }
             None if strict() => bail!("no Python with cryptography and zstandard, and nothing may be skipped under CI"),
+            None => {}
+        }
+        match statistics_python() {
+            Some(python) => {
+                command.env("GZ_STATISTICS_PYTHON", python);
+            }
+            None if strict() => {
+                bail!("no Python with statsmodels, scipy, arch and eemeter, and nothing may be skipped under CI")
+            }
             None => {}
         }
         sh(&mut command)

@@ -184,25 +184,70 @@ fn apt() -> Command {
 /// A Python with `cryptography` and `zstandard`: the one on PATH, Debian's, or a virtual environment of ours filled by pip.
 /// `None` with a printed reason when there is none to be had.
 pub(crate) fn python() -> Option<PathBuf> {
-    let works = |python: &PathBuf| {
-        Command::new(python)
-            .args(["-c", "import cryptography, zstandard"])
-            .output()
-            .is_ok_and(|out| out.status.success())
+    let environment = Environment {
+        what: "the second reader in Python",
+        folder: "python",
+        probe: "import cryptography, zstandard",
+        packages: &["cryptography", "zstandard"],
     };
-    let venv = target_dir().join("python");
-    let candidates = [which("python3"), which("/usr/bin/python3"), Some(venv.join("bin/python3"))];
-    if let Some(found) = candidates.iter().flatten().find(|p| works(p)) {
-        return Some(found.clone());
-    }
-    let base = which("/usr/bin/python3").or_else(|| which("python3"))?;
-    let made = sh(Command::new(&base).args(["-m", "venv", "--system-site-packages"]).arg(&venv))
-        .and_then(|()| sh(Command::new(venv.join("bin/pip")).args(["install", "-q", "cryptography", "zstandard"])));
-    match made {
-        Ok(()) => Some(venv.join("bin/python3")).filter(works),
-        Err(e) => {
-            println!("SKIPPED the second reader in Python: {e}");
-            None
+    environment.provide()
+}
+
+/// A Python with the statistics packages our own are compared with. Pinned: another version may answer with other digits, and
+/// eemeter 3.2, the last with plain CalTRACK models, reads its samples only with pandas below 3.
+pub(crate) fn statistics_python() -> Option<PathBuf> {
+    let environment = Environment {
+        what: "the statistics in Python",
+        folder: "python-statistics",
+        probe: "import statsmodels, scipy, arch, eemeter",
+        packages: &[
+            "statsmodels==0.15.0",
+            "scipy==1.17.1",
+            "numpy==2.4.6",
+            "pandas==2.3.3",
+            "arch==8.0.0",
+            "eemeter==3.2.0",
+            // Imported by eemeter, not named by it.
+            "pytz",
+        ],
+    };
+    environment.provide()
+}
+
+/// Python modules a test needs.
+struct Environment {
+    /// What the tests cannot do without them.
+    what: &'static str,
+    /// Folder of our virtual environment below the target directory.
+    folder: &'static str,
+    /// A program that fails without them.
+    probe: &'static str,
+    /// What pip installs.
+    packages: &'static [&'static str],
+}
+
+impl Environment {
+    fn provide(&self) -> Option<PathBuf> {
+        let works = |python: &PathBuf| {
+            let probe = Command::new(python).args(["-W", "ignore", "-c", self.probe]).output();
+            probe.is_ok_and(|out| out.status.success())
+        };
+        let venv = target_dir().join(self.folder);
+        let candidates = [which("python3"), which("/usr/bin/python3"), Some(venv.join("bin/python3"))];
+        if let Some(found) = candidates.iter().flatten().find(|p| works(p)) {
+            return Some(found.clone());
+        }
+        let base = which("/usr/bin/python3").or_else(|| which("python3"))?;
+        let made = sh(Command::new(&base).args(["-m", "venv", "--system-site-packages"]).arg(&venv)).and_then(|()| {
+            let install = ["install", "-q", "--only-binary", ":all:"];
+            sh(Command::new(venv.join("bin/pip")).args(install).args(self.packages))
+        });
+        match made {
+            Ok(()) => Some(venv.join("bin/python3")).filter(works),
+            Err(e) => {
+                println!("SKIPPED {}: {e}", self.what);
+                None
+            }
         }
     }
 }
