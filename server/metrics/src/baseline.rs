@@ -124,7 +124,7 @@ pub struct Statistics {
     pub r2: Number,
     /// 1 − (1 − R²)(n − 1)/(n − p).
     pub r2_adjusted: Number,
-    /// Lag-1 autocorrelation of the residuals over neighbours, as it is.
+    /// Lag-1 autocorrelation of the residuals over neighbours, not clamped to positive.
     pub rho: Number,
     /// Effective points n' = n(1 − ρ)/(1 + ρ), ρ clamped to 0…0.99; n when ρ is undefined.
     pub effective_points: Number,

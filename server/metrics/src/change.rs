@@ -178,8 +178,8 @@ pub struct Change {
     pub interval: Option<(Number, Number)>,
     /// Confidence of the interval.
     pub confidence: Confidence,
-    /// Seed used.
-    pub seed: u64,
+    /// Seed used, digits: more of them than every JSON reader keeps.
+    pub seed: String,
     /// Replicates drawn.
     pub replicates: usize,
     /// Block length used, days.
@@ -235,7 +235,7 @@ pub fn evaluate(before: &[Shift], after: &[Shift], method: &Method) -> Change {
         relative,
         interval: interval.map(|(low, high)| (low.into(), high.into())),
         confidence: method.confidence,
-        seed: method.seed,
+        seed: method.seed.to_string(),
         replicates,
         block_days,
         verdict,

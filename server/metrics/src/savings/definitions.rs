@@ -24,10 +24,24 @@ pub struct Definition {
     pub edge_zh: &'static str,
     /// Edge rules, English.
     pub edge_en: &'static str,
+    /// The function that evaluates it.
+    pub evaluated_by: &'static str,
 }
 
 /// All of them, in the order a report shows them.
-pub static ALL: [Definition; 12] = [
+pub static ALL: [Definition; 13] = [
+    Definition {
+        id: METHOD,
+        zh: "节能量评价（基期能耗-影响因素模型法）",
+        en: "Savings by regression baseline",
+        unit: "1",
+        formula: "E_t = b0 + Σb_j·P_jt + b_h·HDD_t + b_c·CDD_t + e_t, ordinary least squares",
+        source: "GB/T 28750-2012; ASHRAE Guideline 14-2014",
+        edge_zh: "基期不少于 12 个月或 60 个有效生产日；非常规调整须有证据并经他人批准，调整前后结果并列。",
+        edge_en: "At least 12 months or 60 valid production days of baseline; non-routine adjustments need evidence and a second \
+                  person, and the result is shown with and without them.",
+        evaluated_by: "savings::evaluate",
+    },
     Definition {
         id: "savings.avoided@1",
         zh: "节能量",
@@ -37,6 +51,7 @@ pub static ALL: [Definition; 12] = [
         source: "IPMVP B/C; GB/T 28750-2012",
         edge_zh: "正值为节能；不折算全年；外推能耗超过 20% 时不出结论。",
         edge_en: "Positive is saved; never annualised; declined when more than 20 % of the energy is extrapolated.",
+        evaluated_by: "baseline::Model::project",
     },
     Definition {
         id: "savings.fraction@1",
@@ -47,6 +62,7 @@ pub static ALL: [Definition; 12] = [
         source: "ASHRAE Guideline 14-2014",
         edge_zh: "分母为校准能耗。",
         edge_en: "The denominator is the adjusted baseline.",
+        evaluated_by: "savings::evaluate",
     },
     Definition {
         id: "savings.interval@1",
@@ -57,6 +73,7 @@ pub static ALL: [Definition; 12] = [
         source: "Koran; κ = n/n' Gongzheng",
         edge_zh: "双侧 t 分布，自由度 n−p；ρ 限于 0…0.99，n' 不大于 n。",
         edge_en: "Two-sided t with n − p degrees of freedom; ρ clamped to 0…0.99, n' never above n.",
+        evaluated_by: "baseline::uncertainty",
     },
     Definition {
         id: "savings.fsu.ashrae@1",
@@ -67,6 +84,7 @@ pub static ALL: [Definition; 12] = [
         source: "ASHRAE Guideline 14-2014 Annex B",
         edge_zh: "变化量为零时无定义。",
         edge_en: "Undefined when nothing changed.",
+        evaluated_by: "baseline::uncertainty",
     },
     Definition {
         id: "savings.fsu.caltrack@1",
@@ -77,6 +95,7 @@ pub static ALL: [Definition; 12] = [
         source: "CalTRACK 2.0",
         edge_zh: "系数由气象模型拟合，仅供对照；日数据按 30 日为一月。",
         edge_en: "Coefficients were fitted to weather models: for comparison only; daily data counts 30 days to a month.",
+        evaluated_by: "baseline::uncertainty",
     },
     Definition {
         id: "model.cv_rmse@1",
@@ -87,6 +106,7 @@ pub static ALL: [Definition; 12] = [
         source: "ASHRAE Guideline 14-2014",
         edge_zh: "p 含截距；CalTRACK 不含。",
         edge_en: "p counts the intercept; CalTRACK leaves it out.",
+        evaluated_by: "baseline::Model::fit",
     },
     Definition {
         id: "model.nmbe@1",
@@ -97,6 +117,7 @@ pub static ALL: [Definition; 12] = [
         source: "ASHRAE Guideline 14-2014",
         edge_zh: "含截距的最小二乘模型在基期数据上为零。",
         edge_en: "Zero for least squares with intercept on its own data.",
+        evaluated_by: "baseline::Model::fit",
     },
     Definition {
         id: "model.r2@1",
@@ -107,6 +128,7 @@ pub static ALL: [Definition; 12] = [
         source: "ASHRAE Guideline 14-2014",
         edge_zh: "仅供参考：平稳负荷的 R² 低而 CV 很小。",
         edge_en: "Guidance only: a flat load has a low R² and a tiny CV.",
+        evaluated_by: "baseline::Model::fit",
     },
     Definition {
         id: "model.autocorrelation@1",
@@ -115,8 +137,9 @@ pub static ALL: [Definition; 12] = [
         unit: "1",
         formula: "ρ = Σe_t·e_{t−1}/Σe_t²; n' = n(1 − ρ)/(1 + ρ)",
         source: "CalTRACK 2.0 §4.3",
-        edge_zh: "仅计相邻期；ρ 限于 0…0.99。",
-        edge_en: "Neighbouring periods only; ρ clamped to 0…0.99.",
+        edge_zh: "仅计相邻期，缺失的相邻对按比例补足；ρ 限于 0…0.99。",
+        edge_en: "Neighbouring periods only, scaled for missing pairs; ρ clamped to 0…0.99.",
+        evaluated_by: "statistics::series::autocorrelation",
     },
     Definition {
         id: "unit_consumption.change@1",
@@ -127,6 +150,7 @@ pub static ALL: [Definition; 12] = [
         source: "Gongzheng",
         edge_zh: "不单独展示；单位不同的产量不相加。",
         edge_en: "Never shown alone; outputs of different units are not added.",
+        evaluated_by: "savings::evaluate",
     },
     Definition {
         id: "change.ratio@1",
@@ -137,6 +161,7 @@ pub static ALL: [Definition; 12] = [
         source: "Politis and Romano 1992; Gongzheng",
         edge_zh: "随机种子公开；每侧少于 20 个生产日不给区间。",
         edge_en: "The seed is published; no interval below 20 production days on a side.",
+        evaluated_by: "change::evaluate",
     },
     Definition {
         id: "change.proportion@1",
@@ -147,6 +172,7 @@ pub static ALL: [Definition; 12] = [
         source: "Newcombe 1998, method 10",
         edge_zh: "适用于可视为相互独立的零件；否则按日自助抽样。",
         edge_en: "For parts that may be taken as independent; otherwise bootstrap the days.",
+        evaluated_by: "change::proportion",
     },
 ];
 

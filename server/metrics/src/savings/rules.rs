@@ -58,7 +58,7 @@ pub struct Check {
 pub enum Caution {
     /// The baseline spans less than a year.
     BaselineUnderYear,
-    /// More than a tenth of the baseline's periods are missing (days without production included).
+    /// More than a tenth of the baseline's periods are missing; weekdays that never have a point are not asked for.
     BaselineGaps,
     /// Fewer than 90 valid production days on a side.
     BelowNinetyDays,
@@ -200,9 +200,10 @@ pub(super) fn cautions(
             out.insert(caution);
         }
     };
-    let missing = span(before).saturating_sub(i64::try_from(before.len()).unwrap_or(i64::MAX));
+    let wanted = wanted(cadence, before);
+    let missing = wanted.saturating_sub(i64::try_from(before.len()).unwrap_or(i64::MAX));
     when(span(before) < year(cadence), Caution::BaselineUnderYear);
-    when(missing.saturating_mul(10) > span(before), Caution::BaselineGaps);
+    when(missing.saturating_mul(10) > wanted, Caution::BaselineGaps);
     when(span(after) < year(cadence), Caution::ReportingUnderYear);
     let weather = prepared.drivers.iter().any(|d| matches!(d.kind, DriverKind::Heating | DriverKind::Cooling));
     when(!weather && !months(cadence, after).is_subset(&months(cadence, before)), Caution::SeasonNotCovered);
@@ -218,9 +219,29 @@ pub(super) fn cautions(
     out.into_iter().collect()
 }
 
-/// Weekdays with points, Monday 0; 1970-01-01 was a Thursday.
+/// Periods that should have a point: all months, and the days of the weekdays that are worked at all.
+fn wanted(cadence: Cadence, points: &[Point]) -> i64 {
+    let (span, worked) = (span(points), weekdays(points));
+    let first = points.first().map_or(0, |p| p.period);
+    match cadence {
+        Cadence::Month => span,
+        // Whole weeks have each weekday once; the days of the last, incomplete week are looked at.
+        Cadence::Day => {
+            let weeks = span / 7;
+            let rest = (weeks * 7..span).filter(|d| worked.contains(&weekday(first.saturating_add(*d)))).count();
+            weeks * worked.len() as i64 + rest as i64
+        }
+    }
+}
+
+/// Monday 0; 1970-01-01 was a Thursday.
+const fn weekday(day: i64) -> i64 {
+    day.saturating_add(3).rem_euclid(7)
+}
+
+/// Weekdays with points.
 fn weekdays(points: &[Point]) -> BTreeSet<i64> {
-    points.iter().map(|p| p.period.saturating_add(3).rem_euclid(7)).collect()
+    points.iter().map(|p| weekday(p.period)).collect()
 }
 
 /// Calendar months with points, January 1.

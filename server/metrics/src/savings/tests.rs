@@ -267,13 +267,22 @@ fn weekdays_and_seasons_are_compared() {
     let e = outcome.evaluation().unwrap();
     let wanted = [
         Caution::BaselineUnderYear,
-        Caution::BaselineGaps,
         Caution::BelowNinetyDays,
         Caution::ReportingUnderYear,
         Caution::SeasonNotCovered,
         Caution::WeekdayMix,
     ];
     assert_eq!((e.cautions.as_slice(), e.verdict), (wanted.as_slice(), Verdict::Saved));
+    // Free Sundays are no gaps; eight of 78 working days are.
+    let mut holes = before.clone();
+    holes.drain(20..27);
+    let gaps = |points: &[Point]| {
+        let outcome = evaluate(&plan, points, &after).with;
+        outcome.evaluation().unwrap().cautions.contains(&Caution::BaselineGaps)
+    };
+    assert!(!gaps(&holes));
+    holes.remove(30);
+    assert!(gaps(&holes));
     assert_eq!(definitions::get("savings.avoided@1").unwrap().unit, "kWh");
     for (i, d) in definitions::ALL.iter().enumerate() {
         assert!(definitions::ALL.iter().skip(i + 1).all(|o| o.id != d.id), "{}", d.id);

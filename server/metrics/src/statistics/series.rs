@@ -2,16 +2,19 @@
 //!
 //! Constraints
 //! 1. Only points that follow each other are neighbours: `periods` numbers them, and a pair counts when the numbers differ by one.
-//! 2. A negative autocorrelation never narrows an interval: ρ is clamped to 0…0.99 and n' never exceeds n [PROP of §3.2].
+//! 2. Where pairs are missing (a free Sunday) the sum over the pairs there are is scaled by `(n − 1)/pairs`. The reference divides
+//!    it by all Σe² unscaled, which understates ρ by a sixth for a six-day week and narrows the interval; without gaps, as in its
+//!    vectors, both are the same.
+//! 3. A negative autocorrelation never narrows an interval: ρ is clamped to 0…0.99 and n' never exceeds n [PROP of §3.2].
 
 use super::{Undefined, sum};
 
 /// Lag-1 autocorrelation of residuals (not centred, reference §3.2) and the Durbin–Watson statistic, over neighbours only.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Autocorrelation {
-    /// ρ = Σ e_t·e_{t−1} / Σ e_t², as it is.
+    /// ρ = Σ e_t·e_{t−1} / Σ e_t², scaled for missing pairs, within −1…1.
     pub rho: f64,
-    /// d = Σ (e_t − e_{t−1})² / Σ e_t²; 2 is none, towards 0 positive.
+    /// d = Σ (e_t − e_{t−1})² / Σ e_t², scaled likewise; 2 is none, towards 0 positive.
     pub durbin_watson: f64,
 }
 
@@ -35,9 +38,10 @@ pub fn autocorrelation(residuals: &[f64], periods: &[i64]) -> Result<Autocorrela
     if neighbours.is_empty() {
         return Err(Undefined::NoNeighbours);
     }
+    let scale = (residuals.len() as f64 - 1.0) / neighbours.len() as f64;
     Ok(Autocorrelation {
-        rho: sum(neighbours.iter().map(|(a, b)| a * b)) / square,
-        durbin_watson: sum(neighbours.iter().map(|(a, b)| (b - a) * (b - a))) / square,
+        rho: (sum(neighbours.iter().map(|(a, b)| a * b)) / square * scale).clamp(-1.0, 1.0),
+        durbin_watson: sum(neighbours.iter().map(|(a, b)| (b - a) * (b - a))) / square * scale,
     })
 }
 
@@ -118,10 +122,27 @@ mod tests {
         let whole = autocorrelation(&e, &[1, 2, 3, 4]).unwrap();
         assert_eq!((whole.rho, whole.durbin_watson), (0.25, 1.0));
         let torn = autocorrelation(&e, &[1, 2, 9, 10]).unwrap();
-        assert_eq!((torn.rho, torn.durbin_watson), (0.5, 0.0));
+        assert_eq!((torn.rho, torn.durbin_watson), (0.75, 0.0), "two pairs of three");
         assert_eq!(autocorrelation(&e, &[1, 3, 5, 7]), Err(Undefined::NoNeighbours));
         assert_eq!(autocorrelation(&[0.0, 0.0], &[1, 2]), Err(Undefined::PerfectFit));
-        assert_eq!(autocorrelation(&e, &[i64::MAX, i64::MIN, 3, 4]).unwrap().rho, 0.25);
+        assert_eq!(autocorrelation(&e, &[i64::MAX, i64::MIN, 3, 4]).unwrap().rho, 0.75);
+        assert_eq!(autocorrelation(&[1.0, 1.0, 0.1, 0.1], &[1, 2, 4, 6]).unwrap().rho, 1.0, "one pair cannot say more");
+    }
+
+    #[test]
+    fn free_sundays_do_not_hide_a_correlation() {
+        let mut random = crate::statistics::resample::SplitMix64::new(11);
+        let mut e = 0.0;
+        let days: Vec<(f64, i64)> = (0..5_000)
+            .map(|day| {
+                e = 0.5 * e + random.below(2_001) as f64 - 1_000.0;
+                (e, day)
+            })
+            .filter(|(_, day)| day % 7 != 6)
+            .collect();
+        let (residuals, periods): (Vec<f64>, Vec<i64>) = days.into_iter().unzip();
+        let found = autocorrelation(&residuals, &periods).unwrap();
+        assert!((found.rho - 0.5).abs() < 0.04 && (found.durbin_watson - 1.0).abs() < 0.08, "{found:?}");
     }
 
     #[test]
