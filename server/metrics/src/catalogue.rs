@@ -2,6 +2,15 @@
 //!
 //! Constraints: an id with its version never changes meaning; a new rule is a new version. Each definition names the
 //! function that evaluates it and the coverage it rests on, so that nothing computes a metric any other way.
+//!
+//! [`ALL`] is what reports print; [`entries`] is every definition, in [`Entry`] form.
+
+mod carriers;
+mod elements;
+mod entry;
+mod makes;
+
+pub use entry::{BEFORE_AFTER, Entry, entries, explain};
 
 use crate::facts::{Facts, Share};
 use crate::oee::{self, Value};

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::buckets::Buckets;
 use crate::counter::Bounded;
 use crate::grade::{Flag, Grade, worst};
+use crate::oee::standard_of_ms;
 
 /// Counts of items and their planned time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -250,6 +251,18 @@ impl Facts {
             self.add(&rest);
         } else {
             self.add(o);
+        }
+    }
+
+    /// Notes performance above 100 %, and remembers production time with performance above 105 %: the planned cycle time is
+    /// under review then (reference §1.5). Never caps anything.
+    pub fn note_performance(&mut self) {
+        let Some(p) = &self.production else { return };
+        let (made, ran) = (p.produced.standard.value, standard_of_ms(self.buckets.apt_ms));
+        if self.has_state && self.buckets.apt_ms > 0 && made > ran {
+            self.flags.insert(Flag::PerfGt100);
+            let is_far_above = made.saturating_mul(100) > ran.saturating_mul(105);
+            self.doubtful_apt_ms = if is_far_above { self.buckets.apt_ms } else { 0 };
         }
     }
 

@@ -25,20 +25,26 @@ pub mod column;
 pub mod compare;
 pub mod counter;
 pub mod decimal;
+pub mod energy;
+pub mod exact;
 pub mod facts;
 pub mod grade;
 pub mod history;
 pub mod interval;
+pub mod kpi;
 pub mod model;
 pub mod oee;
+pub mod production;
 pub mod report;
 pub mod savings;
 pub mod shift;
 pub mod state;
 pub mod statements;
 pub mod statistics;
+pub mod thresholds;
 pub mod time;
 pub mod timeline;
+pub mod vocabulary;
 
 pub use crate::{
     history::{History, HistoryError},

@@ -30,6 +30,10 @@ pub enum Undefined {
     MeterDiscontinuity,
     /// Too few shifts for a statement.
     Insufficient,
+    /// There was no order, so that nothing about orders can be said.
+    NoOrder,
+    /// Nothing failed: a mean over failures does not exist.
+    NoFailure,
 }
 
 impl Undefined {
@@ -63,6 +67,8 @@ impl Undefined {
             Self::NoMeter => "NO_METER",
             Self::MeterDiscontinuity => "METER_DISCONTINUITY",
             Self::Insufficient => "INSUFFICIENT",
+            Self::NoOrder => "NO_ORDER",
+            Self::NoFailure => "NO_FAILURE",
         }
     }
 
@@ -80,6 +86,8 @@ impl Undefined {
                 ("电能表底中断且未填报换表", "energy register broke without a declared exchange")
             }
             Self::Insufficient => ("样本不足", "too few shifts"),
+            Self::NoOrder => ("无订单", "no order"),
+            Self::NoFailure => ("未发生故障", "nothing failed"),
         }
     }
 }

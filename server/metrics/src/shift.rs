@@ -20,7 +20,6 @@ use crate::grade::Flag;
 use crate::history::{History, REACH_MS};
 use crate::interval::{Interval, overlap_ms, subtract, union};
 use crate::model::{Machine, SignalRef, StateRule};
-use crate::oee::standard_of_ms;
 use crate::state::{MachineState, StateInterval};
 use crate::statements::Stated;
 use crate::time::ERROR_FLAG_MS;
@@ -181,15 +180,11 @@ fn finish(f: &mut Facts) {
                 good_uncapped: p.uncapped,
             };
         }
-        let (made, ran) = (p.produced.standard.value, standard_of_ms(b.apt_ms));
-        if f.has_state && b.apt_ms > 0 && made > ran {
-            f.flags.insert(Flag::PerfGt100);
-            f.doubtful_apt_ms = if made.saturating_mul(100) > ran.saturating_mul(105) { b.apt_ms } else { 0 };
-        }
         if p.without_cycle_time != 0 {
             f.flags.insert(Flag::NoCycleTime);
         }
     }
+    f.note_performance();
 }
 
 struct Piece<'a> {

@@ -2,6 +2,8 @@
 //! `proptest-regressions/`.
 
 mod fixture;
+#[path = "properties/kpi.rs"]
+mod kpi;
 
 use fixture::{HOUR, ITEM_US, Log, MONDAY, World};
 use metrics::compare::SplitMix64;
