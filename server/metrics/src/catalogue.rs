@@ -8,6 +8,7 @@
 mod carriers;
 mod elements;
 mod entry;
+mod ledger;
 mod makes;
 
 pub use entry::{BEFORE_AFTER, Entry, entries, explain};

@@ -15,12 +15,16 @@
 //! 6. [`statistics`]: least squares, quantiles, bootstrap; [`baseline`] and [`savings`]: energy against an adjusted baseline;
 //!    [`change`]: OEE and quality before against after.
 //! 7. [`catalogue`]: every definition as data; [`report`]: the report.
+//!    Beyond the report's lines: [`kpi`], [`energy`], [`production`], [`checklist`], in the quotients of [`exact`]; [`vocabulary`] and
+//!    [`thresholds`] help people declare how a state is told.
+//! 6. [`catalogue`]: every definition as data; [`report`]: the report.
 
 pub mod baseline;
 pub mod buckets;
 pub mod calendar;
 pub mod catalogue;
 pub mod change;
+pub mod checklist;
 pub mod column;
 pub mod compare;
 pub mod counter;

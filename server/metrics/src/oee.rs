@@ -34,6 +34,8 @@ pub enum Undefined {
     NoOrder,
     /// Nothing failed: a mean over failures does not exist.
     NoFailure,
+    /// Nothing was due, expected or listed.
+    NothingDue,
 }
 
 impl Undefined {
@@ -69,6 +71,7 @@ impl Undefined {
             Self::Insufficient => "INSUFFICIENT",
             Self::NoOrder => "NO_ORDER",
             Self::NoFailure => "NO_FAILURE",
+            Self::NothingDue => "NOTHING_DUE",
         }
     }
 
@@ -88,6 +91,7 @@ impl Undefined {
             Self::Insufficient => ("样本不足", "too few shifts"),
             Self::NoOrder => ("无订单", "no order"),
             Self::NoFailure => ("未发生故障", "nothing failed"),
+            Self::NothingDue => ("没有应计对象", "nothing was due or listed"),
         }
     }
 }

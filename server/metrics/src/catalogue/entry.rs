@@ -3,7 +3,7 @@
 //! Constraints: an id with its version never changes meaning; both languages always; standard and clause, or `Gongzheng` where
 //! no standard says it; `evaluated_by` names the one function that computes the value.
 
-use crate::catalogue::{ALL, Definition, carriers, elements, makes};
+use crate::catalogue::{ALL, Definition, carriers, elements, ledger, makes};
 
 /// One definition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,9 +67,10 @@ pub const BEFORE_AFTER: [&str; 12] = [
     "change.proportion@1",
 ];
 
-/// Every definition: those that reports print first, then elements and ratios of time, energy and carbon, production.
+/// Every definition: those that reports print first, then elements and ratios of time, energy and carbon, production,
+/// the equipment-data checklist.
 pub fn entries() -> impl Iterator<Item = Entry> {
-    let rest = elements::ALL.iter().chain(&carriers::ALL).chain(&makes::ALL).copied();
+    let rest = elements::ALL.iter().chain(&carriers::ALL).chain(&makes::ALL).chain(&ledger::ALL).copied();
     ALL.iter().map(Entry::from).chain(rest)
 }
 

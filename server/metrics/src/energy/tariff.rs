@@ -77,6 +77,8 @@ struct RawPeriod {
 }
 
 const DAY_MINUTES: i32 = 1440;
+/// Longest interval allotted.
+const STRETCH_MAX_MS: i64 = 3_660 * 86_400_000;
 const SIZE_MAX: usize = 256 * 1024;
 
 fn minutes(text: &str) -> Option<i32> {
@@ -126,6 +128,9 @@ impl Tariff {
     fn pieces(&self, stretch: Interval) -> Result<Vec<(Interval, Date, &str)>, EnergyError> {
         let bad = |reason: &str| EnergyError::Data { file: self.id.clone(), reason: reason.to_owned() };
         let local = |ms: i64| Some(self.zone.to_datetime(Timestamp::from_millisecond(ms).ok()?).date());
+        if stretch.length_ms() > STRETCH_MAX_MS {
+            return Err(bad("one interval is longer than ten years: its use cannot be told by the hour"));
+        }
         let mut out = Vec::new();
         let mut date = local(stretch.from_ms).ok_or_else(|| bad("an instant is not on the calendar"))?;
         let mut at = stretch.from_ms;
@@ -311,6 +316,7 @@ mod tests {
         let sum = t.allot([(span, 21)]).unwrap();
         assert_eq!((sum.total(), sum.cost(1).unwrap().digits(1)), (21, "13.8".to_owned()), "10 at 0.5, 11 at 0.8");
         assert!(t.allot([(Interval::new(0, 1), 1)]).is_err(), "nothing is in force in 1970");
+        assert!(t.allot([(Interval::new(span.from_ms, i64::MAX), 1)]).is_err(), "no end of days");
         assert_eq!(t.allot([(Interval::new(5, 5), 3)]).unwrap().undated, 3);
     }
 }

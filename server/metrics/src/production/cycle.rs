@@ -7,7 +7,7 @@
 //! 3. Quantiles are type 7 (Hyndman and Fan), exactly; the spread is the sample's.
 
 use crate::exact::{Rational, root_digits};
-use crate::interval::{Interval, overlap_ms};
+use crate::interval::Interval;
 
 /// A cycle longer than this many medians is a stop.
 pub const STOP_MEDIANS: i64 = 3;
@@ -28,11 +28,16 @@ pub enum Observed {
     },
 }
 
+/// Whether one stretch of a sorted set holds all of `[from, to)`.
+fn ran(running: &[Interval], from: i64, to: i64) -> bool {
+    let at = running.partition_point(|r| r.to_ms <= from);
+    running.get(at).is_some_and(|r| r.from_ms <= from && to <= r.to_ms)
+}
+
 /// Cycle times from known instants of completion; `running` is the sorted set of stretches of RUN.
 pub fn from_instants(instants: &[i64], running: &[Interval]) -> Vec<i64> {
-    let ran = |from: i64, to: i64| overlap_ms(&[Interval::new(from, to)], running) == to - from;
     let pairs = instants.iter().zip(instants.iter().skip(1));
-    pairs.filter(|(a, b)| a < b && ran(**a, **b)).map(|(a, b)| b - a).collect()
+    pairs.filter(|(a, b)| a < b && ran(running, **a, **b)).map(|(a, b)| b - a).collect()
 }
 
 /// Cycle times from the readings of a counter, in order of time.
@@ -42,8 +47,7 @@ pub fn from_counter(samples: &[(i64, i64)], running: &[Interval], poll_ms: i64) 
     let mut times: Vec<i64> = Vec::new();
     for (a, b) in samples.iter().zip(samples.iter().skip(1)) {
         let (elapsed, counted) = (b.0 - a.0, b.1.saturating_sub(a.1));
-        let ran = elapsed > 0 && overlap_ms(&[Interval::new(a.0, b.0)], running) == elapsed;
-        if !ran || counted < 0 {
+        if elapsed <= 0 || counted < 0 || !ran(running, a.0, b.0) {
             // The chain of cycles is broken here: a stop, a reset or a reading out of order.
             times.append(&mut from_instants(&instants, running));
             instants.clear();

@@ -10,16 +10,60 @@ use metrics::facts::{Counted, Facts, Production};
 use metrics::interval::union;
 use metrics::kpi::iso::{self, Defects};
 use metrics::kpi::line::{Station, evaluate};
-use metrics::kpi::losses::{Losses, StopRule, mark, sum, waterfall};
+use metrics::kpi::losses::{Losses, StopRule, mark, of, sum, waterfall};
 use metrics::kpi::variants;
 use metrics::oee::{self, Value};
+use metrics::report::evaluate_window;
+use metrics::shift::Schedule;
 use metrics::state::{MachineState, StateInterval};
 use metrics::timeline::{Cadence, tile};
 use proptest::prelude::*;
 
+use crate::fixture::{ITEM_US, Log, MONDAY, World};
+
 const POLL: i64 = 10_000;
 const HOUR: i64 = 3_600_000;
 const WINDOW: i64 = 4 * HOUR;
+
+/// The losses of an evaluated log against plain counting of the minutes they were made from.
+#[test]
+fn the_losses_of_a_log_are_what_the_machine_did() {
+    let world = World::new(20_261_122, 1, None);
+    let mut log = Log::new(false);
+    log.run(&world, false, |_, _| true);
+    let window = Interval::new(MONDAY + 8 * HOUR, MONDAY + 20 * HOUR);
+    let schedule = Schedule { scheduled: true, ..Schedule::default() };
+    let evaluated = evaluate_window(&log.history(), "press", window, &schedule);
+    let losses = of(&evaluated, true, StopRule::default());
+    assert_eq!(losses.buckets, evaluated.facts.buckets);
+    let codes: Vec<u64> = world.minutes[8 * 60..20 * 60].iter().map(|m| m.code).collect();
+    let (mut minor, mut breakdown, mut other, mut powered) = (0, 0, 0, 0);
+    for (i, code) in codes.iter().enumerate() {
+        let is_run = |at: Option<usize>| at.and_then(|at| codes.get(at)) == Some(&4);
+        // Limit two minutes: a stop is minor when it is one minute between two minutes of running.
+        let alone = is_run(i.checked_sub(1)) && is_run(Some(i + 1));
+        match code {
+            2 | 6 if alone => minor += 1,
+            6 => breakdown += 1,
+            2 => other += 1,
+            _ => {}
+        }
+        powered += i64::from([2, 4, 5, 6].contains(code));
+    }
+    assert!(minor > 0 && breakdown > 0 && other > 0, "the world has every kind: {minor} {breakdown} {other}");
+    let minutes = |ms: i64| ms / 60_000;
+    assert_eq!(
+        (minutes(losses.minor_ms), minutes(losses.breakdown_ms), minutes(losses.other_ms)),
+        (minor, breakdown, other)
+    );
+    assert_eq!((minutes(losses.powered_ms), losses.waiting_ms), (powered, 0));
+    let p = evaluated.facts.production.unwrap();
+    let steps = waterfall(&losses, Some((&p, &Defects::default())));
+    assert_eq!(steps.iter().map(|s| s.amount).sum::<i128>(), i128::from(window.length_ms()) * 1_000_000_000);
+    let truth = world.truth(window.from_ms, window.to_ms);
+    let effective = steps.iter().find(|s| s.id == "effective").unwrap().amount;
+    assert_eq!(effective, i128::from(truth.good) * i128::from(ITEM_US) * 1_000_000);
+}
 
 /// A machine's states, one sample per polling period from the window's start to its end.
 fn machine(stretches: &[(usize, i64)]) -> Vec<(i64, MachineState)> {
@@ -223,7 +267,7 @@ proptest! {
         let kept = samples.iter().copied().filter(|(ms, _)| ms / POLL % every != 1 && !lost.iter().any(|l| l.contains(*ms)));
         let thin = losses(&tiled(kept, Interval::new(0, WINDOW)), &context);
         let p = made(items);
-        let of: [(&str, fn(&Losses, &Production) -> Value); 10] = [
+        let all: [(&str, fn(&Losses, &Production) -> Value); 10] = [
             ("UE", |l, _| iso::utilization_efficiency(&facts(l))),
             ("TE", |l, _| iso::technical_efficiency(&facts(l))),
             ("SR", |l, _| iso::setup_ratio(&facts(l))),
@@ -235,7 +279,7 @@ proptest! {
             ("jiadong 2 OEE", variants::jiadong_oee_2),
             ("power on", |l, _| variants::power_on(l)),
         ];
-        for (name, value) in of {
+        for (name, value) in all {
             let (truth, thin) = (value(&whole, &p), value(&thin, &p));
             if let Ok(t) = truth {
                 prop_assert_eq!((t.lower.0 * t.den, t.upper.map(|u| u.0 * t.den)), (t.num * t.lower.1, t.upper.map(|u| t.num * u.1)), "{} of a whole record is exact", name);
