@@ -73,7 +73,9 @@ fn observed(f: &Facts) -> Result<(), Undefined> {
 pub fn utilization_efficiency(f: &Facts) -> Value {
     observed(f)?;
     let b = &f.buckets;
-    share(b.apt_ms, b.aust_ms + b.adet_ms, b.held_run_ms, b.held_other_ms, b.unk_ms + b.unsure_stop_ms)
+    // Setup without an order is setup: held idle time without an order may have been it.
+    let doubt = b.unk_ms + b.unsure_stop_ms + b.held_other_ms.min(b.adot_ms);
+    share(b.apt_ms, b.aust_ms + b.adet_ms, b.held_run_ms, b.held_other_ms, doubt)
 }
 
 /// TE, technical efficiency: APT / (APT + ADET); setup is not counted. Milliseconds over milliseconds.
