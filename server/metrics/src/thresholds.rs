@@ -93,7 +93,7 @@ impl Scale {
     }
 
     /// Least power of a bin, watts.
-    fn from_w(&self, index: usize) -> i64 {
+    fn least_w(&self, index: usize) -> i64 {
         let units = if index < 8 { index as u64 } else { (8 + index as u64 % 8) << (index / 8 - 1) };
         i64::try_from(units).unwrap_or(i64::MAX).saturating_mul(self.unit)
     }
@@ -114,7 +114,7 @@ pub fn suggest(readings: &[(i64, i64)], poll_ms: i64) -> Result<Suggestion, Box<
             *count += 1;
         }
     }
-    let bin = |(i, count): (usize, &u64)| Bin { from_w: scale.from_w(i), to_w: scale.from_w(i + 1), count: *count };
+    let bin = |(i, count): (usize, &u64)| Bin { from_w: scale.least_w(i), to_w: scale.least_w(i + 1), count: *count };
     let histogram: Vec<Bin> = counts.iter().enumerate().map(bin).collect();
     let refuse = |histogram: &[Bin], zh: String, en: String| {
         Err(Box::new(NoSuggestion { histogram: histogram.to_vec(), reason: (zh, en) }))
@@ -205,7 +205,7 @@ fn describe(
     cuts: &[usize],
 ) -> Suggestion {
     let limits: Vec<i64> =
-        cuts.iter().map(|c| scale.from_w(*c) + (scale.from_w(c + 1) - scale.from_w(*c)) / 2).collect();
+        cuts.iter().map(|c| scale.least_w(*c) + (scale.least_w(c + 1) - scale.least_w(*c)) / 2).collect();
     let mut parts: Vec<&[i64]> = Vec::new();
     let mut rest = sorted;
     for limit in &limits {

@@ -68,7 +68,7 @@ fn bins_cover_every_power_once() {
         let mut last = 0;
         for w in 0..20_000 {
             let i = scale.index(w);
-            assert!(scale.from_w(i) <= w && w < scale.from_w(i + 1), "{w} W in bin {i}");
+            assert!(scale.least_w(i) <= w && w < scale.least_w(i + 1), "{w} W in bin {i}");
             assert!(i == last || i == last + 1);
             last = i;
         }
