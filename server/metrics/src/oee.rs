@@ -40,7 +40,7 @@ pub enum Undefined {
 
 impl Undefined {
     /// Every reason.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::NoPlannedTime,
         Self::NoProduction,
         Self::NoState,
@@ -50,6 +50,9 @@ impl Undefined {
         Self::NoMeter,
         Self::MeterDiscontinuity,
         Self::Insufficient,
+        Self::NoOrder,
+        Self::NoFailure,
+        Self::NothingDue,
     ];
 
     /// The reason with this code.
