@@ -11,7 +11,7 @@ mod entry;
 mod ledger;
 mod makes;
 
-pub use entry::{BEFORE_AFTER, Entry, entries, explain};
+pub use entry::{Entry, entries, explain};
 
 use crate::facts::{Facts, Share};
 use crate::oee::{self, Value};
