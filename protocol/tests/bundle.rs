@@ -38,3 +38,14 @@ fn a_file_longer_or_shorter_than_the_archive_states_is_refused() {
         assert!(bundle::read(&lying).is_err(), "{lie}");
     }
 }
+
+/// The manifest of an archive of these files, byte by byte: a change here is a new format version.
+#[test]
+fn the_manifest_keeps_its_bytes() {
+    let files = [("checkpoint", "log.example/site-1\n"), ("report.json", "{}"), ("tile/entries/000.p/3", "abc")];
+    let files = files.map(|(path, text)| (path.to_owned(), text.as_bytes().to_vec())).into_iter().collect();
+    let archive = bundle::write("site-1", "log.example/site-1", 3, &files).unwrap();
+    let manifest = bundle::read(&archive).unwrap().remove("manifest.json").unwrap();
+    let golden = include_bytes!("../vectors/manifest.json");
+    assert_eq!(String::from_utf8(manifest).unwrap(), String::from_utf8(golden.to_vec()).unwrap());
+}

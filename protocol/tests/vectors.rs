@@ -280,3 +280,13 @@ fn a_log_of_three_leaves_keeps_its_bytes_and_its_checkpoint() {
     let note = String::from_utf8(note).expect("text");
     assert_eq!(Checkpoint::verify(&note, &verifier).expect("golden"), checkpoint);
 }
+
+/// A record that contradicts another, as the log keeps it.
+#[test]
+fn a_quarantine_leaf_keeps_its_bytes() {
+    let record = Record::decode(&golden("record-1.bin", &[])).expect("golden");
+    let leaf = Leaf::quarantine(1_780_000_006_000, &record);
+    let bytes = golden("quarantine-leaf.bin", &leaf.encode().expect("small"));
+    assert_eq!(leaf.encode().expect("small"), bytes);
+    assert_eq!(Leaf::decode(&bytes).expect("golden"), leaf);
+}
