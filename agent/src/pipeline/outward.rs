@@ -34,12 +34,12 @@ impl StateSender {
         if boot_ms < self.next_ms {
             return;
         }
-        self.next_ms = boot_ms + self.every_ms;
         let (is_connected, backlog_records, backlog_bytes) =
             status.read(|s| (s.uplink.connected, s.buffer.undelivered_records, s.buffer.undelivered_bytes));
         if !is_connected {
             return;
         }
+        self.next_ms = boot_ms + self.every_ms;
         let mut values = Vec::new();
         for (tag, slot) in self.configuration.tags.iter().zip(&mut self.newest) {
             if values.len() >= STATE_VALUES_MAX {
