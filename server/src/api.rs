@@ -100,6 +100,7 @@ impl From<QueryError> for Failure {
                 "未找到，或您的角色无权查看".into(),
             ),
             QueryError::Invalid(text) => Self::invalid(text.clone(), text),
+            QueryError::Failed(error) => Self::unavailable(error),
             QueryError::Store(error) => Self::unavailable(error),
         }
     }
@@ -157,6 +158,9 @@ pub fn router() -> Router<AppState> {
         read::shift,
         read::why,
         read::history,
+        read::figures,
+        read::site_figures,
+        read::definitions,
         read::gateways,
         read::declarations,
         read::reports,
@@ -173,6 +177,8 @@ pub fn router() -> Router<AppState> {
         query::ShiftView,
         query::Why,
         query::TrendPoint,
+        query::FiguresView,
+        query::DefinitionView,
         query::GatewayView,
         query::DeclarationView,
         query::ReportView,

@@ -3,7 +3,7 @@
 //! Constraints:
 //! 1. Every function takes an [`Access`]; a site outside its scope is [`QueryError::NotFound`], exactly like a site that
 //!    does not exist.
-//! 2. Nothing is evaluated here. Numbers come from the projector's rows as numerator and denominator; pages divide once,
+//! 2. Nothing is evaluated here, except what `figures` is asked over dates of the reader's choice. Numbers come from the projector's rows as numerator and denominator; pages divide once,
 //!    when they print.
 //! 3. Each function is a handful of indexed reads, whatever the number of sites: a page answers within 100 ms.
 //! 4. Times are Unix milliseconds (UTC); `time_zone` says how to show them. Dates are production dates, `YYYY-MM-DD`.
@@ -12,6 +12,7 @@
 use crate::roles::{Access, Permission};
 use crate::store::{SiteRow, Store, StoreError};
 
+mod figures;
 mod fleet;
 mod machine;
 mod model;
@@ -19,8 +20,11 @@ mod site;
 mod why;
 
 pub use crate::store::{FleetOrder, FleetQuery};
+pub use figures::{
+    ChangeoverView, DAYS_MAX, DefinitionView, FigureLine, FiguresView, LeafRun, LossStep, definitions, figures,
+};
 pub use fleet::fleet;
-pub use machine::{history, machine, machine_shift};
+pub use machine::{history, last_date, machine, machine_shift};
 pub use model::*;
 pub use site::{add_seen, declarations, gateways, reports, site, sites};
 pub use why::{Background, Lineage, why};
@@ -34,6 +38,9 @@ pub enum QueryError {
     /// A parameter makes no sense.
     #[error("{0}")]
     Invalid(String),
+    /// An evaluation failed.
+    #[error("{0}")]
+    Failed(String),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),

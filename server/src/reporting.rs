@@ -172,12 +172,34 @@ struct Evaluated {
     simulated: bool,
 }
 
+/// A history of everything a request over dates depends on, up to the newest checkpoint, and where its windows end.
+pub(crate) fn history_of(
+    logs: &SiteLogs,
+    site: &SiteId,
+    request: ReportRequest,
+    now_ms: i64,
+) -> Result<(History, i64), ReportingError> {
+    let size = match logs.checkpoint(site)? {
+        Some(note) => Checkpoint::read_unverified(&note)?.size,
+        None => 0,
+    };
+    let light = history(logs, site, size, BTreeSet::new(), &BTreeSet::new())?;
+    let until_ms = until(&light, now_ms);
+    let needed: BTreeSet<u64> = light.needed(&request.windows(&light)?).into_iter().collect();
+    let history = history(logs, site, size, light.statements().tags_used(), &needed)?;
+    Ok((history, until_ms))
+}
+
+/// Where windows end: what lies after the newest reading has not happened yet; a silent site's shifts end at the clock.
+fn until(light: &History, now_ms: i64) -> i64 {
+    let newest = light.newest_ms().unwrap_or(now_ms).min(now_ms);
+    if now_ms - newest < RECENT_MS { newest } else { now_ms }
+}
+
 fn evaluate(logs: &SiteLogs, site: &SiteId, wanted: &Wanted, now_ms: i64) -> Result<Evaluated, ReportingError> {
     let size = Checkpoint::read_unverified(&logs.publish_now(site)?)?.size;
     let light = history(logs, site, size, BTreeSet::new(), &BTreeSet::new())?;
-    // What lies after the newest reading has not happened yet; a silent site's shifts end at the clock.
-    let newest = light.newest_ms().unwrap_or(now_ms).min(now_ms);
-    let until_ms = if now_ms - newest < RECENT_MS { newest } else { now_ms };
+    let until_ms = until(&light, now_ms);
     let mut request = match (&wanted.plan, &wanted.from, &wanted.to) {
         (Some(plan), _, _) => ReportRequest::for_plan(size, plan),
         (None, Some(from), Some(to)) => ReportRequest::for_dates(size, from, to, None),

@@ -301,6 +301,19 @@ impl History {
         all.filter(|g| !g.interval.intersect(&window).is_empty()).collect()
     }
 
+    /// How long after its oldest reading each batch of a window was received, milliseconds: the worst delay of any reading in it.
+    /// Batches whose time is unknown have none.
+    pub fn delays(&self, window: Interval) -> Vec<i64> {
+        let mut out = Vec::new();
+        for g in self.gateways.values() {
+            for (i, info) in g.records.iter().enumerate().filter(|(_, r)| r.kind == Kind::Batch && r.readings > 0) {
+                let span = g.span(i as u32).filter(|s| window.contains(s.from_ms));
+                out.extend(span.map(|s| info.received_ms.saturating_sub(s.from_ms)));
+            }
+        }
+        out
+    }
+
     /// When the server first knew a gateway, UTC milliseconds: its enrolment, or its first record.
     pub fn known_since_ms(&self, gateway: &str) -> Option<i64> {
         let first = self.gateways.iter().find(|(id, _)| id.as_str() == gateway).and_then(|(_, g)| g.records.first());

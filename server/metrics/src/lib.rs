@@ -15,7 +15,8 @@
 //! 6. [`statistics`]: least squares, quantiles, bootstrap; [`baseline`] and [`savings`]: energy against an adjusted baseline;
 //!    [`change`]: OEE and quality before against after.
 //! 7. [`catalogue`]: every definition as data; [`report`]: the report. Beyond the report's lines: [`kpi`], [`energy`], [`production`],
-//!    [`checklist`], in the quotients of [`exact`]; [`vocabulary`] and [`thresholds`] help people declare how a state is told.
+//!    [`checklist`], in the quotients of [`exact`], printed by [`figures`]; [`vocabulary`] and [`thresholds`] help people declare how
+//!    a state is told.
 
 pub mod baseline;
 pub mod buckets;
@@ -30,6 +31,7 @@ pub mod decimal;
 pub mod energy;
 pub mod exact;
 pub mod facts;
+pub mod figures;
 pub mod grade;
 pub mod history;
 pub mod interval;

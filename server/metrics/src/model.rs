@@ -49,6 +49,9 @@ pub struct Site {
     /// City, free text.
     #[serde(default)]
     pub city: String,
+    /// Province by the Chinese name of its grid factor, e.g. `云南`; empty means the national factor alone.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub province: String,
 }
 
 /// `calendar`: the shifts a group of machines works.
@@ -232,6 +235,22 @@ pub enum MachineRole {
     Auxiliary,
     /// A meter of a boundary (the site's incoming meter): energy only, never added to its parts.
     Meter,
+}
+
+/// `line`: machines in the order of the flow; its OEE is its constraint's (reference §1.6).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    /// Line id.
+    pub line: String,
+    /// Display names.
+    #[serde(default)]
+    pub names: Names,
+    /// Machine ids in order of the flow.
+    pub route: Vec<String>,
+    /// The constraint station; by default the one with the most planned time per planned busy time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub constraint: Option<String>,
 }
 
 /// `cycle_time`: planned run time per item (PRI).

@@ -9,7 +9,7 @@
 
 mod registers;
 
-pub use registers::register_rule;
+pub use registers::{energy_rule, micro_kwh, register_rule};
 
 use std::collections::{BTreeMap, BTreeSet};
 

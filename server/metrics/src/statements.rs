@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use protocol::Declaration;
 
 use crate::model::{
-    Body, CalendarBody, CycleTime, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, Site, parse_body,
+    Body, CalendarBody, CycleTime, Line, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, Site, parse_body,
 };
 
 /// A statement may be this late without being called so, milliseconds.
@@ -65,6 +65,7 @@ pub struct Statements {
     machines: BTreeMap<String, Dated<Machine>>,
     cycle_times: BTreeMap<(String, String), Dated<CycleTime>>,
     plans: BTreeMap<String, Dated<Plan>>,
+    lines: BTreeMap<String, Dated<Line>>,
     stops: BTreeMap<String, Dated<PlannedStop>>,
     meters: BTreeMap<String, Dated<MeterReplaced>>,
     quality: BTreeMap<(String, String, String), Dated<QualityCount>>,
@@ -102,6 +103,9 @@ impl Statements {
             }
             Ok(Body::Plan(b)) => {
                 add(self.plans.entry(b.plan.clone()).or_default(), leaf, received_ms, effective_from, b);
+            }
+            Ok(Body::Line(b)) => {
+                add(self.lines.entry(b.line.clone()).or_default(), leaf, received_ms, effective_from, b);
             }
             Ok(Body::PlannedStop(b)) => {
                 add(self.stops.entry(b.machine.clone()).or_default(), leaf, received_ms, effective_from, b);
@@ -182,6 +186,11 @@ impl Statements {
     /// Ids of all plans, sorted.
     pub fn plans(&self) -> impl Iterator<Item = &str> {
         self.plans.keys().map(String::as_str)
+    }
+
+    /// The lines as defined at an instant, by id.
+    pub fn lines_at(&self, ms: i64) -> impl Iterator<Item = &Stated<Line>> {
+        self.lines.values().filter_map(move |list| at(list, ms))
     }
 
     /// Planned stops of a machine.

@@ -13,8 +13,8 @@ use utoipa::{IntoParams, ToSchema};
 use super::{Failure, change, openapi_json};
 use crate::accounts::extract::SignedIn;
 use crate::query::{
-    self, DeclarationView, FleetOrder, FleetPage, FleetQuery, GatewayView, MachineView, QueryError, ReportView,
-    ShiftView, SiteView, TrendPoint, Why,
+    self, DeclarationView, DefinitionView, FiguresView, FleetOrder, FleetPage, FleetQuery, GatewayView, MachineView,
+    QueryError, ReportView, ShiftView, SiteView, TrendPoint, Why,
 };
 use crate::reporting;
 use crate::roles::Permission;
@@ -29,6 +29,9 @@ pub(super) fn routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
         ("/api/v1/sites/{site}", get(site)),
         ("/api/v1/sites/{site}/machines/{machine}", get(machine)),
         ("/api/v1/sites/{site}/machines/{machine}/history", get(history)),
+        ("/api/v1/sites/{site}/machines/{machine}/figures", get(figures)),
+        ("/api/v1/sites/{site}/figures", get(site_figures)),
+        ("/api/v1/metrics", get(definitions)),
         ("/api/v1/sites/{site}/machines/{machine}/shifts/{date}/{shift}", get(shift)),
         ("/api/v1/sites/{site}/machines/{machine}/shifts/{date}/{shift}/why", get(why)),
         ("/api/v1/sites/{site}/gateways", get(gateways)),
@@ -219,6 +222,66 @@ pub(super) async fn history(
     let HistoryParams { metric, from, to } = params;
     let access = &who.session.access;
     Ok(Json(query::history(&state.store, access, &site, &machine, &metric, &from, &to).await?))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct DatesParams {
+    /// First production date.
+    from: String,
+    /// Last production date; at most 31 dates.
+    to: String,
+}
+
+/// Every figure of a machine over production dates, each with formula, quantities, parameters, bounds and grade; the statements,
+/// records and gaps behind them.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sites/{site}/machines/{machine}/figures",
+    params(("site" = String, Path), ("machine" = String, Path), DatesParams),
+    responses((status = 200, body = FiguresView))
+)]
+pub(super) async fn figures(
+    State(state): State<AppState>,
+    who: SignedIn,
+    Path((site, machine)): Path<(String, String)>,
+    Query(dates): Query<DatesParams>,
+) -> Result<Json<FiguresView>, Failure> {
+    evaluated(&state, &who, &site, Some(&machine), &dates).await
+}
+
+/// The same for the whole site: sums over its production machines, its lines, connection and collection.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sites/{site}/figures",
+    params(("site" = String, Path), DatesParams),
+    responses((status = 200, body = FiguresView))
+)]
+pub(super) async fn site_figures(
+    State(state): State<AppState>,
+    who: SignedIn,
+    Path(site): Path<String>,
+    Query(dates): Query<DatesParams>,
+) -> Result<Json<FiguresView>, Failure> {
+    evaluated(&state, &who, &site, None, &dates).await
+}
+
+async fn evaluated(
+    state: &AppState,
+    who: &SignedIn,
+    site: &str,
+    machine: Option<&str>,
+    dates: &DatesParams,
+) -> Result<Json<FiguresView>, Failure> {
+    let (access, now_ms) = (&who.session.access, state.clock.now_ms());
+    let dates = (dates.from.as_str(), dates.to.as_str());
+    Ok(Json(query::figures(&state.store, &state.logs, access, site, machine, dates, now_ms).await?))
+}
+
+/// The catalogue: every definition with its formula, standard and edge rules.
+#[utoipa::path(get, path = "/api/v1/metrics", responses((status = 200, body = [DefinitionView])))]
+pub(super) async fn definitions(_who: SignedIn) -> Json<Vec<DefinitionView>> {
+    Json(query::definitions())
 }
 
 /// Gateways of a site.

@@ -242,9 +242,14 @@ fn exact(amount: i128, digits: u32) -> String {
 
 /// What was stated and is in force, and the versions that are part of the formula.
 fn parameters(history: &History, facts: &Facts, from_ms: i64) -> Vec<Parameter> {
+    stated(history, facts.statements.iter().copied(), from_ms)
+}
+
+/// The statements of these leaves in a few words each, late ones marked.
+pub(crate) fn stated(history: &History, leaves: impl Iterator<Item = u64>, from_ms: i64) -> Vec<Parameter> {
     let ledger = history.statements().ledger();
-    let stated = facts.statements.iter().filter_map(|leaf| {
-        let place = ledger.binary_search_by_key(leaf, |stated| stated.leaf).ok()?;
+    let stated = leaves.filter_map(|leaf| {
+        let place = ledger.binary_search_by_key(&leaf, |stated| stated.leaf).ok()?;
         ledger.get(place)
     });
     let mut out: Vec<Parameter> = stated

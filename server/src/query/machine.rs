@@ -52,6 +52,13 @@ pub async fn machine(
     })
 }
 
+/// The newest production date of a site that has begun; today's date where nothing was evaluated yet.
+pub async fn last_date(store: &Store, access: &Access, site: &str, now_ms: i64) -> Result<String, QueryError> {
+    let head = visible(store, access, Permission::SeeFigures, site).await?;
+    let newest = store.newest_shift(site, None, now_ms).await?;
+    Ok(newest.map_or_else(|| local_date(&head.time_zone, now_ms), |shift| shift.date))
+}
+
 /// One shift of a machine.
 pub async fn machine_shift(
     store: &Store,

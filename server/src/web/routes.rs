@@ -33,6 +33,7 @@ use super::view::{Crumb, Frame, Nav, Reader, SiteRef, url_part};
 use super::why::WhyPage;
 use super::{assets, words};
 
+mod asked;
 mod change;
 
 /// All pages and their assets. Mount it at the root.
@@ -48,6 +49,9 @@ pub fn routes() -> Router<AppState> {
         .route("/sites/{site}", get(site))
         .route("/sites/{site}/machines/{machine}", get(machine))
         .route("/sites/{site}/machines/{machine}/why", get(why))
+        .route("/sites/{site}/machines/{machine}/figures", get(asked::machine_figures))
+        .route("/sites/{site}/figures", get(asked::site_figures))
+        .route("/metrics", get(asked::catalogue))
         .route("/sites/{site}/reports", get(change::reports).post(change::issue))
         .route("/sites/{site}/reports/{leaf}/bundle.zip", get(crate::api::bundle))
         .route("/sites/{site}/reports/{leaf}/report.json", get(change::report_json))
@@ -174,6 +178,7 @@ impl Visitor {
         self.problem(match error {
             QueryError::NotFound => ProblemKind::Missing,
             QueryError::Invalid(what) => ProblemKind::Invalid(what),
+            QueryError::Failed(error) => ProblemKind::Failed(error),
             QueryError::Store(error) => ProblemKind::Failed(error.to_string()),
         })
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::text::{EN_FTL, Lang, ZH_FTL};
-use super::{door, fleet, gateways, machine, reports, site, why};
+use super::{catalogue, door, figures, fleet, gateways, machine, reports, site, why};
 
 fn pages(lang: Lang) -> Vec<(&'static str, String)> {
     let mut all = door::samples(lang);
@@ -12,6 +12,8 @@ fn pages(lang: Lang) -> Vec<(&'static str, String)> {
     all.extend(site::samples(lang));
     all.extend(machine::samples(lang));
     all.extend(why::samples(lang));
+    all.extend(figures::samples(lang));
+    all.extend(catalogue::samples(lang));
     all.extend(reports::samples(lang));
     all.extend(gateways::samples(lang));
     all

@@ -92,6 +92,75 @@ pub fn metric(t: &Texts, id: &str) -> String {
     )
 }
 
+/// What a definition or figure is called in an address: letters and digits, all else a hyphen. Chinese keeps its characters.
+#[must_use]
+pub fn anchor(id: &str) -> String {
+    id.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect()
+}
+
+/// Subjects of the catalogue in the order pages show them; each is a key `group-…`.
+pub const GROUPS: [&str; 10] =
+    ["time", "reliability", "quality", "production", "batch", "energy", "carbon", "change", "ledger", "trust"];
+
+/// The subject of a definition, by the first words of its id.
+#[must_use]
+pub fn group(id: &str) -> &'static str {
+    const BY_PREFIX: [(&str, &str); 34] = [
+        ("batch.", "batch"),
+        ("continuous.", "batch"),
+        ("cmr.", "reliability"),
+        ("mtbf.", "reliability"),
+        ("mttf.", "reliability"),
+        ("mttr.", "reliability"),
+        ("inherent_", "reliability"),
+        ("failure.", "reliability"),
+        ("repair.", "reliability"),
+        ("alarm", "reliability"),
+        ("quality.", "quality"),
+        ("scrap", "quality"),
+        ("rework", "quality"),
+        ("fpy.", "quality"),
+        ("fall_off.", "quality"),
+        ("spc.", "quality"),
+        ("capability.", "quality"),
+        ("count.", "production"),
+        ("cycle.", "production"),
+        ("changeover.", "production"),
+        ("capacity.", "production"),
+        ("plan.", "production"),
+        ("material.", "production"),
+        ("stops.", "production"),
+        ("energy", "energy"),
+        ("power.", "energy"),
+        ("meter.", "energy"),
+        ("bill.", "energy"),
+        ("co2.", "carbon"),
+        ("savings.", "change"),
+        ("change.", "change"),
+        ("baseline.", "change"),
+        ("credibility.", "trust"),
+        ("trust.", "trust"),
+    ];
+    const LEDGER: [&str; 9] =
+        ["ledger.", "equipment.", "collection.", "care.", "orders.", "assessment.", "system.", "network.", "remote."];
+    let by_prefix = BY_PREFIX.iter().find(|(prefix, _)| id.starts_with(prefix)).map(|(_, group)| *group);
+    by_prefix.unwrap_or_else(|| if LEDGER.iter().any(|p| id.starts_with(p)) { "ledger" } else { "time" })
+}
+
+/// Definitions by subject, subjects without any left out.
+#[must_use]
+pub fn grouped(all: Vec<query::DefinitionView>) -> Vec<(&'static str, Vec<query::DefinitionView>)> {
+    let mut out: Vec<(&'static str, Vec<query::DefinitionView>)> = GROUPS.iter().map(|g| (*g, Vec::new())).collect();
+    for definition in all {
+        let subject = group(&definition.id);
+        if let Some((_, list)) = out.iter_mut().find(|(name, _)| *name == subject) {
+            list.push(definition);
+        }
+    }
+    out.retain(|(_, list)| !list.is_empty());
+    out
+}
+
 /// The state a word means.
 #[must_use]
 pub fn state(word: &str) -> State {

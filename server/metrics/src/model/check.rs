@@ -1,6 +1,6 @@
 //! Reading and checking declaration bodies: a body that passes here is within every bound the rest of the crate relies on.
 
-use super::{CalendarBody, CycleTime, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, Site, StateRule};
+use super::{CalendarBody, CycleTime, Line, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, Site, StateRule};
 
 /// Why a declaration body was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,13 +48,15 @@ pub enum Body {
     QualityCount(QualityCount),
     /// `plan`
     Plan(Plan),
+    /// `line`
+    Line(Line),
     /// A kind this crate does not compute with.
     Other,
 }
 
 /// The declaration kinds this crate computes with.
-pub const KINDS: [&str; 8] =
-    ["site", "calendar", "machine", "cycle_time", "planned_stop", "meter_replaced", "quality_count", "plan"];
+pub const KINDS: [&str; 9] =
+    ["site", "calendar", "machine", "cycle_time", "planned_stop", "meter_replaced", "quality_count", "plan", "line"];
 
 /// Parses and checks the body of a declaration.
 ///
@@ -96,6 +98,7 @@ pub fn parse_body(kind: &str, body: &serde_json::Value) -> Result<Body, ModelErr
             Body::QualityCount(body)
         }
         "plan" => Body::Plan(check_plan(read(kind, body)?)?),
+        "line" => Body::Line(check_line(read(kind, body)?)?),
         _ => Body::Other,
     })
 }
@@ -124,6 +127,15 @@ fn check_site(site: Site) -> Result<Site, ModelError> {
             "zone",
             format!("`{}` is not an IANA time zone; use e.g. Asia/Shanghai", site.zone),
         ));
+    }
+    let knows = |province: &str| {
+        let table = crate::energy::carbon::GridTable::parse(crate::energy::carbon::DELIVERED);
+        table.is_ok_and(|t| t.latest_average(province).is_some())
+    };
+    if !site.province.is_empty() && !knows(&site.province) {
+        let reason =
+            format!("`{}` has no grid factor; use the province's short Chinese name, e.g. 云南", site.province);
+        return Err(refuse("site", "province", reason));
     }
     Ok(site)
 }
@@ -176,6 +188,23 @@ fn check_cycle_time(body: CycleTime) -> Result<CycleTime, ModelError> {
         return Err(refuse("cycle_time", "items_per_cycle", "must be 1 to 100 000"));
     }
     Ok(body)
+}
+
+fn check_line(line: Line) -> Result<Line, ModelError> {
+    check_id("line", "line", &line.line)?;
+    if !(2..=200).contains(&line.route.len()) {
+        return Err(refuse("line", "route", "must name 2 to 200 machines in the order of the flow"));
+    }
+    for machine in &line.route {
+        check_id("line", "route", machine)?;
+    }
+    if line.route.iter().enumerate().any(|(i, m)| line.route.iter().take(i).any(|o| o == m)) {
+        return Err(refuse("line", "route", "must name every machine once"));
+    }
+    if line.constraint.as_ref().is_some_and(|c| !line.route.contains(c)) {
+        return Err(refuse("line", "constraint", "must be one of the route's machines"));
+    }
+    Ok(line)
 }
 
 fn check_plan(plan: Plan) -> Result<Plan, ModelError> {

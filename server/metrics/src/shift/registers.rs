@@ -5,7 +5,7 @@ use crate::counter::{self, Bounded, Passed, RegisterRule, Replacement, Weight};
 use crate::decimal::div_half_up;
 use crate::facts::{Counted, Energy, Facts, Production};
 use crate::grade::Flag;
-use crate::history::REACH_MS;
+use crate::history::{History, REACH_MS};
 use crate::interval::{overlap_ms, subtract, total_ms, union};
 use crate::model::{CycleTime, SignalRef};
 use crate::oee::standard_of_ms;
@@ -110,31 +110,20 @@ impl Piece<'_> {
             facts.energy.get_or_insert_default().uncapped = true;
             return;
         };
-        let mut rule = register_rule(signal, meaning, None);
-        for replaced in self.history.statements().meters_replaced(&self.definition.body.machine) {
+        let machine = &self.definition.body.machine;
+        for replaced in self.history.statements().meters_replaced(machine) {
             if self.window.contains(replaced.body.at_ms) {
                 facts.statements.insert(replaced.leaf);
             }
-            rule.replaced.push(Replacement {
-                at_ms: replaced.body.at_ms,
-                old_final: replaced.body.old_final_raw.saturating_mul(meaning.unit_per_raw),
-                new_initial: replaced.body.new_initial_raw.saturating_mul(meaning.unit_per_raw),
-            });
         }
-        rule.replaced.sort_by_key(|r| r.at_ms);
+        let rule = energy_rule(self.history, machine, signal, meaning);
         let passed = counter::fold(series.samples(range), self.window, &rule, |_, _| Weight::ONE);
         register_flags(facts, &passed);
         if passed.resets > 0 || passed.excesses > 0 {
             facts.energy_broken = true;
             return;
         }
-        let per_unit: i128 = match meaning.unit.as_str() {
-            "Wh" => 1_000,
-            "MWh" => 1_000_000_000,
-            _ => 1_000_000,
-        };
-        let (num, den) = (i128::from(meaning.num) * per_unit, meaning.den);
-        let Some(mut micro_kwh) = scale(passed.amount, num, den) else {
+        let Some(mut micro_kwh) = micro_kwh(passed.amount, meaning) else {
             facts.flags.insert(Flag::RateExceeded);
             facts.energy_broken = true;
             return;
@@ -145,7 +134,7 @@ impl Piece<'_> {
             match rule.rate_max_per_hour {
                 Some(rate) => {
                     let most = i128::from(rate) * i128::from(total_ms(&open)) / 3_600_000 + 1;
-                    match scale(Bounded::exact(most), num, den) {
+                    match self::micro_kwh(Bounded::exact(most), meaning) {
                         Some(most) => micro_kwh.upper = micro_kwh.upper.saturating_add(most.value.saturating_abs()),
                         None => uncapped = true,
                     }
@@ -156,6 +145,16 @@ impl Piece<'_> {
         facts.energy_cover.observed_ms += of_ms - total_ms(&union(passed.uncovered));
         facts.energy.get_or_insert_default().add(&Energy { micro_kwh, uncapped, samples: passed.samples });
     }
+}
+
+/// Stored units of an energy register in millionths of a kilowatt-hour; `None` when no machine uses so much.
+pub fn micro_kwh(stored: Bounded, meaning: &Meaning) -> Option<Bounded> {
+    let per_unit: i128 = match meaning.unit.as_str() {
+        "Wh" => 1_000,
+        "MWh" => 1_000_000_000,
+        _ => 1_000_000,
+    };
+    scale(stored, i128::from(meaning.num) * per_unit, meaning.den)
 }
 
 fn register_flags(facts: &mut Facts, passed: &Passed) {
@@ -183,6 +182,18 @@ pub fn register_rule(signal: &SignalRef, meaning: &Meaning, fastest_item_us: Opt
         gap_ms_max: Cadence::new(meaning.interval_ms).stale_ms,
         replaced: Vec::new(),
     }
+}
+
+/// [`register_rule`] of a machine's energy register, with its declared exchanges.
+pub fn energy_rule(history: &History, machine: &str, signal: &SignalRef, meaning: &Meaning) -> RegisterRule {
+    let mut rule = register_rule(signal, meaning, None);
+    rule.replaced.extend(history.statements().meters_replaced(machine).iter().map(|replaced| Replacement {
+        at_ms: replaced.body.at_ms,
+        old_final: replaced.body.old_final_raw.saturating_mul(meaning.unit_per_raw),
+        new_initial: replaced.body.new_initial_raw.saturating_mul(meaning.unit_per_raw),
+    }));
+    rule.replaced.sort_by_key(|r| r.at_ms);
+    rule
 }
 
 /// Amounts times a ratio, half away from zero; a negative ratio (a reversed meter) swaps the bounds. `None` when the

@@ -1,0 +1,196 @@
+//! Figures of the whole site: sums over its production machines, its lines, and the checklist of connection and collection
+//! (reference §1.6, §5).
+//!
+//! Constraints
+//! 1. Sums of sums: ratios are formed once, from what the machines' windows add up to. A machine without state or counter takes
+//!    no part in OEE, exactly as in a report; meters and auxiliaries never do.
+//! 2. A machine is connected by readings on the days it was to work, not by a ping; what the ledger has not declared is not in
+//!    the denominator, and the list of machines stands behind every share.
+//! 3. A business area counts as collected when one of its signals delivered 95 % of what its polling period promised.
+
+use std::collections::BTreeMap;
+
+use crate::calendar::{local_date, parse_date};
+use crate::checklist::{self, Asset, CONNECTED_DAYS, Source};
+use crate::exact::Rational;
+use crate::facts::{Facts, Share};
+use crate::figures::{Figures, Gathered, Printer, Shape, StopRule, ask, gather, number, print, time};
+use crate::history::History;
+use crate::interval::{Interval, overlap_ms, union};
+use crate::kpi::line::{self, Station};
+use crate::kpi::losses::{Losses, waterfall};
+use crate::kpi::reliability::{self, Reliability};
+use crate::model::MachineRole;
+use crate::oee::Undefined;
+use crate::report::{ALL_MACHINES, Period};
+
+/// Readings that arrive within this are live; later ones came from the gateway's buffer.
+pub const LIVE_MS: i64 = 60_000;
+
+/// The site's figures over production dates; `None` when no machine is declared, or the dates are none.
+pub fn site(history: &History, period: &Period, until_ms: Option<i64>, rule: StopRule) -> Option<Figures> {
+    let machines = history.statements().machines();
+    let all: Vec<Gathered> = machines.filter_map(|m| gather(history, m, period, until_ms, rule)).collect();
+    let (mut facts, mut losses, mut failures) = (Facts::default(), Losses::default(), Reliability::default());
+    let counts = |g: &&Gathered| g.is_production() && g.facts.has_state && g.facts.production.is_some();
+    for g in all.iter().filter(counts) {
+        facts.add(&g.facts);
+        losses.add(&g.losses);
+        failures.add(&reliability::of(&g.states, &g.no_order));
+    }
+    all.first()?;
+    let mut out = Printer::of(&facts);
+    time::figures(&mut out, &time::Sums { facts: &facts, losses: &losses, reliability: failures, rule });
+    lines(&mut out, history, &all);
+    connection(&mut out, history, &all, period);
+    let figures = out.finish();
+    let steps = waterfall(&losses, facts.production.as_ref().map(|p| (p, &NO_DEFECTS)));
+    Some(print(history, ALL_MACHINES, period, &facts, &all, figures, &steps))
+}
+
+/// Start-up scrap is a machine's; in the site's waterfall it stays among the defects.
+const NO_DEFECTS: crate::kpi::iso::Defects = {
+    use crate::counter::Bounded;
+    use crate::facts::Counted;
+    const NONE: Counted = Counted { items: Bounded::exact(0), standard: Bounded::exact(0) };
+    crate::kpi::iso::Defects { reworked: NONE, startup: NONE }
+};
+
+fn lines(out: &mut Printer<'_>, history: &History, all: &[Gathered]) {
+    let Some(end_ms) = all.iter().map(|g| g.span.to_ms).max() else { return };
+    for stated in history.statements().lines_at(end_ms) {
+        let route: Vec<Station<'_>> = stated
+            .body
+            .route
+            .iter()
+            .filter_map(|m| all.iter().find(|g| g.definition.machine == *m))
+            .map(|g| Station { machine: &g.definition.machine, facts: &g.facts })
+            .collect();
+        let cover = route.iter().map(|s| s.facts.oee_cover()).reduce(Share::lesser).unwrap_or_default();
+        let asked = ask("line.oee.constraint@1", cover, Vec::new()).part(&stated.body.line);
+        // A station nobody declared is a hole in the route, not a shorter route.
+        if route.len() < stated.body.route.len() {
+            out.put(asked, Shape::Digits(Err(Undefined::NoState)));
+            continue;
+        }
+        match line::evaluate(&route, stated.body.constraint.as_deref()) {
+            Ok(found) => {
+                let declared = if found.is_declared { "declared" } else { "busiest" };
+                let asked = asked.with("constraint", found.constraint.clone()).with("constraint_by", declared);
+                out.put(asked, Shape::Digits(Ok(found.digits(6))));
+            }
+            Err(why) => out.put(asked, Shape::Digits(Err(why))),
+        }
+    }
+}
+
+/// What a role of a signal evidences (2024 评测 Q4): running and counts are 生产管控 and 设备管理, rejects 质量管理, energy 能耗管理.
+const AREAS: [(&str, &[&str]); 9] = [
+    ("state", &["生产管控", "设备管理"]),
+    ("run", &["生产管控", "设备管理"]),
+    ("power", &["设备管理", "能耗管理"]),
+    ("energy", &["能耗管理"]),
+    ("good", &["生产管控"]),
+    ("reject", &["质量管理"]),
+    ("total", &["生产管控"]),
+    ("product", &["生产管控"]),
+    ("order", &["生产管控"]),
+];
+
+fn connection(out: &mut Printer<'_>, history: &History, all: &[Gathered], period: &Period) {
+    let zone = history.statements().site().map_or_else(|| "UTC".to_owned(), |s| s.zone.clone());
+    let since = parse_date(&period.to).map(|d| d.saturating_sub(jiff::Span::new().days(i64::from(CONNECTED_DAYS) - 1)));
+    let (mut assets, mut sources) = (Vec::new(), Vec::new());
+    for g in all {
+        let mut read_days = std::collections::BTreeSet::new();
+        for (role, signal) in g.definition.signals.all() {
+            let series = history.series(&signal.gateway, &signal.tag, g.span);
+            let inside = series.times.iter().filter(|t| g.span.contains(**t));
+            let mut received = 0_u64;
+            for ms in inside {
+                received += 1;
+                // Neighbouring readings fall on one date: the calendar is asked once an hour.
+                read_days.insert(ms.div_euclid(3_600_000));
+            }
+            let interval = series.meanings.iter().map(|m| m.interval_ms).max().unwrap_or(0);
+            let planned = planned_ms(history, &signal.gateway, &signal.tag, g.span);
+            let expected = (g.span.length_ms() - planned).max(0).checked_div(interval).unwrap_or(0);
+            let areas = AREAS.iter().find(|(name, _)| *name == role).map_or(&[][..], |(_, areas)| areas);
+            sources.extend(areas.iter().map(|area| Source {
+                tag: format!("{}/{}", signal.gateway, signal.tag),
+                area: (*area).to_owned(),
+                is_automatic: true,
+                expected: expected.unsigned_abs(),
+                received,
+            }));
+        }
+        let date = |ms: i64| local_date(&zone, ms).filter(|d| since.is_none_or(|s| *d >= s));
+        let dates_read: std::collections::BTreeSet<_> = read_days.iter().filter_map(|h| date(h * 3_600_000)).collect();
+        let scheduled: std::collections::BTreeSet<_> = g.shifts.iter().filter_map(|s| date(s.from_ms)).collect();
+        let is_mapped = g.definition.signals.all().next().is_some();
+        assets.push(Asset {
+            machine: g.definition.machine.clone(),
+            is_production: g.definition.role == MachineRole::Production,
+            is_critical: g.definition.critical,
+            is_digital: is_mapped,
+            is_mapped,
+            days_scheduled: scheduled.len() as u32,
+            days_read: scheduled.intersection(&dates_read).count() as u32,
+            fields_filled: 0,
+        });
+    }
+    let cover = Share::default();
+    let shares = [
+        ("equipment.digital@1", checklist::digital(&assets)),
+        ("equipment.connected@1", checklist::connected(&assets)),
+        ("equipment.connected_of_digital@1", checklist::connected_of_digital(&assets)),
+        ("equipment.critical_connected@1", checklist::critical_connected(&assets)),
+    ];
+    for (id, share) in shares {
+        let terms = vec![number("n", share.counted.len()), number("of", share.of.len())];
+        let missing: Vec<&str> = share.of.iter().filter(|m| !share.counted.contains(m)).map(String::as_str).collect();
+        let mut asked = ask(id, cover, terms);
+        if !missing.is_empty() {
+            asked = asked.with("not_counted", missing.join(", "));
+        }
+        out.put(asked, share.ratio());
+    }
+    let mut once: BTreeMap<String, Source> = BTreeMap::new();
+    for source in &sources {
+        once.entry(source.tag.clone()).or_insert_with(|| source.clone());
+    }
+    let tags: Vec<Source> = once.into_values().collect();
+    let (got, due) = tags.iter().fold((0, 0), |(g, d), s| (g + s.received.min(s.expected), d + s.expected));
+    let terms = vec![number("received", got), number("expected", due)];
+    out.put(ask("collection.completeness@1", cover, terms), checklist::sample_completeness(&tags));
+    let areas = checklist::areas_covered(&sources);
+    let count = Rational::integer(areas.len() as i128);
+    out.put(ask("collection.areas@1", cover, Vec::new()).with("areas", areas.join("、")), Ok::<_, Undefined>(count));
+    timeliness(out, history, all);
+}
+
+/// Time in which a tag was planned not to be read, milliseconds.
+fn planned_ms(history: &History, gateway: &str, tag: &str, span: Interval) -> i64 {
+    let planned = history.gaps(span).into_iter().filter(|g| {
+        g.cause == protocol::GapCause::Planned.name()
+            && g.gateway == gateway
+            && g.tag.as_deref().is_none_or(|t| t == tag)
+    });
+    overlap_ms(&[span], &union(planned.map(|g| g.interval).collect()))
+}
+
+fn timeliness(out: &mut Printer<'_>, history: &History, all: &[Gathered]) {
+    let spans = union(all.iter().map(|g| g.span).collect());
+    let delays: Vec<i64> = spans.iter().flat_map(|s| history.delays(*s)).collect();
+    let found = checklist::timeliness(&delays, LIVE_MS);
+    let terms = || {
+        found.as_ref().map_or_else(|_| Vec::new(), |t| vec![number("live", t.live), number("backfilled", t.backfilled)])
+    };
+    for (i, part) in ["p50", "p95", "p99"].into_iter().enumerate() {
+        let value = match &found {
+            Ok(t) => t.delay_ms.get(i).and_then(|d| d.over(Rational::integer(1000))).ok_or(Undefined::NothingDue),
+            Err(why) => Err(*why),
+        };
+        out.put(ask("collection.timeliness@1", Share::default(), terms()).part(part), value);
+    }
+}

@@ -1,0 +1,245 @@
+//! Every further figure of a machine and of the site against what the fixture's world did, and what answers "why".
+
+mod fixture;
+
+use std::collections::BTreeSet;
+
+use fixture::{HOUR, ITEM_US, Log, World};
+use metrics::figures::{Figure, Figures, StopRule, machine, site::site};
+use metrics::report::Period;
+use metrics::{ReportRequest, catalogue, evaluate};
+use serde_json::json;
+
+const DAYS: usize = 14;
+
+fn period() -> Period {
+    Period { name: "period".into(), from: "2026-03-02".into(), to: "2026-03-15".into() }
+}
+
+fn world() -> World {
+    World::new(4_711, DAYS, None)
+}
+
+fn log(world: &World, keep: impl Fn(u32, usize) -> bool) -> Log {
+    let mut log = Log::new(false);
+    log.declare("line", json!({"line": "a", "route": ["press", "pack"]}));
+    log.run(world, true, keep);
+    log
+}
+
+fn press(log: &Log) -> Figures {
+    machine(&log.history(), "press", &period(), None, StopRule::default()).unwrap()
+}
+
+fn find<'f>(all: &'f Figures, id: &str, part: &str) -> &'f Figure {
+    let found = all.figures.iter().find(|f| f.definition == id && f.part == part);
+    found.unwrap_or_else(|| {
+        panic!("{id} {part} is not among {:?}", all.figures.iter().map(|f| (f.definition, &f.part)).collect::<Vec<_>>())
+    })
+}
+
+/// `num / den` in six decimals.
+fn six(num: i128, den: i128) -> Option<String> {
+    metrics::exact::product_digits(&[(num, den)], 6)
+}
+
+#[test]
+fn figures_of_a_complete_record_are_what_the_machine_did() {
+    let world = world();
+    let all = press(&log(&world, |_, _| true));
+    let (mut fault, mut idle_wh, mut wh, mut good, mut made, mut pbt) = (0, 0, 0, 0, 0, 0_i128);
+    for (m, minute) in world.minutes.iter().enumerate() {
+        let in_day = m % 1440;
+        let in_shift = (8 * 60..20 * 60).contains(&in_day);
+        let in_break = (12 * 60..12 * 60 + 50).contains(&in_day);
+        fault += i128::from(minute.code == 6) * 60_000;
+        idle_wh += if minute.code == 2 { i128::from(minute.wh) } else { 0 };
+        wh += i128::from(minute.wh);
+        good += i128::from(minute.good);
+        made += i128::from(minute.good + minute.reject);
+        pbt += i128::from(in_shift && (!in_break || minute.code == 4)) * 60_000;
+    }
+    let value = |id: &str, part: &str| find(&all, id, part).value.clone();
+    assert_eq!(value("energy.active@1", ""), six(wh, 1000));
+    assert_eq!(value("energy.idle@1", ""), six(idle_wh, 1000));
+    assert_eq!(value("energy.idle_share@1", ""), six(idle_wh, wh));
+    assert_eq!(value("failure.share@1", ""), six(fault, pbt));
+    assert_eq!(value("quality.pieces@1", ""), six(good, made));
+    assert_eq!(value("oee.tpm_jipm@1", ""), six(good * i128::from(ITEM_US), pbt * 1000), "the same as by ISO 22400");
+    assert_eq!(value("capacity.utilisation@1", ""), six(made * i128::from(ITEM_US), pbt * 1000));
+    assert_eq!(value("capacity.theoretical@1", ""), six(pbt * 1000, i128::from(ITEM_US)));
+    // A counter polled once a minute does not show single cycles of six seconds: only the mean over undisturbed running.
+    let mean = find(&all, "cycle.distribution@1", "mean_only");
+    assert!(
+        mean.value.as_deref().is_some_and(|v| v.starts_with("7.0") || v.starts_with("6.9") || v.starts_with("7.1")),
+        "{mean:?}"
+    );
+    // A minute of running uses 150 Wh; fifteen of them in a block are 2.25 kWh, 9 kW.
+    assert_eq!(value("power.demand.block@1", "").as_deref(), Some("9.000000"));
+    assert_eq!(value("power.demand.sliding@1", "").as_deref(), Some("9.000000"));
+    assert_eq!(value("power.load_factor@1", ""), six(wh, 9 * 24 * DAYS as i128 * 1000));
+    // The waterfall tiles calendar time.
+    let total: i128 = all.waterfall.iter().map(|s| s.seconds.replace('.', "").parse::<i128>().unwrap()).sum();
+    assert_eq!(total, i128::from(24 * HOUR) * DAYS as i128);
+    let effective = all.waterfall.iter().find(|s| s.id == "effective").unwrap();
+    assert_eq!(effective.seconds.replace('.', ""), (good * i128::from(ITEM_US) / 1000).to_string());
+    for f in all.figures.iter().filter(|f| f.value.is_some() && f.upper.is_some()) {
+        // NEE is never below OEE, and no more is said of its lower bound.
+        let lower = if f.definition.starts_with("nee.") { value("oee.iso22400@1", "") } else { f.value.clone() };
+        assert_eq!((&f.lower, &f.upper), (&lower, &f.value), "{}: nothing is unobserved", f.definition);
+    }
+}
+
+/// MTBF and MTTR of the world's fault episodes, merged below one minute — never, at one sample a minute.
+#[test]
+fn failures_are_counted_across_shift_edges() {
+    let world = world();
+    let all = press(&log(&world, |_, _| true));
+    let codes: Vec<u64> = world.minutes.iter().map(|m| m.code).collect();
+    let begins = (1..codes.len()).filter(|i| codes[*i] == 6 && codes[i - 1] != 6).count();
+    let faults = codes.iter().filter(|c| **c == 6).count() as i128;
+    let operating = codes.iter().filter(|c| [4, 5].contains(c)).count() as i128;
+    assert!(begins > 5, "the world fails now and then");
+    let mtbf = find(&all, "mtbf.iso22400@1", "");
+    assert_eq!(mtbf.value, six(operating, 60 * begins as i128));
+    assert_eq!(find(&all, "mttr.iso22400@1", "").value, six(faults, 60 * begins as i128));
+    assert_eq!(mtbf.terms.iter().map(|t| t.symbol).collect::<Vec<_>>(), ["TBF", "FE"]);
+}
+
+/// Whatever is lost, the truth stays inside the bounds that are printed, and a complete record has the narrowest.
+#[test]
+fn bounds_of_a_thinned_record_hold_the_complete_one() {
+    let world = world();
+    let whole = press(&log(&world, |_, _| true));
+    for seed in 0..6_u64 {
+        let thin = press(&log(&world, |tag, m| {
+            (m as u64 * 7 + u64::from(tag) * 13 + seed) % 41 > 3 && !(m / 200).is_multiple_of(17)
+        }));
+        for f in &thin.figures {
+            let Some(truth) = whole.figures.iter().find(|w| w.definition == f.definition && w.part == f.part) else {
+                continue;
+            };
+            let micros = |t: &Option<String>| t.as_ref().map(|t| t.replace('.', "").parse::<i128>().unwrap());
+            let Some(truth) = micros(&truth.value) else { continue };
+            // Left-out shifts are other sums; an amount of them is compared with what it is part of elsewhere.
+            if !thin.excluded.is_empty() {
+                continue;
+            }
+            assert!(micros(&f.lower).is_none_or(|l| l - 1 <= truth), "{} {}: {f:?} {truth}", f.definition, f.part);
+            assert!(micros(&f.upper).is_none_or(|u| truth <= u + 1), "{} {}: {f:?} {truth}", f.definition, f.part);
+        }
+        assert!(!thin.gaps.is_empty() || thin.gaps_left_out > 0);
+    }
+}
+
+#[test]
+fn the_report_and_the_figures_agree_and_every_figure_answers_why() {
+    let world = world();
+    let log = log(&world, |tag, m| !(m * 11 + tag as usize).is_multiple_of(53));
+    let history = log.history();
+    let request = ReportRequest::for_dates(log.size(), &period().from, &period().to, None);
+    let report = evaluate(&history, &request).unwrap();
+    let press = press(&log);
+    let plant = site(&history, &period(), None, StopRule::default()).unwrap();
+    for (all, machine) in [(&press, "press"), (&plant, "*")] {
+        let section = report.periods.iter().find(|s| s.machine == machine).unwrap();
+        for line in &section.lines {
+            let figure = find(all, line.definition, "");
+            assert_eq!(
+                (&figure.value, &figure.lower, &figure.upper, figure.coverage, figure.grade, figure.undefined),
+                (&line.value, &line.lower, &line.upper, line.coverage, line.grade, line.undefined),
+                "{machine} {}",
+                line.definition
+            );
+        }
+        for f in &all.figures {
+            assert!(catalogue::explain(f.definition).is_some_and(|e| e.formula == f.formula && e.unit == f.unit));
+            assert!(f.value.is_some() != f.undefined.is_some(), "{f:?}");
+            assert!(!f.terms.is_empty() || !f.parameters.is_empty() || f.undefined.is_some(), "{f:?}: why?");
+        }
+        assert!(!all.lineage.is_empty() && !all.statements.is_empty());
+    }
+    let ids: BTreeSet<&str> = press.figures.iter().map(|f| f.definition).collect();
+    assert!(ids.len() >= 35, "{} definitions: {ids:?}", ids.len());
+}
+
+#[test]
+fn the_site_counts_what_is_connected_and_names_what_is_missing() {
+    let world = world();
+    let mut log = log(&world, |tag, m| tag != 1 || m < 1440);
+    log.declare("machine", json!({"machine": "lathe", "names": {"zh": "车床", "en": "Lathe"}, "signals": {}}));
+    let history = log.history();
+    let plant = site(&history, &period(), None, StopRule::default()).unwrap();
+    let digital = find(&plant, "equipment.digital@1", "");
+    assert_eq!(digital.value.as_deref(), Some("0.500000"));
+    assert_eq!(digital.parameters, [("not_counted", "lathe".to_owned())]);
+    assert_eq!(find(&plant, "equipment.connected@1", "").value.as_deref(), Some("0.500000"));
+    let areas = find(&plant, "collection.areas@1", "");
+    assert_eq!(areas.parameters[0].1.split('、').count(), 4, "{areas:?}");
+    // Five tags; one of them stopped after the first of fourteen days.
+    let completeness = find(&plant, "collection.completeness@1", "");
+    assert!(completeness.value.as_deref().is_some_and(|v| v.starts_with("0.81")), "{completeness:?}");
+    assert_eq!(
+        find(&plant, "line.oee.constraint@1", "a").undefined,
+        Some("NO_STATE"),
+        "nobody declared the second station"
+    );
+    // An hour per batch: the oldest reading waits an hour and a second.
+    assert_eq!(find(&plant, "collection.timeliness@1", "p50").value.as_deref(), Some("3601.000000"));
+}
+
+#[test]
+fn a_meter_has_standard_coal_and_carbon_of_its_province_and_a_machine_has_not() {
+    let world = world();
+    let mut log = log(&world, |_, _| true);
+    log.declare("site", json!({"names": {"zh": "厂", "en": "Works"}, "zone": "Asia/Shanghai", "province": "云南"}));
+    let history = log.history();
+    let main = machine(&history, "main", &period(), None, StopRule::default()).unwrap();
+    let kwh = find(&main, "energy.active@1", "").numerator.as_deref().unwrap().parse::<i128>().unwrap();
+    assert_eq!(find(&main, "energy.comprehensive@1", "").value, six(kwh * 1229, 10_000 * 1_000_000));
+    let carbon: Vec<(&str, Option<String>)> = main
+        .figures
+        .iter()
+        .filter(|f| f.definition == "co2.electricity@1")
+        .map(|f| (f.part.as_str(), f.value.clone()))
+        .collect();
+    let at = |factor: i128| six(kwh * factor, 10_000 * 1_000_000);
+    assert_eq!(carbon, [("grid.云南.average.2022", at(1073)), ("grid.CN.average.2023", at(5306))]);
+    let press = press(&log);
+    assert!(
+        press.figures.iter().all(|f| !f.definition.starts_with("co2.") && f.definition != "energy.comprehensive@1")
+    );
+}
+
+/// Seventy days before, seventy after; from day 70 on the machine runs more and every minute of running uses less.
+#[test]
+fn savings_of_a_plan_are_those_of_the_world() {
+    let mut world = World::new(99, 140, Some(70));
+    for (m, minute) in world.minutes.iter_mut().enumerate() {
+        if minute.code == 4 {
+            minute.wh = if m < 70 * 1440 { 150 } else { 132 };
+        }
+    }
+    let mut log = Log::new(false);
+    log.declare("plan", json!({
+        "plan": "p1", "baseline": {"from": "2026-03-02", "to": "2026-05-10"}, "reporting": {"from": "2026-05-11", "to": "2026-07-19"},
+        "machines": ["press"], "incoming": "main",
+    }));
+    log.run(&world, false, |_, _| true);
+    let all = metrics::figures::saved::saved(&log.history(), "p1", None, StopRule::default());
+    assert_eq!(all.iter().map(|s| (s.machine.as_str(), s.option)).collect::<Vec<_>>(), [("press", "B"), ("main", "C")]);
+    for s in &all {
+        assert_eq!((s.baseline_days, s.reporting_days), ([70, 0], [70, 0]));
+        assert_eq!(s.driven_by, ["press"]);
+    }
+    // What the reporting period would have used at 150 Wh a minute, less what it used: 18 Wh per minute of running.
+    let running = world.minutes[70 * 1440..].iter().filter(|m| m.code == 4).count() as f64;
+    let truth = running * 18.0 / 1000.0;
+    let press = all[0].savings.with.evaluation().expect("evaluated");
+    let avoided = press.avoided.ok().expect("a number");
+    assert!((avoided - truth).abs() < 0.02 * truth, "{avoided} against {truth}");
+    let interval = press.headline().expect("an interval");
+    let (lower, upper) = (interval.lower.ok().unwrap(), interval.upper.ok().unwrap());
+    assert!(lower < truth && truth < upper, "[{lower}, {upper}] holds {truth}");
+    assert!(metrics::figures::saved::saved(&log.history(), "p2", None, StopRule::default()).is_empty());
+}

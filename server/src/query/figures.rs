@@ -1,0 +1,305 @@
+//! Every figure of a machine or a site over production dates, evaluated from the log when somebody asks.
+//!
+//! Unlike the other read models nothing is stored: a figure over any dates has no row of its own. One evaluation at a time, at
+//! most [`DAYS_MAX`] dates, so that a reader with a wide question cannot starve ingestion.
+
+use metrics::figures::{self, StopRule};
+use metrics::report::Period;
+use metrics::{History, ReportRequest, catalogue};
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+use utoipa::ToSchema;
+
+use super::{GapView, Names, Parameter, QueryError, SiteHead, Term, machine as machines, visible};
+use crate::projection::stated;
+use crate::reporting;
+use crate::roles::{Access, Permission};
+use crate::sitelog::SiteLogs;
+use crate::store::Store;
+
+/// Most production dates of one question.
+pub const DAYS_MAX: usize = 31;
+/// Time behind a digit of a figure: one question after the other.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
+/// One value of one definition with what answers "why this number?".
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FigureLine {
+    /// Definition and version.
+    pub definition: String,
+    /// Its names.
+    pub names: Names,
+    /// Which of several numbers of the definition; empty when there is one.
+    pub part: String,
+    /// Unit; `1` for ratios.
+    pub unit: String,
+    /// Formula in symbols.
+    pub formula: String,
+    /// Its quantities with their numbers.
+    pub terms: Vec<Term>,
+    /// Factors and limits with their version.
+    pub parameters: Vec<(String, String)>,
+    /// Numerator, digits.
+    pub numerator: Option<String>,
+    /// Denominator, digits.
+    pub denominator: Option<String>,
+    /// The value, six decimals.
+    pub value: Option<String>,
+    /// Least it can be.
+    pub lower: Option<String>,
+    /// Most it can be; none when nothing limits it.
+    pub upper: Option<String>,
+    /// Observed milliseconds, of milliseconds.
+    pub coverage: [i64; 2],
+    /// `A` to `D`.
+    pub grade: Option<String>,
+    /// Why there is no value.
+    pub undefined: Option<String>,
+}
+
+/// A step of the loss waterfall.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LossStep {
+    /// Identifier.
+    pub id: String,
+    /// Names.
+    pub names: Names,
+    /// `unplanned`, `availability`, `performance`, `quality`, `unobserved`, `effective`.
+    pub kind: String,
+    /// Seconds of planned time; negative only where running faster than planned won time back.
+    pub seconds: String,
+}
+
+/// A changeover.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ChangeoverView {
+    /// Product before.
+    pub from: String,
+    /// Product after.
+    pub to: String,
+    /// Last good item of the old product.
+    pub from_ms: i64,
+    /// First good item of the new one.
+    pub until_ms: i64,
+    /// Without planned stops.
+    pub changeover_ms: i64,
+    /// Until the machine ran again; none without a state.
+    pub stopped_ms: Option<i64>,
+}
+
+/// Records of a gateway behind the figures, by leaf.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LeafRun {
+    /// Gateway.
+    pub gateway: String,
+    /// First leaf.
+    pub first_leaf: i64,
+    /// Last leaf.
+    pub last_leaf: i64,
+}
+
+/// All figures over some dates.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FiguresView {
+    /// The site.
+    pub site: SiteHead,
+    /// Machine id, or `*` for the whole site.
+    pub machine: String,
+    /// Its names; empty for the site.
+    pub machine_names: Names,
+    /// First production date.
+    pub from: String,
+    /// Last production date.
+    pub to: String,
+    /// First instant.
+    pub from_ms: i64,
+    /// First instant after.
+    pub until_ms: i64,
+    /// Leaves of the log they were computed from.
+    pub prefix: i64,
+    /// The figures, in the order of the catalogue.
+    pub figures: Vec<FigureLine>,
+    /// From calendar time to the planned time of good items.
+    pub waterfall: Vec<LossStep>,
+    /// Changeovers.
+    pub changeovers: Vec<ChangeoverView>,
+    /// Flags of everything summed up.
+    pub flags: Vec<String>,
+    /// Shifts left out for want of coverage.
+    pub excluded: Vec<String>,
+    /// Statements in force.
+    pub statements: Vec<Parameter>,
+    /// Records behind the figures.
+    pub sources: Vec<LeafRun>,
+    /// Gaps, the first of them.
+    pub gaps: Vec<GapView>,
+    /// Gaps not listed.
+    pub gaps_left_out: i64,
+}
+
+/// Evaluates every figure of a machine, or of the whole site, over production dates (both included).
+pub async fn figures(
+    store: &Store,
+    logs: &SiteLogs,
+    access: &Access,
+    site: &str,
+    machine: Option<&str>,
+    dates: (&str, &str),
+    now_ms: i64,
+) -> Result<FiguresView, QueryError> {
+    let head = SiteHead::from(visible(store, access, Permission::SeeFigures, site).await?);
+    let machine_names = match machine {
+        Some(machine) => machines::names(&machines::find(store, site, machine).await?),
+        None => Names::default(),
+    };
+    let period = period(dates)?;
+    let id = site.parse().map_err(|_| QueryError::NotFound)?;
+    let (logs, wanted) = (logs.clone(), machine.map(str::to_owned));
+    let _one = ONE_AT_A_TIME.lock().await;
+    let work = move || -> Result<Option<(figures::Figures, History)>, reporting::ReportingError> {
+        let request = ReportRequest::for_dates(0, &period.from, &period.to, None);
+        let (history, until_ms) = reporting::history_of(&logs, &id, request, now_ms)?;
+        let rule = StopRule::default();
+        let found = match &wanted {
+            Some(machine) => figures::machine(&history, machine, &period, Some(until_ms), rule),
+            None => figures::site::site(&history, &period, Some(until_ms), rule),
+        };
+        Ok(found.map(|f| (f, history)))
+    };
+    let done = tokio::task::spawn_blocking(work).await.map_err(|e| QueryError::Failed(e.to_string()))?;
+    let (found, history) = match done {
+        Ok(found) => found.ok_or(QueryError::NotFound)?,
+        Err(reporting::ReportingError::Report(metrics::report::ReportError::NoMachines)) => {
+            return Err(QueryError::NotFound);
+        }
+        Err(error) => return Err(QueryError::Failed(error.to_string())),
+    };
+    Ok(view(head, machine_names, &found, &history))
+}
+
+fn period((from, to): (&str, &str)) -> Result<Period, QueryError> {
+    let read = |date: &str| {
+        let parsed = metrics::calendar::parse_date(date);
+        parsed.ok_or_else(|| QueryError::Invalid(format!("`{date}`: YYYY-MM-DD / 日期格式应为 YYYY-MM-DD")))
+    };
+    let days = metrics::calendar::dates(read(from)?, read(to)?).len();
+    if days == 0 || days > DAYS_MAX {
+        return Err(QueryError::Invalid(format!(
+            "{from} – {to}: 1 to {DAYS_MAX} production dates, the first not after the last / \
+             生产日期应为 1 至 {DAYS_MAX} 天，且起始日期不晚于截止日期"
+        )));
+    }
+    Ok(Period { name: "period".to_owned(), from: from.to_owned(), to: to.to_owned() })
+}
+
+fn view(site: SiteHead, machine_names: Names, found: &figures::Figures, history: &History) -> FiguresView {
+    let leaf = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let names = |zh: &str, en: &str| Names { zh: zh.to_owned(), en: en.to_owned() };
+    FiguresView {
+        site,
+        machine: found.machine.clone(),
+        machine_names,
+        from: found.dates[0].clone(),
+        to: found.dates[1].clone(),
+        from_ms: found.from_ms,
+        until_ms: found.to_ms,
+        prefix: leaf(history.size()),
+        figures: found.figures.iter().map(line).collect(),
+        waterfall: found
+            .waterfall
+            .iter()
+            .map(|s| LossStep {
+                id: s.id.to_owned(),
+                names: names(s.zh, s.en),
+                kind: s.kind.to_owned(),
+                seconds: s.seconds.clone(),
+            })
+            .collect(),
+        changeovers: found
+            .changeovers
+            .iter()
+            .map(|c| ChangeoverView {
+                from: c.from.clone(),
+                to: c.to.clone(),
+                from_ms: c.from_ms,
+                until_ms: c.to_ms,
+                changeover_ms: c.changeover_ms,
+                stopped_ms: c.stopped_ms,
+            })
+            .collect(),
+        flags: found.flags.iter().map(|f| (*f).to_owned()).collect(),
+        excluded: found.excluded.clone(),
+        statements: stated(history, found.statements.iter().copied(), found.from_ms),
+        sources: found
+            .lineage
+            .iter()
+            .map(|r| LeafRun { gateway: r.gateway.clone(), first_leaf: leaf(r.first), last_leaf: leaf(r.last) })
+            .collect(),
+        gaps: found
+            .gaps
+            .iter()
+            .map(|g| GapView { from_ms: g.from_ms, until_ms: g.to_ms, cause: g.cause.to_owned() })
+            .collect(),
+        gaps_left_out: i64::try_from(found.gaps_left_out).unwrap_or(i64::MAX),
+    }
+}
+
+fn line(f: &figures::Figure) -> FigureLine {
+    let names = catalogue::explain(f.definition).map(|e| e.names).unwrap_or_default();
+    FigureLine {
+        definition: f.definition.to_owned(),
+        names: Names { zh: names[0].to_owned(), en: names[1].to_owned() },
+        part: f.part.clone(),
+        unit: f.unit.to_owned(),
+        formula: f.formula.to_owned(),
+        terms: f
+            .terms
+            .iter()
+            .map(|t| Term { symbol: t.symbol.to_owned(), value: t.value.clone(), unit: t.unit.to_owned() })
+            .collect(),
+        parameters: f.parameters.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
+        numerator: f.numerator.clone(),
+        denominator: f.denominator.clone(),
+        value: f.value.clone(),
+        lower: f.lower.clone(),
+        upper: f.upper.clone(),
+        coverage: f.coverage,
+        grade: f.grade.map(str::to_owned),
+        undefined: f.undefined.map(str::to_owned),
+    }
+}
+
+/// A definition of the catalogue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DefinitionView {
+    /// Definition and version.
+    pub id: String,
+    /// Names.
+    pub names: Names,
+    /// Unit; `1` for ratios.
+    pub unit: String,
+    /// Formula.
+    pub formula: String,
+    /// Standard and clause, or `Gongzheng` for our own.
+    pub source: String,
+    /// Edge rules.
+    pub edge: Names,
+    /// The function that evaluates it.
+    pub evaluated_by: String,
+}
+
+/// Every definition, in the order of the catalogue.
+pub fn definitions() -> Vec<DefinitionView> {
+    let names = |two: [&str; 2]| Names { zh: two[0].to_owned(), en: two[1].to_owned() };
+    catalogue::entries()
+        .map(|e| DefinitionView {
+            id: e.id.to_owned(),
+            names: names(e.names),
+            unit: e.unit.to_owned(),
+            formula: e.formula.to_owned(),
+            source: e.source.to_owned(),
+            edge: names(e.edge),
+            evaluated_by: e.evaluated_by.to_owned(),
+        })
+        .collect()
+}

@@ -1,0 +1,279 @@
+//! Every figure of a machine or a site over some dates: value, bounds, coverage and grade in a table by subject, and under each
+//! the formula with its numbers — "why this number?" without leaving the page.
+
+use askama::Template;
+
+use crate::query::{FigureLine, FiguresView};
+
+use super::chart::waterfall::{self, Kind, Step};
+use super::chart::{State, Width};
+use super::format::{self, Clockface, NONE, THIN};
+use super::machine::{GapRow, gap_row};
+use super::text::{Lang, Texts};
+use super::view::{Class, Figure, Frame};
+use super::words;
+
+struct Row {
+    anchor: String,
+    name: String,
+    part: String,
+    figure: String,
+    formula: String,
+    terms: Vec<(String, String, String)>,
+    parameters: Vec<(String, String)>,
+    definition: String,
+    definition_anchor: String,
+}
+
+struct Group {
+    title: String,
+    rows: Vec<Row>,
+}
+
+struct Stated {
+    name: String,
+    value: String,
+    leaf: String,
+    late: bool,
+}
+
+struct Change {
+    products: String,
+    time: String,
+    length: String,
+    stopped: String,
+}
+
+/// The page.
+#[derive(Template)]
+#[template(path = "figures.html")]
+pub struct FiguresPage {
+    frame: Frame,
+    t: &'static Texts,
+    subject: String,
+    back: String,
+    action: String,
+    from: String,
+    to: String,
+    groups: Vec<Group>,
+    losses_wide: String,
+    losses_narrow: String,
+    changeovers: Vec<Change>,
+    notes: Vec<String>,
+    statements: Vec<Stated>,
+    sources: Vec<(String, String)>,
+    prefix: String,
+    gaps: Vec<GapRow>,
+    gaps_more: String,
+}
+
+impl FiguresPage {
+    /// Builds the page.
+    #[must_use]
+    pub fn new(frame: Frame, data: &FiguresView, face: &Clockface) -> Self {
+        let t = frame.t();
+        let site = format!("/sites/{}", super::view::url_part(&data.site.id));
+        let is_site = data.machine == metrics::report::ALL_MACHINES;
+        let back =
+            if is_site { site.clone() } else { format!("{site}/machines/{}", super::view::url_part(&data.machine)) };
+        let steps = steps(t, data);
+        let title = t.s("figures-losses");
+        let draw =
+            |width| if steps.is_empty() { String::new() } else { waterfall::svg("losses", &title, &steps, width) };
+        let notes = data.flags.iter().map(|f| words::flag(t, f));
+        let excluded = data.excluded.iter().map(|shift| t.f1("figures-excluded", "shift", shift.clone()));
+        Self {
+            subject: if is_site {
+                words::name(&data.site.names, t.lang(), &data.site.id)
+            } else {
+                words::name(&data.machine_names, t.lang(), &data.machine)
+            },
+            action: format!("{back}/figures"),
+            back,
+            from: data.from.clone(),
+            to: data.to.clone(),
+            groups: groups(t, data),
+            losses_wide: draw(Width::Wide),
+            losses_narrow: draw(Width::Narrow),
+            changeovers: data
+                .changeovers
+                .iter()
+                .map(|c| Change {
+                    products: format!("{} → {}", c.from, c.to),
+                    time: format!("{} – {}", face.day_minute(c.from_ms), face.day_minute(c.until_ms)),
+                    length: format::duration(c.changeover_ms),
+                    stopped: c.stopped_ms.map_or_else(|| NONE.to_owned(), format::duration),
+                })
+                .collect(),
+            notes: notes.chain(excluded).collect(),
+            statements: data
+                .statements
+                .iter()
+                .map(|p| Stated {
+                    name: words::word(t, "param", &p.name),
+                    value: p.value.trim_start_matches(": ").to_owned(),
+                    leaf: p.leaf.map_or_else(|| t.s("param-constant"), |n| t.f1("param-leaf", "n", format::integer(n))),
+                    late: p.late,
+                })
+                .collect(),
+            sources: data
+                .sources
+                .iter()
+                .map(|s| {
+                    let run = format!("{}–{}", format::integer(s.first_leaf), format::integer(s.last_leaf));
+                    (s.gateway.clone(), run)
+                })
+                .collect(),
+            prefix: t.f1("figures-prefix", "prefix", format::integer(data.prefix)),
+            gaps: data.gaps.iter().map(|g| gap_row(t, face, g.from_ms, g.until_ms, &g.cause)).collect(),
+            gaps_more: match data.gaps_left_out {
+                0 => String::new(),
+                n => t.f1("figures-gaps-more", "n", format::integer(n)),
+            },
+            frame,
+            t,
+        }
+    }
+}
+
+/// The steps of the waterfall in whole milliseconds; the whole is what they add up to.
+fn steps(t: &Texts, data: &FiguresView) -> Vec<Step> {
+    let ms = |seconds: &str| seconds.replace('.', "").parse::<i64>().unwrap_or(0);
+    let mut out = Vec::new();
+    let parts: Vec<Step> = data
+        .waterfall
+        .iter()
+        .filter(|s| s.kind != "unplanned" && ms(&s.seconds) != 0)
+        .map(|s| Step {
+            name: words::name(&s.names, t.lang(), &s.id),
+            ms: ms(&s.seconds),
+            kind: match (s.kind.as_str(), s.id.as_str()) {
+                ("unobserved", _) => Kind::Unknown,
+                ("effective", _) => Kind::Good,
+                (_, "breakdown") => Kind::Lost(State::Fault),
+                (_, "setup") => Kind::Lost(State::Setup),
+                (_, "waiting") => Kind::Lost(State::Wait),
+                ("availability", _) => Kind::Lost(State::Idle),
+                _ => Kind::Computed,
+            },
+        })
+        .collect();
+    let whole: i64 = parts.iter().map(|s| s.ms).sum();
+    if whole > 0 {
+        out.push(Step { name: t.s("loss-planned"), ms: whole, kind: Kind::Planned });
+        out.extend(parts);
+    }
+    out
+}
+
+fn groups(t: &Texts, data: &FiguresView) -> Vec<Group> {
+    let mut out: Vec<(&'static str, Vec<Row>)> = words::GROUPS.iter().map(|g| (*g, Vec::new())).collect();
+    for line in &data.figures {
+        let group = words::group(&line.definition);
+        if let Some((_, rows)) = out.iter_mut().find(|(name, _)| *name == group) {
+            rows.push(row(t, line));
+        }
+    }
+    let filled = out.into_iter().filter(|(_, rows)| !rows.is_empty());
+    filled.map(|(group, rows)| Group { title: t.s(&format!("group-{group}")), rows }).collect()
+}
+
+fn row(t: &Texts, line: &FigureLine) -> Row {
+    let anchor = words::anchor(&format!("{}-{}", line.definition, line.part));
+    Row {
+        figure: figure(t, line, &format!("#{anchor}")).html(),
+        anchor,
+        name: words::name(&line.names, t.lang(), &line.definition),
+        part: if line.part.is_empty() { String::new() } else { words::word(t, "part", &line.part) },
+        formula: line.formula.clone(),
+        terms: line
+            .terms
+            .iter()
+            .map(|term| {
+                (term.symbol.clone(), words::word(t, "term", &term.symbol), term_value(t, &term.value, &term.unit))
+            })
+            .collect(),
+        parameters: line
+            .parameters
+            .iter()
+            .map(|(name, value)| (words::word(t, "parameter", name), value.clone()))
+            .collect(),
+        definition_anchor: words::anchor(&line.definition),
+        definition: line.definition.clone(),
+    }
+}
+
+/// A quantity with its unit; long times in words beside the exact number.
+fn term_value(t: &Texts, value: &str, unit: &str) -> String {
+    let number = value.parse::<i64>().map_or_else(|_| value.to_owned(), format::integer);
+    match (unit, value.parse::<i64>()) {
+        ("", _) => number,
+        ("ms", Ok(ms)) if ms >= 60_000 => format!("{number}{THIN}ms = {}", format::duration(ms)),
+        ("pcs", _) => format::with_unit(&number, &t.s("unit-piece")),
+        (unit, _) => format::with_unit(&number, unit),
+    }
+}
+
+/// A printed decimal as a reader sees it: ratios in percent, others with their unit and no more digits than they need.
+fn printed(t: &Texts, line: &FigureLine, decimal: &str) -> String {
+    let micros: Option<i128> = decimal.replace('.', "").parse().ok();
+    let shown = micros.and_then(|m| match line.unit.as_str() {
+        "1" => format::percent(m, 1_000_000, 1),
+        unit => {
+            // Three significant decimals below ten, fewer above: a reader compares, the digits are in the API.
+            let places = match m.unsigned_abs() {
+                0..10_000_000 => 3,
+                10_000_000..1_000_000_000 => 2,
+                _ => 1,
+            };
+            let places = if m % 1_000_000 == 0 && matches!(unit, "pcs" | "set") { 0 } else { places };
+            format::quotient(m, 1_000_000, places).map(|number| match unit {
+                "pcs" => format::with_unit(&number, &t.s("unit-piece")),
+                "set" | "word" => number,
+                unit => format::with_unit(&number, unit),
+            })
+        }
+    });
+    shown.unwrap_or_else(|| decimal.to_owned())
+}
+
+fn figure(t: &Texts, line: &FigureLine, why: &str) -> Figure {
+    let Some(value) = &line.value else {
+        let code = line.undefined.as_deref().unwrap_or_default();
+        let reason = metrics::oee::Undefined::from_code(code);
+        return Figure::undefined(reason.map_or_else(|| code.to_owned(), |r| words::because(t, r)), why);
+    };
+    let class = if matches!(line.unit.as_str(), "pcs" | "kWh") { Class::Measured } else { Class::Computed };
+    let mut out = Figure::plain(class, printed(t, line, value), why);
+    match (&line.lower, &line.upper) {
+        (Some(low), Some(high)) if low != high => {
+            out.bounds = format!("[{}, {}]", printed(t, line, low), printed(t, line, high));
+        }
+        (Some(low), None) => out.bounds = format!("≥{THIN}{}", printed(t, line, low)),
+        _ => {}
+    }
+    let [observed, of] = line.coverage;
+    if of > 0 {
+        out = out.covered(t, observed, of);
+    }
+    match line.grade.as_deref().and_then(words::grade) {
+        Some(grade) => out.graded(t, grade),
+        None => out,
+    }
+}
+
+#[cfg(test)]
+pub(super) fn samples(lang: Lang) -> Vec<(&'static str, String)> {
+    use super::samples;
+    use super::view::Nav;
+    let data = samples::figures();
+    let frame = samples::frame(
+        lang,
+        lang.texts().s("figures-title"),
+        "/sites/jh-07/machines/press/figures",
+        Nav::Site,
+        Some(&data.site),
+        data.site.simulated,
+    );
+    vec![("figures", FiguresPage::new(frame, &data, &samples::face(lang)).render().expect("renders"))]
+}

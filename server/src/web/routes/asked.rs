@@ -1,0 +1,72 @@
+//! Figures over dates of the reader's choice, and the catalogue of definitions.
+
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::{Problem, Visitor, html, manages};
+use crate::query;
+use crate::state::AppState;
+use crate::web::catalogue::CataloguePage;
+use crate::web::figures::FiguresPage;
+use crate::web::view::Nav;
+use crate::web::words;
+
+/// Dates asked for when none are.
+const DAYS: i64 = 7;
+
+#[derive(Deserialize, Default)]
+pub(super) struct Dates {
+    #[serde(default)]
+    from: String,
+    #[serde(default)]
+    to: String,
+}
+
+pub(super) async fn machine_figures(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Path((site, machine)): Path<(String, String)>,
+    Query(dates): Query<Dates>,
+) -> Result<Response, Problem> {
+    figures(&state, &visitor, &site, Some(&machine), dates).await
+}
+
+pub(super) async fn site_figures(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Path(site): Path<String>,
+    Query(dates): Query<Dates>,
+) -> Result<Response, Problem> {
+    figures(&state, &visitor, &site, None, dates).await
+}
+
+async fn figures(
+    state: &AppState,
+    visitor: &Visitor,
+    site: &str,
+    machine: Option<&str>,
+    mut dates: Dates,
+) -> Result<Response, Problem> {
+    let now_ms = state.clock.now_ms();
+    if dates.to.is_empty() || dates.from.is_empty() {
+        let last = query::last_date(&state.store, visitor.access(), site, now_ms).await;
+        let last = last.map_err(|e| visitor.failed(e))?;
+        let first = metrics::calendar::parse_date(&last).map(|d| d.saturating_sub(jiff::Span::new().days(DAYS - 1)));
+        dates = Dates { from: first.map_or_else(|| last.clone(), |d| d.to_string()), to: last };
+    }
+    let asked = (dates.from.as_str(), dates.to.as_str());
+    let found = query::figures(&state.store, &state.logs, visitor.access(), site, machine, asked, now_ms).await;
+    let data = found.map_err(|e| visitor.failed(e))?;
+    let title = visitor.lang.texts().s("figures-title");
+    let manages = manages(state, visitor, site).await;
+    let (frame, face) = visitor.frame(title, Nav::Site, Some(&data.site), manages, now_ms);
+    Ok(html(StatusCode::OK, &FiguresPage::new(frame, &data, &face)))
+}
+
+pub(super) async fn catalogue(State(state): State<AppState>, visitor: Visitor) -> Response {
+    let title = visitor.lang.texts().s("catalogue-title");
+    let (frame, _) = visitor.frame(title, Nav::Fleet, None, false, state.clock.now_ms());
+    html(StatusCode::OK, &CataloguePage::new(frame, words::grouped(query::definitions())))
+}
