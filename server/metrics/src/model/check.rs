@@ -1,5 +1,7 @@
 //! Reading and checking declaration bodies: a body that passes here is within every bound the rest of the crate relies on.
 
+use crate::assessment::declared::{self, LevelAssessed};
+
 use super::{CalendarBody, CycleTime, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, Site, StateRule};
 
 /// Why a declaration body was refused.
@@ -48,13 +50,24 @@ pub enum Body {
     QualityCount(QualityCount),
     /// `plan`
     Plan(Plan),
+    /// `level_assessed`
+    LevelAssessed(LevelAssessed),
     /// A kind this crate does not compute with.
     Other,
 }
 
 /// The declaration kinds this crate computes with.
-pub const KINDS: [&str; 8] =
-    ["site", "calendar", "machine", "cycle_time", "planned_stop", "meter_replaced", "quality_count", "plan"];
+pub const KINDS: [&str; 9] = [
+    "site",
+    "calendar",
+    "machine",
+    "cycle_time",
+    "planned_stop",
+    "meter_replaced",
+    "quality_count",
+    "plan",
+    "level_assessed",
+];
 
 /// Parses and checks the body of a declaration.
 ///
@@ -96,6 +109,7 @@ pub fn parse_body(kind: &str, body: &serde_json::Value) -> Result<Body, ModelErr
             Body::QualityCount(body)
         }
         "plan" => Body::Plan(check_plan(read(kind, body)?)?),
+        "level_assessed" => Body::LevelAssessed(declared::check(read(kind, body)?)?),
         _ => Body::Other,
     })
 }
