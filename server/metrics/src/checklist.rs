@@ -9,6 +9,16 @@
 //! 3. The official 联网率 is over **all** production machines; over digitised machines it is another figure under the same name,
 //!    and both are kept (reference §4.2 trap b).
 //! 4. What a person waived (a check on a day the machine did not work) is neither due nor done, and stays listed with its reason.
+//!
+//! [`items`]: the 38 rows as data; [`lighthouse`]: Kunming's contents on those rows; [`needs`]: what counts as evidenced;
+//! [`people`], [`datasets`]: figures and tables of single rows.
+
+pub mod datasets;
+pub mod file;
+pub mod items;
+pub mod lighthouse;
+pub mod needs;
+pub mod people;
 
 use crate::exact::Rational;
 use crate::oee::Undefined;

@@ -17,7 +17,9 @@
 //! 7. [`catalogue`]: every definition as data; [`report`]: the report. Beyond the report's lines: [`kpi`], [`energy`], [`production`],
 //!    [`checklist`], in the quotients of [`exact`], printed by [`figures`]; [`vocabulary`] and [`thresholds`] help people declare how
 //!    a state is told.
+//!    [`checklist`], [`assessment`], in the quotients of [`exact`]; [`vocabulary`] and [`thresholds`] help people declare how a state is told.
 
+pub mod assessment;
 pub mod baseline;
 pub mod buckets;
 pub mod calendar;

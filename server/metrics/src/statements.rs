@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 
 use protocol::Declaration;
 
+use crate::assessment::Edition;
+use crate::assessment::declared::{Assessed, LevelAssessed};
 use crate::model::{
     Body, CalendarBody, CycleTime, Line, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, Site, parse_body,
 };
@@ -69,6 +71,7 @@ pub struct Statements {
     stops: BTreeMap<String, Dated<PlannedStop>>,
     meters: BTreeMap<String, Dated<MeterReplaced>>,
     quality: BTreeMap<(String, String, String), Dated<QualityCount>>,
+    levels: BTreeMap<(String, Edition, Assessed), Dated<LevelAssessed>>,
     enrolments: BTreeMap<String, i64>,
     bad: Vec<BadStatement>,
     /// Kind, effective-from, author, role and reason of every declaration, by leaf.
@@ -116,6 +119,10 @@ impl Statements {
             Ok(Body::QualityCount(b)) => {
                 let key = (b.machine.clone(), b.date.clone(), b.shift.clone());
                 add(self.quality.entry(key).or_default(), leaf, received_ms, effective_from, b);
+            }
+            Ok(Body::LevelAssessed(b)) => {
+                let key = (b.date.clone(), b.edition, b.assessed);
+                add(self.levels.entry(key).or_default(), leaf, received_ms, effective_from, b);
             }
             Ok(Body::Other) => {}
             Err(e) => self.bad.push(BadStatement { leaf, kind: declaration.kind.clone(), reason: e.to_string() }),
@@ -206,6 +213,11 @@ impl Statements {
     /// The quality count of a shift: the newest statement.
     pub fn quality(&self, machine: &str, date: &str, shift: &str) -> Option<&Stated<QualityCount>> {
         self.quality.get(&(machine.to_owned(), date.to_owned(), shift.to_owned()))?.iter().max_by_key(|q| q.leaf)
+    }
+
+    /// Stated digital levels by date, edition and how they came about; of one such the newest statement.
+    pub fn levels_assessed(&self) -> impl Iterator<Item = &Stated<LevelAssessed>> {
+        self.levels.values().filter_map(|list| list.iter().max_by_key(|l| l.leaf))
     }
 
     /// When a gateway was enrolled, if the log says.

@@ -1,8 +1,10 @@
-//! The reference's worked vectors of time, energy, production and states (§1, §2, §5, §6) as data files, printed to the digits.
+//! The reference's worked vectors of time, energy, production, states and assessment (§1, §2, §4–§6) as data files, printed to the digits.
 //!
 //! Every expected entry must be computed here and every computed entry must be expected, so that neither side can fall
 //! silent; `rejected` names the digits that a wrong method would print. Before/after vectors (§3) have a test of their own.
 
+#[path = "vectors_kpi/assessment.rs"]
+mod assessment;
 #[path = "vectors_kpi/energy.rs"]
 mod energy;
 #[path = "vectors_kpi/time.rs"]
@@ -99,7 +101,7 @@ fn vector(name: &str) -> Value {
 
 type Run = fn(&Value) -> Computed;
 
-const RUNS: [(&str, Run); 14] = [
+const RUNS: [(&str, Run); 16] = [
     ("tv-01", time::tv_01),
     ("tv-02", time::tv_02),
     ("tv-03", time::tv_03),
@@ -113,6 +115,8 @@ const RUNS: [(&str, Run); 14] = [
     ("tv-11", energy::tv_11),
     ("tv-14", energy::tv_14),
     ("tv-15", time::tv_15),
+    ("tv-16", assessment::tv_16),
+    ("tv-19", assessment::tv_19),
     ("tv-20", time::tv_20),
 ];
 
@@ -155,7 +159,7 @@ fn every_vector_prints_to_the_digit() {
 }
 
 #[test]
-fn the_vectors_that_exist_are_said_and_none_is_unknown() {
+fn all_21_vectors_are_there_and_none_is_unknown() {
     let mut all: BTreeSet<String> = (1..=20).filter(|n| *n != 12).map(|n| format!("tv-{n:02}")).collect();
     all.extend(["tv-12a".to_owned(), "tv-12b".to_owned()]);
     let mut there = BTreeSet::new();
@@ -169,6 +173,9 @@ fn the_vectors_that_exist_are_said_and_none_is_unknown() {
     for (name, _) in RUNS {
         assert!(there.contains(name), "{name} is gone");
     }
-    let missing: Vec<&String> = all.difference(&there).collect();
-    println!("{} of {} vectors exist; missing: {missing:?}", there.len(), all.len());
+    assert_eq!((all.len(), &there), (21, &all));
+    let elsewhere = include_str!("vectors_before_after.rs");
+    for name in all.iter().filter(|name| !RUNS.iter().any(|(run, _)| run == name)) {
+        assert!(elsewhere.contains(&format!("\"{name}\"")), "{name} is run by no test");
+    }
 }

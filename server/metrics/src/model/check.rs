@@ -1,6 +1,9 @@
 //! Reading and checking declaration bodies: a body that passes here is within every bound the rest of the crate relies on.
 
 use super::{CalendarBody, CycleTime, Line, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, Site, StateRule};
+use crate::assessment::declared::{self, LevelAssessed};
+
+use super::{CalendarBody, CycleTime, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, Site, StateRule};
 
 /// Why a declaration body was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,6 +53,8 @@ pub enum Body {
     Plan(Plan),
     /// `line`
     Line(Line),
+    /// `level_assessed`
+    LevelAssessed(LevelAssessed),
     /// A kind this crate does not compute with.
     Other,
 }
@@ -57,6 +62,17 @@ pub enum Body {
 /// The declaration kinds this crate computes with.
 pub const KINDS: [&str; 9] =
     ["site", "calendar", "machine", "cycle_time", "planned_stop", "meter_replaced", "quality_count", "plan", "line"];
+pub const KINDS: [&str; 9] = [
+    "site",
+    "calendar",
+    "machine",
+    "cycle_time",
+    "planned_stop",
+    "meter_replaced",
+    "quality_count",
+    "plan",
+    "level_assessed",
+];
 
 /// Parses and checks the body of a declaration.
 ///
@@ -99,6 +115,7 @@ pub fn parse_body(kind: &str, body: &serde_json::Value) -> Result<Body, ModelErr
         }
         "plan" => Body::Plan(check_plan(read(kind, body)?)?),
         "line" => Body::Line(check_line(read(kind, body)?)?),
+        "level_assessed" => Body::LevelAssessed(declared::check(read(kind, body)?)?),
         _ => Body::Other,
     })
 }
