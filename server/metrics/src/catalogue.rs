@@ -5,6 +5,7 @@
 //!
 //! [`ALL`] is what reports print; [`entries`] is every definition, in [`Entry`] form.
 
+mod batches;
 mod carriers;
 mod elements;
 mod entry;

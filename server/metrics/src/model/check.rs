@@ -1,5 +1,8 @@
 //! Reading and checking declaration bodies: a body that passes here is within every bound the rest of the crate relies on.
 
+use crate::batch::recipe::Recipe;
+use crate::batch::record::BatchRecord;
+
 use super::{CalendarBody, CycleTime, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, Site, StateRule};
 
 /// Why a declaration body was refused.
@@ -48,13 +51,27 @@ pub enum Body {
     QualityCount(QualityCount),
     /// `plan`
     Plan(Plan),
+    /// `recipe`
+    Recipe(Box<Recipe>),
+    /// `batch`
+    Batch(Box<BatchRecord>),
     /// A kind this crate does not compute with.
     Other,
 }
 
 /// The declaration kinds this crate computes with.
-pub const KINDS: [&str; 8] =
-    ["site", "calendar", "machine", "cycle_time", "planned_stop", "meter_replaced", "quality_count", "plan"];
+pub const KINDS: [&str; 10] = [
+    "site",
+    "calendar",
+    "machine",
+    "cycle_time",
+    "planned_stop",
+    "meter_replaced",
+    "quality_count",
+    "plan",
+    "recipe",
+    "batch",
+];
 
 /// Parses and checks the body of a declaration.
 ///
@@ -96,11 +113,13 @@ pub fn parse_body(kind: &str, body: &serde_json::Value) -> Result<Body, ModelErr
             Body::QualityCount(body)
         }
         "plan" => Body::Plan(check_plan(read(kind, body)?)?),
+        "recipe" => Body::Recipe(Box::new(read::<Recipe>(kind, body)?.checked()?)),
+        "batch" => Body::Batch(Box::new(read::<BatchRecord>(kind, body)?.checked()?)),
         _ => Body::Other,
     })
 }
 
-fn check_id(kind: &'static str, field: &str, id: &str) -> Result<(), ModelError> {
+pub(crate) fn check_id(kind: &'static str, field: &str, id: &str) -> Result<(), ModelError> {
     let mut bytes = id.bytes();
     let first = bytes.next().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let rest = bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
