@@ -142,8 +142,13 @@ struct Found<'a> {
 pub fn evaluate(history: &History, machine: &str, window: Interval, unplanned: &[Interval]) -> Batches {
     let found = find(history, machine, window);
     let ends = |f: &&Found<'_>| window.from_ms < f.span.to_ms && f.span.to_ms <= window.to_ms;
-    let pairs: Vec<(&Found<'_>, &Found<'_>)> = follow(&found).into_iter().filter(|(_, b)| window.contains(b.span.from_ms)).collect();
-    let spans = found.iter().filter(ends).map(|f| f.span).chain(pairs.iter().map(|(a, b)| Interval::new(a.span.to_ms, b.span.from_ms)));
+    let pairs: Vec<(&Found<'_>, &Found<'_>)> =
+        follow(&found).into_iter().filter(|(_, b)| window.contains(b.span.from_ms)).collect();
+    let spans = found
+        .iter()
+        .filter(ends)
+        .map(|f| f.span)
+        .chain(pairs.iter().map(|(a, b)| Interval::new(a.span.to_ms, b.span.from_ms)));
     let reach = spans.fold(window, |all, s| Interval::new(all.from_ms.min(s.from_ms), all.to_ms.max(s.to_ms)));
     let inputs = Inputs::load(history, machine, reach);
     let mut out = Batches::default();

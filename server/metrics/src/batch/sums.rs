@@ -209,7 +209,8 @@ pub(super) fn yield_of(y: &Yielded) -> Value {
 /// No batch, or none with a meter.
 pub fn energy_per_batch(s: &Sums) -> Value {
     let known = s.batches.saturating_sub(s.without_energy);
-    let m = s.metered.filter(|_| known > 0).ok_or(if s.batches == 0 { Undefined::NoBatch } else { Undefined::NoMeter })?;
+    let m =
+        s.metered.filter(|_| known > 0).ok_or(if s.batches == 0 { Undefined::NoBatch } else { Undefined::NoMeter })?;
     let den = i128::from(known) * 1_000_000;
     Ok(Ratio {
         num: m.micro_kwh.value,

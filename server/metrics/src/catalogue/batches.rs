@@ -60,10 +60,7 @@ pub(super) static ALL: [Entry; 12] = [
         "s",
         "Σ (stated cleaning + MAINT + SETUP before the same product) / gaps",
         OWN,
-        [
-            "计划停机除外；未观测时间计入上界。",
-            "Planned stops left out; unobserved time is in the upper bound.",
-        ],
+        ["计划停机除外；未观测时间计入上界。", "Planned stops left out; unobserved time is in the upper bound."],
         "batch::sums::cleaning",
     ),
     entry(

@@ -62,7 +62,8 @@ impl From<&savings::definitions::Definition> for Entry {
 /// Every definition: those that reports print first, then elements and ratios of time, energy and carbon, production,
 /// the equipment-data checklist, before against after.
 pub fn entries() -> impl Iterator<Item = Entry> {
-    let rest = elements::ALL.iter().chain(&carriers::ALL).chain(&makes::ALL).chain(&ledger::ALL).chain(&batches::ALL).copied();
+    let rest =
+        elements::ALL.iter().chain(&carriers::ALL).chain(&makes::ALL).chain(&ledger::ALL).chain(&batches::ALL).copied();
     ALL.iter().map(Entry::from).chain(rest).chain(savings::definitions::ALL.iter().map(Entry::from))
 }
 

@@ -33,16 +33,17 @@ impl Piece<'_> {
     pub(super) fn batches(&self, facts: &mut Facts, states: Option<&[StateInterval]>) -> Option<Production> {
         let statements = self.history.statements();
         let machine = &self.definition.body.machine;
-        let mut near: Vec<&Stated<BatchRecord>> = statements
-            .batches(machine)
-            .filter(|b| !b.body.reach().intersect(&self.window).is_empty())
-            .collect();
+        let mut near: Vec<&Stated<BatchRecord>> =
+            statements.batches(machine).filter(|b| !b.body.reach().intersect(&self.window).is_empty()).collect();
         near.sort_by_key(|b| (b.body.span(), b.leaf));
         let recipes: Vec<_> = statements.recipes_at(machine, self.window.from_ms).collect();
         let made = |b: &&&Stated<BatchRecord>| !b.body.span().intersect(&self.window).is_empty();
-        let measures =
-            recipes.iter().map(|r| r.body.measure()).chain(near.iter().filter(made).map(|b| Measure::Only(b.body.output_unit())));
-        let mut p = Production { rejects_known: true, measure: measures.reduce(Measure::and)?, ..Production::default() };
+        let measures = recipes
+            .iter()
+            .map(|r| r.body.measure())
+            .chain(near.iter().filter(made).map(|b| Measure::Only(b.body.output_unit())));
+        let mut p =
+            Production { rejects_known: true, measure: measures.reduce(Measure::and)?, ..Production::default() };
         let mut busy_until = i64::MIN;
         for b in near.iter().filter(made) {
             note_batch(facts, b, self.history);

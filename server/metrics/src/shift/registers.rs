@@ -21,9 +21,9 @@ impl Piece<'_> {
         if s.good.is_none() && s.total.is_none() {
             return self.batches(facts, states);
         }
-        let measure = [&s.good, &s.total, &s.reject].into_iter().flatten().map(|r| self.measure(r)).reduce(Measure::and);
-        let mut p =
-            Production { rejects_known: true, measure: measure.unwrap_or_default(), ..Production::default() };
+        let measure =
+            [&s.good, &s.total, &s.reject].into_iter().flatten().map(|r| self.measure(r)).reduce(Measure::and);
+        let mut p = Production { rejects_known: true, measure: measure.unwrap_or_default(), ..Production::default() };
         // The worst counter's uncovered time is gathered here; `finish` turns it into coverage of planned busy time.
         let mut uncovered = 0_i64;
         let mut count = |signal: &Option<SignalRef>, facts: &mut Facts, p: &mut Production| {
@@ -81,11 +81,9 @@ impl Piece<'_> {
         register_flags(facts, &passed);
         let (num, den) = meaning.map_or((1, 1), |m| (i128::from(m.num) * 1_000_000, m.den));
         let of = |amount: Bounded| scale(amount, num * i128::from(factor), den);
-        let (Some(items), Some(standard), Some(unweighted)) = (
-            of(passed.amount),
-            scale(passed.standard_us, num / per_us, den),
-            of(Bounded::exact(passed.unweighted)),
-        ) else {
+        let (Some(items), Some(standard), Some(unweighted)) =
+            (of(passed.amount), scale(passed.standard_us, num / per_us, den), of(Bounded::exact(passed.unweighted)))
+        else {
             // No machine makes so much: nothing of this counter is believed.
             facts.flags.insert(Flag::RateExceeded);
             p.uncapped = true;

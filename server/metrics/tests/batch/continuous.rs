@@ -42,8 +42,11 @@ fn line(unit: &str, den: i64, number: impl Fn(i64) -> &'static str) -> Log {
         "state_rule": {"codes": {"2": "idle", "4": "run"}},
     }));
     // Nominal rate 500 kg/h, of which one kilogram takes 7.2 s.
-    log.declare("recipe", json!({"machine": "line", "standard_ms": 3_600_000, "output": {"micro": 500_000_000, "unit": "kg"},
-        "yield_basis": {"theoretical": {"output_micro": 1_000_000_000}}}));
+    log.declare(
+        "recipe",
+        json!({"machine": "line", "standard_ms": 3_600_000, "output": {"micro": 500_000_000, "unit": "kg"},
+        "yield_basis": {"theoretical": {"output_micro": 1_000_000_000}}}),
+    );
     log.record(MONDAY, &Content::Configuration(Configuration { format: 1, devices: vec![], tags }), None);
     let (mut kg, mut kwh) = (1_000_u64, 50_u64);
     for hour in 0..=HOURS {
@@ -131,8 +134,11 @@ fn a_machine_names_its_batches_and_a_statement_stands_above_it() {
     assert_eq!((y.num * 10, e.num * 5), (y.den * 21, e.den));
     assert!(!b.facts.flags.contains(&Flag::BatchStated) && !b.facts.lineage.is_empty());
     assert_eq!(sums::energy_per_batch(&all.sums).map(|r| r.num / r.den), Ok(420));
-    log.declare("batch", json!({"machine": "line", "batch": "L-1", "product": "x", "from_ms": MONDAY + 20 * MINUTE,
-        "to_ms": MONDAY + 290 * MINUTE, "unit": "kg", "good_micro": 7}));
+    log.declare(
+        "batch",
+        json!({"machine": "line", "batch": "L-1", "product": "x", "from_ms": MONDAY + 20 * MINUTE,
+        "to_ms": MONDAY + 290 * MINUTE, "unit": "kg", "good_micro": 7}),
+    );
     let stated = results::evaluate(&log.history(), "line", WINDOW, &[]);
     assert_eq!(stated.batches.len(), 1);
     assert!(matches!(stated.batches[0].basis, Basis::Stated { .. }));

@@ -105,12 +105,14 @@ fn nonsense_that_is_within_bounds_never_panics() {
         }
         let history = log.history();
         assert!(history.statements().bad().is_empty(), "{:?}", history.statements().bad());
-        let report = evaluate(&history, &ReportRequest::for_dates(log.size(), "2026-03-01", "2026-03-03", None)).unwrap();
+        let report =
+            evaluate(&history, &ReportRequest::for_dates(log.size(), "2026-03-01", "2026-03-03", None)).unwrap();
         report.to_json().unwrap();
         for (from, to) in [(MONDAY, MONDAY + 20 * HOUR), (-FAR, -FAR + HOUR), (FAR - HOUR, FAR)] {
             let window = Interval::new(from, to);
             let all = results::evaluate(&history, "vat", window, &[]);
-            let facts = evaluate_window(&history, "vat", window, &Schedule { scheduled: true, ..Schedule::default() }).facts;
+            let facts =
+                evaluate_window(&history, "vat", window, &Schedule { scheduled: true, ..Schedule::default() }).facts;
             for p in facts.production.iter() {
                 assert!(p.good.items.value >= 0 && p.good.items.lower <= p.good.items.value);
                 assert!(p.good.standard.value <= p.good.standard.upper);
