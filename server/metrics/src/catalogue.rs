@@ -6,6 +6,7 @@
 //! [`ALL`] is what reports print; [`entries`] is every definition, in [`Entry`] form.
 
 mod assessment;
+mod batches;
 mod carriers;
 mod elements;
 mod entry;

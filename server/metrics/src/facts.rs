@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::batch::unit::Measure;
 use crate::buckets::Buckets;
 use crate::counter::Bounded;
 use crate::grade::{Flag, Grade, worst};
@@ -56,16 +57,19 @@ pub struct Production {
     pub without_cycle_time: i128,
     /// The upper bound of items is not known: an open stretch without cycle time.
     pub uncapped: bool,
+    /// What the amounts are amounts of; pieces where nothing says otherwise.
+    pub measure: Measure,
 }
 
 impl Production {
-    const fn add(&mut self, o: &Self) {
+    pub(crate) fn add(&mut self, o: &Self) {
         self.produced.add(&o.produced);
         self.good.add(&o.good);
         self.rejected.add(&o.rejected);
         self.rejects_known = self.rejects_known && o.rejects_known;
         self.without_cycle_time = self.without_cycle_time.saturating_add(o.without_cycle_time);
         self.uncapped = self.uncapped || o.uncapped;
+        self.measure = self.measure.and(o.measure);
     }
 }
 

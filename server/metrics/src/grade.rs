@@ -48,6 +48,12 @@ impl Grade {
 /// Something a reader of a value must know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Flag {
+    /// A batch crosses the edge of the window and is credited by elapsed time.
+    BatchApportioned,
+    /// Two batches of one machine overlap.
+    BatchOverlap,
+    /// Batches are stated by people, not read from the machine.
+    BatchStated,
     /// Data is dated before its gateway was enrolled.
     BeforeEnrolment,
     /// Derived time carries an estimated error above two seconds.
@@ -98,7 +104,10 @@ pub enum Flag {
 
 impl Flag {
     /// Every flag, in the order they are printed.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 26] = [
+        Self::BatchApportioned,
+        Self::BatchOverlap,
+        Self::BatchStated,
         Self::BeforeEnrolment,
         Self::ClockUncertain,
         Self::ConfigurationChanged,
@@ -132,6 +141,9 @@ impl Flag {
     /// The code printed in reports.
     pub const fn code(self) -> &'static str {
         match self {
+            Self::BatchApportioned => "BATCH_APPORTIONED",
+            Self::BatchOverlap => "BATCH_OVERLAP",
+            Self::BatchStated => "BATCH_STATED",
             Self::BeforeEnrolment => "BEFORE_ENROLMENT",
             Self::ClockUncertain => "CLOCK_UNCERTAIN",
             Self::ConfigurationChanged => "CONFIGURATION_CHANGED",
@@ -161,6 +173,11 @@ impl Flag {
     /// What it means, in Chinese and English.
     pub const fn words(self) -> (&'static str, &'static str) {
         match self {
+            Self::BatchApportioned => {
+                ("跨边界的批次按时间分摊", "a batch that crosses the window's edge is credited by elapsed time")
+            }
+            Self::BatchOverlap => ("同一设备的批次时间重叠", "batches of one machine overlap in time"),
+            Self::BatchStated => ("批次为人工填报", "batches were stated by a person"),
             Self::BeforeEnrolment => ("数据时间早于网关入网时间", "data is dated before its gateway was enrolled"),
             Self::ClockUncertain => ("时间误差估计超过 2 秒", "estimated clock error above 2 s"),
             Self::ConfigurationChanged => (
@@ -209,7 +226,9 @@ impl Flag {
     pub const fn ceiling(self) -> Grade {
         match self {
             Self::BeforeEnrolment => Grade::D,
-            Self::ContentMissing
+            Self::BatchOverlap
+            | Self::BatchStated
+            | Self::ContentMissing
             | Self::CounterReset
             | Self::LateData
             | Self::LateDeclaration
@@ -223,7 +242,8 @@ impl Flag {
             | Self::LostRecords
             | Self::MeterReplaced
             | Self::PowerDerivedState => Grade::B,
-            Self::CounterRollover
+            Self::BatchApportioned
+            | Self::CounterRollover
             | Self::NoCycleTime
             | Self::NoOrder
             | Self::NoOrderInfo

@@ -11,6 +11,7 @@
 //! 2. [`history`]: leaves in order become columns of readings with lineage; [`time`] places them on UTC; [`column`] holds them.
 //! 3. [`timeline`]: samples → state intervals; [`counter`]: registers → amounts with bounds; [`calendar`]: shifts.
 //! 4. [`buckets`]: calendar × state × order; [`shift`]: one machine, one window → [`facts::Facts`], which add up.
+//!    [`batch`]: recipes and batches, for processes that do not count pieces.
 //! 5. [`oee`]: ratios with bounds; [`grade`]: grades and flags; [`compare`]: before against after.
 //! 6. [`statistics`]: least squares, quantiles, bootstrap; [`baseline`] and [`savings`]: energy against an adjusted baseline;
 //!    [`change`]: OEE and quality before against after.
@@ -21,6 +22,7 @@
 
 pub mod assessment;
 pub mod baseline;
+pub mod batch;
 pub mod buckets;
 pub mod calendar;
 pub mod catalogue;

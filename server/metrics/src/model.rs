@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::state::MachineState;
 
+pub(crate) use self::check::check_id;
 pub use self::check::{Body, KINDS, ModelError, parse_body};
 
 /// A name in both languages of the product.
@@ -148,6 +149,9 @@ pub struct Signals {
     /// Order loaded: non-zero, true or non-empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<SignalRef>,
+    /// Batch number being made: a text or a code; 0 or empty between batches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<SignalRef>,
 }
 
 impl Signals {
@@ -163,6 +167,7 @@ impl Signals {
             ("total", &self.total),
             ("product", &self.product),
             ("order", &self.order),
+            ("batch", &self.batch),
         ]
         .into_iter()
         .filter_map(|(name, signal)| signal.as_ref().map(|s| (name, s)))

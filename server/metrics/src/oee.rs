@@ -7,6 +7,7 @@
 //!    a held sample may have been the other state; open counters may have run at the planned rate.
 //! 4. Multi-product values use planned time (Σ PRI·q), never an average cycle or piece-weighted quality (TV-03).
 
+use crate::batch::unit::Measure;
 use crate::facts::{Facts, PerGood, Production};
 
 /// Why a ratio has no value.
@@ -36,11 +37,19 @@ pub enum Undefined {
     NoFailure,
     /// Nothing was due, expected or listed.
     NothingDue,
+    /// No batch ended.
+    NoBatch,
+    /// No recipe is declared for what was made.
+    NoRecipe,
+    /// The recipe has no theoretical output, or what was charged is not stated.
+    NoYieldBasis,
+    /// Amounts of different units do not add.
+    MixedUnits,
 }
 
 impl Undefined {
     /// Every reason.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::NoPlannedTime,
         Self::NoProduction,
         Self::NoState,
@@ -53,6 +62,10 @@ impl Undefined {
         Self::NoOrder,
         Self::NoFailure,
         Self::NothingDue,
+        Self::NoBatch,
+        Self::NoRecipe,
+        Self::NoYieldBasis,
+        Self::MixedUnits,
     ];
 
     /// The reason with this code.
@@ -75,6 +88,10 @@ impl Undefined {
             Self::NoOrder => "NO_ORDER",
             Self::NoFailure => "NO_FAILURE",
             Self::NothingDue => "NOTHING_DUE",
+            Self::NoBatch => "NO_BATCH",
+            Self::NoRecipe => "NO_RECIPE",
+            Self::NoYieldBasis => "NO_YIELD_BASIS",
+            Self::MixedUnits => "MIXED_UNITS",
         }
     }
 
@@ -95,6 +112,10 @@ impl Undefined {
             Self::NoOrder => ("无订单", "no order"),
             Self::NoFailure => ("未发生故障", "nothing failed"),
             Self::NothingDue => ("没有应计对象", "nothing was due or listed"),
+            Self::NoBatch => ("无完成批次", "no batch ended"),
+            Self::NoRecipe => ("未填报工艺规程", "no recipe is declared"),
+            Self::NoYieldBasis => ("未填报理论产量或投料量", "no theoretical output or charge is stated"),
+            Self::MixedUnits => ("计量单位不同，不可相加", "amounts of different units do not add"),
         }
     }
 }
@@ -324,7 +345,7 @@ pub fn energy_kwh(f: &Facts) -> Value {
 /// Energy per good item, kWh: millionths over millionths.
 pub fn energy_per_good(f: &Facts) -> Value {
     energy_kwh(f)?;
-    f.production.as_ref().ok_or(Undefined::NoCounter)?;
+    measured(f.production.as_ref().ok_or(Undefined::NoCounter)?)?;
     let PerGood { micro_kwh, good, energy_uncapped, good_uncapped } = f.per_good;
     if good.value <= 0 {
         return Err(Undefined::NoProduction);
@@ -337,9 +358,14 @@ pub fn energy_per_good(f: &Facts) -> Value {
     })
 }
 
-/// Items, pieces: a quotient over 10⁶.
+/// Amounts mean something only in one unit.
+fn measured(p: &Production) -> Result<&Production, Undefined> {
+    if p.measure == Measure::Mixed { Err(Undefined::MixedUnits) } else { Ok(p) }
+}
+
+/// Items, in the unit of the production: a quotient over 10⁶.
 pub fn items(f: &Facts, pick: impl Fn(&Production) -> crate::counter::Bounded) -> Value {
-    let p = f.production.as_ref().ok_or(Undefined::NoCounter)?;
+    let p = measured(f.production.as_ref().ok_or(Undefined::NoCounter)?)?;
     let n = pick(p);
     Ok(Ratio {
         num: n.value,

@@ -7,8 +7,10 @@
 //!    evaluates to the same facts as the whole log.
 //! 3. Planned stops declared after they began are not planned (reference §6.4).
 
+mod batches;
 mod registers;
 
+pub(crate) use batches::note_batch;
 pub use registers::{energy_rule, micro_kwh, register_rule};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -135,6 +137,7 @@ fn pieces(history: &History, inputs: &Inputs, machine: &str, window: Interval, f
     let statements = history.statements();
     let mut cuts: BTreeSet<i64> = statements.machine_definitions(machine).iter().map(|d| d.effective_from).collect();
     cuts.extend(statements.cycle_time_changes(machine));
+    cuts.extend(statements.recipe_changes(machine));
     for (at, compares) in inputs.series.values().flat_map(|series| series.meaning_changes(window, REACH_MS)) {
         cuts.insert(at);
         if !compares {
@@ -203,6 +206,7 @@ impl Piece<'_> {
         let tiled = self.states(facts);
         let no_order = self.no_order(facts);
         orderless.extend(no_order.iter().copied());
+        let made = self.production(facts, tiled.as_deref());
         if let Some(tiled) = tiled {
             facts.has_state = true;
             for s in &tiled {
@@ -218,17 +222,9 @@ impl Piece<'_> {
         } else {
             facts.buckets.outside_ms += self.window.length_ms();
         }
-        if let Some(p) = self.production(facts) {
+        if let Some(p) = made {
             match &mut facts.production {
-                Some(sum) => {
-                    let rejects_known = sum.rejects_known && p.rejects_known;
-                    sum.produced.add(&p.produced);
-                    sum.good.add(&p.good);
-                    sum.rejected.add(&p.rejected);
-                    sum.without_cycle_time = sum.without_cycle_time.saturating_add(p.without_cycle_time);
-                    sum.uncapped |= p.uncapped;
-                    sum.rejects_known = rejects_known;
-                }
+                Some(sum) => sum.add(&p),
                 none => *none = Some(p),
             }
         }

@@ -14,6 +14,8 @@ use protocol::Declaration;
 
 use crate::assessment::Edition;
 use crate::assessment::declared::{Assessed, LevelAssessed};
+use crate::batch::recipe::Recipe;
+use crate::batch::record::BatchRecord;
 use crate::model::{
     Body, CalendarBody, CycleTime, Line, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, Site, parse_body,
 };
@@ -72,6 +74,8 @@ pub struct Statements {
     meters: BTreeMap<String, Dated<MeterReplaced>>,
     quality: BTreeMap<(String, String, String), Dated<QualityCount>>,
     levels: BTreeMap<(String, Edition, Assessed), Dated<LevelAssessed>>,
+    recipes: BTreeMap<(String, String), Dated<Recipe>>,
+    batches: BTreeMap<(String, String), Dated<BatchRecord>>,
     enrolments: BTreeMap<String, i64>,
     bad: Vec<BadStatement>,
     /// Kind, effective-from, author, role and reason of every declaration, by leaf.
@@ -123,6 +127,14 @@ impl Statements {
             Ok(Body::LevelAssessed(b)) => {
                 let key = (b.date.clone(), b.edition, b.assessed);
                 add(self.levels.entry(key).or_default(), leaf, received_ms, effective_from, b);
+            Ok(Body::Recipe(b)) => {
+                let key = (b.machine.clone(), b.product.clone());
+                add(self.recipes.entry(key).or_default(), leaf, received_ms, effective_from, *b);
+            }
+            Ok(Body::Batch(b)) => {
+                let key = (b.machine.clone(), b.batch.clone());
+                let stated = Stated { leaf, received_ms, effective_from, body: *b };
+                self.batches.entry(key).or_default().push(stated);
             }
             Ok(Body::Other) => {}
             Err(e) => self.bad.push(BadStatement { leaf, kind: declaration.kind.clone(), reason: e.to_string() }),
@@ -218,6 +230,37 @@ impl Statements {
     /// Stated digital levels by date, edition and how they came about; of one such the newest statement.
     pub fn levels_assessed(&self) -> impl Iterator<Item = &Stated<LevelAssessed>> {
         self.levels.values().filter_map(|list| list.iter().max_by_key(|l| l.leaf))
+    /// The recipe for a product, or for any product, at an instant.
+    pub fn recipe_at(&self, machine: &str, product: &str, ms: i64) -> Option<&Stated<Recipe>> {
+        let of = |product: &str| at(self.recipes.get(&(machine.to_owned(), product.to_owned()))?, ms);
+        of(product).or_else(|| of("*"))
+    }
+
+    /// The recipes of every product of a machine in force at an instant.
+    pub fn recipes_at(&self, machine: &str, ms: i64) -> impl Iterator<Item = &Stated<Recipe>> {
+        of_machine(&self.recipes, machine).filter_map(move |list| at(list, ms))
+    }
+
+    /// Every instant at which a recipe of a machine takes effect.
+    pub fn recipe_changes(&self, machine: &str) -> impl Iterator<Item = i64> {
+        of_machine(&self.recipes, machine).flatten().map(|r| r.effective_from)
+    }
+
+    /// The batches of a machine by number: of each the newest statement, without those withdrawn.
+    pub fn batches(&self, machine: &str) -> impl Iterator<Item = &Stated<BatchRecord>> {
+        of_machine(&self.batches, machine)
+            .filter_map(|all| all.iter().max_by_key(|b| b.leaf))
+            .filter(|b| !b.body.withdrawn)
+    }
+
+    /// Every batch number ever stated of a machine, withdrawn ones too.
+    pub fn batch_numbers(&self, machine: &str) -> impl Iterator<Item = &str> {
+        of_machine(&self.batches, machine).filter_map(|all| all.first()).map(|b| b.body.batch.as_str())
+    }
+
+    /// Every statement about a batch, in order of the log: what was corrected stays visible.
+    pub fn batch_statements(&self, machine: &str, batch: &str) -> &[Stated<BatchRecord>] {
+        self.batches.get(&(machine.to_owned(), batch.to_owned())).map_or(&[], Vec::as_slice)
     }
 
     /// When a gateway was enrolled, if the log says.
@@ -244,6 +287,15 @@ impl Statements {
             .map(|(_, s)| (s.gateway.clone(), s.tag.clone()))
             .collect()
     }
+}
+
+/// The lists of a machine in a map keyed by machine and something else, in order of that.
+fn of_machine<'s, T>(
+    map: &'s BTreeMap<(String, String), Dated<T>>,
+    machine: &str,
+) -> impl Iterator<Item = &'s Dated<T>> + use<'s, T> {
+    let machine = machine.to_owned();
+    map.range((machine.clone(), String::new())..).take_while(move |((m, _), _)| *m == machine).map(|(_, list)| list)
 }
 
 fn at<T>(list: &[Stated<T>], ms: i64) -> Option<&Stated<T>> {

@@ -166,6 +166,10 @@ fn all_21_vectors_are_there_and_none_is_unknown() {
     for file in std::fs::read_dir(folder()).unwrap() {
         let name = file.unwrap().file_name().into_string().unwrap();
         let name = name.strip_suffix(".json").unwrap_or_else(|| panic!("{name} is no vector")).to_owned();
+        // Worked examples of our own stand beside the reference's and have tests of their own.
+        if !name.starts_with("tv-") {
+            continue;
+        }
         assert!(all.contains(&name), "{name} is no vector of the reference");
         assert_eq!(vector(&name)["id"].as_str().unwrap().to_lowercase(), name);
         there.insert(name);

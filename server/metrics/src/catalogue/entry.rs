@@ -4,6 +4,7 @@
 //! no standard says it; `evaluated_by` names the one function that computes the value.
 
 use crate::catalogue::{ALL, Definition, assessment, carriers, elements, ledger, makes};
+use crate::catalogue::{ALL, Definition, batches, carriers, elements, ledger, makes};
 use crate::savings;
 
 /// One definition.
@@ -69,6 +70,8 @@ pub fn entries() -> impl Iterator<Item = Entry> {
         .chain(&ledger::ALL)
         .chain(&assessment::ALL)
         .copied();
+    let rest =
+        elements::ALL.iter().chain(&carriers::ALL).chain(&makes::ALL).chain(&ledger::ALL).chain(&batches::ALL).copied();
     ALL.iter().map(Entry::from).chain(rest).chain(savings::definitions::ALL.iter().map(Entry::from))
 }
 

@@ -2,6 +2,8 @@
 
 use super::{CalendarBody, CycleTime, Line, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, Site, StateRule};
 use crate::assessment::declared::{self, LevelAssessed};
+use crate::batch::recipe::Recipe;
+use crate::batch::record::BatchRecord;
 
 use super::{CalendarBody, CycleTime, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, Site, StateRule};
 
@@ -55,6 +57,10 @@ pub enum Body {
     Line(Line),
     /// `level_assessed`
     LevelAssessed(LevelAssessed),
+    /// `recipe`
+    Recipe(Box<Recipe>),
+    /// `batch`
+    Batch(Box<BatchRecord>),
     /// A kind this crate does not compute with.
     Other,
 }
@@ -63,6 +69,7 @@ pub enum Body {
 pub const KINDS: [&str; 9] =
     ["site", "calendar", "machine", "cycle_time", "planned_stop", "meter_replaced", "quality_count", "plan", "line"];
 pub const KINDS: [&str; 9] = [
+pub const KINDS: [&str; 10] = [
     "site",
     "calendar",
     "machine",
@@ -72,6 +79,8 @@ pub const KINDS: [&str; 9] = [
     "quality_count",
     "plan",
     "level_assessed",
+    "recipe",
+    "batch",
 ];
 
 /// Parses and checks the body of a declaration.
@@ -116,11 +125,13 @@ pub fn parse_body(kind: &str, body: &serde_json::Value) -> Result<Body, ModelErr
         "plan" => Body::Plan(check_plan(read(kind, body)?)?),
         "line" => Body::Line(check_line(read(kind, body)?)?),
         "level_assessed" => Body::LevelAssessed(declared::check(read(kind, body)?)?),
+        "recipe" => Body::Recipe(Box::new(read::<Recipe>(kind, body)?.checked()?)),
+        "batch" => Body::Batch(Box::new(read::<BatchRecord>(kind, body)?.checked()?)),
         _ => Body::Other,
     })
 }
 
-fn check_id(kind: &'static str, field: &str, id: &str) -> Result<(), ModelError> {
+pub(crate) fn check_id(kind: &'static str, field: &str, id: &str) -> Result<(), ModelError> {
     let mut bytes = id.bytes();
     let first = bytes.next().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let rest = bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');

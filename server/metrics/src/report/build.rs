@@ -312,11 +312,27 @@ pub fn section(period: &str, machine: &str, shift: Option<(&str, &str)>, window:
 /// Definitions printed for periods and not for every shift.
 const PERIODS_ONLY: [&str; 4] = ["nee.iso22400@1", "allocation.iso22400@1", "teep@1", "state.planned@1"];
 
+/// The unit of a line: amounts are in the unit of what the machine makes.
+fn unit(definition: &Definition, facts: &Facts) -> &'static str {
+    let measure = facts.production.map_or_else(Default::default, |p| p.measure);
+    match (definition.unit, measure.symbol()) {
+        ("pcs", symbol) => symbol.unwrap_or("-"),
+        ("kWh/pcs", symbol) => match symbol {
+            Some("pcs") => "kWh/pcs",
+            Some("kg") => "kWh/kg",
+            Some("m") => "kWh/m",
+            Some("L") => "kWh/L",
+            _ => "-",
+        },
+        (other, _) => other,
+    }
+}
+
 fn line(definition: &Definition, facts: &Facts) -> Line {
     let cover = definition.cover(facts);
     let mut out = Line {
         definition: definition.id,
-        unit: definition.unit,
+        unit: unit(definition, facts),
         numerator: None,
         denominator: None,
         value: None,

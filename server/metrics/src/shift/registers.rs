@@ -1,5 +1,7 @@
 //! What the registers of a machine say about a piece of a window: counts, planned time, energy.
 
+use crate::batch::recipe::Recipe;
+use crate::batch::unit::{Measure, Unit};
 use crate::column::{Meaning, Series};
 use crate::counter::{self, Bounded, Passed, RegisterRule, Replacement, Weight};
 use crate::decimal::div_half_up;
@@ -10,15 +12,18 @@ use crate::interval::{overlap_ms, subtract, total_ms, union};
 use crate::model::{CycleTime, SignalRef};
 use crate::oee::standard_of_ms;
 use crate::shift::Piece;
+use crate::state::StateInterval;
 use crate::timeline::Cadence;
 
 impl Piece<'_> {
-    pub(super) fn production(&self, facts: &mut Facts) -> Option<Production> {
+    pub(super) fn production(&self, facts: &mut Facts, states: Option<&[StateInterval]>) -> Option<Production> {
         let s = &self.definition.body.signals;
         if s.good.is_none() && s.total.is_none() {
-            return None;
+            return self.batches(facts, states);
         }
-        let mut p = Production { rejects_known: true, ..Production::default() };
+        let measure =
+            [&s.good, &s.total, &s.reject].into_iter().flatten().map(|r| self.measure(r)).reduce(Measure::and);
+        let mut p = Production { rejects_known: true, measure: measure.unwrap_or_default(), ..Production::default() };
         // The worst counter's uncovered time is gathered here; `finish` turns it into coverage of planned busy time.
         let mut uncovered = 0_i64;
         let mut count = |signal: &Option<SignalRef>, facts: &mut Facts, p: &mut Production| {
@@ -54,11 +59,14 @@ impl Piece<'_> {
     fn count(&self, facts: &mut Facts, signal: &SignalRef, p: &mut Production) -> (Counted, i64) {
         let planned = subtract(self.window, self.stops);
         let reading = self.reading(facts, signal);
-        let fastest = self.fastest_item_us();
+        let register = self.register_unit(signal);
+        let (_, factor) = register.unwrap_or(Unit::Pieces).base();
+        let fastest = self.fastest_item_us(register);
+        let mut weights = Weights::new(self, register);
+        let per_us = weights.per_us;
         let (passed, meaning) = match reading {
             Some((series, range, meaning)) => {
                 let rule = register_rule(signal, meaning, fastest);
-                let mut weights = Weights::new(self);
                 (
                     counter::fold(series.samples(range), self.window, &rule, |from, to| {
                         weights.between(from, to, facts)
@@ -72,9 +80,9 @@ impl Piece<'_> {
         };
         register_flags(facts, &passed);
         let (num, den) = meaning.map_or((1, 1), |m| (i128::from(m.num) * 1_000_000, m.den));
-        let of = |amount: Bounded| scale(amount, num, den);
+        let of = |amount: Bounded| scale(amount, num * i128::from(factor), den);
         let (Some(items), Some(standard), Some(unweighted)) =
-            (of(passed.amount), of(passed.standard_us), of(Bounded::exact(passed.unweighted)))
+            (of(passed.amount), scale(passed.standard_us, num / per_us, den), of(Bounded::exact(passed.unweighted)))
         else {
             // No machine makes so much: nothing of this counter is believed.
             facts.flags.insert(Flag::RateExceeded);
@@ -88,7 +96,7 @@ impl Piece<'_> {
             match fastest {
                 Some(us) => {
                     counted.standard.upper = counted.standard.upper.saturating_add(standard_of_ms(open_ms));
-                    let items = div_half_up(standard_of_ms(open_ms), i128::from(us)).unwrap_or(0);
+                    let items = div_half_up(standard_of_ms(open_ms), i128::from(us)).unwrap_or(0) * i128::from(factor);
                     counted.items.upper = counted.items.upper.saturating_add(items);
                 }
                 None => p.uncapped = true,
@@ -97,10 +105,31 @@ impl Piece<'_> {
         (counted, overlap_ms(&union(passed.uncovered), &planned))
     }
 
-    /// The shortest planned time of any product of the machine, per item.
-    fn fastest_item_us(&self) -> Option<i64> {
+    /// The shortest planned time of any product of the machine, per item or unit of the register.
+    fn fastest_item_us(&self, register: Option<Unit>) -> Option<i64> {
         let machine = &self.definition.body.machine;
-        self.history.statements().cycle_times_at(machine, self.window.from_ms).map(|c| c.body.item_us).min()
+        let statements = self.history.statements();
+        let cycles = statements.cycle_times_at(machine, self.window.from_ms).map(|c| c.body.item_us);
+        let recipes = statements.recipes_at(machine, self.window.from_ms).filter_map(|r| {
+            let millionths = unit_standard(&r.body, register)?;
+            i64::try_from(millionths / 1_000_000).ok().map(|us| us.max(1))
+        });
+        cycles.chain(recipes).min()
+    }
+
+    /// The unit a register counts in, as its tag says; `None` when the tag names none.
+    fn register_unit(&self, signal: &SignalRef) -> Option<Unit> {
+        let (_, meaning) = self.inputs.get(signal)?.alike(self.window, REACH_MS)?;
+        Unit::of_tag(&meaning.unit)
+    }
+
+    /// What a register measures: its tag's unit, else that of the recipes in force, else pieces.
+    fn measure(&self, signal: &SignalRef) -> Measure {
+        let recipes = self.history.statements().recipes_at(&self.definition.body.machine, self.window.from_ms);
+        match self.register_unit(signal) {
+            Some(unit) => Measure::Only(unit.base().0),
+            None => recipes.map(|r| r.body.measure()).reduce(Measure::and).unwrap_or_default(),
+        }
     }
 
     pub(super) fn energy(&self, facts: &mut Facts, signal: &SignalRef) {
@@ -199,14 +228,24 @@ pub fn energy_rule(history: &History, machine: &str, signal: &SignalRef, meaning
 /// Amounts times a ratio, half away from zero; a negative ratio (a reversed meter) swaps the bounds. `None` when the
 /// result is no number any machine reaches.
 fn scale(b: Bounded, num: i128, den: i128) -> Option<Bounded> {
-    let of = |v: i128| v.checked_mul(num).and_then(|n| div_half_up(n, den));
+    // A sum that was saturated is no number either.
+    let of = |v: i128| v.checked_mul(num).filter(|_| v != i128::MAX).and_then(|n| div_half_up(n, den));
     let (value, a, z) = (of(b.value)?, of(b.lower)?, of(b.upper)?);
     Some(Bounded { value, lower: a.min(z), upper: a.max(z) })
+}
+
+/// Standard time of one unit of a register, millionths of a microsecond; `None` when the recipe is of another unit.
+fn unit_standard(recipe: &Recipe, register: Option<Unit>) -> Option<i128> {
+    let (unit, factor) = register.unwrap_or(recipe.unit()).base();
+    recipe.standard_of(i128::from(factor) * 1_000_000).filter(|_| unit == recipe.unit())
 }
 
 /// What a unit of the counter stands for, by the product loaded.
 struct Weights<'a> {
     piece: &'a Piece<'a>,
+    register: Option<Unit>,
+    /// Planned time is counted in this part of a microsecond: a recipe's time per unit is no whole number of them.
+    per_us: i128,
     product: Option<Products<'a>>,
     memo: Option<(Option<i64>, Weight)>,
 }
@@ -220,7 +259,12 @@ struct Products<'a> {
 }
 
 impl<'a> Weights<'a> {
-    fn new(piece: &'a Piece<'a>) -> Self {
+    /// One unit of the register under a recipe; without planned time when the recipe is of another unit.
+    fn recipe_weight(&self, recipe: &Recipe) -> Weight {
+        Weight { items: Bounded::exact(1), standard_us: unit_standard(recipe, self.register).map(Bounded::exact) }
+    }
+
+    fn new(piece: &'a Piece<'a>, register: Option<Unit>) -> Self {
         let product = piece.definition.body.signals.product.as_ref().and_then(|s| {
             let series = piece.inputs.get(s)?;
             let (range, meaning) = series.alike(piece.window, REACH_MS)?;
@@ -231,7 +275,10 @@ impl<'a> Weights<'a> {
                 stale_ms: Cadence::new(meaning.interval_ms).stale_ms,
             })
         });
-        Self { piece, product, memo: None }
+        let machine = &piece.definition.body.machine;
+        let is_whole = piece.history.statements().recipes_at(machine, piece.window.from_ms).next().is_none();
+        let per_us = if is_whole { 1 } else { 1_000_000 };
+        Self { piece, register, per_us, product, memo: None }
     }
 
     /// Counted between two instants: the product last seen at the later one. It may also have been any other seen since
@@ -248,7 +295,10 @@ impl<'a> Weights<'a> {
         if !is_certain {
             let machine = &self.piece.definition.body.machine;
             for c in self.piece.history.statements().cycle_times_at(machine, self.piece.window.from_ms) {
-                weight = weight.or(weight_of(&c.body));
+                weight = weight.or(weight_of(&c.body, self.per_us));
+            }
+            for r in self.piece.history.statements().recipes_at(machine, self.piece.window.from_ms) {
+                weight = weight.or(self.recipe_weight(&r.body));
             }
         }
         weight
@@ -270,24 +320,31 @@ impl<'a> Weights<'a> {
             _ => "*".to_owned(),
         };
         let machine = &self.piece.definition.body.machine;
-        let stated = self.piece.history.statements().cycle_time_at(machine, &name, self.piece.window.from_ms);
-        let weight = match stated {
-            Some(c) => {
-                self.piece.note(facts, c);
-                weight_of(&c.body)
+        let statements = self.piece.history.statements();
+        let cycle = statements.cycle_time_at(machine, &name, self.piece.window.from_ms);
+        // A recipe stands above a planned cycle time, and what is said of the product above what is said of any.
+        let recipe = statements
+            .recipe_at(machine, &name, self.piece.window.from_ms)
+            .filter(|r| r.body.product != "*" || cycle.is_none_or(|c| c.body.product == "*"));
+        let weight = match (recipe, cycle) {
+            (Some(r), _) => {
+                self.piece.note(facts, r);
+                self.recipe_weight(&r.body)
             }
-            None => Weight::ONE,
+            (None, Some(c)) => {
+                self.piece.note(facts, c);
+                weight_of(&c.body, self.per_us)
+            }
+            (None, None) => Weight::ONE,
         };
         self.memo = Some((seen, weight));
         weight
     }
 }
 
-fn weight_of(c: &CycleTime) -> Weight {
-    match c.item_us.checked_mul(c.items_per_cycle) {
-        Some(us) => Weight::exact(c.items_per_cycle, us),
-        None => Weight { items: Bounded::exact(c.items_per_cycle.into()), standard_us: None },
-    }
+fn weight_of(c: &CycleTime, per_us: i128) -> Weight {
+    let standard = c.item_us.checked_mul(c.items_per_cycle).map(|us| Bounded::exact(i128::from(us) * per_us));
+    Weight { items: Bounded::exact(c.items_per_cycle.into()), standard_us: standard }
 }
 
 impl<'a> Products<'a> {

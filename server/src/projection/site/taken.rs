@@ -2,6 +2,7 @@
 
 use metrics::history::REACH_MS;
 use metrics::interval::union;
+use metrics::model::{Body, parse_body};
 use metrics::{Interval, calendar};
 use protocol::{Content, Declaration, Kind, Leaf, LeafBody};
 
@@ -107,7 +108,17 @@ impl SiteProjector {
                 let is_first = first.is_none_or(|first| declaration.effective_from < first.effective_from);
                 self.mark(machine, &[if is_first { always } else { from }]);
             }
-            ("cycle_time", Some(machine)) => self.mark(machine, &[from]),
+            ("cycle_time" | "recipe", Some(machine)) => self.mark(machine, &[from]),
+            ("batch", Some(machine)) => {
+                // Where the batch lies now, and where it lay before a correction.
+                let number = body["batch"].as_str().unwrap_or_default();
+                let stated = self.recent.statements().batch_statements(machine, number);
+                let mut spans: Vec<Interval> = stated.iter().map(|s| s.body.reach()).collect();
+                if let Ok(Body::Batch(batch)) = parse_body("batch", body) {
+                    spans.push(batch.reach());
+                }
+                self.mark(machine, &spans);
+            }
             ("planned_stop", Some(machine)) => {
                 let at = |name: &str| body[name].as_i64();
                 if let Some((from_ms, to_ms)) = at("from_ms").zip(at("to_ms")) {
