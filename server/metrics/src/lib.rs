@@ -15,8 +15,9 @@
 //! 6. [`statistics`]: least squares, quantiles, bootstrap; [`baseline`] and [`savings`]: energy against an adjusted baseline;
 //!    [`change`]: OEE and quality before against after.
 //! 7. [`catalogue`]: every definition as data; [`report`]: the report. Beyond the report's lines: [`kpi`], [`energy`], [`production`],
-//!    [`checklist`], in the quotients of [`exact`]; [`vocabulary`] and [`thresholds`] help people declare how a state is told.
+//!    [`checklist`], [`quality`] (control charts, capability), [`alarms`], in the quotients of [`exact`]; [`vocabulary`] and [`thresholds`] help people declare how a state is told.
 
+pub mod alarms;
 pub mod baseline;
 pub mod buckets;
 pub mod calendar;
@@ -28,6 +29,7 @@ pub mod compare;
 pub mod counter;
 pub mod decimal;
 pub mod energy;
+pub mod evidence;
 pub mod exact;
 pub mod facts;
 pub mod grade;
@@ -37,6 +39,7 @@ pub mod kpi;
 pub mod model;
 pub mod oee;
 pub mod production;
+pub mod quality;
 pub mod report;
 pub mod savings;
 pub mod shift;

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::state::MachineState;
 
 pub use self::check::{Body, KINDS, ModelError, parse_body};
+pub(crate) use self::check::{check_id, check_signal, refuse};
 
 /// A name in both languages of the product.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,6 +146,9 @@ pub struct Signals {
     /// Order loaded: non-zero, true or non-empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<SignalRef>,
+    /// Alarm: a bit, a code or a text; zero, false or empty is no alarm, a code or text says which.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alarm: Option<SignalRef>,
 }
 
 impl Signals {
@@ -160,6 +164,7 @@ impl Signals {
             ("total", &self.total),
             ("product", &self.product),
             ("order", &self.order),
+            ("alarm", &self.alarm),
         ]
         .into_iter()
         .filter_map(|(name, signal)| signal.as_ref().map(|s| (name, s)))

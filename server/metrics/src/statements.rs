@@ -12,9 +12,13 @@ use std::collections::BTreeMap;
 
 use protocol::Declaration;
 
+use crate::alarms::declared::{AlarmCode, AlarmHandled};
 use crate::model::{
     Body, CalendarBody, CycleTime, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, Site, parse_body,
 };
+use crate::production::material::Material;
+use crate::production::stops::StopReason;
+use crate::quality::specification::Specification;
 
 /// A statement may be this late without being called so, milliseconds.
 pub const LATE_AFTER_MS: i64 = 86_400_000;
@@ -68,6 +72,11 @@ pub struct Statements {
     stops: BTreeMap<String, Dated<PlannedStop>>,
     meters: BTreeMap<String, Dated<MeterReplaced>>,
     quality: BTreeMap<(String, String, String), Dated<QualityCount>>,
+    specifications: BTreeMap<(String, String), Dated<Specification>>,
+    alarm_codes: BTreeMap<(String, String), Dated<AlarmCode>>,
+    alarms_handled: BTreeMap<String, Dated<AlarmHandled>>,
+    stop_reasons: BTreeMap<String, Dated<StopReason>>,
+    materials: BTreeMap<(String, String), Dated<Material>>,
     enrolments: BTreeMap<String, i64>,
     bad: Vec<BadStatement>,
     /// Kind, effective-from, author, role and reason of every declaration, by leaf.
@@ -112,6 +121,24 @@ impl Statements {
             Ok(Body::QualityCount(b)) => {
                 let key = (b.machine.clone(), b.date.clone(), b.shift.clone());
                 add(self.quality.entry(key).or_default(), leaf, received_ms, effective_from, b);
+            }
+            Ok(Body::Specification(b)) => {
+                let key = (b.machine.clone(), b.characteristic.clone());
+                add(self.specifications.entry(key).or_default(), leaf, received_ms, effective_from, *b);
+            }
+            Ok(Body::AlarmCode(b)) => {
+                let key = (b.machine.clone(), b.code.clone());
+                add(self.alarm_codes.entry(key).or_default(), leaf, received_ms, effective_from, b);
+            }
+            Ok(Body::AlarmHandled(b)) => {
+                add(self.alarms_handled.entry(b.machine.clone()).or_default(), leaf, received_ms, effective_from, b);
+            }
+            Ok(Body::StopReason(b)) => {
+                add(self.stop_reasons.entry(b.machine.clone()).or_default(), leaf, received_ms, effective_from, b);
+            }
+            Ok(Body::Material(b)) => {
+                let key = (b.machine.clone(), b.material.clone());
+                add(self.materials.entry(key).or_default(), leaf, received_ms, effective_from, *b);
             }
             Ok(Body::Other) => {}
             Err(e) => self.bad.push(BadStatement { leaf, kind: declaration.kind.clone(), reason: e.to_string() }),
@@ -199,6 +226,47 @@ impl Statements {
         self.quality.get(&(machine.to_owned(), date.to_owned(), shift.to_owned()))?.iter().max_by_key(|q| q.leaf)
     }
 
+    /// Machine and id of every characteristic ever specified, sorted.
+    pub fn characteristics(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.specifications.keys().map(|(m, c)| (m.as_str(), c.as_str()))
+    }
+
+    /// Every specification of a characteristic, in order of taking effect.
+    pub fn specification_definitions(&self, machine: &str, characteristic: &str) -> &[Stated<Specification>] {
+        self.specifications.get(&(machine.to_owned(), characteristic.to_owned())).map_or(&[], Vec::as_slice)
+    }
+
+    /// The specification of a characteristic in force at an instant.
+    pub fn specification_at(&self, machine: &str, characteristic: &str, ms: i64) -> Option<&Stated<Specification>> {
+        at(self.specification_definitions(machine, characteristic), ms)
+    }
+
+    /// What an alarm code of a machine means at an instant.
+    pub fn alarm_code_at(&self, machine: &str, code: &str, ms: i64) -> Option<&Stated<AlarmCode>> {
+        at(self.alarm_codes.get(&(machine.to_owned(), code.to_owned()))?, ms)
+    }
+
+    /// What people did about alarms of a machine.
+    pub fn alarms_handled(&self, machine: &str) -> &[Stated<AlarmHandled>] {
+        self.alarms_handled.get(machine).map_or(&[], Vec::as_slice)
+    }
+
+    /// Reasons stated for stops of a machine.
+    pub fn stop_reasons(&self, machine: &str) -> &[Stated<StopReason>] {
+        self.stop_reasons.get(machine).map_or(&[], Vec::as_slice)
+    }
+
+    /// Ids of the materials ever declared for a machine, sorted.
+    pub fn materials(&self, machine: &str) -> impl Iterator<Item = &str> {
+        let of_machine = self.materials.keys().filter(move |(m, _)| m == machine);
+        of_machine.map(|(_, material)| material.as_str()).collect::<Vec<_>>().into_iter()
+    }
+
+    /// Every definition of a material of a machine, in order of taking effect.
+    pub fn material_definitions(&self, machine: &str, material: &str) -> &[Stated<Material>] {
+        self.materials.get(&(machine.to_owned(), material.to_owned())).map_or(&[], Vec::as_slice)
+    }
+
     /// When a gateway was enrolled, if the log says.
     pub fn enrolled_ms(&self, gateway: &str) -> Option<i64> {
         self.enrolments.get(gateway).copied()
@@ -214,14 +282,13 @@ impl Statements {
         &self.ledger
     }
 
-    /// Every (gateway, tag) that some definition of some machine names: all that evaluation can ever read.
+    /// Every (gateway, tag) that some definition of a machine, characteristic or material names: all that evaluation can
+    /// ever read.
     pub fn tags_used(&self) -> std::collections::BTreeSet<(String, String)> {
-        self.machines
-            .values()
-            .flatten()
-            .flat_map(|m| m.body.signals.all())
-            .map(|(_, s)| (s.gateway.clone(), s.tag.clone()))
-            .collect()
+        let machines = self.machines.values().flatten().flat_map(|m| m.body.signals.all()).map(|(_, s)| s);
+        let specified = self.specifications.values().flatten().flat_map(|s| s.body.signals());
+        let materials = self.materials.values().flatten().filter_map(|m| m.body.signal());
+        machines.chain(specified).chain(materials).map(|s| (s.gateway.clone(), s.tag.clone())).collect()
     }
 }
 
