@@ -1,9 +1,10 @@
 """Independent answers for the statistics of before and after, as JSON on standard output.
 
 statsmodels and scipy for least squares, quantiles and intervals; arch for the circular block bootstrap; OpenEEmeter on the sample
-data it ships for savings and their uncertainty. Every case carries its inputs, so that `server/metrics/tests/second_statistics.rs`
-feeds the very same floats to our own code and compares. Nothing here knows our formulas; where the other side defines something
-differently, its own figure is printed and the test says what the difference is made of.
+data it ships for savings and their uncertainty; numpy and scipy for control charts and capability. Every case carries its inputs, so
+that `server/metrics/tests/second_statistics.rs` feeds the very same floats to our own code and compares. Nothing here knows our
+formulas; where the other side defines something differently, its own figure is printed and the test says what the difference is
+made of.
 
 Needs: statsmodels, scipy, arch, eemeter 3.2 (its last version with plain CalTRACK models; wants pandas below 3).
 """
@@ -240,6 +241,42 @@ def metered():
     return cases
 
 
+def control_charts(rng):
+    """numpy: means, ranges, moving ranges and s; scipy: d2 and d3 by integrating the distribution of the range."""
+    from scipy.integrate import quad
+    from scipy.stats import norm
+
+    def d2_d3(n):
+        mean = quad(lambda x: 1 - norm.sf(x) ** n - norm.cdf(x) ** n, -9, 9, limit=200)[0]
+        # E[W²] = 2 ∫ w P(W > w) dw with P(W ≤ w) = n ∫ φ(x) (Φ(x + w) − Φ(x))^(n−1) dx, both on a fine grid.
+        x, w = np.linspace(-9, 9, 1801), np.linspace(0, 12, 1201)
+        inner = norm.pdf(x)[:, None] * (norm.cdf(x[:, None] + w) - norm.cdf(x)[:, None]) ** (n - 1)
+        below = n * np.trapezoid(inner, x, axis=0)
+        square = 2 * np.trapezoid(w * (1 - below), w)
+        return float(mean), float(np.sqrt(square - mean * mean))
+
+    constants = []
+    for n in range(2, 11):
+        d2, d3 = d2_d3(n)
+        constants.append({"n": n, "d2": d2, "d3": d3})
+    charts = []
+    for n in [1, 2, 3, 5, 7, 10]:
+        # Thousandths, as an integer register holds them.
+        thousandths = np.rint(20000 + 15 * rng.standard_normal((120 if n == 1 else 60, n))).astype(int)
+        x = thousandths / 1000.0
+        ranges = np.abs(np.diff(x[:, 0])) if n == 1 else x.max(axis=1) - x.min(axis=1)
+        charts.append(
+            {
+                "size": n,
+                "thousandths": thousandths.tolist(),
+                "mean": float(x.mean(axis=1).mean()),
+                "mean_range": float(ranges.mean()),
+                "deviation": float(x.std(ddof=1)),
+            }
+        )
+    return {"constants": constants, "charts": charts}
+
+
 def versions():
     from importlib.metadata import version
 
@@ -255,6 +292,7 @@ def main():
         "proportions": proportions(),
         "bootstrap": bootstrap(rng),
         "metered": metered(),
+        "control": control_charts(np.random.default_rng(20261123)),
     }
     json.dump(answer, sys.stdout)
 

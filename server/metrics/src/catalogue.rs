@@ -12,6 +12,7 @@ mod elements;
 mod entry;
 mod ledger;
 mod makes;
+mod shopfloor;
 
 pub use entry::{Entry, entries, explain};
 

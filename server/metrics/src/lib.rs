@@ -21,6 +21,9 @@
 //!    [`checklist`], [`assessment`], in the quotients of [`exact`]; [`vocabulary`] and [`thresholds`] help people declare how a state is told.
 
 pub mod assessment;
+//!    [`checklist`], [`quality`] (control charts, capability), [`alarms`], in the quotients of [`exact`]; [`vocabulary`] and [`thresholds`] help people declare how a state is told.
+
+pub mod alarms;
 pub mod baseline;
 pub mod batch;
 pub mod buckets;
@@ -33,6 +36,7 @@ pub mod compare;
 pub mod counter;
 pub mod decimal;
 pub mod energy;
+pub mod evidence;
 pub mod exact;
 pub mod facts;
 pub mod figures;
@@ -43,6 +47,7 @@ pub mod kpi;
 pub mod model;
 pub mod oee;
 pub mod production;
+pub mod quality;
 pub mod report;
 pub mod savings;
 pub mod shift;

@@ -19,6 +19,7 @@ use crate::state::MachineState;
 
 pub(crate) use self::check::check_id;
 pub use self::check::{Body, KINDS, ModelError, parse_body};
+pub(crate) use self::check::{check_id, check_signal, refuse};
 
 /// A name in both languages of the product.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,6 +153,9 @@ pub struct Signals {
     /// Batch number being made: a text or a code; 0 or empty between batches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<SignalRef>,
+    /// Alarm: a bit, a code or a text; zero, false or empty is no alarm, a code or text says which.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alarm: Option<SignalRef>,
 }
 
 impl Signals {
@@ -168,6 +172,7 @@ impl Signals {
             ("product", &self.product),
             ("order", &self.order),
             ("batch", &self.batch),
+            ("alarm", &self.alarm),
         ]
         .into_iter()
         .filter_map(|(name, signal)| signal.as_ref().map(|s| (name, s)))

@@ -16,9 +16,13 @@ use crate::assessment::Edition;
 use crate::assessment::declared::{Assessed, LevelAssessed};
 use crate::batch::recipe::Recipe;
 use crate::batch::record::BatchRecord;
+use crate::alarms::declared::{AlarmCode, AlarmHandled};
 use crate::model::{
     Body, CalendarBody, CycleTime, Line, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, Site, parse_body,
 };
+use crate::production::material::Material;
+use crate::production::stops::StopReason;
+use crate::quality::specification::Specification;
 
 /// A statement may be this late without being called so, milliseconds.
 pub const LATE_AFTER_MS: i64 = 86_400_000;
@@ -76,6 +80,11 @@ pub struct Statements {
     levels: BTreeMap<(String, Edition, Assessed), Dated<LevelAssessed>>,
     recipes: BTreeMap<(String, String), Dated<Recipe>>,
     batches: BTreeMap<(String, String), Dated<BatchRecord>>,
+    specifications: BTreeMap<(String, String), Dated<Specification>>,
+    alarm_codes: BTreeMap<(String, String), Dated<AlarmCode>>,
+    alarms_handled: BTreeMap<String, Dated<AlarmHandled>>,
+    stop_reasons: BTreeMap<String, Dated<StopReason>>,
+    materials: BTreeMap<(String, String), Dated<Material>>,
     enrolments: BTreeMap<String, i64>,
     bad: Vec<BadStatement>,
     /// Kind, effective-from, author, role and reason of every declaration, by leaf.
@@ -135,6 +144,23 @@ impl Statements {
                 let key = (b.machine.clone(), b.batch.clone());
                 let stated = Stated { leaf, received_ms, effective_from, body: *b };
                 self.batches.entry(key).or_default().push(stated);
+            Ok(Body::Specification(b)) => {
+                let key = (b.machine.clone(), b.characteristic.clone());
+                add(self.specifications.entry(key).or_default(), leaf, received_ms, effective_from, *b);
+            }
+            Ok(Body::AlarmCode(b)) => {
+                let key = (b.machine.clone(), b.code.clone());
+                add(self.alarm_codes.entry(key).or_default(), leaf, received_ms, effective_from, b);
+            }
+            Ok(Body::AlarmHandled(b)) => {
+                add(self.alarms_handled.entry(b.machine.clone()).or_default(), leaf, received_ms, effective_from, b);
+            }
+            Ok(Body::StopReason(b)) => {
+                add(self.stop_reasons.entry(b.machine.clone()).or_default(), leaf, received_ms, effective_from, b);
+            }
+            Ok(Body::Material(b)) => {
+                let key = (b.machine.clone(), b.material.clone());
+                add(self.materials.entry(key).or_default(), leaf, received_ms, effective_from, *b);
             }
             Ok(Body::Other) => {}
             Err(e) => self.bad.push(BadStatement { leaf, kind: declaration.kind.clone(), reason: e.to_string() }),
@@ -261,6 +287,45 @@ impl Statements {
     /// Every statement about a batch, in order of the log: what was corrected stays visible.
     pub fn batch_statements(&self, machine: &str, batch: &str) -> &[Stated<BatchRecord>] {
         self.batches.get(&(machine.to_owned(), batch.to_owned())).map_or(&[], Vec::as_slice)
+    /// Machine and id of every characteristic ever specified, sorted.
+    pub fn characteristics(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.specifications.keys().map(|(m, c)| (m.as_str(), c.as_str()))
+    }
+
+    /// Every specification of a characteristic, in order of taking effect.
+    pub fn specification_definitions(&self, machine: &str, characteristic: &str) -> &[Stated<Specification>] {
+        self.specifications.get(&(machine.to_owned(), characteristic.to_owned())).map_or(&[], Vec::as_slice)
+    }
+
+    /// The specification of a characteristic in force at an instant.
+    pub fn specification_at(&self, machine: &str, characteristic: &str, ms: i64) -> Option<&Stated<Specification>> {
+        at(self.specification_definitions(machine, characteristic), ms)
+    }
+
+    /// What an alarm code of a machine means at an instant.
+    pub fn alarm_code_at(&self, machine: &str, code: &str, ms: i64) -> Option<&Stated<AlarmCode>> {
+        at(self.alarm_codes.get(&(machine.to_owned(), code.to_owned()))?, ms)
+    }
+
+    /// What people did about alarms of a machine.
+    pub fn alarms_handled(&self, machine: &str) -> &[Stated<AlarmHandled>] {
+        self.alarms_handled.get(machine).map_or(&[], Vec::as_slice)
+    }
+
+    /// Reasons stated for stops of a machine.
+    pub fn stop_reasons(&self, machine: &str) -> &[Stated<StopReason>] {
+        self.stop_reasons.get(machine).map_or(&[], Vec::as_slice)
+    }
+
+    /// Ids of the materials ever declared for a machine, sorted.
+    pub fn materials(&self, machine: &str) -> impl Iterator<Item = &str> {
+        let of_machine = self.materials.keys().filter(move |(m, _)| m == machine);
+        of_machine.map(|(_, material)| material.as_str()).collect::<Vec<_>>().into_iter()
+    }
+
+    /// Every definition of a material of a machine, in order of taking effect.
+    pub fn material_definitions(&self, machine: &str, material: &str) -> &[Stated<Material>] {
+        self.materials.get(&(machine.to_owned(), material.to_owned())).map_or(&[], Vec::as_slice)
     }
 
     /// When a gateway was enrolled, if the log says.
@@ -278,14 +343,13 @@ impl Statements {
         &self.ledger
     }
 
-    /// Every (gateway, tag) that some definition of some machine names: all that evaluation can ever read.
+    /// Every (gateway, tag) that some definition of a machine, characteristic or material names: all that evaluation can
+    /// ever read.
     pub fn tags_used(&self) -> std::collections::BTreeSet<(String, String)> {
-        self.machines
-            .values()
-            .flatten()
-            .flat_map(|m| m.body.signals.all())
-            .map(|(_, s)| (s.gateway.clone(), s.tag.clone()))
-            .collect()
+        let machines = self.machines.values().flatten().flat_map(|m| m.body.signals.all()).map(|(_, s)| s);
+        let specified = self.specifications.values().flatten().flat_map(|s| s.body.signals());
+        let materials = self.materials.values().flatten().filter_map(|m| m.body.signal());
+        machines.chain(specified).chain(materials).map(|s| (s.gateway.clone(), s.tag.clone())).collect()
     }
 }
 

@@ -4,7 +4,11 @@ mod fixture;
 
 use fixture::{GATEWAY, HOUR, Log, MINUTE, MONDAY, World};
 use metrics::compare::SplitMix64;
-use metrics::{ReportRequest, evaluate};
+use metrics::model::{KINDS, parse_body};
+use metrics::production::material::consumption;
+use metrics::quality::chart::charts;
+use metrics::quality::constants::delivered;
+use metrics::{History, Interval, ReportRequest, evaluate};
 use protocol::content::{CounterConfig, Ratio, TagConfig};
 use protocol::{Batch, BootId, Configuration, Content, Gap, GapCause, GapStart, Quality, Reading, Value, ValueType};
 use serde_json::json;
@@ -95,7 +99,9 @@ fn signed_nonsense_never_panics() {
         let signal = json!({"gateway": GATEWAY, "tag": "press/energy", "modulus": far, "max_per_hour": 1});
         log.declare("machine", json!({"machine": "x", "names": {"zh": "", "en": ""}, "signals": {"power": signal, "product": signal, "order": signal, "total": signal},
             "state_rule": {"power": {"off_below_w": 1, "run_from_w": far, "hysteresis_w": 0, "dwell_ms": 3_600_000}}}));
+        strange_shop_floor(&mut log, &mut random);
         let history = log.history();
+        shop_floor_never_panics(&history, far);
         for request in [
             ReportRequest::for_dates(log.size(), "2026-03-01", "2026-03-03", None),
             ReportRequest::for_plan(log.size(), "p"),
@@ -110,7 +116,128 @@ fn signed_nonsense_never_panics() {
                 );
             }
         }
-        history.needed(&[metrics::Interval::new(i64::MIN, i64::MAX)]);
+        history.needed(&[Interval::new(i64::MIN, i64::MAX)]);
         history.newest_ms();
     }
+}
+
+/// Statements about characteristics, alarms, stops and materials at the edges of what is allowed, on signals that carry nonsense.
+fn strange_shop_floor(log: &mut Log, random: &mut SplitMix64) {
+    let names = json!({"zh": "", "en": ""});
+    let signal = |tag: &str| json!({"gateway": GATEWAY, "tag": tag});
+    let far = (1_i64 << 53) - 1;
+    let sampling = [json!("individuals"), json!({"subgroups": {"size": 10, "interval_ms": 1000}})];
+    for (i, rules) in ["western-electric@1", "nelson@1"].into_iter().enumerate() {
+        let unit = ["kWh", ""][(random.next_u64() % 2) as usize];
+        let sampling = &sampling[(random.next_u64() % 2) as usize];
+        let mut body = json!({"machine": "press", "characteristic": format!("c{i}"), "names": names, "signal": signal("press/energy"),
+            "unit": unit, "lsl": "-9999999999999999999", "usl": "0.000000000000000001",
+            "sampling": sampling, "rules": rules, "base": {"from_ms": MONDAY, "to_ms": MONDAY + 24 * HOUR}});
+        if random.next_u64().is_multiple_of(2) {
+            body["trigger"] = signal("press/good");
+        }
+        log.declare("specification", body);
+    }
+    let mut machine = json!({"machine": "noisy", "names": names, "signals": {"alarm": signal("press/state")}});
+    log.declare("machine", machine.clone());
+    machine["signals"]["alarm"] = signal("press/reject");
+    log.declare_from("machine", MONDAY + 10 * HOUR, machine);
+    log.declare("alarm_handled", json!({"machine": "noisy", "code": "1", "raised_ms": -far, "handled_ms": far}));
+    log.declare("stop_reason", json!({"machine": "press", "at_ms": far, "reason": "x", "first_action_ms": -far}));
+    let sources = [
+        json!({"register": {"signal": {"gateway": GATEWAY, "tag": "press/energy", "modulus": far, "max_per_hour": 1}}}),
+        json!({"tank": {"signal": signal("press/energy"), "refill_min": "0.000000000000000001"}}),
+        json!({"tank": {"signal": signal("press/reject"), "refill_min": "99999999999999999999"}}),
+        json!("backflush"),
+    ];
+    for (i, source) in sources.into_iter().enumerate() {
+        log.declare("material", json!({"machine": "press", "material": format!("m{i}"), "names": names, "unit": "kWh", "source": source, "standard": "0.0000000000000001"}));
+    }
+}
+
+fn shop_floor_never_panics(history: &History, far: i64) {
+    let table = delivered().unwrap();
+    let statements = history.statements();
+    assert!(statements.bad().is_empty(), "{:?}", statements.bad());
+    for window in [Interval::new(MONDAY, MONDAY + 24 * HOUR), Interval::new(-far, far)] {
+        for (machine, characteristic) in statements.characteristics() {
+            for chart in charts(history, &table, machine, characteristic, window) {
+                let c = chart.capability;
+                for index in [c.cp, c.cpk, c.pp, c.ppk].into_iter().flatten() {
+                    assert!(index.digits(6).is_some());
+                }
+                assert!(chart.evidence.observed_ms <= chart.evidence.of_ms);
+            }
+        }
+        let (episodes, _) = metrics::alarms::of_machine(history, "noisy", window, 60_000);
+        let count = episodes.len();
+        let (handled, unmatched) = metrics::alarms::handle(statements, "noisy", episodes, window.to_ms);
+        assert!(handled.len() == count && unmatched.len() <= 1);
+        metrics::alarms::Figures::of(&handled, None, window.from_ms, window.to_ms);
+        for material in statements.materials("press") {
+            for consumption in consumption(history, "press", material, window) {
+                let _ = (consumption.per_good(1), consumption.against_standard(i64::MAX), consumption.grade());
+                if let Ok(amount) = consumption.amount {
+                    assert!(amount.upper.is_none_or(|upper| amount.lower <= upper));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn statements_out_of_bounds_are_refused_by_field() {
+    let names = json!({"zh": "", "en": ""});
+    let signal = json!({"gateway": GATEWAY, "tag": "press/good"});
+    let specification = json!({"machine": "press", "characteristic": "c", "names": names, "signal": signal, "unit": "mm", "lsl": "1", "usl": "2",
+        "sampling": "individuals", "rules": "nelson@1"});
+    let material = json!({"machine": "press", "material": "m", "names": names, "unit": "kg", "source": {"register": {"signal": signal}}});
+    let handled = json!({"machine": "press", "code": "1", "raised_ms": 10, "acknowledged_ms": 10, "handled_ms": 10});
+    let reason = json!({"machine": "press", "at_ms": 0, "reason": "x"});
+    let code = json!({"machine": "press", "code": "1", "names": names, "class": "safety"});
+    let cases = [
+        ("specification", &specification, "lsl", json!("3")),
+        ("specification", &specification, "lsl", json!("2")),
+        ("specification", &specification, "lsl", json!(1)),
+        ("specification", &specification, "lsl", json!("1e3")),
+        ("specification", &specification, "lsl", json!("0.00000000000000000001")),
+        ("specification", &specification, "target", json!("2.01")),
+        ("specification", &specification, "rules", json!("nelson@2")),
+        ("specification", &specification, "sampling", json!({"subgroups": {"size": 1, "interval_ms": 1000}})),
+        ("specification", &specification, "sampling", json!({"subgroups": {"size": 11, "interval_ms": 1000}})),
+        ("specification", &specification, "sampling", json!({"subgroups": {"size": 5, "interval_ms": 86_400_001}})),
+        ("specification", &specification, "sampling", json!({"subgroups": {"size": 5, "interval_ms": 0}})),
+        ("specification", &specification, "base", json!({"from_ms": 5, "to_ms": 5})),
+        ("specification", &specification, "base", json!({"from_ms": 0, "to_ms": i64::MAX})),
+        ("specification", &specification, "base", json!({"from_ms": i64::MIN, "to_ms": i64::MAX})),
+        ("specification", &specification, "signal", json!({"gateway": GATEWAY, "tag": "press/good", "modulus": 5})),
+        ("specification", &specification, "trigger", json!({"gateway": GATEWAY, "tag": "good"})),
+        ("specification", &specification, "unit", json!("x".repeat(33))),
+        ("specification", &specification, "surprise", json!(1)),
+        ("material", &material, "source", json!("backflush")),
+        ("material", &material, "source", json!({"tank": {"signal": signal, "refill_min": "0"}})),
+        ("material", &material, "source", json!({"tank": {"signal": signal}})),
+        ("material", &material, "standard", json!("-1")),
+        ("material", &material, "unit", json!("")),
+        ("alarm_handled", &handled, "handled_ms", json!(9)),
+        ("alarm_handled", &handled, "acknowledged_ms", json!(11)),
+        ("alarm_handled", &handled, "code", json!("")),
+        ("alarm_handled", &handled, "action", json!("x".repeat(2001))),
+        ("stop_reason", &reason, "reason", json!(" ")),
+        ("stop_reason", &reason, "at_ms", json!(0.5)),
+        ("alarm_code", &code, "class", json!("panic")),
+        ("alarm_code", &code, "code", json!("x".repeat(65))),
+    ];
+    for (kind, body, field, value) in cases {
+        assert!(parse_body(kind, body).is_ok(), "{kind}");
+        assert!(KINDS.contains(&kind));
+        let mut wrong = body.clone();
+        wrong[field] = value.clone();
+        assert!(parse_body(kind, &wrong).is_err(), "{kind}.{field} = {value}");
+    }
+    let mut none = specification.clone();
+    none.as_object_mut().unwrap().retain(|k, _| k != "lsl" && k != "usl");
+    assert!(parse_body("specification", &none).is_err(), "no limit at all");
+    let silent = json!({"machine": "press", "code": "1", "raised_ms": 10});
+    assert!(parse_body("alarm_handled", &silent).is_err(), "says nothing");
 }

@@ -6,6 +6,9 @@
 //! environment of its own and names in `GZ_STATISTICS_PYTHON`. Where there are none the test says so and checks nothing; under CI
 //! that is a failure.
 
+#[path = "second_statistics/control.rs"]
+mod control;
+
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -24,6 +27,7 @@ struct Answers {
     proportions: Vec<Proportions>,
     bootstrap: Bootstrap,
     metered: Vec<Metered>,
+    control: control::Control,
 }
 
 #[derive(Deserialize)]

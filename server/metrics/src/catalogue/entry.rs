@@ -5,6 +5,7 @@
 
 use crate::catalogue::{ALL, Definition, assessment, carriers, elements, ledger, makes};
 use crate::catalogue::{ALL, Definition, batches, carriers, elements, ledger, makes};
+use crate::catalogue::{ALL, Definition, carriers, elements, ledger, makes, shopfloor};
 use crate::savings;
 
 /// One definition.
@@ -61,7 +62,7 @@ impl From<&savings::definitions::Definition> for Entry {
 }
 
 /// Every definition: those that reports print first, then elements and ratios of time, energy and carbon, production,
-/// the equipment-data checklist, before against after.
+/// the equipment-data checklist, control charts and alarms, before against after.
 pub fn entries() -> impl Iterator<Item = Entry> {
     let rest = elements::ALL
         .iter()
@@ -72,6 +73,8 @@ pub fn entries() -> impl Iterator<Item = Entry> {
         .copied();
     let rest =
         elements::ALL.iter().chain(&carriers::ALL).chain(&makes::ALL).chain(&ledger::ALL).chain(&batches::ALL).copied();
+        .chain(&shopfloor::ALL)
+        .copied();
     ALL.iter().map(Entry::from).chain(rest).chain(savings::definitions::ALL.iter().map(Entry::from))
 }
 

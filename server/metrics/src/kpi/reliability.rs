@@ -9,6 +9,8 @@
 //!    was seen, and its restoration time only when its end was.
 //! 4. No failure is not an infinite MTBF: the value is undefined, with the operating time and a one-sided bound beside it.
 
+use std::ops::RangeInclusive;
+
 use crate::exact::Rational;
 use crate::interval::{Interval, overlap_ms};
 use crate::oee::Undefined;
@@ -99,6 +101,15 @@ pub fn of(states: &[StateInterval], no_order: &[Interval]) -> Reliability {
     for s in states.iter().filter(|s| matches!(s.state, MachineState::Run | MachineState::Setup)) {
         out.operating_ms += s.length_ms() - overlap_ms(&[Interval::new(s.from_ms, s.to_ms)], no_order);
     }
+    for episode in episodes(states) {
+        out.episode(states, no_order, *episode.start(), *episode.end());
+    }
+    out
+}
+
+/// The fault episodes of a timeline, first to last interval of each: faults less than [`MERGE_MS`] apart are one.
+pub fn episodes(states: &[StateInterval]) -> Vec<RangeInclusive<usize>> {
+    let mut out = Vec::new();
     let mut at = 0;
     while let Some(begin) = states.iter().skip(at).position(|s| s.state == MachineState::Fault).map(|i| at + i) {
         // The last interval of the episode: faults with less than the merging time between them.
@@ -111,7 +122,7 @@ pub fn of(states: &[StateInterval], no_order: &[Interval]) -> Reliability {
                 break;
             }
         }
-        out.episode(states, no_order, begin, last);
+        out.push(begin..=last);
         at = last + 1;
     }
     out

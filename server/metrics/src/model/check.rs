@@ -6,6 +6,13 @@ use crate::batch::recipe::Recipe;
 use crate::batch::record::BatchRecord;
 
 use super::{CalendarBody, CycleTime, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, Site, StateRule};
+use super::{
+    CalendarBody, CycleTime, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, SignalRef, Site, StateRule,
+};
+use crate::alarms::declared::{AlarmCode, AlarmHandled};
+use crate::production::material::Material;
+use crate::production::stops::StopReason;
+use crate::quality::specification::Specification;
 
 /// Why a declaration body was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,7 +37,7 @@ pub enum ModelError {
     },
 }
 
-fn refuse(kind: &'static str, field: impl Into<String>, reason: impl Into<String>) -> ModelError {
+pub(crate) fn refuse(kind: &'static str, field: impl Into<String>, reason: impl Into<String>) -> ModelError {
     ModelError::Field { kind, field: field.into(), reason: reason.into() }
 }
 
@@ -61,6 +68,16 @@ pub enum Body {
     Recipe(Box<Recipe>),
     /// `batch`
     Batch(Box<BatchRecord>),
+    /// `specification`
+    Specification(Box<Specification>),
+    /// `alarm_code`
+    AlarmCode(AlarmCode),
+    /// `alarm_handled`
+    AlarmHandled(AlarmHandled),
+    /// `stop_reason`
+    StopReason(StopReason),
+    /// `material`
+    Material(Box<Material>),
     /// A kind this crate does not compute with.
     Other,
 }
@@ -70,6 +87,7 @@ pub const KINDS: [&str; 9] =
     ["site", "calendar", "machine", "cycle_time", "planned_stop", "meter_replaced", "quality_count", "plan", "line"];
 pub const KINDS: [&str; 9] = [
 pub const KINDS: [&str; 10] = [
+pub const KINDS: [&str; 13] = [
     "site",
     "calendar",
     "machine",
@@ -81,6 +99,11 @@ pub const KINDS: [&str; 10] = [
     "level_assessed",
     "recipe",
     "batch",
+    "specification",
+    "alarm_code",
+    "alarm_handled",
+    "stop_reason",
+    "material",
 ];
 
 /// Parses and checks the body of a declaration.
@@ -127,6 +150,11 @@ pub fn parse_body(kind: &str, body: &serde_json::Value) -> Result<Body, ModelErr
         "level_assessed" => Body::LevelAssessed(declared::check(read(kind, body)?)?),
         "recipe" => Body::Recipe(Box::new(read::<Recipe>(kind, body)?.checked()?)),
         "batch" => Body::Batch(Box::new(read::<BatchRecord>(kind, body)?.checked()?)),
+        "specification" => Body::Specification(Box::new(crate::quality::specification::check(read(kind, body)?)?)),
+        "alarm_code" => Body::AlarmCode(crate::alarms::declared::check_code(read(kind, body)?)?),
+        "alarm_handled" => Body::AlarmHandled(crate::alarms::declared::check_handled(read(kind, body)?)?),
+        "stop_reason" => Body::StopReason(crate::production::stops::check(read(kind, body)?)?),
+        "material" => Body::Material(Box::new(crate::production::material::check(read(kind, body)?)?)),
         _ => Body::Other,
     })
 }
@@ -172,16 +200,7 @@ fn check_machine(machine: Machine) -> Result<Machine, ModelError> {
     check_id("machine", "machine", &machine.machine)?;
     let s = &machine.signals;
     for (name, signal) in s.all() {
-        check_id("machine", &format!("signals.{name}.gateway"), &signal.gateway)?;
-        if signal.tag.split('/').count() != 2 || signal.tag.len() > 65 {
-            return Err(refuse("machine", format!("signals.{name}.tag"), "must be `device/name`"));
-        }
-        if signal.modulus.is_some_and(|m| m < 2) {
-            return Err(refuse("machine", format!("signals.{name}.modulus"), "must be at least 2"));
-        }
-        if signal.max_per_hour.is_some_and(|r| !(1..=1_000_000_000_000).contains(&r)) {
-            return Err(refuse("machine", format!("signals.{name}.max_per_hour"), "must be 1 to 10^12"));
-        }
+        check_signal("machine", &format!("signals.{name}"), signal)?;
     }
     let missing = match &machine.state_rule {
         Some(StateRule::Codes(_)) => s.state.is_none().then_some("state"),
@@ -205,6 +224,21 @@ fn check_machine(machine: Machine) -> Result<Machine, ModelError> {
         Some(signal) => Err(refuse("machine", format!("signals.{signal}"), "the state rule needs this signal")),
         None => Ok(machine),
     }
+}
+
+/// Checks a signal's gateway, tag and register limits.
+pub(crate) fn check_signal(kind: &'static str, field: &str, signal: &SignalRef) -> Result<(), ModelError> {
+    check_id(kind, &format!("{field}.gateway"), &signal.gateway)?;
+    if signal.tag.split('/').count() != 2 || signal.tag.len() > 65 {
+        return Err(refuse(kind, format!("{field}.tag"), "must be `device/name`"));
+    }
+    if signal.modulus.is_some_and(|m| m < 2) {
+        return Err(refuse(kind, format!("{field}.modulus"), "must be at least 2"));
+    }
+    if signal.max_per_hour.is_some_and(|r| !(1..=1_000_000_000_000).contains(&r)) {
+        return Err(refuse(kind, format!("{field}.max_per_hour"), "must be 1 to 10^12"));
+    }
+    Ok(())
 }
 
 fn check_cycle_time(body: CycleTime) -> Result<CycleTime, ModelError> {
