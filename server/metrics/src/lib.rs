@@ -36,6 +36,7 @@ pub mod interval;
 pub mod kpi;
 pub mod model;
 pub mod oee;
+pub mod pass;
 pub mod production;
 pub mod report;
 pub mod savings;
@@ -51,6 +52,7 @@ pub mod vocabulary;
 pub use crate::{
     history::{History, HistoryError},
     interval::Interval,
+    pass::Pass,
     report::{Report, ReportRequest, evaluate},
     state::{MachineState, StateInterval},
 };
