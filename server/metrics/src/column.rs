@@ -8,6 +8,8 @@
 //! 4. Placing sorts spans by UTC and makes times strictly increase: an offset that moved back by a few milliseconds
 //!    between two records never reorders or drops a reading.
 
+mod past;
+
 use std::collections::BTreeMap;
 
 use protocol::content::{Column as Wire, TagConfig, Values};
@@ -17,6 +19,8 @@ use crate::decimal::float_scaled;
 use crate::grade::Flag;
 use crate::interval::Interval;
 use crate::time::Clocks;
+
+pub(crate) use self::past::Fate;
 
 /// What one unit of a stored value is, and how the tag was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,6 +92,26 @@ pub struct Column {
     texts: Vec<Box<str>>,
     text_index: BTreeMap<Box<str>, i64>,
     bad: Vec<BadSpell>,
+    /// Readings of it were forgotten.
+    is_cut: bool,
+}
+
+/// Which readings of a column are placed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stretch {
+    /// Spans that have nothing in here are left out.
+    pub(crate) window: Interval,
+    /// Nothing is placed after the first span that reaches this instant.
+    pub(crate) enough_ms: i64,
+    /// Gaps that ended before this instant may be left out.
+    pub(crate) gaps_from_ms: i64,
+}
+
+impl Stretch {
+    /// Everything within a window.
+    pub(crate) const fn within(window: Interval) -> Self {
+        Self { window, enough_ms: i64::MAX, gaps_from_ms: i64::MIN }
+    }
 }
 
 /// What a placed column needs to know of the record a span came in.
@@ -181,8 +205,9 @@ impl Column {
         self.values.is_empty()
     }
 
-    /// Places the readings that lie within `window` on UTC. `place` tells where a record lies.
-    pub fn placed(&self, window: Interval, place: impl Fn(u32) -> RecordPlace) -> Series {
+    /// Places the readings of a stretch on UTC. `place` tells where a record lies.
+    pub(crate) fn placed(&self, stretch: Stretch, place: impl Fn(u32) -> RecordPlace) -> Series {
+        let window = stretch.window;
         let mut order: Vec<(i64, usize)> = Vec::with_capacity(self.spans.len());
         for (i, span) in self.spans.iter().enumerate() {
             let Some(offset) = place(span.record).offset_ms else { continue };
@@ -196,6 +221,9 @@ impl Column {
         let mut series = Series { meanings: self.meanings.clone(), texts: self.texts.clone(), ..Series::default() };
         let mut last_ms = i64::MIN;
         for (from, i) in order {
+            if last_ms >= stretch.enough_ms {
+                break;
+            }
             let Some(span) = self.spans.get(i) else { continue };
             let at = place(span.record);
             let start = series.times.len();

@@ -7,8 +7,11 @@
 //!    nothing, and [`History::needed`] names those that do.
 //! 3. Quarantined records and statements that do not parse are findings; they move no number.
 //! 4. Only tags that some machine names are kept, if the caller says which ([`History::for_tags`]).
+//! 5. [`crate::pass`] forgets what no later window can reach (`history/past.rs`); nobody else does.
 //!
 //! Signatures, digests and chains are the verifier's and the server's business before a leaf comes here.
+
+mod past;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +19,10 @@ use protocol::{
     Clock, Configuration, Content, Declaration, Digest, GapCause, GatewayId, Kind, Leaf, LeafBody, SiteId, TagId,
 };
 
-use crate::column::{Column, RecordPlace, Series, StatedGap};
+pub use self::past::{By, Disturbance};
+
+use self::past::Past;
+use crate::column::{Column, RecordPlace, Series, StatedGap, Stretch};
 use crate::grade::Flag;
 use crate::interval::Interval;
 use crate::statements::Statements;
@@ -57,6 +63,8 @@ struct RecordInfo {
     last_ms: i64,
     readings: u32,
     missing: bool,
+    /// The boot clock of the earliest reading kept.
+    oldest_ms: Option<i64>,
 }
 
 /// A gap with its cause, placed on UTC.
@@ -83,81 +91,102 @@ struct Gateway {
     gaps: Vec<(Option<TagId>, GapCause, StatedGap)>,
     lost: Vec<u32>,
     unconfigured: Vec<u64>,
+    past: Past,
+}
+
+/// A gap of a gateway, placed.
+struct GapAt<'a> {
+    interval: Interval,
+    tag: Option<&'a str>,
+    leaf: u64,
+    cause: &'static str,
 }
 
 impl Gateway {
+    /// The numbers of the records held; those before are forgotten.
+    fn numbers(&self) -> std::ops::Range<u32> {
+        let first = self.past.records;
+        first..first.saturating_add(self.records.len() as u32)
+    }
+
+    fn record(&self, record: u32) -> Option<&RecordInfo> {
+        self.records.get(record.checked_sub(self.past.records)? as usize)
+    }
+
     fn place(&self, record: u32) -> Option<Placement> {
-        self.clocks.place(&self.records.get(record as usize)?.clock)
+        self.clocks.place(&self.record(record)?.clock)
+    }
+
+    fn leaf(&self, record: u32) -> u64 {
+        self.record(record).map_or(0, |r| r.leaf)
     }
 
     fn record_place(&self, record: u32, is_late: bool) -> RecordPlace {
-        let leaf = self.records.get(record as usize).map_or(0, |r| r.leaf);
+        let leaf = self.leaf(record);
         match self.place(record) {
             Some(p) => RecordPlace { leaf, offset_ms: Some(p.offset_ms), error_ms: p.error_ms, is_late },
             None => RecordPlace { leaf, offset_ms: None, error_ms: i64::MAX, is_late },
         }
     }
 
-    /// Which records came late although later readings of the gateway had already been received.
+    /// Which of the records held came late although later readings of the gateway had already been received.
     fn late(&self) -> Vec<bool> {
-        let mut newest_ms = i64::MIN;
-        let judge = |(i, info): (usize, &RecordInfo)| {
-            let Some(span) = self.span(i as u32) else { return false };
+        let mut newest_ms = self.past.newest_ms.unwrap_or(i64::MIN);
+        let judge = |(i, info): (u32, &RecordInfo)| {
+            let Some(span) = self.span(i) else { return false };
             let is_late = info.received_ms.saturating_sub(span.to_ms) > LATE_MS
                 && newest_ms > span.to_ms.saturating_add(LATE_SLACK_MS);
             newest_ms = newest_ms.max(span.to_ms);
             is_late
         };
-        self.records.iter().enumerate().map(judge).collect()
+        self.numbers().zip(&self.records).map(judge).collect()
     }
 
     fn span(&self, record: u32) -> Option<Interval> {
-        let info = self.records.get(record as usize)?;
+        let info = self.record(record)?;
         let offset = self.place(record)?.offset_ms;
         Some(Interval::new(info.first_ms.saturating_add(offset), info.last_ms.saturating_add(offset)))
     }
 
-    fn gaps(&self, gateway: &GatewayId) -> Vec<PlacedGap> {
-        let gateway = gateway.to_string();
+    /// What is lost lay between the placed records around it.
+    fn lost_gap(&self, lost: u32) -> Option<Interval> {
+        let numbers = self.numbers();
+        let before = (numbers.start..lost).rev().find_map(|i| self.span(i)).map(|s| s.to_ms).or(self.past.last_ms);
+        let after = (lost.saturating_add(1)..numbers.end).find_map(|i| self.span(i)).map(|s| s.from_ms);
+        let own = self.span(lost).map(|s| s.to_ms);
+        Some(Interval::new(before?, after.or(own)?))
+    }
+
+    /// Every gap, by time; those of records forgotten that ended before `from_ms` are left out.
+    fn gaps(&self, from_ms: i64) -> Vec<GapAt<'_>> {
+        let mut out = self.held_gaps();
+        out.extend(self.past.gaps(from_ms));
+        out.sort_by(|a, b| (a.interval, a.tag, a.leaf).cmp(&(b.interval, b.tag, b.leaf)));
+        out
+    }
+
+    /// The gaps of the records held.
+    fn held_gaps(&self) -> Vec<GapAt<'_>> {
         let mut out = Vec::new();
         for (tag, cause, stated) in &self.gaps {
             let Some(place) = self.place(stated.record) else { continue };
-            out.push(PlacedGap {
-                gateway: gateway.clone(),
-                tag: tag.as_ref().map(TagId::to_string),
+            out.push(GapAt {
                 interval: stated.placed(place.offset_ms, &self.clocks),
+                tag: tag.as_ref().map(TagId::as_str),
+                leaf: self.leaf(stated.record),
                 cause: cause.name(),
-                leaf: self.records.get(stated.record as usize).map_or(0, |r| r.leaf),
             });
         }
-        for (i, info) in self.records.iter().enumerate().filter(|(_, r)| r.missing && r.kind == Kind::Batch) {
-            if let Some(interval) = self.span(i as u32) {
-                out.push(PlacedGap {
-                    gateway: gateway.clone(),
-                    tag: None,
-                    interval,
-                    cause: CONTENT_MISSING,
-                    leaf: info.leaf,
-                });
+        for (i, info) in self.numbers().zip(&self.records).filter(|(_, r)| r.missing && r.kind == Kind::Batch) {
+            if let Some(interval) = self.span(i) {
+                out.push(GapAt { interval, tag: None, leaf: info.leaf, cause: CONTENT_MISSING });
             }
         }
         for lost in &self.lost {
-            // What is lost lay between the records around it.
-            let before = (0..*lost).rev().find_map(|i| self.span(i)).map(|s| s.to_ms);
-            let after = (lost + 1..self.records.len() as u32).find_map(|i| self.span(i)).map(|s| s.from_ms);
-            let own = self.span(*lost).map(|s| s.to_ms);
-            if let (Some(from), Some(to)) = (before, after.or(own)) {
-                let leaf = self.records.get(*lost as usize).map_or(0, |r| r.leaf);
-                out.push(PlacedGap {
-                    gateway: gateway.clone(),
-                    tag: None,
-                    interval: Interval::new(from, to),
-                    cause: LOST,
-                    leaf,
-                });
+            if let Some(interval) = self.lost_gap(*lost) {
+                out.push(GapAt { interval, tag: None, leaf: self.leaf(*lost), cause: LOST });
             }
         }
-        out.sort_by(|a, b| (a.interval, &a.tag, a.leaf).cmp(&(b.interval, &b.tag, b.leaf)));
         out
     }
 }
@@ -173,6 +202,9 @@ pub struct History {
     quarantined: Vec<u64>,
     simulated_records: u64,
     readings: u64,
+    /// Nothing needed is older, UTC milliseconds; see `history/past.rs`.
+    forgotten_ms: Option<i64>,
+    disturbed: Option<Disturbance>,
 }
 
 impl History {
@@ -203,8 +235,9 @@ impl History {
                 self.site.get_or_insert_with(|| header.site.clone());
                 self.simulated_records += u64::from(header.clock.simulated);
                 let gateway = self.gateways.entry(header.gateway.clone()).or_default();
+                let moves = gateway.clocks.moves_frozen(&header.clock);
                 gateway.clocks.observe(&header.clock);
-                let record = gateway.records.len() as u32;
+                let record = gateway.numbers().end;
                 gateway.records.push(RecordInfo {
                     leaf: index,
                     kind: header.kind,
@@ -214,6 +247,7 @@ impl History {
                     last_ms: header.last_ms,
                     readings: header.readings,
                     missing: content.is_none(),
+                    oldest_ms: None,
                 });
                 match content {
                     Some(Content::Configuration(c)) => {
@@ -225,6 +259,10 @@ impl History {
                         self.readings += gateway.take_batch(record, header, &batch, tags);
                     }
                     Some(Content::ChainStart(_) | Content::KeyChange(_)) | None => {}
+                }
+                let found = moves.then_some(By::Clock).or_else(|| gateway.arrived(record));
+                if let (Some(by), None) = (found, &self.disturbed) {
+                    self.disturbed = Some(Disturbance { leaf: index, by });
                 }
             }
             LeafBody::Declaration { .. } => {
@@ -271,34 +309,27 @@ impl History {
 
     /// The readings of a tag within a window, placed on UTC, with the gaps that concern it.
     pub fn series(&self, gateway: &str, tag: &str, window: Interval) -> Series {
-        let Some((id, gateway)) = self.gateways.iter().find(|(id, _)| id.as_str() == gateway) else {
-            return Series::default();
-        };
-        let mut series = match gateway.columns.iter().find(|(id, _)| id.as_str() == tag) {
-            Some((_, column)) => {
-                let late = gateway.late();
-                column.placed(window, |record| {
-                    gateway.record_place(record, late.get(record as usize).is_some_and(|is| *is))
-                })
-            }
-            None => Series::default(),
-        };
-        for gap in gateway.gaps(id).into_iter().filter(|g| g.tag.as_deref().is_none_or(|t| t == tag)) {
-            series.gaps.push(gap.interval);
-            match gap.cause {
-                LOST => series.marked.push((Flag::LostRecords, gap.interval)),
-                CONTENT_MISSING => series.marked.push((Flag::ContentMissing, gap.interval)),
-                _ => {}
-            }
-        }
-        series.gaps.sort_unstable();
-        series
+        let stretch = Stretch::within(window);
+        self.placing(gateway, stretch).map_or_else(Series::default, |p| p.series(tag, stretch))
+    }
+
+    /// What the series of a gateway have in common.
+    pub(crate) fn placing(&self, gateway: &str, stretch: Stretch) -> Option<Placing<'_>> {
+        let (_, gateway) = self.gateways.iter().find(|(id, _)| id.as_str() == gateway)?;
+        Some(Placing { gateway, late: gateway.late(), gaps: gateway.gaps(stretch.gaps_from_ms) })
     }
 
     /// Every recorded gap that overlaps a window, by gateway and time.
     pub fn gaps(&self, window: Interval) -> Vec<PlacedGap> {
-        let all = self.gateways.iter().flat_map(|(id, g)| g.gaps(id));
-        all.filter(|g| !g.interval.intersect(&window).is_empty()).collect()
+        let placed = |(id, gap): (&GatewayId, GapAt<'_>)| PlacedGap {
+            gateway: id.to_string(),
+            tag: gap.tag.map(str::to_owned),
+            interval: gap.interval,
+            cause: gap.cause,
+            leaf: gap.leaf,
+        };
+        let all = self.gateways.iter().flat_map(|(id, g)| g.gaps(i64::MIN).into_iter().map(move |gap| (id, gap)));
+        all.filter(|(_, g)| !g.interval.intersect(&window).is_empty()).map(placed).collect()
     }
 
     /// How long after its oldest reading each batch of a window was received, milliseconds: the worst delay of any reading in it.
@@ -316,25 +347,26 @@ impl History {
 
     /// When the server first knew a gateway, UTC milliseconds: its enrolment, or its first record.
     pub fn known_since_ms(&self, gateway: &str) -> Option<i64> {
-        let first = self.gateways.iter().find(|(id, _)| id.as_str() == gateway).and_then(|(_, g)| g.records.first());
-        self.statements.enrolled_ms(gateway).or(first.map(|r| r.received_ms))
+        let (_, known) = self.gateways.iter().find(|(id, _)| id.as_str() == gateway).unzip();
+        let first = known.and_then(|g| g.past.first_received_ms.or_else(|| Some(g.records.first()?.received_ms)));
+        self.statements.enrolled_ms(gateway).or(first)
     }
 
     /// Newest placed reading or gap end of any gateway, UTC milliseconds.
     pub fn newest_ms(&self) -> Option<i64> {
-        self.gateways
-            .values()
-            .filter_map(|g| (0..g.records.len() as u32).rev().find_map(|i| g.span(i)).map(|s| s.to_ms))
-            .max()
+        self.gateways.values().filter_map(|g| g.numbers().rev().find_map(|i| g.span(i)).map(|s| s.to_ms)).max()
     }
 
     /// First and last placed reading of a gateway, its records and readings: for pages.
     pub fn gateway_extent(&self, gateway: &str) -> Option<(Interval, u64, u64)> {
         let (_, g) = self.gateways.iter().find(|(id, _)| id.as_str() == gateway)?;
-        let n = g.records.len() as u32;
-        let first = (0..n).find_map(|i| g.span(i))?.from_ms;
-        let last = (0..n).rev().find_map(|i| g.span(i))?.to_ms;
-        Some((Interval::new(first, last), u64::from(n), g.records.iter().map(|r| u64::from(r.readings)).sum()))
+        let first = g.numbers().find_map(|i| g.span(i))?.from_ms;
+        let last = g.numbers().rev().find_map(|i| g.span(i))?.to_ms;
+        Some((
+            Interval::new(first, last),
+            g.records.len() as u64,
+            g.records.iter().map(|r| u64::from(r.readings)).sum(),
+        ))
     }
 
     /// Leaves whose contents an evaluation of these windows depends on, in order: everything but batches that lie
@@ -342,14 +374,14 @@ impl History {
     pub fn needed(&self, windows: &[Interval]) -> Vec<u64> {
         let mut out: BTreeSet<u64> = self.statements.ledger().iter().map(|s| s.leaf).collect();
         for gateway in self.gateways.values() {
-            for (i, info) in gateway.records.iter().enumerate() {
+            for (i, info) in gateway.numbers().zip(&gateway.records) {
                 let reached = |span: Interval| {
                     windows.iter().any(|w| {
                         span.from_ms <= w.to_ms.saturating_add(REACH_MS)
                             && span.to_ms >= w.from_ms.saturating_sub(REACH_MS)
                     })
                 };
-                if info.kind != Kind::Batch || gateway.span(i as u32).is_some_and(reached) {
+                if info.kind != Kind::Batch || gateway.span(i).is_some_and(reached) {
                     out.insert(info.leaf);
                 }
             }
@@ -382,12 +414,13 @@ impl Gateway {
         };
         let gateway = header.gateway.as_str();
         let wanted = |tag: &TagId| tags.is_none_or(|t| t.contains(&(gateway.to_owned(), tag.to_string())));
-        let mut kept = 0;
+        let (mut kept, mut oldest_ms) = (0, None);
         for column in &batch.columns {
             let Some(tag) = configuration.tags.get(column.tag as usize) else { continue };
             if wanted(&tag.id) {
                 self.columns.entry(tag.id.clone()).or_default().push(record, tag, column);
                 kept += column.times.len() as u64;
+                oldest_ms = oldest_ms.into_iter().chain(column.times.iter().copied()).min();
             }
         }
         for gap in &batch.gaps {
@@ -402,6 +435,41 @@ impl Gateway {
                 StatedGap { record, from_boot: gap.from.boot, from_ms: gap.from.boot_ms, to_ms: gap.to_boot_ms };
             self.gaps.push((tag, gap.cause, stated));
         }
+        if let Some(info) = self.records.last_mut() {
+            info.oldest_ms = oldest_ms;
+        }
         kept
+    }
+}
+
+/// The records of a gateway on UTC.
+pub(crate) struct Placing<'a> {
+    gateway: &'a Gateway,
+    late: Vec<bool>,
+    gaps: Vec<GapAt<'a>>,
+}
+
+impl Placing<'_> {
+    /// The readings of a tag in a stretch, with the gaps that concern it.
+    pub(crate) fn series(&self, tag: &str, stretch: Stretch) -> Series {
+        let first = self.gateway.past.records;
+        let is_late = |record: u32| {
+            let at = record.checked_sub(first).and_then(|i| self.late.get(i as usize));
+            at.is_some_and(|is| *is)
+        };
+        let mut series = match self.gateway.columns.iter().find(|(id, _)| id.as_str() == tag) {
+            Some((_, column)) => column.placed(stretch, |record| self.gateway.record_place(record, is_late(record))),
+            None => Series::default(),
+        };
+        for gap in self.gaps.iter().filter(|g| g.tag.is_none_or(|t| t == tag)) {
+            series.gaps.push(gap.interval);
+            match gap.cause {
+                LOST => series.marked.push((Flag::LostRecords, gap.interval)),
+                CONTENT_MISSING => series.marked.push((Flag::ContentMissing, gap.interval)),
+                _ => {}
+            }
+        }
+        series.gaps.sort_unstable();
+        series
     }
 }

@@ -46,6 +46,7 @@ pub mod interval;
 pub mod kpi;
 pub mod model;
 pub mod oee;
+pub mod pass;
 pub mod production;
 pub mod quality;
 pub mod report;
@@ -62,6 +63,7 @@ pub mod vocabulary;
 pub use crate::{
     history::{History, HistoryError},
     interval::Interval,
+    pass::Pass,
     report::{Report, ReportRequest, evaluate},
     state::{MachineState, StateInterval},
 };

@@ -16,7 +16,7 @@ pub use registers::{energy_rule, micro_kwh, register_rule};
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::buckets::{self, Context};
-use crate::column::{Meaning, Series};
+use crate::column::{Meaning, Series, Stretch};
 use crate::facts::{Facts, PerGood, Share};
 use crate::grade::Flag;
 use crate::history::{History, REACH_MS};
@@ -36,20 +36,40 @@ pub struct Inputs {
 impl Inputs {
     /// Places every series that any definition of the machine names, within reach of `windows`.
     pub fn load(history: &History, machine: &str, reach: Interval) -> Self {
-        let wide = Interval::new(reach.from_ms.saturating_sub(REACH_MS), reach.to_ms.saturating_add(REACH_MS));
+        Self::load_stretch(history, machine, Stretch::within(wide(reach)))
+    }
+
+    /// The same, no more of it than windows inside `part` can reach.
+    pub(crate) fn load_part(history: &History, machine: &str, reach: Interval, part: Interval) -> Self {
+        let gaps_from_ms = part.from_ms.saturating_sub(REACH_MS);
+        Self::load_stretch(history, machine, Stretch { window: wide(reach), enough_ms: part.to_ms, gaps_from_ms })
+    }
+
+    fn load_stretch(history: &History, machine: &str, stretch: Stretch) -> Self {
         let mut series = BTreeMap::new();
+        let mut gateways = BTreeMap::new();
         for definition in history.statements().machine_definitions(machine) {
             for (_, s) in definition.body.signals.all() {
-                let key = (s.gateway.clone(), s.tag.clone());
-                series.entry(key).or_insert_with(|| history.series(&s.gateway, &s.tag, wide));
+                let placing = gateways.entry(&s.gateway).or_insert_with(|| history.placing(&s.gateway, stretch));
+                let of = || placing.as_ref().map_or_else(Series::default, |p| p.series(&s.tag, stretch));
+                series.entry((s.gateway.clone(), s.tag.clone())).or_insert_with(of);
             }
         }
         Self { series }
     }
 
+    /// The series, each by gateway and tag.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &str, &Series)> {
+        self.series.iter().map(|((gateway, tag), series)| (gateway.as_str(), tag.as_str(), series))
+    }
+
     fn get(&self, signal: &SignalRef) -> Option<&Series> {
         self.series.get(&(signal.gateway.clone(), signal.tag.clone()))
     }
+}
+
+fn wide(reach: Interval) -> Interval {
+    Interval::new(reach.from_ms.saturating_sub(REACH_MS), reach.to_ms.saturating_add(REACH_MS))
 }
 
 /// What the calendar says of a window.

@@ -6,6 +6,8 @@
 //!    the same boot; else the one before, with 50 ppm of drift; else a signed server time of that boot; else unknown.
 //! 3. What cannot be placed within 30 s (reference §3.7) is not placed at all and counts as a gap.
 
+mod past;
+
 use std::collections::BTreeMap;
 
 use protocol::{BootId, Clock, SyncState};
@@ -53,6 +55,7 @@ pub struct Clocks {
 struct Boot {
     synchronised: BTreeMap<i64, Anchor>,
     server: BTreeMap<i64, Anchor>,
+    past: past::Past,
 }
 
 impl Clocks {

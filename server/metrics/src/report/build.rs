@@ -9,7 +9,7 @@ use crate::facts::Facts;
 use crate::grade::Flag;
 use crate::history::History;
 use crate::interval::{Interval, union};
-use crate::model::{Machine, MachineRole, Names};
+use crate::model::{CalendarBody, Machine, MachineRole, Names};
 use crate::report::compared::compare_periods;
 use crate::report::{
     ALL_MACHINES, DefinitionLine, GapLine, Line, LineageRange, MachineLine, Period, Report, ReportError, ReportRequest,
@@ -23,7 +23,7 @@ use crate::statements::Stated;
 pub(super) type Days = BTreeMap<String, Facts>;
 
 /// One machine over one period.
-pub(super) struct MachinePeriod {
+pub(crate) struct MachinePeriod {
     pub(super) machine: String,
     pub(super) role: MachineRole,
     pub(super) total: Facts,
@@ -35,6 +35,25 @@ pub(super) struct MachinePeriod {
     pub(super) span: Option<Interval>,
 }
 
+/// A production date of a machine, evaluated: what is added up later.
+#[derive(Debug, Clone)]
+pub(crate) struct DateFacts {
+    date: String,
+    /// From the first instant of any window to the last.
+    span: Option<Interval>,
+    /// The shifts that start on this date.
+    shifts: Vec<ShiftFacts>,
+    /// The time of the local day outside every shift; its window is cut to that day.
+    outside: Option<ShiftFacts>,
+}
+
+#[derive(Debug, Clone)]
+struct ShiftFacts {
+    shift: String,
+    window: Interval,
+    facts: Facts,
+}
+
 /// Evaluates a report.
 ///
 /// # Errors
@@ -44,13 +63,23 @@ pub fn evaluate(history: &History, request: &ReportRequest) -> Result<Report, Re
         return Err(ReportError::Size { wanted: request.size, got: history.size() });
     }
     let request = request.resolve(history)?;
+    let evaluated = request.periods.iter().map(|period| {
+        let machines = request.machines.iter();
+        machines.map(|machine| machine_dates(history, machine, period, request.until_ms)).collect()
+    });
+    let evaluated = evaluated.collect();
+    Ok(assemble(history, request, evaluated))
+}
+
+/// Makes the report of a resolved request out of its evaluated dates: by period, by machine, in order.
+pub(crate) fn assemble(history: &History, request: ReportRequest, evaluated: Vec<Vec<Vec<DateFacts>>>) -> Report {
     let mut shifts = Vec::new();
     let mut periods = Vec::new();
     let mut parts: Vec<(Period, Vec<MachinePeriod>)> = Vec::new();
-    for period in &request.periods {
+    for (period, of_machines) in request.periods.iter().zip(evaluated) {
         let mut machines = Vec::new();
-        for machine in &request.machines {
-            let mut part = machine_period(history, machine, period, request.until_ms);
+        for (machine, dates) in request.machines.iter().zip(of_machines) {
+            let mut part = MachinePeriod::sum(history, machine, period, dates);
             shifts.append(&mut part.shifts);
             periods.push(period_section(period, &part.machine, &part));
             machines.push(part);
@@ -65,7 +94,7 @@ pub fn evaluate(history: &History, request: &ReportRequest) -> Result<Report, Re
     let site = statements.site();
     let used: BTreeSet<&str> = shifts.iter().chain(&periods).flat_map(|s| &s.lines).map(|l| l.definition).collect();
     let windows: Vec<Interval> = union(parts.iter().flat_map(|(_, m)| m.iter().filter_map(|p| p.span)).collect());
-    Ok(Report {
+    Report {
         format: "gongzheng-report",
         version: 1,
         site: history.site().map(ToString::to_string).unwrap_or_default(),
@@ -85,7 +114,7 @@ pub fn evaluate(history: &History, request: &ReportRequest) -> Result<Report, Re
         statements: statement_lines(history),
         quarantined: history.quarantined().to_vec(),
         request,
-    })
+    }
 }
 
 /// Evaluates one machine over any window: for live pages and charts. Inside a shift give its breaks as `schedule`.
@@ -94,88 +123,145 @@ pub fn evaluate_window(history: &History, machine: &str, window: Interval, sched
     crate::shift::evaluate(history, &inputs, machine, window, schedule)
 }
 
-fn machine_period(history: &History, machine: &str, period: &Period, until_ms: Option<i64>) -> MachinePeriod {
-    let statements = history.statements();
-    let mut out = MachinePeriod {
-        machine: machine.to_owned(),
-        role: statements.machine_definitions(machine).last().map(|d| d.body.role).unwrap_or_default(),
-        total: Facts::default(),
-        days: Days::new(),
-        shifts: Vec::new(),
-        excluded: Vec::new(),
-        scheduled: 0,
-        valid: 0,
-        span: None,
-    };
-    let Some((from, to)) = parse_date(&period.from).zip(parse_date(&period.to)) else { return out };
+/// Every date of a period of a machine that has a calendar.
+fn machine_dates(history: &History, machine: &str, period: &Period, until_ms: Option<i64>) -> Vec<DateFacts> {
+    let all_dates = period.dates();
+    let Some(reach) = placed_window(&all_dates) else { return Vec::new() };
+    let inputs = Inputs::load(history, machine, reach);
     let mut calendars = Calendars::default();
-    let all_dates = dates(from, to);
-    // The first and last instants decide which readings are placed.
-    let reach = [all_dates.first(), all_dates.last()].into_iter().flatten().map(|d| rough_day(*d)).collect::<Vec<_>>();
-    let (Some(first), Some(last)) = (reach.first(), reach.last()) else { return out };
-    let inputs = Inputs::load(history, machine, Interval::new(first.from_ms, last.to_ms));
-    for date in all_dates {
-        let Some((calendar, basis)) = calendars.of(history, machine, date) else { continue };
-        let basis = Some(basis);
-        let name = date.to_string();
-        out.days.entry(name.clone()).or_default();
-        let shifts = calendar.shifts_on(date);
-        let day_span = calendar.day(date);
-        let windows =
-            shifts
-                .into_iter()
-                .map(|s| (s.shift, s.interval, Schedule { scheduled: true, breaks: s.breaks, calendar: basis.clone() }))
-                .chain(calendar.unscheduled_on(date).into_iter().map(|i| {
-                    (OUTSIDE_SHIFTS.to_owned(), i, Schedule { calendar: basis.clone(), ..Schedule::default() })
-                }));
-        let mut outside: Option<(Facts, Interval)> = None;
-        for (shift, interval, schedule) in windows {
-            let window = Interval::new(interval.from_ms, until_ms.unwrap_or(i64::MAX).min(interval.to_ms));
-            if window.is_empty() {
-                continue;
-            }
-            out.span = Some(
-                out.span.map_or(window, |s| Interval::new(s.from_ms.min(window.from_ms), s.to_ms.max(window.to_ms))),
-            );
-            let mut facts = crate::shift::evaluate(history, &inputs, machine, window, &schedule).facts;
-            if !schedule.scheduled {
-                match &mut outside {
-                    Some((sum, span)) => {
-                        sum.add(&facts);
-                        *span = Interval::new(span.from_ms.min(window.from_ms), span.to_ms.max(window.to_ms));
-                    }
-                    none => *none = Some((facts, window)),
-                }
-                continue;
-            }
-            if let Some(stated) = statements.quality(machine, &name, &shift) {
-                apply_quality(&mut facts, stated.leaf, stated.body.reject);
-            }
-            // A shift that is one planned stop asks for nothing.
-            if facts.buckets.pbt_ms() > 0 {
-                out.scheduled += 1;
-                out.valid += u32::from(facts.is_valid());
-            }
-            let section = section(&period.name, machine, Some((&name, &shift)), window, &facts);
-            out.take(&name, &shift, &facts);
-            out.shifts.push(section);
+    let date = |date: jiff::civil::Date| {
+        let (calendar, basis) = calendars.of(history, machine, date)?;
+        Some(evaluate_date(history, &inputs, machine, date, (calendar, &basis), until_ms))
+    };
+    all_dates.into_iter().filter_map(date).collect()
+}
+
+/// The first and last instants of a period decide which readings are placed.
+pub(crate) fn placed_window(dates: &[jiff::civil::Date]) -> Option<Interval> {
+    let (first, last) = (dates.first()?, dates.last()?);
+    Some(Interval::new(rough_day(*first).from_ms, rough_day(*last).to_ms))
+}
+
+/// The windows of a production date: its shifts, then the stretches of the local day outside every shift.
+pub(crate) fn windows_of(
+    calendar: &Calendar,
+    basis: &Stated<()>,
+    date: jiff::civil::Date,
+    until_ms: Option<i64>,
+) -> Vec<(String, Interval, Schedule)> {
+    let shifts = calendar
+        .shifts_on(date)
+        .into_iter()
+        .map(|s| (s.shift, s.interval, Schedule { scheduled: true, breaks: s.breaks, calendar: Some(basis.clone()) }));
+    let outside = calendar
+        .unscheduled_on(date)
+        .into_iter()
+        .map(|i| (OUTSIDE_SHIFTS.to_owned(), i, Schedule { calendar: Some(basis.clone()), ..Schedule::default() }));
+    let cut = |(shift, interval, schedule): (String, Interval, Schedule)| {
+        let window = Interval::new(interval.from_ms, until_ms.unwrap_or(i64::MAX).min(interval.to_ms));
+        (!window.is_empty()).then_some((shift, window, schedule))
+    };
+    shifts.chain(outside).filter_map(cut).collect()
+}
+
+/// Evaluates one machine on one production date.
+pub(crate) fn evaluate_date(
+    history: &History,
+    inputs: &Inputs,
+    machine: &str,
+    date: jiff::civil::Date,
+    (calendar, basis): (&Calendar, &Stated<()>),
+    until_ms: Option<i64>,
+) -> DateFacts {
+    let mut out = DateFacts { date: date.to_string(), span: None, shifts: Vec::new(), outside: None };
+    let day_span = calendar.day(date);
+    let hull = |a: Interval, b: Interval| Interval::new(a.from_ms.min(b.from_ms), a.to_ms.max(b.to_ms));
+    for (shift, window, schedule) in windows_of(calendar, basis, date, until_ms) {
+        out.span = Some(out.span.map_or(window, |s| hull(s, window)));
+        let facts = crate::shift::evaluate(history, inputs, machine, window, &schedule).facts;
+        if schedule.scheduled {
+            out.shifts.push(ShiftFacts { shift, window, facts });
+            continue;
         }
-        if let Some((facts, span)) = outside {
-            // Listed only when something happened there: energy of idle nights is in the period's sum all the same.
-            if facts.buckets.overtime_ms > 0 || facts.production.is_some_and(|p| p.produced.items.value > 0) {
-                let window = span.intersect(&Interval::new(day_span.from_ms, day_span.to_ms));
-                out.shifts.push(section(&period.name, machine, Some((&name, OUTSIDE_SHIFTS)), window, &facts));
+        match &mut out.outside {
+            Some(sum) => {
+                sum.facts.add(&facts);
+                sum.window = hull(sum.window, window);
             }
-            out.take(&name, OUTSIDE_SHIFTS, &facts);
+            none => *none = Some(ShiftFacts { shift, window, facts }),
         }
     }
-    if !out.excluded.is_empty() {
-        out.total.flags.insert(Flag::ShiftsExcluded);
+    if let Some(outside) = &mut out.outside {
+        outside.window = outside.window.intersect(&Interval::new(day_span.from_ms, day_span.to_ms));
     }
     out
 }
 
+impl Period {
+    /// Its production dates.
+    pub(crate) fn dates(&self) -> Vec<jiff::civil::Date> {
+        let ends = parse_date(&self.from).zip(parse_date(&self.to));
+        ends.map_or_else(Vec::new, |(from, to)| dates(from, to))
+    }
+}
+
 impl MachinePeriod {
+    fn new(machine: &str, role: MachineRole) -> Self {
+        Self {
+            machine: machine.to_owned(),
+            role,
+            total: Facts::default(),
+            days: Days::new(),
+            shifts: Vec::new(),
+            excluded: Vec::new(),
+            scheduled: 0,
+            valid: 0,
+            span: None,
+        }
+    }
+
+    /// Adds evaluated dates up, quality counts applied.
+    fn sum(history: &History, machine: &str, period: &Period, dates: Vec<DateFacts>) -> Self {
+        let definitions = history.statements().machine_definitions(machine);
+        let mut out = Self::new(machine, definitions.last().map(|d| d.body.role).unwrap_or_default());
+        for date in dates {
+            out.date(history, period, date);
+        }
+        if !out.excluded.is_empty() {
+            out.total.flags.insert(Flag::ShiftsExcluded);
+        }
+        out
+    }
+
+    fn date(&mut self, history: &History, period: &Period, evaluated: DateFacts) {
+        let name = evaluated.date;
+        self.days.entry(name.clone()).or_default();
+        self.span = match (self.span, evaluated.span) {
+            (Some(a), Some(b)) => Some(Interval::new(a.from_ms.min(b.from_ms), a.to_ms.max(b.to_ms))),
+            (a, b) => a.or(b),
+        };
+        for ShiftFacts { shift, window, mut facts } in evaluated.shifts {
+            if let Some(stated) = history.statements().quality(&self.machine, &name, &shift) {
+                apply_quality(&mut facts, stated.leaf, stated.body.reject);
+            }
+            // A shift that is one planned stop asks for nothing.
+            if facts.buckets.pbt_ms() > 0 {
+                self.scheduled += 1;
+                self.valid += u32::from(facts.is_valid());
+            }
+            let section = section(&period.name, &self.machine, Some((&name, &shift)), window, &facts);
+            self.take(&name, &shift, &facts);
+            self.shifts.push(section);
+        }
+        if let Some(ShiftFacts { window, facts, .. }) = evaluated.outside {
+            // Listed only when something happened there: energy of idle nights is in the period's sum all the same.
+            if facts.buckets.overtime_ms > 0 || facts.production.is_some_and(|p| p.produced.items.value > 0) {
+                self.shifts.push(section(&period.name, &self.machine, Some((&name, OUTSIDE_SHIFTS)), window, &facts));
+            }
+            self.take(&name, OUTSIDE_SHIFTS, &facts);
+        }
+    }
+
     fn take(&mut self, date: &str, shift: &str, facts: &Facts) {
         let rest;
         let facts = if facts.is_unusable() {
@@ -203,17 +289,7 @@ impl MachinePeriod {
 
 /// The sum over production machines.
 fn sum_machines(machines: &[MachinePeriod]) -> MachinePeriod {
-    let mut total = MachinePeriod {
-        machine: ALL_MACHINES.to_owned(),
-        role: MachineRole::Production,
-        total: Facts::default(),
-        days: Days::new(),
-        shifts: Vec::new(),
-        excluded: Vec::new(),
-        scheduled: 0,
-        valid: 0,
-        span: None,
-    };
+    let mut total = MachinePeriod::new(ALL_MACHINES, MachineRole::Production);
     // A machine without counters or state takes no part in OEE: it would add planned time and never good time.
     let counted =
         |m: &&MachinePeriod| m.role == MachineRole::Production && m.total.has_state && m.total.production.is_some();
@@ -365,20 +441,29 @@ pub struct Calendars {
 impl Calendars {
     /// The calendar a machine works by on a date, and the statement that says so: what is in force at the middle of that day.
     pub fn of(&mut self, history: &History, machine: &str, date: jiff::civil::Date) -> Option<(&Calendar, Stated<()>)> {
+        let (stated, zone) = Self::stated(history, machine, date)?;
+        let bind = || Some((Calendar::new(&stated.body, zone).ok()?, stated.basis()));
+        let (calendar, basis) = self.bound.entry((stated.leaf, zone.to_owned())).or_insert_with(bind).as_ref()?;
+        Some((calendar, basis.clone()))
+    }
+
+    /// The statement in force and the zone it is bound to.
+    pub(crate) fn stated<'h>(
+        history: &'h History,
+        machine: &str,
+        date: jiff::civil::Date,
+    ) -> Option<(&'h Stated<CalendarBody>, &'h str)> {
         let statements = history.statements();
         let noon = rough_day(date).from_ms + 36 * 3_600_000;
         let definition: &Machine =
             &statements.machine_at(machine, noon).or(statements.machine_definitions(machine).first())?.body;
         let zone = statements.site_at(noon).map_or("UTC", |s| s.body.zone.as_str());
-        let stated = statements.calendar_at(&definition.calendar, noon, history.is_simulated())?;
-        let bind = || Some((Calendar::new(&stated.body, zone).ok()?, stated.basis()));
-        let (calendar, basis) = self.bound.entry((stated.leaf, zone.to_owned())).or_insert_with(bind).as_ref()?;
-        Some((calendar, basis.clone()))
+        Some((statements.calendar_at(&definition.calendar, noon, history.is_simulated())?, zone))
     }
 }
 
 /// Three days around a date: wide enough for every zone and every shift that starts on it.
-fn rough_day(date: jiff::civil::Date) -> Interval {
+pub(crate) fn rough_day(date: jiff::civil::Date) -> Interval {
     const DAY_MS: i64 = 86_400_000;
     let midnight = date.to_zoned(jiff::tz::TimeZone::UTC).map_or(0, |z| z.timestamp().as_millisecond());
     Interval::new(midnight - DAY_MS, midnight + 3 * DAY_MS)
