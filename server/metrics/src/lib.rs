@@ -16,14 +16,12 @@
 //! 6. [`statistics`]: least squares, quantiles, bootstrap; [`baseline`] and [`savings`]: energy against an adjusted baseline;
 //!    [`change`]: OEE and quality before against after.
 //! 7. [`catalogue`]: every definition as data; [`report`]: the report. Beyond the report's lines: [`kpi`], [`energy`], [`production`],
-//!    [`checklist`], in the quotients of [`exact`], printed by [`figures`]; [`vocabulary`] and [`thresholds`] help people declare how
-//!    a state is told.
-//!    [`checklist`], [`assessment`], in the quotients of [`exact`]; [`vocabulary`] and [`thresholds`] help people declare how a state is told.
-
-pub mod assessment;
-//!    [`checklist`], [`quality`] (control charts, capability), [`alarms`], in the quotients of [`exact`]; [`vocabulary`] and [`thresholds`] help people declare how a state is told.
+//!    [`checklist`], [`assessment`] (评测指标), [`quality`] (control charts, capability), [`alarms`], in the quotients of [`exact`],
+//!    printed by [`figures`]; [`pass`]: the same report in one pass; [`vocabulary`] and [`thresholds`] help people declare how a state
+//!    is told.
 
 pub mod alarms;
+pub mod assessment;
 pub mod baseline;
 pub mod batch;
 pub mod buckets;

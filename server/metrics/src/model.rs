@@ -17,7 +17,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::state::MachineState;
 
-pub(crate) use self::check::check_id;
 pub use self::check::{Body, KINDS, ModelError, parse_body};
 pub(crate) use self::check::{check_id, check_signal, refuse};
 

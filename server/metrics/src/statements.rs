@@ -12,11 +12,11 @@ use std::collections::BTreeMap;
 
 use protocol::Declaration;
 
+use crate::alarms::declared::{AlarmCode, AlarmHandled};
 use crate::assessment::Edition;
 use crate::assessment::declared::{Assessed, LevelAssessed};
 use crate::batch::recipe::Recipe;
 use crate::batch::record::BatchRecord;
-use crate::alarms::declared::{AlarmCode, AlarmHandled};
 use crate::model::{
     Body, CalendarBody, CycleTime, Line, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, Site, parse_body,
 };
@@ -136,6 +136,7 @@ impl Statements {
             Ok(Body::LevelAssessed(b)) => {
                 let key = (b.date.clone(), b.edition, b.assessed);
                 add(self.levels.entry(key).or_default(), leaf, received_ms, effective_from, b);
+            }
             Ok(Body::Recipe(b)) => {
                 let key = (b.machine.clone(), b.product.clone());
                 add(self.recipes.entry(key).or_default(), leaf, received_ms, effective_from, *b);
@@ -144,6 +145,7 @@ impl Statements {
                 let key = (b.machine.clone(), b.batch.clone());
                 let stated = Stated { leaf, received_ms, effective_from, body: *b };
                 self.batches.entry(key).or_default().push(stated);
+            }
             Ok(Body::Specification(b)) => {
                 let key = (b.machine.clone(), b.characteristic.clone());
                 add(self.specifications.entry(key).or_default(), leaf, received_ms, effective_from, *b);
@@ -256,6 +258,8 @@ impl Statements {
     /// Stated digital levels by date, edition and how they came about; of one such the newest statement.
     pub fn levels_assessed(&self) -> impl Iterator<Item = &Stated<LevelAssessed>> {
         self.levels.values().filter_map(|list| list.iter().max_by_key(|l| l.leaf))
+    }
+
     /// The recipe for a product, or for any product, at an instant.
     pub fn recipe_at(&self, machine: &str, product: &str, ms: i64) -> Option<&Stated<Recipe>> {
         let of = |product: &str| at(self.recipes.get(&(machine.to_owned(), product.to_owned()))?, ms);
@@ -287,6 +291,8 @@ impl Statements {
     /// Every statement about a batch, in order of the log: what was corrected stays visible.
     pub fn batch_statements(&self, machine: &str, batch: &str) -> &[Stated<BatchRecord>] {
         self.batches.get(&(machine.to_owned(), batch.to_owned())).map_or(&[], Vec::as_slice)
+    }
+
     /// Machine and id of every characteristic ever specified, sorted.
     pub fn characteristics(&self) -> impl Iterator<Item = (&str, &str)> {
         self.specifications.keys().map(|(m, c)| (m.as_str(), c.as_str()))

@@ -3,9 +3,7 @@
 //! Constraints: an id with its version never changes meaning; both languages always; standard and clause, or `Gongzheng` where
 //! no standard says it; `evaluated_by` names the one function that computes the value.
 
-use crate::catalogue::{ALL, Definition, assessment, carriers, elements, ledger, makes};
-use crate::catalogue::{ALL, Definition, batches, carriers, elements, ledger, makes};
-use crate::catalogue::{ALL, Definition, carriers, elements, ledger, makes, shopfloor};
+use crate::catalogue::{ALL, Definition, assessment, batches, carriers, elements, ledger, makes, shopfloor};
 use crate::savings;
 
 /// One definition.
@@ -70,9 +68,7 @@ pub fn entries() -> impl Iterator<Item = Entry> {
         .chain(&makes::ALL)
         .chain(&ledger::ALL)
         .chain(&assessment::ALL)
-        .copied();
-    let rest =
-        elements::ALL.iter().chain(&carriers::ALL).chain(&makes::ALL).chain(&ledger::ALL).chain(&batches::ALL).copied();
+        .chain(&batches::ALL)
         .chain(&shopfloor::ALL)
         .copied();
     ALL.iter().map(Entry::from).chain(rest).chain(savings::definitions::ALL.iter().map(Entry::from))

@@ -1,15 +1,12 @@
 //! Reading and checking declaration bodies: a body that passes here is within every bound the rest of the crate relies on.
 
-use super::{CalendarBody, CycleTime, Line, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, Site, StateRule};
+use super::{
+    CalendarBody, CycleTime, Line, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, SignalRef, Site, StateRule,
+};
+use crate::alarms::declared::{AlarmCode, AlarmHandled};
 use crate::assessment::declared::{self, LevelAssessed};
 use crate::batch::recipe::Recipe;
 use crate::batch::record::BatchRecord;
-
-use super::{CalendarBody, CycleTime, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, Site, StateRule};
-use super::{
-    CalendarBody, CycleTime, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, SignalRef, Site, StateRule,
-};
-use crate::alarms::declared::{AlarmCode, AlarmHandled};
 use crate::production::material::Material;
 use crate::production::stops::StopReason;
 use crate::quality::specification::Specification;
@@ -83,11 +80,7 @@ pub enum Body {
 }
 
 /// The declaration kinds this crate computes with.
-pub const KINDS: [&str; 9] =
-    ["site", "calendar", "machine", "cycle_time", "planned_stop", "meter_replaced", "quality_count", "plan", "line"];
-pub const KINDS: [&str; 9] = [
-pub const KINDS: [&str; 10] = [
-pub const KINDS: [&str; 13] = [
+pub const KINDS: [&str; 17] = [
     "site",
     "calendar",
     "machine",
@@ -96,6 +89,7 @@ pub const KINDS: [&str; 13] = [
     "meter_replaced",
     "quality_count",
     "plan",
+    "line",
     "level_assessed",
     "recipe",
     "batch",
