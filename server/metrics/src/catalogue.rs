@@ -10,6 +10,7 @@ mod elements;
 mod entry;
 mod ledger;
 mod makes;
+mod metering;
 
 pub use entry::{Entry, entries, explain};
 

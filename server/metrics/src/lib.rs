@@ -15,7 +15,7 @@
 //! 6. [`statistics`]: least squares, quantiles, bootstrap; [`baseline`] and [`savings`]: energy against an adjusted baseline;
 //!    [`change`]: OEE and quality before against after.
 //! 7. [`catalogue`]: every definition as data; [`report`]: the report. Beyond the report's lines: [`kpi`], [`energy`], [`production`],
-//!    [`checklist`], in the quotients of [`exact`]; [`vocabulary`] and [`thresholds`] help people declare how a state is told.
+//!    [`checklist`], [`metrology`] and [`settlement`], in the quotients of [`exact`]; [`vocabulary`] and [`thresholds`] help people declare how a state is told.
 
 pub mod baseline;
 pub mod buckets;
@@ -34,11 +34,13 @@ pub mod grade;
 pub mod history;
 pub mod interval;
 pub mod kpi;
+pub mod metrology;
 pub mod model;
 pub mod oee;
 pub mod production;
 pub mod report;
 pub mod savings;
+pub mod settlement;
 pub mod shift;
 pub mod state;
 pub mod statements;

@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 
 use protocol::Declaration;
 
+use crate::metrology::{Meter, Quantity};
+use crate::settlement::{Bill, BillKey};
+
 use crate::model::{
     Body, CalendarBody, CycleTime, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, Site, parse_body,
 };
@@ -68,6 +71,8 @@ pub struct Statements {
     stops: BTreeMap<String, Dated<PlannedStop>>,
     meters: BTreeMap<String, Dated<MeterReplaced>>,
     quality: BTreeMap<(String, String, String), Dated<QualityCount>>,
+    instruments: BTreeMap<(String, Quantity), Dated<Meter>>,
+    bills: BTreeMap<BillKey, Dated<Bill>>,
     enrolments: BTreeMap<String, i64>,
     bad: Vec<BadStatement>,
     /// Kind, effective-from, author, role and reason of every declaration, by leaf.
@@ -112,6 +117,13 @@ impl Statements {
             Ok(Body::QualityCount(b)) => {
                 let key = (b.machine.clone(), b.date.clone(), b.shift.clone());
                 add(self.quality.entry(key).or_default(), leaf, received_ms, effective_from, b);
+            }
+            Ok(Body::Meter(b)) => {
+                let key = (b.machine.clone(), b.quantity);
+                add(self.instruments.entry(key).or_default(), leaf, received_ms, effective_from, *b);
+            }
+            Ok(Body::Bill(b)) => {
+                add(self.bills.entry(b.key()).or_default(), leaf, received_ms, effective_from, *b);
             }
             Ok(Body::Other) => {}
             Err(e) => self.bad.push(BadStatement { leaf, kind: declaration.kind.clone(), reason: e.to_string() }),
@@ -197,6 +209,21 @@ impl Statements {
     /// The quality count of a shift: the newest statement.
     pub fn quality(&self, machine: &str, date: &str, shift: &str) -> Option<&Stated<QualityCount>> {
         self.quality.get(&(machine.to_owned(), date.to_owned(), shift.to_owned()))?.iter().max_by_key(|q| q.leaf)
+    }
+
+    /// Every statement about the instrument behind a machine's register or power signal, in order of taking effect.
+    pub fn instruments(&self, machine: &str, quantity: Quantity) -> &[Stated<Meter>] {
+        self.instruments.get(&(machine.to_owned(), quantity)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The instrument behind a machine's register or power signal at an instant.
+    pub fn instrument_at(&self, machine: &str, quantity: Quantity, ms: i64) -> Option<&Stated<Meter>> {
+        at(self.instruments(machine, quantity), ms)
+    }
+
+    /// The bills that stand, by carrier, account and period: of each the newest statement, unless that withdraws it.
+    pub fn bills(&self) -> impl Iterator<Item = &Stated<Bill>> {
+        self.bills.values().filter_map(|list| list.iter().max_by_key(|b| b.leaf)).filter(|b| !b.body.withdrawn)
     }
 
     /// When a gateway was enrolled, if the log says.

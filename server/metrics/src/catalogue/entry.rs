@@ -3,7 +3,7 @@
 //! Constraints: an id with its version never changes meaning; both languages always; standard and clause, or `Gongzheng` where
 //! no standard says it; `evaluated_by` names the one function that computes the value.
 
-use crate::catalogue::{ALL, Definition, carriers, elements, ledger, makes};
+use crate::catalogue::{ALL, Definition, carriers, elements, ledger, makes, metering};
 use crate::savings;
 
 /// One definition.
@@ -62,7 +62,13 @@ impl From<&savings::definitions::Definition> for Entry {
 /// Every definition: those that reports print first, then elements and ratios of time, energy and carbon, production,
 /// the equipment-data checklist, before against after.
 pub fn entries() -> impl Iterator<Item = Entry> {
-    let rest = elements::ALL.iter().chain(&carriers::ALL).chain(&makes::ALL).chain(&ledger::ALL).copied();
+    let rest = elements::ALL
+        .iter()
+        .chain(&carriers::ALL)
+        .chain(&makes::ALL)
+        .chain(&ledger::ALL)
+        .chain(&metering::ALL)
+        .copied();
     ALL.iter().map(Entry::from).chain(rest).chain(savings::definitions::ALL.iter().map(Entry::from))
 }
 
@@ -112,6 +118,8 @@ mod tests {
             "cycle.distribution@1",
             "savings.avoided@1",
             "change.ratio@1",
+            "energy.active.instrument@1",
+            "bill.difference@1",
         ] {
             assert!(explain(id).is_some(), "{id}");
         }

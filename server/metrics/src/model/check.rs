@@ -1,5 +1,8 @@
 //! Reading and checking declaration bodies: a body that passes here is within every bound the rest of the crate relies on.
 
+use crate::metrology::{self, Meter};
+use crate::settlement::{self, Bill};
+
 use super::{CalendarBody, CycleTime, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, Site, StateRule};
 
 /// Why a declaration body was refused.
@@ -25,7 +28,7 @@ pub enum ModelError {
     },
 }
 
-fn refuse(kind: &'static str, field: impl Into<String>, reason: impl Into<String>) -> ModelError {
+pub(crate) fn refuse(kind: &'static str, field: impl Into<String>, reason: impl Into<String>) -> ModelError {
     ModelError::Field { kind, field: field.into(), reason: reason.into() }
 }
 
@@ -48,13 +51,27 @@ pub enum Body {
     QualityCount(QualityCount),
     /// `plan`
     Plan(Plan),
+    /// `meter`
+    Meter(Box<Meter>),
+    /// `bill`
+    Bill(Box<Bill>),
     /// A kind this crate does not compute with.
     Other,
 }
 
 /// The declaration kinds this crate computes with.
-pub const KINDS: [&str; 8] =
-    ["site", "calendar", "machine", "cycle_time", "planned_stop", "meter_replaced", "quality_count", "plan"];
+pub const KINDS: [&str; 10] = [
+    "site",
+    "calendar",
+    "machine",
+    "cycle_time",
+    "planned_stop",
+    "meter_replaced",
+    "quality_count",
+    "plan",
+    "meter",
+    "bill",
+];
 
 /// Parses and checks the body of a declaration.
 ///
@@ -96,11 +113,13 @@ pub fn parse_body(kind: &str, body: &serde_json::Value) -> Result<Body, ModelErr
             Body::QualityCount(body)
         }
         "plan" => Body::Plan(check_plan(read(kind, body)?)?),
+        "meter" => Body::Meter(Box::new(metrology::declared::check(read(kind, body)?)?)),
+        "bill" => Body::Bill(Box::new(settlement::bill::check(read(kind, body)?)?)),
         _ => Body::Other,
     })
 }
 
-fn check_id(kind: &'static str, field: &str, id: &str) -> Result<(), ModelError> {
+pub(crate) fn check_id(kind: &'static str, field: &str, id: &str) -> Result<(), ModelError> {
     let mut bytes = id.bytes();
     let first = bytes.next().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let rest = bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
@@ -111,7 +130,7 @@ fn check_id(kind: &'static str, field: &str, id: &str) -> Result<(), ModelError>
     }
 }
 
-fn check_date(kind: &'static str, field: &str, date: &str) -> Result<(), ModelError> {
+pub(crate) fn check_date(kind: &'static str, field: &str, date: &str) -> Result<(), ModelError> {
     crate::calendar::parse_date(date)
         .map(|_| ())
         .ok_or_else(|| refuse(kind, field, format!("`{date}` is not a date like 2026-03-14")))
