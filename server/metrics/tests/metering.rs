@@ -3,9 +3,10 @@
 
 mod fixture;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fixture::{GATEWAY, HOUR, Log, MINUTE, MONDAY};
+use metrics::energy::exchange::of_machines;
 use metrics::energy::integration::{self, NotIntegrated};
 use metrics::exact::Rational;
 use metrics::grade::{Flag, Grade};
@@ -13,8 +14,9 @@ use metrics::metrology::measured::Rules;
 use metrics::metrology::{
     Bounds, ClassTable, Composition, Detail, Finding, Loading, Measured, Meter, classes, compose, difference, measure,
 };
+use metrics::oee::Undefined;
 use metrics::settlement::reconcile::summed;
-use metrics::settlement::{Allowed, Reason, Reconciled, Verdict, reconcile};
+use metrics::settlement::{Allowed, Reason, Reconciled, Verdict, YearRule, reconcile};
 use metrics::shift::Inputs;
 use metrics::{History, Interval};
 use proptest::prelude::*;
@@ -199,7 +201,16 @@ fn a_verdict_never_hangs_on_what_is_unknown() {
     let same = changed(&[("meter_serial", json!("0071")), ("classes", json!(null))], meter());
     assert_eq!(verdicts(&same), [(Within, vec![]), (Outside, vec![])]);
     assert_eq!(same[1].short.unwrap().total().unwrap().digits(1), "20.1");
-    // 45 kWh of transformer loss explain the second week; the first then falls short.
+    // A new certificate in the middle of the week leaves it the same instrument.
+    let v = vector("reconciliation");
+    let mut renewed = steady(16);
+    renewed.declare("meter", v["inputs"]["meter"].clone());
+    renewed.declare_from("meter", MONDAY + 9 * DAY, v["inputs"]["meter"].clone());
+    let mut bill = v["inputs"]["bills"][1].clone();
+    bill["meter_serial"] = json!("0071");
+    renewed.declare("bill", bill);
+    assert_eq!(reconciled(&renewed.history())[0].short.unwrap().total().unwrap().digits(1), "20.1");
+    // 45 kWh of transformer loss explain the second week; the first then exceeds its bill.
     let loss = changed(&[("loss", json!("45"))], meter());
     assert_eq!(verdicts(&loss), [(Within, vec![]), (Within, vec![])]);
     assert_eq!(loss[0].difference, Some(Rational::integer(40)));
@@ -391,6 +402,41 @@ fn power_is_integrated_only_without_a_register_and_says_so() {
 fn composition(parts: &[i128]) -> Composition {
     let total = Rational::new(parts.iter().sum(), 1_000).unwrap();
     Composition { table: "t@1".to_owned(), loading: Loading::Rated, parts: vec![], total }
+}
+
+#[test]
+fn an_export_register_is_one_only_when_somebody_says_so() {
+    let week = Interval::new(MONDAY, MONDAY + 7 * DAY);
+    let mut log = steady(8);
+    let samples: Vec<(i64, u64)> = (0..=9 * 24).map(|h| (MONDAY - DAY + h * HOUR, 1_000 * h as u64)).collect();
+    read(&mut log, 3, &samples);
+    let of = |log: &Log| of_machines(&log.history(), "main", "press", week);
+    assert_eq!(of(&log), Err(Undefined::NoMeter));
+    let mut meter = json!({"machine": "press", "counts": "import", "register": "primary", "class": "1"});
+    log.declare("meter", meter.clone());
+    assert_eq!(of(&log), Err(Undefined::NoMeter));
+    meter["counts"] = json!("export");
+    log.declare("meter", meter);
+    let both = of(&log).unwrap();
+    let micro = |kwh: i128| kwh * 1_000_000;
+    assert_eq!((both.imported.micro_kwh.value, both.exported.micro_kwh.value), (micro(1_680), micro(168)));
+    assert_eq!(both.net(), (micro(1_512), Some(micro(1_512)), Some(micro(1_512))));
+}
+
+#[test]
+fn reasons_verdicts_and_refusals_speak_both_languages() {
+    let chinese = |t: &str| t.chars().any(|c| ('\u{4e00}'..='\u{9fff}').contains(&c));
+    let reasons = Reason::ALL.map(Reason::words);
+    assert!(Reason::ALL.iter().collect::<BTreeSet<_>>().len() == Reason::RegisterBroken as usize + 1);
+    let verdicts = [Verdict::Within, Verdict::Outside, Verdict::NotComparable].map(Verdict::words);
+    let refusals =
+        [NotIntegrated::HasRegister, NotIntegrated::NoPower, NotIntegrated::NotRead, NotIntegrated::TooLarge];
+    let rules = [YearRule::Within, YearRule::EndsIn].map(YearRule::words);
+    let refusals = refusals.map(NotIntegrated::words);
+    let mut seen = BTreeSet::new();
+    for (zh, en) in reasons.into_iter().chain(verdicts).chain(refusals).chain(rules).chain(difference::TREATMENTS) {
+        assert!(chinese(zh) && !chinese(en) && seen.insert(zh) && seen.insert(en), "{en}");
+    }
 }
 
 proptest! {

@@ -89,7 +89,7 @@ pub(super) static ALL: [Entry; 16] = [
             "两个表底、两个数值；净值仅在点名时给出，并与两者并列。",
             "Two registers, two amounts; a net value only when asked for by name, beside both.",
         ],
-        "energy::exchange::Exchange::net",
+        "energy::exchange::of_machines",
     ),
     entry(
         "energy.from_power@1",

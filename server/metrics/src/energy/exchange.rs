@@ -11,7 +11,12 @@
 
 use crate::counter::{Bounded, RegisterRule, Step};
 use crate::facts::Energy;
+use crate::history::History;
 use crate::interval::Interval;
+use crate::metrology::measured::{in_force, totals};
+use crate::metrology::{Counts, Quantity};
+use crate::oee::Undefined;
+use crate::shift::Inputs;
 
 /// Falls of a register.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -84,6 +89,23 @@ impl Exchange {
         let upper = (!self.imported.uncapped).then(|| i.upper.saturating_sub(e.lower));
         (i.value.saturating_sub(e.value), lower, upper)
     }
+}
+
+/// Energy taken through one machine's register and given through another's, over one window. The second must be stated to count
+/// export: nobody can tell it from the readings.
+///
+/// # Errors
+/// A machine without a register, a register that broke, or a second one that is not stated to count export.
+pub fn of_machines(history: &History, imported: &str, exported: &str, window: Interval) -> Result<Exchange, Undefined> {
+    let pieces = in_force(history, exported, Quantity::Energy, window);
+    if !pieces.iter().all(|(_, stated)| stated.is_some_and(|s| s.body.counts == Counts::Export)) {
+        return Err(Undefined::NoMeter);
+    }
+    let of = |machine: &str| match totals(history, &Inputs::load(history, machine, window), machine, window) {
+        (facts, false) => facts.energy.ok_or(Undefined::NoMeter),
+        (_, true) => Err(Undefined::MeterDiscontinuity),
+    };
+    Ok(Exchange { imported: of(imported)?, exported: of(exported)? })
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use crate::grade::Grade;
 use crate::history::History;
 use crate::interval::Interval;
 use crate::metrology::composition::of_classes;
-use crate::metrology::measured::{Rules, bounds, measure, totals, zone_of};
+use crate::metrology::measured::{Rules, bounds, in_force, measure, totals, zone_of};
 use crate::metrology::{Bounds, Device, Found, Measured, Quantity};
 use crate::settlement::{Bill, Direction};
 use crate::shift::Inputs;
@@ -286,7 +286,7 @@ impl Reconciled {
             return Verdict::NotComparable;
         }
         // How far the difference goes, and the side it goes to.
-        let (size, side) = if difference > Rational::ZERO {
+        let (size, side) = if difference >= Rational::ZERO {
             (difference, Some(over))
         } else {
             match Rational::ZERO.minus(difference) {
@@ -295,7 +295,10 @@ impl Reconciled {
             }
         };
         match side {
-            None => Verdict::NotComparable,
+            None => {
+                self.reasons.insert(Reason::Open);
+                Verdict::NotComparable
+            }
             Some(allowed) if allowed.total().is_some_and(|t| size <= t) => Verdict::Within,
             Some(allowed) if allowed.is_complete() && allowed.total().is_some() => Verdict::Outside,
             Some(_) => {
@@ -330,9 +333,9 @@ fn reading_range(
 
 /// The relative error of the meter here against the bill's: zero where both are one instrument, `None` where a class is unknown.
 fn own_error(history: &History, machine: &str, bill: &Bill, measured: &Measured) -> Option<Rational> {
-    let stated = history.statements().instrument_at(machine, Quantity::Energy, measured.window.from_ms);
-    let serial = stated.map(|s| s.body.serial.as_str()).filter(|s| !s.is_empty());
-    if serial.is_some() && bill.meter_serial.as_deref() == serial && measured.compositions.len() <= 1 {
+    let pieces = in_force(history, machine, Quantity::Energy, measured.window);
+    let is_theirs = |serial: &str| !serial.is_empty() && bill.meter_serial.as_deref() == Some(serial);
+    if pieces.iter().all(|(_, stated)| stated.is_some_and(|s| is_theirs(&s.body.serial))) {
         return Some(Rational::ZERO);
     }
     measured.with_instrument?;
