@@ -99,6 +99,14 @@ pub fn local_date(zone: &str, ms: i64) -> Option<Date> {
     Some(zone.to_datetime(Timestamp::from_millisecond(ms).ok()?).date())
 }
 
+/// Local days from the first to the last, both included, as an interval of UTC; UTC when the zone is unknown. `None` where the
+/// calendar ends.
+pub fn local_days(zone: &str, first: Date, last: Date) -> Option<Interval> {
+    let zone = TimeZoneDatabase::bundled().get(zone).unwrap_or(TimeZone::UTC);
+    let midnight = |date: Date| Some(zone.to_timestamp(date.at(0, 0, 0, 0)).ok()?.as_millisecond());
+    Some(Interval::new(midnight(first)?, midnight(last.tomorrow().ok()?)?))
+}
+
 impl Calendar {
     /// Checks a declared calendar and binds it to a zone.
     ///
@@ -301,6 +309,15 @@ mod tests {
         // Monday the 16th is a holiday, but its first eight hours belong to Sunday's night shift.
         let free = c.unscheduled_on(parse_date("2026-03-16").unwrap());
         assert_eq!(crate::interval::total_ms(&free), 16 * 3_600_000);
+    }
+
+    #[test]
+    fn local_days_include_both_ends() {
+        let days = |zone, a, b| local_days(zone, parse_date(a).unwrap(), parse_date(b).unwrap());
+        let march = days("Asia/Shanghai", "2026-03-01", "2026-03-31").unwrap();
+        assert_eq!((march.from_ms, march.length_ms()), (1_772_294_400_000, 31 * 86_400_000));
+        assert_eq!(days("Europe/Berlin", "2026-03-29", "2026-03-29").unwrap().length_ms(), 23 * 3_600_000);
+        assert_eq!(days("UTC", "9999-12-31", "9999-12-31"), None);
     }
 
     #[test]

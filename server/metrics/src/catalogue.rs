@@ -13,6 +13,7 @@ mod entry;
 mod ledger;
 mod makes;
 mod shopfloor;
+mod metering;
 
 pub use entry::{Entry, entries, explain};
 

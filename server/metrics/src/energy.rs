@@ -9,14 +9,19 @@
 //! 4. Import and export are never netted; a carrier in another unit than its factor is refused, never converted silently.
 //!
 //! [`factors`], [`comprehensive`]: kgce; [`carbon`]: CO₂; [`tariff`]: 尖峰平谷; [`demand`]: 需量; [`electrical`]: load factor,
-//! power factor, energy by state.
+//! power factor, energy by state; [`profile`]: interval energies of a register; [`exchange`]: import and export, registers that run
+//! backwards; [`integration`]: energy from power where there is no register; [`value`]: energy per output value, change of cost.
 
 pub mod carbon;
 pub mod comprehensive;
 pub mod demand;
 pub mod electrical;
+pub mod exchange;
 pub mod factors;
+pub mod integration;
+pub mod profile;
 pub mod tariff;
+pub mod value;
 
 /// Why a figure of energy or carbon could not be formed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

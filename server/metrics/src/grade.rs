@@ -66,6 +66,8 @@ pub enum Flag {
     CounterReset,
     /// A counter or register wrapped and was unwrapped.
     CounterRollover,
+    /// Energy was integrated from power readings because there is no register.
+    EnergyFromPower,
     /// Readings came more than a day late although their gateway had delivered later ones.
     LateData,
     /// A declaration in force was logged after it took effect.
@@ -108,12 +110,14 @@ impl Flag {
         Self::BatchApportioned,
         Self::BatchOverlap,
         Self::BatchStated,
+    pub const ALL: [Self; 24] = [
         Self::BeforeEnrolment,
         Self::ClockUncertain,
         Self::ConfigurationChanged,
         Self::ContentMissing,
         Self::CounterReset,
         Self::CounterRollover,
+        Self::EnergyFromPower,
         Self::LateData,
         Self::LateDeclaration,
         Self::LostRecords,
@@ -150,6 +154,7 @@ impl Flag {
             Self::ContentMissing => "CONTENT_MISSING",
             Self::CounterReset => "COUNTER_RESET",
             Self::CounterRollover => "COUNTER_ROLLOVER",
+            Self::EnergyFromPower => "ENERGY_FROM_POWER",
             Self::LateData => "LATE_DATA",
             Self::LateDeclaration => "LATE_DECLARATION",
             Self::LostRecords => "LOST_RECORDS",
@@ -191,6 +196,9 @@ impl Flag {
                 ("计数器或表底归零，归零前的数量未知", "a counter or register restarted; what came before is unknown")
             }
             Self::CounterRollover => ("计数器或表底翻转，已还原", "a counter or register wrapped and was unwrapped"),
+            Self::EnergyFromPower => {
+                ("无电能表底，电量由功率读数积分得出", "no energy register: energy is integrated from power readings")
+            }
             Self::LateData => (
                 "数据迟到超过 24 小时，而其后的数据已先送达",
                 "data came more than 24 h late although later data had been delivered",
@@ -230,6 +238,7 @@ impl Flag {
             | Self::BatchStated
             | Self::ContentMissing
             | Self::CounterReset
+            | Self::EnergyFromPower
             | Self::LateData
             | Self::LateDeclaration
             | Self::ManualQuality

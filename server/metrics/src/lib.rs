@@ -19,6 +19,7 @@
 //!    [`checklist`], [`assessment`] (评测指标), [`quality`] (control charts, capability), [`alarms`], in the quotients of [`exact`],
 //!    printed by [`figures`]; [`pass`]: the same report in one pass; [`vocabulary`] and [`thresholds`] help people declare how a state
 //!    is told.
+//!    [`checklist`], [`metrology`] and [`settlement`], in the quotients of [`exact`]; [`vocabulary`] and [`thresholds`] help people declare how a state is told.
 
 pub mod alarms;
 pub mod assessment;
@@ -42,6 +43,7 @@ pub mod grade;
 pub mod history;
 pub mod interval;
 pub mod kpi;
+pub mod metrology;
 pub mod model;
 pub mod oee;
 pub mod pass;
@@ -49,6 +51,7 @@ pub mod production;
 pub mod quality;
 pub mod report;
 pub mod savings;
+pub mod settlement;
 pub mod shift;
 pub mod state;
 pub mod statements;

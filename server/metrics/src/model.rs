@@ -19,6 +19,7 @@ use crate::state::MachineState;
 
 pub use self::check::{Body, KINDS, ModelError, parse_body};
 pub(crate) use self::check::{check_id, check_signal, refuse};
+pub(crate) use self::check::{check_date, check_id, refuse};
 
 /// A name in both languages of the product.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -17,6 +17,9 @@ use crate::assessment::Edition;
 use crate::assessment::declared::{Assessed, LevelAssessed};
 use crate::batch::recipe::Recipe;
 use crate::batch::record::BatchRecord;
+use crate::metrology::{Meter, Quantity};
+use crate::settlement::{Bill, BillKey};
+
 use crate::model::{
     Body, CalendarBody, CycleTime, Line, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, Site, parse_body,
 };
@@ -85,6 +88,8 @@ pub struct Statements {
     alarms_handled: BTreeMap<String, Dated<AlarmHandled>>,
     stop_reasons: BTreeMap<String, Dated<StopReason>>,
     materials: BTreeMap<(String, String), Dated<Material>>,
+    instruments: BTreeMap<(String, Quantity), Dated<Meter>>,
+    bills: BTreeMap<BillKey, Dated<Bill>>,
     enrolments: BTreeMap<String, i64>,
     bad: Vec<BadStatement>,
     /// Kind, effective-from, author, role and reason of every declaration, by leaf.
@@ -163,6 +168,12 @@ impl Statements {
             Ok(Body::Material(b)) => {
                 let key = (b.machine.clone(), b.material.clone());
                 add(self.materials.entry(key).or_default(), leaf, received_ms, effective_from, *b);
+            Ok(Body::Meter(b)) => {
+                let key = (b.machine.clone(), b.quantity);
+                add(self.instruments.entry(key).or_default(), leaf, received_ms, effective_from, *b);
+            }
+            Ok(Body::Bill(b)) => {
+                add(self.bills.entry(b.key()).or_default(), leaf, received_ms, effective_from, *b);
             }
             Ok(Body::Other) => {}
             Err(e) => self.bad.push(BadStatement { leaf, kind: declaration.kind.clone(), reason: e.to_string() }),
@@ -332,6 +343,19 @@ impl Statements {
     /// Every definition of a material of a machine, in order of taking effect.
     pub fn material_definitions(&self, machine: &str, material: &str) -> &[Stated<Material>] {
         self.materials.get(&(machine.to_owned(), material.to_owned())).map_or(&[], Vec::as_slice)
+    /// Every statement about the instrument behind a machine's register or power signal, in order of taking effect.
+    pub fn instruments(&self, machine: &str, quantity: Quantity) -> &[Stated<Meter>] {
+        self.instruments.get(&(machine.to_owned(), quantity)).map_or(&[], Vec::as_slice)
+    }
+
+    /// The instrument behind a machine's register or power signal at an instant.
+    pub fn instrument_at(&self, machine: &str, quantity: Quantity, ms: i64) -> Option<&Stated<Meter>> {
+        at(self.instruments(machine, quantity), ms)
+    }
+
+    /// The bills that stand, by carrier, account and period: of each the newest statement, unless that withdraws it.
+    pub fn bills(&self) -> impl Iterator<Item = &Stated<Bill>> {
+        self.bills.values().filter_map(|list| list.iter().max_by_key(|b| b.leaf)).filter(|b| !b.body.withdrawn)
     }
 
     /// When a gateway was enrolled, if the log says.

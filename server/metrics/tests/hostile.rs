@@ -9,9 +9,41 @@ use metrics::production::material::consumption;
 use metrics::quality::chart::charts;
 use metrics::quality::constants::delivered;
 use metrics::{History, Interval, ReportRequest, evaluate};
+use metrics::energy::factors::delivered;
+use metrics::energy::integration::of_machine;
+use metrics::exact::Rational;
+use metrics::metrology::measured::Rules;
+use metrics::metrology::{ClassTable, Loading, classes};
+use metrics::settlement::{YearRule, of_year, reconcile};
+use metrics::{ReportRequest, evaluate};
 use protocol::content::{CounterConfig, Ratio, TagConfig};
 use protocol::{Batch, BootId, Configuration, Content, Gap, GapCause, GapStart, Quality, Reading, Value, ValueType};
 use serde_json::json;
+
+/// Instruments, bills and power of machines that were told nonsense about.
+fn stated_nonsense_is_judged(history: &metrics::History) {
+    let table = ClassTable::parse(classes::DELIVERED).unwrap();
+    for tangent in [None, Rational::parse("100000000000000000000")] {
+        let rules = Rules { table: &table, loading: Loading::Low, tangent };
+        for machine in ["press", "main", "x", "ghost"] {
+            for period in reconcile(history, machine, &rules) {
+                assert!(period.measured.is_none() || period.cover.observed_ms <= period.cover.of_ms);
+            }
+        }
+    }
+    let day = metrics::Interval::new(MONDAY, MONDAY + 24 * HOUR);
+    for most_w in [None, Some(i64::MIN), Some(i64::MAX)] {
+        if let Ok(energy) = of_machine(history, "x", day, most_w) {
+            assert!(energy.cover.observed_ms <= energy.cover.of_ms && energy.bounds.lower <= energy.kwh);
+        }
+    }
+    let set = delivered("kgce.equivalent@1").unwrap();
+    for year in [i16::MIN, 1, 2026, 9999, i16::MAX] {
+        for rule in [YearRule::Within, YearRule::EndsIn] {
+            let _ = of_year(history.statements().bills(), year, rule, &set);
+        }
+    }
+}
 
 const EXTREMES: [i64; 9] = [i64::MIN, i64::MIN + 1, -1, 0, 1, 1 << 31, 1 << 53, i64::MAX - 1, i64::MAX];
 
@@ -102,6 +134,28 @@ fn signed_nonsense_never_panics() {
         strange_shop_floor(&mut log, &mut random);
         let history = log.history();
         shop_floor_never_panics(&history, far);
+        for (from, low) in [(-far, 1), (1, far)] {
+            log.declare_from("meter", from, json!({"machine": "press", "register": "secondary", "class": "0.5S", "per_count": "0.000000001",
+                "ct": {"class": "0.2S", "primary": 10_000_000, "secondary": low.min(10_000)}, "pt": {"class": "0.2", "primary": 10_000_000, "secondary": 1},
+                "certificates": [{"kind": "calibration", "number": "n", "issued": "0001-01-01", "valid_until": "9999-12-31"}]}));
+        }
+        log.declare(
+            "meter",
+            json!({"machine": "press", "register": "secondary", "ct": {"primary": far, "secondary": -far}}),
+        );
+        for (from, to) in [
+            ("2026-03-02", "2026-03-02"),
+            ("2026-03-01", "2027-03-31"),
+            ("0001-01-01", "0001-01-01"),
+            ("9998-12-31", "9999-12-30"),
+        ] {
+            for unit in ["kWh", "万kWh", "furlong"] {
+                log.declare("bill", json!({"carrier": "electricity", "account": unit, "from": from, "to": to, "amount": "1000000000000000", "unit": unit,
+                    "issuer": "x", "source": "paper", "loss": "0.000000001", "cost": "-1000000000000000", "classes": {"meter": "2", "ct": "5"}}));
+            }
+        }
+        let history = log.history();
+        stated_nonsense_is_judged(&history);
         for request in [
             ReportRequest::for_dates(log.size(), "2026-03-01", "2026-03-03", None),
             ReportRequest::for_plan(log.size(), "p"),

@@ -4,6 +4,7 @@
 //! no standard says it; `evaluated_by` names the one function that computes the value.
 
 use crate::catalogue::{ALL, Definition, assessment, batches, carriers, elements, ledger, makes, shopfloor};
+use crate::catalogue::{ALL, Definition, carriers, elements, ledger, makes, metering};
 use crate::savings;
 
 /// One definition.
@@ -70,6 +71,7 @@ pub fn entries() -> impl Iterator<Item = Entry> {
         .chain(&assessment::ALL)
         .chain(&batches::ALL)
         .chain(&shopfloor::ALL)
+        .chain(&metering::ALL)
         .copied();
     ALL.iter().map(Entry::from).chain(rest).chain(savings::definitions::ALL.iter().map(Entry::from))
 }
@@ -120,6 +122,8 @@ mod tests {
             "cycle.distribution@1",
             "savings.avoided@1",
             "change.ratio@1",
+            "energy.active.instrument@1",
+            "bill.difference@1",
         ] {
             assert!(explain(id).is_some(), "{id}");
         }

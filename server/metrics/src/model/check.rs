@@ -10,6 +10,10 @@ use crate::batch::record::BatchRecord;
 use crate::production::material::Material;
 use crate::production::stops::StopReason;
 use crate::quality::specification::Specification;
+use crate::metrology::{self, Meter};
+use crate::settlement::{self, Bill};
+
+use super::{CalendarBody, CycleTime, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, Site, StateRule};
 
 /// Why a declaration body was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,12 +79,17 @@ pub enum Body {
     StopReason(StopReason),
     /// `material`
     Material(Box<Material>),
+    /// `meter`
+    Meter(Box<Meter>),
+    /// `bill`
+    Bill(Box<Bill>),
     /// A kind this crate does not compute with.
     Other,
 }
 
 /// The declaration kinds this crate computes with.
 pub const KINDS: [&str; 17] = [
+pub const KINDS: [&str; 10] = [
     "site",
     "calendar",
     "machine",
@@ -98,6 +107,8 @@ pub const KINDS: [&str; 17] = [
     "alarm_handled",
     "stop_reason",
     "material",
+    "meter",
+    "bill",
 ];
 
 /// Parses and checks the body of a declaration.
@@ -149,6 +160,8 @@ pub fn parse_body(kind: &str, body: &serde_json::Value) -> Result<Body, ModelErr
         "alarm_handled" => Body::AlarmHandled(crate::alarms::declared::check_handled(read(kind, body)?)?),
         "stop_reason" => Body::StopReason(crate::production::stops::check(read(kind, body)?)?),
         "material" => Body::Material(Box::new(crate::production::material::check(read(kind, body)?)?)),
+        "meter" => Body::Meter(Box::new(metrology::declared::check(read(kind, body)?)?)),
+        "bill" => Body::Bill(Box::new(settlement::bill::check(read(kind, body)?)?)),
         _ => Body::Other,
     })
 }
@@ -164,7 +177,7 @@ pub(crate) fn check_id(kind: &'static str, field: &str, id: &str) -> Result<(), 
     }
 }
 
-fn check_date(kind: &'static str, field: &str, date: &str) -> Result<(), ModelError> {
+pub(crate) fn check_date(kind: &'static str, field: &str, date: &str) -> Result<(), ModelError> {
     crate::calendar::parse_date(date)
         .map(|_| ())
         .ok_or_else(|| refuse(kind, field, format!("`{date}` is not a date like 2026-03-14")))
