@@ -12,8 +12,8 @@ mod elements;
 mod entry;
 mod ledger;
 mod makes;
-mod shopfloor;
 mod metering;
+mod shopfloor;
 
 pub use entry::{Entry, entries, explain};
 

@@ -106,11 +106,10 @@ pub enum Flag {
 
 impl Flag {
     /// Every flag, in the order they are printed.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::BatchApportioned,
         Self::BatchOverlap,
         Self::BatchStated,
-    pub const ALL: [Self; 24] = [
         Self::BeforeEnrolment,
         Self::ClockUncertain,
         Self::ConfigurationChanged,

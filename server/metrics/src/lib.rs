@@ -16,10 +16,9 @@
 //! 6. [`statistics`]: least squares, quantiles, bootstrap; [`baseline`] and [`savings`]: energy against an adjusted baseline;
 //!    [`change`]: OEE and quality before against after.
 //! 7. [`catalogue`]: every definition as data; [`report`]: the report. Beyond the report's lines: [`kpi`], [`energy`], [`production`],
-//!    [`checklist`], [`assessment`] (评测指标), [`quality`] (control charts, capability), [`alarms`], in the quotients of [`exact`],
+//!    [`checklist`], [`assessment`] (评测指标), [`quality`] (control charts, capability), [`alarms`], [`metrology`], [`settlement`], in the quotients of [`exact`],
 //!    printed by [`figures`]; [`pass`]: the same report in one pass; [`vocabulary`] and [`thresholds`] help people declare how a state
 //!    is told.
-//!    [`checklist`], [`metrology`] and [`settlement`], in the quotients of [`exact`]; [`vocabulary`] and [`thresholds`] help people declare how a state is told.
 
 pub mod alarms;
 pub mod assessment;

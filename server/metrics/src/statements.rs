@@ -168,6 +168,7 @@ impl Statements {
             Ok(Body::Material(b)) => {
                 let key = (b.machine.clone(), b.material.clone());
                 add(self.materials.entry(key).or_default(), leaf, received_ms, effective_from, *b);
+            }
             Ok(Body::Meter(b)) => {
                 let key = (b.machine.clone(), b.quantity);
                 add(self.instruments.entry(key).or_default(), leaf, received_ms, effective_from, *b);
@@ -343,6 +344,8 @@ impl Statements {
     /// Every definition of a material of a machine, in order of taking effect.
     pub fn material_definitions(&self, machine: &str, material: &str) -> &[Stated<Material>] {
         self.materials.get(&(machine.to_owned(), material.to_owned())).map_or(&[], Vec::as_slice)
+    }
+
     /// Every statement about the instrument behind a machine's register or power signal, in order of taking effect.
     pub fn instruments(&self, machine: &str, quantity: Quantity) -> &[Stated<Meter>] {
         self.instruments.get(&(machine.to_owned(), quantity)).map_or(&[], Vec::as_slice)

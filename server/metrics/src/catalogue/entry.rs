@@ -3,8 +3,7 @@
 //! Constraints: an id with its version never changes meaning; both languages always; standard and clause, or `Gongzheng` where
 //! no standard says it; `evaluated_by` names the one function that computes the value.
 
-use crate::catalogue::{ALL, Definition, assessment, batches, carriers, elements, ledger, makes, shopfloor};
-use crate::catalogue::{ALL, Definition, carriers, elements, ledger, makes, metering};
+use crate::catalogue::{ALL, Definition, assessment, batches, carriers, elements, ledger, makes, metering, shopfloor};
 use crate::savings;
 
 /// One definition.

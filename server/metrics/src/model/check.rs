@@ -7,13 +7,11 @@ use crate::alarms::declared::{AlarmCode, AlarmHandled};
 use crate::assessment::declared::{self, LevelAssessed};
 use crate::batch::recipe::Recipe;
 use crate::batch::record::BatchRecord;
+use crate::metrology::{self, Meter};
 use crate::production::material::Material;
 use crate::production::stops::StopReason;
 use crate::quality::specification::Specification;
-use crate::metrology::{self, Meter};
 use crate::settlement::{self, Bill};
-
-use super::{CalendarBody, CycleTime, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, Site, StateRule};
 
 /// Why a declaration body was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -88,8 +86,7 @@ pub enum Body {
 }
 
 /// The declaration kinds this crate computes with.
-pub const KINDS: [&str; 17] = [
-pub const KINDS: [&str; 10] = [
+pub const KINDS: [&str; 19] = [
     "site",
     "calendar",
     "machine",
