@@ -4,6 +4,10 @@
 mod fixture;
 #[path = "properties/kpi.rs"]
 mod kpi;
+#[path = "properties/log.rs"]
+mod log;
+#[path = "properties/plant.rs"]
+mod plant;
 
 use fixture::{HOUR, ITEM_US, Log, MONDAY, World};
 use metrics::compare::SplitMix64;
