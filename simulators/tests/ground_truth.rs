@@ -128,14 +128,19 @@ fn counts(place: &str, facts: &Facts, closed: &ShiftTally, pri_ms: &[i64], compa
         note(&compared.counts, is_certain);
     }
     // OEE = Σ PRI·GQ / PBT. Nothing runs in a break here, so planned busy time is the shift without its breaks.
-    let time = |list: &[u64]| -> i128 { pri_ms.iter().zip(list).map(|(ms, n)| i128::from(*ms) * 1_000 * i128::from(*n)).sum() };
+    let time = |list: &[u64]| -> i128 {
+        pri_ms.iter().zip(list).map(|(ms, n)| i128::from(*ms) * 1_000 * i128::from(*n)).sum()
+    };
     let standard_us = if is_good_counted { time(good) } else { time(good) + time(reject) };
     let planned_us = i128::from(PLANNED) * 1_000;
     let found = oee::oee(facts).unwrap_or_else(|why| panic!("{place}: no OEE: {why:?}"));
     assert!(holds(&found, standard_us, planned_us), "{place}: OEE {standard_us} / {planned_us}, {found:?}");
     let is_complete = facts.oee_cover().observed_ms == facts.oee_cover().of_ms;
     let certain = is_certain(&found);
-    assert!(!certain || (found.num, found.den) == (standard_us, planned_us), "{place}: {standard_us} / {planned_us}, {found:?}");
+    assert!(
+        !certain || (found.num, found.den) == (standard_us, planned_us),
+        "{place}: {standard_us} / {planned_us}, {found:?}"
+    );
     note(&compared.oee, certain && is_complete);
 }
 
@@ -192,5 +197,8 @@ fn a_hundred_workshops_agree_with_their_ground_truth() {
         exact * 100 / all
     };
     let shares = [&compared.counts, &compared.energy, &compared.oee].map(share);
-    assert!(shares[0] >= 75 && shares[1] >= 75 && shares[2] >= 25, "too little was exact to prove anything: {shares:?} %");
+    assert!(
+        shares[0] >= 75 && shares[1] >= 75 && shares[2] >= 25,
+        "too little was exact to prove anything: {shares:?} %"
+    );
 }

@@ -50,7 +50,9 @@ const PRINTING: &[&str] = &["same_bytes", "golden", "truth", "statistics", "vect
 /// Runs them for aarch64 under emulation. `printed` is the folder in which the same tests left this machine's bytes.
 pub(crate) fn same_numbers(printed: &Path) -> Result<()> {
     let emulator = "qemu-aarch64-static";
-    let Some(arm) = ARMS.iter().find(|arm| arm.target.starts_with("aarch64")) else { bail!("no aarch64 among the targets") };
+    let Some(arm) = ARMS.iter().find(|arm| arm.target.starts_with("aarch64")) else {
+        bail!("no aarch64 among the targets")
+    };
     if let Some(missing) = [arm.gcc, emulator].into_iter().find(|program| which(program).is_none()) {
         ensure!(!strict(), "{missing} is missing and nothing may be skipped under CI");
         println!("SKIPPED the numbers of aarch64: {missing} not found");
@@ -89,9 +91,9 @@ pub(crate) fn add_target(target: &str) -> Result<()> {
         println!("rustup not found: assuming the standard library for {target} is installed");
         return Ok(());
     }
-    let have = output(std::process::Command::new("rustup").args(["target", "list", "--installed"]))?;
+    let have = output(Command::new("rustup").args(["target", "list", "--installed"]))?;
     if have.lines().any(|line| line.trim() == target) {
         return Ok(());
     }
-    sh(std::process::Command::new("rustup").args(["target", "add", target]))
+    sh(Command::new("rustup").args(["target", "add", target]))
 }

@@ -1,5 +1,5 @@
-//! What must hold for every record, not only for the worked examples. The seeds of failures are printed and committed under
-//! `proptest-regressions/`.
+//! What must hold for every record, not only for the worked examples. The seeds of failures are printed and committed beside
+//! the properties, in `*.proptest-regressions`.
 
 mod fixture;
 #[path = "properties/kpi.rs"]

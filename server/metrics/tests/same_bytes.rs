@@ -55,9 +55,20 @@ fn reports_print_the_same_bytes_on_another_processor() {
     for other in others.filter(|path| *path != name(std::env::consts::ARCH)) {
         let bytes = std::fs::read(&other).unwrap();
         let first = bytes.iter().zip(&found).position(|(a, b)| a != b).unwrap_or(bytes.len().min(found.len()));
-        let around = String::from_utf8_lossy(found.get(first.saturating_sub(80)..(first + 20).min(found.len())).unwrap_or(&[])).into_owned();
-        assert!(bytes == found, "{} says something else at byte {first}, where this processor says …{around}…", other.display());
+        let around =
+            String::from_utf8_lossy(found.get(first.saturating_sub(80)..(first + 20).min(found.len())).unwrap_or(&[]))
+                .into_owned();
+        assert!(
+            bytes == found,
+            "{} says something else at byte {first}, where this processor says …{around}…",
+            other.display()
+        );
         compared += 1;
     }
-    let _ = writeln!(std::io::stderr().lock(), "{}: {} bytes, compared with {compared} other processors", std::env::consts::ARCH, found.len());
+    let _ = writeln!(
+        std::io::stderr().lock(),
+        "{}: {} bytes, compared with {compared} other processors",
+        std::env::consts::ARCH,
+        found.len()
+    );
 }

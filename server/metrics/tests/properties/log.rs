@@ -23,15 +23,12 @@ use metrics::shift::{Evaluated, Schedule};
 use metrics::statistics::resample::SplitMix64;
 use metrics::{History, Interval, ReportRequest, evaluate};
 use proptest::prelude::*;
-use proptest::test_runner::FileFailurePersistence;
 
 use super::plant::{Entry, Kept, Kind, Plant, taken, thinned};
 use crate::fixture::{HOUR, MINUTE, MONDAY};
 
 fn config(cases: u32) -> ProptestConfig {
-    let seeds = concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/log.txt");
-    let failure_persistence = Some(Box::new(FileFailurePersistence::Direct(seeds)) as Box<_>);
-    ProptestConfig { cases, failure_persistence, ..ProptestConfig::default() }
+    ProptestConfig { cases, ..ProptestConfig::default() }
 }
 
 /// Minutes of a short plant.
