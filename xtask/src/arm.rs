@@ -1,7 +1,11 @@
 //! The agent and the verifier for the gateways' processors. Built in the dev profile into the same target directory; the
-//! test `tests/tests/arm.rs` finds them there and runs them under emulation.
+//! test `tests/tests/arm.rs` finds them there and runs them under emulation. And the metrics: what they print on another processor
+//! is compared byte for byte with what they print here.
 
-use anyhow::{Result, bail};
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Result, bail, ensure};
 
 use crate::tools::{cargo, output, sh, strict, which};
 
@@ -21,18 +25,48 @@ pub(crate) const ARMS: &[Arm] = &[
 ///
 /// aarch64 is linked statically: under user-mode emulation a dynamically linked aarch64 program hangs in its first thread.
 pub(crate) fn build(arm: &Arm, extra: &[&str]) -> Result<()> {
-    let upper = arm.target.to_uppercase().replace('-', "_");
     let mut command = cargo();
     command
         .args(["build", "--locked", "--package", "gongzheng-agent", "--package", "gongzheng-verify", "--bins"])
+        .args(extra);
+    sh(targeted(&mut command, arm))
+}
+
+fn targeted<'c>(command: &'c mut Command, arm: &Arm) -> &'c mut Command {
+    let upper = arm.target.to_uppercase().replace('-', "_");
+    command
         .args(["--target", arm.target])
-        .args(extra)
         .env(format!("CARGO_TARGET_{upper}_LINKER"), arm.gcc)
         .env(format!("CC_{}", arm.target.replace('-', "_")), arm.gcc);
     if arm.target.starts_with("aarch64") {
         command.env(format!("CARGO_TARGET_{upper}_RUSTFLAGS"), "-C target-feature=+crt-static");
     }
-    sh(&mut command)
+    command
+}
+
+/// Tests of the metrics that hold printed digits: whole reports, golden bytes, every vector of the reference.
+const PRINTING: &[&str] = &["same_bytes", "golden", "truth", "statistics", "vectors_kpi", "vectors_before_after"];
+
+/// Runs them for aarch64 under emulation. `printed` is the folder in which the same tests left this machine's bytes.
+pub(crate) fn same_numbers(printed: &Path) -> Result<()> {
+    let emulator = "qemu-aarch64-static";
+    let Some(arm) = ARMS.iter().find(|arm| arm.target.starts_with("aarch64")) else {
+        bail!("no aarch64 among the targets")
+    };
+    if let Some(missing) = [arm.gcc, emulator].into_iter().find(|program| which(program).is_none()) {
+        ensure!(!strict(), "{missing} is missing and nothing may be skipped under CI");
+        println!("SKIPPED the numbers of aarch64: {missing} not found");
+        return Ok(());
+    }
+    if std::fs::read_dir(printed)?.next().is_none() {
+        println!("SKIPPED the numbers of aarch64: the tests chosen printed none here to compare them with");
+        return Ok(());
+    }
+    let mut command = cargo();
+    command.args(["test", "--locked", "--package", "gongzheng-metrics"]);
+    command.args(PRINTING.iter().flat_map(|name| ["--test", name]));
+    command.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", emulator).env("GZ_PRINTED", printed);
+    sh(targeted(&mut command, arm))
 }
 
 /// Builds for every processor whose compiler is there; says what was skipped otherwise.
@@ -57,9 +91,9 @@ pub(crate) fn add_target(target: &str) -> Result<()> {
         println!("rustup not found: assuming the standard library for {target} is installed");
         return Ok(());
     }
-    let have = output(std::process::Command::new("rustup").args(["target", "list", "--installed"]))?;
+    let have = output(Command::new("rustup").args(["target", "list", "--installed"]))?;
     if have.lines().any(|line| line.trim() == target) {
         return Ok(());
     }
-    sh(std::process::Command::new("rustup").args(["target", "add", target]))
+    sh(Command::new("rustup").args(["target", "add", target]))
 }

@@ -65,12 +65,16 @@ pub(crate) fn test_phases(phases: &mut Phases, args: &[String]) -> Result<()> {
     phases.phase("tools for the tests", || provide(NEEDS))?;
     phases.phase("build programs", build_programs)?;
     phases.phase("build for ARM", arm::build_all)?;
+    // What the metrics print here, for another processor to be compared with.
+    let printed = target_dir().join("printed");
+    let _ = std::fs::remove_dir_all(&printed);
+    std::fs::create_dir_all(&printed).with_context(|| format!("creating {}", printed.display()))?;
     phases.phase("cargo test", || {
         let mut command = cargo();
         command.args(["test", "--locked"]).args(MEMBERS).args(filters);
         command.envs(environment.iter().map(|(k, v)| (*k, v)));
         // Built a moment ago: a build inside a test would have other variables around it and compile much of it again.
-        command.env("GZ_PROGRAMS", target_dir().join("debug"));
+        command.env("GZ_PROGRAMS", target_dir().join("debug")).env("GZ_PRINTED", &printed);
         match python() {
             Some(python) => {
                 command.env("GZ_PYTHON", python);
@@ -88,7 +92,8 @@ pub(crate) fn test_phases(phases: &mut Phases, args: &[String]) -> Result<()> {
             None => {}
         }
         sh(&mut command)
-    })
+    })?;
+    phases.phase("the same numbers on aarch64", || arm::same_numbers(&printed))
 }
 
 /// `cargo xtask bench`: the only command that builds with optimisation and with the engines beside ours.

@@ -294,9 +294,14 @@ impl Series {
     /// Indexes of the readings from the last at or before `window` to the first at or after its end, looking no
     /// further than `reach_ms` beyond either edge.
     pub fn around(&self, window: Interval, reach_ms: i64) -> std::ops::Range<usize> {
+        self.around_span(window, window, reach_ms)
+    }
+
+    /// The same for a span that may be longer than the window, within reach of the window.
+    fn around_span(&self, window: Interval, span: Interval, reach_ms: i64) -> std::ops::Range<usize> {
         let nearest = Interval::new(window.from_ms.saturating_sub(reach_ms), window.to_ms.saturating_add(reach_ms));
-        let first = self.times.partition_point(|t| *t <= window.from_ms).saturating_sub(1);
-        let end = (self.times.partition_point(|t| *t < window.to_ms) + 1).min(self.times.len());
+        let first = self.times.partition_point(|t| *t <= span.from_ms).saturating_sub(1);
+        let end = (self.times.partition_point(|t| *t < span.to_ms) + 1).min(self.times.len());
         let low = self.times.partition_point(|t| *t < nearest.from_ms);
         let high = self.times.partition_point(|t| *t <= nearest.to_ms);
         first.max(low)..end.min(high).max(first.max(low))
@@ -307,6 +312,12 @@ impl Series {
         let times = self.times.get(range.clone()).unwrap_or(&[]);
         let values = self.values.get(range).unwrap_or(&[]);
         times.iter().copied().zip(values.iter().copied())
+    }
+
+    /// From the first reading of a range to the last.
+    pub fn span_of(&self, range: &std::ops::Range<usize>) -> Option<Interval> {
+        let times = self.times.get(range.clone())?;
+        Some(Interval::new(*times.first()?, *times.last()?))
     }
 
     /// The spans that overlap a range of readings.
@@ -320,7 +331,18 @@ impl Series {
     /// reading inside, else of the last before, else of the first after. A reading under a configuration that reads
     /// another number is none of them: nobody knows what passed when it changed.
     pub fn alike(&self, window: Interval, reach_ms: i64) -> Option<(std::ops::Range<usize>, &Meaning)> {
-        let range = self.around(window, reach_ms);
+        self.alike_over(window, window, reach_ms)
+    }
+
+    /// The same around a span that may be longer than the window, as far as the readings mean what those of the window mean.
+    pub fn alike_over(
+        &self,
+        window: Interval,
+        span: Interval,
+        reach_ms: i64,
+    ) -> Option<(std::ops::Range<usize>, &Meaning)> {
+        let span = Interval::new(span.from_ms.min(window.from_ms), span.to_ms.max(window.to_ms));
+        let range = self.around_span(window, span, reach_ms);
         let spans = self.spans_of(&range);
         let inside = self.times.partition_point(|t| *t < window.from_ms).max(range.start);
         let is_inside = inside < range.end && self.times.get(inside).is_some_and(|t| *t < window.to_ms);

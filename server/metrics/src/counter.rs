@@ -9,7 +9,8 @@
 //!    else a wrap at the modulus if *that* is possible; else a reset, of which only what was counted since is known.
 //!    One unit of tolerance is allowed, because a tick may fall just inside either sample.
 //! 4. A reset, an impossible step and the time before the first or after the last sample are `open`: an unknown amount
-//!    passed. The caller adds what is physically possible there to the upper bound; the value never includes a guess.
+//!    passed. The caller bounds what passed there, and between a sample and an edge, by what is physically possible; the value
+//!    never includes a guess.
 //!
 //! All amounts are integers in the register's own unit; nothing here allocates per sample.
 
@@ -172,6 +173,29 @@ impl Weight {
     }
 }
 
+/// A part of a window in which only bounds of what passed are known: silence, a reset, an impossible step, or the way from a
+/// sample to an edge of the window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stretch {
+    /// When.
+    pub inside: Interval,
+    /// Amount in items, as it is in the sum.
+    pub amount: Bounded,
+    /// Planned time of that amount, microseconds, as it is in the sum.
+    pub standard_us: Bounded,
+    /// More than that may have passed.
+    pub is_open: bool,
+}
+
+impl Stretch {
+    /// How much the upper bound changes when no more than `most` can have passed; a value the record states stands.
+    pub fn change(&self, of: Bounded, most: i128) -> i128 {
+        let most = most.max(of.value);
+        let upper = if self.is_open { most } else { most.min(of.upper) };
+        upper.saturating_sub(of.upper)
+    }
+}
+
 /// What passed through a register in a window.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Passed {
@@ -183,6 +207,8 @@ pub struct Passed {
     pub unweighted: i128,
     /// Stretches in which an unknown amount passed, inside the window, in order.
     pub open: Vec<Interval>,
+    /// Stretches in which only bounds are known, in order; every open one is among them.
+    pub stretches: Vec<Stretch>,
     /// Stretches of the window that count as not covered, in order.
     pub uncovered: Vec<Interval>,
     /// Wraps seen.
@@ -229,7 +255,7 @@ pub fn fold(
     match last {
         Some((ms, _)) => out.edge(Interval::new(ms, window.to_ms), window, rule),
         None => {
-            out.open.push(window);
+            out.open(window, Bounded::default(), Bounded::default());
             out.uncovered.push(window);
         }
     }
@@ -243,10 +269,15 @@ impl Passed {
         if silence.is_empty() {
             return;
         }
-        self.open.push(silence);
+        self.open(silence, Bounded::default(), Bounded::default());
         if silence.length_ms() > rule.gap_ms_max {
             self.uncovered.push(silence);
         }
+    }
+
+    fn open(&mut self, inside: Interval, amount: Bounded, standard_us: Bounded) {
+        self.open.push(inside);
+        self.stretches.push(Stretch { inside, amount, standard_us, is_open: true });
     }
 
     fn step(
@@ -272,13 +303,12 @@ impl Passed {
             }
             Step::Reset(d) => {
                 self.resets += 1;
-                self.open.push(inside);
                 self.uncovered.push(inside);
                 d
             }
             Step::Excess => {
                 self.excesses += 1;
-                self.open.push(inside);
+                self.open(inside, Bounded::default(), Bounded::default());
                 self.uncovered.push(inside);
                 return;
             }
@@ -286,10 +316,16 @@ impl Passed {
         let bounded = apportion(amount, before.0, after.0, window);
         let weight = weight(before.0, after.0);
         let items = bounded.times(weight.items);
+        let standard_us = weight.standard_us.map_or(Bounded::default(), |us| bounded.times(us));
         self.amount.add(items);
-        match weight.standard_us {
-            Some(us) => self.standard_us.add(bounded.times(us)),
-            None => self.unweighted = self.unweighted.saturating_add(items.value),
+        self.standard_us.add(standard_us);
+        if weight.standard_us.is_none() {
+            self.unweighted = self.unweighted.saturating_add(items.value);
+        }
+        if matches!(step, Step::Reset(_)) {
+            self.open(inside, items, standard_us);
+        } else if inside != Interval::new(before.0, after.0) {
+            self.stretches.push(Stretch { inside, amount: items, standard_us, is_open: false });
         }
     }
 }

@@ -5,9 +5,12 @@
 //! 2. A content may be absent (`None`): pruned, withheld, or outside the windows of interest. Its time then counts as a
 //!    gap, visibly. Evaluation never looks further than [`REACH_MS`] beyond a window, so contents further away change
 //!    nothing, and [`History::needed`] names those that do.
-//! 3. Quarantined records and statements that do not parse are findings; they move no number.
-//! 4. Only tags that some machine names are kept, if the caller says which ([`History::for_tags`]).
-//! 5. [`crate::pass`] forgets what no later window can reach (`history/past.rs`); nobody else does.
+//! 3. A record says what it says once: the log takes a gateway's records in the order of its chain, and one that comes again
+//!    (the same chain, a sequence already passed) moves no number. The order in which several gateways' records and people's
+//!    statements reach the log moves none either, save that of two statements of one thing the later holds.
+//! 4. Quarantined records and statements that do not parse are findings; they move no number.
+//! 5. Only tags that some machine names are kept, if the caller says which ([`History::for_tags`]).
+//! 6. [`crate::pass`] forgets what no later window can reach (`history/past.rs`); nobody else does.
 //!
 //! Signatures, digests and chains are the verifier's and the server's business before a leaf comes here.
 
@@ -16,7 +19,8 @@ mod past;
 use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::{
-    Clock, Configuration, Content, Declaration, Digest, GapCause, GatewayId, Kind, Leaf, LeafBody, SiteId, TagId,
+    ChainId, Clock, Configuration, Content, Declaration, Digest, GapCause, GatewayId, Kind, Leaf, LeafBody, SiteId,
+    TagId,
 };
 
 pub use self::past::{By, Disturbance};
@@ -85,6 +89,8 @@ pub struct PlacedGap {
 #[derive(Debug, Clone, Default)]
 struct Gateway {
     records: Vec<RecordInfo>,
+    /// Last sequence taken of every chain.
+    taken: BTreeMap<ChainId, u64>,
     clocks: Clocks,
     configurations: BTreeMap<Digest, Configuration>,
     columns: BTreeMap<TagId, Column>,
@@ -230,11 +236,13 @@ impl History {
             return Err(HistoryError::Order { got: index, want: self.size });
         }
         match &leaf.body {
+            LeafBody::Record { header, .. } if self.is_repeated(header) => {}
             LeafBody::Record { header, .. } => {
                 let content = content.and_then(|bytes| Content::decode(header.kind, bytes).ok());
                 self.site.get_or_insert_with(|| header.site.clone());
                 self.simulated_records += u64::from(header.clock.simulated);
                 let gateway = self.gateways.entry(header.gateway.clone()).or_default();
+                gateway.taken.insert(header.chain, header.sequence);
                 let moves = gateway.clocks.moves_frozen(&header.clock);
                 gateway.clocks.observe(&header.clock);
                 let record = gateway.numbers().end;
@@ -275,6 +283,11 @@ impl History {
         }
         self.size += 1;
         Ok(())
+    }
+
+    fn is_repeated(&self, header: &protocol::Header) -> bool {
+        let taken = self.gateways.get(&header.gateway).and_then(|g| g.taken.get(&header.chain));
+        taken.is_some_and(|last| header.sequence <= *last)
     }
 
     /// Leaves taken in.

@@ -18,8 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::state::MachineState;
 
 pub use self::check::{Body, KINDS, ModelError, parse_body};
-pub(crate) use self::check::{check_date, check_id, refuse};
-pub(crate) use self::check::{check_id, check_signal, refuse};
+pub(crate) use self::check::{check_date, check_id, check_signal, refuse};
 
 /// A name in both languages of the product.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

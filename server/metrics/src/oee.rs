@@ -4,7 +4,8 @@
 //! 1. Every ratio is a numerator and a denominator, both integers; division happens when digits are printed.
 //! 2. A denominator of zero is undefined with a reason, never 0 and never 1.
 //! 3. Bounds come from what is unobserved: unknown time may all have been production or none of it; time that rests on
-//!    a held sample may have been the other state; open counters may have run at the planned rate.
+//!    a held sample may have been any other state; an order nobody saw may have been there or not; open counters may have run
+//!    at the planned rate. Whatever is certain without a reading is certain with it: taking one away never narrows a bound.
 //! 4. Multi-product values use planned time (Σ PRI·q), never an average cycle or piece-weighted quality (TV-03).
 
 use crate::batch::unit::Measure;
@@ -159,26 +160,27 @@ fn us(standard: i128) -> i128 {
 /// A: APT / PBT.
 pub fn availability(f: &Facts) -> Value {
     let b = &f.buckets;
-    time_ratio(f, b.apt_ms)
+    let run = b.sure_run_ms();
+    time_ratio(f, b.apt_ms, run, run + b.doubt_ms())
 }
 
-fn time_ratio(f: &Facts, part_ms: i64) -> Value {
+/// A share of planned busy time, of which so much is certain and so much possible. What may have been production outside
+/// planned time would add to both.
+fn time_ratio(f: &Facts, part_ms: i64, least_ms: i64, most_ms: i64) -> Value {
     if !f.has_state {
         return Err(Undefined::NoState);
     }
     let b = &f.buckets;
-    let pbt = i128::from(b.pbt_ms());
-    if pbt <= 0 {
+    if b.pbt_ms() <= 0 {
         return Err(Undefined::NoPlannedTime);
     }
-    let part = i128::from(part_ms);
-    let most =
-        (i128::from(part_ms + b.unk_ms + b.held_other_ms + b.unsure_stop_ms), pbt + i128::from(b.unsure_stop_ms));
+    let [part, pbt, least, most] = [part_ms, b.pbt_ms(), least_ms, most_ms].map(i128::from);
+    let [sure_pbt, unplanned] = [b.sure_pbt_ms(), b.unplanned_doubt_ms()].map(i128::from);
     Ok(Ratio {
         num: part,
         den: pbt,
-        lower: ((part - i128::from(b.held_run_ms)).max(0), pbt),
-        upper: Some(at_most_one(most)),
+        lower: if sure_pbt > 0 { (least, sure_pbt) } else { (0, 1) },
+        upper: Some(at_most_one((most + unplanned, sure_pbt + unplanned))),
     })
 }
 
@@ -197,14 +199,14 @@ pub fn performance(f: &Facts) -> Value {
     if apt <= 0 {
         return Err(Undefined::NoProduction);
     }
-    let most_apt = apt + i128::from(b.unk_ms + b.held_other_ms + b.unsure_stop_ms) * 1000;
-    let least_apt = apt - i128::from(b.held_run_ms) * 1000;
+    let least_apt = i128::from(b.sure_run_ms()) * 1000;
+    let most_apt = least_apt + i128::from(b.doubt_ms() + b.unplanned_doubt_ms()) * 1000;
     let s = p.produced.standard;
     Ok(Ratio {
         num: us(s.value),
         den: apt,
         lower: (us(s.lower), most_apt),
-        upper: (least_apt > 0).then_some((us(s.upper), least_apt)),
+        upper: (least_apt > 0 && !p.uncapped).then_some((us(s.upper), least_apt)),
     })
 }
 
@@ -219,6 +221,10 @@ pub fn quality(f: &Facts) -> Value {
         return Err(Undefined::NoProduction);
     }
     let of = |good: i128, bad: i128| good.checked_add(bad).filter(|all| *all > 0).map(|all| (us(good), us(all)));
+    if p.uncapped {
+        let (num, den) = (us(good.value), us(p.produced.standard.value));
+        return Ok(Ratio { num, den, lower: (0, 1), upper: Some((1, 1)) });
+    }
     Ok(Ratio {
         num: us(good.value),
         den: us(p.produced.standard.value),
@@ -240,11 +246,11 @@ pub fn oee(f: &Facts) -> Value {
     }
     let s = p.good.standard;
     // Unplanned running that rests on held samples may not have been: planned busy time is smaller then.
-    let sure_pbt = pbt - i128::from(b.held_run_ms.min(b.run_in_stop_ms + b.overtime_ms)) * 1000;
+    let sure_pbt = i128::from(b.sure_pbt_ms()) * 1000;
     Ok(Ratio {
         num: us(s.value),
         den: pbt,
-        lower: (us(s.lower), pbt + i128::from(b.unsure_stop_ms) * 1000),
+        lower: (us(s.lower), sure_pbt + i128::from(b.unplanned_doubt_ms()) * 1000),
         upper: (sure_pbt > 0 && !p.uncapped).then_some((us(s.upper), sure_pbt)),
     })
 }
@@ -256,25 +262,26 @@ pub fn net_equipment_effectiveness(f: &Facts) -> Value {
     if b.apt_ms <= 0 {
         return Err(Undefined::NoProduction);
     }
-    let factor = |(num, den): (i128, i128), busy: i64, apt: i64| (num * i128::from(busy), den * i128::from(apt));
-    let (num, den) = factor((base.num, base.den), b.apt_ms + b.aust_ms, b.apt_ms);
-    let doubt = b.unk_ms + b.held_other_ms + b.unsure_stop_ms;
+    let factor =
+        |(num, den): (i128, i128), setup: i64, apt: i64| (num * i128::from(apt + setup), den * i128::from(apt));
+    let (num, den) = factor((base.num, base.den), b.aust_ms, b.apt_ms);
+    let (run, setup, doubt) = (b.sure_run_ms(), b.sure_setup_ms(), b.doubt_ms());
     Ok(Ratio {
         num,
         den,
-        // Setup can only add: NEE is never below OEE.
-        lower: base.lower,
-        upper: base
-            .upper
-            .filter(|_| doubt == 0 && b.held_run_ms == 0)
-            .map(|u| factor(u, b.apt_ms + b.aust_ms, b.apt_ms)),
+        // Least when everything in doubt was production, most when all of it was setup.
+        lower: factor(base.lower, setup, run + doubt + b.unplanned_doubt_ms()),
+        upper: base.upper.filter(|_| run > 0).map(|u| factor(u, setup + doubt, run)),
     })
 }
 
 /// AE: AUBT / PBT = (APT + AUST + ADET) / PBT.
 pub fn allocation_efficiency(f: &Facts) -> Value {
     let b = &f.buckets;
-    time_ratio(f, b.apt_ms + b.aust_ms + b.adet_ms)
+    let planned = b.sure_pbt_ms();
+    // An order nobody saw is no order for the lower bound, and one for the upper.
+    let least = planned - b.doubt_ms() - b.sure_down_ms() - b.order_doubt_ms();
+    time_ratio(f, b.apt_ms + b.aust_ms + b.adet_ms, least, planned - b.sure_down_ms())
 }
 
 /// TEEP: Σ PRI·GQ / calendar time.
@@ -304,7 +311,7 @@ pub fn utilisation(f: &Facts) -> Value {
     }
     let [unknown, _, _, _, run, ..] = f.states_ms;
     let b = &f.buckets;
-    let most = (run + unknown + b.held_other_ms + b.unsure_stop_ms).min(total);
+    let most = (run + unknown + b.held_other_ms + b.held_rest_ms).min(total);
     let total = i128::from(total);
     Ok(Ratio {
         num: i128::from(run),
@@ -321,9 +328,8 @@ pub fn planned_share(f: &Facts) -> Value {
         return Err(Undefined::NoPlannedTime);
     }
     let (pbt, total) = (i128::from(b.pbt_ms()), i128::from(b.total_ms()));
-    let doubtful = i128::from(b.unsure_stop_ms);
-    let unplanned = i128::from(b.held_run_ms.min(b.run_in_stop_ms + b.overtime_ms));
-    Ok(Ratio { num: pbt, den: total, lower: (pbt - unplanned, total), upper: Some((pbt + doubtful, total)) })
+    let [least, unplanned] = [b.sure_pbt_ms(), b.unplanned_doubt_ms()].map(i128::from);
+    Ok(Ratio { num: pbt, den: total, lower: (least, total), upper: Some((least + unplanned, total)) })
 }
 
 /// Energy, kWh: a quotient over 10⁶.

@@ -94,6 +94,8 @@ pub struct Evaluated {
     pub stops: Vec<Interval>,
     /// Stretches without an order; empty when there is no order information.
     pub no_order: Vec<Interval>,
+    /// Stretches in which nobody saw whether there was an order.
+    pub order_unseen: Vec<Interval>,
 }
 
 /// Evaluates a machine over a window.
@@ -121,8 +123,9 @@ pub fn evaluate(history: &History, inputs: &Inputs, machine: &str, window: Inter
     out.stops = union(stops.into_iter().map(|s| s.intersect(&window)).collect());
     for piece in pieces(history, inputs, machine, window, &mut out.facts) {
         let Some(definition) = statements.machine_at(machine, piece.from_ms) else { continue };
-        Piece { history, inputs, definition, window: piece, stops: &out.stops, scheduled: schedule.scheduled }
-            .evaluate(&mut out.facts, &mut out.states, &mut out.no_order);
+        let stops = out.stops.clone();
+        Piece { history, inputs, definition, window: piece, stops: &stops, scheduled: schedule.scheduled }
+            .evaluate(&mut out);
     }
     if out.facts.has_state {
         // Time before the first definition is unknown too.
@@ -135,7 +138,7 @@ pub fn evaluate(history: &History, inputs: &Inputs, machine: &str, window: Inter
             out.facts.states_ms[0] += unknown.length_ms();
             out.facts.buckets.add(&buckets::sort(
                 &[unknown],
-                &Context { scheduled: schedule.scheduled, stops: out.stops.clone(), no_order: vec![] },
+                &Context { scheduled: schedule.scheduled, stops: out.stops.clone(), ..Context::default() },
             ));
         }
         out.states.sort_by_key(|s| s.from_ms);
@@ -177,7 +180,8 @@ fn pieces(history: &History, inputs: &Inputs, machine: &str, window: Interval, f
 /// Flags and coverage that follow from the sums.
 fn finish(f: &mut Facts) {
     let b = &f.buckets;
-    let pbt = b.pbt_ms();
+    // Unplanned running that rests on held samples is nothing anybody observed: it covers nothing.
+    let pbt = b.sure_pbt_ms();
     f.state_cover = if f.has_state { Share { observed_ms: pbt - b.unk_ms, of_ms: pbt } } else { Share::default() };
     // Planned busy time grows by unplanned running; a counter is asked about no less.
     f.counter_cover.of_ms = pbt;
@@ -191,7 +195,7 @@ fn finish(f: &mut Facts) {
     if b.run_without_order_ms > 0 {
         f.flags.insert(Flag::NoOrder);
     }
-    f.is_worked = pbt > 0 || (!f.has_state && f.shifts > 0);
+    f.is_worked = b.pbt_ms() > 0 || (!f.has_state && f.shifts > 0);
     // One reading says nothing about what passed.
     f.energy_broken |= f.energy.is_some_and(|e| e.samples < 2);
     if let Some(p) = &f.production {
@@ -220,21 +224,24 @@ struct Piece<'a> {
 }
 
 impl Piece<'_> {
-    fn evaluate(&self, facts: &mut Facts, states: &mut Vec<StateInterval>, orderless: &mut Vec<Interval>) {
+    fn evaluate(&self, out: &mut Evaluated) {
+        let facts = &mut out.facts;
         self.note(facts, self.definition);
         let machine = &self.definition.body;
         let tiled = self.states(facts);
-        let no_order = self.no_order(facts);
-        orderless.extend(no_order.iter().copied());
-        let made = self.production(facts, tiled.as_deref());
+        let busy = self.busy(tiled.as_deref().unwrap_or_default());
+        let (no_order, order_unseen) = self.orders(facts);
+        out.no_order.extend(no_order.iter().copied());
+        out.order_unseen.extend(order_unseen.iter().copied());
+        let made = self.production(facts, tiled.as_deref(), &busy);
         if let Some(tiled) = tiled {
             facts.has_state = true;
             for s in &tiled {
                 facts.states_ms[s.state.code()] += s.length_ms();
             }
-            let context = Context { scheduled: self.scheduled, stops: self.stops.to_vec(), no_order };
+            let context = Context { scheduled: self.scheduled, stops: self.stops.to_vec(), no_order, order_unseen };
             facts.buckets.add(&buckets::sort(&tiled, &context));
-            states.extend(tiled);
+            out.states.extend(tiled);
         } else if self.scheduled {
             // No state: planned time is still planned, only nobody saw what happened in it.
             facts.buckets.pdot_ms += overlap_ms(&[self.window], self.stops);
@@ -251,6 +258,16 @@ impl Piece<'_> {
         if let Some(signal) = &machine.signals.energy {
             self.energy(facts, signal);
         }
+    }
+
+    /// Time in which the machine may have produced: all but planned stops in which it was seen not to run.
+    fn busy(&self, tiled: &[StateInterval]) -> Vec<Interval> {
+        let quiet = |s: &&StateInterval| s.state != MachineState::Run && s.state != MachineState::Unknown && !s.held;
+        let mut seen = Vec::new();
+        for s in tiled.iter().filter(quiet) {
+            seen.extend(self.stops.iter().map(|stop| stop.intersect(&Interval::new(s.from_ms, s.to_ms))));
+        }
+        subtract(self.window, &union(seen))
     }
 
     fn note<T>(&self, facts: &mut Facts, stated: &Stated<T>) {
@@ -358,22 +375,23 @@ impl Piece<'_> {
         Some(tiled)
     }
 
-    /// Stretches without an order; everything has one when nobody says.
-    fn no_order(&self, facts: &mut Facts) -> Vec<Interval> {
+    /// Stretches without an order, as last seen, and stretches in which nobody saw; everything has one when nobody ever says.
+    fn orders(&self, facts: &mut Facts) -> (Vec<Interval>, Vec<Interval>) {
         let Some(signal) = &self.definition.body.signals.order else {
             facts.flags.insert(Flag::NoOrderInfo);
-            return Vec::new();
+            return (Vec::new(), Vec::new());
         };
-        let Some((series, range, meaning)) = self.reading(facts, signal) else { return Vec::new() };
+        let Some((series, range, meaning)) = self.reading(facts, signal) else {
+            return (Vec::new(), vec![self.window]);
+        };
+        let is_empty = |raw: i64| match meaning.text {
+            true => series.texts.get(usize::try_from(raw).unwrap_or(usize::MAX)).is_none_or(|t| t.is_empty()),
+            false => raw == 0,
+        };
         let mut out: Vec<Interval> = Vec::new();
         let mut since: Option<i64> = None;
-        for (ms, raw) in series.samples(range) {
-            let empty = if meaning.text {
-                series.texts.get(usize::try_from(raw).unwrap_or(usize::MAX)).is_none_or(|t| t.is_empty())
-            } else {
-                raw == 0
-            };
-            match (empty, since) {
+        for (ms, raw) in series.samples(range.clone()) {
+            match (is_empty(raw), since) {
                 (true, None) => since = Some(ms),
                 (false, Some(from)) => {
                     out.push(Interval::new(from, ms).intersect(&self.window));
@@ -385,6 +403,10 @@ impl Piece<'_> {
         if let Some(from) = since {
             out.push(Interval::new(from, self.window.to_ms).intersect(&self.window));
         }
-        union(out)
+        // A reading speaks for an order as long as one speaks for a state.
+        let seen = series.samples(range).map(|(ms, _)| (ms, MachineState::Run));
+        let seen = tile(seen, &self.gaps(series), Cadence::new(meaning.interval_ms), self.window);
+        let unseen = seen.iter().filter(|s| s.held || s.state == MachineState::Unknown);
+        (union(out), union(unseen.map(|s| Interval::new(s.from_ms, s.to_ms)).collect()))
     }
 }

@@ -113,7 +113,8 @@ pub fn tile(
             breaks.next();
         }
         let silent = breaks.peek().map_or(i64::MAX, |b| b.from_ms.max(run.1));
-        end_of_run(&mut tiles, cadence, window, run, window.to_ms, silent);
+        // Nothing followed, wherever the window ends: parts of it are marked as the whole is.
+        end_of_run(&mut tiles, cadence, window, run, i64::MAX, silent);
     }
     if let Some(covered_to) = tiles.done.last().map(|t| t.to_ms) {
         tiles.push(covered_to, window.to_ms, MachineState::Unknown, false);
@@ -133,7 +134,7 @@ fn end_of_run(
     silent_from_ms: i64,
 ) {
     let speaks = next_ms.min(silent_from_ms);
-    let late = next_ms - last > cadence.fresh_ms;
+    let late = next_ms.saturating_sub(last) > cadence.fresh_ms;
     let fresh = if late { speaks.min(last + cadence.poll_ms) } else { speaks };
     let stale = speaks.min(last.saturating_add(cadence.stale_ms));
     close(tiles, window, from, fresh, state, false);

@@ -1,9 +1,13 @@
-//! What must hold for every record, not only for the worked examples. The seeds of failures are printed and committed under
-//! `proptest-regressions/`.
+//! What must hold for every record, not only for the worked examples. The seeds of failures are printed and committed beside
+//! the properties, in `*.proptest-regressions`.
 
 mod fixture;
 #[path = "properties/kpi.rs"]
 mod kpi;
+#[path = "properties/log.rs"]
+mod log;
+#[path = "properties/plant.rs"]
+mod plant;
 
 use fixture::{HOUR, ITEM_US, Log, MONDAY, World};
 use metrics::compare::SplitMix64;

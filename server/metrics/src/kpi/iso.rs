@@ -39,24 +39,31 @@ impl Defects {
     }
 }
 
-/// A share of time: `part / (part + rest)`. `part_held` and `rest_held` of them rest on held samples; `doubt` more may have
-/// been either.
-fn share(part: i64, rest: i64, part_held: i64, rest_held: i64, doubt: i64) -> Value {
-    if part + rest <= 0 {
-        return Err(Undefined::NoProduction);
+/// A share of time, `part / (part + rest)`, of which so much of either is certain; `may` more of them may have been that part or
+/// that rest, each where it counts most.
+struct TimeShare {
+    part: i64,
+    rest: i64,
+    sure_part: i64,
+    sure_rest: i64,
+    may: (i64, i64),
+}
+
+impl TimeShare {
+    fn value(&self) -> Value {
+        let quotient = |n: i64, other: i64| (i128::from(n), i128::from(n + other));
+        if self.part + self.rest <= 0 {
+            return Err(Undefined::NoProduction);
+        }
+        let (num, den) = quotient(self.part, self.rest);
+        let (less, more) = (self.sure_rest + self.may.1, self.sure_part + self.may.0);
+        Ok(Ratio {
+            num,
+            den,
+            lower: if self.sure_part > 0 { quotient(self.sure_part, less) } else { (0, 1) },
+            upper: Some(if self.sure_rest > 0 { quotient(more, self.sure_rest) } else { (1, 1) }),
+        })
     }
-    let least = (part - part_held).max(0);
-    let most = part + rest_held + doubt;
-    let quotient = |n: i64, other: i64| {
-        if n + other > 0 { (i128::from(n), i128::from(n + other)) } else { (0, 1) }
-    };
-    let surely_rest = (rest - rest_held).max(0);
-    Ok(Ratio {
-        num: i128::from(part),
-        den: i128::from(part + rest),
-        lower: quotient(least, rest + (part - least) + doubt),
-        upper: Some(if most + surely_rest > 0 { quotient(most, surely_rest) } else { (1, 1) }),
-    })
 }
 
 fn observed(f: &Facts) -> Result<(), Undefined> {
@@ -73,26 +80,42 @@ fn observed(f: &Facts) -> Result<(), Undefined> {
 pub fn utilization_efficiency(f: &Facts) -> Value {
     observed(f)?;
     let b = &f.buckets;
-    // Setup without an order is setup: held idle time without an order may have been it.
-    let doubt = b.unk_ms + b.unsure_stop_ms + b.held_other_ms.min(b.adot_ms);
-    share(b.apt_ms, b.aust_ms + b.adet_ms, b.held_run_ms, b.held_other_ms, doubt)
+    TimeShare {
+        part: b.apt_ms,
+        rest: b.aust_ms + b.adet_ms,
+        sure_part: b.sure_run_ms(),
+        sure_rest: b.sure_setup_ms() + b.sure_delay_ms(),
+        may: (b.doubt_ms() + b.unplanned_doubt_ms(), b.doubt_ms() + b.order_doubt_ms()),
+    }
+    .value()
 }
 
 /// TE, technical efficiency: APT / (APT + ADET); setup is not counted. Milliseconds over milliseconds.
 pub fn technical_efficiency(f: &Facts) -> Value {
     observed(f)?;
     let b = &f.buckets;
-    // Held setup is in neither part, and may have been either.
-    let doubt = b.unk_ms + b.unsure_stop_ms + b.held_other_ms.min(b.aust_ms + b.adot_ms);
-    share(b.apt_ms, b.adet_ms, b.held_run_ms, b.held_other_ms.min(b.adet_ms), doubt)
+    TimeShare {
+        part: b.apt_ms,
+        rest: b.adet_ms,
+        sure_part: b.sure_run_ms(),
+        sure_rest: b.sure_delay_ms(),
+        may: (b.doubt_ms() + b.unplanned_doubt_ms(), b.doubt_ms() + b.order_doubt_ms()),
+    }
+    .value()
 }
 
 /// SR, setup ratio: AUST / AUPT, AUPT = APT + AUST. Milliseconds over milliseconds; lower is better.
 pub fn setup_ratio(f: &Facts) -> Value {
     observed(f)?;
     let b = &f.buckets;
-    let doubt = b.unk_ms + b.unsure_stop_ms + b.held_other_ms;
-    share(b.aust_ms, b.apt_ms, b.held_other_ms.min(b.aust_ms), b.held_run_ms, doubt)
+    TimeShare {
+        part: b.aust_ms,
+        rest: b.apt_ms,
+        sure_part: b.sure_setup_ms(),
+        sure_rest: b.sure_run_ms(),
+        may: (b.doubt_ms(), b.doubt_ms() + b.unplanned_doubt_ms()),
+    }
+    .value()
 }
 
 fn of_produced(p: &Production, part: i128, part_lower: i128, part_upper: i128) -> Value {
@@ -104,7 +127,9 @@ fn of_produced(p: &Production, part: i128, part_lower: i128, part_upper: i128) -
         return Err(Undefined::NoProduction);
     }
     // The part is in the whole: it never exceeds it.
-    let upper = if all.lower > 0 && part_upper <= all.lower { (part_upper, all.lower) } else { (1, 1) };
+    let upper = if all.lower > 0 && part_upper <= all.lower && !p.uncapped { (part_upper, all.lower) } else { (1, 1) };
+    // A difference of two counters, each interpolated at an edge, may come out where it cannot be.
+    let part = part.min(part_upper).max(part_lower);
     let is_exact = all.lower == all.upper && part_lower == part_upper && !p.uncapped;
     if is_exact {
         return Ok(Ratio::exact(part, all.value));

@@ -8,7 +8,8 @@
 //!    adding gives the whole.
 //! 3. A gap between two stretches of RUN, shorter than the limit, wholly inside planned time with an order, without setup,
 //!    maintenance or unobserved time, is a minor stop whatever stopped it. Every other stop keeps its cause.
-//! 4. Which stops were minor is not certain next to unobserved or held time; that part is kept apart for the bounds.
+//! 4. Which stops were minor is not certain next to unobserved or held time, or where nobody saw the order; that part is kept
+//!    apart for the bounds.
 //! 5. Speed loss is `APT − Σ PRI·PQ` and may be negative; it is shown as a gain and flagged, never capped or hidden.
 
 use crate::buckets::{self, Buckets, Context};
@@ -58,10 +59,12 @@ pub struct Losses {
     pub waiting_ms: i64,
     /// Idle or off without a known cause, with an order loaded.
     pub other_ms: i64,
-    /// The part of `minor_ms` that may have belonged to a longer stop.
+    /// The part of `minor_ms` that may have belonged to a longer stop, or was not observed.
     pub doubtful_minor_ms: i64,
-    /// The part of breakdown, waiting and other that may have been minor stops.
+    /// The part of breakdown, waiting and other that may have been minor stops, or was not observed.
     pub doubtful_stop_ms: i64,
+    /// The part of `doubtful_stop_ms` that is waiting.
+    pub doubtful_waiting_ms: i64,
     /// Positively observed powered on: RUN, IDLE, SETUP, WAIT, FAULT, and MAINT where power is measured.
     pub powered_ms: i64,
     /// The part of `powered_ms` that rests on held samples.
@@ -80,6 +83,7 @@ impl Losses {
         self.other_ms += o.other_ms;
         self.doubtful_minor_ms += o.doubtful_minor_ms;
         self.doubtful_stop_ms += o.doubtful_stop_ms;
+        self.doubtful_waiting_ms += o.doubtful_waiting_ms;
         self.powered_ms += o.powered_ms;
         self.held_powered_ms += o.held_powered_ms;
         self.maybe_powered_ms += o.maybe_powered_ms;
@@ -88,6 +92,28 @@ impl Losses {
     /// Operating time of the TPM view: loading time without every stop that is not minor, milliseconds.
     pub const fn operating_ms(&self) -> i64 {
         self.buckets.apt_ms + self.minor_ms
+    }
+
+    /// Operating time for certain, milliseconds.
+    pub const fn sure_operating_ms(&self) -> i64 {
+        self.buckets.sure_run_ms() + self.minor_ms - self.doubtful_minor_ms
+    }
+
+    /// Waiting with an order that was certainly no minor stop, milliseconds.
+    pub const fn sure_waiting_ms(&self) -> i64 {
+        self.waiting_ms - self.doubtful_waiting_ms
+    }
+
+    /// Other stops with an order that were certainly not minor, milliseconds.
+    pub const fn sure_kept_ms(&self) -> i64 {
+        self.breakdown_ms + self.waiting_ms + self.other_ms - self.doubtful_stop_ms - self.sure_waiting_ms()
+    }
+
+    /// The most operating time there can have been, unplanned running included, milliseconds.
+    pub const fn most_operating_ms(&self) -> i64 {
+        let b = &self.buckets;
+        let lost = b.sure_setup_ms() + b.sure_down_ms() + self.sure_waiting_ms() + self.sure_kept_ms();
+        b.sure_pbt_ms() + b.unplanned_doubt_ms() - lost
     }
 }
 
@@ -126,13 +152,16 @@ pub fn mark(states: &[StateInterval], context: &Context, rule: StopRule) -> Vec<
         begin = end + 1;
     }
     // Doubt reaches as far as no stretch of RUN is certain.
+    let order_unseen = union(context.order_unseen.clone());
     let mut begin = 0;
     while begin < out.len() {
         let sure_run = |m: &Marked| m.interval.state == Run && !m.interval.held;
         let chain = out.iter().skip(begin).take_while(|m| !sure_run(m)).count();
         let end = begin + chain;
         if let Some(chain) = out.get_mut(begin..end) {
-            let doubtful = chain.iter().any(|m| m.interval.held || m.interval.state == Unknown);
+            let unseen =
+                |m: &Marked| overlap_ms(&[Interval::new(m.interval.from_ms, m.interval.to_ms)], &order_unseen) > 0;
+            let doubtful = chain.iter().any(|m| m.interval.held || m.interval.state == Unknown || unseen(m));
             chain.iter_mut().for_each(|m| m.is_doubtful = doubtful);
         }
         begin = end + 1;
@@ -165,7 +194,10 @@ pub fn sum(marked: &[Marked], context: &Context, rule: StopRule, window: Interva
             MachineState::Run | MachineState::Setup | MachineState::Unknown => continue,
             _ if m.is_minor => &mut out.minor_ms,
             MachineState::Fault | MachineState::Maint => &mut out.breakdown_ms,
-            MachineState::Wait => &mut out.waiting_ms,
+            MachineState::Wait => {
+                out.doubtful_waiting_ms += if m.is_doubtful { delay } else { 0 };
+                &mut out.waiting_ms
+            }
             MachineState::Idle | MachineState::Off => &mut out.other_ms,
         };
         *slot += delay;
@@ -194,7 +226,12 @@ fn power(out: &mut Losses, interval: &StateInterval, rule: StopRule) {
 
 /// The losses of an evaluated window that lies inside a shift (or outside every shift, with `scheduled` false).
 pub fn of(evaluated: &Evaluated, scheduled: bool, rule: StopRule) -> Losses {
-    let context = Context { scheduled, stops: evaluated.stops.clone(), no_order: evaluated.no_order.clone() };
+    let context = Context {
+        scheduled,
+        stops: evaluated.stops.clone(),
+        no_order: evaluated.no_order.clone(),
+        order_unseen: evaluated.order_unseen.clone(),
+    };
     let marked = mark(&evaluated.states, &context, rule);
     sum(&marked, &context, rule, Interval::new(i64::MIN, i64::MAX))
 }

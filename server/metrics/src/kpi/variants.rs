@@ -16,35 +16,30 @@ fn us(standard: i128) -> i128 {
     crate::decimal::div_half_up(standard, 1_000_000).unwrap_or(0)
 }
 
-/// `operating / loading`, where `left_out` of planned busy time is not loading time.
-fn time_rate(l: &Losses, left_out_ms: i64) -> Value {
+/// `operating / loading`. Loading time is planned busy time, without waiting and time without an order where `is_narrow`.
+fn time_rate(l: &Losses, is_narrow: bool) -> Value {
     let b = &l.buckets;
-    let loading = b.pbt_ms() - left_out_ms;
+    let loading = b.pbt_ms() - if is_narrow { left_out_ms(l) } else { 0 };
     if loading <= 0 {
         return Err(Undefined::NoPlannedTime);
     }
-    let operating = l.operating_ms();
-    // What rests on held samples may have been anything; so may unobserved time; stops beside it may have been minor.
-    let doubt = b.held_other_ms + b.unk_ms + b.unsure_stop_ms + l.doubtful_stop_ms;
-    let least = (operating - b.held_run_ms - b.held_other_ms.min(l.minor_ms) - l.doubtful_minor_ms).max(0);
-    let (num, den) = (i128::from(operating), i128::from(loading));
-    if doubt == 0 && least == operating {
-        return Ok(Ratio::exact(num, den));
-    }
-    let most = operating + doubt;
-    let surely_lost = (loading - operating - b.unk_ms - b.held_other_ms - l.doubtful_stop_ms).max(0);
+    let (lost, left_out) = (b.sure_setup_ms() + l.sure_kept_ms(), b.sure_down_ms() + l.sure_waiting_ms());
+    // Least: nothing in doubt was operating, all of it loading. Most: all of it was operating, unplanned running too.
+    let least = (l.sure_operating_ms(), b.sure_pbt_ms() - if is_narrow { left_out } else { 0 });
+    let most = l.most_operating_ms();
+    let of = if is_narrow { most + lost } else { most + lost + left_out };
+    let quotient = |(num, den): (i64, i64), none| if den > 0 { (i128::from(num), i128::from(den)) } else { none };
     Ok(Ratio {
-        num,
-        den,
-        // Doubtful waiting, no-order time and planned stops may turn out to be loading time.
-        lower: (i128::from(least), i128::from(loading + doubt)),
-        upper: Some((i128::from(most), i128::from(most + surely_lost))),
+        num: i128::from(l.operating_ms()),
+        den: i128::from(loading),
+        lower: quotient(least, (0, 1)),
+        upper: Some(quotient((most, of), (1, 1))),
     })
 }
 
 /// `oee.tpm_jipm@1` availability: operating time / loading time, loading = calendar − planned stops.
 pub fn jipm_availability(l: &Losses) -> Value {
-    time_rate(l, 0)
+    time_rate(l, false)
 }
 
 /// `oee.tpm_jipm@1` performance: ideal cycle · PQ / operating time. Minor stops and reduced speed land here.
@@ -56,14 +51,12 @@ pub fn jipm_performance(l: &Losses, p: &Production) -> Value {
     if operating <= 0 {
         return Err(Undefined::NoProduction);
     }
-    let b = &l.buckets;
-    let doubt = b.unk_ms + b.held_other_ms + b.unsure_stop_ms + l.doubtful_stop_ms;
-    let least = operating - i128::from(b.held_run_ms + b.held_other_ms.min(l.minor_ms) + l.doubtful_minor_ms) * 1000;
+    let [least, most] = [l.sure_operating_ms(), l.most_operating_ms()].map(|ms| i128::from(ms) * 1000);
     let made = p.produced.standard;
     Ok(Ratio {
         num: us(made.value),
         den: operating,
-        lower: (us(made.lower), operating + i128::from(doubt) * 1000),
+        lower: (us(made.lower), most),
         upper: (least > 0 && !p.uncapped).then_some((us(made.upper), least)),
     })
 }
@@ -85,21 +78,25 @@ fn oee_of(l: &Losses, p: &Production, strict: bool) -> Value {
         return Err(Undefined::NoPlannedTime);
     }
     let good = p.good.standard;
-    let unplanned = b.held_run_ms.min(b.run_in_stop_ms + b.overtime_ms);
-    let may_go = unplanned + if strict { 0 } else { b.unk_ms + b.held_other_ms + b.held_run_ms + l.doubtful_minor_ms };
-    let may_come = b.unsure_stop_ms + if strict { 0 } else { b.held_other_ms + l.doubtful_stop_ms };
-    let least = i128::from(loading - may_go) * 1000;
+    let pbt = b.sure_pbt_ms();
+    let (least, most) = if strict {
+        (pbt, pbt)
+    } else {
+        let kept = b.sure_setup_ms() + l.sure_kept_ms();
+        (l.sure_operating_ms() + kept, pbt - b.sure_down_ms() - l.sure_waiting_ms())
+    };
+    let [least, most] = [least, most + b.unplanned_doubt_ms()].map(|ms| i128::from(ms) * 1000);
     Ok(Ratio {
         num: us(good.value),
         den: i128::from(loading) * 1000,
-        lower: (us(good.lower), i128::from(loading + may_come) * 1000),
+        lower: (us(good.lower), most),
         upper: (least > 0 && !p.uncapped).then_some((us(good.upper), least)),
     })
 }
 
 /// `jiadong.time@1` 时间稼动率: 稼动时间 / 负荷时间; waiting for material stays in 负荷时间.
 pub fn jiadong_time_1(l: &Losses) -> Value {
-    time_rate(l, 0)
+    time_rate(l, false)
 }
 
 /// Waiting (with or without an order) and idle without an order: what `jiadong.time@2` leaves out, milliseconds.
@@ -110,7 +107,7 @@ const fn left_out_ms(l: &Losses) -> i64 {
 
 /// `jiadong.time@2` 时间稼动率: 负荷时间 also excludes 待料、待人、无动力 and time without an order.
 pub fn jiadong_time_2(l: &Losses) -> Value {
-    time_rate(l, left_out_ms(l))
+    time_rate(l, true)
 }
 
 /// The OEE that goes with `jiadong.time@2`: shown only beside its own denominator.

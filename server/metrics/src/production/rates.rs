@@ -24,13 +24,11 @@ pub fn capacity_utilisation(f: &Facts) -> Value {
     }
     let made = p.produced.standard;
     let us = |v: i128| crate::decimal::div_half_up(v, 1_000_000).unwrap_or(0);
-    let doubt = i128::from(f.buckets.unsure_stop_ms) * 1000;
-    let unplanned = i128::from(f.buckets.held_run_ms.min(f.buckets.run_in_stop_ms + f.buckets.overtime_ms)) * 1000;
-    let least = pbt - unplanned;
+    let [least, doubt] = [f.buckets.sure_pbt_ms(), f.buckets.unplanned_doubt_ms()].map(|ms| i128::from(ms) * 1000);
     Ok(Ratio {
         num: us(made.value),
         den: pbt,
-        lower: (us(made.lower), pbt + doubt),
+        lower: (us(made.lower), least + doubt),
         upper: (least > 0 && !p.uncapped).then_some((us(made.upper), least)),
     })
 }

@@ -110,8 +110,12 @@ pub fn stops(
     if !is_scheduled {
         return Vec::new();
     }
-    let context =
-        Context { scheduled: is_scheduled, stops: evaluated.stops.clone(), no_order: evaluated.no_order.clone() };
+    let context = Context {
+        scheduled: is_scheduled,
+        stops: evaluated.stops.clone(),
+        no_order: evaluated.no_order.clone(),
+        order_unseen: evaluated.order_unseen.clone(),
+    };
     let planned = union(evaluated.stops.clone());
     let marked = mark(&evaluated.states, &context, rule);
     let mut out = Vec::new();

@@ -8,7 +8,7 @@ use crate::decimal::div_half_up;
 use crate::facts::{Counted, Energy, Facts, Production};
 use crate::grade::Flag;
 use crate::history::{History, REACH_MS};
-use crate::interval::{overlap_ms, subtract, total_ms, union};
+use crate::interval::{Interval, overlap_ms, subtract, total_ms, union};
 use crate::model::{CycleTime, SignalRef};
 use crate::oee::standard_of_ms;
 use crate::shift::Piece;
@@ -16,7 +16,13 @@ use crate::state::StateInterval;
 use crate::timeline::Cadence;
 
 impl Piece<'_> {
-    pub(super) fn production(&self, facts: &mut Facts, states: Option<&[StateInterval]>) -> Option<Production> {
+    /// `busy` is the time in which the machine may have produced: all but planned stops in which it was seen not to run.
+    pub(super) fn production(
+        &self,
+        facts: &mut Facts,
+        states: Option<&[StateInterval]>,
+        busy: &[Interval],
+    ) -> Option<Production> {
         let s = &self.definition.body.signals;
         if s.good.is_none() && s.total.is_none() {
             return self.batches(facts, states);
@@ -27,7 +33,7 @@ impl Piece<'_> {
         // The worst counter's uncovered time is gathered here; `finish` turns it into coverage of planned busy time.
         let mut uncovered = 0_i64;
         let mut count = |signal: &Option<SignalRef>, facts: &mut Facts, p: &mut Production| {
-            let (counted, open) = self.count(facts, signal.as_ref()?, p);
+            let (counted, open) = self.count(facts, signal.as_ref()?, p, busy);
             uncovered = uncovered.max(open);
             Some(counted)
         };
@@ -54,19 +60,21 @@ impl Piece<'_> {
         Some(p)
     }
 
-    /// What a counter counted, in items and planned time, and for how long it did not speak. Open stretches raise the
-    /// upper bounds by the planned rate.
-    fn count(&self, facts: &mut Facts, signal: &SignalRef, p: &mut Production) -> (Counted, i64) {
+    /// What a counter counted, in items and planned time, and for how much of planned time it did not speak. Open stretches
+    /// raise the upper bounds by the planned rate.
+    fn count(&self, facts: &mut Facts, signal: &SignalRef, p: &mut Production, busy: &[Interval]) -> (Counted, i64) {
         let planned = subtract(self.window, self.stops);
         let reading = self.reading(facts, signal);
         let register = self.register_unit(signal);
         let (_, factor) = register.unwrap_or(Unit::Pieces).base();
-        let fastest = self.fastest_item_us(register);
-        let mut weights = Weights::new(self, register);
-        let per_us = weights.per_us;
+        let pace = self.pace(register);
+        let fastest = pace.as_ref().map(|pace| pace.item_us);
+        let mut per_us = 1;
         let (passed, meaning) = match reading {
             Some((series, range, meaning)) => {
                 let rule = register_rule(signal, meaning, fastest);
+                let mut weights = Weights::new(self, register, series.span_of(&range).unwrap_or(self.window));
+                per_us = weights.per_us;
                 (
                     counter::fold(series.samples(range), self.window, &rule, |from, to| {
                         weights.between(from, to, facts)
@@ -81,8 +89,9 @@ impl Piece<'_> {
         register_flags(facts, &passed);
         let (num, den) = meaning.map_or((1, 1), |m| (i128::from(m.num) * 1_000_000, m.den));
         let of = |amount: Bounded| scale(amount, num * i128::from(factor), den);
+        let of_standard = |amount: Bounded| scale(amount, num / per_us, den);
         let (Some(items), Some(standard), Some(unweighted)) =
-            (of(passed.amount), scale(passed.standard_us, num / per_us, den), of(Bounded::exact(passed.unweighted)))
+            (of(passed.amount), of_standard(passed.standard_us), of(Bounded::exact(passed.unweighted)))
         else {
             // No machine makes so much: nothing of this counter is believed.
             facts.flags.insert(Flag::RateExceeded);
@@ -91,30 +100,40 @@ impl Piece<'_> {
         };
         let mut counted = Counted { items, standard };
         p.without_cycle_time = p.without_cycle_time.saturating_add(unweighted.value);
-        let open_ms = overlap_ms(&union(passed.open.clone()), &planned);
-        if open_ms > 0 {
-            match fastest {
-                Some(us) => {
-                    counted.standard.upper = counted.standard.upper.saturating_add(standard_of_ms(open_ms));
-                    let items = div_half_up(standard_of_ms(open_ms), i128::from(us)).unwrap_or(0) * i128::from(factor);
-                    counted.items.upper = counted.items.upper.saturating_add(items);
-                }
-                None => p.uncapped = true,
+        for stretch in &passed.stretches {
+            let ms = overlap_ms(&[stretch.inside], busy);
+            let Some(pace) = &pace else {
+                p.uncapped |= stretch.is_open && ms > 0;
+                continue;
+            };
+            let (most_items, most_standard) = pace.most(ms);
+            if let (Some(items), Some(standard)) = (of(stretch.amount), of_standard(stretch.standard_us)) {
+                let most_items = most_items.saturating_mul(i128::from(factor));
+                counted.items.upper = counted.items.upper.saturating_add(stretch.change(items, most_items));
+                counted.standard.upper = counted.standard.upper.saturating_add(stretch.change(standard, most_standard));
             }
         }
         (counted, overlap_ms(&union(passed.uncovered), &planned))
     }
 
-    /// The shortest planned time of any product of the machine, per item or unit of the register.
-    fn fastest_item_us(&self, register: Option<Unit>) -> Option<i64> {
+    /// The fastest the machine is planned to run, per item or unit of the register; `None` without a planned time.
+    fn pace(&self, register: Option<Unit>) -> Option<Pace> {
         let machine = &self.definition.body.machine;
         let statements = self.history.statements();
-        let cycles = statements.cycle_times_at(machine, self.window.from_ms).map(|c| c.body.item_us);
+        let cycles = statements
+            .cycle_times_at(machine, self.window.from_ms)
+            .map(|c| (c.body.item_us, c.body.items_per_cycle, c.body.item_us.saturating_mul(c.body.items_per_cycle)));
+        // A recipe's time per unit is no whole number of microseconds: the fastest is rounded down, the longest up.
         let recipes = statements.recipes_at(machine, self.window.from_ms).filter_map(|r| {
-            let millionths = unit_standard(&r.body, register)?;
-            i64::try_from(millionths / 1_000_000).ok().map(|us| us.max(1))
+            let us = i64::try_from(unit_standard(&r.body, register)? / 1_000_000).ok()?;
+            Some((us.max(1), 1, us.saturating_add(1)))
         });
-        cycles.chain(recipes).min()
+        let planned: Vec<(i64, i64, i64)> = cycles.chain(recipes).collect();
+        Some(Pace {
+            item_us: planned.iter().map(|p| p.0).min()?,
+            cycle_items: planned.iter().map(|p| p.1).max()?,
+            cycle_us: planned.iter().map(|p| p.2).max()?,
+        })
     }
 
     /// The unit a register counts in, as its tag says; `None` when the tag names none.
@@ -152,25 +171,22 @@ impl Piece<'_> {
             facts.energy_broken = true;
             return;
         }
-        let Some(mut micro_kwh) = micro_kwh(passed.amount, meaning) else {
+        let mut amount = passed.amount;
+        let mut uncapped = false;
+        for stretch in &passed.stretches {
+            match rule.rate_max_per_hour {
+                Some(rate) => {
+                    let most = i128::from(rate) * i128::from(stretch.inside.length_ms()) / 3_600_000 + 1;
+                    amount.upper = amount.upper.saturating_add(stretch.change(stretch.amount, most));
+                }
+                None => uncapped |= stretch.is_open,
+            }
+        }
+        let Some(micro_kwh) = micro_kwh(amount, meaning) else {
             facts.flags.insert(Flag::RateExceeded);
             facts.energy_broken = true;
             return;
         };
-        let open = union(passed.open);
-        let mut uncapped = false;
-        if !open.is_empty() {
-            match rule.rate_max_per_hour {
-                Some(rate) => {
-                    let most = i128::from(rate) * i128::from(total_ms(&open)) / 3_600_000 + 1;
-                    match self::micro_kwh(Bounded::exact(most), meaning) {
-                        Some(most) => micro_kwh.upper = micro_kwh.upper.saturating_add(most.value.saturating_abs()),
-                        None => uncapped = true,
-                    }
-                }
-                None => uncapped = true,
-            }
-        }
         facts.energy_cover.observed_ms += of_ms - total_ms(&union(passed.uncovered));
         facts.energy.get_or_insert_default().add(&Energy { micro_kwh, uncapped, samples: passed.samples });
     }
@@ -240,6 +256,29 @@ fn unit_standard(recipe: &Recipe, register: Option<Unit>) -> Option<i128> {
     recipe.standard_of(i128::from(factor) * 1_000_000).filter(|_| unit == recipe.unit())
 }
 
+/// The fastest a machine is planned to run.
+struct Pace {
+    /// Shortest planned time of any product, per item.
+    item_us: i64,
+    /// Most items of a cycle.
+    cycle_items: i64,
+    /// Longest planned time of a cycle.
+    cycle_us: i64,
+}
+
+impl Pace {
+    /// The most that can come off in so much time, in millionths of items and of microseconds. A cycle begun before may end
+    /// just inside.
+    fn most(&self, ms: i64) -> (i128, i128) {
+        if ms <= 0 {
+            return (0, 0);
+        }
+        let standard = standard_of_ms(ms);
+        let items = div_half_up(standard, i128::from(self.item_us)).unwrap_or(0);
+        (items + i128::from(self.cycle_items) * 1_000_000, standard + i128::from(self.cycle_us) * 1_000_000)
+    }
+}
+
 /// What a unit of the counter stands for, by the product loaded.
 struct Weights<'a> {
     piece: &'a Piece<'a>,
@@ -255,7 +294,7 @@ struct Products<'a> {
     series: &'a Series,
     range: std::ops::Range<usize>,
     is_text: bool,
-    stale_ms: i64,
+    fresh_ms: i64,
 }
 
 impl<'a> Weights<'a> {
@@ -264,15 +303,16 @@ impl<'a> Weights<'a> {
         Weight { items: Bounded::exact(1), standard_us: unit_standard(recipe, self.register).map(Bounded::exact) }
     }
 
-    fn new(piece: &'a Piece<'a>, register: Option<Unit>) -> Self {
+    /// `span` reaches from the counter's first reading to its last: what was loaded then decides, wherever the window ends.
+    fn new(piece: &'a Piece<'a>, register: Option<Unit>, span: Interval) -> Self {
         let product = piece.definition.body.signals.product.as_ref().and_then(|s| {
             let series = piece.inputs.get(s)?;
-            let (range, meaning) = series.alike(piece.window, REACH_MS)?;
+            let (range, meaning) = series.alike_over(piece.window, span, REACH_MS)?;
             Some(Products {
                 series,
                 range,
                 is_text: meaning.text,
-                stale_ms: Cadence::new(meaning.interval_ms).stale_ms,
+                fresh_ms: Cadence::new(meaning.interval_ms).fresh_ms,
             })
         });
         let machine = &piece.definition.body.machine;
@@ -282,7 +322,7 @@ impl<'a> Weights<'a> {
     }
 
     /// Counted between two instants: the product last seen at the later one. It may also have been any other seen since
-    /// the earlier one, and any product of the machine where the product was not seen for too long.
+    /// the earlier one, and any product of the machine where a reading of the product is missing.
     fn between(&mut self, from_ms: i64, to_ms: i64, facts: &mut Facts) -> Weight {
         let (seen, others, is_certain) = match &self.product {
             Some(product) => product.between(from_ms, to_ms),
@@ -356,7 +396,7 @@ impl<'a> Products<'a> {
         let before = times.partition_point(|t| *t <= from_ms).checked_sub(1);
         let start = before.unwrap_or(0);
         let (seen_ms, seen) = (times.get(start..end).unwrap_or(&[]), values.get(start..end).unwrap_or(&[]));
-        let is_near = |a: i64, b: i64| b.saturating_sub(a) <= self.stale_ms;
+        let is_near = |a: i64, b: i64| b.saturating_sub(a) <= self.fresh_ms;
         let is_certain = before.is_some()
             && seen_ms.is_sorted_by(|a, b| is_near(*a, *b))
             && seen_ms.first().is_some_and(|first| is_near(*first, from_ms))

@@ -141,7 +141,7 @@ proptest! {
     /// The losses tile the window, refine the buckets, and parts add up to the whole at every cut.
     #[test]
     fn losses_tile_and_split(machine_did in stretches(), stops in parts(), orderless in parts(), scheduled: bool, cut in 1..WINDOW, items in 0_i128..3_000) {
-        let context = Context { scheduled, stops: intervals(&stops), no_order: intervals(&orderless) };
+        let context = Context { scheduled, stops: intervals(&stops), no_order: intervals(&orderless), ..Context::default() };
         let states = tiled(machine(&machine_did).into_iter().filter(|(ms, _)| ms / POLL % 97 < 80), Interval::new(0, WINDOW));
         let rule = StopRule::default();
         let marked = mark(&states, &context, rule);
@@ -259,7 +259,7 @@ proptest! {
         machine_did in stretches(), stops in parts(), orderless in parts(),
         lost in prop::collection::vec((0..WINDOW, 1_i64..400_000), 0..12), every in 2_i64..50, items in 0_i128..3_000,
     ) {
-        let context = Context { scheduled: true, stops: intervals(&stops), no_order: intervals(&orderless) };
+        let context = Context { scheduled: true, stops: intervals(&stops), no_order: intervals(&orderless), ..Context::default() };
         let samples = machine(&machine_did);
         let whole = losses(&tiled(samples.iter().copied(), Interval::new(0, WINDOW)), &context);
         prop_assert_eq!((whole.buckets.unk_ms, whole.doubtful_minor_ms, whole.doubtful_stop_ms), (0, 0, 0));

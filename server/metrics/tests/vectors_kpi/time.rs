@@ -209,8 +209,12 @@ pub(crate) fn tv_15(v: &Value) -> Computed {
 pub(crate) fn tv_20(v: &Value) -> Computed {
     let mut out = Computed::new();
     let interval = |key: &str| Interval::new(integer(&v[key][0]) * MIN, integer(&v[key][1]) * MIN);
-    let context =
-        Context { scheduled: true, stops: vec![interval("stop_min")], no_order: vec![interval("no_order_min")] };
+    let context = Context {
+        scheduled: true,
+        stops: vec![interval("stop_min")],
+        no_order: vec![interval("no_order_min")],
+        ..Context::default()
+    };
     let mut at = 0;
     let mut states = Vec::new();
     for part in v["states_min"].as_array().unwrap() {

@@ -58,13 +58,13 @@ fn every_stop_keeps_its_cause_unless_it_is_minor() {
 fn a_stop_in_a_break_without_order_or_beside_the_unknown_is_not_minor() {
     let stop = |at: i64| Interval::new(at * S, (at + 10) * S);
     let parts = [(Run, 100, false), (Idle, 60, false), (Run, 100, false)];
-    let in_break = Context { scheduled: true, stops: vec![stop(155)], no_order: vec![] };
+    let in_break = Context { scheduled: true, stops: vec![stop(155)], no_order: vec![], ..Context::default() };
     let all = losses(&parts, &in_break);
     assert_eq!(
         (all.minor_ms, all.other_ms, all.buckets.pdot_ms, all.buckets.run_in_stop_ms),
         (0, 55 * S, 5 * S, 5 * S)
     );
-    let orderless = Context { scheduled: true, stops: vec![], no_order: vec![stop(110)] };
+    let orderless = Context { scheduled: true, stops: vec![], no_order: vec![stop(110)], ..Context::default() };
     let all = losses(&parts, &orderless);
     assert_eq!((all.minor_ms, all.other_ms, all.buckets.adot_ms), (0, 50 * S, 10 * S));
     let shift = Context { scheduled: true, ..Context::default() };
