@@ -6,6 +6,7 @@
 //! [`ALL`] is what reports print; [`entries`] is every definition, in [`Entry`] form.
 
 mod carriers;
+mod credibility;
 mod elements;
 mod entry;
 mod ledger;

@@ -26,6 +26,7 @@ pub mod checklist;
 pub mod column;
 pub mod compare;
 pub mod counter;
+pub mod credibility;
 pub mod decimal;
 pub mod energy;
 pub mod exact;

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 
 use protocol::Declaration;
 
+use crate::credibility::explanation::Explanation;
 use crate::model::{
     Body, CalendarBody, CycleTime, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, Site, parse_body,
 };
@@ -68,6 +69,7 @@ pub struct Statements {
     stops: BTreeMap<String, Dated<PlannedStop>>,
     meters: BTreeMap<String, Dated<MeterReplaced>>,
     quality: BTreeMap<(String, String, String), Dated<QualityCount>>,
+    explanations: BTreeMap<String, Dated<Explanation>>,
     enrolments: BTreeMap<String, i64>,
     bad: Vec<BadStatement>,
     /// Kind, effective-from, author, role and reason of every declaration, by leaf.
@@ -112,6 +114,9 @@ impl Statements {
             Ok(Body::QualityCount(b)) => {
                 let key = (b.machine.clone(), b.date.clone(), b.shift.clone());
                 add(self.quality.entry(key).or_default(), leaf, received_ms, effective_from, b);
+            }
+            Ok(Body::Explanation(b)) => {
+                add(self.explanations.entry(b.finding.clone()).or_default(), leaf, received_ms, effective_from, b);
             }
             Ok(Body::Other) => {}
             Err(e) => self.bad.push(BadStatement { leaf, kind: declaration.kind.clone(), reason: e.to_string() }),
@@ -197,6 +202,18 @@ impl Statements {
     /// The quality count of a shift: the newest statement.
     pub fn quality(&self, machine: &str, date: &str, shift: &str) -> Option<&Stated<QualityCount>> {
         self.quality.get(&(machine.to_owned(), date.to_owned(), shift.to_owned()))?.iter().max_by_key(|q| q.leaf)
+    }
+
+    /// Every quality count of a machine, by date and shift, the newest statement of each.
+    pub fn quality_of(&self, machine: &str) -> Vec<&Stated<QualityCount>> {
+        let from = (machine.to_owned(), String::new(), String::new());
+        let own = self.quality.range(from..).take_while(|((m, ..), _)| m == machine);
+        own.filter_map(|(_, list)| list.iter().max_by_key(|q| q.leaf)).collect()
+    }
+
+    /// What the factory said of a finding, by the finding's key.
+    pub fn explanations(&self, finding: &str) -> &[Stated<Explanation>] {
+        self.explanations.get(finding).map_or(&[], Vec::as_slice)
     }
 
     /// When a gateway was enrolled, if the log says.

@@ -3,7 +3,7 @@
 //! Constraints: an id with its version never changes meaning; both languages always; standard and clause, or `Gongzheng` where
 //! no standard says it; `evaluated_by` names the one function that computes the value.
 
-use crate::catalogue::{ALL, Definition, carriers, elements, ledger, makes};
+use crate::catalogue::{ALL, Definition, carriers, credibility, elements, ledger, makes};
 use crate::savings;
 
 /// One definition.
@@ -60,10 +60,11 @@ impl From<&savings::definitions::Definition> for Entry {
 }
 
 /// Every definition: those that reports print first, then elements and ratios of time, energy and carbon, production,
-/// the equipment-data checklist, before against after.
+/// the equipment-data checklist, before against after, matters to verify.
 pub fn entries() -> impl Iterator<Item = Entry> {
     let rest = elements::ALL.iter().chain(&carriers::ALL).chain(&makes::ALL).chain(&ledger::ALL).copied();
-    ALL.iter().map(Entry::from).chain(rest).chain(savings::definitions::ALL.iter().map(Entry::from))
+    let all = ALL.iter().map(Entry::from).chain(rest).chain(savings::definitions::ALL.iter().map(Entry::from));
+    all.chain(credibility::all())
 }
 
 /// The entry with this id.

@@ -1,5 +1,7 @@
 //! Reading and checking declaration bodies: a body that passes here is within every bound the rest of the crate relies on.
 
+use crate::credibility::explanation::{self, Explanation};
+
 use super::{CalendarBody, CycleTime, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, Site, StateRule};
 
 /// Why a declaration body was refused.
@@ -48,13 +50,24 @@ pub enum Body {
     QualityCount(QualityCount),
     /// `plan`
     Plan(Plan),
+    /// `explanation`
+    Explanation(Explanation),
     /// A kind this crate does not compute with.
     Other,
 }
 
 /// The declaration kinds this crate computes with.
-pub const KINDS: [&str; 8] =
-    ["site", "calendar", "machine", "cycle_time", "planned_stop", "meter_replaced", "quality_count", "plan"];
+pub const KINDS: [&str; 9] = [
+    "site",
+    "calendar",
+    "machine",
+    "cycle_time",
+    "planned_stop",
+    "meter_replaced",
+    "quality_count",
+    "plan",
+    "explanation",
+];
 
 /// Parses and checks the body of a declaration.
 ///
@@ -96,6 +109,12 @@ pub fn parse_body(kind: &str, body: &serde_json::Value) -> Result<Body, ModelErr
             Body::QualityCount(body)
         }
         "plan" => Body::Plan(check_plan(read(kind, body)?)?),
+        "explanation" => {
+            let body: Explanation = read(kind, body)?;
+            check_id("explanation", "machine", &body.machine)?;
+            explanation::check(&body).map_err(|(field, reason)| refuse("explanation", field, reason))?;
+            Body::Explanation(body)
+        }
         _ => Body::Other,
     })
 }
