@@ -24,7 +24,7 @@ use simulators::world::Config;
 const EPOCH: i64 = 1_772_409_600_000;
 const WEEKS: i64 = 2;
 const WEEK: i64 = 7 * DAY;
-const PLANTS: u64 = 12;
+const PLANTS: u64 = 20;
 
 fn key() -> SecretKey {
     SecretKey::from_seed(&[5; 32])

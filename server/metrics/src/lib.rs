@@ -15,7 +15,7 @@
 //! 6. [`statistics`]: least squares, quantiles, bootstrap; [`baseline`] and [`savings`]: energy against an adjusted baseline;
 //!    [`change`]: OEE and quality before against after.
 //! 7. [`catalogue`]: every definition as data; [`report`]: the report. Beyond the report's lines: [`kpi`], [`energy`], [`production`],
-//!    [`checklist`], in the quotients of [`exact`]; [`vocabulary`] and [`thresholds`] help people declare how a state is told.
+//!    [`checklist`], in the quotients of [`exact`]; [`vocabulary`] and [`thresholds`] help people declare how a state is told; [`credibility`] lists matters to verify.
 
 pub mod baseline;
 pub mod buckets;

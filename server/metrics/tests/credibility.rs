@@ -195,6 +195,26 @@ proptest! {
     }
 }
 
+/// Somebody who takes away exactly the readings that differ gains no finding against the factory.
+#[test]
+fn readings_taken_away_on_purpose_make_nothing_the_same() {
+    let mut all = readings(11);
+    all[300..480].iter_mut().for_each(|r| (r.1[0], r.1[5]) = (4, 9_500));
+    for i in 0..240 {
+        all[2_000 + i].1[5] = all[900 + i].1[5];
+    }
+    // Every twelfth reading differs, and is not delivered.
+    let differs = |m: usize| m.is_multiple_of(12) && ((300..480).contains(&m) || (900..2_240).contains(&m));
+    for (m, r) in all.iter_mut().enumerate().filter(|(m, _)| differs(*m)) {
+        r.1[5] = 9_000 + m as i64;
+    }
+    let e = examine(&history(&batches(&all, |t, m| t != 5 || !differs(m))), days());
+    let same = ["credibility.frozen_value@1", "credibility.repeated_stretch@1"];
+    let found: Vec<_> =
+        e.findings.iter().filter(|f| same.contains(&f.detector) && f.signals[0].role == "power").collect();
+    assert!(found.is_empty(), "{found:?}");
+}
+
 #[test]
 fn every_check_is_made_or_listed_with_its_reason() {
     let e = examine(&history(&batches(&readings(3), |_, _| true)), days());

@@ -50,7 +50,7 @@ pub fn check(body: &Explanation) -> Result<(), (&'static str, String)> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '@');
     if body.detector.len() > 64
         || !body.detector.chars().all(plain)
-        || !version.is_some_and(|v| v.parse::<u16>().is_ok())
+        || version.is_none_or(|v| v.parse::<u16>().is_err())
     {
         return Err(("detector", "must be a detector like credibility.frozen_value@1".to_owned()));
     }

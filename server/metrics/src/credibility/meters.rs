@@ -25,7 +25,7 @@ const DAYS: usize = 5;
 /// A comparable day has at least this part of the median day's energy, percent.
 const DAY_PERCENT: i128 = 50;
 /// The share may differ from its median by this part of it, percent.
-const SHARE_PERCENT: i128 = 25;
+const SHARE_PERCENT: i128 = 15;
 /// Isolated steps, at least.
 const STEPS: usize = 20;
 /// A step is at least this part of the machine's 95th percentile of power, percent.
@@ -61,7 +61,7 @@ pub(super) static SHARE: Detector = Detector {
     id: "credibility.sub_meters_share@1",
     names: ["分表占比突变", "Share of the sub-meters changes"],
     compares: ["分表合计占总表电量的比例", "share of the sub-meters in the main meter"],
-    rule: "|share − median| > 25 % of the median, days with ≥ 50 % of the median energy",
+    rule: "|share − median| > 15 % of the median, days with ≥ 50 % of the median energy",
     parameters: &[
         parameter("days_min", DAYS as i64, "1"),
         parameter("day_energy_min", DAY_PERCENT as i64, "%"),

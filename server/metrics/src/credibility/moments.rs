@@ -55,7 +55,7 @@ fn same_moment(scene: &Scene<'_>) -> Result<Vec<Finding>, Words> {
     let Some(trace) = ["state", "run"].into_iter().find_map(|role| scene.trace(role)) else {
         return Err(no_signal("状态", "the state"));
     };
-    let slot_ms = trace.cadence.poll_ms.max(1000).min(DAY_MS);
+    let slot_ms = trace.cadence.poll_ms.clamp(1000, DAY_MS);
     let slots = (DAY_MS / slot_ms).cast_unsigned();
     // Kind of change → moment of the day → one instant per day.
     let mut kinds: BTreeMap<(MachineState, MachineState), BTreeMap<i64, BTreeMap<i64, i64>>> = BTreeMap::new();
