@@ -232,17 +232,19 @@ fn every_check_is_made_or_listed_with_its_reason() {
 
 #[test]
 fn findings_carry_their_leaves_and_both_languages() {
-    let history = history(&batches(&with_matters(5), |_, _| true));
+    let parts = batches(&with_matters(5), |_, _| true);
+    let history = history(&parts);
     let e = examine(&history, days());
     assert!(!e.findings.is_empty());
+    let first_batch = history.size() - parts.len() as u64;
     for f in &e.findings {
         assert_eq!(f.key, key(f.detector, &f.machine, f.from_ms()));
         assert!(!f.says.zh.is_empty() && !f.says.en.is_empty() && !f.on_site.zh.is_empty());
         assert!(!f.signals.is_empty() && !f.quantities.is_empty() && !f.samples.is_empty(), "{f:?}");
         for s in &f.samples {
-            assert!(s.leaf > 0 && s.leaf < history.size(), "{s:?}");
             // The value shown is the value logged, in the record of that hour.
             let at = (s.at_ms - MONDAY) / MINUTE;
+            assert_eq!(s.leaf, first_batch + at.cast_unsigned() / 60, "{s:?}");
             let all = with_matters(5);
             let column = ["state", "good", "reject", "energy", "", "power"].iter().position(|r| *r == s.role);
             if let Some(column) =
