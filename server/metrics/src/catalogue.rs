@@ -8,6 +8,7 @@
 mod assessment;
 mod batches;
 mod carriers;
+mod credibility;
 mod elements;
 mod entry;
 mod ledger;

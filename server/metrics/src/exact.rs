@@ -6,7 +6,7 @@
 //! 3. Printed digits are rounded half away from zero, as [`crate::decimal`] does, to as many decimals as asked.
 //! 4. Square roots exist only as printed digits, correctly rounded from the exact radicand.
 
-mod big;
+pub(crate) mod big;
 
 use std::cmp::Ordering;
 

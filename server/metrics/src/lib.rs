@@ -19,6 +19,7 @@
 //!    [`checklist`], [`assessment`] (评测指标), [`quality`] (control charts, capability), [`alarms`], [`metrology`], [`settlement`], in the quotients of [`exact`],
 //!    printed by [`figures`]; [`pass`]: the same report in one pass; [`vocabulary`] and [`thresholds`] help people declare how a state
 //!    is told.
+//!    [`checklist`], in the quotients of [`exact`]; [`vocabulary`] and [`thresholds`] help people declare how a state is told; [`credibility`] lists matters to verify.
 
 pub mod alarms;
 pub mod assessment;
@@ -32,6 +33,7 @@ pub mod checklist;
 pub mod column;
 pub mod compare;
 pub mod counter;
+pub mod credibility;
 pub mod decimal;
 pub mod energy;
 pub mod evidence;

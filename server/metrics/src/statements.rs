@@ -20,6 +20,7 @@ use crate::batch::record::BatchRecord;
 use crate::metrology::{Meter, Quantity};
 use crate::settlement::{Bill, BillKey};
 
+use crate::credibility::explanation::Explanation;
 use crate::model::{
     Body, CalendarBody, CycleTime, Line, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, Site, parse_body,
 };
@@ -90,6 +91,7 @@ pub struct Statements {
     materials: BTreeMap<(String, String), Dated<Material>>,
     instruments: BTreeMap<(String, Quantity), Dated<Meter>>,
     bills: BTreeMap<BillKey, Dated<Bill>>,
+    explanations: BTreeMap<String, Dated<Explanation>>,
     enrolments: BTreeMap<String, i64>,
     bad: Vec<BadStatement>,
     /// Kind, effective-from, author, role and reason of every declaration, by leaf.
@@ -175,6 +177,8 @@ impl Statements {
             }
             Ok(Body::Bill(b)) => {
                 add(self.bills.entry(b.key()).or_default(), leaf, received_ms, effective_from, *b);
+            Ok(Body::Explanation(b)) => {
+                add(self.explanations.entry(b.finding.clone()).or_default(), leaf, received_ms, effective_from, b);
             }
             Ok(Body::Other) => {}
             Err(e) => self.bad.push(BadStatement { leaf, kind: declaration.kind.clone(), reason: e.to_string() }),
@@ -359,6 +363,16 @@ impl Statements {
     /// The bills that stand, by carrier, account and period: of each the newest statement, unless that withdraws it.
     pub fn bills(&self) -> impl Iterator<Item = &Stated<Bill>> {
         self.bills.values().filter_map(|list| list.iter().max_by_key(|b| b.leaf)).filter(|b| !b.body.withdrawn)
+    /// Every quality count of a machine, by date and shift, the newest statement of each.
+    pub fn quality_of(&self, machine: &str) -> Vec<&Stated<QualityCount>> {
+        let from = (machine.to_owned(), String::new(), String::new());
+        let own = self.quality.range(from..).take_while(|((m, ..), _)| m == machine);
+        own.filter_map(|(_, list)| list.iter().max_by_key(|q| q.leaf)).collect()
+    }
+
+    /// What the factory said of a finding, by the finding's key.
+    pub fn explanations(&self, finding: &str) -> &[Stated<Explanation>] {
+        self.explanations.get(finding).map_or(&[], Vec::as_slice)
     }
 
     /// When a gateway was enrolled, if the log says.

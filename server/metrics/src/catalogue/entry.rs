@@ -4,6 +4,7 @@
 //! no standard says it; `evaluated_by` names the one function that computes the value.
 
 use crate::catalogue::{ALL, Definition, assessment, batches, carriers, elements, ledger, makes, metering, shopfloor};
+use crate::catalogue::{ALL, Definition, carriers, credibility, elements, ledger, makes};
 use crate::savings;
 
 /// One definition.
@@ -73,6 +74,11 @@ pub fn entries() -> impl Iterator<Item = Entry> {
         .chain(&metering::ALL)
         .copied();
     ALL.iter().map(Entry::from).chain(rest).chain(savings::definitions::ALL.iter().map(Entry::from))
+/// the equipment-data checklist, before against after, matters to verify.
+pub fn entries() -> impl Iterator<Item = Entry> {
+    let rest = elements::ALL.iter().chain(&carriers::ALL).chain(&makes::ALL).chain(&ledger::ALL).copied();
+    let all = ALL.iter().map(Entry::from).chain(rest).chain(savings::definitions::ALL.iter().map(Entry::from));
+    all.chain(credibility::all())
 }
 
 /// The entry with this id.

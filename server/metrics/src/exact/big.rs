@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 
 /// Limbs of 32 bits, least first, without leading zero limbs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Big(Vec<u32>);
+pub(crate) struct Big(Vec<u32>);
 
 impl From<u128> for Big {
     fn from(mut value: u128) -> Self {
@@ -46,7 +46,7 @@ impl Big {
     }
 
     /// Sum.
-    pub(super) fn plus(&self, other: &Self) -> Self {
+    pub(crate) fn plus(&self, other: &Self) -> Self {
         let (longer, shorter) = if self.0.len() >= other.0.len() { (self, other) } else { (other, self) };
         let mut carry = 0_u64;
         let mut limbs: Vec<u32> = Vec::with_capacity(longer.0.len() + 1);
@@ -73,7 +73,7 @@ impl Big {
     }
 
     /// Product.
-    pub(super) fn times(&self, other: &Self) -> Self {
+    pub(crate) fn times(&self, other: &Self) -> Self {
         let mut limbs = vec![0_u32; self.0.len() + other.0.len()];
         for (i, a) in self.0.iter().enumerate() {
             let mut carry = 0_u64;
@@ -135,7 +135,7 @@ impl Big {
     }
 
     /// Decimal digits without leading zeros; `0` for zero.
-    pub(super) fn to_decimal(&self) -> String {
+    pub(crate) fn to_decimal(&self) -> String {
         let mut limbs = self.0.clone();
         let mut groups = Vec::new();
         while !limbs.is_empty() {

@@ -12,6 +12,9 @@ use crate::production::material::Material;
 use crate::production::stops::StopReason;
 use crate::quality::specification::Specification;
 use crate::settlement::{self, Bill};
+use crate::credibility::explanation::{self, Explanation};
+
+use super::{CalendarBody, CycleTime, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, Site, StateRule};
 
 /// Why a declaration body was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -81,12 +84,15 @@ pub enum Body {
     Meter(Box<Meter>),
     /// `bill`
     Bill(Box<Bill>),
+    /// `explanation`
+    Explanation(Explanation),
     /// A kind this crate does not compute with.
     Other,
 }
 
 /// The declaration kinds this crate computes with.
 pub const KINDS: [&str; 19] = [
+pub const KINDS: [&str; 9] = [
     "site",
     "calendar",
     "machine",
@@ -106,6 +112,7 @@ pub const KINDS: [&str; 19] = [
     "material",
     "meter",
     "bill",
+    "explanation",
 ];
 
 /// Parses and checks the body of a declaration.
@@ -159,6 +166,12 @@ pub fn parse_body(kind: &str, body: &serde_json::Value) -> Result<Body, ModelErr
         "material" => Body::Material(Box::new(crate::production::material::check(read(kind, body)?)?)),
         "meter" => Body::Meter(Box::new(metrology::declared::check(read(kind, body)?)?)),
         "bill" => Body::Bill(Box::new(settlement::bill::check(read(kind, body)?)?)),
+        "explanation" => {
+            let body: Explanation = read(kind, body)?;
+            check_id("explanation", "machine", &body.machine)?;
+            explanation::check(&body).map_err(|(field, reason)| refuse("explanation", field, reason))?;
+            Body::Explanation(body)
+        }
         _ => Body::Other,
     })
 }
