@@ -17,9 +17,8 @@
 //!    [`change`]: OEE and quality before against after.
 //! 7. [`catalogue`]: every definition as data; [`report`]: the report. Beyond the report's lines: [`kpi`], [`energy`], [`production`],
 //!    [`checklist`], [`assessment`] (评测指标), [`quality`] (control charts, capability), [`alarms`], [`metrology`], [`settlement`], in the quotients of [`exact`],
-//!    printed by [`figures`]; [`pass`]: the same report in one pass; [`vocabulary`] and [`thresholds`] help people declare how a state
+//!    printed by [`figures`]; [`pass`]: the same report in one pass; [`credibility`] lists matters to verify; [`vocabulary`] and [`thresholds`] help people declare how a state
 //!    is told.
-//!    [`checklist`], in the quotients of [`exact`]; [`vocabulary`] and [`thresholds`] help people declare how a state is told; [`credibility`] lists matters to verify.
 
 pub mod alarms;
 pub mod assessment;

@@ -177,6 +177,7 @@ impl Statements {
             }
             Ok(Body::Bill(b)) => {
                 add(self.bills.entry(b.key()).or_default(), leaf, received_ms, effective_from, *b);
+            }
             Ok(Body::Explanation(b)) => {
                 add(self.explanations.entry(b.finding.clone()).or_default(), leaf, received_ms, effective_from, b);
             }
@@ -363,6 +364,8 @@ impl Statements {
     /// The bills that stand, by carrier, account and period: of each the newest statement, unless that withdraws it.
     pub fn bills(&self) -> impl Iterator<Item = &Stated<Bill>> {
         self.bills.values().filter_map(|list| list.iter().max_by_key(|b| b.leaf)).filter(|b| !b.body.withdrawn)
+    }
+
     /// Every quality count of a machine, by date and shift, the newest statement of each.
     pub fn quality_of(&self, machine: &str) -> Vec<&Stated<QualityCount>> {
         let from = (machine.to_owned(), String::new(), String::new());

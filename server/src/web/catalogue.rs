@@ -5,7 +5,7 @@ use askama::Template;
 use crate::query::DefinitionView;
 
 use super::text::Texts;
-use super::view::Frame;
+use super::view::{Frame, Nav};
 
 struct Entry {
     id: String,
@@ -67,7 +67,6 @@ fn entry(t: &Texts, d: DefinitionView) -> Entry {
 
 #[cfg(test)]
 pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {
-    use super::view::Nav;
     use super::{samples, words};
     let frame = samples::frame(lang, lang.texts().s("catalogue-title"), "/metrics", Nav::Fleet, None, false);
     let page = CataloguePage::new(frame, words::grouped(crate::query::definitions()));

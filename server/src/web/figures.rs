@@ -9,8 +9,10 @@ use super::chart::waterfall::{self, Kind, Step};
 use super::chart::{State, Width};
 use super::format::{self, Clockface, NONE, THIN};
 use super::machine::{GapRow, gap_row};
-use super::text::{Lang, Texts};
-use super::view::{Class, Figure, Frame};
+#[cfg(test)]
+use super::text::Lang;
+use super::text::Texts;
+use super::view::{Class, Figure, Frame, Nav};
 use super::words;
 
 struct Row {
@@ -265,7 +267,6 @@ fn figure(t: &Texts, line: &FigureLine, why: &str) -> Figure {
 #[cfg(test)]
 pub(super) fn samples(lang: Lang) -> Vec<(&'static str, String)> {
     use super::samples;
-    use super::view::Nav;
     let data = samples::figures();
     let frame = samples::frame(
         lang,

@@ -3,8 +3,9 @@
 //! Constraints: an id with its version never changes meaning; both languages always; standard and clause, or `Gongzheng` where
 //! no standard says it; `evaluated_by` names the one function that computes the value.
 
-use crate::catalogue::{ALL, Definition, assessment, batches, carriers, elements, ledger, makes, metering, shopfloor};
-use crate::catalogue::{ALL, Definition, carriers, credibility, elements, ledger, makes};
+use crate::catalogue::{
+    ALL, Definition, assessment, batches, carriers, credibility, elements, ledger, makes, metering, shopfloor,
+};
 use crate::savings;
 
 /// One definition.
@@ -60,23 +61,20 @@ impl From<&savings::definitions::Definition> for Entry {
     }
 }
 
-/// Every definition: those that reports print first, then elements and ratios of time, energy and carbon, production,
-/// the equipment-data checklist, control charts and alarms, before against after.
+/// Every definition: those that reports print first, then elements and ratios of time, energy and carbon, production, the
+/// equipment-data checklist, 评测指标, batches, control charts and alarms, meters and bills, before against after, matters to verify.
 pub fn entries() -> impl Iterator<Item = Entry> {
-    let rest = elements::ALL
-        .iter()
-        .chain(&carriers::ALL)
-        .chain(&makes::ALL)
-        .chain(&ledger::ALL)
-        .chain(&assessment::ALL)
-        .chain(&batches::ALL)
-        .chain(&shopfloor::ALL)
-        .chain(&metering::ALL)
-        .copied();
-    ALL.iter().map(Entry::from).chain(rest).chain(savings::definitions::ALL.iter().map(Entry::from))
-/// the equipment-data checklist, before against after, matters to verify.
-pub fn entries() -> impl Iterator<Item = Entry> {
-    let rest = elements::ALL.iter().chain(&carriers::ALL).chain(&makes::ALL).chain(&ledger::ALL).copied();
+    let tables: [&[Entry]; 8] = [
+        &elements::ALL,
+        &carriers::ALL,
+        &makes::ALL,
+        &ledger::ALL,
+        &assessment::ALL,
+        &batches::ALL,
+        &shopfloor::ALL,
+        &metering::ALL,
+    ];
+    let rest = tables.into_iter().flatten().copied();
     let all = ALL.iter().map(Entry::from).chain(rest).chain(savings::definitions::ALL.iter().map(Entry::from));
     all.chain(credibility::all())
 }

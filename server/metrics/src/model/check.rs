@@ -7,14 +7,12 @@ use crate::alarms::declared::{AlarmCode, AlarmHandled};
 use crate::assessment::declared::{self, LevelAssessed};
 use crate::batch::recipe::Recipe;
 use crate::batch::record::BatchRecord;
+use crate::credibility::explanation::{self, Explanation};
 use crate::metrology::{self, Meter};
 use crate::production::material::Material;
 use crate::production::stops::StopReason;
 use crate::quality::specification::Specification;
 use crate::settlement::{self, Bill};
-use crate::credibility::explanation::{self, Explanation};
-
-use super::{CalendarBody, CycleTime, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, Site, StateRule};
 
 /// Why a declaration body was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -91,8 +89,7 @@ pub enum Body {
 }
 
 /// The declaration kinds this crate computes with.
-pub const KINDS: [&str; 19] = [
-pub const KINDS: [&str; 9] = [
+pub const KINDS: [&str; 20] = [
     "site",
     "calendar",
     "machine",
