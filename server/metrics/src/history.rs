@@ -7,6 +7,7 @@
 //!    nothing, and [`History::needed`] names those that do.
 //! 3. Quarantined records and statements that do not parse are findings; they move no number.
 //! 4. Only tags that some machine names are kept, if the caller says which ([`History::for_tags`]).
+//! 5. A history of readings that no gateway signed ([`History::unsigned`]) is evaluated like any other, and every value says so.
 //!
 //! Signatures, digests and chains are the verifier's and the server's business before a leaf comes here.
 
@@ -173,6 +174,7 @@ pub struct History {
     quarantined: Vec<u64>,
     simulated_records: u64,
     readings: u64,
+    is_unsigned: bool,
 }
 
 impl History {
@@ -184,6 +186,12 @@ impl History {
     /// An empty history that keeps only these (gateway, tag); see [`Statements::tags_used`].
     pub fn for_tags(tags: BTreeSet<(String, String)>) -> Self {
         Self { tags: Some(tags), ..Self::default() }
+    }
+
+    /// An empty history for readings that no gateway signed (an assessor's own file): the same answers, every value of grade D
+    /// with [`Flag::UnsignedData`].
+    pub fn unsigned() -> Self {
+        Self { is_unsigned: true, ..Self::default() }
     }
 
     /// Takes in the next leaf with its content as stored beside the log: compressed record content, or the canonical
@@ -267,6 +275,11 @@ impl History {
     /// Whether anything here is simulated: the site says so, or a gateway's clock did.
     pub fn is_simulated(&self) -> bool {
         self.simulated_records > 0 || self.statements.site().is_some_and(|s| s.simulated)
+    }
+
+    /// Whether no gateway signed what is here.
+    pub fn is_unsigned(&self) -> bool {
+        self.is_unsigned
     }
 
     /// The readings of a tag within a window, placed on UTC, with the gaps that concern it.
