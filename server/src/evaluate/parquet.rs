@@ -139,7 +139,7 @@ impl Column {
             }
             (Physical::INT64, ConvertedType::TIMESTAMP_MILLIS) => Holds::Time(1_000, true),
             (Physical::INT64, ConvertedType::TIMESTAMP_MICROS) => Holds::Time(1_000_000, true),
-            (Physical::INT32 | Physical::INT64, ConvertedType::NONE) => Holds::Whole,
+            (Physical::INT32 | Physical::INT64, ConvertedType::NONE) if logical.is_none() => Holds::Whole,
             (Physical::INT32, ConvertedType::INT_8 | ConvertedType::INT_16 | ConvertedType::INT_32) => Holds::Whole,
             (Physical::INT32, ConvertedType::UINT_8 | ConvertedType::UINT_16 | ConvertedType::UINT_32) => Holds::Whole,
             (Physical::INT64, ConvertedType::INT_64 | ConvertedType::UINT_64) => Holds::Whole,

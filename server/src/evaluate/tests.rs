@@ -198,7 +198,7 @@ fn a_file_and_a_signed_log_of_the_same_readings_give_the_same_numbers() {
         let kept = |tag: u32, m: usize| {
             let mut random = SplitMix64::new((m as u64) << 8 | u64::from(tag));
             (share == 1 || !random.next_u64().is_multiple_of(share))
-                && !(share > 1 && (6000..6120).contains(&(m % 10_080)))
+                && !(share > 1 && (6400..6520).contains(&(m % 10_080)))
         };
         log.run(&World::new(seed, days, Some(21)), false, kept);
         let want = metrics::evaluate(&log.history(), &ReportRequest::for_plan(log.size(), "p")).unwrap();

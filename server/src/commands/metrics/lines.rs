@@ -207,7 +207,8 @@ fn comparison_row(evaluation: &Evaluation, c: &Comparison, reader: Reader) -> Ve
     let verdict = verdicts.into_iter().find(|v| v.code() == c.verdict);
     let words = verdict.map_or(c.verdict, |v| reader.of(v.words())).to_owned();
     let sides = format!("{} → {}", side(&c.before), side(&c.after));
-    vec![reader.name(c.definition), machine(evaluation, &c.machine, reader), sides, difference, bounds, words]
+    let machine = machine(evaluation, &c.machine, reader);
+    vec![reader.name(c.definition), machine, sides, difference, bounds, words, c.definition.to_owned()]
 }
 
 fn caution_words(code: &'static str) -> (&'static str, &'static str) {

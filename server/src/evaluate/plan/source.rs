@@ -154,7 +154,7 @@ impl<'s, 't> Table<'s, 't> {
         for (key, value) in self.entries {
             let name: &str = key.get_ref();
             if !without.contains(&name) {
-                out.insert(name.to_owned(), json(self.source, name, value, zone)?);
+                out.insert(name.to_owned(), json(self.source, name, key.span().start, value, zone)?);
             }
         }
         Ok(Json::Object(out))
@@ -200,9 +200,14 @@ fn integer(value: &DeValue<'_>) -> Option<i64> {
     i64::from_str_radix(number.as_str(), number.radix()).ok()
 }
 
-/// A value of the file as JSON: dates and times of day are text as bodies have them, a moment is UTC milliseconds.
-fn json(source: Source<'_>, key: &str, value: &Spanned<DeValue<'_>>, zone: Option<&TimeZone>) -> Result<Json, Refusal> {
-    let at = value.span().start;
+/// A value of the file as JSON; what is wrong with it is told at its key, `at`: dates and times of day are text as bodies have them, a moment is UTC milliseconds.
+fn json(
+    source: Source<'_>,
+    key: &str,
+    at: usize,
+    value: &Spanned<DeValue<'_>>,
+    zone: Option<&TimeZone>,
+) -> Result<Json, Refusal> {
     Ok(match value.get_ref() {
         DeValue::String(text) => Json::from(text.as_ref()),
         DeValue::Boolean(bit) => Json::from(*bit),
@@ -227,12 +232,14 @@ fn json(source: Source<'_>, key: &str, value: &Spanned<DeValue<'_>>, zone: Optio
                 ));
             }
         },
-        DeValue::Array(list) => Json::Array(list.iter().map(|v| json(source, key, v, zone)).collect::<Result<_, _>>()?),
+        DeValue::Array(list) => {
+            Json::Array(list.iter().map(|v| json(source, key, at, v, zone)).collect::<Result<_, _>>()?)
+        }
         DeValue::Table(table) => {
             let mut out = serde_json::Map::new();
             for (key, value) in table {
                 let name: &str = key.get_ref();
-                out.insert(name.to_owned(), json(source, name, value, zone)?);
+                out.insert(name.to_owned(), json(source, name, key.span().start, value, zone)?);
             }
             Json::Object(out)
         }
@@ -260,7 +267,7 @@ pub(super) fn moment(
     site: Option<&TimeZone>,
 ) -> Result<Option<i64>, Refusal> {
     let Some(value) = table.get(key) else { return Ok(None) };
-    let at = value.span().start;
+    let at = table.locate(key);
     let allowed = || {
         Said::new(
             "日期，或带时差的时刻，如 2026-03-02T08:00:00+08:00",

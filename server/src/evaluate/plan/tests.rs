@@ -108,7 +108,7 @@ fn what_the_shared_checks_refuse_is_refused_at_its_line() {
         "zone 有误",
         "`zone` in [[site]]",
     );
-    refused(("start = 08:00", "start = 23:00"), "", "shifts =", "有误", "in [[calendar]]");
+    refused(("end = 12:50", "end = 21:00"), "", "shifts =", "有误", "in [[calendar]]");
     refused(
         ("signals = { state = { tag = \"press/state\" }, ", "signals = { "),
         "",
@@ -207,10 +207,10 @@ fn tags_and_sections_are_checked_field_by_field() {
         "version 的值不可用",
         "the value of `version` cannot be used",
     );
-    refused(("version = 1", ""), "", "[readings]", "缺少 version", "lacks `version`");
+    refused(("version = 1", ""), "", "", "缺少 version", "lacks `version`");
     refused(("version = 1", "version = "), "", "version =", "不是有效的 TOML", "not valid TOML");
     refused(("id = \"press/good\"", "id = \"press good\""), "", "press good", "id 的值不可用", "the value of `id`");
-    refused(("id = \"press/good\"", "id = \"press/state\""), "", "\"pcs\"", "重复", "is there twice");
+    refused(("id = \"press/good\"", "id = \"press/state\" # again"), "", "# again", "重复", "is there twice");
     refused(("type = \"u64\"", "type = \"u16\""), "", "u16", "type 的值不可用", "the value of `type`");
     refused(("den = 1000", "den = 0"), "", "den = 0", "den 的值不可用", "the value of `den`");
     refused(("num = 1, den = 1000", "num = 0, den = 1000"), "", "num = 0", "scale 的值不可用", "the value of `scale`");
