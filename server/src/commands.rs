@@ -4,6 +4,7 @@ pub(crate) mod admin;
 pub(crate) mod check;
 pub(crate) mod doctor;
 pub(crate) mod fsck;
+pub(crate) mod metrics;
 pub(crate) mod rebuild;
 pub(crate) mod report;
 pub(crate) mod run;

@@ -403,23 +403,7 @@ fn between<'t>(text: &'t str, start: &str, end: &str) -> Option<&'t str> {
 
 /// The known key that differs least from a mistyped one.
 fn nearest(unknown: &str) -> Option<&'static str> {
-    KEYS.iter().map(|known| (distance(unknown, known), *known)).filter(|(d, _)| *d <= 3).min().map(|(_, known)| known)
-}
-
-/// Levenshtein distance; both words are short.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().take(64).enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let substitute = corner + usize::from(x != *y);
-            corner = row[j + 1];
-            row[j + 1] = substitute.min(row[j] + 1).min(corner + 1);
-        }
-    }
-    row[b.len()]
+    crate::spelling::nearest(unknown, KEYS, 3).into_iter().next()
 }
 
 const KEYS: [&str; 18] = [

@@ -3,6 +3,7 @@
 //! Where to look, in the order a record travels: how it arrives ([`enrol`], [`ingest`]), its site's log ([`sitelog`]) and
 //! the files below both ([`storage`]), what is computed from it
 //! ([`projection`]), the database ([`store`]), what people may see ([`roles`], [`query`]) and how ([`api`], [`web`]).
+//! What needs no log at all is [`evaluate`]: somebody's own file, by the same code.
 //! Truth is the log; everything in [`store`] below the line is derived and can be rebuilt.
 
 pub mod accounts;
@@ -10,6 +11,7 @@ pub mod admin;
 pub mod api;
 pub mod config;
 pub mod enrol;
+pub mod evaluate;
 pub mod ingest;
 pub mod keys;
 pub mod projection;
@@ -19,6 +21,7 @@ pub mod roles;
 pub mod run;
 pub mod serve;
 pub mod sitelog;
+pub mod spelling;
 pub mod state;
 pub mod storage;
 pub mod store;

@@ -34,6 +34,8 @@ enum Command {
     Admin(commands::admin::Arguments),
     /// Issue a report with its bundle and print the bundle's path.
     Report(commands::report::Arguments),
+    /// Definitions of the metrics; a file evaluated without a gateway; power bands suggested from a recording.
+    Metrics(commands::metrics::Arguments),
     /// Print the OpenAPI document of the REST API.
     #[command(hide = true)]
     Openapi,
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         Command::Rebuild(options) => commands::rebuild::run(&arguments.config, &options),
         Command::Admin(options) => commands::admin::run(&arguments.config, options),
         Command::Report(options) => commands::report::run(&arguments.config, options),
+        Command::Metrics(options) => commands::metrics::run(options),
         Command::Openapi => {
             println!("{}", server::api::openapi_json());
             Ok(ExitCode::SUCCESS)

@@ -3,11 +3,16 @@
 //!
 //! A decoder here returns nothing: refusing is fine, accepting is fine, panicking or allocating without bound is not.
 
+use std::sync::OnceLock;
+
 use protocol::{
     Batch, BootId, ChainId, ChainStart, ChainStartCause, Clock, Configuration, Content, Declaration, Digest, Event,
     Gap, GapCause, GapStart, Header, KeyChange, Kind, Leaf, Lost, LostCause, Quality, Reading, Receipt, Record,
     SecretKey, ServerMessage, StateMessage, StateValue, SyncState, Value, bundle, note, topic, tree,
 };
+use server::evaluate::plan::PlanFile;
+use server::evaluate::rows::Limits;
+use server::evaluate::{csv, evaluate};
 
 /// One decoder and what it is fed.
 pub struct Decoder {
@@ -38,6 +43,8 @@ pub const DECODERS: &[Decoder] = &[
     Decoder { name: "note", run: run_note, corpus: || vec![checkpoint().into_bytes()] },
     Decoder { name: "topic", run: run_topic, corpus: || vec![b"gz/v1/site-1/gw-1/record".to_vec()] },
     Decoder { name: "bundle", run: run_bundle, corpus: || vec![archive()] },
+    Decoder { name: "plan_file", run: run_plan_file, corpus: || vec![PLAN_FILE.into()] },
+    Decoder { name: "readings_csv", run: run_readings_csv, corpus: readings_csv },
 ];
 
 /// The decoder of this name.
@@ -114,6 +121,21 @@ fn run_topic(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     if let Ok(parsed) = topic::Topic::parse(&text) {
         assert_eq!(parsed.to_string(), text, "a topic that parses is exactly the one it names");
+    }
+}
+
+fn run_plan_file(bytes: &[u8]) {
+    drop(PlanFile::parse(&String::from_utf8_lossy(bytes), "plan.toml"));
+}
+
+/// Whatever a file says is read or refused, and what is read is evaluated.
+fn run_readings_csv(bytes: &[u8]) {
+    static PLAN: OnceLock<PlanFile> = OnceLock::new();
+    let plan = PLAN.get_or_init(|| PlanFile::parse(PLAN_FILE, "plan.toml").expect("the plan is whole"));
+    let limits = Limits { line_bytes: 200, ..Limits::default() };
+    if let Ok(readings) = csv::read("r.csv", bytes, &plan.table, &plan.dialect, limits) {
+        let evaluated = evaluate(plan, &readings).expect("what was read can be evaluated");
+        evaluated.report.to_json().expect("and printed");
     }
 }
 
@@ -308,4 +330,44 @@ fn archive() -> Vec<u8> {
     files.insert("report.json".into(), b"{}".to_vec());
     files.insert("contents/00".into(), vec![1, 2, 3]);
     bundle::write("site-1", "demo/site-1", 17, &files).expect("a bundle is written")
+}
+
+/// A small plan file for files of readings.
+const PLAN_FILE: &str = r#"version = 1
+readings = { zone = "Asia/Shanghai", ignore = ["p/x"] }
+evaluate = { period = [{ name = "a", from = 2026-03-02, to = 2026-03-02 }] }
+site = { names = { zh = "厂", en = "Works" }, zone = "Asia/Shanghai" }
+calendar = { shifts = [{ shift = "day", start = 08:00, end = 16:00, weekdays = [1] }] }
+cycle_time = { machine = "p", item_us = 2_000_000, effective_from = 2026-03-01 }
+[[machine]]
+machine = "p"
+names = { zh = "", en = "" }
+signals = { run = { tag = "p/run" }, good = { tag = "p/good" }, product = { tag = "p/part" }, power = { tag = "p/kw" } }
+state_rule = { run_bit = { run_value = 1, otherwise = "idle" } }
+[[tag]]
+id = "p/run"
+type = "bool"
+interval_ms = 600_000
+[[tag]]
+id = "p/good"
+type = "u64"
+interval_ms = 600_000
+counter = { modulus = 65536, max_per_hour = 3600 }
+[[tag]]
+id = "p/part"
+type = "text"
+interval_ms = 600_000
+[[tag]]
+id = "p/kw"
+type = "f32"
+scale = { num = -3, den = 7 }
+interval_ms = 600_000
+"#;
+
+fn readings_csv() -> Vec<Vec<u8>> {
+    let long = "\u{feff}time,tag,value,quality\r\n2026-03-02 08:00:00,p/run,1,good\r\n2026-03-02T08:10:00+08:00,p/good,65530,\r\n\
+        2026-03-02 08:20:00.5,p/good,4,good\r\n2026-03-02 08:10:00,p/part,\"a,\"\"b\"\"\",good\r\n2026-03-02 08:10:00,p/kw,,bad\r\n\
+        2026-03-02 08:30:00,p/run,0,uncertain\r\n";
+    let wide = "time;p/run;p/good;p/x\n2026-03-02 08:00:00;1;7;\n2026-03-02 09:00:00;0;1e2;x\n\n2026-03-02 10:00:00;true;300;\n";
+    vec![long.into(), wide.into()]
 }

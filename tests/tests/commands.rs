@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Result;
 use tests::programs::{self, Running};
 use tests::stack::{Options, Stack, Transport, free_ports};
-use tests::{need, wait};
+use tests::{need, repo, wait};
 
 /// What a program did.
 struct Said {
@@ -214,6 +214,170 @@ fn the_servers_commands_say_what_is_well_and_what_is_not() -> Result<()> {
     std::fs::write(&entries, bytes)?;
     server.says(&["fsck"])?.ill(&["works: DAMAGED"]);
     server.says_in("zh", &["fsck", "works"])?.ill(&["works: 有损坏"]);
+    Ok(())
+}
+
+/// `gongzheng-server metrics …` from the repository's root, without a server or a configuration.
+fn metrics(language: &str, arguments: &[&str]) -> Result<Said> {
+    let mut command = Command::new(programs::path("gongzheng-server"));
+    command.current_dir(repo::root()).arg("metrics").args(arguments).env("GZ_LANG", language);
+    let (code, out, err) = programs::finish(&mut command, Duration::from_secs(60))?;
+    Ok(Said { code, out, err })
+}
+
+const PLAN: &str = "configs/examples/plan.toml";
+const READINGS: &str = "configs/examples/readings.csv";
+
+#[test]
+fn the_metrics_commands_say_what_is_well_and_what_is_not() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = |name: &str, text: &str| -> Result<String> {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text)?;
+        Ok(path.to_string_lossy().into_owned())
+    };
+
+    // list and explain
+    let list = metrics("en", &["list"])?;
+    list.well(&["Printed by reports", "oee.iso22400@1", "ISO 22400-2:2014 cl. 6", "definitions; `gongzheng-server"]);
+    metrics("zh", &["list"])?.well(&["报告所列", "设备综合利用率", "能耗与碳排放", "个口径"]);
+    let all: serde_json::Value = serde_json::from_str(&metrics("en", &["list", "--json"])?.out)?;
+    let all = all.as_array().expect("a list");
+    assert_eq!(all.len(), metrics::catalogue::entries().count());
+    assert!(all.iter().all(|e| list.out.contains(e["id"].as_str().unwrap_or("?"))), "the table has every definition");
+    metrics("en", &["explain", "availability.iso22400@1"])?.well(&[
+        "A = APT / PBT",
+        "Availability",
+        "Unobserved time",
+        "1 (ratio)",
+    ]);
+    metrics("zh", &["explain", "availability.iso22400@1"])?.well(&[
+        "时间开动率",
+        "公式",
+        "边界规则",
+        "未观测时间",
+        "计算函数",
+    ]);
+    let one: serde_json::Value = serde_json::from_str(&metrics("en", &["explain", "mtbf.iso22400@1", "--json"])?.out)?;
+    assert_eq!(one["evaluated_by"], "kpi::reliability::Reliability::mtbf");
+    metrics("en", &["explain", "oee.iso22400@9"])?
+        .ill(&["there is no definition oee.iso22400@9; near: oee.iso22400@1"]);
+    metrics("zh", &["explain", "sunspots"])?.ill(&["没有口径 sunspots", "metrics list"]);
+
+    // evaluate: the example, in both languages and as JSON
+    let example = ["evaluate", "--plan", PLAN, "--readings", READINGS];
+    metrics("en", &example)?.well(&[
+        "Press 1 press",
+        "grade D",
+        "UNSIGNED_DATA",
+        "too few days for a statement",
+        "Left out",
+    ]);
+    metrics("zh", &example)?.well(&["一号冲床 press", "D级", "样本不足，不作结论", "未计入", "未经网关签名"]);
+    let json = metrics("en", &[&example[..], &["--json"]].concat())?;
+    json.well(&[]);
+    let document: serde_json::Value = serde_json::from_str(&json.out)?;
+    let digest = protocol::sha256(&std::fs::read(repo::root().join(READINGS))?).to_string();
+    assert_eq!(document["readings"]["sha256"], digest.as_str());
+    assert_eq!(document["report"]["format"], "gongzheng-report");
+    assert_eq!(document["bad_rows"]["count"], 0);
+
+    // Bad rows: nothing without consent, and then with a word about it.
+    let text = std::fs::read_to_string(repo::root().join(READINGS))?;
+    let spoilt = file("bad.csv", &text.replacen("press/good,184210", "press/good,18421O", 1))?;
+    let bad = ["evaluate", "--plan", PLAN, "--readings", &spoilt];
+    let said = metrics("en", &bad)?;
+    said.check(
+        Some(3),
+        &[
+            "Rows that cannot be used: 1",
+            "row 3, value: `18421O` is not a number",
+            "nothing was evaluated",
+            "--accept-bad-rows",
+        ],
+    );
+    said.never("oee.iso22400@1");
+    metrics("zh", &bad)?.check(Some(3), &["第 3 行 value：「18421O」不是数字", "未作计算"]);
+    let withheld = metrics("en", &[&bad[..], &["--json"]].concat())?;
+    withheld.check(Some(3), &[]);
+    let withheld: serde_json::Value = serde_json::from_str(&withheld.out)?;
+    assert!(withheld["report"].is_null() && withheld["bad_rows"]["rows"][0]["row"] == 3, "{withheld}");
+    let accepted = [&bad[..], &["--accept-bad-rows"]].concat();
+    metrics("en", &accepted)?.well(&["Rows that cannot be used: 1, left out as asked", "oee.iso22400@1"]);
+    metrics("zh", &accepted)?.well(&["不能使用的行：1，已按要求不计"]);
+
+    // Files that are refused as a whole, and a command line that is wrong.
+    let plan = std::fs::read_to_string(repo::root().join(PLAN))?;
+    let typo = file("plan.toml", &plan.replacen("item_us", "item_ms", 1))?;
+    metrics("en", &["evaluate", "--plan", &typo, "--readings", READINGS])?.ill(&[
+        "plan.toml, line",
+        "unknown field `item_ms`",
+        "hint:",
+    ]);
+    metrics("zh", &["evaluate", "--plan", &typo, "--readings", READINGS])?
+        .ill(&["[[cycle_time]] 中有未知项 item_ms", "建议："]);
+    metrics("en", &["evaluate", "--plan", PLAN, "--readings", "nosuch.parquet"])?
+        .ill(&["nosuch.parquet: cannot be read"]);
+    metrics("en", &["evaluate", "--plan", PLAN])?.check(Some(2), &["--readings"]);
+
+    // thresholds: with a plan, without one, and where nothing can be said
+    let suggested = ["thresholds", "--readings", READINGS, "--tag", "saw/power"];
+    let with_plan = [&suggested[..], &["--plan", PLAN]].concat();
+    metrics("en", &with_plan)?.well(&[
+        "Suggested power bands",
+        "run_from_w",
+        "Why",
+        "fewest between two modes",
+        "Check first",
+        "█",
+    ]);
+    metrics("zh", &with_plan)?.well(&["建议的功率门限", "理由", "先核对", "功率分布"]);
+    let stated =
+        [&suggested[..], &["--unit", "kW", "--interval-ms", "120000", "--zone", "Asia/Shanghai", "--json"]].concat();
+    let stated: serde_json::Value = serde_json::from_str(&metrics("en", &stated)?.out)?;
+    let planned: serde_json::Value =
+        serde_json::from_str(&metrics("en", &[&with_plan[..], &["--json"]].concat())?.out)?;
+    assert_eq!(stated, planned, "a plan and a command line that say the same");
+    assert!(stated["rule"]["run_from_w"].as_i64().is_some_and(|w| (500..5000).contains(&w)), "{stated}");
+    let short: String = text.lines().take(200).map(|l| format!("{l}\n")).collect();
+    let short = file("short.csv", &short)?;
+    metrics("en", &["thresholds", "--readings", &short, "--tag", "saw/power", "--plan", PLAN])?
+        .ill(&["at least 500 are needed"]);
+    metrics("zh", &["thresholds", "--readings", &short, "--tag", "saw/power", "--plan", PLAN])?
+        .ill(&["至少需要 500 条"]);
+    metrics("en", &["thresholds", "--readings", READINGS, "--tag", "press/good", "--plan", PLAN])?
+        .ill(&["it must be W or kW"]);
+    metrics("zh", &["thresholds", "--readings", READINGS, "--tag", "saw/nosuch", "--plan", PLAN])?
+        .ill(&["方案中没有数据点 saw/nosuch"]);
+    metrics("en", &[&suggested[..], &["--unit", "kW", "--interval-ms", "120000"]].concat())?
+        .check(Some(3), &["the first is row", "does not say its time zone"]);
+    metrics("en", &suggested)?.check(Some(2), &["--unit"]);
+    Ok(())
+}
+
+/// The guide shows what the program prints today.
+#[test]
+fn the_guide_to_files_shows_real_output() -> Result<()> {
+    let guide = Path::new("docs/guides/evaluate-a-file.md");
+    let text = repo::text(guide).expect("the guide is there");
+    let shown: Vec<&str> =
+        text.split("```text\n").skip(1).filter_map(|part| part.split_once("```").map(|(block, _)| block)).collect();
+    let [english, chinese] = shown[..] else { panic!("one block for each language: {}", shown.len()) };
+    let says = |language: &str| -> Result<String> {
+        let said = metrics(language, &["evaluate", "--plan", PLAN, "--readings", READINGS])?;
+        said.well(&[]);
+        Ok(said.out)
+    };
+    // Of the Chinese the beginning, up to the end of the first machine.
+    let all = says("zh")?;
+    let beginning: Vec<&str> = all.split("\n\n").take(2).collect();
+    let found =
+        text.replacen(english, &says("en")?, 1).replacen(chinese, &format!("{}\n…\n", beginning.join("\n\n")), 1);
+    if found != text {
+        let path = std::env::temp_dir().join("evaluate-a-file.md");
+        std::fs::write(&path, &found)?;
+        panic!("{} is stale; what it should be is in {}", guide.display(), path.display());
+    }
     Ok(())
 }
 

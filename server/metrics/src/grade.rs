@@ -102,39 +102,13 @@ pub enum Flag {
     ShiftsExcluded,
     /// A state code that the declaration does not name counts as unknown.
     UnknownStateCode,
+    /// The readings come from a file that no gateway signed.
+    UnsignedData,
 }
 
 impl Flag {
     /// Every flag, in the order they are printed.
-    pub const ALL: [Self; 27] = [
-        Self::BatchApportioned,
-        Self::BatchOverlap,
-        Self::BatchStated,
-        Self::BeforeEnrolment,
-        Self::ClockUncertain,
-        Self::ConfigurationChanged,
-        Self::ContentMissing,
-        Self::CounterReset,
-        Self::CounterRollover,
-        Self::EnergyFromPower,
-        Self::LateData,
-        Self::LateDeclaration,
-        Self::LostRecords,
-        Self::ManualQuality,
-        Self::MeterReplaced,
-        Self::NoCycleTime,
-        Self::NoOrder,
-        Self::NoOrderInfo,
-        Self::NoRejectSignal,
-        Self::OvertimeUnplanned,
-        Self::PerfGt100,
-        Self::PowerDerivedState,
-        Self::RateExceeded,
-        Self::RetroPlannedStop,
-        Self::RunInPlannedStop,
-        Self::ShiftsExcluded,
-        Self::UnknownStateCode,
-    ];
+    pub const ALL: [Self; 28] = [Self::BatchApportioned, Self::BatchOverlap, Self::BatchStated, Self::BeforeEnrolment, Self::ClockUncertain, Self::ConfigurationChanged, Self::ContentMissing, Self::CounterReset, Self::CounterRollover, Self::EnergyFromPower, Self::LateData, Self::LateDeclaration, Self::LostRecords, Self::ManualQuality, Self::MeterReplaced, Self::NoCycleTime, Self::NoOrder, Self::NoOrderInfo, Self::NoRejectSignal, Self::OvertimeUnplanned, Self::PerfGt100, Self::PowerDerivedState, Self::RateExceeded, Self::RetroPlannedStop, Self::RunInPlannedStop, Self::ShiftsExcluded, Self::UnknownStateCode, Self::UnsignedData];
 
     /// The flag with this code.
     pub fn from_code(code: &str) -> Option<Self> {
@@ -171,6 +145,7 @@ impl Flag {
             Self::RunInPlannedStop => "RUN_IN_PLANNED_STOP",
             Self::ShiftsExcluded => "SHIFTS_EXCLUDED",
             Self::UnknownStateCode => "UNKNOWN_STATE_CODE",
+            Self::UnsignedData => "UNSIGNED_DATA",
         }
     }
 
@@ -226,6 +201,10 @@ impl Flag {
             Self::RunInPlannedStop => ("计划停机内运行", "running during a planned stop"),
             Self::ShiftsExcluded => ("覆盖率低于 80% 的班次未计入", "shifts below 80 % coverage are left out"),
             Self::UnknownStateCode => ("状态码未定义，按未知处理", "an undeclared state code counts as unknown"),
+            Self::UnsignedData => (
+                "数据来自未经网关签名的文件，无法核验，不是佐证数据",
+                "the readings come from a file that no gateway signed: nobody can check them",
+            ),
         }
     }
 
@@ -236,6 +215,8 @@ impl Flag {
             Self::BatchOverlap
             | Self::BatchStated
             | Self::ContentMissing
+            Self::BeforeEnrolment | Self::UnsignedData => Grade::D,
+            Self::ContentMissing
             | Self::CounterReset
             | Self::EnergyFromPower
             | Self::LateData
@@ -274,7 +255,7 @@ mod tests {
 
     #[test]
     fn every_flag_is_found_by_its_code() {
-        assert!(Flag::ALL.is_sorted() && Flag::ALL.len() == Flag::UnknownStateCode as usize + 1);
+        assert!(Flag::ALL.is_sorted() && Flag::ALL.len() == Flag::UnsignedData as usize + 1);
         assert!(Flag::ALL.into_iter().all(|flag| Flag::from_code(flag.code()) == Some(flag)));
         assert_eq!(Flag::from_code("SUN_SPOTS"), None);
     }

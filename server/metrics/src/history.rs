@@ -11,6 +11,7 @@
 //! 4. Quarantined records and statements that do not parse are findings; they move no number.
 //! 5. Only tags that some machine names are kept, if the caller says which ([`History::for_tags`]).
 //! 6. [`crate::pass`] forgets what no later window can reach (`history/past.rs`); nobody else does.
+//! 7. A history of readings that no gateway signed ([`History::unsigned`]) is evaluated like any other, and every value says so.
 //!
 //! Signatures, digests and chains are the verifier's and the server's business before a leaf comes here.
 
@@ -211,6 +212,7 @@ pub struct History {
     /// Nothing needed is older, UTC milliseconds; see `history/past.rs`.
     forgotten_ms: Option<i64>,
     disturbed: Option<Disturbance>,
+    is_unsigned: bool,
 }
 
 impl History {
@@ -222,6 +224,12 @@ impl History {
     /// An empty history that keeps only these (gateway, tag); see [`Statements::tags_used`].
     pub fn for_tags(tags: BTreeSet<(String, String)>) -> Self {
         Self { tags: Some(tags), ..Self::default() }
+    }
+
+    /// An empty history for readings that no gateway signed (an assessor's own file): the same answers, every value of grade D
+    /// with [`Flag::UnsignedData`].
+    pub fn unsigned() -> Self {
+        Self { is_unsigned: true, ..Self::default() }
     }
 
     /// Takes in the next leaf with its content as stored beside the log: compressed record content, or the canonical
@@ -318,6 +326,11 @@ impl History {
     /// Whether anything here is simulated: the site says so, or a gateway's clock did.
     pub fn is_simulated(&self) -> bool {
         self.simulated_records > 0 || self.statements.site().is_some_and(|s| s.simulated)
+    }
+
+    /// Whether no gateway signed what is here.
+    pub fn is_unsigned(&self) -> bool {
+        self.is_unsigned
     }
 
     /// The readings of a tag within a window, placed on UTC, with the gaps that concern it.

@@ -103,6 +103,9 @@ pub fn evaluate(history: &History, inputs: &Inputs, machine: &str, window: Inter
     let statements = history.statements();
     let mut out = Evaluated::default();
     out.facts.shifts = u32::from(schedule.scheduled);
+    if history.is_unsigned() {
+        out.facts.flags.insert(Flag::UnsignedData);
+    }
     if let Some(calendar) = &schedule.calendar {
         note(&mut out.facts, calendar, window, history);
     }

@@ -103,7 +103,7 @@ pub(crate) fn assemble(history: &History, request: ReportRequest, evaluated: Vec
         simulated: history.is_simulated(),
         zone_database: zone_database_version(),
         rounding: "six decimals, half away from zero",
-        notice: notice(history.is_simulated()),
+        notice: notice(history),
         machines: request.machines.iter().filter_map(|m| machine_line(history, m)).collect(),
         definitions: ALL.iter().filter(|d| used.contains(d.id)).map(definition_line).collect(),
         shifts,
@@ -497,13 +497,19 @@ fn definition_line(d: &Definition) -> DefinitionLine {
     }
 }
 
-fn notice(simulated: bool) -> Words {
-    let (zh, en) = (
+fn notice(history: &History) -> Words {
+    let unsigned = (
+        "本结果不构成公证、计量检定或鉴定。数据来自未经网关签名的文件，无法核验，不是佐证数据。",
+        "This result is not a notarisation, metrological verification or expert appraisal. The readings come from a file that no \
+         gateway signed: nobody can check them, and they are not evidence.",
+    );
+    let signed = (
         "本报告不构成公证、计量检定或鉴定。证明链起点为网关：证明网关读到了什么，不证明传感器接在正确的线路上。",
         "This report is not a notarisation, metrological verification or expert appraisal. The chain starts at the gateway: \
          it proves what the gateway read, not that the sensor sat on the right cable.",
     );
-    let mark = if simulated { ("模拟数据。", "SIMULATED. ") } else { ("", "") };
+    let (zh, en) = if history.is_unsigned() { unsigned } else { signed };
+    let mark = if history.is_simulated() { ("模拟数据。", "SIMULATED. ") } else { ("", "") };
     Words { zh: format!("{}{zh}", mark.0), en: format!("{}{en}", mark.1) }
 }
 
