@@ -108,7 +108,36 @@ pub enum Flag {
 
 impl Flag {
     /// Every flag, in the order they are printed.
-    pub const ALL: [Self; 28] = [Self::BatchApportioned, Self::BatchOverlap, Self::BatchStated, Self::BeforeEnrolment, Self::ClockUncertain, Self::ConfigurationChanged, Self::ContentMissing, Self::CounterReset, Self::CounterRollover, Self::EnergyFromPower, Self::LateData, Self::LateDeclaration, Self::LostRecords, Self::ManualQuality, Self::MeterReplaced, Self::NoCycleTime, Self::NoOrder, Self::NoOrderInfo, Self::NoRejectSignal, Self::OvertimeUnplanned, Self::PerfGt100, Self::PowerDerivedState, Self::RateExceeded, Self::RetroPlannedStop, Self::RunInPlannedStop, Self::ShiftsExcluded, Self::UnknownStateCode, Self::UnsignedData];
+    pub const ALL: [Self; 28] = [
+        Self::BatchApportioned,
+        Self::BatchOverlap,
+        Self::BatchStated,
+        Self::BeforeEnrolment,
+        Self::ClockUncertain,
+        Self::ConfigurationChanged,
+        Self::ContentMissing,
+        Self::CounterReset,
+        Self::CounterRollover,
+        Self::EnergyFromPower,
+        Self::LateData,
+        Self::LateDeclaration,
+        Self::LostRecords,
+        Self::ManualQuality,
+        Self::MeterReplaced,
+        Self::NoCycleTime,
+        Self::NoOrder,
+        Self::NoOrderInfo,
+        Self::NoRejectSignal,
+        Self::OvertimeUnplanned,
+        Self::PerfGt100,
+        Self::PowerDerivedState,
+        Self::RateExceeded,
+        Self::RetroPlannedStop,
+        Self::RunInPlannedStop,
+        Self::ShiftsExcluded,
+        Self::UnknownStateCode,
+        Self::UnsignedData,
+    ];
 
     /// The flag with this code.
     pub fn from_code(code: &str) -> Option<Self> {
@@ -211,12 +240,10 @@ impl Flag {
     /// The best grade a value with this flag can have.
     pub const fn ceiling(self) -> Grade {
         match self {
-            Self::BeforeEnrolment => Grade::D,
+            Self::BeforeEnrolment | Self::UnsignedData => Grade::D,
             Self::BatchOverlap
             | Self::BatchStated
             | Self::ContentMissing
-            Self::BeforeEnrolment | Self::UnsignedData => Grade::D,
-            Self::ContentMissing
             | Self::CounterReset
             | Self::EnergyFromPower
             | Self::LateData

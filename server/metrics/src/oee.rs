@@ -50,7 +50,24 @@ pub enum Undefined {
 
 impl Undefined {
     /// Every reason.
-    pub const ALL: [Self; 16] = [Self::NoPlannedTime, Self::NoProduction, Self::NoState, Self::NoCounter, Self::NoCycleTime, Self::NoRejectSignal, Self::NoMeter, Self::MeterDiscontinuity, Self::Insufficient, Self::NoOrder, Self::NoFailure, Self::NothingDue, Self::NoBatch, Self::NoRecipe, Self::NoYieldBasis, Self::MixedUnits];
+    pub const ALL: [Self; 16] = [
+        Self::NoPlannedTime,
+        Self::NoProduction,
+        Self::NoState,
+        Self::NoCounter,
+        Self::NoCycleTime,
+        Self::NoRejectSignal,
+        Self::NoMeter,
+        Self::MeterDiscontinuity,
+        Self::Insufficient,
+        Self::NoOrder,
+        Self::NoFailure,
+        Self::NothingDue,
+        Self::NoBatch,
+        Self::NoRecipe,
+        Self::NoYieldBasis,
+        Self::MixedUnits,
+    ];
 
     /// The reason with this code.
     pub fn from_code(code: &str) -> Option<Self> {

@@ -1,6 +1,8 @@
 //! Reading and checking declaration bodies: a body that passes here is within every bound the rest of the crate relies on.
 
-use super::{CalendarBody, CycleTime, Line, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, SignalRef, Site, StateRule};
+use super::{
+    CalendarBody, CycleTime, Line, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, SignalRef, Site, StateRule,
+};
 use crate::alarms::declared::{AlarmCode, AlarmHandled};
 use crate::assessment::declared::{self, LevelAssessed};
 use crate::batch::recipe::Recipe;
@@ -87,7 +89,28 @@ pub enum Body {
 }
 
 /// The declaration kinds this crate computes with.
-pub const KINDS: [&str; 20] = ["site", "calendar", "machine", "cycle_time", "planned_stop", "meter_replaced", "quality_count", "plan", "line", "level_assessed", "recipe", "batch", "specification", "alarm_code", "alarm_handled", "stop_reason", "material", "meter", "bill", "explanation"];
+pub const KINDS: [&str; 20] = [
+    "site",
+    "calendar",
+    "machine",
+    "cycle_time",
+    "planned_stop",
+    "meter_replaced",
+    "quality_count",
+    "plan",
+    "line",
+    "level_assessed",
+    "recipe",
+    "batch",
+    "specification",
+    "alarm_code",
+    "alarm_handled",
+    "stop_reason",
+    "material",
+    "meter",
+    "bill",
+    "explanation",
+];
 
 /// Parses and checks the body of a declaration.
 ///
