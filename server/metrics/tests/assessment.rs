@@ -237,6 +237,9 @@ fn no_file_and_no_statement_from_outside_makes_it_panic() {
         assert!(read(good), "target {number} is valid as it is");
         let mut all = Vec::new();
         places(good, "", &mut all);
+        // Of a long file places spread over it, so that a run takes seconds.
+        let step = 1 + all.len() / 300;
+        let all: Vec<String> = all.into_iter().step_by(step).collect();
         let mut refused = 0;
         for place in &all {
             for value in hostile() {
@@ -246,7 +249,11 @@ fn no_file_and_no_statement_from_outside_makes_it_panic() {
             }
         }
         // A remark may say anything; what carries meaning may not.
-        assert!(refused * 10 > all.len() * hostile().len() * 7, "target {number}: {refused} of {}", all.len() * 15);
+        assert!(
+            refused * 10 > all.len() * hostile().len() * 8,
+            "target {number}: {refused} of {}",
+            all.len() * hostile().len()
+        );
         for cut in ["", "{", "[]", "null", "\u{feff}{}", "{\"id\":\"x@1\",\"id\":\"y@1\"}"] {
             assert!(serde_json::from_str::<Value>(cut).map_or(true, |v| !read(&v)), "target {number}: {cut}");
         }

@@ -83,12 +83,14 @@ pub fn check(body: LevelAssessed) -> Result<LevelAssessed, ModelError> {
     if parse_date(&body.date).is_none() {
         return refuse("date", format!("`{}` is not a date like 2026-03-14", body.date));
     }
-    let fits = |text: &str, most: usize| !text.trim().is_empty() && text.chars().count() <= most;
+    let fits = |text: &str, most: usize| {
+        !text.trim().is_empty() && text.chars().count() <= most && !text.chars().any(char::is_control)
+    };
     if !fits(&body.body, BODY_MAX) {
-        return refuse("body", format!("must be 1 to {BODY_MAX} characters"));
+        return refuse("body", format!("must be 1 to {BODY_MAX} characters of one line"));
     }
     if !fits(&body.assessor, ASSESSOR_MAX) {
-        return refuse("assessor", format!("must be 1 to {ASSESSOR_MAX} characters"));
+        return refuse("assessor", format!("must be 1 to {ASSESSOR_MAX} characters of one line"));
     }
     let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
     if body.document.len() != 64 || !body.document.bytes().all(is_hex) {

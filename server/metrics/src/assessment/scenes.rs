@@ -80,3 +80,53 @@ fn way<'s>(needs: &'s [Need], available: &Available) -> Way<'s> {
     let grade = asked.iter().filter_map(|a| a.judged.grade).max();
     Way { verdict, grade, asked }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assessment::scheme::delivered;
+    use crate::checklist::needs::{Held, Lack};
+
+    fn held(ids: &[&str]) -> Available {
+        ids.iter().map(|id| ((*id).to_owned(), Ok(Held { grade: Grade::B, with: 1, of: 1 }))).collect()
+    }
+
+    fn scene<'d>(data: &'d [SceneData<'_>], id: &str) -> &'d SceneData<'d> {
+        data.iter().find(|d| d.scene.scene == id).unwrap()
+    }
+
+    #[test]
+    fn data_that_a_level_asks_for_is_told_and_never_the_level() {
+        let scheme = delivered("miit.2024@1").unwrap();
+        let some = held(&["collection.timeliness@1", "collection.completeness@1", "oee.iso22400@1", "safety.alarms@1"]);
+        let data = supported(&scheme, &some);
+        assert_eq!(data.len(), 5);
+        let equipment = scene(&data, "equipment");
+        assert_eq!(
+            (equipment.level, equipment.verdict(), equipment.ways[0].grade),
+            (3, Verdict::Partly, Some(Grade::B))
+        );
+        let verdicts: Vec<Verdict> = equipment.ways[0].asked.iter().map(|a| a.judged.verdict).collect();
+        assert_eq!(verdicts, [Verdict::Evidenced, Verdict::Not, Verdict::Not, Verdict::Evidenced]);
+        assert_eq!(equipment.ways[0].asked[2].judged.lacking, [("service.remote@1".to_owned(), Lack::NoData)]);
+        assert!(equipment.words().0.contains("部分具备（不表示已达到该等级）"));
+        let safety = scene(&data, "safety");
+        assert_eq!(safety.verdict(), Verdict::Evidenced, "what only an assessor sees does not count against the data");
+        let beyond = safety.ways[0].asked.iter().filter(|a| a.judged.verdict == Verdict::Beyond);
+        assert_eq!(beyond.filter(|a| a.need.why_not.is_some()).count(), 2);
+        assert!(safety.words().1.ends_with("(this does not say the level is reached)"));
+        assert_eq!(scene(&supported(&scheme, &Available::new()), "energy").verdict(), Verdict::Not);
+    }
+
+    #[test]
+    fn of_two_ways_the_one_with_more_data_comes_first_and_both_are_kept() {
+        let scheme = delivered("miit.2024@1").unwrap();
+        let data = supported(&scheme, &held(&["quality.traceable@1"]));
+        let quality = scene(&data, "quality");
+        let verdicts: Vec<Verdict> = quality.ways.iter().map(|w| w.verdict).collect();
+        assert_eq!(verdicts, [Verdict::Evidenced, Verdict::Not]);
+        assert_eq!(quality.ways[0].asked[0].need.definitions, ["quality.traceable@1"]);
+        let data = supported(&scheme, &held(&["count.rejected@1", "quality.monthly@1"]));
+        assert_eq!(scene(&data, "quality").ways[0].asked.len(), 2, "inspection first");
+    }
+}

@@ -44,7 +44,7 @@ pub(crate) fn tv_19(v: &Value) -> Computed {
         note(&mut out, dimension.clone(), points(sum.points().unwrap()));
     }
     note(&mut out, "total", points(scored.total.points().unwrap()));
-    let mut count = |out: &mut Computed, prefix: &str, answers: &Answers, level: u8| {
+    let count = |out: &mut Computed, prefix: &str, answers: &Answers, level: u8| {
         let r = reached(&scheme.scenes, answers, level);
         assert_eq!((r.scenes.0, r.starred.0), (r.scenes.1, r.starred.1), "every scene is answered");
         note(out, format!("{prefix}scenes_l{level}"), Rational::integer(r.scenes.0.into()));

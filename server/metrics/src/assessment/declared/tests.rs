@@ -54,6 +54,7 @@ fn a_body_out_of_bounds_is_refused_by_field() {
         ("body", json!(" ")),
         ("body", json!("局".repeat(201))),
         ("assessor", json!("")),
+        ("assessor", json!("p\n17")),
         ("assessor", json!("p".repeat(65))),
         ("document", json!("A".repeat(64))),
         ("document", json!("a".repeat(63))),
