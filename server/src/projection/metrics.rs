@@ -280,6 +280,8 @@ fn summary(stated: &Stated<Declaration>) -> String {
             format!("{}: {} s", text("product"), exact(i128::from(item_us), 6))
         }
         "planned_stop" => text("reason"),
+        "recipe" => text("product"),
+        "batch" => format!("{}: {}", text("batch"), text("product")),
         "quality_count" => {
             format!("{} {}: {}", text("date"), text("shift"), body["reject"].as_i64().unwrap_or_default())
         }

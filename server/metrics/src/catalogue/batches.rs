@@ -11,7 +11,7 @@ pub(super) static ALL: [Entry; 12] = [
         ["批次设备综合效率", "Batch OEE"],
         "1",
         "OEE = Σ (t_std / q_std)·GQ / PBT",
-        "ISO 22400-2:2014 cl. 6, PRI = t_std / q_std",
+        "Gongzheng, on ISO 22400-2:2014 cl. 6 with PRI = t_std / q_std",
         [
             "标准工时按产量折算，与离散设备按计划工时相加；跨边界的批次按时间分摊；批次为人工填报时等级最高为 C。",
             "Standard time follows output and adds to that of machines that count pieces; a batch across an edge is credited by elapsed time; grade C at best when batches are stated by people.",
@@ -140,7 +140,7 @@ pub(super) static ALL: [Entry; 12] = [
         ["连续生产负荷达成率", "Attainment of the nominal rate"],
         "1",
         "Σ q·(t_std / q_std) / APT = Σ q / (nominal rate·APT)",
-        "ISO 22400-2:2014 cl. 6, E with PRI = 1 / nominal rate",
+        "Gongzheng, on ISO 22400-2:2014 cl. 6, E with PRI = 1 / nominal rate",
         [
             "产量取自累计表底；可超过 100%，如实列出；多品种按标准工时求和。",
             "Output from a totaliser; may exceed 100 % and is shown; products are added by standard time.",
