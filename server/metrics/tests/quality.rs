@@ -145,8 +145,11 @@ fn alarms_go_from_raised_to_handled() {
     let handled = |raised: i64, acknowledged: Option<i64>, handled: Option<i64>, is_test: bool| {
         let mut body =
             json!({"machine": "lathe", "code": "E7", "raised_ms": raised, "action": "复位", "is_test": is_test});
-        acknowledged.map(|ms| body["acknowledged_ms"] = json!(ms));
-        handled.map(|ms| body["handled_ms"] = json!(ms));
+        for (field, ms) in [("acknowledged_ms", acknowledged), ("handled_ms", handled)] {
+            if let Some(ms) = ms {
+                body[field] = json!(ms);
+            }
+        }
         body
     };
     shop.log.declare(
@@ -243,7 +246,9 @@ fn material_is_measured_or_said_not_to_be() {
     let names = json!({"zh": "塑料粒", "en": "Pellets"});
     let declare = |shop: &mut Shop, id: &str, source: serde_json::Value, standard: Option<&str>| {
         let mut body = json!({"machine": "lathe", "material": id, "names": names, "unit": "kg", "source": source});
-        standard.map(|s| body["standard"] = json!(s));
+        if let Some(standard) = standard {
+            body["standard"] = json!(standard);
+        }
         shop.log.declare("material", body);
     };
     declare(&mut shop, "flow", json!({"register": {"signal": signal("lathe/flow")}}), Some("0.25"));

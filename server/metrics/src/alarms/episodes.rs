@@ -5,6 +5,7 @@
 //!    code ends the one before, as far as anyone can see.
 //! 2. Between two readings further apart than 1.5 polling periods, or with a recorded gap between them, nothing is known: an episode seen
 //!    on both sides is one, and that time is `unseen`.
+//!    What comes or goes for less than a polling period is seen by nobody; the bounds hold for what lasts longer.
 //! 3. Nothing is carried across a change of the signal or of what it reads.
 
 use std::collections::BTreeMap;
