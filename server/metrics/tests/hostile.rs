@@ -20,14 +20,41 @@ use protocol::content::{CounterConfig, Ratio, TagConfig};
 use protocol::{Batch, BootId, Configuration, Content, Gap, GapCause, GapStart, Quality, Reading, Value, ValueType};
 use serde_json::json;
 
-/// Instruments, bills and power of machines that were told nonsense about.
-fn stated_nonsense_is_judged(history: &metrics::History) {
+/// States nonsense about instruments and bills.
+fn state_nonsense(log: &mut Log) {
+    let far = (1_i64 << 53) - 1;
+    for (from, low) in [(-far, 1), (1, far)] {
+        log.declare_from("meter", from, json!({"machine": "press", "register": "secondary", "class": "0.5S", "per_count": "0.000000001",
+            "ct": {"class": "0.2S", "primary": 10_000_000, "secondary": low.min(10_000)}, "pt": {"class": "0.2", "primary": 10_000_000, "secondary": 1},
+            "certificates": [{"kind": "calibration", "number": "n", "issued": "0001-01-01", "valid_until": "9999-12-31"}]}));
+    }
+    log.declare(
+        "meter",
+        json!({"machine": "press", "register": "secondary", "ct": {"primary": far, "secondary": -far}}),
+    );
+    for (from, to) in [
+        ("2026-03-02", "2026-03-02"),
+        ("2026-03-01", "2027-03-31"),
+        ("0001-01-01", "0001-01-01"),
+        ("9998-12-31", "9999-12-30"),
+    ] {
+        for unit in ["kWh", "万kWh", "furlong"] {
+            log.declare("bill", json!({"carrier": "electricity", "account": unit, "from": from, "to": to, "amount": "1000000000000000", "unit": unit,
+                "issuer": "x", "source": "paper", "loss": "0.000000001", "cost": "-1000000000000000", "classes": {"meter": "2", "ct": "5"}}));
+        }
+    }
+}
+
+/// Judges instruments, bills and power of machines about which nonsense is stated; returns how many bills met a measurement.
+fn stated_nonsense_is_judged(history: &metrics::History) -> usize {
+    let mut met = 0;
     let table = ClassTable::parse(classes::DELIVERED).unwrap();
     for tangent in [None, Rational::parse("100000000000000000000")] {
         let rules = Rules { table: &table, loading: Loading::Low, tangent };
-        for machine in ["press", "main", "x", "ghost"] {
+        for machine in ["press", "main", "x", "y", "ghost"] {
             for period in reconcile(history, machine, &rules) {
-                assert!(period.measured.is_none() || period.cover.observed_ms <= period.cover.of_ms);
+                assert!(period.cover.observed_ms <= period.cover.of_ms);
+                met += usize::from(period.measured.is_some());
             }
         }
     }
@@ -43,6 +70,7 @@ fn stated_nonsense_is_judged(history: &metrics::History) {
             let _ = of_year(history.statements().bills(), year, rule, &set);
         }
     }
+    met
 }
 
 const EXTREMES: [i64; 9] = [i64::MIN, i64::MIN + 1, -1, 0, 1, 1 << 31, 1 << 53, i64::MAX - 1, i64::MAX];
@@ -154,6 +182,7 @@ fn signed_nonsense_never_panics() {
                     "issuer": "x", "source": "paper", "loss": "0.000000001", "cost": "-1000000000000000", "classes": {"meter": "2", "ct": "5"}}));
             }
         }
+        state_nonsense(&mut log);
         let history = log.history();
         stated_nonsense_is_judged(&history);
         for request in [
@@ -294,4 +323,17 @@ fn statements_out_of_bounds_are_refused_by_field() {
     assert!(parse_body("specification", &none).is_err(), "no limit at all");
     let silent = json!({"machine": "press", "code": "1", "raised_ms": 10});
     assert!(parse_body("alarm_handled", &silent).is_err(), "says nothing");
+#[test]
+fn nonsense_about_good_readings_is_judged() {
+    let mut log = Log::new(false);
+    // Five hours of a day: the rest is open, and of a state read as energy nothing limits it.
+    log.run(&World::new(1, 1, None), true, |_, m| m < 300);
+    let energy = json!({"gateway": GATEWAY, "tag": "press/state"});
+    log.declare(
+        "machine",
+        json!({"machine": "y", "names": {"zh": "", "en": ""}, "signals": {"energy": energy, "power": energy}}),
+    );
+    log.declare("meter", json!({"machine": "y", "register": "primary", "class": "2"}));
+    state_nonsense(&mut log);
+    assert!(stated_nonsense_is_judged(&log.history()) > 10);
 }
