@@ -14,7 +14,7 @@
 //! 5. [`oee`]: ratios with bounds; [`grade`]: grades and flags; [`compare`]: before against after.
 //! 6. [`statistics`]: least squares, quantiles, bootstrap; [`baseline`] and [`savings`]: energy against an adjusted baseline;
 //!    [`change`]: OEE and quality before against after.
-//! 7. [`catalogue`]: every definition as data; [`report`]: the report. Beyond the report's lines: [`kpi`], [`energy`], [`production`],
+//! 7. [`catalogue`]: every definition as data; [`report`]: the report, and [`pass`]: the same in one pass over the log. Beyond the report's lines: [`kpi`], [`energy`], [`production`],
 //!    [`checklist`], in the quotients of [`exact`]; [`vocabulary`] and [`thresholds`] help people declare how a state is told.
 
 pub mod baseline;

@@ -59,12 +59,13 @@ impl Piece<'_> {
             Some((series, range, meaning)) => {
                 let rule = register_rule(signal, meaning, fastest);
                 let mut weights = Weights::new(self);
-                (
-                    counter::fold(series.samples(range), self.window, &rule, |from, to| {
-                        weights.between(from, to, facts)
-                    }),
-                    Some(meaning),
-                )
+                let samples = series.samples(range);
+                let passed = if weights.product.is_none() {
+                    counter::fold_alike(samples, self.window, &rule, || weights.of(None, facts))
+                } else {
+                    counter::fold(samples, self.window, &rule, |from, to| weights.between(from, to, facts))
+                };
+                (passed, Some(meaning))
             }
             None => {
                 (counter::fold(std::iter::empty(), self.window, &RegisterRule::default(), |_, _| Weight::ONE), None)
@@ -122,7 +123,7 @@ impl Piece<'_> {
             });
         }
         rule.replaced.sort_by_key(|r| r.at_ms);
-        let passed = counter::fold(series.samples(range), self.window, &rule, |_, _| Weight::ONE);
+        let passed = counter::fold_alike(series.samples(range), self.window, &rule, || Weight::ONE);
         register_flags(facts, &passed);
         if passed.resets > 0 || passed.excesses > 0 {
             facts.energy_broken = true;
