@@ -25,6 +25,7 @@ mod track;
 
 pub use follow::{LogSource, rebuild, run};
 pub(crate) use metrics::stated;
+pub use parquet::write_utc_day;
 
 /// Where leaves and contents come from: a site's log, or a list in a test. Calls may block on the disk.
 pub trait LeafSource: Send + Sync + 'static {

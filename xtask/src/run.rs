@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::phases::Phases;
-use crate::tools::{NEEDS, cargo, provide, python, sh, statistics_python, strict, target_dir};
+use crate::tools::{NEEDS, cargo, duckdb_python, provide, python, sh, statistics_python, strict, target_dir};
 use crate::{arm, tools};
 
 /// The members the demo, the tests and CI build, always together: another selection would choose other features for
@@ -107,10 +107,12 @@ pub(crate) fn bench(args: &[String]) -> Result<()> {
     if args.is_empty() || args.iter().any(|name| name == "gateway") {
         programs = programs_with_the_shipped_agent(&release)?;
     }
-    sh(Command::new(release.join("gongzheng-bench"))
-        .args(args)
-        .env("GZ_PROGRAMS", &programs)
-        .current_dir(tools::root()))
+    let mut command = Command::new(release.join("gongzheng-bench"));
+    command.args(args).env("GZ_PROGRAMS", &programs).current_dir(tools::root());
+    if args.is_empty() || args.iter().any(|name| name == "duckdb") {
+        command.envs(duckdb_python().map(|python| ("GZ_DUCKDB_PYTHON", python)));
+    }
+    sh(&mut command)
 }
 
 /// What a gateway has to bear is the agent as it is shipped: its pages are part of its memory. A folder with that agent

@@ -214,6 +214,17 @@ pub(crate) fn statistics_python() -> Option<PathBuf> {
     environment.provide()
 }
 
+/// A Python with DuckDB, for the benchmark that runs SQL beside ours. Pinned: another version is another engine.
+pub(crate) fn duckdb_python() -> Option<PathBuf> {
+    let environment = Environment {
+        what: "DuckDB beside ours",
+        folder: "python-duckdb",
+        probe: "import duckdb",
+        packages: &["duckdb==2.0.1"],
+    };
+    environment.provide()
+}
+
 /// Python modules a test needs.
 struct Environment {
     /// What the tests cannot do without them.

@@ -232,25 +232,63 @@ pub fn fold(
     samples: impl Iterator<Item = (i64, i64)>,
     window: Interval,
     rule: &RegisterRule,
+    weight: impl FnMut(i64, i64) -> Weight,
+) -> Passed {
+    fold_steps(samples, window, rule, weight, false)
+}
+
+/// The same where every unit stands for the same: `weight` is asked when something was counted. Then the amounts are added up
+/// first and weighted once, which is the same sum.
+pub fn fold_alike(
+    samples: impl Iterator<Item = (i64, i64)>,
+    window: Interval,
+    rule: &RegisterRule,
+    mut weight: impl FnMut() -> Weight,
+) -> Passed {
+    fold_steps(samples, window, rule, |_, _| weight(), true)
+}
+
+fn fold_steps(
+    samples: impl Iterator<Item = (i64, i64)>,
+    window: Interval,
+    rule: &RegisterRule,
     mut weight: impl FnMut(i64, i64) -> Weight,
+    is_alike: bool,
 ) -> Passed {
     let mut out = Passed::default();
     if window.is_empty() {
         return out;
     }
     let mut last: Option<(i64, i64)> = None;
+    let is_plain = is_alike && rule.replaced.is_empty();
+    // What plain steps inside the window have counted, until it is weighted.
+    let mut inside = 0_i128;
     for sample in samples {
         out.samples += 1;
         match last {
             None => out.edge(Interval::new(window.from_ms, sample.0), window, rule),
             // The common case by far: nothing moved.
             Some(before) if before.1 == sample.1 && rule.replaced.is_empty() => {}
+            Some(before)
+                if is_plain && window.from_ms <= before.0 && before.0 < sample.0 && sample.0 <= window.to_ms =>
+            {
+                match rule.step(before.1, sample.1, sample.0 - before.0) {
+                    Step::Forward(d) => inside += i128::from(d),
+                    Step::Rollover(_) | Step::Reset(_) | Step::Excess => {
+                        out.step(before, sample, window, rule, &mut weight);
+                    }
+                }
+            }
             Some(before) => out.step(before, sample, window, rule, &mut weight),
         }
         last = Some(sample);
         if sample.0 >= window.to_ms {
             break;
         }
+    }
+    if inside > 0 {
+        let weight = weight(window.from_ms, window.to_ms);
+        out.count(Bounded::exact(inside), weight);
     }
     match last {
         Some((ms, _)) => out.edge(Interval::new(ms, window.to_ms), window, rule),
@@ -315,18 +353,24 @@ impl Passed {
         };
         let bounded = apportion(amount, before.0, after.0, window);
         let weight = weight(before.0, after.0);
-        let items = bounded.times(weight.items);
-        let standard_us = weight.standard_us.map_or(Bounded::default(), |us| bounded.times(us));
-        self.amount.add(items);
-        self.standard_us.add(standard_us);
-        if weight.standard_us.is_none() {
-            self.unweighted = self.unweighted.saturating_add(items.value);
-        }
+        let (items, standard_us) = self.count(bounded, weight);
         if matches!(step, Step::Reset(_)) {
             self.open(inside, items, standard_us);
         } else if inside != Interval::new(before.0, after.0) {
             self.stretches.push(Stretch { inside, amount: items, standard_us, is_open: false });
         }
+    }
+
+    /// Adds an amount; returns it in items and in planned time.
+    fn count(&mut self, amount: Bounded, weight: Weight) -> (Bounded, Bounded) {
+        let items = amount.times(weight.items);
+        let standard_us = weight.standard_us.map_or(Bounded::default(), |us| amount.times(us));
+        self.amount.add(items);
+        self.standard_us.add(standard_us);
+        if weight.standard_us.is_none() {
+            self.unweighted = self.unweighted.saturating_add(items.value);
+        }
+        (items, standard_us)
     }
 }
 
@@ -410,6 +454,45 @@ mod tests {
             assert_eq!(left.amount.value + right.amount.value, 40, "cut at {cut}");
             assert_eq!(left.standard_us.value + right.standard_us.value, 60, "cut at {cut}");
             assert!(left.amount.lower <= left.amount.value && left.amount.value <= left.amount.upper);
+        }
+    }
+
+    #[test]
+    fn weighting_once_is_weighting_every_step() {
+        let mut state = 9_u64;
+        let mut random = |below: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % below
+        };
+        for case in 0..400 {
+            let (mut at, mut value) = (0_i64, 0_i64);
+            let samples: Vec<(i64, i64)> = (0..40)
+                .map(|_| {
+                    at += random(3) as i64 * 500;
+                    value = match random(30) {
+                        0 => random(70_000) as i64,
+                        1 => i64::MAX - random(3) as i64,
+                        2 => -5,
+                        _ => value.saturating_add(random(4) as i64),
+                    };
+                    (at, value)
+                })
+                .collect();
+            let replaced = Replacement { at_ms: 9_000, old_final: value, new_initial: 1 };
+            let rule = RegisterRule {
+                modulus: (case % 2 == 0).then_some(65_536),
+                rate_max_per_hour: (case % 3 != 0).then_some(i64::MAX - case % 7),
+                gap_ms_max: 900,
+                replaced: if case % 5 == 0 { vec![replaced] } else { vec![] },
+            };
+            let weight = match case % 4 {
+                0 => Weight::ONE,
+                1 => Weight::exact(100_000, i64::MAX),
+                _ => Weight::exact(3, 7).or(Weight::exact(1, 20)),
+            };
+            let window = Interval::new(random(9_000) as i64, random(22_000) as i64);
+            let each = fold(samples.iter().copied(), window, &rule, |_, _| weight);
+            assert_eq!(fold_alike(samples.iter().copied(), window, &rule, || weight), each, "case {case}: {samples:?}");
         }
     }
 

@@ -141,6 +141,21 @@ pub(super) struct Row {
 /// Rows of a pass, by gateway and tag.
 type Rows = BTreeMap<(Arc<str>, Arc<str>), Vec<Row>>;
 
+/// Writes the readings of leaves `first..=last` that lie on a UTC day, numbered from 1970, as the projection does: for those who
+/// want the files without a server. Returns how many rows the file has.
+///
+/// # Errors
+/// The leaves cannot be read, or the file cannot be written.
+pub fn write_utc_day(
+    source: &dyn LeafSource,
+    folder: &Path,
+    number: i64,
+    (first, last): (u64, u64),
+    place: &dyn Fn(&Header) -> Option<i64>,
+) -> Result<u64, ProjectionError> {
+    write_day(source, folder, &DueDay { number, first, last }, place)
+}
+
 /// Writes a day's file and returns how many rows it has. `place` gives UTC minus boot clock of a record.
 pub(super) fn write_day(
     source: &dyn LeafSource,

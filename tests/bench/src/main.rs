@@ -5,10 +5,14 @@
 
 mod buffer;
 mod codec;
+mod duckdb;
+mod fold;
 mod gateway;
 mod ingest;
 mod measure;
 mod metric;
+mod onepass;
+mod plant;
 mod workshop;
 
 use anyhow::Result;
@@ -23,11 +27,19 @@ const SECTIONS: &[Section] = &[
     ("buffer", "The gateway's buffer, sled 0.34 and SQLite", buffer::run),
     ("ingest", "The server: verify, accept, journal", ingest::run),
     ("metric", "Metrics: from leaves to shift results", metric::run),
+    ("fold", "Metrics: the two folds alone", fold::run),
+    ("onepass", "Metrics: one pass over months", onepass::run),
+    ("duckdb", "Metrics: DuckDB over the same readings", duckdb::run),
     ("gateway", "The agent under load: processor and memory", gateway::run),
 ];
 
 fn main() -> Result<()> {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
+    if let [command, days] = wanted.as_slice()
+        && command == "one-pass"
+    {
+        return onepass::child(days);
+    }
     let mut document = measure::preamble()?;
     for (name, title, run) in SECTIONS {
         if !wanted.is_empty() && !wanted.iter().any(|w| w == name) {

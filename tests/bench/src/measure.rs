@@ -47,6 +47,20 @@ pub(crate) fn repeat(mut work: impl FnMut() -> Result<()>) -> Result<(u32, Durat
     Ok((count, start.elapsed()))
 }
 
+/// Processor time this thread has used so far: what others do on the machine does not count.
+pub(crate) fn busy() -> Result<Duration> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").context("/proc/thread-self/schedstat")?;
+    Ok(Duration::from_nanos(text.split(' ').next().context("empty schedstat")?.parse()?))
+}
+
+/// [`repeat`], but the time is the processor's.
+pub(crate) fn repeat_busy(work: impl FnMut() -> Result<()>) -> Result<(u32, Duration)> {
+    let before = busy()?;
+    let (count, _) = repeat(work)?;
+    // The warm-up was busy too.
+    Ok((count + 1, busy()?.saturating_sub(before)))
+}
+
 /// `items` per second as text with a magnitude.
 pub(crate) fn rate(items: f64, time: Duration) -> String {
     let per_second = items / time.as_secs_f64();

@@ -75,12 +75,13 @@ impl Piece<'_> {
                 let rule = register_rule(signal, meaning, fastest);
                 let mut weights = Weights::new(self, register, series.span_of(&range).unwrap_or(self.window));
                 per_us = weights.per_us;
-                (
-                    counter::fold(series.samples(range), self.window, &rule, |from, to| {
-                        weights.between(from, to, facts)
-                    }),
-                    Some(meaning),
-                )
+                let samples = series.samples(range);
+                let passed = if weights.product.is_none() {
+                    counter::fold_alike(samples, self.window, &rule, || weights.of(None, facts))
+                } else {
+                    counter::fold(samples, self.window, &rule, |from, to| weights.between(from, to, facts))
+                };
+                (passed, Some(meaning))
             }
             None => {
                 (counter::fold(std::iter::empty(), self.window, &RegisterRule::default(), |_, _| Weight::ONE), None)
@@ -165,7 +166,7 @@ impl Piece<'_> {
             }
         }
         let rule = energy_rule(self.history, machine, signal, meaning);
-        let passed = counter::fold(series.samples(range), self.window, &rule, |_, _| Weight::ONE);
+        let passed = counter::fold_alike(series.samples(range), self.window, &rule, || Weight::ONE);
         register_flags(facts, &passed);
         if passed.resets > 0 || passed.excesses > 0 {
             facts.energy_broken = true;
