@@ -1,12 +1,14 @@
 //! A hundred workshops against their own ground truth: what the metrics say of signed records, and what really happened.
 //!
 //! Where a shift was seen whole, pieces, energy and OEE are equal to the last digit: a piece is a piece, the dial of a meter shows
-//! hundredths of a kilowatt-hour, planned busy time is the shift without its breaks. Where something is missing — every workshop has its
+//! hundredths of a kilowatt-hour, planned busy time is the shift without its breaks. Of which product the pieces between two readings
+//! were is not seen when the product changes between them: then OEE has bounds although nothing is missing. Where something is missing — every workshop has its
 //! power cut, every third one loses contents of records besides — the truth lies inside the bounds, and nothing is ever outside them.
 //!
 //! Readings come once a minute (every tenth workshop: every ten seconds), on the minute, while the workshop changes at any millisecond.
 //! How exactly states are told is the business of `tests/tests/workshop.rs`.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use metrics::facts::Facts;
@@ -22,6 +24,7 @@ use simulators::history::{Identity, Plan, Producer};
 use simulators::instrument::Instrument;
 use simulators::rng::hash3;
 use simulators::tags::devices;
+use simulators::world::discrete::Discrete;
 use simulators::world::{Config, ShiftTally, World};
 
 const SEEDS: u64 = 100;
@@ -114,7 +117,8 @@ fn schedule(shift: Shift) -> Schedule {
 }
 
 /// Pieces, and the planned time of good ones. The machining centre counts all its parts and has no reject counter.
-fn counts(place: &str, facts: &Facts, closed: &ShiftTally, pri_ms: &[i64], compared: &Compared) {
+fn counts(place: &str, facts: &Facts, closed: &ShiftTally, known: &Discrete, compared: &Compared) {
+    let pri_ms: Vec<i64> = known.profile().products.iter().map(|p| p.pri_ms).collect();
     let (good, reject) = (&closed.tally.good, &closed.tally.reject);
     let is_good_counted = closed.machine != "cnc";
     let all: i128 = good.iter().chain(reject).map(|n| i128::from(*n)).sum();
@@ -137,11 +141,15 @@ fn counts(place: &str, facts: &Facts, closed: &ShiftTally, pri_ms: &[i64], compa
     assert!(holds(&found, standard_us, planned_us), "{place}: OEE {standard_us} / {planned_us}, {found:?}");
     let is_complete = facts.oee_cover().observed_ms == facts.oee_cover().of_ms;
     let certain = is_certain(&found);
+    let (from, until) = (closed.shift.start(), closed.shift.end());
+    let loaded = known.intervals().iter().filter(|i| i.from < until && from < i.until).map(|i| i.product);
+    let is_one_product = loaded.collect::<BTreeSet<usize>>().len() == 1;
+    assert!(certain || !is_complete || !is_one_product, "{place}: seen whole, and in doubt: {found:?}");
     assert!(
         !certain || (found.num, found.den) == (standard_us, planned_us),
         "{place}: {standard_us} / {planned_us}, {found:?}"
     );
-    note(&compared.oee, certain && is_complete);
+    note(&compared.oee, certain);
 }
 
 fn energy(place: &str, facts: &Facts, tally_uj: i128, dial: i128, compared: &Compared) {
@@ -157,7 +165,7 @@ fn energy(place: &str, facts: &Facts, tally_uj: i128, dial: i128, compared: &Com
 
 fn workshop(seed: u64, compared: &Compared) {
     let hall = seed % 2 == 0;
-    let config = Config { seed, epoch_ms: EPOCH, hall, retrofit_ms: None, rest_weekday: None, record: false };
+    let config = Config { seed, epoch_ms: EPOCH, hall, retrofit_ms: None, rest_weekday: None, record: true };
     let (history, producer) = history(config, if seed % 10 == 9 { 10 * SECOND } else { MINUTE });
     let dials = dials(config);
     let closed: Vec<&ShiftTally> = producer.world().closed_shifts().iter().collect();
@@ -171,8 +179,7 @@ fn workshop(seed: u64, compared: &Compared) {
         energy(&place, &facts, closed.tally.energy_uj, at(window.to_ms) - at(window.from_ms), compared);
         // The lathe is known by its power alone.
         if let Some(known) = producer.world().machine(machine).filter(|_| machine != "lathe") {
-            let pri_ms: Vec<i64> = known.profile().products.iter().map(|p| p.pri_ms).collect();
-            counts(&place, &facts, closed, &pri_ms, compared);
+            counts(&place, &facts, closed, known, compared);
         }
     }
 }
@@ -198,7 +205,7 @@ fn a_hundred_workshops_agree_with_their_ground_truth() {
     };
     let shares = [&compared.counts, &compared.energy, &compared.oee].map(share);
     assert!(
-        shares[0] >= 75 && shares[1] >= 75 && shares[2] >= 25,
+        shares[0] >= 75 && shares[1] >= 75 && shares[2] >= 10,
         "too little was exact to prove anything: {shares:?} %"
     );
 }
