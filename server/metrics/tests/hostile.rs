@@ -4,7 +4,7 @@ mod fixture;
 
 use fixture::{GATEWAY, HOUR, Log, MINUTE, MONDAY, World};
 use metrics::compare::SplitMix64;
-use metrics::energy::factors::delivered;
+use metrics::energy::factors;
 use metrics::energy::integration::of_machine;
 use metrics::exact::Rational;
 use metrics::metrology::measured::Rules;
@@ -12,10 +12,9 @@ use metrics::metrology::{ClassTable, Loading, classes};
 use metrics::model::{KINDS, parse_body};
 use metrics::production::material::consumption;
 use metrics::quality::chart::charts;
-use metrics::quality::constants::delivered;
+use metrics::quality::constants;
 use metrics::settlement::{YearRule, of_year, reconcile};
 use metrics::{History, Interval, ReportRequest, evaluate};
-use metrics::{ReportRequest, evaluate};
 use protocol::content::{CounterConfig, Ratio, TagConfig};
 use protocol::{Batch, BootId, Configuration, Content, Gap, GapCause, GapStart, Quality, Reading, Value, ValueType};
 use serde_json::json;
@@ -64,7 +63,7 @@ fn stated_nonsense_is_judged(history: &metrics::History) -> usize {
             assert!(energy.cover.observed_ms <= energy.cover.of_ms && energy.bounds.lower <= energy.kwh);
         }
     }
-    let set = delivered("kgce.equivalent@1").unwrap();
+    let set = factors::delivered("kgce.equivalent@1").unwrap();
     for year in [i16::MIN, 1, 2026, 9999, i16::MAX] {
         for rule in [YearRule::Within, YearRule::EndsIn] {
             let _ = of_year(history.statements().bills(), year, rule, &set);
@@ -239,7 +238,7 @@ fn strange_shop_floor(log: &mut Log, random: &mut SplitMix64) {
 }
 
 fn shop_floor_never_panics(history: &History, far: i64) {
-    let table = delivered().unwrap();
+    let table = constants::delivered().unwrap();
     let statements = history.statements();
     assert!(statements.bad().is_empty(), "{:?}", statements.bad());
     for window in [Interval::new(MONDAY, MONDAY + 24 * HOUR), Interval::new(-far, far)] {
@@ -323,6 +322,8 @@ fn statements_out_of_bounds_are_refused_by_field() {
     assert!(parse_body("specification", &none).is_err(), "no limit at all");
     let silent = json!({"machine": "press", "code": "1", "raised_ms": 10});
     assert!(parse_body("alarm_handled", &silent).is_err(), "says nothing");
+}
+
 #[test]
 fn nonsense_about_good_readings_is_judged() {
     let mut log = Log::new(false);
