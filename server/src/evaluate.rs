@@ -2,7 +2,8 @@
 //!
 //! The tour: a plan file ([`plan`]) states site, machines and tags; readings come as CSV ([`csv`]) or Parquet ([`parquet`]) and are
 //! sorted, row by row, into what is used, what is left out and what is wrong ([`rows`], [`value`](mod@value), `instant`); both become
-//! leaves ([`leaves`]) of a history that `metrics` evaluates. [`document`] is the result as JSON.
+//! leaves ([`leaves`]) of a history that `metrics` evaluates. [`document`] is the result as JSON, [`further`] what is
+//! evaluated beyond the report.
 //!
 //! Constraints
 //! 1. No second evaluator: a file and a log that say the same give the same numerators, denominators, bounds and coverage.
@@ -12,6 +13,7 @@
 
 pub mod csv;
 pub mod document;
+pub mod further;
 pub mod leaves;
 pub mod parquet;
 pub mod plan;

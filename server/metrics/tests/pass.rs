@@ -33,6 +33,15 @@ impl Leaves {
         }
     }
 
+    /// Numbers the records in the order they lie here: a log takes a gateway's records in the order of its chain.
+    fn renumber(&mut self) {
+        for at in 0..self.list.len() {
+            if let Some(header) = self.header(at) {
+                header.sequence = at as u64;
+            }
+        }
+    }
+
     /// Where batches lie.
     fn batches(&self) -> Vec<usize> {
         let is_batch =
@@ -67,6 +76,7 @@ impl Leaves {
         (header.kind, header.content_digest, header.readings) = (content.kind(), digest, 0);
         (header.first_ms, header.last_ms) = (header.clock.boot_ms, header.clock.boot_ms);
         self.insert(at + 1, leaf, bytes);
+        self.renumber();
         digest
     }
 
@@ -226,11 +236,13 @@ fn late_records_within_reach_evaluate_alike_and_later_ones_are_told() {
         at(*a).partial_cmp(&at(*b)).unwrap()
     });
     within.list = order.iter().map(|i| within.list[*i].clone()).collect();
+    within.renumber();
     within.assert_same(&dates(&within, 0, 7), "late within reach");
     // One record comes five days later than it should.
     let mut beyond = Leaves::of(&log);
     let held_back = beyond.list.remove(batches[30]);
     beyond.list.insert(batches[150], held_back);
+    beyond.renumber();
     let told = beyond.assert_same_or_told(&dates(&beyond, 0, 7), "late beyond reach");
     assert_eq!(told, Some(Disturbance { leaf: batches[150] as u64, by: By::Readings }));
     // Where nothing asked for lies it may be suspected, never mistaken.
@@ -447,6 +459,7 @@ fn disturb(leaves: &mut Leaves, any: &mut dyn FnMut(u64) -> u64) {
             let held_back = leaves.list.remove(at);
             let to = (at + any(120) as usize).min(leaves.list.len());
             leaves.list.insert(to, held_back);
+            leaves.renumber();
         }
         1 => leaves.list[at].1 = None,
         2 | 3 => {

@@ -5,6 +5,7 @@
 
 mod catalogue;
 mod evaluate;
+mod further;
 mod lines;
 mod table;
 mod thresholds;
@@ -60,6 +61,9 @@ struct Evaluate {
     /// Evaluate without the rows that cannot be used; the result says how many they were.
     #[arg(long)]
     accept_bad_rows: bool,
+    /// Beyond the report: every figure with its quantities, energy saved under the plan, matters to verify.
+    #[arg(long)]
+    all: bool,
     /// As canonical JSON.
     #[arg(long)]
     json: bool,

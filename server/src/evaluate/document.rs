@@ -1,4 +1,5 @@
-//! The result as canonical JSON: `{"accepted_bad_rows","bad_rows","format","ignored","plan","readings","report","version"}`.
+//! The result as canonical JSON: `{"accepted_bad_rows","bad_rows","format","ignored","plan","readings","report","version"}`,
+//! with `further` (figures, savings, examinations) when it was asked for.
 //!
 //! `report` is exactly the report of the same statements and readings in a log, but for grades, flags, lineage and notice; it is `null`
 //! when there is no result.
@@ -6,6 +7,7 @@
 use metrics::report::ReportError;
 use serde::Serialize;
 
+use super::further::Further;
 use super::rows::Readings;
 use super::said::BadRow;
 use super::{Evaluation, Input};
@@ -20,6 +22,8 @@ struct Document<'d> {
     bad_rows: BadPart<'d>,
     accepted_bad_rows: bool,
     report: Option<&'d metrics::Report>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    further: Option<&'d Further>,
 }
 
 #[derive(Serialize)]
@@ -55,6 +59,7 @@ pub fn json(
     input: &Input,
     readings: &Readings,
     evaluation: Option<&Evaluation>,
+    further: Option<&Further>,
 ) -> Result<Vec<u8>, ReportError> {
     let document = Document {
         format: "gongzheng-file-evaluation",
@@ -70,6 +75,7 @@ pub fn json(
         bad_rows: BadPart { count: readings.bad.count, listed: readings.bad.rows.len(), rows: &readings.bad.rows },
         accepted_bad_rows: evaluation.is_some() && readings.bad.count > 0,
         report: evaluation.map(|e| &e.report),
+        further,
     };
     let json = serde_json::to_value(&document).map_err(|e| ReportError::Encode(e.to_string()))?;
     protocol::canonical_json(&json).map_err(|e| ReportError::Encode(e.to_string()))

@@ -1,6 +1,6 @@
 //! Figures of time: the report's own lines, the rest of ISO 22400, TPM and 稼动率, reliability.
 
-use crate::catalogue::ALL;
+use crate::catalogue::{ALL, Definition};
 use crate::exact::Rational;
 use crate::facts::Facts;
 use crate::figures::{Gathered, Printer, StopRule, Term, ask, millionths, ms, number, trimmed};
@@ -29,7 +29,7 @@ impl<'a> Sums<'a> {
 pub(super) fn figures(out: &mut Printer<'_>, s: &Sums<'_>) {
     let f = s.facts;
     for d in ALL.iter().filter(|d| d.applies(f)) {
-        out.put(ask(d.id, d.cover(f), terms_of(f, d.formula)), (d.value)(f));
+        out.put(ask(d.id, d.cover(f), terms_of(f, d)), (d.value)(f));
     }
     if f.has_state {
         ratios(out, s);
@@ -109,7 +109,7 @@ pub(super) fn in_state(f: &Facts, state: MachineState) -> i64 {
 }
 
 /// The quantities a formula of the report names, in the order it names them.
-fn terms_of(f: &Facts, formula: &str) -> Vec<Term> {
+fn terms_of(f: &Facts, d: &Definition) -> Vec<Term> {
     let b = &f.buckets;
     let time = [
         ("PBT", b.pbt_ms()),
@@ -121,7 +121,7 @@ fn terms_of(f: &Facts, formula: &str) -> Vec<Term> {
     ];
     let mut out = Vec::new();
     let mut seen: Vec<&str> = Vec::new();
-    let names = formula.split_once('=').map_or(formula, |(_, right)| right);
+    let names = d.formula.split_once('=').map_or(d.formula, |(_, right)| right);
     for symbol in names.split(|c: char| !c.is_ascii_alphanumeric()).filter(|s| !s.is_empty()) {
         if seen.contains(&symbol) {
             continue;
@@ -141,7 +141,8 @@ fn terms_of(f: &Facts, formula: &str) -> Vec<Term> {
                 out.push(millionths("STD_GQ", p.good.standard.value, "us"));
             }
         }
-        if symbol == "E" || symbol == "register" {
+        // In ratios of time E is effectiveness.
+        if d.id.starts_with("energy.") && matches!(symbol, "E" | "register") {
             out.extend(f.energy.map(|e| millionths("E", e.micro_kwh.value, "kWh")));
         }
     }

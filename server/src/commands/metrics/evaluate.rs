@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use server::evaluate::further::further;
 use server::evaluate::rows::{Limits, Readings};
 use server::evaluate::{Evaluation, Input, document, evaluate, read_plan, read_readings};
 
@@ -18,11 +19,14 @@ pub(super) fn run(arguments: &Evaluate) -> Result<ExitCode> {
     let (readings, input) = read.map_err(|r| refused(&r))?;
     let withheld = readings.bad.count > 0 && !arguments.accept_bad_rows;
     let evaluation = if withheld { None } else { Some(evaluate(&plan, &readings).map_err(|r| refused(&r))?) };
+    let further = evaluation.as_ref().filter(|_| arguments.all).map(further);
     if arguments.json {
-        super::print_bytes(&document::json(&plan_input, &input, &readings, evaluation.as_ref())?)?;
+        let json = document::json(&plan_input, &input, &readings, evaluation.as_ref(), further.as_ref())?;
+        super::print_bytes(&json)?;
     } else {
         let reader = lines::Reader { chinese: chinese() };
         let mut out = evaluation.as_ref().map_or_else(String::new, |e| lines::report(e, reader));
+        out.push_str(&further.as_ref().map_or_else(String::new, |f| super::further::print(f, reader)));
         out.push_str(&read_part(&plan_input, &input, &readings, evaluation.as_ref()));
         super::print_bytes(out.trim_end().as_bytes())?;
     }

@@ -20,7 +20,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    fn say(self, zh: &str, en: &str) -> String {
+    pub(super) fn say(self, zh: &str, en: &str) -> String {
         if self.chinese { zh.to_owned() } else { en.to_owned() }
     }
 
@@ -29,7 +29,7 @@ impl Reader {
     }
 
     /// The name of a definition; an amount per day has the name of the amount.
-    fn name(self, id: &str) -> String {
+    pub(super) fn name(self, id: &str) -> String {
         let name = |id: &str| catalogue::explain(id).map(|e| self.of((e.names[0], e.names[1])).to_owned());
         let per_day =
             |id: &str| Some(format!("{}{}", name(amount_per_day(id)?)?, self.say("／生产日", " per production day")));
@@ -90,12 +90,11 @@ fn section_part(out: &mut String, evaluation: &Evaluation, section: &Section, re
     out.push_str(&format!("\n{} · {name}{dates} · {shifts}\n", machine(evaluation, &section.machine, reader)));
     let rows: Vec<Vec<String>> = section.lines.iter().map(|l| line_row(l, reader)).collect();
     out.push_str(&columns(&rows, "  "));
-    under_lines(out, evaluation, section, reader);
+    under_lines(out, section, reader);
 }
 
-/// What is said of a section below its lines: why it stands where it stands. Further figures of the section belong here; the
-/// evaluation has the history they are computed from.
-fn under_lines(out: &mut String, _evaluation: &Evaluation, section: &Section, reader: Reader) {
+/// What is said of a section below its lines: why it stands where it stands.
+fn under_lines(out: &mut String, section: &Section, reader: Reader) {
     if let Some(standing) = section.standing {
         let words = match standing {
             "full" => reader.say("有效班次不少于 90%", "at least 90 % of the shifts are valid"),
@@ -137,7 +136,7 @@ fn line_row(line: &Line, reader: Reader) -> Vec<String> {
 }
 
 /// Six decimals as they are printed in the report: a ratio in percent, an amount with its unit.
-fn amount(digits: &str, unit: &str) -> String {
+pub(super) fn amount(digits: &str, unit: &str) -> String {
     if unit == "1" {
         return format!("{} %", percent(digits));
     }
