@@ -40,7 +40,8 @@ impl LeafSource for Mutex<Day> {
 
     fn leaves(&self, range: Range<u64>) -> Result<Vec<Leaf>, ProjectionError> {
         let day = self.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let at = |index: u64| usize::try_from(index.saturating_sub(day.first)).unwrap_or(usize::MAX).min(day.leaves.len());
+        let at =
+            |index: u64| usize::try_from(index.saturating_sub(day.first)).unwrap_or(usize::MAX).min(day.leaves.len());
         Ok(day.leaves[at(range.start)..at(range.end)].to_vec())
     }
 
@@ -237,7 +238,9 @@ pub(crate) fn run(table: &mut Table) -> Result<()> {
         "ours, one pass over the signed records: 1 thread",
         format!("{:.2} s, {} per core", passed.as_secs_f64(), per(passed.as_secs_f64())),
         "—",
-        format!("{millions:.0} M readings, {DAYS} days; decompressed, decoded, placed, evaluated with bounds and lineage"),
+        format!(
+            "{millions:.0} M readings, {DAYS} days; decompressed, decoded, placed, evaluated with bounds and lineage"
+        ),
     );
     for (threads, took) in &them.parquet {
         let ratio = took.processor / passed.as_secs_f64();
@@ -245,7 +248,11 @@ pub(crate) fn run(table: &mut Table) -> Result<()> {
             sql("Parquet", *threads),
             number(took),
             "—",
-            format!("{ratio:.1}× our processor time; {:.2} s by the clock; {:.0} MB of files", took.wall, bytes as f64 / 1e6),
+            format!(
+                "{ratio:.1}× our processor time; {:.2} s by the clock; {:.0} MB of files",
+                took.wall,
+                bytes as f64 / 1e6
+            ),
         );
     }
     table.row(

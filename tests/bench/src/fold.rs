@@ -58,7 +58,12 @@ pub(crate) fn run(table: &mut Table) -> Result<()> {
         replaced: Vec::new(),
     };
     for (tag, what, rule, weight) in [
-        ("m00/good", "counter fold: a part counter into items and planned time", rule(Some(MODULUS.cast_signed()), 3_600), Weight::exact(1, ITEM_US)),
+        (
+            "m00/good",
+            "counter fold: a part counter into items and planned time",
+            rule(Some(MODULUS.cast_signed()), 3_600),
+            Weight::exact(1, ITEM_US),
+        ),
         ("m00/energy", "counter fold: an energy register, moving with every reading", rule(None, 20_000), Weight::ONE),
     ] {
         let series = history.series("gw-1", tag, window);

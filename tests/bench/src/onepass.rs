@@ -9,7 +9,7 @@ use metrics::{Pass, ReportRequest};
 use serde::{Deserialize, Serialize};
 
 use crate::measure::{Table, busy, rate};
-use crate::plant::{Plant, START_MS, DAY_MS};
+use crate::plant::{DAY_MS, Plant, START_MS};
 
 /// Machines of the plant.
 pub(crate) const MACHINES: usize = 20;
@@ -97,7 +97,11 @@ pub(crate) fn run(table: &mut Table) -> Result<()> {
             format!("{MACHINES} machines × {days} days × 1 s, one pass"),
             format!("{} readings", rate(o.readings as f64, Duration::from_secs_f64(o.seconds))),
             "—",
-            format!("{:.0} M readings in {:.1} s of processor time, decompressing and decoding included", o.readings as f64 / 1e6, o.seconds),
+            format!(
+                "{:.0} M readings in {:.1} s of processor time, decompressing and decoding included",
+                o.readings as f64 / 1e6,
+                o.seconds
+            ),
         );
         table.row(
             format!("… most readings held, of {days} days"),

@@ -106,10 +106,8 @@ impl Plant {
             serde_json::json!({"shift": id, "start": start, "end": end, "weekdays": [1, 2, 3, 4, 5, 6, 7],
                                "breaks": [{"start": pause[0], "end": pause[1]}]})
         };
-        let shifts = [
-            shift("day", "08:00", "20:00", ["12:00", "12:30"]),
-            shift("night", "20:00", "08:00", ["00:00", "00:30"]),
-        ];
+        let shifts =
+            [shift("day", "08:00", "20:00", ["12:00", "12:30"]), shift("night", "20:00", "08:00", ["00:00", "00:30"])];
         let mut stated = vec![
             ("site", serde_json::json!({"names": names("bench"), "zone": "Asia/Shanghai"})),
             ("calendar", serde_json::json!({"shifts": shifts})),
@@ -146,7 +144,11 @@ impl Plant {
     fn configuration(&self) -> Configuration {
         let machines = || (0..self.machines.len()).map(name);
         let device = |id: String| {
-            Ok::<_, protocol::Error>(DeviceConfig { id: id.parse()?, protocol: "modbus_tcp".into(), address: "bench".into() })
+            Ok::<_, protocol::Error>(DeviceConfig {
+                id: id.parse()?,
+                protocol: "modbus_tcp".into(),
+                address: "bench".into(),
+            })
         };
         let tag = |machine: &str, tag: &str| {
             let is_energy = tag == "energy";
