@@ -8,7 +8,8 @@ use metrics::pass::{By, Disturbance, Pass, PassError};
 use metrics::report::ReportError;
 use metrics::{History, ReportRequest, evaluate};
 use protocol::{
-    BootId, Content, Declaration, Digest, Header, Kind, Leaf, LeafBody, Lost, LostCause, ServerAnchor, SyncState,
+    BootId, Content, Declaration, Digest, Header, Kind, Leaf, LeafBody, Lost, LostCause, Quality, ServerAnchor,
+    SyncState,
 };
 use serde_json::json;
 
@@ -453,13 +454,34 @@ fn disturb(leaves: &mut Leaves, any: &mut dyn FnMut(u64) -> u64) {
     let from = any(batches.len() as u64) as usize;
     let some: Vec<usize> = batches.iter().copied().skip(from).take(1 + any(40) as usize).collect();
     let at = some[0];
-    match any(11) {
+    match any(13) {
         0 => {
             // A record comes later.
             let held_back = leaves.list.remove(at);
             let to = (at + any(120) as usize).min(leaves.list.len());
             leaves.list.insert(to, held_back);
             leaves.renumber();
+        }
+        11 | 12 => {
+            // Bad readings; or readings of one tag whose clock went back, so that they push each other on.
+            let is_bad = any(2) == 0;
+            let (tag, back) = (any(5) as usize, [90_000, 7_200_000, 200_000_000][any(3) as usize]);
+            for at in some {
+                let Some(Ok(Content::Batch(mut batch))) =
+                    leaves.list[at].1.as_ref().map(|b| Content::decode(Kind::Batch, b))
+                else {
+                    continue;
+                };
+                let Some(column) = batch.columns.get_mut(tag) else { continue };
+                let half = column.times.len() / 2;
+                if is_bad {
+                    let rest = (column.times.len() - half) as u32;
+                    column.qualities = vec![(Quality::Good, half as u32), (Quality::Bad, rest)];
+                } else {
+                    column.times.iter_mut().skip(half).for_each(|ms| *ms -= back);
+                }
+                leaves.list[at].1 = Some(Content::Batch(batch).encode().unwrap());
+            }
         }
         1 => leaves.list[at].1 = None,
         2 | 3 => {
