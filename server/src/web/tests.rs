@@ -123,7 +123,10 @@ fn keys(ftl: &str) -> BTreeSet<String> {
 }
 
 /// Keys whose last part comes from data; each family is looked up in one place.
-const FAMILIES: [&str; 20] = [
+const FAMILIES: [&str; 23] = [
+    "group-",
+    "part-",
+    "parameter-",
     "state-",
     "class-",
     "cause-",

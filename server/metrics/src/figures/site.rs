@@ -85,7 +85,7 @@ fn lines(out: &mut Printer<'_>, history: &History, all: &[Gathered]) {
 }
 
 /// What a role of a signal evidences (2024 评测 Q4): running and counts are 生产管控 and 设备管理, rejects 质量管理, energy 能耗管理.
-const AREAS: [(&str, &[&str]); 9] = [
+const AREAS: [(&str, &[&str]); 11] = [
     ("state", &["生产管控", "设备管理"]),
     ("run", &["生产管控", "设备管理"]),
     ("power", &["设备管理", "能耗管理"]),
@@ -95,6 +95,8 @@ const AREAS: [(&str, &[&str]); 9] = [
     ("total", &["生产管控"]),
     ("product", &["生产管控"]),
     ("order", &["生产管控"]),
+    ("batch", &["生产管控"]),
+    ("alarm", &["设备管理"]),
 ];
 
 fn connection(out: &mut Printer<'_>, history: &History, all: &[Gathered], period: &Period) {
