@@ -351,7 +351,8 @@ fn the_metrics_commands_say_what_is_well_and_what_is_not() -> Result<()> {
         .ill(&["方案中没有数据点 saw/nosuch"]);
     metrics("en", &[&suggested[..], &["--unit", "kW", "--interval-ms", "120000"]].concat())?
         .check(Some(3), &["the first is row", "does not say its time zone"]);
-    metrics("en", &suggested)?.check(Some(2), &["--unit"]);
+    metrics("en", &suggested)?.ill(&["give --plan, or --unit and --interval-ms"]);
+    metrics("zh", &suggested)?.ill(&["给出 --plan，或 --unit 和 --interval-ms"]);
     Ok(())
 }
 

@@ -78,7 +78,7 @@ struct Thresholds {
     #[arg(long)]
     tag: String,
     /// Plan file that describes the tag.
-    #[arg(long, conflicts_with_all = ["unit", "interval_ms", "zone"], required_unless_present_all = ["unit", "interval_ms"])]
+    #[arg(long, conflicts_with_all = ["unit", "interval_ms", "zone"])]
     plan: Option<PathBuf>,
     /// Without a plan: W or kW.
     #[arg(long, requires = "interval_ms")]

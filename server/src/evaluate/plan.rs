@@ -140,7 +140,12 @@ impl PlanFile {
         }
         let mut periods = Vec::new();
         for period in wanted.tables("period", "[[evaluate.period]]")? {
-            periods.push(read_period(&period)?);
+            let read = read_period(&period)?;
+            if periods.iter().any(|p: &Period| p.name == read.name) {
+                let allowed = Said::new("每个期间不同的名称", "another name for each period");
+                return Err(source.unfit(period.locate("name"), "name", allowed));
+            }
+            periods.push(read);
         }
         if plan.is_some() != periods.is_empty() || periods.len() > PERIODS_MAX {
             let what = Said::new(
@@ -351,8 +356,10 @@ fn read_statements(
             found.push((own.at, own, read_statement(kind, &own, gateway, zones)?));
         }
     }
-    if !found.iter().any(|(_, _, s)| s.declaration.kind == "site") {
-        return Err(root.missing("site", example()));
+    for needed in ["site", "machine"] {
+        if !found.iter().any(|(_, _, s)| s.declaration.kind == needed) {
+            return Err(root.missing(needed, example()));
+        }
     }
     let names = |kind: &str, key: &str, default: &'static str| -> BTreeSet<String> {
         let of_kind = found.iter().filter(|(_, _, s)| s.declaration.kind == kind);

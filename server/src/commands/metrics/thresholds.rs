@@ -96,6 +96,12 @@ fn described(arguments: &Thresholds) -> Result<(TagTable, Dialect)> {
         let (plan, _) = read_plan(path).map_err(|r| refused(&r))?;
         return Ok((plan.table, plan.dialect));
     }
+    let (Some(unit), Some(interval_ms)) = (&arguments.unit, arguments.interval_ms) else {
+        bail!(say(
+            "须说明数据点：给出 --plan，或 --unit 和 --interval-ms",
+            "the tag must be described: give --plan, or --unit and --interval-ms"
+        ));
+    };
     let Ok(id) = arguments.tag.parse() else {
         bail!(say(
             &format!("「{}」不是数据点：写成 设备/名称", arguments.tag),
@@ -118,10 +124,10 @@ fn described(arguments: &Thresholds) -> Result<(TagTable, Dialect)> {
     let config = TagConfig {
         id,
         value_type: ValueType::F64,
-        unit: arguments.unit.clone().unwrap_or_default(),
+        unit: unit.clone(),
         scale: Ratio::ONE,
         role: String::new(),
-        interval_ms: arguments.interval_ms.unwrap_or(1_000),
+        interval_ms,
         address: String::new(),
         counter: None,
     };

@@ -134,7 +134,7 @@ fn what_the_shared_checks_refuse_is_refused_at_its_line() {
     refused(("version", "version"), late, "at_ms", "没有时区", "does not say its time zone");
     refused(
         ("version", "version"),
-        &late.replace("press", "pres"),
+        &late.replace("press", "pres").replace("10:00:00", "10:00:00Z"),
         "\"pres\"",
         "没有填报 machine「pres」",
         "no machine `pres` is declared",
@@ -256,10 +256,16 @@ fn tags_and_sections_are_checked_field_by_field() {
         "from, to 的值不可用",
         "the value of `from, to`",
     );
+    let twice = "to = 2026-03-03 },\n { name = \"two days\", from = 2026-03-05, to = 2026-03-05";
+    refused(("to = 2026-03-03", twice), "", "2026-03-05", "name 的值不可用", "the value of `name`");
     refused(("site = \"demo\"", "site = \"Demo Works\""), "", "Demo Works", "site 的值不可用", "the value of `site`");
     for (text, en) in [
         ("version = 1\n", "lacks `tag`"),
         ("version = 1\n[[tag]]\nid = \"a/b\"\ntype = \"u64\"\ninterval_ms = 1\n", "lacks `site`"),
+        (
+            "version = 1\n[[tag]]\nid = \"a/b\"\ntype = \"u64\"\ninterval_ms = 1\n[site]\nzone = \"UTC\"\nnames = { zh = \"\", en = \"\" }\n",
+            "lacks `machine`",
+        ),
         ("version = 1\n[[tag]]\nid = \"a/b\"\ntype = \"u64\"\n", "lacks `interval_ms`"),
         ("version = 1\n[[tag]]\nid = \"a/b\"\n", "lacks `type`"),
         ("version = 1\n[[tag]]\n", "lacks `id`"),

@@ -39,13 +39,13 @@ fn what_would_need_rounding_or_guessing_is_refused_in_both_languages() {
     use ValueType::{Bool, F32, F64, I64, U64};
     let long = "1".repeat(65);
     for (text, value_type, zh, en) in [
-        ("0.0005", U64, "不能准确还原为原始值", "not exactly a raw value at scale 1/1000"),
+        ("0.0005", U64, "不能准确还原为原始值", "is not exactly a raw value at scale 1/1000"),
         ("1e-300", I64, "不能准确还原为原始值", "not exactly a raw value"),
         ("0.0000000001", F64, "不能准确还原为原始值", "not exactly a raw value"),
         ("16777.217001", F32, "不能准确还原为原始值", "not exactly a raw value"),
         ("1e30", F64, "不能准确还原为原始值", "not exactly a raw value"),
-        ("-1", U64, "超出数据点的范围", "beyond what the tag can hold"),
-        ("9223372036854775.808", U64, "超出数据点的范围", "beyond what the tag can hold"),
+        ("-1", U64, "超出数据点的范围", "is beyond what the tag can hold"),
+        ("9223372036854775.808", U64, "超出数据点的范围", "is beyond what the tag can hold"),
         ("NaN", F64, "不是数字", "is not a number"),
         ("inf", F64, "不是数字", "is not a number"),
         ("1,234", U64, "不是数字", "is not a number"),
