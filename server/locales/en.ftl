@@ -610,3 +610,5 @@ parameter-constraint = constraint station
 parameter-constraint-by = chosen as
 parameter-not-counted = machines not counted
 parameter-areas = areas covered
+figures-empty-title = Nothing to compute yet
+figures-empty-words = Once machines and the shift calendar are declared and a gateway delivers, every figure stands here.

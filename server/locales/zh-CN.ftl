@@ -598,3 +598,5 @@ parameter-constraint = 瓶颈工位
 parameter-constraint-by = 瓶颈依据
 parameter-not-counted = 未计入的设备
 parameter-areas = 已覆盖环节
+figures-empty-title = 还没有可计算的指标
+figures-empty-words = 填报设备与班次日历，并让网关送来数据后，这里列出全部指标。

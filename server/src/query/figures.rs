@@ -153,6 +153,7 @@ pub async fn figures(
         None => Names::default(),
     };
     let period = period(dates)?;
+    let empty = empty(&head, &period, machine);
     let id = site.parse().map_err(|_| QueryError::NotFound)?;
     let (logs, wanted) = (logs.clone(), machine.map(str::to_owned));
     let _one = ONE_AT_A_TIME.lock().await;
@@ -168,13 +169,36 @@ pub async fn figures(
     };
     let done = tokio::task::spawn_blocking(work).await.map_err(|e| QueryError::Failed(e.to_string()))?;
     let (found, history) = match done {
-        Ok(found) => found.ok_or(QueryError::NotFound)?,
-        Err(reporting::ReportingError::Report(metrics::report::ReportError::NoMachines)) => {
-            return Err(QueryError::NotFound);
+        // A site of which nothing is declared yet has no figures; that is no error.
+        Ok(None) | Err(reporting::ReportingError::Report(metrics::report::ReportError::NoMachines)) => {
+            return Ok(FiguresView { machine_names, ..empty });
         }
+        Ok(Some(found)) => found,
         Err(error) => return Err(QueryError::Failed(error.to_string())),
     };
     Ok(view(head, machine_names, &found, &history))
+}
+
+fn empty(site: &SiteHead, period: &Period, machine: Option<&str>) -> FiguresView {
+    FiguresView {
+        site: site.clone(),
+        machine: machine.unwrap_or(metrics::report::ALL_MACHINES).to_owned(),
+        machine_names: Names::default(),
+        from: period.from.clone(),
+        to: period.to.clone(),
+        from_ms: 0,
+        until_ms: 0,
+        prefix: 0,
+        figures: Vec::new(),
+        waterfall: Vec::new(),
+        changeovers: Vec::new(),
+        flags: Vec::new(),
+        excluded: Vec::new(),
+        statements: Vec::new(),
+        sources: Vec::new(),
+        gaps: Vec::new(),
+        gaps_left_out: 0,
+    }
 }
 
 fn period((from, to): (&str, &str)) -> Result<Period, QueryError> {
