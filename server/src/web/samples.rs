@@ -536,9 +536,9 @@ pub(super) fn figures() -> query::FiguresView {
             unit: entry.unit.into(),
             formula: entry.formula.into(),
             terms: vec![
-                query::Term { symbol: "APT".into(), value: "151200000".into(), unit: "ms".into() },
-                query::Term { symbol: "E_idle".into(), value: "31.25".into(), unit: "kWh".into() },
-                query::Term { symbol: "FE".into(), value: "4".into(), unit: String::new() },
+                Term { symbol: "APT".into(), value: "151200000".into(), unit: "ms".into() },
+                Term { symbol: "E_idle".into(), value: "31.25".into(), unit: "kWh".into() },
+                Term { symbol: "FE".into(), value: "4".into(), unit: String::new() },
             ],
             parameters: vec![("minor_stop_below_s".into(), "120".into())],
             numerator: value.map(|_| "1".into()),
@@ -595,14 +595,14 @@ pub(super) fn figures() -> query::FiguresView {
         }],
         flags: vec!["NO_ORDER_INFO".into(), "SHIFTS_EXCLUDED".into()],
         excluded: vec!["press 2026-11-18 night".into()],
-        statements: vec![query::Parameter {
+        statements: vec![Parameter {
             name: "cycle_time".into(),
             value: "*: 4.2 s".into(),
             leaf: Some(12),
             late: true,
         }],
         sources: vec![query::LeafRun { gateway: "gw-1".into(), first_leaf: 40_120, last_leaf: 48_200 }],
-        gaps: vec![query::GapView {
+        gaps: vec![GapView {
             from_ms: NOW_MS - 90_000_000,
             until_ms: NOW_MS - 88_200_000,
             cause: "device_silent".into(),
