@@ -8,8 +8,8 @@ use metrics::pass::{By, Disturbance, Pass, PassError};
 use metrics::report::ReportError;
 use metrics::{History, ReportRequest, evaluate};
 use protocol::{
-    BootId, Content, Declaration, Digest, Header, Kind, Leaf, LeafBody, Lost, LostCause, Quality, ServerAnchor,
-    SyncState,
+    Batch, BootId, Content, Declaration, Digest, Gap, GapCause, GapStart, Header, Kind, Leaf, LeafBody, Lost,
+    LostCause, Quality, ServerAnchor, SyncState,
 };
 use serde_json::json;
 
@@ -323,10 +323,69 @@ fn clocks_that_come_to_know_the_time_later_are_waited_for() {
         let leaves = unsynchronised(60..1000, server);
         leaves.assert_same(&dates(&leaves, 0, 8), "to the end");
     }
+    // Just when patience ends: what was placed by the server's word is still held when it turns out to lie elsewhere.
+    let mut told = 0;
+    for length in (110..160).step_by(4) {
+        let leaves = unsynchronised(0..length, true);
+        let request = dates(&leaves, 0, 8);
+        told += u32::from(leaves.assert_same_or_told(&request, &format!("{length} hours")).is_some());
+    }
+    assert!((3..13).contains(&told), "{told} of 13");
     // Four days are more patience than there is: what was placed by the server's word lies elsewhere afterwards.
     let leaves = unsynchronised(0..170, true);
     let told = leaves.assert_same_or_told(&dates(&leaves, 0, 8), "a week");
     assert_eq!(told.map(|t| t.by), Some(By::Clock));
+}
+
+#[test]
+fn gaps_and_losses_stated_too_late_are_told() {
+    let log = log_of(14, 8, true, |tag, m| !(m * 3 + tag as usize).is_multiple_of(61));
+    let base = Leaves::of(&log);
+    let batches = base.batches();
+    let gap = |leaves: &mut Leaves, at: usize, tag: Option<u32>, hours: std::ops::Range<i64>| {
+        let boot_ms = |hour: i64| log.boot_ms(MONDAY + hour * HOUR);
+        let from = GapStart { boot: None, boot_ms: boot_ms(hours.start) };
+        let gap = Gap { tag, from, to_boot_ms: boot_ms(hours.end), cause: GapCause::DeviceSilent };
+        leaves.record(at, &Content::Batch(Batch::from_readings(vec![], vec![gap], vec![])));
+    };
+    // Stated on the sixth day: of Tuesday; of the hour that is; of the whole week, which ends out of reach of Tuesday.
+    for (tag, hours, is_told) in [
+        (Some(0), 33..34, true),
+        (None, 33..34, true),
+        (Some(3), 129..130, false),
+        (Some(1), 2..118, true),
+        (Some(1), 2..130, false),
+        (Some(1), 127..131, false),
+    ] {
+        let mut leaves = base.clone();
+        gap(&mut leaves, batches[130], tag, hours.clone());
+        let told = leaves.assert_same_or_told(&dates(&leaves, 0, 7), &format!("{tag:?} {hours:?}"));
+        let expected = Disturbance { leaf: batches[130] as u64 + 1, by: By::Gap };
+        assert_eq!(told, is_told.then_some(expected), "{tag:?} {hours:?}");
+    }
+    // A record whose content is not given, five days late.
+    let mut leaves = base.clone();
+    let held_back = leaves.list.remove(batches[30]);
+    leaves.list.insert(batches[150], (held_back.0, None));
+    let told = leaves.assert_same_or_told(&dates(&leaves, 0, 7), "missing");
+    assert_eq!(told, Some(Disturbance { leaf: batches[150] as u64, by: By::Gap }));
+    // Records of Monday that are lost: before a silence of two days, and with what comes after it dated into the silence.
+    for back in [0, 30, 44] {
+        let mut leaves = base.clone();
+        let lost = Lost {
+            from: 1,
+            to: 2,
+            cause: LostCause::Damaged,
+            previous: Digest::ZERO,
+            next: Digest::ZERO,
+            receipt: vec![],
+        };
+        leaves.record(batches[20], &Content::Lost(lost));
+        leaves.list.drain(batches[20] + 2..batches[70]);
+        let after = batches[20] + 2;
+        leaves.header(after).unwrap().first_ms -= back * HOUR;
+        leaves.assert_same_or_told(&dates(&leaves, 0, 7), &format!("lost, {back} hours back"));
+    }
 }
 
 #[test]
@@ -454,13 +513,25 @@ fn disturb(leaves: &mut Leaves, any: &mut dyn FnMut(u64) -> u64) {
     let from = any(batches.len() as u64) as usize;
     let some: Vec<usize> = batches.iter().copied().skip(from).take(1 + any(40) as usize).collect();
     let at = some[0];
-    match any(13) {
+    match any(15) {
         0 => {
             // A record comes later.
             let held_back = leaves.list.remove(at);
             let to = (at + any(120) as usize).min(leaves.list.len());
             leaves.list.insert(to, held_back);
             leaves.renumber();
+        }
+        13 | 14 => {
+            // A gap of some time ago.
+            let now = leaves.header(at).unwrap().clock.boot_ms;
+            let to_boot_ms = now - any(60) as i64 * HOUR;
+            let gap = Gap {
+                tag: (any(2) == 0).then(|| any(5) as u32),
+                from: GapStart { boot: None, boot_ms: to_boot_ms - any(30) as i64 * HOUR },
+                to_boot_ms,
+                cause: GapCause::DeviceSilent,
+            };
+            leaves.record(at, &Content::Batch(Batch::from_readings(vec![], vec![gap], vec![])));
         }
         11 | 12 => {
             // Bad readings; or readings of one tag whose clock went back, so that they push each other on.

@@ -243,12 +243,11 @@ impl Gateway {
     /// Forgets readings before the last one at or before `cut_ms`, and records of which nothing is left.
     fn forget_before(&mut self, cut_ms: i64, is_read_on: bool) {
         self.settle();
-        self.freeze(cut_ms);
         let gaps_ms = cut_ms.saturating_sub(REACH_MS);
         let mut columns = std::mem::take(&mut self.columns);
         for (tag, column) in &mut columns {
             let last_ms = column.forget(cut_ms, gaps_ms, |r| self.fate(r));
-            if let Some(through_ms) = last_ms.filter(|_| is_read_on) {
+            if let Some(through_ms) = last_ms.filter(|_| is_read_on && column.is_cut()) {
                 // What is older than the last reading that was kept has nowhere to go any more.
                 let nowhere = Interval::new(i64::MAX, i64::MIN);
                 let used = self.past.used.entry(tag.to_string()).or_insert(Used { hull: nowhere, through_ms });
@@ -258,7 +257,10 @@ impl Gateway {
             }
         }
         let held = columns.values().filter_map(Column::oldest_record).min();
+        // Where nothing was forgotten before it, the last reading may still be placed elsewhere.
+        let is_cut = columns.values().any(Column::is_cut);
         self.columns = columns;
+        self.freeze(if is_cut { cut_ms } else { cut_ms.saturating_sub(1) });
         // The newest record stays: it says which boot this is.
         let last = self.numbers().end.saturating_sub(1);
         let ends_gap = |r: u32| (r.saturating_add(1)..=last).any(|after| self.span(after).is_some());
