@@ -84,7 +84,7 @@ fn history(config: Config, interval_ms: i64) -> (History, Producer) {
     let mut producer = Producer::new(plan, identity);
     while let Some(record) = producer.next_record().unwrap() {
         let sequence = record.header().sequence;
-        let is_lost = config.seed % 3 == 2 && sequence > 1 && hash3(config.seed, 0x6A9, sequence) % 8 == 0;
+        let is_lost = config.seed % 3 == 2 && sequence > 1 && hash3(config.seed, 0x6A9, sequence).is_multiple_of(8);
         push(&Leaf::record(EPOCH + 4 * DAY, &record), Some(record.content_bytes()).filter(|_| !is_lost));
     }
     assert!(history.statements().bad().is_empty(), "{:?}", history.statements().bad());
@@ -164,7 +164,7 @@ fn energy(place: &str, facts: &Facts, tally_uj: i128, dial: i128, compared: &Com
 }
 
 fn workshop(seed: u64, compared: &Compared) {
-    let hall = seed % 2 == 0;
+    let hall = seed.is_multiple_of(2);
     let config = Config { seed, epoch_ms: EPOCH, hall, retrofit_ms: None, rest_weekday: None, record: true };
     let (history, producer) = history(config, if seed % 10 == 9 { 10 * SECOND } else { MINUTE });
     let dials = dials(config);

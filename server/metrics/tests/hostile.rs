@@ -45,7 +45,7 @@ fn state_nonsense(log: &mut Log) {
 }
 
 /// Judges instruments, bills and power of machines about which nonsense is stated; returns how many bills met a measurement.
-fn stated_nonsense_is_judged(history: &metrics::History) -> usize {
+fn stated_nonsense_is_judged(history: &History) -> usize {
     let mut met = 0;
     let table = ClassTable::parse(classes::DELIVERED).unwrap();
     for tangent in [None, Rational::parse("100000000000000000000")] {
@@ -57,7 +57,7 @@ fn stated_nonsense_is_judged(history: &metrics::History) -> usize {
             }
         }
     }
-    let day = metrics::Interval::new(MONDAY, MONDAY + 24 * HOUR);
+    let day = Interval::new(MONDAY, MONDAY + 24 * HOUR);
     for most_w in [None, Some(i64::MIN), Some(i64::MAX)] {
         if let Ok(energy) = of_machine(history, "x", day, most_w) {
             assert!(energy.cover.observed_ms <= energy.cover.of_ms && energy.bounds.lower <= energy.kwh);

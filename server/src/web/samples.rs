@@ -595,12 +595,7 @@ pub(super) fn figures() -> query::FiguresView {
         }],
         flags: vec!["NO_ORDER_INFO".into(), "SHIFTS_EXCLUDED".into()],
         excluded: vec!["press 2026-11-18 night".into()],
-        statements: vec![Parameter {
-            name: "cycle_time".into(),
-            value: "*: 4.2 s".into(),
-            leaf: Some(12),
-            late: true,
-        }],
+        statements: vec![Parameter { name: "cycle_time".into(), value: "*: 4.2 s".into(), leaf: Some(12), late: true }],
         sources: vec![query::LeafRun { gateway: "gw-1".into(), first_leaf: 40_120, last_leaf: 48_200 }],
         gaps: vec![GapView {
             from_ms: NOW_MS - 90_000_000,

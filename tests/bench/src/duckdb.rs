@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -32,22 +31,19 @@ struct Day {
     contents: BTreeMap<Digest, Vec<u8>>,
 }
 
-impl LeafSource for Mutex<Day> {
+impl LeafSource for Day {
     fn size(&self) -> Result<u64, ProjectionError> {
-        let day = self.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        Ok(day.first + day.leaves.len() as u64)
+        Ok(self.first + self.leaves.len() as u64)
     }
 
     fn leaves(&self, range: Range<u64>) -> Result<Vec<Leaf>, ProjectionError> {
-        let day = self.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let at =
-            |index: u64| usize::try_from(index.saturating_sub(day.first)).unwrap_or(usize::MAX).min(day.leaves.len());
-        Ok(day.leaves[at(range.start)..at(range.end)].to_vec())
+        let at = |index: u64| usize::try_from(index.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let length = self.leaves.len();
+        Ok(self.leaves[at(range.start).min(length)..at(range.end).min(length)].to_vec())
     }
 
     fn content(&self, digest: &Digest) -> Result<Option<Vec<u8>>, ProjectionError> {
-        let day = self.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        Ok(day.contents.get(digest).cloned())
+        Ok(self.contents.get(digest).cloned())
     }
 }
 
@@ -65,7 +61,7 @@ fn write_parquet(folder: &Path) -> Result<(u64, u64)> {
     let mut day = fresh(beginning.len() as u64);
     let mut write = |number: i64, day: Day| -> Result<()> {
         let (first, last) = (day.first, day.first + day.leaves.len() as u64 - 1);
-        rows += write_utc_day(&Mutex::new(day), folder, number, (first, last), &place)?;
+        rows += write_utc_day(&day, folder, number, (first, last), &place)?;
         Ok(())
     };
     for minute in 0..minutes(DAYS) {
@@ -190,7 +186,7 @@ fn is_silent(row: &Row) -> bool {
     row.machine == format!("m{:02}", MACHINES - 1) && (row.from_ms - START_MS).rem_euclid(DAY_MS) == 8 * 3_600_000
 }
 
-fn compare(ours: &mut Vec<Row>, theirs: &mut Vec<Row>) -> Result<(usize, usize)> {
+fn compare(ours: &mut [Row], theirs: &mut [Row]) -> Result<(usize, usize)> {
     ours.sort();
     theirs.sort();
     ensure!(ours.len() == theirs.len(), "{} shifts by us, {} by SQL", ours.len(), theirs.len());

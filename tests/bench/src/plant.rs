@@ -12,7 +12,6 @@ use protocol::{
 
 use crate::codec::{header, key};
 
-pub(crate) const MINUTE_MS: i64 = 60_000;
 pub(crate) const DAY_MS: i64 = 86_400_000;
 /// 2026-03-02 00:00 in Shanghai, a Monday.
 pub(crate) const START_MS: i64 = 1_772_380_800_000;
