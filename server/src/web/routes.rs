@@ -30,7 +30,6 @@ use super::machine::MachinePage;
 use super::site::{Extras, SitePage};
 use super::text::Lang;
 use super::view::{Crumb, Frame, Nav, Reader, SiteRef, url_part};
-use super::why::WhyPage;
 use super::{assets, words};
 
 mod asked;
@@ -48,7 +47,7 @@ pub fn routes() -> Router<AppState> {
         .route("/sites", get(fleet))
         .route("/sites/{site}", get(site))
         .route("/sites/{site}/machines/{machine}", get(machine))
-        .route("/sites/{site}/machines/{machine}/why", get(why))
+        .route("/sites/{site}/machines/{machine}/why", get(asked::why))
         .route("/sites/{site}/machines/{machine}/figures", get(asked::machine_figures))
         .route("/sites/{site}/figures", get(asked::site_figures))
         .route("/metrics", get(asked::catalogue))
@@ -572,31 +571,6 @@ async fn machine(
 async fn manages(state: &AppState, visitor: &Visitor, site: &str) -> bool {
     let row = state.store.site(site).await.ok().flatten();
     row.is_some_and(|row| visitor.access().allows(Permission::ManageGateways, &row))
-}
-
-#[derive(Deserialize)]
-struct WhyAsk {
-    #[serde(default)]
-    date: String,
-    #[serde(default)]
-    shift: String,
-    #[serde(default)]
-    metric: String,
-}
-
-async fn why(
-    State(state): State<AppState>,
-    visitor: Visitor,
-    Path((site, machine)): Path<(String, String)>,
-    Query(ask): Query<WhyAsk>,
-) -> Result<Response, Problem> {
-    let now_ms = state.clock.now_ms();
-    let found = query::why(&state.store, visitor.access(), &site, &machine, &ask.date, &ask.shift, &ask.metric).await;
-    let data = found.map_err(|e| visitor.failed(e))?;
-    let title = words::metric(visitor.lang.texts(), &data.figure.metric);
-    let (frame, face) =
-        visitor.frame(title, Nav::Site, Some(&data.site), manages(&state, &visitor, &site).await, now_ms);
-    Ok(html(StatusCode::OK, &WhyPage::new(frame, &data, &face)))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Figures over dates of the reader's choice, and the catalogue of definitions.
+//! Why a number is what it is, figures over dates of the reader's choice, and the catalogue of definitions.
 
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -11,6 +11,7 @@ use crate::state::AppState;
 use crate::web::catalogue::CataloguePage;
 use crate::web::figures::FiguresPage;
 use crate::web::view::Nav;
+use crate::web::why::WhyPage;
 use crate::web::words;
 
 /// Dates asked for when none are.
@@ -63,6 +64,31 @@ async fn figures(
     let manages = manages(state, visitor, site).await;
     let (frame, face) = visitor.frame(title, Nav::Site, Some(&data.site), manages, now_ms);
     Ok(html(StatusCode::OK, &FiguresPage::new(frame, &data, &face)))
+}
+
+#[derive(Deserialize)]
+pub(super) struct WhyAsk {
+    #[serde(default)]
+    date: String,
+    #[serde(default)]
+    shift: String,
+    #[serde(default)]
+    metric: String,
+}
+
+pub(super) async fn why(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Path((site, machine)): Path<(String, String)>,
+    Query(ask): Query<WhyAsk>,
+) -> Result<Response, Problem> {
+    let now_ms = state.clock.now_ms();
+    let found = query::why(&state.store, visitor.access(), &site, &machine, &ask.date, &ask.shift, &ask.metric).await;
+    let data = found.map_err(|e| visitor.failed(e))?;
+    let title = words::metric(visitor.lang.texts(), &data.figure.metric);
+    let (frame, face) =
+        visitor.frame(title, Nav::Site, Some(&data.site), manages(&state, &visitor, &site).await, now_ms);
+    Ok(html(StatusCode::OK, &WhyPage::new(frame, &data, &face)))
 }
 
 pub(super) async fn catalogue(State(state): State<AppState>, visitor: Visitor) -> Response {
