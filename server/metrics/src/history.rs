@@ -363,8 +363,8 @@ impl History {
     pub fn delays(&self, window: Interval) -> Vec<i64> {
         let mut out = Vec::new();
         for g in self.gateways.values() {
-            for (i, info) in g.records.iter().enumerate().filter(|(_, r)| r.kind == Kind::Batch && r.readings > 0) {
-                let span = g.span(i as u32).filter(|s| window.contains(s.from_ms));
+            for (i, info) in g.numbers().zip(&g.records).filter(|(_, r)| r.kind == Kind::Batch && r.readings > 0) {
+                let span = g.span(i).filter(|s| window.contains(s.from_ms));
                 out.extend(span.map(|s| info.received_ms.saturating_sub(s.from_ms)));
             }
         }

@@ -171,7 +171,7 @@ struct Took {
 }
 
 fn theirs(python: &Path, folder: &Path, shifts: &[(i64, i64)]) -> Result<Theirs> {
-    let script = tests::repo::root().join("tests/bench/src/duckdb.py");
+    let script = tests::repo::root().join("tests/bench/src/query.py");
     let job = serde_json::json!({
         "readings": folder.join("*.parquet"), "shifts": shifts, "item_us": ITEM_US, "modulus": MODULUS, "runs": RUNS,
         "break_after_ms": 4 * 3_600_000, "break_ms": 1_800_000, "threads": [1, 2],

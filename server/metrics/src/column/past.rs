@@ -22,11 +22,13 @@ impl Column {
     /// Forgets the readings before the last one at or before `cut_ms`, and the bad spells that ended before `bad_ms`. Returns
     /// the time of that last reading.
     pub(crate) fn forget(&mut self, cut_ms: i64, bad_ms: i64, fate: impl Fn(u32) -> Fate) -> Option<i64> {
+        let spells = self.bad.len();
         self.bad.retain(|b| match fate(b.record) {
             Fate::Placed(offset) => b.boot_ms.saturating_add(b.length_ms).saturating_add(offset) >= bad_ms,
             Fate::Waiting => true,
             Fate::Lost => false,
         });
+        self.is_cut |= self.bad.len() < spells;
         let fates: Vec<Fate> = self.spans.iter().map(|s| fate(s.record)).collect();
         let place = |(i, fate): (usize, &Fate)| match fate {
             Fate::Placed(offset) => Some((self.spans.get(i)?.base_ms.saturating_add(*offset), i)),

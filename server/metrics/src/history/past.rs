@@ -257,10 +257,10 @@ impl Gateway {
             }
         }
         let held = columns.values().filter_map(Column::oldest_record).min();
-        // Where nothing was forgotten before it, the last reading may still be placed elsewhere.
+        // While nothing was forgotten, everything may still be placed elsewhere.
         let is_cut = columns.values().any(Column::is_cut);
         self.columns = columns;
-        self.freeze(if is_cut { cut_ms } else { cut_ms.saturating_sub(1) });
+        self.freeze(if is_cut { cut_ms } else { i64::MIN });
         // The newest record stays: it says which boot this is.
         let last = self.numbers().end.saturating_sub(1);
         let ends_gap = |r: u32| (r.saturating_add(1)..=last).any(|after| self.span(after).is_some());
