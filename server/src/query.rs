@@ -21,7 +21,8 @@ mod why;
 
 pub use crate::store::{FleetOrder, FleetQuery};
 pub use figures::{
-    ChangeoverView, DAYS_MAX, DefinitionView, FigureLine, FiguresView, LeafRun, LossStep, definitions, figures,
+    ChangeoverView, DAYS_MAX, DefinitionView, FigureLine, FigureParameter, FiguresView, LeafRun, LossStep, definitions,
+    figures,
 };
 pub use fleet::fleet;
 pub use machine::{history, last_date, machine, machine_shift};

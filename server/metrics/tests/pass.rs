@@ -376,6 +376,7 @@ fn gaps_and_losses_stated_too_late_are_told() {
     let mut leaves = base.clone();
     let held_back = leaves.list.remove(batches[30]);
     leaves.list.insert(batches[150], (held_back.0, None));
+    leaves.renumber();
     let told = leaves.assert_same_or_told(&dates(&leaves, 0, 7), "missing");
     assert_eq!(told, Some(Disturbance { leaf: batches[150] as u64, by: By::Gap }));
     // Records of Monday that are lost: before a silence of two days, and with what comes after it dated into the silence.

@@ -38,7 +38,7 @@ pub struct FigureLine {
     /// Its quantities with their numbers.
     pub terms: Vec<Term>,
     /// Factors and limits with their version.
-    pub parameters: Vec<(String, String)>,
+    pub parameters: Vec<FigureParameter>,
     /// Numerator, digits.
     pub numerator: Option<String>,
     /// Denominator, digits.
@@ -55,6 +55,15 @@ pub struct FigureLine {
     pub grade: Option<String>,
     /// Why there is no value.
     pub undefined: Option<String>,
+}
+
+/// A factor, rule or limit of a figure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FigureParameter {
+    /// Its word, such as `factor_set`.
+    pub name: String,
+    /// Its value, with its version where it has one.
+    pub value: String,
 }
 
 /// A step of the loss waterfall.
@@ -281,7 +290,11 @@ fn line(f: &figures::Figure) -> FigureLine {
             .iter()
             .map(|t| Term { symbol: t.symbol.to_owned(), value: t.value.clone(), unit: t.unit.to_owned() })
             .collect(),
-        parameters: f.parameters.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
+        parameters: f
+            .parameters
+            .iter()
+            .map(|(name, value)| FigureParameter { name: (*name).to_owned(), value: value.clone() })
+            .collect(),
         numerator: f.numerator.clone(),
         denominator: f.denominator.clone(),
         value: f.value.clone(),

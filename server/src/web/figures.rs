@@ -195,11 +195,7 @@ fn row(t: &Texts, line: &FigureLine) -> Row {
                 (term.symbol.clone(), words::word(t, "term", &term.symbol), term_value(t, &term.value, &term.unit))
             })
             .collect(),
-        parameters: line
-            .parameters
-            .iter()
-            .map(|(name, value)| (words::word(t, "parameter", name), value.clone()))
-            .collect(),
+        parameters: line.parameters.iter().map(|p| (words::word(t, "parameter", &p.name), p.value.clone())).collect(),
         definition_anchor: words::anchor(&line.definition),
         definition: line.definition.clone(),
     }

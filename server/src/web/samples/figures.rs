@@ -17,7 +17,7 @@ pub(in crate::web) fn figures() -> query::FiguresView {
                 Term { symbol: "E_idle".into(), value: "31.25".into(), unit: "kWh".into() },
                 Term { symbol: "FE".into(), value: "4".into(), unit: String::new() },
             ],
-            parameters: vec![("minor_stop_below_s".into(), "120".into())],
+            parameters: vec![query::FigureParameter { name: "minor_stop_below_s".into(), value: "120".into() }],
             numerator: value.map(|_| "1".into()),
             denominator: value.map(|_| "2".into()),
             value: value.map(Into::into),
