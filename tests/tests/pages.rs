@@ -322,12 +322,13 @@ fn numbers_show_their_bounds(walk: &Walk<'_>, shift: &Json) -> Result<()> {
     let mut checked = 0;
     for figure in shift["figures"].as_array().context("figures")? {
         let Some((value, low)) = number(&figure["value"]).zip(number(&figure["low"])) else { continue };
-        // What would print the same digits needs no interval.
-        let open = number(&figure["high"]).is_none_or(|high| (high - low).abs() > value.abs() * 0.005);
+        let metric = figure["metric"].as_str().context("metric")?;
+        // What would print the same digits needs no interval; OEE shows any.
+        let least = if metric.starts_with("oee.") { 0.0 } else { value.abs() * 0.005 };
+        let open = number(&figure["high"]).is_none_or(|high| (high - low).abs() > least);
         if !open || (figure["high"].is_null() && low == value) {
             continue;
         }
-        let metric = figure["metric"].as_str().context("metric")?;
         let shown = walk.browser.script(
             "const links = [...document.querySelectorAll('a.fig-value')].filter(l => { \
                const q = new URL(l.href).searchParams; \
