@@ -246,7 +246,7 @@ impl From<&Step> for WaterfallStep {
 enum Shape {
     /// With bounds from unobserved time.
     Bounded(Value),
-    /// A quotient known exactly where everything was observed.
+    /// A quotient without bounds of its own: it has some only where the asker knows it exactly, see [`Ask::exact_if`].
     Plain(Result<Rational, Undefined>),
     /// Digits of a root: no quotient of integers.
     Digits(Result<String, Undefined>),
@@ -277,16 +277,23 @@ struct Ask {
     cover: Share,
     terms: Vec<Term>,
     parameters: Vec<(&'static str, String)>,
+    is_exact: bool,
 }
 
 /// One number of a definition.
 fn ask(id: &'static str, cover: Share, terms: Vec<Term>) -> Ask {
-    Ask { id, part: String::new(), cover, terms, parameters: Vec::new() }
+    Ask { id, part: String::new(), cover, terms, parameters: Vec::new(), is_exact: false }
 }
 
 impl Ask {
     fn part(mut self, part: impl Into<String>) -> Self {
         self.part = part.into();
+        self
+    }
+
+    /// Full coverage is not enough: a held sample or an edge between two readings leaves a value uncertain all the same.
+    fn exact_if(mut self, is_exact: bool) -> Self {
+        self.is_exact = is_exact;
         self
     }
 
@@ -321,7 +328,6 @@ impl<'a> Printer<'a> {
             undefined: None,
             parameters: ask.parameters,
         };
-        let whole = ask.cover.observed_ms >= ask.cover.of_ms;
         match value.into() {
             Shape::Bounded(Ok(r)) => {
                 out.quotient(r.num, r.den);
@@ -330,12 +336,12 @@ impl<'a> Printer<'a> {
             }
             Shape::Plain(Ok(r)) => {
                 out.quotient(r.num(), r.den());
-                if whole {
+                if ask.is_exact {
                     (out.lower, out.upper) = (out.value.clone(), out.value.clone());
                 }
             }
             Shape::Digits(Ok(digits)) => {
-                if whole {
+                if ask.is_exact {
                     (out.lower, out.upper) = (Some(digits.clone()), Some(digits.clone()));
                 }
                 out.value = Some(digits);

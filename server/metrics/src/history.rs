@@ -358,6 +358,13 @@ impl History {
         all.filter(|(_, g)| !g.interval.intersect(&window).is_empty()).map(placed).collect()
     }
 
+    /// The shortest interval at which any configuration of a gateway reads a tag, milliseconds; `None` when none names it.
+    pub fn interval_ms(&self, gateway: &str, tag: &str) -> Option<i64> {
+        let (_, gateway) = self.gateways.iter().find(|(id, _)| id.as_str() == gateway)?;
+        let tags = gateway.configurations.values().flat_map(|c| &c.tags).filter(|t| t.id.as_str() == tag);
+        tags.map(|t| t.interval_ms.max(1)).min()
+    }
+
     /// How long after its oldest reading each batch of a window was received, milliseconds: the worst delay of any reading in it.
     /// Batches whose time is unknown have none.
     pub fn delays(&self, window: Interval) -> Vec<i64> {

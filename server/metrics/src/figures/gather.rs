@@ -37,6 +37,8 @@ pub struct Gathered {
     pub shifts: Vec<Interval>,
     /// Energy by state, millionths of a kilowatt-hour; `None` without a meter or when the register broke.
     pub energy_by_state: Option<[Bounded; 8]>,
+    /// The part of it in intervals that rest on a held sample: it may have been used in another state.
+    pub energy_held: [Bounded; 8],
     /// Shifts left out, as `machine date shift`.
     pub excluded: Vec<String>,
     /// All windows together.
@@ -89,6 +91,7 @@ pub fn gather(
         no_order: Vec::new(),
         shifts: Vec::new(),
         energy_by_state: None,
+        energy_held: [Bounded::default(); 8],
         excluded: Vec::new(),
         span,
         rule,
@@ -117,7 +120,9 @@ pub fn gather(
             out.shifts.push(window);
         }
         if let Some(energy) = energy.as_ref().filter(|_| !evaluated.states.is_empty() && !facts.energy_broken) {
-            energy.add(history, machine, &mut out.energy_by_state, window, &evaluated.states);
+            energy.add(history, machine, out.energy_by_state.get_or_insert_default(), window, &evaluated.states);
+            let held: Vec<StateInterval> = evaluated.states.iter().filter(|s| s.held).copied().collect();
+            energy.add(history, machine, &mut out.energy_held, window, &held);
         }
         out.states.extend(
             evaluated.states.into_iter().map(|s| {
@@ -137,6 +142,11 @@ impl Gathered {
     pub fn running(&self) -> Vec<Interval> {
         let ran = self.states.iter().filter(|s| s.state == MachineState::Run);
         union(ran.map(|s| Interval::new(s.from_ms, s.to_ms)).collect())
+    }
+
+    /// Whether every state was seen: none unknown, none on a held sample.
+    pub fn is_certain(&self) -> bool {
+        self.states.iter().all(|s| !s.held && s.state != MachineState::Unknown)
     }
 
     /// Whether the machine makes items: meters and auxiliaries have no production figures.
@@ -179,14 +189,13 @@ impl Energy {
         &self,
         history: &History,
         machine: &str,
-        sums: &mut Option<[Bounded; 8]>,
+        sums: &mut [Bounded; 8],
         window: Interval,
         states: &[StateInterval],
     ) {
         let Some((range, meaning)) = self.series.alike(window, REACH_MS) else { return };
         let samples: Vec<(i64, i64)> = self.series.samples(range).collect();
         let by = by_state(&samples, states, &energy_rule(history, machine, &self.signal, meaning));
-        let sums = sums.get_or_insert_default();
         for (sum, amount) in sums.iter_mut().zip(by.amount) {
             if let Some(energy) = micro_kwh(amount, meaning) {
                 sum.add(energy);

@@ -101,7 +101,10 @@ fn capacity(out: &mut Printer<'_>, g: &Gathered, p: &Production, counter: &Count
     out.put(ask("capacity.utilisation@1", cover, terms), rates::capacity_utilisation(f));
     if let Some(item_us) = counter.item_us {
         let terms = vec![ms("PBT", pbt), number("PRI_us", item_us)];
-        out.put(ask("capacity.theoretical@1", f.state_cover, terms), rates::theoretical_capacity(pbt, item_us));
+        out.put(
+            ask("capacity.theoretical@1", f.state_cover, terms).exact_if(g.is_certain()),
+            rates::theoretical_capacity(pbt, item_us),
+        );
     }
     // Whole hours inside shifts: what the machine has shown it can do.
     let mut hourly = Vec::new();

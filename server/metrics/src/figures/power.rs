@@ -35,17 +35,24 @@ fn idle(out: &mut Printer<'_>, g: &Gathered) {
     let (Some(by), Some(energy)) = (g.energy_by_state, g.facts.energy.filter(|_| !g.facts.energy_broken)) else {
         return;
     };
-    let of = |s: MachineState| by.get(s.code()).copied().unwrap_or_default();
-    let idle = of(MachineState::Idle).plus(of(MachineState::Wait));
-    // What was used in unobserved time may have been used idling.
-    let most = idle.upper.saturating_add(of(MachineState::Unknown).upper);
+    let of = |all: &[Bounded; 8], s: MachineState| all.get(s.code()).copied().unwrap_or_default();
+    let idling = |all: &[Bounded; 8]| of(all, MachineState::Idle).plus(of(all, MachineState::Wait));
+    let (idle, held) = (idling(&by), idling(&g.energy_held));
+    let all_held = g.energy_held.iter().fold(Bounded::default(), |sum, b| sum.plus(*b));
+    // What was used in unobserved time, or on a held sample of another state, may have been used idling; what rests on a held
+    // sample of idling may not.
+    let least = idle.lower.saturating_sub(held.upper).max(0);
+    let most = idle
+        .upper
+        .saturating_add(of(&by, MachineState::Unknown).upper)
+        .saturating_add(all_held.upper.saturating_sub(held.upper));
     let all = energy.micro_kwh;
     let cover = g.facts.energy_cover.lesser(g.facts.state_cover);
     let terms = || vec![millionths("E_idle", idle.value, "kWh"), millionths("E", all.value, "kWh")];
     let amount: Value = Ok(Ratio {
         num: idle.value,
         den: 1_000_000,
-        lower: (idle.lower, 1_000_000),
+        lower: (least, 1_000_000),
         upper: (!energy.uncapped).then_some((most, 1_000_000)),
     });
     out.put(ask("energy.idle@1", cover, terms()), amount);
@@ -53,7 +60,7 @@ fn idle(out: &mut Printer<'_>, g: &Gathered) {
         Err(Undefined::NoProduction)
     } else {
         let upper = if all.lower > 0 && most < all.lower { (most, all.lower) } else { (1, 1) };
-        Ok(Ratio { num: idle.value, den: all.value, lower: (idle.lower, all.upper.max(1)), upper: Some(upper) })
+        Ok(Ratio { num: idle.value, den: all.value, lower: (least, all.upper.max(1)), upper: Some(upper) })
     };
     out.put(ask("energy.idle_share@1", cover, terms()), share);
 }

@@ -4,14 +4,16 @@
 //! Constraints
 //! 1. Sums of sums: ratios are formed once, from what the machines' windows add up to. A machine without state or counter takes
 //!    no part in OEE, exactly as in a report; meters and auxiliaries never do.
-//! 2. A machine is connected by readings on the days it was to work, not by a ping; what the ledger has not declared is not in
+//! 2. A machine is digitised when a signal of it was read in these dates, and connected by readings on the days it was to work, not
+//!    by a ping; what the ledger has not declared is not in
 //!    the denominator, and the list of machines stands behind every share.
 //! 3. A business area counts as collected when one of its signals delivered 95 % of what its polling period promised.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::calendar::{local_date, parse_date};
 use crate::checklist::{self, Asset, CONNECTED_DAYS, Source};
+use crate::column::Series;
 use crate::exact::Rational;
 use crate::facts::{Facts, Share};
 use crate::figures::{Figures, Gathered, Printer, Shape, StopRule, ask, gather, number, print, time};
@@ -40,7 +42,9 @@ pub fn site(history: &History, period: &Period, until_ms: Option<i64>, rule: Sto
     }
     all.first()?;
     let mut out = Printer::of(&facts);
-    time::figures(&mut out, &time::Sums { facts: &facts, losses: &losses, reliability: failures, rule });
+    let is_certain = all.iter().filter(counts).all(Gathered::is_certain);
+    let sums = time::Sums { facts: &facts, losses: &losses, reliability: failures, rule, is_certain };
+    time::figures(&mut out, &sums);
     lines(&mut out, history, &all);
     connection(&mut out, history, &all, period);
     let figures = out.finish();
@@ -103,8 +107,9 @@ fn connection(out: &mut Printer<'_>, history: &History, all: &[Gathered], period
     let zone = history.statements().site().map_or_else(|| "UTC".to_owned(), |s| s.zone.clone());
     let since = parse_date(&period.to).map(|d| d.saturating_sub(jiff::Span::new().days(i64::from(CONNECTED_DAYS) - 1)));
     let (mut assets, mut sources) = (Vec::new(), Vec::new());
+    let mut unconfigured = BTreeSet::new();
     for g in all {
-        let mut read_days = std::collections::BTreeSet::new();
+        let mut read_hours = BTreeSet::new();
         for (role, signal) in g.definition.signals.all() {
             let series = history.series(&signal.gateway, &signal.tag, g.span);
             let inside = series.times.iter().filter(|t| g.span.contains(**t));
@@ -112,29 +117,31 @@ fn connection(out: &mut Printer<'_>, history: &History, all: &[Gathered], period
             for ms in inside {
                 received += 1;
                 // Neighbouring readings fall on one date: the calendar is asked once an hour.
-                read_days.insert(ms.div_euclid(3_600_000));
+                read_hours.insert(ms.div_euclid(3_600_000));
             }
-            let interval = series.meanings.iter().map(|m| m.interval_ms).max().unwrap_or(0);
-            let planned = planned_ms(history, &signal.gateway, &signal.tag, g.span);
-            let expected = (g.span.length_ms() - planned).max(0).checked_div(interval).unwrap_or(0);
+            let expected = expected(history, &signal.gateway, &signal.tag, &series, g.span);
             let areas = AREAS.iter().find(|(name, _)| *name == role).map_or(&[][..], |(_, areas)| areas);
+            if expected.is_none() {
+                unconfigured.insert(format!("{}/{}", signal.gateway, signal.tag));
+            }
             sources.extend(areas.iter().map(|area| Source {
                 tag: format!("{}/{}", signal.gateway, signal.tag),
                 area: (*area).to_owned(),
                 is_automatic: true,
-                expected: expected.unsigned_abs(),
+                expected: expected.unwrap_or(0),
                 received,
             }));
         }
         let date = |ms: i64| local_date(&zone, ms).filter(|d| since.is_none_or(|s| *d >= s));
-        let dates_read: std::collections::BTreeSet<_> = read_days.iter().filter_map(|h| date(h * 3_600_000)).collect();
-        let scheduled: std::collections::BTreeSet<_> = g.shifts.iter().filter_map(|s| date(s.from_ms)).collect();
+        let dates_read: BTreeSet<_> = read_hours.iter().filter_map(|h| date(h * 3_600_000)).collect();
+        let scheduled: BTreeSet<_> = g.shifts.iter().filter_map(|s| date(s.from_ms)).collect();
         let is_mapped = g.definition.signals.all().next().is_some();
         assets.push(Asset {
             machine: g.definition.machine.clone(),
             is_production: g.definition.role == MachineRole::Production,
             is_critical: g.definition.critical,
-            is_digital: is_mapped,
+            // A signal on paper proves no interface: it must have been read.
+            is_digital: is_mapped && !read_hours.is_empty(),
             is_mapped,
             days_scheduled: scheduled.len() as u32,
             days_read: scheduled.intersection(&dates_read).count() as u32,
@@ -151,7 +158,7 @@ fn connection(out: &mut Printer<'_>, history: &History, all: &[Gathered], period
     for (id, share) in shares {
         let terms = vec![number("n", share.counted.len()), number("of", share.of.len())];
         let missing: Vec<&str> = share.of.iter().filter(|m| !share.counted.contains(m)).map(String::as_str).collect();
-        let mut asked = ask(id, cover, terms);
+        let mut asked = ask(id, cover, terms).exact_if(true);
         if !missing.is_empty() {
             asked = asked.with("not_counted", missing.join(", "));
         }
@@ -164,11 +171,44 @@ fn connection(out: &mut Printer<'_>, history: &History, all: &[Gathered], period
     let tags: Vec<Source> = once.into_values().collect();
     let (got, due) = tags.iter().fold((0, 0), |(g, d), s| (g + s.received.min(s.expected), d + s.expected));
     let terms = vec![number("received", got), number("expected", due)];
-    out.put(ask("collection.completeness@1", cover, terms), checklist::sample_completeness(&tags));
+    let mut asked = ask("collection.completeness@1", cover, terms).exact_if(true);
+    if !unconfigured.is_empty() {
+        // No gateway was ever told to read them: nothing is expected, and nobody is to overlook it.
+        asked = asked.with("not_configured", unconfigured.into_iter().collect::<Vec<_>>().join(", "));
+    }
+    out.put(asked, checklist::sample_completeness(&tags));
     let areas = checklist::areas_covered(&sources);
     let count = Rational::integer(areas.len() as i128);
-    out.put(ask("collection.areas@1", cover, Vec::new()).with("areas", areas.join("、")), Ok::<_, Undefined>(count));
+    out.put(
+        ask("collection.areas@1", cover, Vec::new()).exact_if(true).with("areas", areas.join("、")),
+        Ok::<_, Undefined>(count),
+    );
     timeliness(out, history, all);
+}
+
+/// How many readings the configurations in force promised, time planned without reading left out; `None` when no configuration
+/// ever named the tag. Each configuration counts from its first reading to the next one's; a tag that was never read by the
+/// shortest interval it was to be read at.
+fn expected(history: &History, gateway: &str, tag: &str, series: &Series, span: Interval) -> Option<u64> {
+    let mut stretches: Vec<(i64, i64)> = Vec::new();
+    for s in &series.spans {
+        let (Some(at), Some(meaning)) = (series.times.get(s.start), series.meanings.get(s.meaning as usize)) else {
+            continue;
+        };
+        if stretches.last().is_none_or(|(_, interval)| *interval != meaning.interval_ms) {
+            stretches.push((*at, meaning.interval_ms));
+        }
+    }
+    if stretches.is_empty() {
+        stretches.push((span.from_ms, history.interval_ms(gateway, tag)?));
+    }
+    let ends = stretches.iter().skip(1).map(|s| s.0).chain([span.to_ms]).collect::<Vec<_>>();
+    let begins = [span.from_ms].into_iter().chain(ends.iter().copied());
+    let promised = begins.zip(&ends).zip(&stretches).map(|((from, to), (_, interval_ms))| {
+        let part = Interval::new(from, *to).intersect(&span);
+        (part.length_ms() - planned_ms(history, gateway, tag, part)).max(0) / interval_ms.max(&1)
+    });
+    Some(promised.sum::<i64>().unsigned_abs())
 }
 
 /// Time in which a tag was planned not to be read, milliseconds.

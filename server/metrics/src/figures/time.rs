@@ -18,11 +18,19 @@ pub(super) struct Sums<'a> {
     pub(super) losses: &'a Losses,
     pub(super) reliability: Reliability,
     pub(super) rule: StopRule,
+    /// Every state was seen.
+    pub(super) is_certain: bool,
 }
 
 impl<'a> Sums<'a> {
     pub(super) fn of(g: &'a Gathered) -> Self {
-        Self { facts: &g.facts, losses: &g.losses, reliability: reliability::of(&g.states, &g.no_order), rule: g.rule }
+        Self {
+            facts: &g.facts,
+            losses: &g.losses,
+            reliability: reliability::of(&g.states, &g.no_order),
+            rule: g.rule,
+            is_certain: g.is_certain(),
+        }
     }
 }
 
@@ -74,7 +82,7 @@ fn ratios(out: &mut Printer<'_>, s: &Sums<'_>) {
     ];
     for (part, lost) in losses {
         let seconds = Rational::new(lost.into(), 1000).ok_or(Undefined::NoPlannedTime);
-        out.put(rule(ask("losses.six@1", cover, vec![ms("LOSS", lost)]).part(part)), seconds);
+        out.put(rule(ask("losses.six@1", cover, vec![ms("LOSS", lost)]).part(part)).exact_if(s.is_certain), seconds);
     }
 }
 
@@ -94,14 +102,14 @@ fn failures(out: &mut Printer<'_>, s: &Sums<'_>) {
     } else if r.failures < reliability::FAILURES_MIN {
         mtbf = mtbf.with("failures_fewer_than", reliability::FAILURES_MIN.to_string());
     }
-    out.put(mtbf, hours(r.mtbf()));
-    out.put(ask("mttr.iso22400@1", cover, restored()), hours(r.mttr()));
+    out.put(mtbf.exact_if(s.is_certain), hours(r.mtbf()));
+    out.put(ask("mttr.iso22400@1", cover, restored()).exact_if(s.is_certain), hours(r.mttr()));
     let both = between().into_iter().chain(restored()).collect();
-    out.put(ask("inherent_availability@1", cover, both), r.inherent_availability());
-    out.put(ask("failure.rate@1", cover, between()), r.failures_per_100_h());
+    out.put(ask("inherent_availability@1", cover, both).exact_if(s.is_certain), r.inherent_availability());
+    out.put(ask("failure.rate@1", cover, between()).exact_if(s.is_certain), r.failures_per_100_h());
     let (fault, pbt) = (in_state(s.facts, MachineState::Fault), s.facts.buckets.pbt_ms());
     let share = crate::production::rates::fault_share(fault, pbt);
-    out.put(ask("failure.share@1", cover, vec![ms("FAULT", fault), ms("PBT", pbt)]), share);
+    out.put(ask("failure.share@1", cover, vec![ms("FAULT", fault), ms("PBT", pbt)]).exact_if(s.is_certain), share);
 }
 
 pub(super) fn in_state(f: &Facts, state: MachineState) -> i64 {

@@ -12,14 +12,18 @@ use super::table::columns;
 
 /// What the first part of an evaluating function's name is about, in the order of the list. A module that is not here is a group of
 /// its own, under its own name.
-const GROUPS: [(&[&str], &str, &str); 9] = [
+const GROUPS: [(&[&str], &str, &str); 13] = [
     (&["catalogue", "facts", "oee"], "报告所列", "Printed by reports"),
     (&["kpi"], "时间与效率", "Time and effectiveness"),
     (&["vocabulary", "thresholds"], "设备状态", "Machine states"),
     (&["production"], "生产与换线", "Production and changeover"),
     (&["batch"], "批次与流程", "Batches and continuous processes"),
     (&["energy"], "能耗与碳排放", "Energy and carbon"),
+    (&["quality", "alarms"], "质量统计与报警", "Quality statistics and alarms"),
+    (&["metrology", "settlement"], "计量器具与账单", "Meters and bills"),
     (&["checklist"], "设备与数据清单", "Ledger, connection and collection"),
+    (&["assessment"], "评测指标", "Digital level questionnaire (评测指标)"),
+    (&["credibility"], "待核实事项", "Matters to verify"),
     (&["baseline", "savings"], "节能量（改造前后）", "Savings before and after"),
     (&["change", "statistics"], "改造前后比较", "Change before and after"),
 ];
