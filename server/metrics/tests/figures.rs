@@ -267,3 +267,32 @@ fn savings_of_a_plan_are_those_of_the_world() {
     assert!(lower < truth && truth < upper, "[{lower}, {upper}] holds {truth}");
     assert!(metrics::figures::saved::saved(&log.history(), "p2", None, StopRule::default()).is_empty());
 }
+
+/// Another gateway's tags take over in the middle: what the first ones said stays, and no difference crosses the seam.
+#[test]
+fn a_machine_read_by_other_tags_later_keeps_what_was_read_before() {
+    let world = world();
+    let mut log = log(&world, |_, _| true);
+    let whole = press(&log);
+    let names = json!({"zh": "冲床", "en": "Press"});
+    let signal = |tag: &str| json!({"gateway": fixture::GATEWAY, "tag": tag});
+    // From the sixth day on the state is read from a tag that never spoke.
+    let later = json!({
+        "machine": "press", "names": names, "state_rule": {"codes": {"1": "off", "2": "idle", "4": "run", "5": "setup", "6": "fault"}},
+        "signals": {"state": signal("press/state"), "good": signal("press/good"), "reject": signal("press/reject"), "energy": signal("press/none")},
+    });
+    log.declare_from("machine", fixture::MONDAY + 5 * 24 * HOUR, later);
+    let cut = press(&log);
+    let value = |f: &Figures, id: &str, part: &str| find(f, id, part).value.clone();
+    // Counters go on under the same tags: nothing changes, and nothing at the seam counts twice.
+    for (id, part) in [("cycle.distribution@1", "mean_only"), ("count.good@1", ""), ("capacity.demonstrated@1", "")] {
+        assert_eq!(value(&cut, id, part), value(&whole, id, part), "{id}");
+    }
+    // Of the energy the first five days stand.
+    let five: i128 = world.minutes[..5 * 1440].iter().filter(|m| m.code == 2).map(|m| i128::from(m.wh)).sum();
+    assert_eq!(value(&cut, "energy.idle@1", ""), six(five, 1000));
+    assert_eq!(value(&cut, "power.demand.block@1", "").as_deref(), Some("9.000000"));
+    assert_eq!(find(&cut, "power.demand.block@1", "").upper, None, "nobody measured the other nine days");
+    let plant = site(&log.history(), &period(), None, StopRule::default()).unwrap();
+    assert_eq!(find(&plant, "equipment.connected@1", "").value.as_deref(), Some("1.000000"));
+}

@@ -147,7 +147,12 @@ fn steps(t: &Texts, data: &FiguresView) -> Vec<Step> {
         .iter()
         .filter(|s| s.kind != "unplanned" && ms(&s.seconds) != 0)
         .map(|s| Step {
-            name: words::name(&s.names, t.lang(), &s.id),
+            // The picture's column is narrow: the two longest names have a short one.
+            name: match s.id.as_str() {
+                "effective" => t.s("loss-good"),
+                "defects" => t.s("loss-quality"),
+                _ => words::name(&s.names, t.lang(), &s.id),
+            },
             ms: ms(&s.seconds),
             kind: match (s.kind.as_str(), s.id.as_str()) {
                 ("unobserved", _) => Kind::Unknown,
@@ -226,9 +231,8 @@ fn printed(t: &Texts, line: &FigureLine, decimal: &str) -> String {
             };
             let places = if m % 1_000_000 == 0 && matches!(unit, "pcs" | "set") { 0 } else { places };
             format::quotient(m, 1_000_000, places).map(|number| match unit {
-                "pcs" => format::with_unit(&number, &t.s("unit-piece")),
                 "set" | "word" => number,
-                unit => format::with_unit(&number, unit),
+                unit => format::with_unit(&number, &unit.replace("pcs", &t.s("unit-piece"))),
             })
         }
     });
@@ -243,11 +247,11 @@ fn figure(t: &Texts, line: &FigureLine, why: &str) -> Figure {
     };
     let class = if matches!(line.unit.as_str(), "pcs" | "kWh") { Class::Measured } else { Class::Computed };
     let mut out = Figure::plain(class, printed(t, line, value), why);
-    match (&line.lower, &line.upper) {
-        (Some(low), Some(high)) if low != high => {
-            out.bounds = format!("[{}, {}]", printed(t, line, low), printed(t, line, high));
-        }
-        (Some(low), None) => out.bounds = format!("≥{THIN}{}", printed(t, line, low)),
+    let show = |digits: &Option<String>| digits.as_ref().map(|d| printed(t, line, d));
+    // Bounds that print the same digits as the value say nothing; the API has all digits.
+    match (show(&line.lower), show(&line.upper)) {
+        (Some(low), Some(high)) if low != high => out.bounds = format!("[{low}, {high}]"),
+        (Some(low), None) if low != out.value => out.bounds = format!("≥{THIN}{low}"),
         _ => {}
     }
     let [observed, of] = line.coverage;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::calendar::{OUTSIDE_SHIFTS, dates, parse_date};
-use crate::column::{Meaning, Series};
+use crate::column::Meaning;
 use crate::counter::Bounded;
 use crate::energy::electrical::by_state;
 use crate::facts::Facts;
@@ -11,7 +11,7 @@ use crate::grade::Flag;
 use crate::history::{History, REACH_MS};
 use crate::interval::{Interval, union};
 use crate::kpi::losses::{self, Losses, StopRule};
-use crate::model::{Machine, MachineRole, SignalRef};
+use crate::model::{Machine, MachineRole, SignalRef, Signals};
 use crate::report::{Calendars, Period, apply_quality};
 use crate::shift::{self, Inputs, Schedule, energy_rule, micro_kwh};
 use crate::state::{MachineState, StateInterval};
@@ -96,7 +96,7 @@ pub fn gather(
         span,
         rule,
     };
-    let energy = Energy::load(history, &out.definition, span);
+    let registers = out.read(history, |s| s.energy.as_ref());
     for (date, shift, window, schedule) in windows {
         let evaluated = shift::evaluate(history, &inputs, machine, window, &schedule);
         let losses = losses::of(&evaluated, schedule.scheduled, rule);
@@ -119,10 +119,11 @@ pub fn gather(
         if schedule.scheduled {
             out.shifts.push(window);
         }
-        if let Some(energy) = energy.as_ref().filter(|_| !evaluated.states.is_empty() && !facts.energy_broken) {
-            energy.add(history, machine, out.energy_by_state.get_or_insert_default(), window, &evaluated.states);
+        if !registers.is_empty() && !evaluated.states.is_empty() && !facts.energy_broken {
             let held: Vec<StateInterval> = evaluated.states.iter().filter(|s| s.held).copied().collect();
-            energy.add(history, machine, &mut out.energy_held, window, &held);
+            let sums = out.energy_by_state.get_or_insert_default();
+            add_energy(history, machine, &registers, sums, &evaluated.states);
+            add_energy(history, machine, &registers, &mut out.energy_held, &held);
         }
         out.states.extend(
             evaluated.states.into_iter().map(|s| {
@@ -149,55 +150,126 @@ impl Gathered {
         self.states.iter().all(|s| !s.held && s.state != MachineState::Unknown)
     }
 
+    /// Whether the machine said at any time what it makes.
+    pub fn shows_products(&self, history: &History) -> bool {
+        signals_in_force(history, &self.definition.machine, self.span).iter().any(|(_, s)| s.product.is_some())
+    }
+
     /// Whether the machine makes items: meters and auxiliaries have no production figures.
     pub fn is_production(&self) -> bool {
         self.definition.role == MachineRole::Production
     }
 
-    /// The readings of a signal over the whole span and what they mean; `None` without any.
-    pub fn read(
-        &self,
-        history: &History,
-        signal: Option<&SignalRef>,
-    ) -> Option<(Vec<(i64, i64)>, Meaning, Vec<Box<str>>)> {
-        let signal = signal?;
-        let wide = wide(self.span);
-        let series = history.series(&signal.gateway, &signal.tag, wide);
-        let (range, meaning) = series.alike(self.span, REACH_MS)?;
-        Some((series.samples(range).collect(), meaning.clone(), series.texts.clone()))
+    /// The readings of a signal, stretch by stretch: each under the definition of the machine in force and with one meaning. A
+    /// register that another gateway reads, or that counts in another unit, is another register: no difference crosses the seam.
+    pub fn read(&self, history: &History, pick: impl for<'s> Fn(&'s Signals) -> Option<&'s SignalRef>) -> Vec<Reading> {
+        // Neighbouring definitions that name the same tag are one stretch: what passed at their seam counts once.
+        let mut stretches: Vec<(Interval, &SignalRef)> = Vec::new();
+        for (window, signals) in signals_in_force(history, &self.definition.machine, self.span) {
+            match (pick(signals), stretches.last_mut()) {
+                (Some(signal), Some((held, same))) if *same == signal && held.to_ms == window.from_ms => {
+                    held.to_ms = window.to_ms;
+                }
+                (Some(signal), _) => stretches.push((window, signal)),
+                (None, _) => {}
+            }
+        }
+        let mut out = Vec::new();
+        for (window, signal) in stretches {
+            let series = history.series(&signal.gateway, &signal.tag, wide(window));
+            let seams: Vec<i64> =
+                series.meaning_changes(window, REACH_MS).filter(|(_, compares)| !compares).map(|c| c.0).collect();
+            let begins = [window.from_ms].into_iter().chain(seams.iter().copied());
+            for (from_ms, to_ms) in begins.zip(seams.iter().copied().chain([window.to_ms])) {
+                let window = Interval::new(from_ms, to_ms);
+                if let Some((range, meaning)) = series.alike(window, REACH_MS) {
+                    out.push(Reading {
+                        window,
+                        signal: signal.clone(),
+                        samples: series.samples(range).collect(),
+                        meaning: meaning.clone(),
+                        texts: series.texts.clone(),
+                    });
+                }
+            }
+        }
+        out
     }
+}
+
+/// The readings of a signal over a stretch in which they mean one thing.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// The stretch.
+    pub window: Interval,
+    /// Which tag of which gateway.
+    pub signal: SignalRef,
+    /// Time and stored value, from the last before the stretch to the first after it.
+    pub samples: Vec<(i64, i64)>,
+    /// What a stored value means.
+    pub meaning: Meaning,
+    /// Texts that stored values are indexes into.
+    pub texts: Vec<Box<str>>,
+}
+
+impl Reading {
+    /// The neighbouring readings around a window inside the stretch.
+    pub fn near(&self, window: Interval) -> &[(i64, i64)] {
+        let begin = self.samples.partition_point(|s| s.0 <= window.from_ms).saturating_sub(1);
+        let end = (self.samples.partition_point(|s| s.0 < window.to_ms) + 1).min(self.samples.len());
+        self.samples.get(begin..end).unwrap_or_default()
+    }
+
+    /// What a stored value is called: the text, or the number.
+    pub fn word(&self, raw: i64) -> String {
+        match self.texts.get(usize::try_from(raw).unwrap_or(usize::MAX)).filter(|_| self.meaning.text) {
+            Some(text) => text.to_string(),
+            None => raw.to_string(),
+        }
+    }
+}
+
+/// The signals of a machine as its definitions had them in force over a span, in order of time.
+pub(super) fn signals_in_force<'h>(
+    history: &'h History,
+    machine: &str,
+    span: Interval,
+) -> Vec<(Interval, &'h Signals)> {
+    let definitions = history.statements().machine_definitions(machine);
+    let ends = definitions.iter().skip(1).map(|d| d.effective_from).chain([i64::MAX]);
+    let stretches = definitions.iter().zip(ends).map(|(d, to_ms)| {
+        let held = Interval::new(d.effective_from, to_ms.max(d.effective_from));
+        (held.intersect(&span), &d.body.signals)
+    });
+    stretches.filter(|(window, _)| !window.is_empty()).collect()
 }
 
 fn wide(span: Interval) -> Interval {
     Interval::new(span.from_ms.saturating_sub(REACH_MS), span.to_ms.saturating_add(REACH_MS))
 }
 
-/// The energy register of a machine over a span.
-struct Energy {
-    signal: SignalRef,
-    series: Series,
-}
-
-impl Energy {
-    fn load(history: &History, definition: &Machine, span: Interval) -> Option<Self> {
-        let signal = definition.signals.energy.clone()?;
-        let series = history.series(&signal.gateway, &signal.tag, wide(span));
-        Some(Self { signal, series })
-    }
-
-    fn add(
-        &self,
-        history: &History,
-        machine: &str,
-        sums: &mut [Bounded; 8],
-        window: Interval,
-        states: &[StateInterval],
-    ) {
-        let Some((range, meaning)) = self.series.alike(window, REACH_MS) else { return };
-        let samples: Vec<(i64, i64)> = self.series.samples(range).collect();
-        let by = by_state(&samples, states, &energy_rule(history, machine, &self.signal, meaning));
-        for (sum, amount) in sums.iter_mut().zip(by.amount) {
-            if let Some(energy) = micro_kwh(amount, meaning) {
+/// Adds what the energy register says of these states.
+fn add_energy(
+    history: &History,
+    machine: &str,
+    registers: &[Reading],
+    sums: &mut [Bounded; 8],
+    states: &[StateInterval],
+) {
+    for register in registers {
+        let rule = energy_rule(history, machine, &register.signal, &register.meaning);
+        let inside: Vec<StateInterval> = states
+            .iter()
+            .filter_map(|s| {
+                let part = Interval::new(s.from_ms, s.to_ms).intersect(&register.window);
+                let clipped = StateInterval { from_ms: part.from_ms, to_ms: part.to_ms, ..*s };
+                (!part.is_empty()).then_some(clipped)
+            })
+            .collect();
+        let (Some(first), Some(last)) = (inside.first(), inside.last()) else { continue };
+        let near = register.near(Interval::new(first.from_ms, last.to_ms));
+        for (sum, amount) in sums.iter_mut().zip(by_state(near, &inside, &rule).amount) {
+            if let Some(energy) = micro_kwh(amount, &register.meaning) {
                 sum.add(energy);
             }
         }

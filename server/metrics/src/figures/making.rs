@@ -1,9 +1,9 @@
 //! Figures of production: quality by pieces, cycle times, changeovers, capacity.
 
-use crate::column::Meaning;
 use crate::counter::{RegisterRule, Weight, fold};
 use crate::exact::Rational;
 use crate::facts::Production;
+use crate::figures::gather::Reading;
 use crate::figures::{ChangeoverLine, Gathered, Printer, ask, millionths, ms, number};
 use crate::history::History;
 use crate::interval::Interval;
@@ -15,11 +15,9 @@ use crate::shift::register_rule;
 
 const HOUR_MS: i64 = 3_600_000;
 
-/// The counter of a machine over the whole span.
+/// The counter of a machine, stretch by stretch.
 struct Counter {
-    samples: Vec<(i64, i64)>,
-    meaning: Meaning,
-    rule: RegisterRule,
+    readings: Vec<(Reading, RegisterRule)>,
     per_cycle: i64,
     item_us: Option<i64>,
 }
@@ -31,18 +29,49 @@ pub(super) fn figures(out: &mut Printer<'_>, history: &History, g: &Gathered) ->
     cycles(out, g, &counter);
     capacity(out, g, &p, &counter);
     let (changes, defects) = changeovers(out, history, g, &counter);
-    quality(out, g, &p, &defects);
+    quality(out, history, g, &p, &defects);
     (changes, waterfall(&g.losses, Some((&p, &defects))))
 }
 
 fn counter(history: &History, g: &Gathered) -> Option<Counter> {
-    let signals = &g.definition.signals;
-    let signal = signals.good.as_ref().or(signals.total.as_ref())?;
-    let (samples, meaning, _) = g.read(history, Some(signal))?;
     let cycle = history.statements().cycle_times_at(&g.definition.machine, g.span.from_ms);
     let fastest = cycle.min_by_key(|c| c.body.item_us).map(|c| (c.body.item_us, c.body.items_per_cycle));
-    let rule = register_rule(signal, &meaning, fastest.map(|f| f.0));
-    Some(Counter { samples, meaning, rule, per_cycle: fastest.map_or(1, |f| f.1), item_us: fastest.map(|f| f.0) })
+    let item_us = fastest.map(|f| f.0);
+    let readings: Vec<(Reading, RegisterRule)> = g
+        .read(history, |s| s.good.as_ref().or(s.total.as_ref()))
+        .into_iter()
+        .map(|r| {
+            let rule = register_rule(&r.signal, &r.meaning, item_us);
+            (r, rule)
+        })
+        .collect();
+    (!readings.is_empty()).then_some(Counter { readings, per_cycle: fastest.map_or(1, |f| f.1), item_us })
+}
+
+/// Cycle times of every stretch in order; too coarse in one of them is too coarse in all.
+fn observed(counter: &Counter, running: &[Interval]) -> (cycle::Observed, i64) {
+    let (mut times, mut run_ms, mut cycles, mut coarse) = (Vec::new(), 0, 0, None);
+    for (r, _) in &counter.readings {
+        let poll_ms = r.meaning.interval_ms;
+        match cycle::from_counter(&r.samples, running, poll_ms) {
+            cycle::Observed::Each(mut each) => times.append(&mut each),
+            cycle::Observed::MeanOnly { run_ms: ms, cycles: n } => {
+                // A stretch in which nothing was made says nothing about how finely it could be seen.
+                if n > 0 {
+                    coarse = coarse.max(Some(poll_ms));
+                }
+                run_ms += ms;
+                cycles += n;
+            }
+        }
+    }
+    match coarse {
+        None => (cycle::Observed::Each(times), 0),
+        Some(poll_ms) => {
+            run_ms += times.iter().sum::<i64>();
+            (cycle::Observed::MeanOnly { run_ms, cycles: cycles + times.len() as i64 }, poll_ms)
+        }
+    }
 }
 
 fn seconds(ms: Rational) -> Result<Rational, Undefined> {
@@ -56,15 +85,13 @@ fn cycles(out: &mut Printer<'_>, g: &Gathered, counter: &Counter) {
     }
     let running = g.running();
     let id = "cycle.distribution@1";
-    match cycle::from_counter(&counter.samples, &running, counter.meaning.interval_ms) {
+    let (found, poll_ms) = observed(counter, &running);
+    match found {
         cycle::Observed::MeanOnly { run_ms, cycles } => {
             // Polled too slowly for single cycles: only the mean is known, and said to be one.
             let mean = Rational::new(run_ms.into(), i128::from(cycles) * 1000).ok_or(Undefined::NoProduction);
             let terms = vec![ms("RUN", run_ms), number("n", cycles)];
-            out.put(
-                ask(id, cover, terms).part("mean_only").with("poll_ms", counter.meaning.interval_ms.to_string()),
-                mean,
-            );
+            out.put(ask(id, cover, terms).part("mean_only").with("poll_ms", poll_ms.to_string()), mean);
         }
         cycle::Observed::Each(times) => {
             let Some(all) = cycle::distribution(&times) else {
@@ -112,13 +139,14 @@ fn capacity(out: &mut Printer<'_>, g: &Gathered, p: &Production, counter: &Count
         let mut at = shift.from_ms;
         while at + HOUR_MS <= shift.to_ms {
             let hour = Interval::new(at, at + HOUR_MS);
-            let begin = counter.samples.partition_point(|s| s.0 <= at).saturating_sub(1);
-            let near = counter.samples.get(begin..).unwrap_or_default().iter().copied();
-            let near = near.take_while(|s| s.0 <= hour.to_ms + HOUR_MS);
-            let passed = fold(near, hour, &counter.rule, |_, _| Weight::exact(counter.per_cycle, 0));
-            if passed.open.is_empty() && passed.uncovered.is_empty() {
-                let items = passed.amount.value * i128::from(counter.meaning.num) / counter.meaning.den.max(1);
-                hourly.extend(i64::try_from(items));
+            let whole = |r: &&(Reading, RegisterRule)| r.0.window.intersect(&hour) == hour;
+            if let Some((r, rule)) = counter.readings.iter().find(whole) {
+                let weight = Weight::exact(counter.per_cycle, 0);
+                let passed = fold(r.near(hour).iter().copied(), hour, rule, |_, _| weight);
+                if passed.open.is_empty() && passed.uncovered.is_empty() {
+                    let items = passed.amount.value * i128::from(r.meaning.num) / r.meaning.den.max(1);
+                    hourly.extend(i64::try_from(items));
+                }
             }
             at += HOUR_MS;
         }
@@ -127,13 +155,13 @@ fn capacity(out: &mut Printer<'_>, g: &Gathered, p: &Production, counter: &Count
     out.put(ask("capacity.demonstrated@1", f.counter_cover, vec![number("hours", hourly.len())]), value);
 }
 
-fn quality(out: &mut Printer<'_>, g: &Gathered, p: &Production, d: &iso::Defects) {
+fn quality(out: &mut Printer<'_>, history: &History, g: &Gathered, p: &Production, d: &iso::Defects) {
     let cover = g.facts.counter_cover;
     let of = |symbol, v| vec![millionths(symbol, v, "pcs"), millionths("PQ", p.produced.items.value, "pcs")];
     out.put(ask("quality.pieces@1", cover, of("GQ", p.good.items.value)), iso::piece_quality(p));
     let scrap = p.rejected.minus(&d.reworked).items.value;
     out.put(ask("scrap.iso22400@1", cover, of("SQ", scrap)), iso::scrap_ratio(p, d));
-    if g.definition.signals.product.is_some() && p.rejects_known {
+    if g.shows_products(history) && p.rejects_known {
         let items = Rational::new(d.startup.items.value, 1_000_000).ok_or(Undefined::NoProduction);
         out.put(ask("count.startup_scrap@1", cover, of("SQ_startup", d.startup.items.value)), items);
     }
@@ -146,7 +174,7 @@ fn changeovers(
     counter: &Counter,
 ) -> (Vec<ChangeoverLine>, iso::Defects) {
     let (found, defects) = found(history, g, counter);
-    if g.definition.signals.product.is_none() {
+    if !g.shows_products(history) {
         return (Vec::new(), defects);
     }
     let cover = g.facts.oee_cover();
@@ -176,35 +204,31 @@ fn changeovers(
 /// Changeovers by the product signal, and what was rejected while starting up.
 fn found(history: &History, g: &Gathered, counter: &Counter) -> (Vec<changeover::Changeover>, iso::Defects) {
     let mut defects = iso::Defects::default();
-    let Some((shown, meaning, texts)) = g.read(history, g.definition.signals.product.as_ref()) else {
-        return (Vec::new(), defects);
-    };
-    let word = |raw: i64| match texts.get(usize::try_from(raw).unwrap_or(usize::MAX)).filter(|_| meaning.text) {
-        Some(text) => text.to_string(),
-        None => raw.to_string(),
-    };
     let mut products: Vec<(i64, String)> = Vec::new();
-    let mut last: Option<i64> = None;
-    for (at, raw) in shown {
-        if last != Some(raw) {
-            products.push((at, word(raw)));
-            last = Some(raw);
+    for shown in g.read(history, |s| s.product.as_ref()) {
+        for (at, raw) in shown.samples.iter().filter(|s| shown.window.contains(s.0)) {
+            let word = shown.word(*raw);
+            if products.last().is_none_or(|(_, last)| *last != word) {
+                products.push((*at, word));
+            }
         }
     }
-    let pairs = counter.samples.iter().zip(counter.samples.iter().skip(1));
-    let good: Vec<i64> = pairs.filter(|(a, b)| b.1 > a.1).map(|(_, b)| b.0).filter(|at| g.span.contains(*at)).collect();
+    let made = |(r, _): &(Reading, RegisterRule)| -> Vec<i64> {
+        let pairs = r.samples.iter().zip(r.samples.iter().skip(1));
+        pairs.filter(|(a, b)| b.1 > a.1 && r.window.contains(b.0)).map(|(_, b)| b.0).collect()
+    };
+    let good: Vec<i64> = counter.readings.iter().flat_map(made).collect();
     let running = g.facts.has_state.then(|| g.running());
     let all = changeover::find(&products, &good, running.as_deref(), &g.stops);
-    if let Some((rejects, meaning, _)) = g.read(history, g.definition.signals.reject.as_ref())
-        && let Some(signal) = &g.definition.signals.reject
-    {
-        let rule = register_rule(signal, &meaning, counter.item_us);
-        for c in &all {
+    for rejects in g.read(history, |s| s.reject.as_ref()) {
+        let rule = register_rule(&rejects.signal, &rejects.meaning, counter.item_us);
+        for c in all.iter().filter(|c| rejects.window.intersect(&c.span) == c.span) {
             let stated =
                 history.statements().cycle_time_at(&g.definition.machine, &c.to, c.span.from_ms).map(|s| &s.body);
             let weight = stated
                 .map_or(Weight::ONE, |s| Weight::exact(s.items_per_cycle, s.item_us.saturating_mul(s.items_per_cycle)));
-            defects.startup.add(&changeover::startup_scrap(&rejects, std::slice::from_ref(c), &rule, weight));
+            let near = rejects.near(c.span);
+            defects.startup.add(&changeover::startup_scrap(near, std::slice::from_ref(c), &rule, weight));
         }
     }
     (all, defects)

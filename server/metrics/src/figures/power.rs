@@ -1,12 +1,12 @@
 //! Figures of energy: idle energy, demand, load factor, standard coal and CO₂ of what a meter measured.
 
-use crate::column::Meaning;
-use crate::counter::{Bounded, RegisterRule, Step};
+use crate::counter::{Bounded, Step};
 use crate::energy::carbon::{DELIVERED, GridFactor, GridTable};
 use crate::energy::demand::{DemandRule, Load, maximum};
 use crate::energy::electrical::load_factor;
 use crate::energy::factors::delivered;
 use crate::exact::Rational;
+use crate::figures::gather::Reading;
 use crate::figures::{Gathered, Printer, ask, millionths, ms, number};
 use crate::history::History;
 use crate::interval::Interval;
@@ -19,12 +19,12 @@ use crate::state::MachineState;
 const COAL: &str = "kgce.equivalent@1";
 
 pub(super) fn figures(out: &mut Printer<'_>, history: &History, g: &Gathered) {
-    let Some(signal) = &g.definition.signals.energy else { return };
-    idle(out, g);
-    if let Some((samples, meaning, _)) = g.read(history, Some(signal)) {
-        let rule = energy_rule(history, &g.definition.machine, signal, &meaning);
-        demand(out, g, &load(&samples, &meaning, &rule));
+    let registers = g.read(history, |s| s.energy.as_ref());
+    if registers.is_empty() {
+        return;
     }
+    idle(out, g);
+    demand(out, g, &load(history, g, &registers));
     // Standard coal and carbon belong to a boundary, not to each of its parts: they would be added up.
     if g.definition.role == MachineRole::Meter {
         coal_and_carbon(out, history, g);
@@ -65,20 +65,24 @@ fn idle(out: &mut Printer<'_>, g: &Gathered) {
     out.put(ask("energy.idle_share@1", cover, terms()), share);
 }
 
-/// Interval energies between readings; a step that is no ordinary counting has none.
-fn load(samples: &[(i64, i64)], meaning: &Meaning, rule: &RegisterRule) -> Load {
-    let mut counted = 0_i128;
-    let mut before = 0_i128;
-    let mut pieces = Vec::with_capacity(samples.len());
-    for (a, b) in samples.iter().zip(samples.iter().skip(1)) {
-        let (Step::Forward(n) | Step::Rollover(n)) = rule.step(a.1, b.1, b.0 - a.0) else { continue };
-        counted += i128::from(n);
-        // From the running total, so that rounding never piles up.
-        let Some(after) = micro_kwh(Bounded::exact(counted), meaning) else { continue };
-        pieces.push((Interval::new(a.0, b.0), after.value - before));
-        before = after.value;
+/// Interval energies between readings; a step that is no ordinary counting has none, nor has the seam between two registers.
+fn load(history: &History, g: &Gathered, registers: &[Reading]) -> Load {
+    let mut pieces: Vec<(Interval, i128)> = Vec::new();
+    let mut nominal_ms = 0;
+    for register in registers {
+        let rule = energy_rule(history, &g.definition.machine, &register.signal, &register.meaning);
+        nominal_ms = nominal_ms.max(register.meaning.interval_ms);
+        let (mut counted, mut before) = (0_i128, 0_i128);
+        for (a, b) in register.samples.iter().zip(register.samples.iter().skip(1)) {
+            let (Step::Forward(n) | Step::Rollover(n)) = rule.step(a.1, b.1, b.0 - a.0) else { continue };
+            counted += i128::from(n);
+            // From the running total, so that rounding never piles up.
+            let Some(after) = micro_kwh(Bounded::exact(counted), &register.meaning) else { continue };
+            pieces.push((Interval::new(a.0, b.0), after.value - before));
+            before = after.value;
+        }
     }
-    Load::new(pieces, meaning.interval_ms)
+    Load::new(pieces, nominal_ms)
 }
 
 fn demand(out: &mut Printer<'_>, g: &Gathered, load: &Load) {

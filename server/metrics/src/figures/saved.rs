@@ -61,7 +61,7 @@ pub fn saved(history: &History, plan: &str, until_ms: Option<i64>, rule: StopRul
     let mut out = Vec::new();
     for machine in names {
         let Some([Some(before), Some(after)]) = sides.get(machine.as_str()) else { continue };
-        if before.definition.signals.energy.is_none() {
+        if before.facts.energy.is_none() && after.facts.energy.is_none() {
             continue;
         }
         let is_incoming = body.incoming.as_ref() == Some(machine);

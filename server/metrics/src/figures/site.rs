@@ -16,6 +16,7 @@ use crate::checklist::{self, Asset, CONNECTED_DAYS, Source};
 use crate::column::Series;
 use crate::exact::Rational;
 use crate::facts::{Facts, Share};
+use crate::figures::gather::signals_in_force;
 use crate::figures::{Figures, Gathered, Printer, Shape, StopRule, ask, gather, number, print, time};
 use crate::history::History;
 use crate::interval::{Interval, overlap_ms, union};
@@ -110,32 +111,45 @@ fn connection(out: &mut Printer<'_>, history: &History, all: &[Gathered], period
     let mut unconfigured = BTreeSet::new();
     for g in all {
         let mut read_hours = BTreeSet::new();
-        for (role, signal) in g.definition.signals.all() {
-            let series = history.series(&signal.gateway, &signal.tag, g.span);
-            let inside = series.times.iter().filter(|t| g.span.contains(**t));
-            let mut received = 0_u64;
-            for ms in inside {
-                received += 1;
-                // Neighbouring readings fall on one date: the calendar is asked once an hour.
-                read_hours.insert(ms.div_euclid(3_600_000));
+        // By role: a machine that another gateway reads from some day on is still one machine.
+        let mut by_role: BTreeMap<&'static str, Source> = BTreeMap::new();
+        for (window, signals) in signals_in_force(history, &g.definition.machine, g.span) {
+            for (role, signal) in signals.all() {
+                let series = history.series(&signal.gateway, &signal.tag, window);
+                let inside = series.times.iter().filter(|t| window.contains(**t));
+                let mut received = 0_u64;
+                for ms in inside {
+                    received += 1;
+                    // Neighbouring readings fall on one date: the calendar is asked once an hour.
+                    read_hours.insert(ms.div_euclid(3_600_000));
+                }
+                let tag = format!("{}/{}", signal.gateway, signal.tag);
+                let expected = expected(history, &signal.gateway, &signal.tag, &series, window).unwrap_or_else(|| {
+                    unconfigured.insert(tag.clone());
+                    0
+                });
+                let source = by_role.entry(role).or_insert_with(|| Source {
+                    tag: String::new(),
+                    area: String::new(),
+                    is_automatic: true,
+                    expected: 0,
+                    received: 0,
+                });
+                source.tag = format!("{} {tag}", source.tag);
+                source.expected += expected;
+                // What one stretch has too much of is not what another lacks.
+                source.received += received.min(expected);
             }
-            let expected = expected(history, &signal.gateway, &signal.tag, &series, g.span);
+        }
+        for (role, source) in by_role {
             let areas = AREAS.iter().find(|(name, _)| *name == role).map_or(&[][..], |(_, areas)| areas);
-            if expected.is_none() {
-                unconfigured.insert(format!("{}/{}", signal.gateway, signal.tag));
-            }
-            sources.extend(areas.iter().map(|area| Source {
-                tag: format!("{}/{}", signal.gateway, signal.tag),
-                area: (*area).to_owned(),
-                is_automatic: true,
-                expected: expected.unwrap_or(0),
-                received,
-            }));
+            sources.extend(areas.iter().map(|area| Source { area: (*area).to_owned(), ..source.clone() }));
         }
         let date = |ms: i64| local_date(&zone, ms).filter(|d| since.is_none_or(|s| *d >= s));
         let dates_read: BTreeSet<_> = read_hours.iter().filter_map(|h| date(h * 3_600_000)).collect();
         let scheduled: BTreeSet<_> = g.shifts.iter().filter_map(|s| date(s.from_ms)).collect();
-        let is_mapped = g.definition.signals.all().next().is_some();
+        let in_force = signals_in_force(history, &g.definition.machine, g.span);
+        let is_mapped = in_force.iter().any(|(_, s)| s.all().next().is_some());
         assets.push(Asset {
             machine: g.definition.machine.clone(),
             is_production: g.definition.role == MachineRole::Production,
