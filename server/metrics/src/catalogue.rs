@@ -69,7 +69,7 @@ impl Definition {
             Rests::StateAndCounters => f.oee_cover(),
             Rests::Counters => f.counter_cover,
             Rests::Energy => f.energy_cover,
-            Rests::EnergyAndCounters => f.energy_cover.lesser(f.counter_cover),
+            Rests::EnergyAndCounters => f.per_good_cover(),
         }
     }
 

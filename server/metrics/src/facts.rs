@@ -288,6 +288,15 @@ impl Facts {
         if self.production.is_some() { self.state_cover.lesser(self.counter_cover) } else { self.state_cover }
     }
 
+    /// Coverage of what energy per item rests on: the register and the counters. Where no busy time was seen at all, nothing
+    /// says when the items were made, and nothing of their time is covered.
+    pub fn per_good_cover(&self) -> Share {
+        if self.has_state && self.counter_cover.of_ms == 0 {
+            return Share { observed_ms: 0, of_ms: self.energy_cover.of_ms };
+        }
+        self.energy_cover.lesser(self.counter_cover)
+    }
+
     /// Coverage below 80 % of planned busy time: such a shift is listed and takes no part in the sums of time and planned
     /// time (reference §3.7); see [`Self::without_time`].
     pub fn is_unusable(&self) -> bool {
