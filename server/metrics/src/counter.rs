@@ -16,6 +16,10 @@
 
 use crate::interval::Interval;
 
+mod stretch;
+
+pub use self::stretch::{Amount, Stretch, change};
+
 /// How a register behaves.
 #[derive(Debug, Clone, Default)]
 pub struct RegisterRule {
@@ -173,29 +177,6 @@ impl Weight {
     }
 }
 
-/// A part of a window in which only bounds of what passed are known: silence, a reset, an impossible step, or the way from a
-/// sample to an edge of the window.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stretch {
-    /// When.
-    pub inside: Interval,
-    /// Amount in items, as it is in the sum.
-    pub amount: Bounded,
-    /// Planned time of that amount, microseconds, as it is in the sum.
-    pub standard_us: Bounded,
-    /// More than that may have passed.
-    pub is_open: bool,
-}
-
-impl Stretch {
-    /// How much the upper bound changes when no more than `most` can have passed; a value the record states stands.
-    pub fn change(&self, of: Bounded, most: i128) -> i128 {
-        let most = most.max(of.value);
-        let upper = if self.is_open { most } else { most.min(of.upper) };
-        upper.saturating_sub(of.upper)
-    }
-}
-
 /// What passed through a register in a window.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Passed {
@@ -221,6 +202,8 @@ pub struct Passed {
     pub replacements: u32,
     /// Samples looked at.
     pub samples: u64,
+    /// The sum as it was after the last stretch.
+    until_stretch: Amount,
 }
 
 /// Folds the samples of a register over a window.
@@ -275,25 +258,26 @@ fn fold_steps(
                 match rule.step(before.1, sample.1, sample.0 - before.0) {
                     Step::Forward(d) => inside += i128::from(d),
                     Step::Rollover(_) | Step::Reset(_) | Step::Excess => {
+                        out.weigh(&mut inside, window, &mut weight);
                         out.step(before, sample, window, rule, &mut weight);
                     }
                 }
             }
-            Some(before) => out.step(before, sample, window, rule, &mut weight),
+            Some(before) => {
+                out.weigh(&mut inside, window, &mut weight);
+                out.step(before, sample, window, rule, &mut weight);
+            }
         }
         last = Some(sample);
         if sample.0 >= window.to_ms {
             break;
         }
     }
-    if inside > 0 {
-        let weight = weight(window.from_ms, window.to_ms);
-        out.count(Bounded::exact(inside), weight);
-    }
+    out.weigh(&mut inside, window, &mut weight);
     match last {
         Some((ms, _)) => out.edge(Interval::new(ms, window.to_ms), window, rule),
         None => {
-            out.open(window, Bounded::default(), Bounded::default());
+            out.open(window, Amount::default());
             out.uncovered.push(window);
         }
     }
@@ -307,15 +291,32 @@ impl Passed {
         if silence.is_empty() {
             return;
         }
-        self.open(silence, Bounded::default(), Bounded::default());
+        self.open(silence, Amount::default());
         if silence.length_ms() > rule.gap_ms_max {
             self.uncovered.push(silence);
         }
     }
 
-    fn open(&mut self, inside: Interval, amount: Bounded, standard_us: Bounded) {
+    fn open(&mut self, inside: Interval, amount: Amount) {
         self.open.push(inside);
-        self.stretches.push(Stretch { inside, amount, standard_us, is_open: true });
+        self.bounded(inside, amount, true);
+    }
+
+    /// Notes a stretch whose amount is in the sum already.
+    fn bounded(&mut self, inside: Interval, amount: Amount, is_open: bool) {
+        let sum = Amount { items: self.amount, standard_us: self.standard_us };
+        let since_last = sum.since(amount).since(self.until_stretch);
+        self.until_stretch = sum;
+        self.stretches.push(Stretch { inside, amount, since_last, is_open });
+    }
+
+    /// Weighs what plain steps inside the window have counted.
+    fn weigh(&mut self, inside: &mut i128, window: Interval, weight: &mut impl FnMut(i64, i64) -> Weight) {
+        if *inside > 0 {
+            let weight = weight(window.from_ms, window.to_ms);
+            self.count(Bounded::exact(*inside), weight);
+            *inside = 0;
+        }
     }
 
     fn step(
@@ -346,23 +347,23 @@ impl Passed {
             }
             Step::Excess => {
                 self.excesses += 1;
-                self.open(inside, Bounded::default(), Bounded::default());
+                self.open(inside, Amount::default());
                 self.uncovered.push(inside);
                 return;
             }
         };
         let bounded = apportion(amount, before.0, after.0, window);
         let weight = weight(before.0, after.0);
-        let (items, standard_us) = self.count(bounded, weight);
+        let amount = self.count(bounded, weight);
         if matches!(step, Step::Reset(_)) {
-            self.open(inside, items, standard_us);
+            self.open(inside, amount);
         } else if inside != Interval::new(before.0, after.0) {
-            self.stretches.push(Stretch { inside, amount: items, standard_us, is_open: false });
+            self.bounded(inside, amount, false);
         }
     }
 
     /// Adds an amount; returns it in items and in planned time.
-    fn count(&mut self, amount: Bounded, weight: Weight) -> (Bounded, Bounded) {
+    fn count(&mut self, amount: Bounded, weight: Weight) -> Amount {
         let items = amount.times(weight.items);
         let standard_us = weight.standard_us.map_or(Bounded::default(), |us| amount.times(us));
         self.amount.add(items);
@@ -370,7 +371,7 @@ impl Passed {
         if weight.standard_us.is_none() {
             self.unweighted = self.unweighted.saturating_add(items.value);
         }
-        (items, standard_us)
+        Amount { items, standard_us }
     }
 }
 

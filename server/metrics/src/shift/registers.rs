@@ -3,7 +3,7 @@
 use crate::batch::recipe::Recipe;
 use crate::batch::unit::{Measure, Unit};
 use crate::column::{Meaning, Series};
-use crate::counter::{self, Bounded, Passed, RegisterRule, Replacement, Weight};
+use crate::counter::{self, Amount, Bounded, Passed, RegisterRule, Replacement, Weight};
 use crate::decimal::div_half_up;
 use crate::facts::{Counted, Energy, Facts, Production};
 use crate::grade::Flag;
@@ -101,17 +101,21 @@ impl Piece<'_> {
         };
         let mut counted = Counted { items, standard };
         p.without_cycle_time = p.without_cycle_time.saturating_add(unweighted.value);
-        for stretch in &passed.stretches {
-            let ms = overlap_ms(&[stretch.inside], busy);
-            let Some(pace) = &pace else {
-                p.uncapped |= stretch.is_open && ms > 0;
-                continue;
-            };
-            let (most_items, most_standard) = pace.most(ms);
-            if let (Some(items), Some(standard)) = (of(stretch.amount), of_standard(stretch.standard_us)) {
-                let most_items = most_items.saturating_mul(i128::from(factor));
-                counted.items.upper = counted.items.upper.saturating_add(stretch.change(items, most_items));
-                counted.standard.upper = counted.standard.upper.saturating_add(stretch.change(standard, most_standard));
+        match &pace {
+            None => {
+                let mut open = passed.stretches.iter().filter(|s| s.is_open);
+                p.uncapped |= open.any(|s| overlap_ms(&[s.inside], busy) > 0);
+            }
+            Some(pace) => {
+                let raise = |of: &dyn Fn(&Amount) -> Option<Bounded>, most: &dyn Fn(i64) -> i128| {
+                    let parts: Option<Vec<_>> = passed.stretches.iter().map(|s| s.map(of).known()).collect();
+                    parts.map(|parts| counter::change(&parts, |time| most(overlap_ms(&[time], busy))))
+                };
+                let items = raise(&|a| of(a.items), &|ms| pace.most(ms).0.saturating_mul(i128::from(factor)));
+                let standard = raise(&|a| of_standard(a.standard_us), &|ms| pace.most(ms).1);
+                p.uncapped |= items.is_none() || standard.is_none();
+                counted.items.upper = counted.items.upper.saturating_add(items.unwrap_or(0));
+                counted.standard.upper = counted.standard.upper.saturating_add(standard.unwrap_or(0));
             }
         }
         (counted, overlap_ms(&union(passed.uncovered), &planned))
@@ -174,14 +178,14 @@ impl Piece<'_> {
         }
         let mut amount = passed.amount;
         let mut uncapped = false;
-        for stretch in &passed.stretches {
-            match rule.rate_max_per_hour {
-                Some(rate) => {
-                    let most = i128::from(rate) * i128::from(stretch.inside.length_ms()) / 3_600_000 + 1;
-                    amount.upper = amount.upper.saturating_add(stretch.change(stretch.amount, most));
-                }
-                None => uncapped |= stretch.is_open,
+        match rule.rate_max_per_hour {
+            Some(rate) => {
+                let parts: Vec<_> = passed.stretches.iter().map(|s| s.map(|a| a.items)).collect();
+                // One unit of tolerance, because a tick may fall just inside either end.
+                let most = |time: Interval| i128::from(rate) * i128::from(time.length_ms().max(0)) / 3_600_000 + 1;
+                amount.upper = amount.upper.saturating_add(counter::change(&parts, most));
             }
+            None => uncapped |= passed.stretches.iter().any(|s| s.is_open),
         }
         let Some(micro_kwh) = micro_kwh(amount, meaning) else {
             facts.flags.insert(Flag::RateExceeded);
