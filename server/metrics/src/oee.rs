@@ -46,11 +46,13 @@ pub enum Undefined {
     NoYieldBasis,
     /// Amounts of different units do not add.
     MixedUnits,
+    /// Several products with different planned cycles: one number for all of them would be none.
+    SeveralProducts,
 }
 
 impl Undefined {
     /// Every reason.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::NoPlannedTime,
         Self::NoProduction,
         Self::NoState,
@@ -67,6 +69,7 @@ impl Undefined {
         Self::NoRecipe,
         Self::NoYieldBasis,
         Self::MixedUnits,
+        Self::SeveralProducts,
     ];
 
     /// The reason with this code.
@@ -93,6 +96,7 @@ impl Undefined {
             Self::NoRecipe => "NO_RECIPE",
             Self::NoYieldBasis => "NO_YIELD_BASIS",
             Self::MixedUnits => "MIXED_UNITS",
+            Self::SeveralProducts => "SEVERAL_PRODUCTS",
         }
     }
 
@@ -117,6 +121,7 @@ impl Undefined {
             Self::NoRecipe => ("未填报工艺规程", "no recipe is declared"),
             Self::NoYieldBasis => ("未填报理论产量或投料量", "no theoretical output or charge is stated"),
             Self::MixedUnits => ("计量单位不同，不可相加", "amounts of different units do not add"),
+            Self::SeveralProducts => ("多种产品，无统一节拍", "several products: no one cycle time"),
         }
     }
 }

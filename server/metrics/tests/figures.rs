@@ -296,3 +296,25 @@ fn a_machine_read_by_other_tags_later_keeps_what_was_read_before() {
     let plant = site(&log.history(), &period(), None, StopRule::default()).unwrap();
     assert_eq!(find(&plant, "equipment.connected@1", "").value.as_deref(), Some("1.000000"));
 }
+
+/// One pace for several products would be nobody's: what needs one says so, what does not stands.
+#[test]
+fn several_products_have_no_one_cycle_time() {
+    let world = world();
+    let mut log = log(&world, |_, _| true);
+    let one = press(&log);
+    // The eleventh day brings a product that takes longer.
+    let slow = json!({"machine": "press", "product": "B", "item_us": 2 * ITEM_US});
+    log.declare_from("cycle_time", fixture::MONDAY + 10 * 24 * HOUR, slow);
+    let two = press(&log);
+    let theoretical = find(&two, "capacity.theoretical@1", "");
+    assert_eq!((theoretical.value.as_deref(), theoretical.undefined), (None, Some("SEVERAL_PRODUCTS")));
+    assert!(find(&one, "capacity.theoretical@1", "").undefined.is_none());
+    // Both come off one at a time, so that an hour's items are items.
+    let hourly = |f: &Figures| find(f, "capacity.demonstrated@1", "").value.clone();
+    assert!(hourly(&one).is_some() && hourly(&one) == hourly(&two));
+    let pairs = json!({"machine": "press", "product": "C", "item_us": ITEM_US, "items_per_cycle": 2});
+    log.declare_from("cycle_time", fixture::MONDAY + 11 * 24 * HOUR, pairs);
+    let three = press(&log);
+    assert_eq!(find(&three, "capacity.demonstrated@1", "").undefined, Some("SEVERAL_PRODUCTS"));
+}

@@ -1,5 +1,7 @@
 //! Figures of production: quality by pieces, cycle times, changeovers, capacity.
 
+use std::collections::BTreeSet;
+
 use crate::counter::{RegisterRule, Weight, fold};
 use crate::exact::Rational;
 use crate::facts::Production;
@@ -18,8 +20,12 @@ const HOUR_MS: i64 = 3_600_000;
 /// The counter of a machine, stretch by stretch.
 struct Counter {
     readings: Vec<(Reading, RegisterRule)>,
-    per_cycle: i64,
-    item_us: Option<i64>,
+    /// Shortest planned time of any product, microseconds per item.
+    fastest_us: Option<i64>,
+    /// Planned time per item and items per cycle, where every product and every day has the same.
+    one: Result<(i64, i64), Undefined>,
+    /// Items per cycle, where every product has the same.
+    per_cycle: Result<i64, Undefined>,
 }
 
 /// Prints the figures; returns the changeovers and the waterfall from calendar time to good items, start-up scrap included.
@@ -34,18 +40,32 @@ pub(super) fn figures(out: &mut Printer<'_>, history: &History, g: &Gathered) ->
 }
 
 fn counter(history: &History, g: &Gathered) -> Option<Counter> {
-    let cycle = history.statements().cycle_times_at(&g.definition.machine, g.span.from_ms);
-    let fastest = cycle.min_by_key(|c| c.body.item_us).map(|c| (c.body.item_us, c.body.items_per_cycle));
-    let item_us = fastest.map(|f| f.0);
+    let (statements, machine) = (history.statements(), &g.definition.machine);
+    let changes = statements.cycle_time_changes(machine).filter(|at| g.span.contains(*at));
+    let instants = std::iter::once(g.span.from_ms).chain(changes);
+    let in_force: BTreeSet<(i64, i64)> = instants
+        .flat_map(|at| statements.cycle_times_at(machine, at))
+        .map(|c| (c.body.item_us, c.body.items_per_cycle))
+        .collect();
+    let fastest_us = in_force.first().map(|c| c.0);
     let readings: Vec<(Reading, RegisterRule)> = g
         .read(history, |s| s.good.as_ref().or(s.total.as_ref()))
         .into_iter()
         .map(|r| {
-            let rule = register_rule(&r.signal, &r.meaning, item_us);
+            let rule = register_rule(&r.signal, &r.meaning, fastest_us);
             (r, rule)
         })
         .collect();
-    (!readings.is_empty()).then_some(Counter { readings, per_cycle: fastest.map_or(1, |f| f.1), item_us })
+    let one = the_one(&in_force, Undefined::NoCycleTime);
+    // Without a planned time a unit of the counter is an item.
+    let per_cycle = the_one(&in_force.iter().map(|c| c.1).collect(), Undefined::NoCycleTime);
+    let per_cycle = if in_force.is_empty() { Ok(1) } else { per_cycle };
+    (!readings.is_empty()).then_some(Counter { readings, fastest_us, one, per_cycle })
+}
+
+/// The only one of several, if there is one.
+fn the_one<T: Copy + Ord>(of: &BTreeSet<T>, none: Undefined) -> Result<T, Undefined> {
+    if of.len() > 1 { Err(Undefined::SeveralProducts) } else { of.first().copied().ok_or(none) }
 }
 
 /// Cycle times of every stretch in order; too coarse in one of them is too coarse in all.
@@ -106,10 +126,17 @@ fn cycles(out: &mut Printer<'_>, g: &Gathered, counter: &Counter) {
             }
             let spread = super::Shape::Digits(all.variation_digits(6).ok_or(Undefined::Insufficient));
             out.put(ask(id, cover, counted()).part("cv"), spread);
-            let best = all.demonstrated_item_us(counter.per_cycle);
-            let best = best.and_then(|us| Rational::new(us.into(), 1_000_000)).ok_or(Undefined::Insufficient);
+            // Cycles of several products have no fastest item in common.
             let mut terms = counted();
-            terms.push(number("items_per_cycle", counter.per_cycle));
+            let per_cycle = match counter.one {
+                Err(Undefined::SeveralProducts) => Err(Undefined::SeveralProducts),
+                _ => counter.per_cycle,
+            };
+            terms.extend(per_cycle.map(|n| number("items_per_cycle", n)));
+            let best = per_cycle.and_then(|n| {
+                let us = all.demonstrated_item_us(n);
+                us.and_then(|us| Rational::new(us.into(), 1_000_000)).ok_or(Undefined::Insufficient)
+            });
             out.put(ask("cycle.demonstrated@1", cover, terms), best);
             let drift = cycle::drift(&times);
             let terms = drift.map_or_else(Vec::new, |d| {
@@ -126,11 +153,13 @@ fn capacity(out: &mut Printer<'_>, g: &Gathered, p: &Production, counter: &Count
     let pbt = f.buckets.pbt_ms();
     let terms = vec![millionths("STD_PQ", p.produced.standard.value, "us"), ms("PBT", pbt)];
     out.put(ask("capacity.utilisation@1", cover, terms), rates::capacity_utilisation(f));
-    if let Some(item_us) = counter.item_us {
-        let terms = vec![ms("PBT", pbt), number("PRI_us", item_us)];
+    if counter.fastest_us.is_some() {
+        let item_us = counter.one.map(|one| one.0);
+        let mut terms = vec![ms("PBT", pbt)];
+        terms.extend(item_us.map(|us| number("PRI_us", us)));
         out.put(
             ask("capacity.theoretical@1", f.state_cover, terms).exact_if(g.is_certain()),
-            rates::theoretical_capacity(pbt, item_us),
+            item_us.and_then(|us| rates::theoretical_capacity(pbt, us)),
         );
     }
     // Whole hours inside shifts: what the machine has shown it can do.
@@ -141,7 +170,7 @@ fn capacity(out: &mut Printer<'_>, g: &Gathered, p: &Production, counter: &Count
             let hour = Interval::new(at, at + HOUR_MS);
             let whole = |r: &&(Reading, RegisterRule)| r.0.window.intersect(&hour) == hour;
             if let Some((r, rule)) = counter.readings.iter().find(whole) {
-                let weight = Weight::exact(counter.per_cycle, 0);
+                let weight = Weight::exact(counter.per_cycle.unwrap_or(1), 0);
                 let passed = fold(r.near(hour).iter().copied(), hour, rule, |_, _| weight);
                 if passed.open.is_empty() && passed.uncovered.is_empty() {
                     let items = passed.amount.value * i128::from(r.meaning.num) / r.meaning.den.max(1);
@@ -151,7 +180,7 @@ fn capacity(out: &mut Printer<'_>, g: &Gathered, p: &Production, counter: &Count
             at += HOUR_MS;
         }
     }
-    let value = rates::demonstrated_per_hour(&hourly);
+    let value = counter.per_cycle.and_then(|_| rates::demonstrated_per_hour(&hourly));
     out.put(ask("capacity.demonstrated@1", f.counter_cover, vec![number("hours", hourly.len())]), value);
 }
 
@@ -221,7 +250,7 @@ fn found(history: &History, g: &Gathered, counter: &Counter) -> (Vec<changeover:
     let running = g.facts.has_state.then(|| g.running());
     let all = changeover::find(&products, &good, running.as_deref(), &g.stops);
     for rejects in g.read(history, |s| s.reject.as_ref()) {
-        let rule = register_rule(&rejects.signal, &rejects.meaning, counter.item_us);
+        let rule = register_rule(&rejects.signal, &rejects.meaning, counter.fastest_us);
         for c in all.iter().filter(|c| rejects.window.intersect(&c.span) == c.span) {
             let stated =
                 history.statements().cycle_time_at(&g.definition.machine, &c.to, c.span.from_ms).map(|s| &s.body);
