@@ -10,10 +10,11 @@
 //! 4. What a machine has no signal for is not listed; what it has signals for and has no value is, with the reason.
 //!
 //! [`gather`] walks the windows; `time`, `making` and `power` turn what it found into figures; [`site`] is the whole plant,
-//! [`saved`] energy before against after under a plan.
+//! [`saved`] energy before against after under a plan, [`meters`] its meters and bills.
 
 mod gather;
 mod making;
+pub mod meters;
 mod power;
 pub mod saved;
 pub mod site;
@@ -24,7 +25,7 @@ use serde::Serialize;
 use crate::catalogue;
 use crate::exact::{Rational, product_digits};
 use crate::facts::{Facts, Share};
-use crate::grade::worst;
+use crate::grade::{Grade, worst};
 use crate::history::History;
 use crate::interval::Interval;
 use crate::kpi::losses::{Kind, Step};
@@ -278,11 +279,12 @@ struct Ask {
     terms: Vec<Term>,
     parameters: Vec<(&'static str, String)>,
     is_exact: bool,
+    ceiling: Option<Grade>,
 }
 
 /// One number of a definition.
 fn ask(id: &'static str, cover: Share, terms: Vec<Term>) -> Ask {
-    Ask { id, part: String::new(), cover, terms, parameters: Vec::new(), is_exact: false }
+    Ask { id, part: String::new(), cover, terms, parameters: Vec::new(), is_exact: false, ceiling: None }
 }
 
 impl Ask {
@@ -294,6 +296,12 @@ impl Ask {
     /// Full coverage is not enough: a held sample or an edge between two readings leaves a value uncertain all the same.
     fn exact_if(mut self, is_exact: bool) -> Self {
         self.is_exact = is_exact;
+        self
+    }
+
+    /// No better than this, whatever its coverage.
+    const fn graded(mut self, ceiling: Grade) -> Self {
+        self.ceiling = Some(ceiling);
         self
     }
 
@@ -311,7 +319,8 @@ impl<'a> Printer<'a> {
     fn put(&mut self, ask: Ask, value: impl Into<Shape>) {
         // Every id used here is in the catalogue; a test holds that.
         let Some(entry) = catalogue::explain(ask.id) else { return };
-        let grade = worst(crate::grade::Grade::of_coverage(ask.cover.observed_ms, ask.cover.of_ms), &self.facts.flags);
+        let grade = worst(Grade::of_coverage(ask.cover.observed_ms, ask.cover.of_ms), &self.facts.flags);
+        let grade = ask.ceiling.map_or(grade, |ceiling| grade.max(ceiling));
         let mut out = Figure {
             definition: entry.id,
             part: ask.part,

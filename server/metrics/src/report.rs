@@ -336,6 +336,12 @@ pub struct Words {
     pub en: String,
 }
 
+impl From<(&str, &str)> for Words {
+    fn from((zh, en): (&str, &str)) -> Self {
+        Self { zh: zh.to_owned(), en: en.to_owned() }
+    }
+}
+
 /// A machine of the report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MachineLine {

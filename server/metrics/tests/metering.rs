@@ -8,13 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use fixture::{GATEWAY, HOUR, Log, MINUTE, MONDAY};
 use metrics::energy::exchange::of_machines;
 use metrics::energy::integration::{self, NotIntegrated};
+use metrics::figures::meters::{meters, reach};
 use metrics::exact::Rational;
 use metrics::grade::{Flag, Grade};
 use metrics::metrology::measured::Rules;
 use metrics::metrology::{
-    Bounds, ClassTable, Composition, Detail, Finding, Loading, Measured, Meter, classes, compose, difference, measure,
+    Bounds, ClassTable, Composition, Detail, Finding, Loading, Measured, Meter, Quantity, classes, compose, difference, measure,
 };
 use metrics::oee::Undefined;
+use metrics::report::Period;
 use metrics::settlement::reconcile::summed;
 use metrics::settlement::{Allowed, Reason, Reconciled, Verdict, YearRule, reconcile};
 use metrics::shift::Inputs;
@@ -94,7 +96,7 @@ fn main_measured(history: &History, window: Interval) -> Measured {
 
 fn reconciled(history: &History) -> Vec<Reconciled> {
     let table = table();
-    reconcile(history, "main", &Rules { table: &table, loading: Loading::Rated, tangent: None })
+    reconcile(history, "main", &Rules { table: &table, loading: Loading::Rated, tangent: None }, Interval::new(i64::MIN, i64::MAX))
 }
 
 #[test]
@@ -165,6 +167,55 @@ fn a_reconciliation_prints_to_the_digit() {
         computed.insert(format!("sum.{key}"), Ok(value));
     }
     check(&v, &computed);
+}
+
+/// The page's lines are those of the vector, whole bills however few of their days were asked for, and a year says what it lacks.
+#[test]
+fn meters_and_bills_over_some_dates_answer_why() {
+    let v = vector("reconciliation");
+    let mut log = steady(16);
+    log.declare("meter", v["inputs"]["meter"].clone());
+    for bill in v["inputs"]["bills"].as_array().unwrap() {
+        log.declare("bill", bill.clone());
+    }
+    let history = log.history();
+    // Three days, of which the first bill has two and the second one.
+    let period = Period { name: "period".into(), from: "2026-03-07".into(), to: "2026-03-09".into() };
+    let all = meters(&history, &period, None).unwrap();
+    assert_eq!(reach(&history, &period), Some(Interval::new(MONDAY, MONDAY + 14 * DAY)));
+    assert_eq!(all.bills.iter().map(|b| b.verdict).collect::<Vec<_>>(), ["within", "outside"]);
+    let value = |id: &str, n: usize| {
+        let mut of = all.figures.iter().filter(|f| f.definition == id);
+        of.nth(n).and_then(|f| f.value.clone())
+    };
+    let expected = |key: &str| v["expected"][key].as_str().map(|d| Rational::parse(d).unwrap().digits(6));
+    for n in 0..2 {
+        assert_eq!(value("bill.difference@1", n), expected(&format!("{}.difference", n + 1)));
+        assert!(value("bill.relative@1", n).is_some() && value("bill.allowed@1", n).is_some());
+    }
+    // Ten kilowatts for three days, of which a register read every hour leaves nothing open at midnight.
+    let energy = all.figures.iter().find(|f| f.definition == "energy.active.instrument@1" && f.part == "main").unwrap();
+    assert_eq!((energy.value.as_deref(), energy.coverage), (Some("720.000000"), [3 * DAY, 3 * DAY]));
+    // 0.5 % of the meter and 0.2 % of its transformers.
+    let error = all.figures.iter().find(|f| f.definition == "meter.error@1").unwrap();
+    assert_eq!(error.value.as_deref(), Some("0.007000"));
+    assert_eq!((energy.lower.as_deref(), energy.upper.as_deref()), (Some("714.960000"), Some("725.075529")));
+    assert_eq!(all.instruments[0].leaf, Some(energy_statement(&history)));
+    // Of a year two weeks are billed: standard coal of what is billed, and what is missing by account.
+    assert_eq!((all.years.len(), all.years[0].is_whole), (1, false));
+    assert_eq!(all.years[0].missing, [(v["inputs"]["bills"][0]["account"].as_str().unwrap().to_owned(), 365 - 14)]);
+    let coal = all.figures.iter().find(|f| f.definition == "energy.comprehensive.bills@1").unwrap();
+    assert_eq!((coal.part.as_str(), coal.grade, coal.upper.as_deref()), ("2026", Some("D"), None));
+    // Nobody stated the instrument: it is a matter to verify, and its error is not in the interval.
+    let bare = meters(&steady(16).history(), &period, None).unwrap();
+    assert_eq!(bare.findings.iter().map(|(m, f)| (m.as_str(), f.code)).collect::<Vec<_>>(), [("main", "METER_UNDECLARED")]);
+    let energy = bare.figures.iter().find(|f| f.definition == "energy.active.instrument@1" && f.part == "main").unwrap();
+    assert_eq!((energy.value.as_deref(), energy.upper.as_deref()), (Some("720.000000"), None));
+    assert!(bare.bills.is_empty() && bare.years.is_empty());
+}
+
+fn energy_statement(history: &History) -> u64 {
+    history.statements().instrument_at("main", Quantity::Energy, MONDAY).unwrap().leaf
 }
 
 /// The two bills of the vector with some fields changed in both.

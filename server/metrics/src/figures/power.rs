@@ -16,7 +16,7 @@ use crate::shift::{energy_rule, micro_kwh};
 use crate::state::MachineState;
 
 /// 当量值, the basis of the statistical forms.
-const COAL: &str = "kgce.equivalent@1";
+pub(super) const COAL: &str = "kgce.equivalent@1";
 
 pub(super) fn figures(out: &mut Printer<'_>, history: &History, g: &Gathered) {
     let registers = g.read(history, |s| s.energy.as_ref());

@@ -36,6 +36,15 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Stable code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Within => "within",
+            Self::Outside => "outside",
+            Self::NotComparable => "not_comparable",
+        }
+    }
+
     /// Chinese and English.
     pub const fn words(self) -> (&'static str, &'static str) {
         match self {
@@ -172,8 +181,9 @@ impl Reconciled {
     }
 }
 
-/// The bills of electricity bought that concern an incoming meter, in order of time, each against its register.
-pub fn reconcile(history: &History, machine: &str, rules: &Rules) -> Vec<Reconciled> {
+/// The bills of electricity bought that concern an incoming meter and overlap a stretch of time, in order, each over its own days
+/// against the register.
+pub fn reconcile(history: &History, machine: &str, rules: &Rules, within: Interval) -> Vec<Reconciled> {
     let all: Vec<&Stated<Bill>> = history
         .statements()
         .bills()
@@ -192,7 +202,7 @@ pub fn reconcile(history: &History, machine: &str, rules: &Rules) -> Vec<Reconci
         if all.iter().any(|o| o.leaf != bill.leaf && o.body.overlaps(&bill.body)) {
             reasons.insert(Reason::Overlap);
         }
-        against_register(history, machine, bill, rules, reasons)
+        against_register(history, machine, bill, rules, reasons, within)
     };
     mine.iter().filter_map(one).collect()
 }
@@ -213,9 +223,13 @@ fn against_register(
     bill: &Stated<Bill>,
     rules: &Rules,
     reasons: BTreeSet<Reason>,
+    within: Interval,
 ) -> Option<Reconciled> {
     // The zone of the site on the bill's first day, whatever it was called in UTC.
     let period = bill.body.period(zone_of(history, bill.body.period("UTC")?))?;
+    if period.intersect(&within).is_empty() {
+        return None;
+    }
     let mut out = Reconciled {
         bill: bill.clone(),
         period,
