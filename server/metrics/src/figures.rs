@@ -10,12 +10,14 @@
 //! 4. What a machine has no signal for is not listed; what it has signals for and has no value is, with the reason.
 //!
 //! [`gather`] walks the windows; `time`, `making` and `power` turn what it found into figures; [`site`] is the whole plant,
-//! [`saved`] energy before against after under a plan, [`meters`] its meters and bills.
+//! [`saved`] energy before against after under a plan, [`meters`] its meters and bills, [`questionnaire`]
+//! what its data evidences of the 评测指标.
 
 mod gather;
 mod making;
 pub mod meters;
 mod power;
+pub mod questionnaire;
 pub mod saved;
 pub mod site;
 mod time;

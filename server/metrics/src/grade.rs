@@ -30,6 +30,11 @@ impl Grade {
         }
     }
 
+    /// The grade with this letter.
+    pub fn from_letter(letter: &str) -> Option<Self> {
+        [Self::A, Self::B, Self::C, Self::D].into_iter().find(|g| g.letter() == letter)
+    }
+
     /// The grade of a coverage (reference §3.7, §3.8): full, at least 95 %, at least 80 %, less. By cross-multiplication.
     pub fn of_coverage(observed_ms: i64, of_ms: i64) -> Self {
         let (observed, of) = (i128::from(observed_ms), i128::from(of_ms));

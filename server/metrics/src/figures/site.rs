@@ -29,6 +29,8 @@ use crate::report::{ALL_MACHINES, Period};
 
 /// Readings that arrive within this are live; later ones came from the gateway's buffer.
 pub const LIVE_MS: i64 = 60_000;
+/// A machine that was read this long before the end of the dates has a live link.
+pub const LINK_MS: i64 = 86_400_000;
 
 /// The site's figures over production dates; `None` when no machine is declared, or the dates are none.
 pub fn site(history: &History, period: &Period, until_ms: Option<i64>, rule: StopRule) -> Option<Figures> {
@@ -104,13 +106,25 @@ const AREAS: [(&str, &[&str]); 11] = [
     ("alarm", &["设备管理"]),
 ];
 
-fn connection(out: &mut Printer<'_>, history: &History, all: &[Gathered], period: &Period) {
+/// What was read of a site's machines, for the checklist of connection and collection.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Connected {
+    pub(super) assets: Vec<Asset>,
+    pub(super) sources: Vec<Source>,
+    /// Tags that no gateway was ever told to read.
+    unconfigured: BTreeSet<String>,
+    /// Machines read within the last [`LINK_MS`] of the dates.
+    pub(super) live: BTreeSet<String>,
+}
+
+/// Looks at every signal in force over the dates.
+pub(super) fn connected(history: &History, all: &[Gathered], period: &Period) -> Connected {
     let zone = history.statements().site().map_or_else(|| "UTC".to_owned(), |s| s.zone.clone());
     let since = parse_date(&period.to).map(|d| d.saturating_sub(jiff::Span::new().days(i64::from(CONNECTED_DAYS) - 1)));
-    let (mut assets, mut sources) = (Vec::new(), Vec::new());
-    let mut unconfigured = BTreeSet::new();
+    let Connected { mut assets, mut sources, mut unconfigured, mut live } = Connected::default();
     for g in all {
         let mut read_hours = BTreeSet::new();
+        let mut is_live = false;
         // By role: a machine that another gateway reads from some day on is still one machine.
         let mut by_role: BTreeMap<&'static str, Source> = BTreeMap::new();
         for (window, signals) in signals_in_force(history, &g.definition.machine, g.span) {
@@ -120,6 +134,9 @@ fn connection(out: &mut Printer<'_>, history: &History, all: &[Gathered], period
                 let mut received = 0_u64;
                 for ms in inside {
                     received += 1;
+                    if *ms >= g.span.to_ms.saturating_sub(LINK_MS) {
+                        is_live = true;
+                    }
                     // Neighbouring readings fall on one date: the calendar is asked once an hour.
                     read_hours.insert(ms.div_euclid(3_600_000));
                 }
@@ -145,6 +162,9 @@ fn connection(out: &mut Printer<'_>, history: &History, all: &[Gathered], period
             let areas = AREAS.iter().find(|(name, _)| *name == role).map_or(&[][..], |(_, areas)| areas);
             sources.extend(areas.iter().map(|area| Source { area: (*area).to_owned(), ..source.clone() }));
         }
+        if is_live {
+            live.insert(g.definition.machine.clone());
+        }
         let date = |ms: i64| local_date(&zone, ms).filter(|d| since.is_none_or(|s| *d >= s));
         let dates_read: BTreeSet<_> = read_hours.iter().filter_map(|h| date(h * 3_600_000)).collect();
         let scheduled: BTreeSet<_> = g.shifts.iter().filter_map(|s| date(s.from_ms)).collect();
@@ -162,6 +182,11 @@ fn connection(out: &mut Printer<'_>, history: &History, all: &[Gathered], period
             fields_filled: 0,
         });
     }
+    Connected { assets, sources, unconfigured, live }
+}
+
+fn connection(out: &mut Printer<'_>, history: &History, all: &[Gathered], period: &Period) {
+    let Connected { assets, sources, unconfigured, live } = connected(history, all, period);
     let cover = Share::default();
     let shares = [
         ("equipment.digital@1", checklist::digital(&assets)),
@@ -178,6 +203,11 @@ fn connection(out: &mut Printer<'_>, history: &History, all: &[Gathered], period
         }
         out.put(asked, share.ratio());
     }
+    let production: Vec<&str> = assets.iter().filter(|a| a.is_production).map(|a| a.machine.as_str()).collect();
+    let linked = production.iter().filter(|m| live.contains(**m)).count();
+    let terms = vec![number("n", linked), number("of", production.len())];
+    let asked = ask("data.links@1", cover, terms).exact_if(true).with("live_ms", LINK_MS.to_string());
+    out.put(asked, checklist::plain(linked as u64, production.len() as u64));
     let mut once: BTreeMap<String, Source> = BTreeMap::new();
     for source in &sources {
         once.entry(source.tag.clone()).or_insert_with(|| source.clone());

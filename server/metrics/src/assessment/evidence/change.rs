@@ -151,7 +151,11 @@ pub(super) fn energy(row: &mut Row, question: &Question, inputs: &Inputs, settin
         };
         match energy_change(basis, pair, settings.energy_tolerance) {
             Ok(c) => answer(row, question, c, [&pair.before.label, &pair.after.label], "energy.per_hundred_yuan@1"),
-            Err(lack) => row.lacks.push(lack),
+            // Everything that is missing on either side, so that nobody has to ask twice.
+            Err(lack) => {
+                let missing: Vec<Lack> = [&pair.before, &pair.after].into_iter().flat_map(missing).collect();
+                row.lacks.extend(if missing.is_empty() { vec![lack] } else { missing });
+            }
         }
     }
     for (basis, pair) in other {
@@ -183,6 +187,12 @@ struct Side {
     value: Rational,
     bounds: Option<(Rational, Rational)>,
     grade: Grade,
+}
+
+/// What a side has not at all.
+fn missing(s: &EnergySide) -> impl Iterator<Item = Lack> {
+    let energy = s.consumption.is_none().then(|| Lack::NoConsumption(s.label.clone()));
+    energy.into_iter().chain(s.revenue_wan.is_none().then(|| Lack::NoRevenue(s.label.clone())))
 }
 
 fn side(s: &EnergySide) -> Result<Side, Lack> {
