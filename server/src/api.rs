@@ -21,6 +21,7 @@ use crate::roles::Forbidden;
 use crate::sitelog::LogError;
 use crate::state::AppState;
 
+mod asked;
 mod change;
 mod read;
 
@@ -160,6 +161,8 @@ pub fn router() -> Router<AppState> {
         read::history,
         read::figures,
         read::site_figures,
+        asked::meters,
+        asked::questionnaire,
         read::definitions,
         read::gateways,
         read::declarations,
@@ -178,6 +181,8 @@ pub fn router() -> Router<AppState> {
         query::Why,
         query::TrendPoint,
         query::FiguresView,
+        query::MetersView,
+        query::QuestionnaireView,
         query::DefinitionView,
         query::GatewayView,
         query::DeclarationView,

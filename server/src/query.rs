@@ -3,8 +3,8 @@
 //! Constraints:
 //! 1. Every function takes an [`Access`]; a site outside its scope is [`QueryError::NotFound`], exactly like a site that
 //!    does not exist.
-//! 2. Nothing is evaluated here, except what `figures` is asked over dates of the reader's choice. Numbers come from the projector's rows as numerator and denominator; pages divide once,
-//!    when they print.
+//! 2. Nothing is evaluated here, except what `figures`, `meters` and `questionnaire` are asked over dates of the reader's choice.
+//!    Numbers come from the projector's rows as numerator and denominator; pages divide once, when they print.
 //! 3. Each function is a handful of indexed reads, whatever the number of sites: a page answers within 100 ms.
 //! 4. Times are Unix milliseconds (UTC); `time_zone` says how to show them. Dates are production dates, `YYYY-MM-DD`.
 //! 5. The same structs are the bodies of the REST API (`api`), so page and API cannot disagree.
@@ -15,7 +15,9 @@ use crate::store::{SiteRow, Store, StoreError};
 mod figures;
 mod fleet;
 mod machine;
+mod meters;
 mod model;
+mod questionnaire;
 mod site;
 mod why;
 
@@ -26,7 +28,9 @@ pub use figures::{
 };
 pub use fleet::fleet;
 pub use machine::{history, last_date, machine, machine_shift};
+pub use meters::{METER_DAYS_MAX, MetersView, meters};
 pub use model::*;
+pub use questionnaire::{QuestionnaireView, questionnaire};
 pub use site::{add_seen, declarations, gateways, reports, site, sites};
 pub use why::{Background, Lineage, why};
 

@@ -17,7 +17,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use metrics::report::ReportError;
-use metrics::{History, HistoryError, ReportRequest};
+use metrics::{History, HistoryError, Interval, ReportRequest};
 use protocol::note::Checkpoint;
 use protocol::{Declaration, Digest, Kind, LeafBody, SiteId, bundle};
 use serde::{Deserialize, Serialize};
@@ -179,14 +179,25 @@ pub(crate) fn history_of(
     request: ReportRequest,
     now_ms: i64,
 ) -> Result<(History, i64), ReportingError> {
+    history_over(logs, site, now_ms, |light| Ok((light.statements().tags_used(), request.windows(light)?)))
+}
+
+/// The history of a site's log with the readings of some tags over some windows, chosen by what is declared.
+pub(crate) fn history_over(
+    logs: &SiteLogs,
+    site: &SiteId,
+    now_ms: i64,
+    choose: impl FnOnce(&History) -> Result<(BTreeSet<(String, String)>, Vec<Interval>), ReportingError>,
+) -> Result<(History, i64), ReportingError> {
     let size = match logs.checkpoint(site)? {
         Some(note) => Checkpoint::read_unverified(&note)?.size,
         None => 0,
     };
     let light = history(logs, site, size, BTreeSet::new(), &BTreeSet::new())?;
     let until_ms = until(&light, now_ms);
-    let needed: BTreeSet<u64> = light.needed(&request.windows(&light)?).into_iter().collect();
-    let history = history(logs, site, size, light.statements().tags_used(), &needed)?;
+    let (tags, windows) = choose(&light)?;
+    let needed: BTreeSet<u64> = light.needed(&windows).into_iter().collect();
+    let history = history(logs, site, size, tags, &needed)?;
     Ok((history, until_ms))
 }
 

@@ -329,6 +329,7 @@ pub struct StatementLine {
 
 /// Text in both languages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Words {
     /// Simplified Chinese.
     pub zh: String,

@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use fixture::{GATEWAY, HOUR, Log, MINUTE, MONDAY};
 use metrics::energy::exchange::of_machines;
 use metrics::energy::integration::{self, NotIntegrated};
-use metrics::figures::meters::{meters, reach};
 use metrics::exact::Rational;
+use metrics::figures::meters::{MissingDays, meters, reach};
 use metrics::grade::{Flag, Grade};
 use metrics::metrology::measured::Rules;
 use metrics::metrology::{
-    Bounds, ClassTable, Composition, Detail, Finding, Loading, Measured, Meter, Quantity, classes, compose, difference, measure,
+    Bounds, ClassTable, Composition, Detail, Finding, Loading, Measured, Meter, Quantity, classes, compose, difference,
+    measure,
 };
 use metrics::oee::Undefined;
 use metrics::report::Period;
@@ -96,7 +97,12 @@ fn main_measured(history: &History, window: Interval) -> Measured {
 
 fn reconciled(history: &History) -> Vec<Reconciled> {
     let table = table();
-    reconcile(history, "main", &Rules { table: &table, loading: Loading::Rated, tangent: None }, Interval::new(i64::MIN, i64::MAX))
+    reconcile(
+        history,
+        "main",
+        &Rules { table: &table, loading: Loading::Rated, tangent: None },
+        Interval::new(i64::MIN, i64::MAX),
+    )
 }
 
 #[test]
@@ -203,13 +209,17 @@ fn meters_and_bills_over_some_dates_answer_why() {
     assert_eq!(all.instruments[0].leaf, Some(energy_statement(&history)));
     // Of a year two weeks are billed: standard coal of what is billed, and what is missing by account.
     assert_eq!((all.years.len(), all.years[0].is_whole), (1, false));
-    assert_eq!(all.years[0].missing, [(v["inputs"]["bills"][0]["account"].as_str().unwrap().to_owned(), 365 - 14)]);
+    assert_eq!(all.years[0].missing, [MissingDays { account: "0530".into(), days: 365 - 14 }]);
     let coal = all.figures.iter().find(|f| f.definition == "energy.comprehensive.bills@1").unwrap();
     assert_eq!((coal.part.as_str(), coal.grade, coal.upper.as_deref()), ("2026", Some("D"), None));
     // Nobody stated the instrument: it is a matter to verify, and its error is not in the interval.
     let bare = meters(&steady(16).history(), &period, None).unwrap();
-    assert_eq!(bare.findings.iter().map(|(m, f)| (m.as_str(), f.code)).collect::<Vec<_>>(), [("main", "METER_UNDECLARED")]);
-    let energy = bare.figures.iter().find(|f| f.definition == "energy.active.instrument@1" && f.part == "main").unwrap();
+    assert_eq!(
+        bare.findings.iter().map(|f| (f.machine.as_str(), f.code)).collect::<Vec<_>>(),
+        [("main", "METER_UNDECLARED")]
+    );
+    let energy =
+        bare.figures.iter().find(|f| f.definition == "energy.active.instrument@1" && f.part == "main").unwrap();
     assert_eq!((energy.value.as_deref(), energy.upper.as_deref()), (Some("720.000000"), None));
     assert!(bare.bills.is_empty() && bare.years.is_empty());
 }

@@ -33,7 +33,7 @@ fn of(log: &Log, quality: Option<QualityPair>) -> Questionnaire {
 
 fn options(q: &Questionnaire, question: u8) -> (Vec<&str>, Option<&str>) {
     let line = q.questions.iter().find(|l| l.question == question).unwrap();
-    (line.options.iter().map(|o| o.0.as_str()).collect(), line.points.as_deref())
+    (line.options.iter().map(|o| o.option.as_str()).collect(), line.points.as_deref())
 }
 
 #[test]
@@ -53,7 +53,11 @@ fn points_are_those_of_single_questions_and_what_is_missing_is_said() {
     };
     assert_eq!(lacks(1), ["1 台设备没有现有链路"]);
     assert_eq!(lacks(4), ["安全生产：无自动采集测点"]);
-    assert!(lacks(12).contains(&"2024：缺综合能源消费量") && lacks(12).contains(&"2025：缺营业收入"), "{:?}", lacks(12));
+    assert!(
+        lacks(12).contains(&"2024：缺综合能源消费量") && lacks(12).contains(&"2025：缺营业收入"),
+        "{:?}",
+        lacks(12)
+    );
     assert_eq!(options(&bare, 12), (vec![], None));
     assert_eq!((options(&bare, 13), lacks(13)), ((vec![], None), vec!["缺改造前后月度合格率"]));
     // 90 % before, 95 % after: increased, seven points.

@@ -10,7 +10,7 @@ use axum::routing::{MethodRouter, get};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Failure, change, openapi_json};
+use super::{Failure, asked, change, openapi_json};
 use crate::accounts::extract::SignedIn;
 use crate::query::{
     self, DeclarationView, DefinitionView, FiguresView, FleetOrder, FleetPage, FleetQuery, GatewayView, MachineView,
@@ -31,6 +31,8 @@ pub(super) fn routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
         ("/api/v1/sites/{site}/machines/{machine}/history", get(history)),
         ("/api/v1/sites/{site}/machines/{machine}/figures", get(figures)),
         ("/api/v1/sites/{site}/figures", get(site_figures)),
+        ("/api/v1/sites/{site}/meters", get(asked::meters)),
+        ("/api/v1/sites/{site}/questionnaire", get(asked::questionnaire)),
         ("/api/v1/metrics", get(definitions)),
         ("/api/v1/sites/{site}/machines/{machine}/shifts/{date}/{shift}", get(shift)),
         ("/api/v1/sites/{site}/machines/{machine}/shifts/{date}/{shift}/why", get(why)),
@@ -233,6 +235,13 @@ pub(super) struct DatesParams {
     to: String,
 }
 
+impl DatesParams {
+    /// First and last.
+    pub(super) fn pair(&self) -> (&str, &str) {
+        (&self.from, &self.to)
+    }
+}
+
 /// Every figure of a machine over production dates, each with formula, quantities, parameters, bounds and grade; the statements,
 /// records and gaps behind them.
 #[utoipa::path(
@@ -274,8 +283,7 @@ async fn evaluated(
     dates: &DatesParams,
 ) -> Result<Json<FiguresView>, Failure> {
     let (access, now_ms) = (&who.session.access, state.clock.now_ms());
-    let dates = (dates.from.as_str(), dates.to.as_str());
-    Ok(Json(query::figures(&state.store, &state.logs, access, site, machine, dates, now_ms).await?))
+    Ok(Json(query::figures(&state.store, &state.logs, access, site, machine, dates.pair(), now_ms).await?))
 }
 
 /// The catalogue: every definition with its formula, standard and edge rules.

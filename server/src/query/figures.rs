@@ -20,7 +20,7 @@ use crate::store::Store;
 /// Most production dates of one question.
 pub const DAYS_MAX: usize = 31;
 /// Time behind a digit of a figure: one question after the other.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+pub(super) static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 /// One value of one definition with what answers "why this number?".
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -161,7 +161,7 @@ pub async fn figures(
         Some(machine) => machines::names(&machines::find(store, site, machine).await?),
         None => Names::default(),
     };
-    let period = period(dates)?;
+    let period = period(dates, DAYS_MAX)?;
     let empty = empty(&head, &period, machine);
     let id = site.parse().map_err(|_| QueryError::NotFound)?;
     let (logs, wanted) = (logs.clone(), machine.map(str::to_owned));
@@ -210,16 +210,16 @@ fn empty(site: &SiteHead, period: &Period, machine: Option<&str>) -> FiguresView
     }
 }
 
-fn period((from, to): (&str, &str)) -> Result<Period, QueryError> {
+pub(super) fn period((from, to): (&str, &str), most: usize) -> Result<Period, QueryError> {
     let read = |date: &str| {
         let parsed = metrics::calendar::parse_date(date);
         parsed.ok_or_else(|| QueryError::Invalid(format!("`{date}`: YYYY-MM-DD / 日期格式应为 YYYY-MM-DD")))
     };
     let days = metrics::calendar::dates(read(from)?, read(to)?).len();
-    if days == 0 || days > DAYS_MAX {
+    if days == 0 || days > most {
         return Err(QueryError::Invalid(format!(
-            "{from} – {to}: 1 to {DAYS_MAX} production dates, the first not after the last / \
-             生产日期应为 1 至 {DAYS_MAX} 天，且起始日期不晚于截止日期"
+            "{from} – {to}: 1 to {most} production dates, the first not after the last / \
+             生产日期应为 1 至 {most} 天，且起始日期不晚于截止日期"
         )));
     }
     Ok(Period { name: "period".to_owned(), from: from.to_owned(), to: to.to_owned() })
@@ -277,7 +277,7 @@ fn view(site: SiteHead, machine_names: Names, found: &figures::Figures, history:
     }
 }
 
-fn line(f: &figures::Figure) -> FigureLine {
+pub(super) fn line(f: &figures::Figure) -> FigureLine {
     let names = catalogue::explain(f.definition).map(|e| e.names).unwrap_or_default();
     FigureLine {
         definition: f.definition.to_owned(),

@@ -47,6 +47,19 @@ pub struct AlarmRow {
     pub detail: String,
 }
 
+/// Good and produced items of a machine's shift, each as numerator and denominator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CountsRow {
+    /// Production date.
+    pub date: String,
+    /// Grade of the quality rate.
+    pub grade: String,
+    /// Good items.
+    pub good: (i64, i64),
+    /// Good and bad together.
+    pub produced: (i64, i64),
+}
+
 /// A machine in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MachineRow {

@@ -6,7 +6,7 @@
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-use super::derived::{AlarmRow, DeclarationRow, GatewayStatus, MachineRow, MetricRow, ReportRow, ShiftRow};
+use super::derived::{AlarmRow, CountsRow, DeclarationRow, GatewayStatus, MachineRow, MetricRow, ReportRow, ShiftRow};
 use super::{Store, StoreError};
 
 impl Store {
@@ -193,6 +193,43 @@ impl Store {
         .fetch_all(&self.read)
         .await?;
         rows.iter().map(metric_row).collect()
+    }
+
+    /// Good and produced items of every shift whose rejects are counted, of some machines between two production dates.
+    pub async fn counts_between(
+        &self,
+        site: &str,
+        machines: &[String],
+        from: &str,
+        to: &str,
+    ) -> Result<Vec<CountsRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT q.date, q.grade, g.numerator, g.denominator, p.numerator, p.denominator
+             FROM metric_value q
+             JOIN metric_value g ON (g.site, g.machine, g.date, g.shift) = (q.site, q.machine, q.date, q.shift)
+             JOIN metric_value p ON (p.site, p.machine, p.date, p.shift) = (q.site, q.machine, q.date, q.shift)
+             WHERE q.site = ?1 AND q.machine IN (SELECT value FROM json_each(?2)) AND q.date BETWEEN ?3 AND ?4
+               AND q.metric = 'quality.iso22400@1' AND q.undefined IS NULL
+               AND g.metric = 'count.good@1' AND g.undefined IS NULL
+               AND p.metric = 'count.produced@1' AND p.undefined IS NULL
+             ORDER BY q.date",
+        )
+        .bind(site)
+        .bind(serde_json::Value::from(machines.to_vec()).to_string())
+        .bind(from)
+        .bind(to)
+        .fetch_all(&self.read)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(CountsRow {
+                    date: row.try_get(0)?,
+                    grade: row.try_get(1)?,
+                    good: (row.try_get(2)?, row.try_get(3)?),
+                    produced: (row.try_get(4)?, row.try_get(5)?),
+                })
+            })
+            .collect()
     }
 
     /// Declarations, newest first; of one kind, or all.

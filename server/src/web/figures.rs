@@ -3,7 +3,7 @@
 
 use askama::Template;
 
-use crate::query::{FigureLine, FiguresView};
+use crate::query::{FigureLine, FiguresView, Parameter};
 
 use super::chart::waterfall::{self, Kind, Step};
 use super::chart::{State, Width};
@@ -15,28 +15,42 @@ use super::text::Texts;
 use super::view::{Class, Figure, Frame, Nav};
 use super::words;
 
-struct Row {
-    anchor: String,
-    name: String,
-    part: String,
-    figure: String,
-    formula: String,
-    terms: Vec<(String, String, String)>,
-    parameters: Vec<(String, String)>,
-    definition: String,
-    definition_anchor: String,
+pub(super) struct Row {
+    pub(super) anchor: String,
+    pub(super) name: String,
+    pub(super) part: String,
+    pub(super) figure: String,
+    pub(super) formula: String,
+    pub(super) terms: Vec<(String, String, String)>,
+    pub(super) parameters: Vec<(String, String)>,
+    pub(super) definition: String,
+    pub(super) definition_anchor: String,
 }
 
-struct Group {
-    title: String,
-    rows: Vec<Row>,
+pub(super) struct Group {
+    pub(super) title: String,
+    pub(super) rows: Vec<Row>,
 }
 
-struct Stated {
-    name: String,
-    value: String,
-    leaf: String,
-    late: bool,
+/// A statement in force, as a row of the table.
+pub(super) struct Stated {
+    pub(super) name: String,
+    pub(super) value: String,
+    pub(super) leaf: String,
+    pub(super) late: bool,
+}
+
+/// The statements in force.
+pub(super) fn stated(t: &Texts, statements: &[Parameter]) -> Vec<Stated> {
+    statements
+        .iter()
+        .map(|p| Stated {
+            name: words::word(t, "param", &p.name),
+            value: p.value.trim_start_matches(": ").to_owned(),
+            leaf: p.leaf.map_or_else(|| t.s("param-constant"), |n| t.f1("param-leaf", "n", format::integer(n))),
+            late: p.late,
+        })
+        .collect()
 }
 
 struct Change {
@@ -94,7 +108,7 @@ impl FiguresPage {
             back,
             from: data.from.clone(),
             to: data.to.clone(),
-            groups: groups(t, data),
+            groups: groups(t, &data.figures),
             losses_wide: draw(Width::Wide),
             losses_narrow: draw(Width::Narrow),
             changeovers: data
@@ -108,16 +122,7 @@ impl FiguresPage {
                 })
                 .collect(),
             notes: notes.chain(excluded).collect(),
-            statements: data
-                .statements
-                .iter()
-                .map(|p| Stated {
-                    name: words::word(t, "param", &p.name),
-                    value: p.value.trim_start_matches(": ").to_owned(),
-                    leaf: p.leaf.map_or_else(|| t.s("param-constant"), |n| t.f1("param-leaf", "n", format::integer(n))),
-                    late: p.late,
-                })
-                .collect(),
+            statements: stated(t, &data.statements),
             sources: data
                 .sources
                 .iter()
@@ -173,9 +178,9 @@ fn steps(t: &Texts, data: &FiguresView) -> Vec<Step> {
     out
 }
 
-fn groups(t: &Texts, data: &FiguresView) -> Vec<Group> {
+pub(super) fn groups(t: &Texts, lines: &[FigureLine]) -> Vec<Group> {
     let mut out: Vec<(&'static str, Vec<Row>)> = words::GROUPS.iter().map(|g| (*g, Vec::new())).collect();
-    for line in &data.figures {
+    for line in lines {
         let group = words::group(&line.definition);
         if let Some((_, rows)) = out.iter_mut().find(|(name, _)| *name == group) {
             rows.push(row(t, line));
@@ -186,10 +191,9 @@ fn groups(t: &Texts, data: &FiguresView) -> Vec<Group> {
 }
 
 fn row(t: &Texts, line: &FigureLine) -> Row {
-    let anchor = words::anchor(&format!("{}-{}", line.definition, line.part));
     Row {
-        figure: figure(t, line, &format!("#{anchor}")).html(),
-        anchor,
+        figure: linked(t, line).html(),
+        anchor: anchor(line),
         name: words::name(&line.names, t.lang(), &line.definition),
         part: if line.part.is_empty() { String::new() } else { words::word(t, "part", &line.part) },
         formula: line.formula.clone(),
@@ -237,6 +241,15 @@ fn printed(t: &Texts, line: &FigureLine, decimal: &str) -> String {
         }
     });
     shown.unwrap_or_else(|| decimal.to_owned())
+}
+
+/// A figure as it stands elsewhere on its page: a link to its row.
+pub(super) fn linked(t: &Texts, line: &FigureLine) -> Figure {
+    figure(t, line, &format!("#{}", anchor(line)))
+}
+
+fn anchor(line: &FigureLine) -> String {
+    words::anchor(&format!("{}-{}", line.definition, line.part))
 }
 
 fn figure(t: &Texts, line: &FigureLine, why: &str) -> Figure {

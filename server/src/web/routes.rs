@@ -50,6 +50,8 @@ pub fn routes() -> Router<AppState> {
         .route("/sites/{site}/machines/{machine}/why", get(asked::why))
         .route("/sites/{site}/machines/{machine}/figures", get(asked::machine_figures))
         .route("/sites/{site}/figures", get(asked::site_figures))
+        .route("/sites/{site}/meters", get(asked::meters))
+        .route("/sites/{site}/questionnaire", get(asked::questionnaire))
         .route("/metrics", get(asked::catalogue))
         .route("/sites/{site}/reports", get(change::reports).post(change::issue))
         .route("/sites/{site}/reports/{leaf}/bundle.zip", get(crate::api::bundle))

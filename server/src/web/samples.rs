@@ -16,6 +16,7 @@ use super::site::Extras;
 use super::text::Lang;
 use super::view::{Crumb, Frame, Nav, Reader, SiteRef};
 
+pub(super) mod asked;
 mod figures;
 mod shift;
 pub(super) use figures::figures;

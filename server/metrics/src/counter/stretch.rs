@@ -54,7 +54,12 @@ impl Amount {
 impl Stretch {
     /// The same stretch with one amount, in the caller's unit.
     pub fn map<T>(&self, of: impl Fn(&Amount) -> T) -> Stretch<T> {
-        Stretch { inside: self.inside, amount: of(&self.amount), since_last: of(&self.since_last), is_open: self.is_open }
+        Stretch {
+            inside: self.inside,
+            amount: of(&self.amount),
+            since_last: of(&self.since_last),
+            is_open: self.is_open,
+        }
     }
 }
 

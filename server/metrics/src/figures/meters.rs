@@ -35,7 +35,10 @@ use crate::statements::Stated;
 
 /// What stands beside a finding about an instrument.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct MeterFinding {
+    /// Machine.
+    pub machine: String,
     /// Stable code.
     pub code: &'static str,
     /// What it means.
@@ -52,6 +55,7 @@ pub struct MeterFinding {
 
 /// The instrument of a machine over a part of the dates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Instrument {
     /// Machine.
     pub machine: String,
@@ -67,6 +71,7 @@ pub struct Instrument {
 
 /// A line of a name plate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Plate {
     /// `serial`, `class`, `ct`, `pt`, `register`, `certificate`.
     pub name: &'static str,
@@ -76,6 +81,7 @@ pub struct Plate {
 
 /// What explains a difference between meter and bill, kWh.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct AllowedPart {
     /// `unknown_time`, `reading_time`, `own_meter`, `their_meter`, `rounding`.
     pub part: &'static str,
@@ -85,6 +91,7 @@ pub struct AllowedPart {
 
 /// A bill against the register of its incoming meter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct BillLine {
     /// Incoming meter.
     pub machine: String,
@@ -114,8 +121,19 @@ pub struct BillLine {
     pub reasons: Vec<Words>,
 }
 
+/// Days of a year that an account's bills do not cover.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct MissingDays {
+    /// Account.
+    pub account: String,
+    /// Days.
+    pub days: i64,
+}
+
 /// A calendar year by its bills.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct YearLine {
     /// The year.
     pub year: i16,
@@ -123,8 +141,8 @@ pub struct YearLine {
     pub rule: Words,
     /// Every account's bills cover every day.
     pub is_whole: bool,
-    /// Days that some account's bills do not cover, by account.
-    pub missing: Vec<(String, i64)>,
+    /// Accounts whose bills do not cover every day.
+    pub missing: Vec<MissingDays>,
     /// Why there is no total.
     pub refused: Option<String>,
 }
@@ -143,7 +161,7 @@ pub struct Meters {
     /// The instruments.
     pub instruments: Vec<Instrument>,
     /// Matters to verify about them, by machine and time.
-    pub findings: Vec<(String, MeterFinding)>,
+    pub findings: Vec<MeterFinding>,
     /// The bills that overlap the dates.
     pub bills: Vec<BillLine>,
     /// The years they end in.
@@ -205,12 +223,12 @@ pub fn meters(history: &History, period: &Period, until_ms: Option<i64>) -> Opti
         energy(&mut printer, machine, &table, &found);
         if let Ok(measured) = found {
             out.statements.extend(measured.statements.iter().copied());
-            out.findings.extend(measured.findings.iter().map(|f| (machine.to_owned(), finding(f))));
+            out.findings.extend(measured.findings.iter().map(finding));
         }
     }
-    let incoming = statements.machines().filter(|m| {
-        statements.machine_definitions(m).iter().any(|d| d.body.role == MachineRole::Meter)
-    });
+    let incoming = statements
+        .machines()
+        .filter(|m| statements.machine_definitions(m).iter().any(|d| d.body.role == MachineRole::Meter));
     for machine in incoming {
         for r in reconcile(history, machine, &rules, span) {
             compared(&mut printer, machine, &r);
@@ -251,7 +269,8 @@ fn energy(out: &mut Printer<'_>, machine: &str, table: &ClassTable, found: &Resu
     };
     let mut terms = vec![kwh("E", measured.kwh), kwh("E_low", measured.unknown_time.lower)];
     terms.extend(measured.unknown_time.upper.map(|upper| kwh("E_high", upper)));
-    let asked = ask(id, measured.cover, terms).part(machine).graded(measured.grade).with("class_table", table.id.clone());
+    let asked =
+        ask(id, measured.cover, terms).part(machine).graded(measured.grade).with("class_table", table.id.clone());
     out.put(asked, bounded(measured.kwh, measured.with_instrument));
     for (_, composition) in &measured.compositions {
         let parts = composition.parts.iter().map(|p| {
@@ -337,6 +356,7 @@ impl BillLine {
 
 fn finding(f: &Found) -> MeterFinding {
     MeterFinding {
+        machine: f.machine.clone(),
         code: f.finding.code(),
         says: f.finding.words().into(),
         detail: detail(&f.detail),
@@ -429,27 +449,23 @@ impl Meters {
 
     /// Standard coal of the years that bills within the dates end in.
     fn years(&mut self, out: &mut Printer<'_>, history: &History, span: Interval) {
-        let mut years: Vec<i16> = bills(history, span).filter_map(|(b, _)| Some(parse_date(&b.body.to)?.year())).collect();
+        let mut years: Vec<i16> =
+            bills(history, span).filter_map(|(b, _)| Some(parse_date(&b.body.to)?.year())).collect();
         years.sort_unstable();
         years.dedup();
         let rule = YearRule::EndsIn;
         for year in years {
             let Ok(set) = delivered(COAL) else { continue };
             let bought = || history.statements().bills().filter(|b| b.body.direction == Direction::Import);
-            let mut line = YearLine {
-                year,
-                rule: rule.words().into(),
-                is_whole: false,
-                missing: Vec::new(),
-                refused: None,
-            };
+            let mut line =
+                YearLine { year, rule: rule.words().into(), is_whole: false, missing: Vec::new(), refused: None };
             match of_year(bought(), year, rule, &set) {
                 Ok(found) => {
                     coal(out, &found, &set);
                     line.is_whole = found.is_whole();
                     let short = |a: &crate::settlement::year::AccountDays| {
                         let days = (found.days - a.covered).max(a.missing_between);
-                        (days > 0).then(|| (a.account.clone(), days))
+                        (days > 0).then(|| MissingDays { account: a.account.clone(), days })
                     };
                     line.missing = found.accounts.iter().filter_map(short).collect();
                     self.statements.extend(&found.bills);

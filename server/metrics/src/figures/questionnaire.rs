@@ -12,12 +12,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::assessment::declared::compare;
-use crate::assessment::evidence::{self, Changed, EnergyMetric, EnergyPair, EnergySide, Graded, Inputs, QualityPair, Row, Settings};
-use crate::assessment::scheme::{Extent, Question, Scheme, delivered};
 use crate::assessment::declared::LevelAssessed;
+use crate::assessment::declared::compare;
 use crate::assessment::evidence::evidence;
+use crate::assessment::evidence::{
+    self, Changed, EnergyMetric, EnergyPair, EnergySide, Graded, Inputs, QualityPair, Row, Settings,
+};
 use crate::assessment::scenes;
+use crate::assessment::scheme::{Extent, Question, Scheme, delivered};
 use crate::calendar::parse_date;
 use crate::checklist::Share;
 use crate::checklist::items::{self, Items};
@@ -40,6 +42,7 @@ pub const SCHEME: &str = "miit.2024@1";
 
 /// A number a question rests on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ShownValue {
     /// Definition.
     pub definition: &'static str,
@@ -51,6 +54,7 @@ pub struct ShownValue {
 
 /// A change a question rests on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ChangeLine {
     /// What is compared.
     pub basis: Words,
@@ -66,8 +70,19 @@ pub struct ChangeLine {
     pub direction: Words,
 }
 
+/// An option of a question.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct OptionLine {
+    /// Letter on the form.
+    pub option: String,
+    /// What it says.
+    pub names: Words,
+}
+
 /// A question that equipment data speaks about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct QuestionLine {
     /// Number on the form.
     pub question: u8,
@@ -75,8 +90,8 @@ pub struct QuestionLine {
     pub names: Words,
     /// It counts in the total; otherwise it only supports what a person shows.
     pub is_counted: bool,
-    /// Options evidenced, with their text.
-    pub options: Vec<(String, Words)>,
+    /// Options evidenced.
+    pub options: Vec<OptionLine>,
     /// Points evidenced; `None` when nothing is.
     pub points: Option<String>,
     /// Most points data could evidence here.
@@ -95,6 +110,7 @@ pub struct QuestionLine {
 
 /// Something a form asks for, with what was found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct AskedLine {
     /// Where it stands: the quotation or the scene, and the item.
     pub place: Words,
@@ -114,6 +130,7 @@ pub struct AskedLine {
 
 /// A level that a body stated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct LevelLine {
     /// Leaf of the statement.
     pub leaf: u64,
@@ -129,6 +146,7 @@ pub struct LevelLine {
 
 /// All of it over some dates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Questionnaire {
     /// First and last production date.
     pub dates: [String; 2],
@@ -210,7 +228,13 @@ fn named(names: &Names) -> Words {
     Words { zh: names.zh.clone(), en: names.en.clone() }
 }
 
-fn inputs(history: &History, period: &Period, found: &Connected, all: &[Gathered], quality: Option<QualityPair>) -> Inputs {
+fn inputs(
+    history: &History,
+    period: &Period,
+    found: &Connected,
+    all: &[Gathered],
+    quality: Option<QualityPair>,
+) -> Inputs {
     let flags: BTreeSet<_> = all.iter().flat_map(|g| g.facts.flags.iter().copied()).collect();
     let grade = worst(Grade::A, &flags);
     let graded = |has: bool| has.then_some(grade);
@@ -254,8 +278,9 @@ fn years(history: &History, period: &Period) -> Option<EnergyPair> {
 
 fn question(question: &Question, row: &Row) -> QuestionLine {
     let option = |letter: &String| {
-        let text = question.option(letter).map_or_else(|| (letter.as_str(), letter.as_str()).into(), |o| named(&o.names));
-        (letter.clone(), text)
+        let names =
+            question.option(letter).map_or_else(|| (letter.as_str(), letter.as_str()).into(), |o| named(&o.names));
+        OptionLine { option: letter.clone(), names }
     };
     QuestionLine {
         question: row.question,
@@ -368,10 +393,12 @@ fn scene_lines(scheme: &Scheme, available: &Available) -> Vec<AskedLine> {
         .filter_map(|s| {
             let way = s.ways.first()?;
             let beyond = way.asked.iter().filter(|a| a.judged.verdict == Verdict::Beyond);
-            let by_hand = beyond.filter_map(|a| a.need.why_not.as_ref().map(|why| {
-                let need = &a.need.names;
-                Words { zh: format!("{}：{}", need.zh, why.zh), en: format!("{}: {}", need.en, why.en) }
-            }));
+            let by_hand = beyond.filter_map(|a| {
+                a.need.why_not.as_ref().map(|why| {
+                    let need = &a.need.names;
+                    Words { zh: format!("{}：{}", need.zh, why.zh), en: format!("{}: {}", need.en, why.en) }
+                })
+            });
             let judged = || way.asked.iter().map(|a| &a.judged);
             Some(AskedLine {
                 place: named(&s.scene.lane),
@@ -419,26 +446,24 @@ fn levels(history: &History) -> Vec<LevelLine> {
     let mut stated: Vec<_> = history.statements().levels_assessed().collect();
     stated.sort_by(|a, b| (&a.body.date, a.leaf).cmp(&(&b.body.date, b.leaf)));
     let before = std::iter::once(None).chain(stated.iter().map(Some));
-    let since = |before: &LevelAssessed, after: &LevelAssessed| {
-        match compare(before, after) {
-            Err(why) => owned(why.words()),
-            Ok(change) => {
-                let (mut zh, mut en) = (Vec::new(), Vec::new());
-                if let Some(levels) = change.levels_risen() {
-                    zh.push(format!("等级变化 {levels:+}"));
-                    en.push(format!("level {levels:+}"));
-                }
-                if let Some(score) = change.score_risen_thousandths() {
-                    let digits = super::trimmed(score.into(), 1000, 3);
-                    let sign = if score > 0 { "+" } else { "" };
-                    zh.push(format!("得分变化 {sign}{digits}"));
-                    en.push(format!("score {sign}{digits}"));
-                }
-                let remark = change.remark();
-                zh.extend(remark.iter().map(|r| r.0.clone()));
-                en.extend(remark.iter().map(|r| r.1.clone()));
-                Words { zh: zh.join("；"), en: en.join("; ") }
+    let since = |before: &LevelAssessed, after: &LevelAssessed| match compare(before, after) {
+        Err(why) => owned(why.words()),
+        Ok(change) => {
+            let (mut zh, mut en) = (Vec::new(), Vec::new());
+            if let Some(levels) = change.levels_risen() {
+                zh.push(format!("等级变化 {levels:+}"));
+                en.push(format!("level {levels:+}"));
             }
+            if let Some(score) = change.score_risen_thousandths() {
+                let digits = super::trimmed(score.into(), 1000, 3);
+                let sign = if score > 0 { "+" } else { "" };
+                zh.push(format!("得分变化 {sign}{digits}"));
+                en.push(format!("score {sign}{digits}"));
+            }
+            let remark = change.remark();
+            zh.extend(remark.iter().map(|r| r.0.clone()));
+            en.extend(remark.iter().map(|r| r.1.clone()));
+            Words { zh: zh.join("；"), en: en.join("; ") }
         }
     };
     stated

@@ -50,7 +50,9 @@ pub(super) fn address(path: &str, leaf: i64) -> String {
         Some("why") if path.starts_with("/api") => format!("{filled}?{metric}"),
         Some("why") => format!("{filled}?date=2026-03-02&shift=day&{metric}"),
         Some("history") => format!("{filled}?{metric}&from=2026-03-01&to=2026-03-05"),
-        Some("figures") if path.starts_with("/api") => format!("{filled}?from=2026-03-02&to=2026-03-02"),
+        Some("figures" | "meters" | "questionnaire") if path.starts_with("/api") => {
+            format!("{filled}?from=2026-03-02&to=2026-03-02")
+        }
         Some("lang") => format!("{filled}?to=en"),
         _ => filled,
     }

@@ -10,6 +10,8 @@ use crate::query;
 use crate::state::AppState;
 use crate::web::catalogue::CataloguePage;
 use crate::web::figures::FiguresPage;
+use crate::web::meters::MetersPage;
+use crate::web::questionnaire::QuestionnairePage;
 use crate::web::view::Nav;
 use crate::web::why::WhyPage;
 use crate::web::words;
@@ -43,20 +45,33 @@ pub(super) async fn site_figures(
     figures(&state, &visitor, &site, None, dates).await
 }
 
+/// The dates asked for, or so many up to the last one known.
+async fn chosen(
+    state: &AppState,
+    visitor: &Visitor,
+    site: &str,
+    dates: Dates,
+    days: i64,
+    now_ms: i64,
+) -> Result<Dates, Problem> {
+    if !dates.to.is_empty() && !dates.from.is_empty() {
+        return Ok(dates);
+    }
+    let last = query::last_date(&state.store, visitor.access(), site, now_ms).await;
+    let last = last.map_err(|e| visitor.failed(e))?;
+    let first = metrics::calendar::parse_date(&last).map(|d| d.saturating_sub(jiff::Span::new().days(days - 1)));
+    Ok(Dates { from: first.map_or_else(|| last.clone(), |d| d.to_string()), to: last })
+}
+
 async fn figures(
     state: &AppState,
     visitor: &Visitor,
     site: &str,
     machine: Option<&str>,
-    mut dates: Dates,
+    dates: Dates,
 ) -> Result<Response, Problem> {
     let now_ms = state.clock.now_ms();
-    if dates.to.is_empty() || dates.from.is_empty() {
-        let last = query::last_date(&state.store, visitor.access(), site, now_ms).await;
-        let last = last.map_err(|e| visitor.failed(e))?;
-        let first = metrics::calendar::parse_date(&last).map(|d| d.saturating_sub(jiff::Span::new().days(DAYS - 1)));
-        dates = Dates { from: first.map_or_else(|| last.clone(), |d| d.to_string()), to: last };
-    }
+    let dates = chosen(state, visitor, site, dates, DAYS, now_ms).await?;
     let asked = (dates.from.as_str(), dates.to.as_str());
     let found = query::figures(&state.store, &state.logs, visitor.access(), site, machine, asked, now_ms).await;
     let data = found.map_err(|e| visitor.failed(e))?;
@@ -64,6 +79,43 @@ async fn figures(
     let manages = manages(state, visitor, site).await;
     let (frame, face) = visitor.frame(title, Nav::Site, Some(&data.site), manages, now_ms);
     Ok(html(StatusCode::OK, &FiguresPage::new(frame, &data, &face)))
+}
+
+/// Dates of meters and of the questionnaire when none are asked for: a month.
+const MONTH: i64 = 30;
+
+pub(super) async fn meters(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Path(site): Path<String>,
+    Query(dates): Query<Dates>,
+) -> Result<Response, Problem> {
+    let now_ms = state.clock.now_ms();
+    let dates = chosen(&state, &visitor, &site, dates, MONTH, now_ms).await?;
+    let asked = (dates.from.as_str(), dates.to.as_str());
+    let found = query::meters(&state.store, &state.logs, visitor.access(), &site, asked, now_ms).await;
+    let data = found.map_err(|e| visitor.failed(e))?;
+    let title = visitor.lang.texts().s("meters-title");
+    let manages = manages(&state, &visitor, &site).await;
+    let (frame, face) = visitor.frame(title, Nav::Site, Some(&data.site), manages, now_ms);
+    Ok(html(StatusCode::OK, &MetersPage::new(frame, &data, &face)))
+}
+
+pub(super) async fn questionnaire(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Path(site): Path<String>,
+    Query(dates): Query<Dates>,
+) -> Result<Response, Problem> {
+    let now_ms = state.clock.now_ms();
+    let dates = chosen(&state, &visitor, &site, dates, MONTH, now_ms).await?;
+    let asked = (dates.from.as_str(), dates.to.as_str());
+    let found = query::questionnaire(&state.store, &state.logs, visitor.access(), &site, asked, now_ms).await;
+    let data = found.map_err(|e| visitor.failed(e))?;
+    let title = visitor.lang.texts().s("questionnaire-title");
+    let manages = manages(&state, &visitor, &site).await;
+    let (frame, _) = visitor.frame(title, Nav::Site, Some(&data.site), manages, now_ms);
+    Ok(html(StatusCode::OK, &QuestionnairePage::new(frame, &data)))
 }
 
 #[derive(Deserialize)]

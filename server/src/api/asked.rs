@@ -1,0 +1,46 @@
+//! What is evaluated from the log when somebody asks: meters and bills, and what a site's data evidences of the 评测指标.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+
+use super::Failure;
+use super::read::DatesParams;
+use crate::accounts::extract::SignedIn;
+use crate::query::{self, MetersView, QuestionnaireView};
+use crate::state::AppState;
+
+/// Energy with the error of its instruments, matters to verify about them, and the bills that overlap the dates against the register
+/// of their incoming meter. Dates are local; at most 92.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sites/{site}/meters",
+    params(("site" = String, Path), DatesParams),
+    responses((status = 200, body = MetersView))
+)]
+pub(super) async fn meters(
+    State(state): State<AppState>,
+    who: SignedIn,
+    Path(site): Path<String>,
+    Query(dates): Query<DatesParams>,
+) -> Result<Json<MetersView>, Failure> {
+    let (access, now_ms) = (&who.session.access, state.clock.now_ms());
+    Ok(Json(query::meters(&state.store, &state.logs, access, &site, dates.pair(), now_ms).await?))
+}
+
+/// What the data of production dates evidences of the 评测指标 2024, of the checklist and of the 小灯塔 criteria, and the levels that
+/// bodies stated. It says nothing of a level reached.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sites/{site}/questionnaire",
+    params(("site" = String, Path), DatesParams),
+    responses((status = 200, body = QuestionnaireView))
+)]
+pub(super) async fn questionnaire(
+    State(state): State<AppState>,
+    who: SignedIn,
+    Path(site): Path<String>,
+    Query(dates): Query<DatesParams>,
+) -> Result<Json<QuestionnaireView>, Failure> {
+    let (access, now_ms) = (&who.session.access, state.clock.now_ms());
+    Ok(Json(query::questionnaire(&state.store, &state.logs, access, &site, dates.pair(), now_ms).await?))
+}

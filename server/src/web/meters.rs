@@ -1,0 +1,187 @@
+//! Meters and bills of a site over local dates: what is to be verified first, then each bill against the register of its incoming
+//! meter, then the name plates, then every figure with its why.
+
+use askama::Template;
+use metrics::figures::meters::{BillLine, Instrument, MeterFinding, YearLine};
+use metrics::report::Words;
+
+use crate::query::{FigureLine, MetersView};
+
+use super::figures::{Group, Stated, groups, linked, stated};
+use super::format::{self, Clockface, NONE};
+use super::text::{Lang, Texts};
+use super::view::{Frame, Nav, url_part};
+use super::words;
+
+struct Finding {
+    machine: String,
+    says: String,
+    detail: String,
+    time: String,
+    leaf: String,
+}
+
+struct Bill {
+    dates: String,
+    account: String,
+    machine: String,
+    printed: String,
+    source: String,
+    leaf: String,
+    measured: String,
+    difference: String,
+    allowed: String,
+    parts: Vec<(String, String)>,
+    verdict: String,
+    verdict_css: &'static str,
+    reasons: Vec<String>,
+}
+
+struct NamePlate {
+    machine: String,
+    time: String,
+    rows: Vec<(String, String)>,
+    leaf: String,
+}
+
+/// The page.
+#[derive(Template)]
+#[template(path = "meters.html")]
+pub struct MetersPage {
+    frame: Frame,
+    t: &'static Texts,
+    subject: String,
+    back: String,
+    action: String,
+    from: String,
+    to: String,
+    findings: Vec<Finding>,
+    bills: Vec<Bill>,
+    years: Vec<String>,
+    plates: Vec<NamePlate>,
+    groups: Vec<Group>,
+    statements: Vec<Stated>,
+    prefix: String,
+}
+
+/// Words in the reader's language.
+pub(super) fn said(t: &Texts, words: &Words) -> String {
+    match t.lang() {
+        Lang::Zh => words.zh.clone(),
+        Lang::En => words.en.clone(),
+    }
+}
+
+fn leaf(t: &Texts, leaf: Option<u64>) -> String {
+    let number = |n: u64| t.f1("param-leaf", "n", format::integer(i64::try_from(n).unwrap_or(i64::MAX)));
+    leaf.map_or_else(|| NONE.to_owned(), number)
+}
+
+impl MetersPage {
+    /// Builds the page.
+    #[must_use]
+    pub fn new(frame: Frame, data: &MetersView, face: &Clockface) -> Self {
+        let t = frame.t();
+        let back = format!("/sites/{}", url_part(&data.site.id));
+        Self {
+            subject: words::name(&data.site.names, t.lang(), &data.site.id),
+            action: format!("{back}/meters"),
+            back,
+            from: data.from.clone(),
+            to: data.to.clone(),
+            findings: data.findings.iter().map(|f| finding(t, face, f)).collect(),
+            bills: data.bills.iter().map(|b| bill(t, b, &data.figures)).collect(),
+            years: data.years.iter().map(|y| year(t, y)).collect(),
+            plates: data.instruments.iter().map(|i| plate(t, face, i)).collect(),
+            groups: groups(t, &data.figures),
+            statements: stated(t, &data.statements),
+            prefix: t.f1("meters-prefix", "prefix", format::integer(data.prefix)),
+            frame,
+            t,
+        }
+    }
+}
+
+fn time(face: &Clockface, from_ms: i64, to_ms: i64) -> String {
+    format!("{} – {}", face.day_minute(from_ms), face.day_minute(to_ms))
+}
+
+fn finding(t: &Texts, face: &Clockface, f: &MeterFinding) -> Finding {
+    Finding {
+        machine: f.machine.clone(),
+        says: said(t, &f.says),
+        detail: said(t, &f.detail),
+        time: time(face, f.from_ms, f.to_ms),
+        leaf: leaf(t, f.leaf),
+    }
+}
+
+fn bill(t: &Texts, b: &BillLine, figures: &[FigureLine]) -> Bill {
+    // The same part that names the bill among the figures: the table's numbers lead to their why below.
+    let part = format!("{} {} – {}", b.machine, b.from, b.to);
+    let short = |id: &str| {
+        let line = figures.iter().find(|f| f.definition == id && f.part == part);
+        line.map_or_else(|| NONE.to_owned(), |l| linked(t, l).short())
+    };
+    let kwh = |digits: &str| format::with_unit(digits, "kWh");
+    Bill {
+        dates: format!("{} – {}", b.from, b.to),
+        account: b.account.clone(),
+        machine: b.machine.clone(),
+        printed: b.printed.clone(),
+        source: said(t, &b.source),
+        leaf: leaf(t, Some(b.leaf)),
+        measured: b.measured.as_deref().map_or_else(|| NONE.to_owned(), kwh),
+        difference: short("bill.difference@1"),
+        allowed: short("bill.allowed@1"),
+        parts: b
+            .allowed
+            .iter()
+            .map(|p| {
+                let value = p.kwh.as_deref().map_or_else(|| t.s("bill-class-unknown"), kwh);
+                (words::word(t, "term", p.part), value)
+            })
+            .collect(),
+        verdict: said(t, &b.concludes),
+        verdict_css: match b.verdict {
+            "within" => "key measured",
+            "outside" => "tag late",
+            _ => "key unknown",
+        },
+        reasons: b.reasons.iter().map(|r| said(t, r)).collect(),
+    }
+}
+
+fn year(t: &Texts, y: &YearLine) -> String {
+    let year = y.year.to_string();
+    if let Some(why) = &y.refused {
+        return t.f("year-refused", &[("year", &year), ("why", why)]);
+    }
+    if y.is_whole {
+        return t.f1("year-whole", "year", year);
+    }
+    let missing: Vec<String> = y
+        .missing
+        .iter()
+        .map(|m| t.f("year-missing", &[("account", &m.account), ("days", &format::integer(m.days))]))
+        .collect();
+    t.f("year-short", &[("year", &year), ("missing", &missing.join(" · "))])
+}
+
+fn plate(t: &Texts, face: &Clockface, i: &Instrument) -> NamePlate {
+    NamePlate {
+        machine: i.machine.clone(),
+        time: time(face, i.from_ms, i.to_ms),
+        rows: i.plate.iter().map(|p| (words::word(t, "plate", p.name), said(t, &p.value))).collect(),
+        leaf: leaf(t, i.leaf),
+    }
+}
+
+#[cfg(test)]
+pub(super) fn samples(lang: Lang) -> Vec<(&'static str, String)> {
+    use super::samples;
+    let data = samples::asked::meters();
+    let title = lang.texts().s("meters-title");
+    let frame = samples::frame(lang, title, "/sites/jh-07/meters", Nav::Site, Some(&data.site), data.site.simulated);
+    vec![("meters", MetersPage::new(frame, &data, &samples::face(lang)).render().expect("renders"))]
+}
