@@ -280,6 +280,8 @@ fn summary(stated: &Stated<Declaration>) -> String {
             format!("{}: {} s", text("product"), exact(i128::from(item_us), 6))
         }
         "planned_stop" => text("reason"),
+        "meter" => text("machine"),
+        "bill" => format!("{} {} – {}", text("account"), text("from"), text("to")),
         "recipe" => text("product"),
         "batch" => format!("{}: {}", text("batch"), text("product")),
         "quality_count" => {
