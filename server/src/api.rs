@@ -24,7 +24,7 @@ use crate::state::AppState;
 mod change;
 mod read;
 
-pub(crate) use change::issue_it;
+pub(crate) use change::{Statement, issue_it, state_it};
 pub(crate) use read::bundle;
 
 /// The body of every error.
@@ -160,6 +160,7 @@ pub fn router() -> Router<AppState> {
         read::history,
         read::figures,
         read::site_figures,
+        read::findings,
         read::definitions,
         read::gateways,
         read::declarations,
@@ -178,6 +179,7 @@ pub fn router() -> Router<AppState> {
         query::Why,
         query::TrendPoint,
         query::FiguresView,
+        query::FindingsView,
         query::DefinitionView,
         query::GatewayView,
         query::DeclarationView,

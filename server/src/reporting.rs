@@ -17,7 +17,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use metrics::report::ReportError;
-use metrics::{History, HistoryError, ReportRequest};
+use metrics::{History, HistoryError, Interval, ReportRequest};
 use protocol::note::Checkpoint;
 use protocol::{Declaration, Digest, Kind, LeafBody, SiteId, bundle};
 use serde::{Deserialize, Serialize};
@@ -190,6 +190,18 @@ pub(crate) fn history_of(
     Ok((history, until_ms))
 }
 
+/// A history of a prefix of the log with every reading that windows of time depend on.
+pub(crate) fn history_over(
+    logs: &SiteLogs,
+    site: &SiteId,
+    size: u64,
+    windows: &[Interval],
+) -> Result<History, ReportingError> {
+    let light = history(logs, site, size, BTreeSet::new(), &BTreeSet::new())?;
+    let needed: BTreeSet<u64> = light.needed(windows).into_iter().collect();
+    history(logs, site, size, light.statements().tags_used(), &needed)
+}
+
 /// Where windows end: what lies after the newest reading has not happened yet; a silent site's shifts end at the clock.
 fn until(light: &History, now_ms: i64) -> i64 {
     let newest = light.newest_ms().unwrap_or(now_ms).min(now_ms);
@@ -303,4 +315,4 @@ async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static
 /// A site whose newest reading is younger than this is delivering.
 const RECENT_MS: i64 = 60_000;
 /// Leaves read at once.
-const LEAVES_READ: u64 = 2000;
+pub(crate) const LEAVES_READ: u64 = 2000;

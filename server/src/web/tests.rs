@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::text::{EN_FTL, Lang, ZH_FTL};
-use super::{catalogue, door, figures, fleet, gateways, machine, reports, site, why};
+use super::{catalogue, door, figures, findings, fleet, gateways, machine, reports, site, why};
 
 fn pages(lang: Lang) -> Vec<(&'static str, String)> {
     let mut all = door::samples(lang);
@@ -13,6 +13,7 @@ fn pages(lang: Lang) -> Vec<(&'static str, String)> {
     all.extend(machine::samples(lang));
     all.extend(why::samples(lang));
     all.extend(figures::samples(lang));
+    all.extend(findings::samples(lang));
     all.extend(catalogue::samples(lang));
     all.extend(reports::samples(lang));
     all.extend(gateways::samples(lang));
@@ -123,9 +124,10 @@ fn keys(ftl: &str) -> BTreeSet<String> {
 }
 
 /// Keys whose last part comes from data; each family is looked up in one place.
-const FAMILIES: [&str; 23] = [
+const FAMILIES: [&str; 24] = [
     "group-",
     "part-",
+    "need-",
     "parameter-",
     "state-",
     "class-",
