@@ -711,6 +711,7 @@ findings-unchecked = Could not be checked
 findings-unchecked-none = Every check had the data it needs.
 findings-unchecked-words = These checks lack the data they need. They were not made, and so they say nothing either way.
 findings-why-not = Why not
+findings-whole-week = the whole week
 findings-how = Who sees what first, and what it rests on
 findings-order = The factory sees every matter first and can explain it. Others see it once the factory has acknowledged or explained it, or { $n } days after the factory was shown it, whatever an explanation says.
 findings-order-factory = You read for the factory: opening this page is logged as the factory having been shown what is on it. Others see a matter once you have acknowledged or explained it, or { $n } days after it was shown, whatever an explanation says.

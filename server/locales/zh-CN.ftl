@@ -672,6 +672,7 @@ findings-unchecked = 未能核对
 findings-unchecked-none = 每项核对都具备所需的数据。
 findings-unchecked-words = 下列核对缺少所需的数据，没有做，也就不说明任何问题。
 findings-why-not = 原因
+findings-whole-week = 整周
 findings-how = 先后次序与依据
 findings-order = 企业先看到每一项，并可附上说明。企业知悉或说明之后，或自向企业展示之日起满 { $n } 天，其他人即可看到；与说明的内容无关。
 findings-order-factory = 您代表企业查看：打开本页即在日志中记为已向企业展示。知悉或说明之后，或自展示之日起满 { $n } 天，其他人即可看到；与说明的内容无关。

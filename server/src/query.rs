@@ -27,8 +27,8 @@ pub use figures::{
 };
 pub use findings::{
     ClearView, DetectorParameter, DetectorView, ExplanationView, FINDING_SHOWN, FindingView, FindingsView,
-    HonestPlants, HonestRate, QuantityView, SampleView, SignalView, StepView, Stretch, UncheckedView, Withheld,
-    findings,
+    HonestPlants, HonestRate, NamedMachine, QuantityView, SampleView, SignalView, StepView, Stretch, UncheckedView,
+    Withheld, findings,
 };
 pub use fleet::fleet;
 pub use machine::{history, last_date, machine, machine_shift};

@@ -22,13 +22,13 @@ use super::{Names, ONE_AT_A_TIME, QueryError, SiteHead, machine as machines, vis
 use crate::reporting::{self, LEAVES_READ, ReportingError};
 use crate::roles::{Access, Permission};
 use crate::sitelog::SiteLogs;
-use crate::store::Store;
+use crate::store::{MachineRow, Store};
 
 mod view;
 
 pub use view::{
     ClearView, DetectorParameter, DetectorView, ExplanationView, FindingView, FindingsView, HonestPlants, HonestRate,
-    QuantityView, SampleView, SignalView, StepView, Stretch, UncheckedView, Withheld,
+    NamedMachine, QuantityView, SampleView, SignalView, StepView, Stretch, UncheckedView, Withheld,
 };
 
 /// Kind of the declaration that says that the factory was shown findings.
@@ -94,8 +94,9 @@ pub async fn findings(
     let head = SiteHead::from(row);
     let week = Week::asked(date, &head.time_zone, now_ms)?;
     let id: SiteId = site.parse().map_err(|_| QueryError::NotFound)?;
-    let names: BTreeMap<String, Names> =
-        store.machines(site).await?.into_iter().map(|row| (row.id.clone(), machines::names(&row))).collect();
+    let named = |row: MachineRow| NamedMachine { names: machines::names(&row), id: row.id };
+    let mut machines: Vec<NamedMachine> = store.machines(site).await?.into_iter().map(named).collect();
+    machines.sort_by(|a, b| a.id.cmp(&b.id));
 
     let _one = ONE_AT_A_TIME.lock().await;
     let (mut examined, id) = {
@@ -115,7 +116,7 @@ pub async fn findings(
     // What was logged just now is dated by the server's clock a moment later than this question.
     let now_ms = examined.newest_ms.max(now_ms);
     let reader = Reader { is_factory: speaker.is_some(), sees_raw, now_ms };
-    Ok(reader.view(head, &week, &names, &examined))
+    Ok(reader.view(head, &week, machines, &examined))
 }
 
 /// The statement that somebody who may speak for the factory was shown these findings.
@@ -195,7 +196,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn view(&self, site: SiteHead, week: &Week, names: &BTreeMap<String, Names>, examined: &Examined) -> FindingsView {
+    fn view(&self, site: SiteHead, week: &Week, machines: Vec<NamedMachine>, examined: &Examined) -> FindingsView {
         let Examined { examination, statements, size, .. } = examined;
         let zone = &site.time_zone;
         let next = week.away(7, zone).filter(|next| next.is_over(self.now_ms)).map(|next| next.monday.to_string());
@@ -205,7 +206,7 @@ impl Reader {
         for finding in &examination.findings {
             let release = release(&course(statements, finding), DAYS_DEFAULT);
             if self.is_factory || release.is_open(self.now_ms) {
-                findings.push(self.finding(finding, statements, names, release));
+                findings.push(self.finding(finding, statements, release));
             } else if release.from_ms.is_some() {
                 withheld.with_factory += 1;
                 withheld.until_ms = withheld.until_ms.max(release.from_ms);
@@ -226,6 +227,7 @@ impl Reader {
             prefix: count(*size),
             may_answer: self.is_factory,
             days: i64::from(DAYS_DEFAULT),
+            machines,
             findings,
             left_out: count(examination.left_out),
             withheld,
@@ -238,20 +240,13 @@ impl Reader {
         }
     }
 
-    fn finding(
-        &self,
-        finding: &Finding,
-        statements: &Statements,
-        names: &BTreeMap<String, Names>,
-        release: Release,
-    ) -> FindingView {
+    fn finding(&self, finding: &Finding, statements: &Statements, release: Release) -> FindingView {
         let steps = course(statements, finding);
         let samples = if self.sees_raw { finding.samples.as_slice() } else { &[] };
         FindingView {
             key: finding.key.clone(),
             detector: detector_view(finding.detector),
             machine: finding.machine.clone(),
-            machine_names: names.get(&finding.machine).cloned().unwrap_or_default(),
             from_ms: finding.from_ms(),
             says: both(&finding.says),
             on_site: both(&finding.on_site),

@@ -81,7 +81,7 @@ struct Card {
     // What names the finding in a form.
     machine_id: String,
     from_ms: i64,
-    is_acknowledged: bool,
+    is_answered: bool,
     typed: Typed,
 }
 
@@ -93,7 +93,7 @@ struct Group {
 
 struct Unchecked {
     name: String,
-    machine: String,
+    machines: String,
     time: String,
     reason: String,
 }
@@ -177,18 +177,12 @@ impl FindingsPage {
             clear: data
                 .clear
                 .iter()
-                .map(|c| (words::name(&c.names, t.lang(), &c.detector), c.machines.join(" · ")))
-                .collect(),
-            unchecked: data
-                .unchecked
-                .iter()
-                .map(|u| Unchecked {
-                    name: words::name(&u.names, t.lang(), &u.detector),
-                    machine: u.machine.clone(),
-                    time: stretch(face, u.from_ms, u.until_ms),
-                    reason: words::name(&u.reason, t.lang(), ""),
+                .map(|c| {
+                    let machines: Vec<String> = c.machines.iter().map(|id| machine(t, data, id)).collect();
+                    (words::name(&c.names, t.lang(), &c.detector), machines.join(" · "))
                 })
                 .collect(),
+            unchecked: unchecked(t, data, face),
             honest: format!("{} {}", words::name(&data.honest.simulation, t.lang(), ""), data.honest.id),
             prefix: t.f1("findings-prefix", "prefix", format::integer(data.prefix)),
             action,
@@ -197,6 +191,35 @@ impl FindingsPage {
             t,
         }
     }
+}
+
+/// A machine as the site calls it.
+fn machine(t: &Texts, data: &FindingsView, id: &str) -> String {
+    let named = data.machines.iter().find(|m| m.id == id);
+    named.map_or_else(|| id.to_owned(), |m| words::name(&m.names, t.lang(), id))
+}
+
+/// Checks that were not possible: machines with one reason for one check share a line.
+fn unchecked(t: &Texts, data: &FindingsView, face: &Clockface) -> Vec<Unchecked> {
+    let mut out: Vec<Unchecked> = Vec::new();
+    for u in &data.unchecked {
+        let is_whole = u.from_ms <= data.from_ms && data.until_ms <= u.until_ms;
+        let line = Unchecked {
+            name: words::name(&u.names, t.lang(), &u.detector),
+            machines: machine(t, data, &u.machine),
+            time: if is_whole { t.s("findings-whole-week") } else { stretch(face, u.from_ms, u.until_ms) },
+            reason: words::name(&u.reason, t.lang(), ""),
+        };
+        let same = |o: &&mut Unchecked| o.name == line.name && o.reason == line.reason && o.time == line.time;
+        match out.iter_mut().find(same) {
+            Some(other) => {
+                other.machines.push_str(" · ");
+                other.machines.push_str(&line.machines);
+            }
+            None => out.push(line),
+        }
+    }
+    out
 }
 
 fn stretch(face: &Clockface, from_ms: i64, until_ms: i64) -> String {
@@ -233,13 +256,13 @@ fn groups(t: &Texts, data: &FindingsView, face: &Clockface, typed: &Typed) -> Ve
         Group {
             title: words::word(t, "need", need),
             words: words::word(t, "need-words", need),
-            cards: of.map(|f| card(t, f, face, typed)).collect(),
+            cards: of.map(|f| card(t, data, f, face, typed)).collect(),
         }
     });
     needs.filter(|group| !group.cards.is_empty()).collect()
 }
 
-fn card(t: &Texts, f: &FindingView, face: &Clockface, typed: &Typed) -> Card {
+fn card(t: &Texts, data: &FindingsView, f: &FindingView, face: &Clockface, typed: &Typed) -> Card {
     let said = |names: &Names| words::name(names, t.lang(), "");
     let href = format!("/metrics#{}", words::anchor(&f.detector.id));
     let mut stretches: Vec<String> = f.stretches.iter().map(|s| stretch(face, s.from_ms, s.until_ms)).collect();
@@ -250,7 +273,7 @@ fn card(t: &Texts, f: &FindingView, face: &Clockface, typed: &Typed) -> Card {
         anchor: anchor(&f.key),
         key: f.key.clone(),
         title: words::name(&f.detector.names, t.lang(), &f.detector.id),
-        machine: words::name(&f.machine_names, t.lang(), &f.machine),
+        machine: machine(t, data, &f.machine),
         says: said(&f.says),
         on_site: said(&f.on_site),
         stretches,
@@ -292,7 +315,7 @@ fn card(t: &Texts, f: &FindingView, face: &Clockface, typed: &Typed) -> Card {
             .collect(),
         machine_id: f.machine.clone(),
         from_ms: f.from_ms,
-        is_acknowledged: f.acknowledged.is_some(),
+        is_answered: f.acknowledged.is_some() || !f.explanations.is_empty(),
         typed: if typed.key == f.key { typed.clone() } else { Typed::default() },
     }
 }
@@ -322,12 +345,13 @@ fn steps(t: &Texts, f: &FindingView, face: &Clockface) -> Vec<Step> {
         who: words::name(&f.release_reason, t.lang(), ""),
         css: if f.released { "done" } else { "open" },
     };
-    vec![
-        taken("course-shown", f.shown.as_ref()),
-        taken("course-acknowledged", f.acknowledged.as_ref()),
-        taken("course-explained", first),
-        released,
-    ]
+    let mut steps = vec![taken("course-shown", f.shown.as_ref())];
+    // Who explains a matter has seen it: nothing is outstanding then.
+    if f.acknowledged.is_some() || first.is_none() {
+        steps.push(taken("course-acknowledged", f.acknowledged.as_ref()));
+    }
+    steps.extend([taken("course-explained", first), released]);
+    steps
 }
 
 /// A number with its unit; long times in words.

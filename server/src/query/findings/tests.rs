@@ -140,7 +140,12 @@ async fn the_factory_sees_a_matter_first_and_is_logged_once_as_shown_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_of_the_factory_opens_one_matter_and_stands_beside_it() {
     let case = Case::new().await;
-    let firm = case.see("firm").await;
+    let (firm, provider) = tokio::join!(case.see("firm"), case.see("provider"));
+    assert_eq!(
+        (case.shown(), &firm.findings),
+        (1, &provider.findings),
+        "two who look at the same moment are shown it once"
+    );
     assert!(firm.findings.len() >= 2, "two, to tell them apart: {:?}", firm.findings);
     let (first, second) = (&firm.findings[0], &firm.findings[1]);
     case.wait(HOUR);

@@ -114,6 +114,15 @@ pub struct ExplanationView {
     pub document: Option<String>,
 }
 
+/// A machine with its names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NamedMachine {
+    /// Identifier.
+    pub id: String,
+    /// Names as declared.
+    pub names: Names,
+}
+
 /// A matter to verify (待核实事项). It accuses nobody, corrects nothing and moves no number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FindingView {
@@ -123,8 +132,6 @@ pub struct FindingView {
     pub detector: DetectorView,
     /// Machine.
     pub machine: String,
-    /// Its names.
-    pub machine_names: Names,
     /// First instant; with detector and machine it gives the key.
     pub from_ms: i64,
     /// What the record says, neutrally.
@@ -232,6 +239,8 @@ pub struct FindingsView {
     pub may_answer: bool,
     /// Days after which others see a finding whatever the factory did.
     pub days: i64,
+    /// The machines of the site, by identifier.
+    pub machines: Vec<NamedMachine>,
     /// The findings, those first that need to be verified most.
     pub findings: Vec<FindingView>,
     /// Findings of one detector on one machine beyond what is listed.

@@ -13,16 +13,13 @@ fn step(leaf: i64, at_ms: i64, author: &str) -> StepView {
     StepView { leaf, at_ms, author: author.into(), role: "firm".into() }
 }
 
-fn finding(id: &str, machine: [&str; 3], from_ms: i64, says: [&str; 2]) -> query::FindingView {
+fn finding(id: &str, machine: &str, from_ms: i64, says: [&str; 2]) -> query::FindingView {
     let d = detector(id).expect("a detector");
     let two = |words: [&str; 2]| names(words[0], words[1]);
     let rate = honest::rate(id).expect("measured");
     let (lower, upper) = rate.interval().expect("examined");
-    let signal = |role: &str| query::SignalView {
-        role: role.into(),
-        gateway: "gw-1".into(),
-        tag: format!("{}/{role}", machine[0]),
-    };
+    let signal =
+        |role: &str| query::SignalView { role: role.into(), gateway: "gw-1".into(), tag: format!("{machine}/{role}") };
     let sample = |role: &str, at_ms: i64, raw: &str, leaf: i64| query::SampleView {
         role: role.into(),
         at_ms,
@@ -35,7 +32,7 @@ fn finding(id: &str, machine: [&str; 3], from_ms: i64, says: [&str; 2]) -> query
         unit: unit.into(),
     };
     query::FindingView {
-        key: key(id, machine[0], from_ms),
+        key: key(id, machine, from_ms),
         detector: query::DetectorView {
             id: id.into(),
             names: two(d.names),
@@ -53,8 +50,7 @@ fn finding(id: &str, machine: [&str; 3], from_ms: i64, says: [&str; 2]) -> query
                 upper: format!("{upper:.6}"),
             }),
         },
-        machine: machine[0].into(),
-        machine_names: names(machine[1], machine[2]),
+        machine: machine.into(),
         from_ms,
         says: two(says),
         on_site: two(d.on_site),
@@ -83,10 +79,9 @@ fn finding(id: &str, machine: [&str; 3], from_ms: i64, says: [&str; 2]) -> query
 
 /// The same week for the factory, or for others.
 pub(in crate::web) fn findings(is_factory: bool) -> query::FindingsView {
-    let press = ["press", "冲床", "Press"];
     let frozen = finding(
         "credibility.frozen_value@1",
-        press,
+        "press",
         MONDAY_MS + DAY + 9 * H,
         [
             "电能示数 8412.75 kWh 在设备运行 3 h 25 min 内保持不变，按其平时变化，其间应变化约 198 次。",
@@ -95,7 +90,7 @@ pub(in crate::web) fn findings(is_factory: bool) -> query::FindingsView {
     );
     let mut moments = finding(
         "credibility.sub_meters_exceed@1",
-        ["main", "进线总表", "Incoming meter"],
+        "main",
         MONDAY_MS + 2 * DAY,
         ["分表电量之和大于总表电量。", "The sub-meters together show more energy than the main meter."],
     );
@@ -104,7 +99,7 @@ pub(in crate::web) fn findings(is_factory: bool) -> query::FindingsView {
     moments.stretches_left_out = 2;
     let mut rounded = finding(
         "credibility.round_numbers@1",
-        ["lathe", "数控车床", "Lathe"],
+        "lathe",
         MONDAY_MS + 4 * DAY + 8 * H,
         [
             "合格数每小时增量的末位多为 0 或 5，偶然出现的概率不到万分之一。",
@@ -156,6 +151,7 @@ pub(in crate::web) fn no_findings() -> query::FindingsView {
         until_ms: MONDAY_MS + 7 * DAY,
         reason: names(zh, en),
     };
+    let named = |id: &str, zh: &str, en: &str| query::NamedMachine { id: id.into(), names: names(zh, en) };
     query::FindingsView {
         site: head(SITE, "金华市宏达汽配有限公司", "Hongda Auto Parts", false),
         week: "2026-11-09".into(),
@@ -167,6 +163,11 @@ pub(in crate::web) fn no_findings() -> query::FindingsView {
         prefix: 48_402,
         may_answer: true,
         days: 14,
+        machines: vec![
+            named("lathe", "数控车床", "Lathe"),
+            named("main", "进线总表", "Incoming meter"),
+            named("press", "冲床", "Press"),
+        ],
         findings: Vec::new(),
         left_out: 0,
         withheld: Withheld::default(),
@@ -176,6 +177,12 @@ pub(in crate::web) fn no_findings() -> query::FindingsView {
             unchecked(
                 "credibility.run_without_power@1",
                 "main",
+                "该设备没有可用的状态信号",
+                "the machine has no usable signal of state",
+            ),
+            unchecked(
+                "credibility.run_without_power@1",
+                "lathe",
                 "该设备没有可用的状态信号",
                 "the machine has no usable signal of state",
             ),
