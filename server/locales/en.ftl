@@ -699,3 +699,151 @@ level-document = Document (SHA-256)
 asked-item = Item
 asked-verdict = Data
 asked-found = Figures found
+
+# Matters to verify
+findings-link = Matters to verify
+findings-title = Matters to verify
+findings-words = Signals of a machine are held against each other; where they do not fit together, it is listed here for somebody to look at on site. Nothing here is a conclusion and no number is changed; the factory sees it first and can explain it.
+findings-head = { $n ->
+    [one] One matter to verify this week
+   *[other] { $n } matters to verify this week
+ }
+findings-head-open = { $n ->
+    [one] One matter to verify is open this week
+   *[other] { $n } matters to verify are open this week
+ }
+findings-head-none = Nothing to verify this week
+findings-head-hidden = Nothing open to you this week yet
+findings-week = Week of
+findings-previous = Week before
+findings-next = Week after
+findings-withheld = { $n ->
+    [one] One matter is with the factory until { $date } at the latest.
+   *[other] { $n } matters are with the factory until { $date } at the latest.
+ }
+findings-not-shown = { $n ->
+    [one] One matter has not been shown to the factory yet; it opens at the latest { $days } days after the factory opens this page.
+   *[other] { $n } matters have not been shown to the factory yet; they open at the latest { $days } days after the factory opens this page.
+ }
+findings-empty-title = Every check that was made found nothing
+findings-empty-words = { $n ->
+    [one] One check was made of this week, and the signals fit together.
+   *[other] { $n } checks were made of this week, and the signals fit together.
+ }
+findings-empty-unchecked = No check had the data it needs this week; the reasons are below. Not checked does not mean that all is well.
+need-first = To verify first
+need-soon = To verify soon
+need-routine = To verify routinely
+need-words-first = before anything else of this machine is relied on
+need-words-soon = before the numbers of this stretch are relied on
+need-words-routine = when somebody is on site anyway
+findings-on-site = What to look at on site
+findings-time = When
+findings-stretches-more = { $n ->
+    [one] one more stretch
+   *[other] { $n } more stretches
+ }
+findings-signals = Signals compared
+findings-readings = Raw readings
+findings-reading-time = Time
+findings-raw = Stored value
+findings-leaf = Leaf
+findings-detector = Rule, parameters and false-positive rate
+findings-honest = False positives: on honest simulated plants it spoke in { $found } of { $examined } machine-weeks; 95 % interval { $lower } – { $upper }.
+findings-honest-none = False positives: not measured yet.
+findings-honest-lead = False-positive rates were measured by simulation:
+course-shown = Shown to the factory
+course-acknowledged = Acknowledged
+course-explained = Explained
+course-release = Opens to others
+course-released = Open to others
+course-not-yet = not yet
+findings-acknowledge = Seen and noted
+findings-explain = Add an explanation
+findings-text = Explanation
+findings-text-help = What happened, on what record it rests, and who can confirm it. It is logged and cannot be changed; you can add another.
+findings-document = SHA-256 of a document (optional)
+findings-document-help = Maintenance records and process sheets stay with the factory; only their digest is logged: 64 of 0–9 and a–f.
+findings-send = Log the explanation
+findings-done-acknowledge = Logged: the factory has seen it.
+findings-done-explain = The explanation is logged and stands beside its matter.
+findings-text-missing = Write an explanation first.
+findings-text-long = The explanation is too long: at most 8000 bytes.
+findings-text-wrong = The explanation has control characters that cannot be shown; remove them and send it again.
+findings-document-wrong = The digest of a document is a SHA-256: 64 of 0–9 and a–f. Leave it empty without a document.
+findings-key-wrong = There is no such matter: its key does not belong to this rule, machine and time. Reload the page and try again.
+findings-left-out = { $n ->
+    [one] One more matter of the same kind is not listed.
+   *[other] { $n } more matters of the same kinds are not listed.
+ }
+findings-unexamined = Definitions changed so often that { $time } was not examined.
+findings-clear = Checked, nothing found
+findings-clear-none = No check was made of this week.
+findings-clear-words = { $n ->
+    [one] One check was made of this week.
+   *[other] { $n } checks were made of this week; these found nothing.
+ }
+findings-clear-hidden = { $n ->
+    [one] One check was made of this week; it is listed once every matter is open.
+   *[other] { $n } checks were made of this week; they are listed once every matter is open.
+ }
+findings-check = Check
+findings-unchecked = Could not be checked
+findings-unchecked-none = Every check had the data it needs.
+findings-unchecked-words = These checks lack the data they need. They were not made, and so they say nothing either way.
+findings-why-not = Why not
+findings-whole-week = the whole week
+findings-how = Who sees what first, and what it rests on
+findings-order = The factory sees every matter first and can explain it. Others see it once the factory has acknowledged or explained it, or { $n } days after the factory was shown it, whatever an explanation says.
+findings-order-factory = You read for the factory: opening this page is logged as the factory having been shown what is on it. Others see a matter once you have acknowledged or explained it, or { $n } days after it was shown, whatever an explanation says.
+findings-prefix = Examined from the first { $prefix } leaves of the log; whoever holds the same log finds the same matters and the same order of events.
+declared-explanation = Explanation of a matter to verify
+declared-finding-shown = Matters to verify shown to the factory
+declared-finding-acknowledged = Matter to verify acknowledged
+parameter-days-min = days, at least
+parameter-calendar-edge = distance from shift edges
+parameter-chance-one-in = chance below one in
+parameter-amounts-min = amounts, at least
+parameter-amount-least = least amount counted
+parameter-variance-min = variance, at least
+parameter-group-of-ten-one-in-max = share of one group of ten, at most one in
+parameter-chi2-critical = critical chi-squared
+parameter-run-readings-min = readings in RUN, at least
+parameter-rest-readings-min = readings outside RUN, at least
+parameter-run-over-rest-min = RUN over rest, at least
+parameter-nothing-one-in = no power below one in
+parameter-stretch-min = stretch, at least
+parameter-changes-min = changes, at least
+parameter-follows-min = share that follows, at least
+parameter-before = looks back
+parameter-observed-min = observed, at least
+parameter-fault-min = fault, at least
+parameter-run-below = share of RUN below
+parameter-rejects-min = rejects, at least
+parameter-rejects-over-usual = times the usual rejects
+parameter-gaps-min = gaps, at least
+parameter-hours-min = hours, at least
+parameter-silence-min = one silence, at least
+parameter-silences-min = silences together, at least
+parameter-readings-min = readings, at least
+parameter-register-units-min = register units, at least
+parameter-allowed = allowed difference
+parameter-sampling-errors = times the sampling error
+parameter-cut-at = piece, at most
+parameter-day-energy-min = share of a day's energy, at least
+parameter-share-change-max = change of the share, at most
+parameter-steps-min = steps, at least
+parameter-step-min = step, at least
+parameter-others-max = others move, at most
+parameter-shown-min = shown by the main meter, at least
+parameter-hits-min = share of steps shown, at least
+parameter-expected-changes-min = changes expected, at least
+parameter-active-steps-min = active steps, at least
+parameter-drawn-one-in = working above one in
+parameter-readings = readings in a row
+parameter-values-min = different values, at least
+parameter-span-min = span, at least
+parameter-planned-rate-max = of the planned rate, at most
+parameter-spans-min = spans, at least
+parameter-counts-min = counts, at least
+parameter-off-min = OFF, at least

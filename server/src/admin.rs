@@ -435,11 +435,12 @@ fn parse_statements(text: &str, now_ms: i64) -> Result<Vec<Declaration>, AdminEr
     Ok(declarations)
 }
 
-/// Whether people may state this, and whether it makes sense. Enrolments, revocations and issued reports are the server's
-/// own statements; whether a site is simulated is said once, at its creation.
+/// Whether people may state this, and whether it makes sense. Enrolments, revocations, issued reports and what the factory was
+/// shown are the server's own statements; whether a site is simulated is said once, at its creation.
 pub fn check_statement(kind: &str, body: &Json) -> Result<(), String> {
-    if !metrics::model::KINDS.contains(&kind) || kind == "site" {
-        let kinds: Vec<&str> = metrics::model::KINDS.into_iter().filter(|kind| *kind != "site").collect();
+    let is_ours = |kind: &str| ["site", crate::query::FINDING_SHOWN].contains(&kind);
+    if !metrics::model::KINDS.contains(&kind) || is_ours(kind) {
+        let kinds: Vec<&str> = metrics::model::KINDS.into_iter().filter(|kind| !is_ours(kind)).collect();
         return Err(format!("`{kind}` cannot be stated; known: {}", kinds.join(", ")));
     }
     metrics::model::parse_body(kind, body).map(drop).map_err(|error| error.to_string())

@@ -25,7 +25,7 @@ mod asked;
 mod change;
 mod read;
 
-pub(crate) use change::issue_it;
+pub(crate) use change::{Statement, issue_it, state_it};
 pub(crate) use read::bundle;
 
 /// The body of every error.
@@ -163,6 +163,7 @@ pub fn router() -> Router<AppState> {
         read::site_figures,
         asked::meters,
         asked::questionnaire,
+        read::findings,
         read::definitions,
         read::gateways,
         read::declarations,
@@ -183,6 +184,7 @@ pub fn router() -> Router<AppState> {
         query::FiguresView,
         query::MetersView,
         query::QuestionnaireView,
+        query::FindingsView,
         query::DefinitionView,
         query::GatewayView,
         query::DeclarationView,

@@ -3,8 +3,8 @@
 //! Constraints:
 //! 1. Every function takes an [`Access`]; a site outside its scope is [`QueryError::NotFound`], exactly like a site that
 //!    does not exist.
-//! 2. Nothing is evaluated here, except what `figures`, `meters` and `questionnaire` are asked over dates of the reader's choice.
-//!    Numbers come from the projector's rows as numerator and denominator; pages divide once, when they print.
+//! 2. Nothing is evaluated here, except what `figures`, `meters`, `questionnaire` and `findings` are asked over dates of the reader's
+//!    choice. Numbers come from the projector's rows as numerator and denominator; pages divide once, when they print.
 //! 3. Each function is a handful of indexed reads, whatever the number of sites: a page answers within 100 ms.
 //! 4. Times are Unix milliseconds (UTC); `time_zone` says how to show them. Dates are production dates, `YYYY-MM-DD`.
 //! 5. The same structs are the bodies of the REST API (`api`), so page and API cannot disagree.
@@ -13,6 +13,7 @@ use crate::roles::{Access, Permission};
 use crate::store::{SiteRow, Store, StoreError};
 
 mod figures;
+mod findings;
 mod fleet;
 mod machine;
 mod meters;
@@ -26,6 +27,11 @@ pub use figures::{
     ChangeoverView, DAYS_MAX, DefinitionView, FigureLine, FigureParameter, FiguresView, LeafRun, LossStep, definitions,
     figures,
 };
+pub use findings::{
+    ClearView, DetectorParameter, DetectorView, ExplanationView, FINDING_SHOWN, FindingView, FindingsView,
+    HonestPlants, HonestRate, NamedMachine, QuantityView, SampleView, SignalView, StepView, Stretch, UncheckedView,
+    Withheld, findings,
+};
 pub use fleet::fleet;
 pub use machine::{history, last_date, machine, machine_shift};
 pub use meters::{METER_DAYS_MAX, MetersView, meters};
@@ -33,6 +39,9 @@ pub use model::*;
 pub use questionnaire::{QuestionnaireView, questionnaire};
 pub use site::{add_seen, declarations, gateways, reports, site, sites};
 pub use why::{Background, Lineage, why};
+
+/// Time behind an answer that is evaluated from the log: one question after the other.
+static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// Why a read model could not be given.
 #[derive(Debug, thiserror::Error)]

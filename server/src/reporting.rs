@@ -179,11 +179,11 @@ pub(crate) fn history_of(
     request: ReportRequest,
     now_ms: i64,
 ) -> Result<(History, i64), ReportingError> {
-    history_over(logs, site, now_ms, |light| Ok((light.statements().tags_used(), request.windows(light)?)))
+    history_chosen(logs, site, now_ms, |light| Ok((light.statements().tags_used(), request.windows(light)?)))
 }
 
 /// The history of a site's log with the readings of some tags over some windows, chosen by what is declared.
-pub(crate) fn history_over(
+pub(crate) fn history_chosen(
     logs: &SiteLogs,
     site: &SiteId,
     now_ms: i64,
@@ -199,6 +199,18 @@ pub(crate) fn history_over(
     let needed: BTreeSet<u64> = light.needed(&windows).into_iter().collect();
     let history = history(logs, site, size, tags, &needed)?;
     Ok((history, until_ms))
+}
+
+/// A history of a prefix of the log with every reading that windows of time depend on.
+pub(crate) fn history_over(
+    logs: &SiteLogs,
+    site: &SiteId,
+    size: u64,
+    windows: &[Interval],
+) -> Result<History, ReportingError> {
+    let light = history(logs, site, size, BTreeSet::new(), &BTreeSet::new())?;
+    let needed: BTreeSet<u64> = light.needed(windows).into_iter().collect();
+    history(logs, site, size, light.statements().tags_used(), &needed)
 }
 
 /// Where windows end: what lies after the newest reading has not happened yet; a silent site's shifts end at the clock.
@@ -314,4 +326,4 @@ async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static
 /// A site whose newest reading is younger than this is delivering.
 const RECENT_MS: i64 = 60_000;
 /// Leaves read at once.
-const LEAVES_READ: u64 = 2000;
+pub(crate) const LEAVES_READ: u64 = 2000;

@@ -30,8 +30,24 @@ pub(crate) struct Inside {
     pub(crate) stop: CancellationToken,
 }
 
+/// A week in which the press runs for three hours, twice, while its energy register stands still: two matters to verify.
+pub(crate) fn standing_still() -> World {
+    let mut world = World::new(2, 7, None);
+    for day in [1, 3] {
+        for minute in world.minutes.iter_mut().skip(day * 1440 + 9 * 60).take(180) {
+            (minute.code, minute.good, minute.wh) = (4, 8, 0);
+        }
+    }
+    world
+}
+
 /// Opens an empty data directory without listeners, and starts the projector.
 pub(crate) async fn inside() -> Inside {
+    inside_at(Clock::new(|| NOW_MS)).await
+}
+
+/// The same with a clock of one's own.
+pub(crate) async fn inside_at(clock: Clock) -> Inside {
     let folder = tempfile::tempdir().expect("folder");
     let text = format!(
         "data_dir = {:?}\npublic_host = \"gz.test\"\n[mqtt]\nlisten = \"127.0.0.1:0\"\n",
@@ -40,7 +56,6 @@ pub(crate) async fn inside() -> Inside {
     let path = folder.path().join("server.toml");
     std::fs::write(&path, text).expect("config");
     let config = Config::load(&path).expect("config");
-    let clock = Clock::new(|| NOW_MS);
     let evidence = Evidence::open(&config, &clock).await.expect("data directory");
     let accounts = Accounts::open(evidence.store.clone()).await.expect("accounts");
     let context = Context {

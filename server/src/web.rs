@@ -10,15 +10,16 @@
 //!   not a count of things links to its explanation.
 //!
 //! `door` sign-in, setup, errors · `fleet` all sites · `site` one site · `machine` one machine · `why` why this number ·
-//! `figures` every figure over dates · `meters` meters and bills · `questionnaire` what data evidences of the
-//! 评测指标 · `catalogue` every definition · `reports` issued reports · `gateways` gateways and enrolment codes · `chart` pictures ·
-//! `view` frame and figure.
+//! `figures` every figure over dates · `meters` meters and bills · `questionnaire` what data evidences of the 评测指标 ·
+//! `findings` matters to verify · `catalogue` every definition · `reports` issued reports · `gateways` gateways and enrolment codes ·
+//! `chart` pictures · `view` frame and figure.
 
 pub mod assets;
 pub mod catalogue;
 pub mod chart;
 pub mod door;
 pub mod figures;
+pub mod findings;
 pub mod fleet;
 pub mod format;
 pub mod gateways;

@@ -2,7 +2,8 @@
 //!
 //! Constraints
 //! 1. A finding states what two signals say and what to look at on site. It accuses nobody, corrects nothing and moves no
-//!    number; an explanation of the factory stands beside it and never removes it ([`explanation`]).
+//!    number; an explanation of the factory stands beside it and never removes it ([`explanation`]). The factory sees it first
+//!    ([`course`]).
 //! 2. Detectors are pure functions over what a stretch of the log says. Each has an id with a version; its parameters are part
 //!    of the version and printed with it; how often it speaks on honest simulated plants is measured, stored as data
 //!    ([`honest`]) and held by a test.
@@ -15,6 +16,7 @@
 //! [`list`] names the detectors; one file each for a detector or a pair, on the signals that [`scene`] has laid out.
 
 mod chance;
+pub mod course;
 mod digits;
 mod energy;
 pub mod explanation;

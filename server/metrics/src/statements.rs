@@ -92,6 +92,9 @@ pub struct Statements {
     instruments: BTreeMap<(String, Quantity), Dated<Meter>>,
     bills: BTreeMap<BillKey, Dated<Bill>>,
     explanations: BTreeMap<String, Dated<Explanation>>,
+    /// The first leaf that says so, by finding.
+    shown: BTreeMap<String, u64>,
+    acknowledged: BTreeMap<String, u64>,
     enrolments: BTreeMap<String, i64>,
     bad: Vec<BadStatement>,
     /// Kind, effective-from, author, role and reason of every declaration, by leaf.
@@ -180,6 +183,14 @@ impl Statements {
             }
             Ok(Body::Explanation(b)) => {
                 add(self.explanations.entry(b.finding.clone()).or_default(), leaf, received_ms, effective_from, b);
+            }
+            Ok(Body::FindingShown(b)) => {
+                for named in b.findings {
+                    self.shown.entry(named.finding).or_insert(leaf);
+                }
+            }
+            Ok(Body::FindingAcknowledged(b)) => {
+                self.acknowledged.entry(b.finding).or_insert(leaf);
             }
             Ok(Body::Other) => {}
             Err(e) => self.bad.push(BadStatement { leaf, kind: declaration.kind.clone(), reason: e.to_string() }),
@@ -376,6 +387,21 @@ impl Statements {
     /// What the factory said of a finding, by the finding's key.
     pub fn explanations(&self, finding: &str) -> &[Stated<Explanation>] {
         self.explanations.get(finding).map_or(&[], Vec::as_slice)
+    }
+
+    /// The leaf that first says that the factory was shown a finding, by the finding's key.
+    pub fn first_shown(&self, finding: &str) -> Option<u64> {
+        self.shown.get(finding).copied()
+    }
+
+    /// The leaf that first says that the factory has seen a finding, by the finding's key.
+    pub fn first_acknowledged(&self, finding: &str) -> Option<u64> {
+        self.acknowledged.get(finding).copied()
+    }
+
+    /// The declaration of a leaf.
+    pub fn declared(&self, leaf: u64) -> Option<&Stated<Declaration>> {
+        self.ledger.get(self.ledger.binary_search_by_key(&leaf, |s| s.leaf).ok()?)
     }
 
     /// When a gateway was enrolled, if the log says.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use fixture::{GATEWAY, HOUR, Log, MINUTE, MONDAY};
 use metrics::compare::SplitMix64;
+use metrics::credibility::course::{Course, course, release};
 use metrics::credibility::{Examination, LIST, examine, explanation, key};
 use metrics::model::parse_body;
 use metrics::{History, Interval};
@@ -275,7 +276,7 @@ fn an_explanation_stands_beside_its_finding() {
     log.declare("explanation", body("维修记录编号 12。"));
     let history = log.history();
     assert!(history.statements().bad().is_empty(), "{:?}", history.statements().bad());
-    let said = explanation::of(&history, &finding);
+    let said = explanation::of(history.statements(), &finding);
     assert_eq!(
         said.iter().map(|s| s.text.as_str()).collect::<Vec<_>>(),
         ["当日更换仪表通信模块。", "维修记录编号 12。"]
@@ -283,7 +284,59 @@ fn an_explanation_stands_beside_its_finding() {
     assert!(said.iter().all(|s| s.author == "u1" && s.role == "factory" && s.leaf > 0));
     assert_eq!(examine(&history, days()), before, "it removes nothing and moves nothing");
     let other = before.findings.iter().find(|f| f.key != finding.key).unwrap();
-    assert_eq!(explanation::of(&history, other), []);
+    assert_eq!(explanation::of(history.statements(), other), []);
+}
+
+#[test]
+fn the_log_says_who_was_shown_a_finding_and_in_what_order() {
+    let parts = batches(&with_matters(5), |_, _| true);
+    let mut log = log();
+    for (content, span) in &parts {
+        log.record(span.1, content, Some(*span));
+    }
+    let found = examine(&log.history(), days()).findings;
+    let (finding, other) = (&found[0], found.iter().find(|f| f.key != found[0].key).unwrap());
+    assert_eq!(course(log.history().statements(), finding), Course::default());
+    let named = json!({"finding": finding.key, "detector": finding.detector, "machine": finding.machine, "from_ms": finding.from_ms()});
+    let shown_ms = log.end_ms() + DAY;
+    log.wait_until(shown_ms);
+    // Effective from before everything: an author's date moves no term.
+    log.declare("finding_shown", json!({"findings": [named, named]}));
+    log.wait_until(shown_ms + DAY);
+    log.declare("finding_shown", json!({"findings": [named]}));
+    let shown = log.size() - 2;
+    let waiting = course(log.history().statements(), finding);
+    let step = waiting.shown.clone().unwrap();
+    assert_eq!(
+        (step.leaf, step.received_ms, step.author.as_str(), step.role.as_str()),
+        (shown, shown_ms, "u1", "factory")
+    );
+    assert_eq!(release(&waiting, 14).from_ms, Some(shown_ms + 14 * DAY), "showing it again starts no new term");
+    log.declare("finding_acknowledged", named.clone());
+    log.wait_until(shown_ms + 2 * DAY);
+    let mut explained = named.clone();
+    explained["text"] = json!("换表。");
+    log.declare("explanation", explained);
+    let history = log.history();
+    assert!(history.statements().bad().is_empty(), "{:?}", history.statements().bad());
+    let done = course(history.statements(), finding);
+    assert_eq!(done.acknowledged.as_ref().map(|s| s.leaf), Some(log.size() - 2));
+    assert_eq!(done.explained.as_ref().map(|s| s.leaf), Some(log.size() - 1));
+    assert_eq!(release(&done, 14).from_ms, Some(shown_ms + DAY), "acknowledged first");
+    assert_eq!(course(history.statements(), other), Course::default(), "of no other finding");
+    assert_eq!(examine(&history, days()).findings, found, "nothing said removes a finding");
+
+    let mut mistyped = named.clone();
+    mistyped["from_ms"] = json!(finding.from_ms() + 1);
+    for (kind, body) in [
+        ("finding_acknowledged", mistyped.clone()),
+        ("finding_shown", json!({"findings": [mistyped]})),
+        ("finding_shown", json!({"findings": []})),
+        ("finding_shown", json!({"findings": vec![named.clone(); 201]})),
+        ("finding_acknowledged", json!({"finding": finding.key})),
+    ] {
+        parse_body(kind, &body).expect_err(&body.to_string());
+    }
 }
 
 #[test]

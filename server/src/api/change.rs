@@ -20,7 +20,8 @@ use crate::store::SiteRow;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Statement {
-    /// `calendar`, `machine`, `cycle_time`, `planned_stop`, `meter_replaced`, `quality_count`, `plan`, `recipe` or `batch`.
+    /// `calendar`, `machine`, `cycle_time`, `planned_stop`, `meter_replaced`, `quality_count`, `plan`, `recipe`, `batch`,
+    /// `finding_acknowledged`, `explanation` or another that formats and report computation list.
     pub(crate) kind: String,
     /// From when it holds, Unix ms; now by default. Earlier than now is allowed, visible, and can lower grades.
     pub(crate) effective_from_ms: Option<i64>,

@@ -13,8 +13,8 @@ use utoipa::{IntoParams, ToSchema};
 use super::{Failure, asked, change, openapi_json};
 use crate::accounts::extract::SignedIn;
 use crate::query::{
-    self, DeclarationView, DefinitionView, FiguresView, FleetOrder, FleetPage, FleetQuery, GatewayView, MachineView,
-    QueryError, ReportView, ShiftView, SiteView, TrendPoint, Why,
+    self, DeclarationView, DefinitionView, FiguresView, FindingsView, FleetOrder, FleetPage, FleetQuery, GatewayView,
+    MachineView, QueryError, ReportView, ShiftView, SiteView, TrendPoint, Why,
 };
 use crate::reporting;
 use crate::roles::Permission;
@@ -33,6 +33,7 @@ pub(super) fn routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
         ("/api/v1/sites/{site}/figures", get(site_figures)),
         ("/api/v1/sites/{site}/meters", get(asked::meters)),
         ("/api/v1/sites/{site}/questionnaire", get(asked::questionnaire)),
+        ("/api/v1/sites/{site}/findings", get(findings)),
         ("/api/v1/metrics", get(definitions)),
         ("/api/v1/sites/{site}/machines/{machine}/shifts/{date}/{shift}", get(shift)),
         ("/api/v1/sites/{site}/machines/{machine}/shifts/{date}/{shift}/why", get(why)),
@@ -284,6 +285,33 @@ async fn evaluated(
 ) -> Result<Json<FiguresView>, Failure> {
     let (access, now_ms) = (&who.session.access, state.clock.now_ms());
     Ok(Json(query::figures(&state.store, &state.logs, access, site, machine, dates.pair(), now_ms).await?))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct WeekParam {
+    /// A date of the week, Monday to Sunday in the site's time zone; the last week that is over by default.
+    week: Option<String>,
+}
+
+/// Matters to verify (待核实事项) of a site in a week. The factory sees them first: for a caller who may declare, asking is logged as
+/// having been shown them; others see those the factory has acknowledged or explained or was shown 14 days ago, and of the rest
+/// how many there are.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sites/{site}/findings",
+    params(("site" = String, Path), WeekParam),
+    responses((status = 200, body = FindingsView))
+)]
+pub(super) async fn findings(
+    State(state): State<AppState>,
+    who: SignedIn,
+    Path(site): Path<String>,
+    Query(params): Query<WeekParam>,
+) -> Result<Json<FindingsView>, Failure> {
+    let (access, now_ms) = (&who.session.access, state.clock.now_ms());
+    let week = params.week.as_deref();
+    Ok(Json(query::findings(&state.store, &state.logs, access, &site, week, now_ms).await?))
 }
 
 /// The catalogue: every definition with its formula, standard and edge rules.

@@ -7,10 +7,9 @@ use metrics::figures::{self, StopRule};
 use metrics::report::Period;
 use metrics::{History, ReportRequest, catalogue};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
 use utoipa::ToSchema;
 
-use super::{GapView, Names, Parameter, QueryError, SiteHead, Term, machine as machines, visible};
+use super::{GapView, Names, ONE_AT_A_TIME, Parameter, QueryError, SiteHead, Term, machine as machines, visible};
 use crate::projection::stated;
 use crate::reporting;
 use crate::roles::{Access, Permission};
@@ -19,8 +18,6 @@ use crate::store::Store;
 
 /// Most production dates of one question.
 pub const DAYS_MAX: usize = 31;
-/// Time behind a digit of a figure: one question after the other.
-pub(super) static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 /// One value of one definition with what answers "why this number?".
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -7,8 +7,8 @@ use metrics::figures::meters::{self, BillLine, Instrument, MeterFinding, Meters,
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::figures::{FigureLine, ONE_AT_A_TIME, line, period};
-use super::{Parameter, QueryError, SiteHead, visible};
+use super::figures::{FigureLine, line, period};
+use super::{ONE_AT_A_TIME, Parameter, QueryError, SiteHead, visible};
 use crate::projection::stated;
 use crate::reporting::{self, ReportingError};
 use crate::roles::{Access, Permission};
@@ -63,7 +63,7 @@ pub async fn meters(
     let (from, to) = (period.from.clone(), period.to.clone());
     let _one = ONE_AT_A_TIME.lock().await;
     let work = move || -> Result<(Option<Meters>, History), ReportingError> {
-        let (history, until_ms) = reporting::history_over(&logs, &id, now_ms, |light| {
+        let (history, until_ms) = reporting::history_chosen(&logs, &id, now_ms, |light| {
             Ok((registers(light), meters::reach(light, &period).into_iter().collect()))
         })?;
         Ok((meters::meters(&history, &period, Some(until_ms)), history))

@@ -387,7 +387,7 @@ pub struct DeclarationView {
     pub role: String,
     /// Reason.
     pub reason: String,
-    /// Body, canonical JSON as text.
+    /// Body, canonical JSON as text; empty for a `finding_shown` of findings that are the factory's to see first.
     pub body: String,
 }
 

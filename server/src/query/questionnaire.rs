@@ -12,8 +12,8 @@ use metrics::{History, ReportRequest};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::figures::{DAYS_MAX, ONE_AT_A_TIME, period};
-use super::{QueryError, SiteHead, visible};
+use super::figures::{DAYS_MAX, period};
+use super::{ONE_AT_A_TIME, QueryError, SiteHead, visible};
 use crate::reporting::{self, ReportingError};
 use crate::roles::{Access, Permission};
 use crate::sitelog::SiteLogs;

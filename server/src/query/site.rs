@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use protocol::{GatewayId, SiteId};
 
 use super::{
-    AlarmView, CoverageDay, DeclarationView, Duration, GatewayView, Interval, LogHead, MachineCard, ONLINE_MS,
-    OversizedView, QueryError, Ratio, RefusalView, ReportView, SiteHead, SiteView, TrendPoint, fleet, machine, visible,
+    AlarmView, CoverageDay, DeclarationView, Duration, FINDING_SHOWN, GatewayView, Interval, LogHead, MachineCard,
+    ONLINE_MS, OversizedView, QueryError, Ratio, RefusalView, ReportView, SiteHead, SiteView, TrendPoint, fleet,
+    machine, visible,
 };
 use crate::ingest::Health;
 use crate::roles::{Access, Permission};
@@ -45,7 +46,7 @@ pub async fn site(store: &Store, access: &Access, id: &str, now_ms: i64) -> Resu
         coverage: coverage(&values),
         gateways: gateway_views(store, id, now_ms).await?,
         alarms: alarm_views(store, id).await?,
-        declarations: declaration_views(store, id, None, 20).await?,
+        declarations: declaration_views(store, id, None, 20, access.allows(Permission::Declare, &row)).await?,
         reports: report_views(store, id).await?,
         plans: plan_ids(plans.iter().map(|row| row.body.as_str())),
         site: SiteHead::from(row),
@@ -66,8 +67,9 @@ pub async fn declarations(
     id: &str,
     kind: Option<&str>,
 ) -> Result<Vec<DeclarationView>, QueryError> {
-    visible(store, access, Permission::SeeFigures, id).await?;
-    declaration_views(store, id, kind, 1000).await
+    let row = visible(store, access, Permission::SeeFigures, id).await?;
+    let is_factory = access.allows(Permission::Declare, &row);
+    declaration_views(store, id, kind, 1000, is_factory).await
 }
 
 /// Reports issued for a site, newest first.
@@ -150,11 +152,14 @@ async fn alarm_views(store: &Store, id: &str) -> Result<Vec<AlarmView>, QueryErr
         .collect())
 }
 
+/// Statements as the reader may see them: which findings the factory was shown is its own until they are released, and then the
+/// findings say so themselves.
 async fn declaration_views(
     store: &Store,
     id: &str,
     kind: Option<&str>,
     limit: i64,
+    is_factory: bool,
 ) -> Result<Vec<DeclarationView>, QueryError> {
     let rows = store.declarations(id, kind, limit).await?;
     Ok(rows
@@ -162,13 +167,13 @@ async fn declaration_views(
         .map(|row| DeclarationView {
             late: row.effective_ms.is_some_and(|effective| row.received_ms > effective),
             leaf: row.leaf,
+            body: if is_factory || row.kind != FINDING_SHOWN { row.body } else { String::new() },
             kind: row.kind,
             received_ms: row.received_ms,
             effective_ms: row.effective_ms,
             author: row.author,
             role: row.role,
             reason: row.reason,
-            body: row.body,
         })
         .collect())
 }

@@ -68,6 +68,7 @@ pub struct FiguresPage {
     t: &'static Texts,
     subject: String,
     back: String,
+    findings: String,
     action: String,
     from: String,
     to: String,
@@ -104,6 +105,7 @@ impl FiguresPage {
             } else {
                 words::name(&data.machine_names, t.lang(), &data.machine)
             },
+            findings: format!("{site}/findings"),
             action: format!("{back}/figures"),
             back,
             from: data.from.clone(),

@@ -18,8 +18,10 @@ use super::view::{Crumb, Frame, Nav, Reader, SiteRef};
 
 pub(super) mod asked;
 mod figures;
+mod findings;
 mod shift;
 pub(super) use figures::figures;
+pub(super) use findings::{findings, no_findings};
 use shift::{shift, shift_key};
 
 const H: i64 = 3_600_000;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::text::{EN_FTL, Lang, ZH_FTL};
-use super::{catalogue, door, figures, fleet, gateways, machine, meters, questionnaire, reports, site, why};
+use super::{catalogue, door, figures, findings, fleet, gateways, machine, meters, questionnaire, reports, site, why};
 
 fn pages(lang: Lang) -> Vec<(&'static str, String)> {
     let mut all = door::samples(lang);
@@ -15,6 +15,7 @@ fn pages(lang: Lang) -> Vec<(&'static str, String)> {
     all.extend(figures::samples(lang));
     all.extend(meters::samples(lang));
     all.extend(questionnaire::samples(lang));
+    all.extend(findings::samples(lang));
     all.extend(catalogue::samples(lang));
     all.extend(reports::samples(lang));
     all.extend(gateways::samples(lang));
@@ -125,11 +126,12 @@ fn keys(ftl: &str) -> BTreeSet<String> {
 }
 
 /// Keys whose last part comes from data; each family is looked up in one place.
-const FAMILIES: [&str; 25] = [
+const FAMILIES: [&str; 26] = [
     "plate-",
     "questionnaire-",
     "group-",
     "part-",
+    "need-",
     "parameter-",
     "state-",
     "class-",

@@ -1,26 +1,21 @@
-//! The factory's explanation of a finding, and when others may see a finding.
+//! The factory's explanation of a finding.
 //!
 //! Constraints
 //! 1. An explanation is a declaration like any other: logged, by a pseudonym, never edited. It names the finding by its key and
 //!    says which finding that is, so a mistyped key is refused instead of explaining nothing.
 //! 2. It stands beside the finding and never removes it. A later one stands beside the earlier.
-//! 3. The factory sees a finding first. Others see it when the factory has acknowledged or explained it, or when so many days
-//!    have passed since it was shown to the factory; never because of what it says.
+//!
+//! When others may see a finding is the business of [`course`](crate::credibility::course).
 
 use serde::{Deserialize, Serialize};
 
-use crate::credibility::finding::{Finding, key};
+use crate::credibility::course::FindingRef;
+use crate::credibility::finding::Finding;
 use crate::credibility::list::detector;
-use crate::history::History;
-use crate::report::Words;
+use crate::statements::Statements;
 
 /// Longest explanation, bytes of UTF-8.
 pub const TEXT_MAX: usize = 8_000;
-/// Days after which a finding is shown whatever the factory did, unless a programme says otherwise.
-pub const DAYS_DEFAULT: u32 = 14;
-/// Most days a programme may say.
-pub const DAYS_MAX: u32 = 90;
-const DAY_MS: i64 = 86_400_000;
 
 /// `explanation`: what the factory says of a matter to verify.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,17 +41,13 @@ pub struct Explanation {
 /// # Errors
 /// Field and reason.
 pub fn check(body: &Explanation) -> Result<(), (&'static str, String)> {
-    let version = body.detector.rsplit_once('@').map(|(_, v)| v);
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '@');
-    if body.detector.len() > 64
-        || !body.detector.chars().all(plain)
-        || version.is_none_or(|v| v.parse::<u16>().is_err())
-    {
-        return Err(("detector", "must be a detector like credibility.frozen_value@1".to_owned()));
-    }
-    if body.finding != key(&body.detector, &body.machine, body.from_ms) {
-        return Err(("finding", "is not the key of this detector, machine and first instant".to_owned()));
-    }
+    let named = FindingRef {
+        finding: body.finding.clone(),
+        detector: body.detector.clone(),
+        machine: body.machine.clone(),
+        from_ms: body.from_ms,
+    };
+    named.check()?;
     if body.text.trim().is_empty() || body.text.len() > TEXT_MAX {
         return Err(("text", format!("must have 1 to {TEXT_MAX} bytes")));
     }
@@ -88,15 +79,12 @@ pub struct Explained {
 }
 
 /// All explanations of a finding, in order of the log. An explanation whose detector this program no longer knows still stands.
-pub fn of(history: &History, finding: &Finding) -> Vec<Explained> {
-    let statements = history.statements();
-    let ledger = statements.ledger();
+pub fn of(statements: &Statements, finding: &Finding) -> Vec<Explained> {
     let mut out: Vec<Explained> = statements
         .explanations(&finding.key)
         .iter()
         .map(|stated| {
-            let place = ledger.binary_search_by_key(&stated.leaf, |s| s.leaf).ok();
-            let envelope = place.and_then(|i| ledger.get(i)).map(|s| &s.body);
+            let envelope = statements.declared(stated.leaf).map(|s| &s.body);
             Explained {
                 leaf: stated.leaf,
                 received_ms: stated.received_ms,
@@ -111,61 +99,6 @@ pub fn of(history: &History, finding: &Finding) -> Vec<Explained> {
     out
 }
 
-/// What happened to a finding so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Course {
-    /// When the factory could first see it, UTC milliseconds.
-    pub shown_ms: Option<i64>,
-    /// When the factory said that it has seen it.
-    pub acknowledged_ms: Option<i64>,
-    /// When its first explanation was logged.
-    pub explained_ms: Option<i64>,
-}
-
-/// From when others may see a finding, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Release {
-    /// UTC milliseconds; `None` while the factory has not been shown it.
-    pub from_ms: Option<i64>,
-    /// Why then.
-    pub reason: Words,
-}
-
-/// The order rule. `days` is the programme's parameter, at most [`DAYS_MAX`]. What happened before the factory was shown the
-/// finding counts from then: nobody acknowledges what he has not seen.
-pub fn release(course: Course, days: u32) -> Release {
-    let words = |zh: String, en: String| Words { zh, en };
-    let Some(shown_ms) = course.shown_ms else {
-        return Release {
-            from_ms: None,
-            reason: words("尚未向企业展示".to_owned(), "not yet shown to the factory".to_owned()),
-        };
-    };
-    let days = days.min(DAYS_MAX);
-    let answered = |at: Option<i64>| at.map(|ms| ms.max(shown_ms));
-    let term = shown_ms.saturating_add(i64::from(days) * DAY_MS);
-    // The earliest decides; of two at one instant, what the factory did comes before the term.
-    let reasons = [
-        (answered(course.explained_ms), words("企业已附说明".to_owned(), "the factory has explained it".to_owned())),
-        (
-            answered(course.acknowledged_ms),
-            words("企业已知悉".to_owned(), "the factory has acknowledged it".to_owned()),
-        ),
-        (
-            Some(term),
-            words(
-                format!("向企业展示已满 {days} 天"),
-                format!("{days} days have passed since the factory was shown it"),
-            ),
-        ),
-    ];
-    let first = reasons.into_iter().filter_map(|(at, reason)| Some((at?, reason))).min_by_key(|(at, _)| *at);
-    first.map_or_else(
-        || Release { from_ms: None, reason: words(String::new(), String::new()) },
-        |(at, reason)| Release { from_ms: Some(at), reason },
-    )
-}
-
 /// Whether this program has the detector an explanation names.
 pub fn is_known(body: &Explanation) -> bool {
     detector(&body.detector).is_some()
@@ -174,6 +107,7 @@ pub fn is_known(body: &Explanation) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::credibility::finding::key;
 
     fn body() -> Explanation {
         Explanation {
@@ -204,22 +138,5 @@ mod tests {
         assert_eq!(field(|b| b.text = "x".repeat(TEXT_MAX + 1)), "text");
         assert_eq!(field(|b| b.text = "a\u{1b}[2J".into()), "text");
         assert_eq!(field(|b| b.document = Some("AB".repeat(32))), "document");
-    }
-
-    #[test]
-    fn the_factory_sees_it_first() {
-        let day = |d: i64| d * DAY_MS;
-        let of = |shown, acknowledged, explained| {
-            let course = Course { shown_ms: shown, acknowledged_ms: acknowledged, explained_ms: explained };
-            release(course, DAYS_DEFAULT).from_ms
-        };
-        assert_eq!(of(None, Some(1), Some(1)), None, "never before the factory was shown it");
-        assert_eq!(of(Some(day(1)), None, None), Some(day(15)));
-        assert_eq!(of(Some(day(1)), Some(day(3)), Some(day(2))), Some(day(2)));
-        assert_eq!(of(Some(day(1)), Some(day(40)), None), Some(day(15)), "silence does not hide it");
-        assert_eq!(of(Some(day(1)), Some(0), None), Some(day(1)));
-        let long = release(Course { shown_ms: Some(0), ..Course::default() }, u32::MAX);
-        assert_eq!(long.from_ms, Some(day(i64::from(DAYS_MAX))));
-        assert!(long.reason.zh.contains("90 天") && long.reason.en.contains("90 days"));
     }
 }

@@ -7,6 +7,7 @@ use crate::alarms::declared::{AlarmCode, AlarmHandled};
 use crate::assessment::declared::{self, LevelAssessed};
 use crate::batch::recipe::Recipe;
 use crate::batch::record::BatchRecord;
+use crate::credibility::course::{FindingRef, FindingShown};
 use crate::credibility::explanation::{self, Explanation};
 use crate::metrology::{self, Meter};
 use crate::production::material::Material;
@@ -84,12 +85,16 @@ pub enum Body {
     Bill(Box<Bill>),
     /// `explanation`
     Explanation(Explanation),
+    /// `finding_shown`
+    FindingShown(FindingShown),
+    /// `finding_acknowledged`
+    FindingAcknowledged(FindingRef),
     /// A kind this crate does not compute with.
     Other,
 }
 
 /// The declaration kinds this crate computes with.
-pub const KINDS: [&str; 20] = [
+pub const KINDS: [&str; 22] = [
     "site",
     "calendar",
     "machine",
@@ -110,6 +115,8 @@ pub const KINDS: [&str; 20] = [
     "meter",
     "bill",
     "explanation",
+    "finding_shown",
+    "finding_acknowledged",
 ];
 
 /// Parses and checks the body of a declaration.
@@ -168,6 +175,18 @@ pub fn parse_body(kind: &str, body: &serde_json::Value) -> Result<Body, ModelErr
             check_id("explanation", "machine", &body.machine)?;
             explanation::check(&body).map_err(|(field, reason)| refuse("explanation", field, reason))?;
             Body::Explanation(body)
+        }
+        "finding_shown" => {
+            let body: FindingShown = read(kind, body)?;
+            body.findings.iter().try_for_each(|f| check_id("finding_shown", "machine", &f.machine))?;
+            body.check().map_err(|(field, reason)| refuse("finding_shown", field, reason))?;
+            Body::FindingShown(body)
+        }
+        "finding_acknowledged" => {
+            let body: FindingRef = read(kind, body)?;
+            check_id("finding_acknowledged", "machine", &body.machine)?;
+            body.check().map_err(|(field, reason)| refuse("finding_acknowledged", field, reason))?;
+            Body::FindingAcknowledged(body)
         }
         _ => Body::Other,
     })

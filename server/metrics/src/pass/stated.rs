@@ -71,6 +71,8 @@ impl Pass {
             Body::QualityCount(_) => false,
             // Which dates are asked for is resolved again.
             Body::Plan(_) => false,
+            // What is said of a matter to verify moves no number.
+            Body::Explanation(_) | Body::FindingShown(_) | Body::FindingAcknowledged(_) => false,
             body => body != Body::Other && begins,
         }
     }

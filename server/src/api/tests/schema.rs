@@ -8,7 +8,7 @@ use super::*;
 const DOCUMENT: &str = include_str!("../../../../docs/reference/openapi.json");
 
 /// What of a value does not fit a schema, each with its place.
-fn check(document: &Json, schema: &Json, value: &Json, place: &str, wrong: &mut Vec<String>) {
+pub(super) fn check(document: &Json, schema: &Json, value: &Json, place: &str, wrong: &mut Vec<String>) {
     let mut say = |what: String| wrong.push(format!("{place}: {what}"));
     if let Some(name) = schema["$ref"].as_str() {
         let named = document.pointer(name.trim_start_matches('#')).unwrap_or(&Json::Null);
