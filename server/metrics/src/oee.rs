@@ -46,11 +46,15 @@ pub enum Undefined {
     NoYieldBasis,
     /// Amounts of different units do not add.
     MixedUnits,
+    /// Nothing was read of it, or in another unit than the declared one.
+    NoReadings,
+    /// It is computed from a standard: no measurement.
+    NotMeasured,
 }
 
 impl Undefined {
     /// Every reason.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::NoPlannedTime,
         Self::NoProduction,
         Self::NoState,
@@ -67,6 +71,8 @@ impl Undefined {
         Self::NoRecipe,
         Self::NoYieldBasis,
         Self::MixedUnits,
+        Self::NoReadings,
+        Self::NotMeasured,
     ];
 
     /// The reason with this code.
@@ -93,6 +99,8 @@ impl Undefined {
             Self::NoRecipe => "NO_RECIPE",
             Self::NoYieldBasis => "NO_YIELD_BASIS",
             Self::MixedUnits => "MIXED_UNITS",
+            Self::NoReadings => "NO_READINGS",
+            Self::NotMeasured => "NOT_MEASURED",
         }
     }
 
@@ -117,6 +125,8 @@ impl Undefined {
             Self::NoRecipe => ("未填报工艺规程", "no recipe is declared"),
             Self::NoYieldBasis => ("未填报理论产量或投料量", "no theoretical output or charge is stated"),
             Self::MixedUnits => ("计量单位不同，不可相加", "amounts of different units do not add"),
+            Self::NoReadings => ("没有读数，或读数的计量单位不符", "nothing was read, or in another unit"),
+            Self::NotMeasured => ("由定额倒冲得出，不是测量", "computed from a standard, not measured"),
         }
     }
 }

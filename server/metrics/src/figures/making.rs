@@ -75,7 +75,7 @@ fn observed(counter: &Counter, running: &[Interval]) -> (cycle::Observed, i64) {
 }
 
 fn seconds(ms: Rational) -> Result<Rational, Undefined> {
-    ms.over(Rational::integer(1000)).ok_or(Undefined::NoProduction)
+    super::seconds(ms).ok_or(Undefined::NoProduction)
 }
 
 fn cycles(out: &mut Printer<'_>, g: &Gathered, counter: &Counter) {
