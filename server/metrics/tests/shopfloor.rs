@@ -81,8 +81,12 @@ fn stops_are_told_by_reason_and_source() {
     assert_eq!(value(&all, "stops.time@1", "minor_stop"), Some("60.000000"));
     assert_eq!(value(&all, "stops.count@1", ""), Some("4.000000"));
     assert_eq!(value(&all, "stops.unreasoned@1", ""), Some("0.322581"), "20 / 62");
-    let lines: Vec<_> =
-        all.lists.stops.iter().map(|s| (s.reason.as_str(), s.source, s.times, s.ms / MINUTE, s.share.as_deref())).collect();
+    let lines: Vec<_> = all
+        .lists
+        .stops
+        .iter()
+        .map(|s| (s.reason.as_str(), s.source, s.times, s.ms / MINUTE, s.share.as_deref()))
+        .collect();
     assert_eq!(
         lines,
         [
@@ -129,7 +133,11 @@ fn alarms_have_times_per_class_and_open_ones_an_age() {
         .collect();
     assert_eq!(
         lines,
-        [("E7", "光栅", "cleared", 9, None), ("E9", "", "cleared", 1, Some(14)), ("E7", "光栅", "raised", 659, Some(11))]
+        [
+            ("E7", "光栅", "cleared", 9, None),
+            ("E9", "", "cleared", 1, Some(14)),
+            ("E7", "光栅", "raised", 659, Some(11))
+        ]
     );
     assert_eq!(all.lists.alarms_unmatched.iter().map(|u| u.raised_ms).collect::<Vec<_>>(), [at(300)]);
     let leaves = [all.lists.alarms[0].statements[0], all.lists.alarms_unmatched[0].leaf];
@@ -140,14 +148,20 @@ fn alarms_have_times_per_class_and_open_ones_an_age() {
 fn failures_show_who_answered_and_how_fast() {
     let all = monday(&answered());
     let mean = find(&all, "repair.response@1", "mean");
-    assert_eq!((mean.value.as_deref(), mean.grade), (Some("4.000000"), Some("C")), "3 min by a person, 5 by the machine");
+    assert_eq!(
+        (mean.value.as_deref(), mean.grade),
+        (Some("4.000000"), Some("C")),
+        "3 min by a person, 5 by the machine"
+    );
     assert_eq!(term(mean, "unanswered"), Some("1"));
     assert_eq!(value(&all, "repair.response@1", "p90"), Some("4.800000"));
     let lines: Vec<_> = all
         .lists
         .failures
         .iter()
-        .map(|f| ((f.from_ms - MONDAY) / MINUTE, f.by, f.response_ms.map(|ms| ms / MINUTE), f.open_ms.map(|ms| ms / HOUR)))
+        .map(|f| {
+            ((f.from_ms - MONDAY) / MINUTE, f.by, f.response_ms.map(|ms| ms / MINUTE), f.open_ms.map(|ms| ms / HOUR))
+        })
         .collect();
     assert_eq!(
         lines,
@@ -189,8 +203,9 @@ fn batches_stand_one_by_one_and_in_sums() {
     // Cleaning 20 + 20 + 15 minutes in three gaps, one of them of 40 minutes before another product.
     assert_eq!(value(&all, "batch.cleaning@1", ""), six(55 * 60, 3).as_deref());
     assert_eq!(value(&all, "batch.changeover@1", ""), Some("2400.000000"));
-    let parts: Vec<_> =
-        ["planned", "cleaning", "setup", "running", "waiting", "unobserved"].map(|p| value(&all, "batch.gap@1", p)).to_vec();
+    let parts: Vec<_> = ["planned", "cleaning", "setup", "running", "waiting", "unobserved"]
+        .map(|p| value(&all, "batch.gap@1", p))
+        .to_vec();
     let minutes = |n: i128| six(n * 60, 1);
     let expected: Vec<_> = [0, 55, 10, 0, 65, 0].map(minutes).to_vec();
     assert_eq!(parts, expected.iter().map(Option::as_deref).collect::<Vec<_>>());
@@ -211,10 +226,14 @@ fn batches_stand_one_by_one_and_in_sums() {
         ]
     );
     let first = &all.lists.batches[0];
-    assert_eq!((first.energy.value.as_deref(), first.energy_per_unit.value.as_deref()), (Some("720.000000"), Some("0.750000")));
+    assert_eq!(
+        (first.energy.value.as_deref(), first.energy_per_unit.value.as_deref()),
+        (Some("720.000000"), Some("0.750000"))
+    );
     let discharge = all.lists.batches[1].phases.iter().find(|p| p.phase == "discharge").unwrap();
     assert_eq!((discharge.actual_ms, discharge.standard_ms), (None, Some(30 * MINUTE)), "nobody stated it");
-    let between: Vec<_> = all.lists.between.iter().map(|b| (b.after.as_str(), b.changes_product, b.cleaning_ms)).collect();
+    let between: Vec<_> =
+        all.lists.between.iter().map(|b| (b.after.as_str(), b.changes_product, b.cleaning_ms)).collect();
     let exact = |minutes: i64| [minutes * MINUTE; 3];
     assert_eq!(between, [("A-2", false, exact(20)), ("B-1", true, exact(20)), ("B-2", false, exact(15))]);
     let recipe = first.recipe.unwrap();
@@ -271,7 +290,10 @@ fn limits_nobody_declared_are_undefined_and_a_second_specification_is_another_ch
     let all = figures(&shop.log, "lathe", "2026-03-03", "2026-03-03");
     let parts: Vec<String> = all.lists.charts.iter().map(|c| format!("bore #{}", c.leaf)).collect();
     assert_eq!(all.lists.charts.iter().map(|c| c.part.clone()).collect::<Vec<_>>(), parts);
-    assert_eq!((parts.len(), all.lists.charts[0].undefined, all.lists.charts[0].in_control), (2, Some("NO_BASE_PERIOD"), None));
+    assert_eq!(
+        (parts.len(), all.lists.charts[0].undefined, all.lists.charts[0].in_control),
+        (2, Some("NO_BASE_PERIOD"), None)
+    );
     assert_eq!(find(&all, "spc.xbar-r@1", &parts[0]).undefined, Some("NO_BASE_PERIOD"));
     assert_eq!(find(&all, "spc.western-electric@1", &parts[0]).undefined, Some("NO_BASE_PERIOD"));
     assert!(all.lists.charts[1].limits.is_some());
@@ -291,9 +313,7 @@ fn material_is_per_good_item_and_says_how_it_is_known() {
     );
     shop.log.declare("cycle_time", json!({"machine": "lathe", "item_us": 60_000_000}));
     let names = json!({"zh": "塑料粒", "en": "Pellets"});
-    let material = |id: &str, source: serde_json::Value, standard: &str| {
-        json!({"machine": "lathe", "material": id, "names": names, "unit": "kg", "source": source, "standard": standard})
-    };
+    let material = |id: &str, source: serde_json::Value, standard: &str| json!({"machine": "lathe", "material": id, "names": names, "unit": "kg", "source": source, "standard": standard});
     shop.log.declare("material", material("flow", json!({"register": {"signal": signal("lathe/flow")}}), "0.25"));
     shop.log.declare("material", material("bom", json!("backflush"), "0.3"));
     shop.log.declare("material", material("oil", json!({"register": {"signal": signal("lathe/none")}}), "1"));
@@ -307,10 +327,15 @@ fn material_is_per_good_item_and_says_how_it_is_known() {
     assert_eq!((bom.value.as_deref(), bom.grade), (Some("0.300000"), Some("D")));
     assert_eq!(find(&all, "material.standard@1", "bom").undefined, Some("NOTHING_DUE"));
     assert_eq!(find(&all, "material.per_good@1", "oil").undefined, Some("NO_READINGS"));
-    let lines: Vec<_> = all.lists.materials.iter().map(|m| (m.material.as_str(), m.source, m.amount.undefined)).collect();
+    let lines: Vec<_> =
+        all.lists.materials.iter().map(|m| (m.material.as_str(), m.source, m.amount.undefined)).collect();
     assert_eq!(
         lines,
-        [("bom", "backflush", Some("NOT_MEASURED")), ("flow", "register", None), ("oil", "register", Some("NO_READINGS"))]
+        [
+            ("bom", "backflush", Some("NOT_MEASURED")),
+            ("flow", "register", None),
+            ("oil", "register", Some("NO_READINGS"))
+        ]
     );
     assert!(all.lists.materials.iter().all(|m| all.statements.contains(&m.leaf)));
 }

@@ -17,6 +17,7 @@ use super::text::Lang;
 use super::view::{Crumb, Frame, Nav, Reader, SiteRef};
 
 mod figures;
+mod floor;
 mod shift;
 pub(super) use figures::figures;
 use shift::{shift, shift_key};

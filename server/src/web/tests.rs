@@ -123,7 +123,8 @@ fn keys(ftl: &str) -> BTreeSet<String> {
 }
 
 /// Keys whose last part comes from data; each family is looked up in one place.
-const FAMILIES: [&str; 23] = [
+const FAMILIES: [&str; 24] = [
+    "floor-",
     "group-",
     "part-",
     "parameter-",

@@ -372,6 +372,8 @@ pub struct ValueLine {
 pub struct MaterialLine {
     /// Material.
     pub material: String,
+    /// What its figures are called.
+    pub part: String,
     /// Chinese and English name.
     pub names: [String; 2],
     /// Unit.

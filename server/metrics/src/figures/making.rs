@@ -183,7 +183,7 @@ fn changeovers(
     let terms = || vec![ms("CHANGEOVER", sum), number("n", times.len())];
     let summary = changeover::summary(&times).ok_or(Undefined::NothingDue);
     let id = "changeover.summary@1";
-    out.put(ask(id, cover, terms()).part("n"), Ok::<_, Undefined>(Rational::integer(times.len() as i128)));
+    out.put(ask(id, cover, terms()).part("n").in_unit("n"), Ok::<_, Undefined>(Rational::integer(times.len() as i128)));
     out.put(ask(id, cover, terms()).part("mean"), summary.and_then(|s| seconds(s.1)));
     out.put(ask(id, cover, terms()).part("p90"), summary.and_then(|s| seconds(s.2)));
     let stopped: Vec<i64> = found.iter().filter_map(|c| c.stopped_ms).collect();

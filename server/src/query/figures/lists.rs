@@ -456,6 +456,8 @@ body! {
     MaterialView of MaterialLine {
         /// Material.
         material: String,
+        /// What its figures are called.
+        part: String,
         /// Chinese and English name.
         names: Names,
         /// Unit.
