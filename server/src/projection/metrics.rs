@@ -282,6 +282,11 @@ fn summary(stated: &Stated<Declaration>) -> String {
         "planned_stop" => text("reason"),
         "recipe" => text("product"),
         "batch" => format!("{}: {}", text("batch"), text("product")),
+        "stop_reason" => text("reason"),
+        "alarm_code" => format!("{}: {}", text("code"), text("class")),
+        "alarm_handled" => format!("{}: {}", text("code"), text("action")),
+        "specification" => format!("{}: {} – {} {}", text("characteristic"), text("lsl"), text("usl"), text("unit")),
+        "material" => text("material"),
         "quality_count" => {
             format!("{} {}: {}", text("date"), text("shift"), body["reject"].as_i64().unwrap_or_default())
         }

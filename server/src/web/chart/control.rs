@@ -4,7 +4,7 @@
 //! other are joined; where something may have been missed the line breaks and a dashed rule stands. Control limits are computed
 //! (teal, dashed), specification limits stated (amber, dotted) and drawn only where they are near. Without limits there are only points.
 
-use super::{AMBER, INK, LABEL, RED, RULE, Svg, TEAL, Width, text_units, xy};
+use super::{AMBER, INK, LABEL, RED, RULE, Svg, TEAL, Width, xy};
 
 /// A point of both panels.
 #[derive(Clone, Debug)]
@@ -102,7 +102,7 @@ pub fn svg(id: &str, control: &Control, width: Width) -> String {
 const fn sides(width: Width) -> (f64, f64) {
     match width {
         Width::Wide => (8.0, 118.0),
-        Width::Narrow => (4.0, 4.0),
+        Width::Narrow => (2.0, 68.0),
     }
 }
 
@@ -141,20 +141,13 @@ fn panel(svg: &mut Svg, control: &Control, p: &Panel<'_>, width: Width) {
         let dash = if level.dash.is_empty() { String::new() } else { format!("stroke-dasharray=\"{}\"", level.dash) };
         svg.line((left, at), (units - right, at), level.stroke, if level.dash.is_empty() { 1.0 } else { 1.3 }, &dash);
         let label = format!("{} {:.places$}", level.name, level.at);
-        if wide {
-            // Labels that would touch step aside.
-            let mut place = at + 4.0;
-            while taken.iter().any(|t| (t - place).abs() < 12.0) {
-                place += 12.0;
-            }
-            taken.push(place);
-            svg.text(units - right + 8.0, place, 12, "start", level.stroke, &label);
-        } else {
-            let place = if at - 3.0 < p.top + 9.0 { at + 11.0 } else { at - 3.0 };
-            let ground = text_units(&label, 10);
-            svg.rect(units - right - ground - 2.0, place - 9.0, ground + 2.0, 11.0, "#FBFAF6", "");
-            svg.text(units - right, place, 10, "end", level.stroke, &label);
+        // Labels that would touch step aside.
+        let mut place = at + 4.0;
+        while taken.iter().any(|t| (t - place).abs() < 12.0) {
+            place += 12.0;
         }
+        taken.push(place);
+        svg.text(units - right + 6.0, place, if wide { 12 } else { 10 }, "start", level.stroke, &label);
     }
     let mut path = String::new();
     let mut pen_down = false;

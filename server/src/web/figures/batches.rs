@@ -8,7 +8,7 @@ use crate::web::text::Texts;
 use crate::web::view::Figure;
 use crate::web::words;
 
-use super::floor::{more, on_page};
+use super::floor::{more, on_page, span};
 use super::{graded, shown};
 
 struct Batch {
@@ -68,7 +68,7 @@ fn batch(t: &Texts, b: &BatchView, face: &Clockface) -> Batch {
     Batch {
         batch: b.batch.clone(),
         product: if b.product == "*" { String::new() } else { b.product.clone() },
-        time: format!("{} – {}", face.day_minute(b.from_ms), face.day_minute(b.to_ms)),
+        time: span(face, b.from_ms, b.to_ms),
         lasted: format::duration(b.to_ms - b.from_ms),
         standard: b.standard_ms.map(|ms| t.f1("floor-standard-time", "time", format::duration(ms))).unwrap_or_default(),
         yielded: shown(t, &b.yielded, &on_page("batch.yield@1", "")).html(),
@@ -119,7 +119,7 @@ fn between(t: &Texts, b: &BetweenView, face: &Clockface) -> Between {
         .collect();
     Between {
         batches: format!("{} → {}", b.before, b.after),
-        time: format!("{} – {}", face.day_minute(b.from_ms), face.minute(b.to_ms)),
+        time: span(face, b.from_ms, b.to_ms),
         lasted: if b.changes_product {
             format!("{} · {}", format::duration(b.to_ms - b.from_ms), t.s("floor-changes-product"))
         } else {

@@ -12,7 +12,7 @@ use crate::web::format::{self, Clockface, NONE};
 use crate::web::text::Texts;
 use crate::web::words;
 
-use super::floor::{more, on_page};
+use super::floor::{more, on_page, span};
 use super::{figure, graded, shown};
 
 struct Chart {
@@ -90,7 +90,7 @@ fn chart(t: &Texts, id: &str, c: &ControlChartView, figures: &[FigureLine], face
     facts.extend(c.target.clone().map(|target| (t.s("floor-target"), format::with_unit(&target, &c.unit))));
     facts.extend(c.base.map(|[from, to]| {
         let points = c.limits.as_ref().map_or(0, |l| l.points);
-        let days = format!("{} – {}", face.day_minute(from), face.day_minute(to));
+        let days = span(face, from, to);
         (t.s("floor-base"), format!("{days} · {}", t.f1("floor-points", "n", number(points))))
     }));
     facts.push((t.s("floor-measurements"), number(c.measurements)));
@@ -116,11 +116,8 @@ fn chart(t: &Texts, id: &str, c: &ControlChartView, figures: &[FigureLine], face
             .iter()
             .map(|b| {
                 let side = b.side.as_deref().map(|s| words::word(t, "floor-side", s)).unwrap_or_default();
-                let time = if b.from_ms == b.to_ms {
-                    face.day_minute(b.from_ms)
-                } else {
-                    format!("{} – {}", face.day_minute(b.from_ms), face.day_minute(b.to_ms))
-                };
+                let single = b.from_ms == b.to_ms;
+                let time = if single { face.day_minute(b.from_ms) } else { span(face, b.from_ms, b.to_ms) };
                 (words::name(&b.words, t.lang(), &b.rule), side, time)
             })
             .collect(),
@@ -206,6 +203,6 @@ fn material(t: &Texts, m: &MaterialView) -> Material {
             Some(_) => shown(t, &m.against_standard, &on_page("material.standard@1", part)).html(),
             None => NONE.to_owned(),
         },
-        standard: m.standard.as_ref().map(|s| format::with_unit(s, &m.per_good.unit)).unwrap_or_default(),
+        standard: m.standard.as_ref().map(|s| format::with_unit(s, &m.per_good.unit.replace("pcs", &t.s("unit-piece")))).unwrap_or_default(),
     }
 }

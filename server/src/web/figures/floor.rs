@@ -67,6 +67,15 @@ pub(super) fn on_page(definition: &str, part: &str) -> String {
     format!("#{}", words::anchor(&format!("{definition}-{part}")))
 }
 
+/// From one instant to another; the day once when it is the same.
+pub(super) fn span(face: &Clockface, from_ms: i64, to_ms: i64) -> String {
+    if face.day(from_ms) == face.day(to_ms) {
+        format!("{}–{}", face.day_minute(from_ms), face.minute(to_ms))
+    } else {
+        format!("{} – {}", face.day_minute(from_ms), face.day_minute(to_ms))
+    }
+}
+
 impl Floor {
     pub(super) fn new(t: &'static Texts, lists: &FigureLists, face: &Clockface) -> Self {
         Self {
@@ -118,8 +127,8 @@ fn stop(t: &Texts, s: &StopReasonView) -> Stop {
 
 /// The share as a bar: solid what the machine says, framed what a person says, hatched what nobody says.
 fn bar(micros: i64, source: &str) -> String {
-    let mut svg = Svg::bare(160, 12, "bar");
-    let w = (160.0 * micros as f64 / 1_000_000.0).clamp(1.5, 160.0);
+    let mut svg = Svg::bare(120, 12, "bar");
+    let w = (120.0 * micros as f64 / 1_000_000.0).clamp(1.5, 120.0);
     match source {
         "none" => {
             svg.rect(0.0, 0.0, w, 12.0, "#F3F1EB", "");
@@ -189,7 +198,7 @@ fn alarm(t: &Texts, a: &AlarmEpisodeView, face: &Clockface) -> Alarm {
 }
 
 fn failure(t: &Texts, f: &FailureView, face: &Clockface) -> Failure {
-    let mut time = format!("{}–{}", face.day_minute(f.from_ms), face.minute(f.to_ms));
+    let mut time = span(face, f.from_ms, f.to_ms);
     if !f.is_beginning_seen {
         time = format!("{time} · {}", t.s("floor-begin-unseen"));
     }
@@ -197,7 +206,9 @@ fn failure(t: &Texts, f: &FailureView, face: &Clockface) -> Failure {
         time = format!("{time} · {}", t.s("floor-end-unseen"));
     }
     let by = match (f.by.as_deref(), f.leaf) {
-        (Some("person"), Some(leaf)) => t.f1("floor-by-person", "n", format::integer(leaf)),
+        (Some("person"), Some(leaf)) => {
+            format!("{} · {}", t.s("floor-source-stated"), t.f1("param-leaf", "n", format::integer(leaf)))
+        }
         (Some(_), _) => t.s("floor-by-machine"),
         (None, _) => t.f1("floor-unanswered", "time", format::duration(f.open_ms.unwrap_or(0))),
     };

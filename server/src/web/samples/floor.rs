@@ -289,6 +289,11 @@ pub(super) fn lists() -> FigureLists {
                 out_of_specification: Vec::new(),
                 lsl: None,
                 missed: 0,
+                points: chart()
+                    .points
+                    .into_iter()
+                    .map(|p| ChartPointView { is_marked: false, is_range_marked: false, ..p })
+                    .collect(),
                 ..chart()
             },
         ],
