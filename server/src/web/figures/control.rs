@@ -203,6 +203,10 @@ fn material(t: &Texts, m: &MaterialView) -> Material {
             Some(_) => shown(t, &m.against_standard, &on_page("material.standard@1", part)).html(),
             None => NONE.to_owned(),
         },
-        standard: m.standard.as_ref().map(|s| format::with_unit(s, &m.per_good.unit.replace("pcs", &t.s("unit-piece")))).unwrap_or_default(),
+        standard: m
+            .standard
+            .as_ref()
+            .map(|s| format::with_unit(s, &m.per_good.unit.replace("pcs", &t.s("unit-piece"))))
+            .unwrap_or_default(),
     }
 }
