@@ -23,6 +23,7 @@ mod site;
 mod why;
 
 pub use crate::store::{FleetOrder, FleetQuery};
+pub use figures::lists;
 pub use figures::{
     ChangeoverView, DAYS_MAX, DefinitionView, FigureLine, FigureParameter, FiguresView, LeafRun, LossStep, definitions,
     figures,

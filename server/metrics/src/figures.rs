@@ -8,33 +8,49 @@
 //! 3. A definition with several numbers (percentiles, tariff periods, a factor vintage) is several figures that share the
 //!    definition and differ in [`Figure::part`].
 //! 4. What a machine has no signal for is not listed; what it has signals for and has no value is, with the reason.
+//! 5. What a figure stands on beside the machine's windows — an alarm signal, a gauge, a batch record — adds its flags, records and
+//!    statements to those of the whole page, and grades its own figures only.
 //!
-//! [`gather`] walks the windows; `time`, `making` and `power` turn what it found into figures; [`site`] is the whole plant,
-//! [`saved`] energy before against after under a plan, [`meters`] its meters and bills, [`questionnaire`]
-//! what its data evidences of the 评测指标.
+//! [`gather`] walks the windows; `time`, `making` and `power` turn what it found into figures; `stops`, `alarms`, `batches`, `control`
+//! and `material` say what the shop floor knows, with the [`lists`] behind the sums; [`site`] is the whole plant, [`saved`] energy
+//! before against after under a plan, [`meters`] its meters and bills, [`questionnaire`] what its data evidences of the 评测指标.
 
+mod alarms;
+mod batches;
+mod control;
 mod gather;
+pub mod lists;
 mod making;
+mod material;
 pub mod meters;
 mod power;
 pub mod questionnaire;
 pub mod saved;
 pub mod site;
+mod stops;
 mod time;
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
 use crate::catalogue;
+use crate::evidence::Evidence;
 use crate::exact::{Rational, product_digits};
 use crate::facts::{Facts, Share};
 use crate::grade::{Grade, worst};
 use crate::history::History;
 use crate::interval::Interval;
 use crate::kpi::losses::{Kind, Step};
+use crate::model::SignalRef;
 use crate::oee::{Undefined, Value};
+use crate::quality::Reason;
+use crate::quality::capability::{Index, Indexed};
 use crate::report::{GapLine, LineageRange, Period};
 
 pub use self::gather::{Gathered, gather};
+use self::lists::Lists;
 pub use crate::kpi::losses::StopRule;
 
 /// A quantity in a formula, exact.
@@ -45,7 +61,7 @@ pub struct Term {
     /// Decimal digits, none left out.
     pub value: String,
     /// Unit: `ms`, `us`, `pcs`, `kWh`, … ; empty for plain numbers.
-    pub unit: &'static str,
+    pub unit: Cow<'static, str>,
 }
 
 /// One value of one definition, with what stands beside it.
@@ -56,7 +72,7 @@ pub struct Figure {
     /// Which of several numbers of the definition: `p10`, a tariff period, a factor's id; empty when there is one.
     pub part: String,
     /// Unit of the value.
-    pub unit: &'static str,
+    pub unit: Cow<'static, str>,
     /// Formula in symbols.
     pub formula: &'static str,
     /// The quantities, with their numbers.
@@ -75,7 +91,7 @@ pub struct Figure {
     pub coverage: [i64; 2],
     /// A–D.
     pub grade: Option<&'static str>,
-    /// Code of [`Undefined`].
+    /// Code of [`Undefined`] or of [`crate::quality::Reason`].
     pub undefined: Option<&'static str>,
     /// Factors, rules and limits with their version, as `name = value`.
     pub parameters: Vec<(&'static str, String)>,
@@ -130,6 +146,8 @@ pub struct Figures {
     pub waterfall: Vec<WaterfallStep>,
     /// The changeovers behind the summary.
     pub changeovers: Vec<ChangeoverLine>,
+    /// What stands behind the sums of the shop floor.
+    pub lists: Lists,
     /// Flags of everything summed up here.
     pub flags: Vec<&'static str>,
     /// Shifts left out for want of coverage.
@@ -142,6 +160,11 @@ pub struct Figures {
     pub gaps: Vec<GapLine>,
     /// Gaps not listed.
     pub gaps_left_out: usize,
+}
+
+/// Milliseconds as seconds.
+fn seconds(ms: Rational) -> Option<Rational> {
+    ms.over(Rational::integer(1000))
 }
 
 /// Gaps listed with a machine's figures.
@@ -160,10 +183,38 @@ pub fn machine(
     time::figures(&mut out, &time::Sums::of(&gathered));
     let (changeovers, waterfall) = making::figures(&mut out, history, &gathered);
     power::figures(&mut out, history, &gathered);
+    let mut found = Found::default();
+    stops::figures(&mut out, &gathered, &mut found);
+    alarms::figures(&mut out, history, &gathered, &mut found);
+    batches::figures(&mut out, history, &gathered, &mut found);
+    control::figures(&mut out, history, &gathered, &mut found);
+    material::figures(&mut out, history, &gathered, &mut found);
     let figures = out.finish();
+    let facts = found.joined(&gathered.facts);
     let all = [gathered];
-    let [gathered] = &all;
-    Some(Figures { changeovers, ..print(history, machine, period, &gathered.facts, &all, figures, &waterfall) })
+    let around = print(history, machine, period, &facts, &all, figures, &waterfall);
+    Some(Figures { changeovers, lists: found.lists, ..around })
+}
+
+/// What figures beyond the windows' facts found, and what they stand on.
+#[derive(Default)]
+struct Found {
+    lists: Lists,
+    statements: BTreeSet<u64>,
+    evidence: Evidence,
+}
+
+impl Found {
+    /// The facts of the windows with what else the page stands on.
+    fn joined(&self, facts: &Facts) -> Facts {
+        let mut out = facts.clone();
+        out.statements.extend(self.statements.iter().copied());
+        out.flags.extend(self.evidence.flags.iter().copied());
+        for (gateway, leaves) in &self.evidence.leaves {
+            leaves.iter().for_each(|leaf| out.saw(gateway, *leaf));
+        }
+        out
+    }
 }
 
 /// What stands around the figures of some machines.
@@ -187,6 +238,7 @@ fn print(
         figures,
         waterfall: waterfall.iter().map(WaterfallStep::from).collect(),
         changeovers: Vec::new(),
+        lists: Lists::default(),
         flags: facts.flags.iter().map(|f| f.code()).collect(),
         excluded: of.iter().flat_map(|g| g.excluded.iter().cloned()).collect(),
         lineage: lineage(facts),
@@ -207,10 +259,9 @@ fn lineage(facts: &Facts) -> Vec<LineageRange> {
 
 fn gaps(history: &History, of: &[Gathered], span: Interval) -> (Vec<GapLine>, usize) {
     let machines = of.iter().map(|g| g.definition.machine.as_str());
-    let definitions: Vec<_> = machines.flat_map(|m| history.statements().machine_definitions(m)).collect();
+    let signals: Vec<&SignalRef> = machines.flat_map(|m| history.statements().signals_of(m)).collect();
     let concerns = |gateway: &str, tag: Option<&str>| {
-        let mut signals = definitions.iter().flat_map(|d| d.body.signals.all());
-        signals.any(|(_, s)| s.gateway == gateway && tag.is_none_or(|t| t == s.tag))
+        signals.iter().any(|s| s.gateway == gateway && tag.is_none_or(|t| t == s.tag))
     };
     let all: Vec<GapLine> = history
         .gaps(span)
@@ -253,11 +304,21 @@ enum Shape {
     Plain(Result<Rational, Undefined>),
     /// Digits of a root: no quotient of integers.
     Digits(Result<String, Undefined>),
+    /// A capability index.
+    Index(Indexed),
+    /// No value, for a reason of [`crate::quality`].
+    None(Reason),
 }
 
 impl From<Value> for Shape {
     fn from(v: Value) -> Self {
         Self::Bounded(v)
+    }
+}
+
+impl From<Indexed> for Shape {
+    fn from(v: Indexed) -> Self {
+        Self::Index(v)
     }
 }
 
@@ -281,12 +342,27 @@ struct Ask {
     terms: Vec<Term>,
     parameters: Vec<(&'static str, String)>,
     is_exact: bool,
-    ceiling: Option<Grade>,
+    /// Unit of the value where the definition leaves it open.
+    unit: Option<Cow<'static, str>>,
+    /// The grade of what it rests on, where that is not the facts of the windows.
+    grade: Option<Grade>,
+    /// The best grade it can have.
+    at_best: Grade,
 }
 
 /// One number of a definition.
 fn ask(id: &'static str, cover: Share, terms: Vec<Term>) -> Ask {
-    Ask { id, part: String::new(), cover, terms, parameters: Vec::new(), is_exact: false, ceiling: None }
+    Ask {
+        id,
+        part: String::new(),
+        cover,
+        terms,
+        parameters: Vec::new(),
+        is_exact: false,
+        unit: None,
+        grade: None,
+        at_best: Grade::A,
+    }
 }
 
 impl Ask {
@@ -301,9 +377,20 @@ impl Ask {
         self
     }
 
-    /// No better than this, whatever its coverage.
-    const fn graded(mut self, ceiling: Grade) -> Self {
-        self.ceiling = Some(ceiling);
+    /// Graded by what it rests on, not by the facts of the windows.
+    const fn graded(mut self, grade: Grade) -> Self {
+        self.grade = Some(grade);
+        self
+    }
+
+    /// What people stated is never better than they are.
+    const fn at_best(mut self, grade: Grade) -> Self {
+        self.at_best = grade;
+        self
+    }
+
+    fn in_unit(mut self, unit: impl Into<Cow<'static, str>>) -> Self {
+        self.unit = Some(unit.into());
         self
     }
 
@@ -321,12 +408,12 @@ impl<'a> Printer<'a> {
     fn put(&mut self, ask: Ask, value: impl Into<Shape>) {
         // Every id used here is in the catalogue; a test holds that.
         let Some(entry) = catalogue::explain(ask.id) else { return };
-        let grade = worst(Grade::of_coverage(ask.cover.observed_ms, ask.cover.of_ms), &self.facts.flags);
-        let grade = ask.ceiling.map_or(grade, |ceiling| grade.max(ceiling));
+        let of_facts = || worst(Grade::of_coverage(ask.cover.observed_ms, ask.cover.of_ms), &self.facts.flags);
+        let grade = ask.grade.unwrap_or_else(of_facts).max(ask.at_best);
         let mut out = Figure {
             definition: entry.id,
             part: ask.part,
-            unit: entry.unit,
+            unit: ask.unit.unwrap_or(Cow::Borrowed(entry.unit)),
             formula: entry.formula,
             terms: ask.terms,
             numerator: None,
@@ -357,6 +444,12 @@ impl<'a> Printer<'a> {
                 }
                 out.value = Some(digits);
             }
+            Shape::Index(Ok(Index::Exact(r))) => out.quotient(r.num(), r.den()),
+            Shape::Index(Ok(root)) => match root.digits(6) {
+                Some(digits) => out.value = Some(digits),
+                None => (out.undefined, out.grade) = (Some(Reason::OutOfRange.code()), None),
+            },
+            Shape::Index(Err(why)) | Shape::None(why) => (out.undefined, out.grade) = (Some(why.code()), None),
             Shape::Bounded(Err(why)) | Shape::Plain(Err(why)) | Shape::Digits(Err(why)) => {
                 out.undefined = Some(why.code());
                 out.grade = None;
@@ -383,16 +476,16 @@ impl Figure {
 }
 
 fn ms(symbol: &'static str, value: i64) -> Term {
-    Term { symbol, value: value.to_string(), unit: "ms" }
+    Term { symbol, value: value.to_string(), unit: Cow::Borrowed("ms") }
 }
 
 fn number(symbol: &'static str, value: impl ToString) -> Term {
-    Term { symbol, value: value.to_string(), unit: "" }
+    Term { symbol, value: value.to_string(), unit: Cow::Borrowed("") }
 }
 
 /// An amount in millionths of `unit`, as a decimal without trailing zeros.
 fn millionths(symbol: &'static str, value: i128, unit: &'static str) -> Term {
-    Term { symbol, value: trimmed(value, 1_000_000, 6), unit }
+    Term { symbol, value: trimmed(value, 1_000_000, 6), unit: Cow::Borrowed(unit) }
 }
 
 fn trimmed(num: i128, den: i128, decimals: usize) -> String {

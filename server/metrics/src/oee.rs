@@ -48,11 +48,15 @@ pub enum Undefined {
     MixedUnits,
     /// Several products with different planned cycles: one number for all of them would be none.
     SeveralProducts,
+    /// Nothing was read of it, or in another unit than the declared one.
+    NoReadings,
+    /// It is computed from a standard: no measurement.
+    NotMeasured,
 }
 
 impl Undefined {
     /// Every reason.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::NoPlannedTime,
         Self::NoProduction,
         Self::NoState,
@@ -70,6 +74,8 @@ impl Undefined {
         Self::NoYieldBasis,
         Self::MixedUnits,
         Self::SeveralProducts,
+        Self::NoReadings,
+        Self::NotMeasured,
     ];
 
     /// The reason with this code.
@@ -97,6 +103,8 @@ impl Undefined {
             Self::NoYieldBasis => "NO_YIELD_BASIS",
             Self::MixedUnits => "MIXED_UNITS",
             Self::SeveralProducts => "SEVERAL_PRODUCTS",
+            Self::NoReadings => "NO_READINGS",
+            Self::NotMeasured => "NOT_MEASURED",
         }
     }
 
@@ -122,6 +130,8 @@ impl Undefined {
             Self::NoYieldBasis => ("未填报理论产量或投料量", "no theoretical output or charge is stated"),
             Self::MixedUnits => ("计量单位不同，不可相加", "amounts of different units do not add"),
             Self::SeveralProducts => ("多种产品，无统一节拍", "several products: no one cycle time"),
+            Self::NoReadings => ("没有读数，或读数的计量单位不符", "nothing was read, or in another unit"),
+            Self::NotMeasured => ("由定额倒冲得出，不是测量", "computed from a standard, not measured"),
         }
     }
 }

@@ -54,6 +54,11 @@ impl Reason {
         Self::OutOfRange,
     ];
 
+    /// The reason with this code.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.code() == code)
+    }
+
     /// The code printed in reports.
     pub const fn code(self) -> &'static str {
         match self {

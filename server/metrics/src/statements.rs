@@ -22,7 +22,8 @@ use crate::settlement::{Bill, BillKey};
 
 use crate::credibility::explanation::Explanation;
 use crate::model::{
-    Body, CalendarBody, CycleTime, Line, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, Site, parse_body,
+    Body, CalendarBody, CycleTime, Line, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, SignalRef, Site,
+    parse_body,
 };
 use crate::production::material::Material;
 use crate::production::stops::StopReason;
@@ -417,6 +418,13 @@ impl Statements {
     /// Every declaration, in order of the log.
     pub fn ledger(&self) -> &[Stated<Declaration>] {
         &self.ledger
+    }
+
+    /// Every signal that some definition of a machine, of its characteristics or of its materials names.
+    pub fn signals_of(&self, machine: &str) -> impl Iterator<Item = &SignalRef> {
+        let own = self.machine_definitions(machine).iter().flat_map(|m| m.body.signals.all()).map(|(_, s)| s);
+        let specified = of_machine(&self.specifications, machine).flatten().flat_map(|s| s.body.signals());
+        own.chain(specified).chain(of_machine(&self.materials, machine).flatten().filter_map(|m| m.body.signal()))
     }
 
     /// Every (gateway, tag) that some definition of a machine, characteristic or material names: all that evaluation can

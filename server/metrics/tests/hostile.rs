@@ -238,7 +238,12 @@ fn shop_floor_never_panics(history: &History, far: i64) {
         metrics::alarms::Figures::of(&handled, None, window.from_ms, window.to_ms);
         for material in statements.materials("press") {
             for consumption in consumption(history, "press", material, window) {
-                let _ = (consumption.per_good(1), consumption.against_standard(i64::MAX), consumption.grade());
+                let good = |micro: i128| metrics::counter::Bounded::exact(micro);
+                let _ = (
+                    consumption.per_good(&good(1)),
+                    consumption.against_standard(&good(i128::MAX)),
+                    consumption.grade(),
+                );
                 if let Ok(amount) = consumption.amount {
                     assert!(amount.upper.is_none_or(|upper| amount.lower <= upper));
                 }

@@ -10,6 +10,7 @@ use fixture::{HOUR, MINUTE, MONDAY};
 use metrics::Interval;
 use metrics::alarms::figures::safety;
 use metrics::alarms::{End, Figures, MERGE_MS, handle, of_machine};
+use metrics::counter::Bounded;
 use metrics::grade::{Flag, Grade};
 use metrics::kpi::losses::StopRule;
 use metrics::oee::Undefined;
@@ -221,7 +222,7 @@ fn stops_have_reasons_and_failures_have_answers() {
     assert!(matches!(all[0].reason, Why::Stated { .. }));
     let sums = by_reason(&all);
     assert_eq!(
-        sums.causes.iter().map(|c| (c.reason.as_str(), c.ms / MINUTE)).collect::<Vec<_>>()[..2],
+        sums.causes.iter().map(|c| (c.cause.reason.as_str(), c.cause.ms / MINUTE)).collect::<Vec<_>>()[..2],
         [("maint", 30), ("", 20)]
     );
     assert_eq!((sums.minor.times, sums.minor.ms / MINUTE, sums.total_ms / MINUTE), (1, 1, 62));
@@ -262,9 +263,17 @@ fn material_is_measured_or_said_not_to_be() {
     let amount = flow.amount.unwrap();
     assert_eq!(amount.value.digits(2), "28.80");
     assert!(amount.lower <= amount.value && amount.upper.is_some_and(|u| u >= amount.value));
-    assert_eq!(flow.per_good(288).unwrap().digits(4), "0.1000");
-    assert_eq!(flow.against_standard(288).unwrap().digits(2), "-0.60");
-    assert_eq!((flow.per_good(0), flow.grade()), (Err(Undefined::NoProduction), Grade::A));
+    let items = |n: i128| Bounded::exact(n * 1_000_000);
+    let printed = |value: metrics::oee::Value, decimals| {
+        value.map(|r| metrics::exact::product_digits(&[(r.num, r.den)], decimals).unwrap())
+    };
+    assert_eq!(printed(flow.per_good(&items(288)), 4).as_deref(), Ok("0.1000"));
+    assert_eq!(printed(flow.against_standard(&items(288)), 2).as_deref(), Ok("-0.60"));
+    // 270 to 300 good items: 28.8 kg are 0.096 to 0.106667 kg each.
+    let about = flow.per_good(&Bounded { value: 288_000_000, lower: 270_000_000, upper: 300_000_000 }).unwrap();
+    assert_eq!(metrics::exact::product_digits(&[about.lower], 6).as_deref(), Some("0.096000"));
+    assert_eq!(metrics::exact::product_digits(&[about.upper.unwrap()], 6).as_deref(), Some("0.106667"));
+    assert_eq!((flow.per_good(&items(0)), flow.grade()), (Err(Undefined::NoProduction), Grade::A));
     // The tank loses 0.1 kg a minute and is filled up every 12 h, between two readings: at noon and in the last minute.
     let tank = of("tank", day(0));
     assert_eq!((tank.refills, tank.amount.unwrap().value.digits(1)), (2, "143.8".to_owned()));
@@ -277,6 +286,7 @@ fn material_is_measured_or_said_not_to_be() {
     let gapped = of("tank", Interval::new(MONDAY + DAY, MONDAY + DAY + 6 * HOUR));
     assert_eq!(gapped.amount.unwrap().upper, None, "it may have been filled while nobody read");
     let bom = of("bom", day(0));
-    assert_eq!((bom.grade(), bom.per_good(288).unwrap().digits(1)), (Grade::D, "0.3".to_owned()));
-    assert_eq!(bom.against_standard(288), Err(Undefined::NothingDue), "a standard says nothing against itself");
+    assert_eq!((bom.grade(), printed(bom.per_good(&items(288)), 1).as_deref()), (Grade::D, Ok("0.3")));
+    assert_eq!(bom.amount, Err(Undefined::NotMeasured));
+    assert_eq!(bom.against_standard(&items(288)), Err(Undefined::NothingDue), "a standard says nothing against itself");
 }

@@ -284,6 +284,11 @@ fn summary(stated: &Stated<Declaration>) -> String {
         "bill" => format!("{} {} – {}", text("account"), text("from"), text("to")),
         "recipe" => text("product"),
         "batch" => format!("{}: {}", text("batch"), text("product")),
+        "stop_reason" => text("reason"),
+        "alarm_code" => format!("{}: {}", text("code"), text("class")),
+        "alarm_handled" => format!("{}: {}", text("code"), text("action")),
+        "specification" => format!("{}: {} – {} {}", text("characteristic"), text("lsl"), text("usl"), text("unit")),
+        "material" => text("material"),
         "quality_count" => {
             format!("{} {}: {}", text("date"), text("shift"), body["reject"].as_i64().unwrap_or_default())
         }

@@ -3,12 +3,15 @@
 //! Unlike the other read models nothing is stored: a figure over any dates has no row of its own. One evaluation at a time, at
 //! most [`DAYS_MAX`] dates, so that a reader with a wide question cannot starve ingestion.
 
+pub mod lists;
+
 use metrics::figures::{self, StopRule};
 use metrics::report::Period;
 use metrics::{History, ReportRequest, catalogue};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use self::lists::FigureLists;
 use super::{GapView, Names, ONE_AT_A_TIME, Parameter, QueryError, SiteHead, Term, machine as machines, visible};
 use crate::projection::stated;
 use crate::reporting;
@@ -129,6 +132,8 @@ pub struct FiguresView {
     pub waterfall: Vec<LossStep>,
     /// Changeovers.
     pub changeovers: Vec<ChangeoverView>,
+    /// What stands behind the sums of the shop floor.
+    pub lists: FigureLists,
     /// Flags of everything summed up.
     pub flags: Vec<String>,
     /// Shifts left out for want of coverage.
@@ -198,6 +203,7 @@ fn empty(site: &SiteHead, period: &Period, machine: Option<&str>) -> FiguresView
         figures: Vec::new(),
         waterfall: Vec::new(),
         changeovers: Vec::new(),
+        lists: FigureLists::default(),
         flags: Vec::new(),
         excluded: Vec::new(),
         statements: Vec::new(),
@@ -257,6 +263,7 @@ fn view(site: SiteHead, machine_names: Names, found: &figures::Figures, history:
                 stopped_ms: c.stopped_ms,
             })
             .collect(),
+        lists: FigureLists::from(&found.lists),
         flags: found.flags.iter().map(|f| (*f).to_owned()).collect(),
         excluded: found.excluded.clone(),
         statements: stated(history, found.statements.iter().copied(), found.from_ms),
@@ -280,12 +287,12 @@ pub(super) fn line(f: &figures::Figure) -> FigureLine {
         definition: f.definition.to_owned(),
         names: Names { zh: names[0].to_owned(), en: names[1].to_owned() },
         part: f.part.clone(),
-        unit: f.unit.to_owned(),
+        unit: f.unit.to_string(),
         formula: f.formula.to_owned(),
         terms: f
             .terms
             .iter()
-            .map(|t| Term { symbol: t.symbol.to_owned(), value: t.value.clone(), unit: t.unit.to_owned() })
+            .map(|t| Term { symbol: t.symbol.to_owned(), value: t.value.clone(), unit: t.unit.to_string() })
             .collect(),
         parameters: f
             .parameters

@@ -12,6 +12,7 @@
 //! - Same data, same bytes: coordinates are rounded to hundredths in one place.
 
 pub mod calendar;
+pub mod control;
 pub mod energy;
 pub mod interval;
 pub mod ribbon;

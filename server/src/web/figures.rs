@@ -1,8 +1,13 @@
 //! Every figure of a machine or a site over some dates: value, bounds, coverage and grade in a table by subject, and under each
 //! the formula with its numbers — "why this number?" without leaving the page.
 
+mod batches;
+mod control;
+mod floor;
+
 use askama::Template;
 
+use crate::query::lists::PrintedView;
 use crate::query::{FigureLine, FiguresView, Parameter};
 
 use super::chart::waterfall::{self, Kind, Step};
@@ -75,6 +80,8 @@ pub struct FiguresPage {
     groups: Vec<Group>,
     losses_wide: String,
     losses_narrow: String,
+    /// The sections behind the sums of the shop floor.
+    floor: Vec<String>,
     changeovers: Vec<Change>,
     notes: Vec<String>,
     statements: Vec<Stated>,
@@ -113,6 +120,7 @@ impl FiguresPage {
             groups: groups(t, &data.figures),
             losses_wide: draw(Width::Wide),
             losses_narrow: draw(Width::Narrow),
+            floor: sections(t, data, face),
             changeovers: data
                 .changeovers
                 .iter()
@@ -143,6 +151,16 @@ impl FiguresPage {
             t,
         }
     }
+}
+
+/// Stops, failures, alarms, batches, charts, materials: what there is of them.
+fn sections(t: &'static Texts, data: &FiguresView, face: &Clockface) -> Vec<String> {
+    let parts = [
+        floor::Floor::new(t, &data.lists, face).render(),
+        batches::BatchSections::new(t, &data.lists, face).render(),
+        control::Controls::new(t, &data.lists, &data.figures, face).render(),
+    ];
+    parts.into_iter().flatten().collect()
 }
 
 /// The steps of the waterfall in whole milliseconds; the whole is what they add up to.
@@ -206,7 +224,14 @@ fn row(t: &Texts, line: &FigureLine) -> Row {
                 (term.symbol.clone(), words::word(t, "term", &term.symbol), term_value(t, &term.value, &term.unit))
             })
             .collect(),
-        parameters: line.parameters.iter().map(|p| (words::word(t, "parameter", &p.name), p.value.clone())).collect(),
+        parameters: line
+            .parameters
+            .iter()
+            .map(|p| {
+                let value = if p.name == "source" { words::word(t, "floor-source", &p.value) } else { p.value.clone() };
+                (words::word(t, "parameter", &p.name), value)
+            })
+            .collect(),
         definition_anchor: words::anchor(&line.definition),
         definition: line.definition.clone(),
     }
@@ -224,9 +249,9 @@ fn term_value(t: &Texts, value: &str, unit: &str) -> String {
 }
 
 /// A printed decimal as a reader sees it: ratios in percent, others with their unit and no more digits than they need.
-fn printed(t: &Texts, line: &FigureLine, decimal: &str) -> String {
+fn printed(t: &Texts, unit: &str, decimal: &str) -> String {
     let micros: Option<i128> = decimal.replace('.', "").parse().ok();
-    let shown = micros.and_then(|m| match line.unit.as_str() {
+    let shown = micros.and_then(|m| match unit {
         "1" => format::percent(m, 1_000_000, 1),
         unit => {
             // Three significant decimals below ten, fewer above: a reader compares, the digits are in the API.
@@ -235,9 +260,11 @@ fn printed(t: &Texts, line: &FigureLine, decimal: &str) -> String {
                 10_000_000..1_000_000_000 => 2,
                 _ => 1,
             };
-            let places = if m % 1_000_000 == 0 && matches!(unit, "pcs" | "set") { 0 } else { places };
+            let places = if m % 1_000_000 == 0 && matches!(unit, "pcs" | "set" | "n" | "batch") { 0 } else { places };
             format::quotient(m, 1_000_000, places).map(|number| match unit {
-                "set" | "word" => number,
+                "set" | "word" | "n" | "batch" | "" => number,
+                // Longer than two minutes is told in hours and minutes; the digits are in the API.
+                "s" if m.unsigned_abs() >= 120_000_000 => i64::try_from(m / 1000).map_or(number, format::duration),
                 unit => format::with_unit(&number, &unit.replace("pcs", &t.s("unit-piece"))),
             })
         }
@@ -256,26 +283,57 @@ fn anchor(line: &FigureLine) -> String {
 
 fn figure(t: &Texts, line: &FigureLine, why: &str) -> Figure {
     let Some(value) = &line.value else {
-        let code = line.undefined.as_deref().unwrap_or_default();
-        let reason = metrics::oee::Undefined::from_code(code);
-        return Figure::undefined(reason.map_or_else(|| code.to_owned(), |r| words::because(t, r)), why);
+        return Figure::undefined(reason(t, line.undefined.as_deref().unwrap_or_default()), why);
     };
     let class = if matches!(line.unit.as_str(), "pcs" | "kWh") { Class::Measured } else { Class::Computed };
-    let mut out = Figure::plain(class, printed(t, line, value), why);
-    let show = |digits: &Option<String>| digits.as_ref().map(|d| printed(t, line, d));
-    // Bounds that print the same digits as the value say nothing; the API has all digits.
-    match (show(&line.lower), show(&line.upper)) {
-        (Some(low), Some(high)) if low != high => out.bounds = format!("[{low}, {high}]"),
-        (Some(low), None) if low != out.value => out.bounds = format!("≥{THIN}{low}"),
-        _ => {}
-    }
+    let mut out = bounded(t, class, &line.unit, value, [&line.lower, &line.upper], why);
     let [observed, of] = line.coverage;
     if of > 0 {
         out = out.covered(t, observed, of);
     }
-    match line.grade.as_deref().and_then(words::grade) {
-        Some(grade) => out.graded(t, grade),
-        None => out,
+    graded(t, out, line.grade.as_deref().unwrap_or_default())
+}
+
+/// Why there is no value, in words.
+fn reason(t: &Texts, code: &str) -> String {
+    if let Some(reason) = metrics::oee::Undefined::from_code(code) {
+        return words::because(t, reason);
+    }
+    metrics::quality::Reason::from_code(code).map_or_else(|| code.to_owned(), |reason| words::said(t, reason.words()))
+}
+
+/// A value with the bounds that say something: those that print the same digits do not; the API has all digits.
+fn bounded(
+    t: &Texts,
+    class: Class,
+    unit: &str,
+    value: &str,
+    [lower, upper]: [&Option<String>; 2],
+    why: &str,
+) -> Figure {
+    let mut out = Figure::plain(class, printed(t, unit, value), why);
+    let show = |digits: &Option<String>| digits.as_ref().map(|d| printed(t, unit, d));
+    match (show(lower), show(upper)) {
+        (Some(low), Some(high)) if low != high => out.bounds = format!("[{low}, {high}]"),
+        (Some(low), None) if low != out.value => out.bounds = format!("≥{THIN}{low}"),
+        _ => {}
+    }
+    out
+}
+
+/// A value of a list.
+fn shown(t: &Texts, p: &PrintedView, why: &str) -> Figure {
+    match &p.value {
+        Some(value) => bounded(t, Class::Computed, &p.unit, value, [&p.lower, &p.upper], why),
+        None => Figure::undefined(reason(t, p.undefined.as_deref().unwrap_or_default()), why),
+    }
+}
+
+/// With its grade, where it has a value.
+fn graded(t: &Texts, figure: Figure, letter: &str) -> Figure {
+    match words::grade(letter).filter(|_| figure.reason.is_empty()) {
+        Some(grade) => figure.graded(t, grade),
+        None => figure,
     }
 }
 

@@ -19,6 +19,7 @@ use super::view::{Crumb, Frame, Nav, Reader, SiteRef};
 pub(super) mod asked;
 mod figures;
 mod findings;
+mod floor;
 mod shift;
 pub(super) use figures::figures;
 pub(super) use findings::{findings, no_findings};

@@ -126,9 +126,10 @@ fn keys(ftl: &str) -> BTreeSet<String> {
 }
 
 /// Keys whose last part comes from data; each family is looked up in one place.
-const FAMILIES: [&str; 26] = [
+const FAMILIES: [&str; 27] = [
     "plate-",
     "questionnaire-",
+    "floor-",
     "group-",
     "part-",
     "need-",

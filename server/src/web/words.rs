@@ -48,7 +48,9 @@ pub fn word(t: &Texts, family: &str, word: &str) -> String {
     if t.has(&key) { t.s(&key) } else { word.to_owned() }
 }
 
-fn said(t: &Texts, (zh, en): (&str, &str)) -> String {
+/// The words in the reader's language.
+#[must_use]
+pub fn said(t: &Texts, (zh, en): (&str, &str)) -> String {
     match t.lang() {
         Lang::Zh => zh.to_owned(),
         Lang::En => en.to_owned(),

@@ -26,6 +26,20 @@ pub enum AlarmClass {
 }
 
 impl AlarmClass {
+    /// Every class, the gravest first.
+    pub const ALL: [Self; 5] = [Self::Safety, Self::Device, Self::Process, Self::Quality, Self::Notice];
+
+    /// The code in statements and lists.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Safety => "safety",
+            Self::Device => "device",
+            Self::Process => "process",
+            Self::Quality => "quality",
+            Self::Notice => "notice",
+        }
+    }
+
     /// Chinese and English.
     pub const fn words(self) -> (&'static str, &'static str) {
         match self {

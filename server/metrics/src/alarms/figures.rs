@@ -45,6 +45,12 @@ impl Handled {
         self.since_raised(self.handled_ms?)
     }
 
+    /// Nobody is known to have dealt with it: how long ago it was raised, milliseconds. A test asks for nothing.
+    pub fn open_ms(&self, until_ms: i64) -> Option<i64> {
+        let is_open = self.handled_ms.is_none() && !self.is_test;
+        is_open.then(|| until_ms.saturating_sub(self.episode.raised_ms))
+    }
+
     fn since_raised(&self, ms: i64) -> Option<(i64, Option<i64>)> {
         let most = self.episode.raised_after_ms.map(|after| ms.saturating_sub(after));
         Some((ms.saturating_sub(self.episode.raised_ms).max(0), most))

@@ -10,6 +10,7 @@
 //!    Running without a batch is shown as what it is.
 
 use crate::counter::Bounded;
+use crate::facts::Share;
 use crate::interval::{Interval, overlap_ms, subtract, total_ms, union};
 use crate::state::{MachineState, StateInterval};
 
@@ -39,6 +40,12 @@ impl Parts {
         self.running_ms += o.running_ms;
         self.waiting_ms += o.waiting_ms;
         self.unobserved_ms += o.unobserved_ms;
+    }
+
+    /// The part of what was planned for production that somebody saw.
+    pub fn cover(&self) -> Share {
+        let of_ms = i64::try_from(self.net_ms()).unwrap_or(i64::MAX);
+        Share { observed_ms: of_ms.saturating_sub(self.unobserved_ms), of_ms }
     }
 
     /// All of the gap that was planned for production, milliseconds.

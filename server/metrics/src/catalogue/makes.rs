@@ -9,7 +9,7 @@ const CYCLE: [&str; 2] = [
 ];
 
 /// In the order of the checklist.
-pub(super) static ALL: [Entry; 17] = [
+pub(super) static ALL: [Entry; 19] = [
     entry(
         "cycle.distribution@1",
         ["加工节拍", "Cycle time"],
@@ -128,7 +128,31 @@ pub(super) static ALL: [Entry; 17] = [
             "须为实测；倒冲不是测量，数据等级为 D；料仓补料单独识别。",
             "Measured only; a backflush is grade D; refills of tanks are recognised.",
         ],
-        "production::rates::material_per_good",
+        "production::material::Consumption::per_good",
+    ),
+    entry(
+        "stops.time@1",
+        ["停机时长", "Stopped time"],
+        "s",
+        "Σ (time without RUN inside planned time − planned stops)",
+        OWN,
+        [
+            "未观测时段不属于任何停机，并使其相邻的停机可能更长；小停机另列。",
+            "Unobserved time belongs to no stop and leaves the stops beside it possibly longer; minor stops are a part of their own.",
+        ],
+        "production::stops::by_reason",
+    ),
+    entry(
+        "stops.count@1",
+        ["停机次数", "Stops"],
+        "n",
+        "stretches without RUN inside planned time, one per shift they reach into",
+        OWN,
+        [
+            "跨班的停机在每个班次各计一次；小停机另列。",
+            "A stop that reaches into another shift counts in each; minor stops are a part of their own.",
+        ],
+        "production::stops::by_reason",
     ),
     entry(
         "stops.pareto@1",
@@ -137,7 +161,7 @@ pub(super) static ALL: [Entry; 17] = [
         "Σ time, n by reason",
         OWN,
         ["无原因的停机单列；小停机另计。", "Stops without a reason stay visible; minor stops are counted apart."],
-        "production::rates::pareto",
+        "production::stops::by_reason",
     ),
     entry(
         "count.reworked@1",

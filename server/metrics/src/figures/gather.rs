@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use crate::alarms::{self, Episode};
 use crate::calendar::{OUTSIDE_SHIFTS, dates, parse_date};
 use crate::column::Meaning;
 use crate::counter::Bounded;
 use crate::energy::electrical::by_state;
+use crate::evidence::Evidence;
 use crate::facts::Facts;
 use crate::grade::Flag;
 use crate::history::{History, REACH_MS};
 use crate::interval::{Interval, union};
 use crate::kpi::losses::{self, Losses, StopRule};
 use crate::model::{Machine, MachineRole, SignalRef, Signals};
+use crate::production::stops::{Stop, stops};
 use crate::report::{Calendars, Period, apply_quality};
 use crate::shift::{self, Inputs, Schedule, energy_rule, micro_kwh};
 use crate::state::{MachineState, StateInterval};
@@ -39,6 +42,10 @@ pub struct Gathered {
     pub energy_by_state: Option<[Bounded; 8]>,
     /// The part of it in intervals that rest on a held sample: it may have been used in another state.
     pub energy_held: [Bounded; 8],
+    /// Stops inside usable shifts, in order, with their reasons.
+    pub downs: Vec<Stop>,
+    /// Alarms that touch the windows, and what they rest on.
+    pub alarms: (Vec<Episode>, Evidence),
     /// Shifts left out, as `machine date shift`.
     pub excluded: Vec<String>,
     /// All windows together.
@@ -92,6 +99,8 @@ pub fn gather(
         shifts: Vec::new(),
         energy_by_state: None,
         energy_held: [Bounded::default(); 8],
+        downs: Vec::new(),
+        alarms: alarms::of_machine(history, machine, span, alarms::MERGE_MS),
         excluded: Vec::new(),
         span,
         rule,
@@ -100,7 +109,7 @@ pub fn gather(
     for (date, shift, window, schedule) in windows {
         let evaluated = shift::evaluate(history, &inputs, machine, window, &schedule);
         let losses = losses::of(&evaluated, schedule.scheduled, rule);
-        let mut facts = evaluated.facts;
+        let mut facts = evaluated.facts.clone();
         if schedule.scheduled
             && let Some(stated) = statements.quality(machine, &date, &shift)
         {
@@ -113,6 +122,8 @@ pub fn gather(
             facts = facts.without_time();
         } else {
             out.losses.add(&losses);
+            let stated = statements.stop_reasons(machine);
+            out.downs.extend(stops(&evaluated, schedule.scheduled, rule, stated, &out.alarms.0));
         }
         out.facts.add_window(&facts);
         out.days.entry(date).or_default().add_window(&facts);

@@ -95,7 +95,7 @@ fn observed(counter: &Counter, running: &[Interval]) -> (cycle::Observed, i64) {
 }
 
 fn seconds(ms: Rational) -> Result<Rational, Undefined> {
-    ms.over(Rational::integer(1000)).ok_or(Undefined::NoProduction)
+    super::seconds(ms).ok_or(Undefined::NoProduction)
 }
 
 fn cycles(out: &mut Printer<'_>, g: &Gathered, counter: &Counter) {
@@ -212,7 +212,7 @@ fn changeovers(
     let terms = || vec![ms("CHANGEOVER", sum), number("n", times.len())];
     let summary = changeover::summary(&times).ok_or(Undefined::NothingDue);
     let id = "changeover.summary@1";
-    out.put(ask(id, cover, terms()).part("n"), Ok::<_, Undefined>(Rational::integer(times.len() as i128)));
+    out.put(ask(id, cover, terms()).part("n").in_unit("n"), Ok::<_, Undefined>(Rational::integer(times.len() as i128)));
     out.put(ask(id, cover, terms()).part("mean"), summary.and_then(|s| seconds(s.1)));
     out.put(ask(id, cover, terms()).part("p90"), summary.and_then(|s| seconds(s.2)));
     let stopped: Vec<i64> = found.iter().filter_map(|c| c.stopped_ms).collect();

@@ -257,7 +257,7 @@ fn bounded(value: Rational, bounds: Option<Bounds>) -> Shape {
 }
 
 fn kwh(symbol: &'static str, value: Rational) -> Term {
-    Term { symbol, value: super::trimmed(value.num(), value.den(), 6), unit: "kWh" }
+    Term { symbol, value: super::trimmed(value.num(), value.den(), 6), unit: "kWh".into() }
 }
 
 /// Energy with the error of its instruments, and that error.

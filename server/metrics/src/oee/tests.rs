@@ -180,6 +180,6 @@ fn nothing_is_undefined_without_a_reason_and_never_zero() {
 
 #[test]
 fn every_reason_is_found_by_its_code() {
-    assert!(Undefined::ALL.is_sorted() && Undefined::ALL.len() == Undefined::SeveralProducts as usize + 1);
+    assert!(Undefined::ALL.is_sorted() && Undefined::ALL.len() == Undefined::NotMeasured as usize + 1);
     assert!(Undefined::ALL.into_iter().all(|reason| Undefined::from_code(reason.code()) == Some(reason)));
 }

@@ -18,8 +18,8 @@ use crate::grade::{Flag, Grade};
 use crate::history::{History, REACH_MS};
 use crate::interval::{Interval, union};
 use crate::model::{ModelError, Names, SignalRef, check_id, check_signal, refuse};
-use crate::oee::Undefined;
-use crate::production::rates::{drawn_from_levels, material_per_good};
+use crate::oee::{Ratio, Undefined, Value};
+use crate::production::rates::drawn_from_levels;
 use crate::shift::register_rule;
 use crate::statements::Stated;
 use crate::timeline::Cadence;
@@ -138,34 +138,62 @@ pub struct Consumption {
 }
 
 impl Consumption {
-    /// Material per good item; a backflush gives the standard back.
+    /// Material per good item, of good items in millionths; a backflush gives the standard back.
     ///
     /// # Errors
     /// No amount, or no good item.
-    pub fn per_good(&self, good: i64) -> Result<Rational, Undefined> {
-        if self.material.body.source == Source::Backflush {
-            return self.material.body.standard().filter(|_| good > 0).ok_or(Undefined::NoProduction);
+    pub fn per_good(&self, good: &Bounded) -> Value {
+        if good.value <= 0 {
+            return Err(Undefined::NoProduction);
         }
-        material_per_good(self.amount?.value, good)
+        if self.material.body.source == Source::Backflush {
+            let standard = self.material.body.standard().ok_or(Undefined::NothingDue)?;
+            return Ok(Ratio::exact(standard.num(), standard.den()));
+        }
+        let amount = self.amount?;
+        let over = |drawn: Rational, items: i128| drawn.over(Rational::new(items, 1_000_000)?);
+        let value = over(amount.value, good.value).ok_or(Undefined::NoProduction)?;
+        let lower = over(amount.lower, good.upper).unwrap_or(Rational::ZERO);
+        let upper = amount.upper.filter(|_| good.lower > 0).and_then(|most| over(most, good.lower));
+        Ok(ratio(value, lower, upper))
     }
 
     /// Consumption per good item / standard − 1.
     ///
     /// # Errors
     /// No amount, no good item; no standard, or only a backflush from it, is nothing to compare with.
-    pub fn against_standard(&self, good: i64) -> Result<Rational, Undefined> {
+    pub fn against_standard(&self, good: &Bounded) -> Value {
         if self.material.body.source == Source::Backflush {
             return Err(Undefined::NothingDue);
         }
         let standard = self.material.body.standard().ok_or(Undefined::NothingDue)?;
-        let ratio = self.per_good(good)?.over(standard).and_then(|r| r.minus(Rational::integer(1)));
-        ratio.ok_or(Undefined::NothingDue)
+        let per_good = self.per_good(good)?;
+        let off = |(num, den): (i128, i128)| {
+            Rational::new(num, den).and_then(|r| r.over(standard)).and_then(|r| r.minus(Rational::integer(1)))
+        };
+        let value = off((per_good.num, per_good.den)).ok_or(Undefined::NothingDue)?;
+        let lower = off(per_good.lower).unwrap_or(Rational::integer(-1));
+        Ok(ratio(value, lower, per_good.upper.and_then(off)))
+    }
+
+    /// The amount as a quotient with bounds.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn drawn(&self) -> Value {
+        let amount = self.amount?;
+        Ok(ratio(amount.value, amount.lower, amount.upper))
     }
 
     /// The grade: D for a backflush, else coverage and flags.
     pub fn grade(&self) -> Grade {
         if self.material.body.source == Source::Backflush { Grade::D } else { self.evidence.grade() }
     }
+}
+
+fn ratio(value: Rational, lower: Rational, upper: Option<Rational>) -> Ratio {
+    let pair = |r: Rational| (r.num(), r.den());
+    Ratio { num: value.num(), den: value.den(), lower: pair(lower), upper: upper.map(pair) }
 }
 
 /// Consumption of a material, one entry for each definition in force in the window.
@@ -179,7 +207,7 @@ pub fn consumption(history: &History, machine: &str, material: &str, window: Int
 
 fn one(history: &History, stated: &Stated<Material>, window: Interval) -> Consumption {
     let mut evidence = Evidence::default();
-    let (mut refills, mut amount) = (0, Err(Undefined::NoMeter));
+    let (mut refills, mut amount) = (0, Err(Undefined::NotMeasured));
     if stated.is_late_for(window.from_ms) && !history.is_simulated() {
         evidence.flags.insert(Flag::LateDeclaration);
     }
@@ -190,7 +218,7 @@ fn one(history: &History, stated: &Stated<Material>, window: Interval) -> Consum
         evidence.watch(&series, window);
         let alike = series.alike(window, REACH_MS).filter(|(_, m)| !m.text && m.unit == stated.body.unit);
         amount = match (&stated.body.source, alike) {
-            (_, None) => Err(Undefined::NoMeter),
+            (_, None) => Err(Undefined::NoReadings),
             (Source::Tank { refill_min, .. }, Some((range, meaning))) => {
                 let least = Rational::parse(refill_min).unwrap_or(Rational::ZERO);
                 let (drawn, found) = tank(&series, range, meaning, least, window);
@@ -218,7 +246,7 @@ fn register(
     let rule = register_rule(signal, meaning, None);
     let passed = fold(series.samples(range.clone()), window, &rule, |_, _| Weight::exact(1, 0));
     if passed.samples < 2 {
-        return Err(Undefined::MeterDiscontinuity);
+        return Err(Undefined::NoReadings);
     }
     let flags = [
         (passed.rollovers, Flag::CounterRollover),
@@ -227,7 +255,7 @@ fn register(
     ];
     evidence.flags.extend(flags.into_iter().filter(|(n, _)| *n > 0).map(|(_, flag)| flag));
     let Bounded { value, lower, upper } = passed.amount;
-    let of = |v: i128| scaled(v, meaning).ok_or(Undefined::MeterDiscontinuity);
+    let of = |v: i128| scaled(v, meaning).ok_or(Undefined::NoReadings);
     let open_ms: i64 = passed.open.iter().map(Interval::length_ms).sum();
     // What may have passed while nobody read is limited only by the register's greatest rate.
     let more = rule.rate_max_per_hour.map(|r| i128::from(r) * i128::from(open_ms) / 3_600_000 + 1);
@@ -252,13 +280,13 @@ fn tank(
     // A rise in stored units that means at least so much.
     let per_unit = scaled(1, meaning).and_then(|one| refill_min.over(one)).filter(|p| *p > Rational::ZERO);
     let Some(least) = per_unit.and_then(|p| i64::try_from((p.num() - 1) / p.den() + 1).ok()) else {
-        return (Err(Undefined::NoMeter), 0);
+        return (Err(Undefined::NoReadings), 0);
     };
     if levels.len() < 2 {
-        return (Err(Undefined::MeterDiscontinuity), 0);
+        return (Err(Undefined::NoReadings), 0);
     }
     let drawn = drawn_from_levels(&levels, least);
-    let Some(value) = scaled(drawn.amount, meaning) else { return (Err(Undefined::NoMeter), drawn.refills) };
+    let Some(value) = scaled(drawn.amount, meaning) else { return (Err(Undefined::NoReadings), drawn.refills) };
     let cadence = Cadence::new(meaning.interval_ms);
     let gaps = union(series.gaps.clone());
     let late = times.iter().zip(times.iter().skip(1)).any(|(a, b)| b - a > cadence.fresh_ms);

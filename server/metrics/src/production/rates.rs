@@ -71,14 +71,6 @@ pub fn attainment(good: i64, planned: i64) -> Result<Rational, Undefined> {
     over(Rational::integer(good.into()), Rational::integer(planned.into()), Undefined::NoOrder)
 }
 
-/// 物料消耗: material per good item.
-///
-/// # Errors
-/// No good item.
-pub fn material_per_good(material: Rational, good: i64) -> Result<Rational, Undefined> {
-    over(material, Rational::integer(good.into()), Undefined::NoProduction)
-}
-
 /// 故障率: fault time / planned busy time.
 ///
 /// # Errors

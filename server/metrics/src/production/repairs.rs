@@ -48,6 +48,11 @@ impl Repair {
         Some(ms.saturating_sub(self.fault.from_ms))
     }
 
+    /// Nobody is known to have acted on it: how long ago it began, milliseconds.
+    pub fn open_ms(&self, until_ms: i64) -> Option<i64> {
+        self.first_action.is_none().then(|| until_ms.saturating_sub(self.fault.from_ms))
+    }
+
     /// The best grade of its response time.
     pub fn response_ceiling(&self) -> Option<Grade> {
         self.first_action.map(|(_, actor)| if actor == Actor::Machine { Grade::A } else { Grade::C })
@@ -112,19 +117,25 @@ pub struct Response {
     pub mean: Result<Rational, Undefined>,
     /// 90th percentile, milliseconds.
     pub p90: Result<Rational, Undefined>,
+    /// The best grade they can have: that of the weakest answer among them.
+    pub ceiling: Grade,
 }
 
 /// Response times of failures.
 pub fn response(repairs: &[Repair]) -> Response {
-    let mut times: Vec<i64> = repairs.iter().filter_map(Repair::response_ms).collect();
+    let answered = || repairs.iter().filter(|r| r.response_ms().is_some());
+    let mut times: Vec<i64> = answered().filter_map(Repair::response_ms).collect();
     times.sort_unstable();
+    // That nothing failed is another thing than that nobody is known to have come.
+    let why = if repairs.is_empty() { Undefined::NoFailure } else { Undefined::NothingDue };
     let sum: i128 = times.iter().map(|t| i128::from(*t)).sum();
     let count = |keep: fn(&Repair) -> bool| repairs.iter().filter(|r| keep(r)).count() as u32;
     Response {
         answered: times.len() as u32,
         unanswered: count(|r| r.is_beginning_seen && r.first_action.is_none()),
         unseen_beginnings: count(|r| !r.is_beginning_seen),
-        mean: Rational::new(sum, times.len() as i128).ok_or(Undefined::NoFailure),
-        p90: quantile(&times, 9, 10).ok_or(Undefined::NoFailure),
+        mean: Rational::new(sum, times.len() as i128).ok_or(why),
+        p90: quantile(&times, 9, 10).ok_or(why),
+        ceiling: answered().filter_map(Repair::response_ceiling).max().unwrap_or(Grade::A),
     }
 }

@@ -7,6 +7,8 @@
 //! 3. A reason is what a person stated for an instant inside the stop; else an alarm that was raised in it; else none. Stops without a
 //!    reason stay visible as a share of the whole, and the stated and the signalled are never mixed up.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::alarms::Episode;
@@ -70,7 +72,45 @@ pub enum Reason {
     Unknown,
 }
 
+/// Who says why a machine stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// A person.
+    Stated,
+    /// The machine's alarm.
+    Alarm,
+    /// The machine's state.
+    State,
+    /// Nobody.
+    Nobody,
+}
+
+impl Source {
+    /// Every source.
+    pub const ALL: [Self; 4] = [Self::Stated, Self::Alarm, Self::State, Self::Nobody];
+
+    /// The code printed in lists.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Stated => "stated",
+            Self::Alarm => "alarm",
+            Self::State => "state",
+            Self::Nobody => "none",
+        }
+    }
+}
+
 impl Reason {
+    /// Who says so.
+    pub const fn source(&self) -> Source {
+        match self {
+            Self::Stated { .. } => Source::Stated,
+            Self::Alarm(_) => Source::Alarm,
+            Self::State(_) => Source::State,
+            Self::Unknown => Source::Nobody,
+        }
+    }
+
     /// The reason in one word; empty for none.
     pub fn word(&self) -> &str {
         match self {
@@ -167,18 +207,33 @@ fn reason(span: Interval, state: MachineState, stated: &[Stated<StopReason>], al
     raised.map_or(Reason::Unknown, |e| Reason::Alarm(e.code.clone()))
 }
 
+/// Stopped time of one reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Because {
+    /// Who says so: one word stated and signalled is two reasons.
+    pub source: Source,
+    /// The reason and its time; empty when nobody gave one.
+    pub cause: Cause,
+    /// Of that time, next to unobserved or held time.
+    pub doubtful_ms: i64,
+    /// Leaves of the statements, in order of the log.
+    pub leaves: Vec<u64>,
+}
+
 /// Stopped time by reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ByReason {
-    /// Longest first; of equals by name. Stops without a reason under an empty one.
-    pub causes: Vec<Cause>,
+    /// Longest first; of equals by source and name. Stops without a reason under an empty one.
+    pub causes: Vec<Because>,
     /// Minor stops, apart.
     pub minor: Cause,
     /// Time of all other stops, milliseconds.
     pub total_ms: i64,
-    /// Of that, without a reason.
+    /// How many those are.
+    pub times: u32,
+    /// Of that time, without a reason.
     pub unreasoned_ms: i64,
-    /// Of that, next to unobserved or held time.
+    /// Of that time, next to unobserved or held time.
     pub doubtful_ms: i64,
 }
 
@@ -188,7 +243,15 @@ impl ByReason {
     /// # Errors
     /// Nothing stopped.
     pub fn unreasoned_share(&self) -> Result<Rational, Undefined> {
-        Rational::new(self.unreasoned_ms.into(), self.total_ms.into()).ok_or(Undefined::NothingDue)
+        self.share(self.unreasoned_ms)
+    }
+
+    /// Share of stopped time, minor stops apart.
+    ///
+    /// # Errors
+    /// Nothing stopped.
+    pub fn share(&self, ms: i64) -> Result<Rational, Undefined> {
+        Rational::new(ms.into(), self.total_ms.into()).ok_or(Undefined::NothingDue)
     }
 }
 
@@ -196,11 +259,28 @@ impl ByReason {
 pub fn by_reason(stops: &[Stop]) -> ByReason {
     let (minor, other): (Vec<&Stop>, Vec<&Stop>) = stops.iter().partition(|s| s.is_minor);
     let sum = |list: &[&Stop], keep: fn(&Stop) -> bool| list.iter().filter(|s| keep(s)).map(|s| s.ms).sum();
-    let episodes: Vec<(&str, i64)> = other.iter().map(|s| (s.reason.word(), s.ms)).collect();
+    let mut causes = Vec::new();
+    for source in Source::ALL {
+        let own: Vec<&Stop> = other.iter().filter(|s| s.reason.source() == source).copied().collect();
+        let episodes: Vec<(&str, i64)> = own.iter().map(|s| (s.reason.word(), s.ms)).collect();
+        causes.extend(pareto(&episodes).into_iter().map(|cause| {
+            let same = || own.iter().filter(|s| s.reason.word() == cause.reason);
+            let leaf = |s: &&Stop| if let Reason::Stated { leaf, .. } = s.reason { Some(leaf) } else { None };
+            let leaves: BTreeSet<u64> = same().filter_map(leaf).collect();
+            Because {
+                source,
+                doubtful_ms: same().filter(|s| s.is_doubtful).map(|s| s.ms).sum(),
+                leaves: leaves.into_iter().collect(),
+                cause,
+            }
+        }));
+    }
+    causes.sort_by_key(|b| std::cmp::Reverse(b.cause.ms));
     ByReason {
-        causes: pareto(&episodes),
+        causes,
         minor: Cause { reason: String::new(), ms: sum(&minor, |_| true), times: minor.len() as u32 },
         total_ms: sum(&other, |_| true),
+        times: other.len() as u32,
         unreasoned_ms: sum(&other, |s| s.reason == Reason::Unknown),
         doubtful_ms: sum(&other, |s| s.is_doubtful),
     }

@@ -124,6 +124,11 @@ impl RuleSet {
     }
 }
 
+/// The rule with this id, whatever set it is of.
+pub fn rule_of(id: &str) -> Option<&'static Rule> {
+    RuleSet::ALL.into_iter().flat_map(RuleSet::rules).find(|rule| rule.id == id)
+}
+
 /// A rule that was broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {

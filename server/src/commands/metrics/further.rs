@@ -67,12 +67,12 @@ fn row(f: &Figure, reader: Reader) -> Vec<String> {
         return vec![name, "—".to_owned(), words, String::new(), f.definition.to_owned()];
     };
     let bounds = match (&f.lower, &f.upper) {
-        (Some(low), Some(high)) => format!("[{}, {}]", amount(low, f.unit), amount(high, f.unit)),
-        (Some(low), None) => format!("[{}, {}]", amount(low, f.unit), reader.say("无上界", "no bound")),
+        (Some(low), Some(high)) => format!("[{}, {}]", amount(low, &f.unit), amount(high, &f.unit)),
+        (Some(low), None) => format!("[{}, {}]", amount(low, &f.unit), reader.say("无上界", "no bound")),
         _ => String::new(),
     };
     let terms = f.terms.iter().map(|t| format!("{} = {} {}", t.symbol, t.value, t.unit).trim_end().to_owned());
     let parameters = f.parameters.iter().map(|(name, value)| format!("{name} = {value}"));
     let why = terms.chain(parameters).collect::<Vec<_>>().join(", ");
-    vec![name, amount(value, f.unit), bounds, why, f.definition.to_owned()]
+    vec![name, amount(value, &f.unit), bounds, why, f.definition.to_owned()]
 }

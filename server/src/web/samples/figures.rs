@@ -34,6 +34,8 @@ pub(in crate::web) fn figures() -> query::FiguresView {
         kind: kind.into(),
         seconds: seconds.into(),
     };
+    // An index has no unit.
+    let plain = |line: query::FigureLine| query::FigureLine { unit: String::new(), ..line };
     query::FiguresView {
         site: head("jh-07", "金华市宏达汽配有限公司", "Hongda Auto Parts", false),
         machine: "press".into(),
@@ -49,6 +51,21 @@ pub(in crate::web) fn figures() -> query::FiguresView {
             line("losses.six@1", "minor_stop", Some("5400.000000"), None),
             line("mtbf.iso22400@1", "", None, None),
             line("cycle.distribution@1", "p10", Some("4.200000"), None),
+            line("stops.time@1", "", Some("33840.000000"), None),
+            line("stops.time@1", "minor_stop", Some("5400.000000"), None),
+            line("stops.count@1", "", Some("21.000000"), None),
+            line("stops.unreasoned@1", "", Some("0.186200"), None),
+            line("alarm.episodes@1", "safety", Some("2.000000"), None),
+            line("alarm.handled_after@1", "", Some("754.000000"), None),
+            line("repair.response@1", "mean", Some("4.500000"), None),
+            line("batch.yield@1", "", Some("0.933071"), None),
+            line("batch.energy@1", "", Some("650.000000"), Some(("648.100000", "652.300000"))),
+            line("batch.gap@1", "cleaning", Some("3300.000000"), Some(("3300.000000", "3540.000000"))),
+            plain(line("spc.cpk@1", "bore", Some("1.274518"), None)),
+            plain(line("spc.pp@1", "bore", Some("1.361200"), None)),
+            line("spc.western-electric@1", "bore", Some("2.000000"), None),
+            line("material.per_good@1", "pellets", Some("0.100000"), None),
+            line("material.standard@1", "pellets", Some("-0.041200"), None),
             line("energy.idle_share@1", "", Some("0.081300"), None),
             line("co2.electricity@1", "grid.云南.average.2022", Some("812.410000"), None),
             line("equipment.connected@1", "", Some("0.880000"), None),
@@ -70,6 +87,7 @@ pub(in crate::web) fn figures() -> query::FiguresView {
             changeover_ms: 2_310_000,
             stopped_ms: Some(1_945_000),
         }],
+        lists: super::floor::lists(),
         flags: vec!["NO_ORDER_INFO".into(), "SHIFTS_EXCLUDED".into()],
         excluded: vec!["press 2026-11-18 night".into()],
         statements: vec![Parameter { name: "cycle_time".into(), value: "*: 4.2 s".into(), leaf: Some(12), late: true }],
