@@ -17,7 +17,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use metrics::report::ReportError;
-use metrics::{History, HistoryError, ReportRequest};
+use metrics::{History, HistoryError, Interval, ReportRequest};
 use protocol::note::Checkpoint;
 use protocol::{Declaration, Digest, Kind, LeafBody, SiteId, bundle};
 use serde::{Deserialize, Serialize};
@@ -179,13 +179,25 @@ pub(crate) fn history_of(
     request: ReportRequest,
     now_ms: i64,
 ) -> Result<(History, i64), ReportingError> {
+    history_reaching(logs, site, request, now_ms, |_, windows| windows)
+}
+
+/// The same with more time than the windows of the request: what `reach` makes of them.
+pub(crate) fn history_reaching(
+    logs: &SiteLogs,
+    site: &SiteId,
+    request: ReportRequest,
+    now_ms: i64,
+    reach: impl FnOnce(&History, Vec<Interval>) -> Vec<Interval>,
+) -> Result<(History, i64), ReportingError> {
     let size = match logs.checkpoint(site)? {
         Some(note) => Checkpoint::read_unverified(&note)?.size,
         None => 0,
     };
     let light = history(logs, site, size, BTreeSet::new(), &BTreeSet::new())?;
     let until_ms = until(&light, now_ms);
-    let needed: BTreeSet<u64> = light.needed(&request.windows(&light)?).into_iter().collect();
+    let windows = reach(&light, request.windows(&light)?);
+    let needed: BTreeSet<u64> = light.needed(&windows).into_iter().collect();
     let history = history(logs, site, size, light.statements().tags_used(), &needed)?;
     Ok((history, until_ms))
 }
