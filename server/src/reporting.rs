@@ -179,7 +179,20 @@ pub(crate) fn history_of(
     request: ReportRequest,
     now_ms: i64,
 ) -> Result<(History, i64), ReportingError> {
-    history_chosen(logs, site, now_ms, |light| Ok((light.statements().tags_used(), request.windows(light)?)))
+    history_reaching(logs, site, request, now_ms, |_, windows| windows)
+}
+
+/// The same with more time than the windows of the request: what `reach` makes of them.
+pub(crate) fn history_reaching(
+    logs: &SiteLogs,
+    site: &SiteId,
+    request: ReportRequest,
+    now_ms: i64,
+    reach: impl FnOnce(&History, Vec<Interval>) -> Vec<Interval>,
+) -> Result<(History, i64), ReportingError> {
+    history_chosen(logs, site, now_ms, |light| {
+        Ok((light.statements().tags_used(), reach(light, request.windows(light)?)))
+    })
 }
 
 /// The history of a site's log with the readings of some tags over some windows, chosen by what is declared.

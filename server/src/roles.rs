@@ -13,6 +13,8 @@
 //! 6. Seeing a firm's *derived* figures and seeing its *raw* readings are different permissions: authorities see figures,
 //!    raw data only assigned assessors, the firm itself and its provider.
 
+use metrics::credibility::course::FACTORY_ROLE;
+
 use crate::store::{GrantRow, SiteRow};
 
 /// One thing a person may be allowed to do.
@@ -237,13 +239,12 @@ impl Access {
             || [&filter.cities, &filter.districts, &filter.sub_sectors].into_iter().any(|list| !list.is_empty())
     }
 
-    /// The role in which the person acts when stating something about a site: the first grant that allows it. It is
-    /// written into the declaration.
+    /// The role in which the person acts when stating something about a site: the factory's own before any other, else the
+    /// first grant that allows it. It is written into the declaration.
     pub fn acting_role(&self, permission: Permission, site: &SiteRow) -> Option<&str> {
-        self.grants
-            .iter()
-            .find(|grant| grant.permissions.contains(&permission) && grant.scope.covers(site))
-            .map(|grant| grant.role.as_str())
+        let allow = |grant: &&Grant| grant.permissions.contains(&permission) && grant.scope.covers(site);
+        let roles = || self.grants.iter().filter(allow).map(|grant| grant.role.as_str());
+        roles().find(|role| *role == FACTORY_ROLE).or_else(|| roles().next())
     }
 }
 

@@ -25,6 +25,7 @@ mod material;
 pub mod meters;
 mod power;
 pub mod questionnaire;
+mod reach;
 pub mod saved;
 pub mod site;
 mod stops;
@@ -51,6 +52,7 @@ use crate::report::{GapLine, LineageRange, Period};
 
 pub use self::gather::{Gathered, gather};
 use self::lists::Lists;
+pub use self::reach::reach;
 pub use crate::kpi::losses::StopRule;
 
 /// A quantity in a formula, exact.

@@ -20,6 +20,7 @@ use crate::batch::record::BatchRecord;
 use crate::metrology::{Meter, Quantity};
 use crate::settlement::{Bill, BillKey};
 
+use crate::credibility::course::FACTORY_ROLE;
 use crate::credibility::explanation::Explanation;
 use crate::model::{
     Body, CalendarBody, CycleTime, Line, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, SignalRef, Site,
@@ -186,13 +187,14 @@ impl Statements {
                 add(self.explanations.entry(b.finding.clone()).or_default(), leaf, received_ms, effective_from, b);
             }
             Ok(Body::FindingShown(b)) => {
-                for named in b.findings {
+                for named in b.findings.into_iter().filter(|_| declaration.role == FACTORY_ROLE) {
                     self.shown.entry(named.finding).or_insert(leaf);
                 }
             }
-            Ok(Body::FindingAcknowledged(b)) => {
+            Ok(Body::FindingAcknowledged(b)) if declaration.role == FACTORY_ROLE => {
                 self.acknowledged.entry(b.finding).or_insert(leaf);
             }
+            Ok(Body::FindingAcknowledged(_)) => {}
             Ok(Body::Other) => {}
             Err(e) => self.bad.push(BadStatement { leaf, kind: declaration.kind.clone(), reason: e.to_string() }),
         }
@@ -385,7 +387,7 @@ impl Statements {
         own.filter_map(|(_, list)| list.iter().max_by_key(|q| q.leaf)).collect()
     }
 
-    /// What the factory said of a finding, by the finding's key.
+    /// What was said of a finding to explain it, by the finding's key.
     pub fn explanations(&self, finding: &str) -> &[Stated<Explanation>] {
         self.explanations.get(finding).map_or(&[], Vec::as_slice)
     }

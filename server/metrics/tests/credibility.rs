@@ -281,7 +281,7 @@ fn an_explanation_stands_beside_its_finding() {
         said.iter().map(|s| s.text.as_str()).collect::<Vec<_>>(),
         ["当日更换仪表通信模块。", "维修记录编号 12。"]
     );
-    assert!(said.iter().all(|s| s.author == "u1" && s.role == "factory" && s.leaf > 0));
+    assert!(said.iter().all(|s| s.author == "u1" && s.role == "firm" && s.leaf > 0));
     assert_eq!(examine(&history, days()), before, "it removes nothing and moves nothing");
     let other = before.findings.iter().find(|f| f.key != finding.key).unwrap();
     assert_eq!(explanation::of(history.statements(), other), []);
@@ -299,6 +299,14 @@ fn the_log_says_who_was_shown_a_finding_and_in_what_order() {
     assert_eq!(course(log.history().statements(), finding), Course::default());
     let named = json!({"finding": finding.key, "detector": finding.detector, "machine": finding.machine, "from_ms": finding.from_ms()});
     let shown_ms = log.end_ms() + DAY;
+    // A provider is not the factory: what he is shown, acknowledges or explains takes no step for it.
+    let mut by_provider = named.clone();
+    by_provider["text"] = json!("网关更换。");
+    log.declare_as("provider", "finding_shown", json!({"findings": [named]}));
+    log.declare_as("provider", "finding_acknowledged", named.clone());
+    log.declare_as("provider", "explanation", by_provider);
+    assert_eq!(course(log.history().statements(), finding), Course::default());
+    assert_eq!(explanation::of(log.history().statements(), finding).len(), 1, "it stands beside the finding");
     log.wait_until(shown_ms);
     // Effective from before everything: an author's date moves no term.
     log.declare("finding_shown", json!({"findings": [named, named]}));
@@ -309,7 +317,7 @@ fn the_log_says_who_was_shown_a_finding_and_in_what_order() {
     let step = waiting.shown.clone().unwrap();
     assert_eq!(
         (step.leaf, step.received_ms, step.author.as_str(), step.role.as_str()),
-        (shown, shown_ms, "u1", "factory")
+        (shown, shown_ms, "u1", "firm")
     );
     assert_eq!(release(&waiting, 14).from_ms, Some(shown_ms + 14 * DAY), "showing it again starts no new term");
     log.declare("finding_acknowledged", named.clone());

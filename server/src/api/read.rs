@@ -294,7 +294,7 @@ pub(super) struct WeekParam {
     week: Option<String>,
 }
 
-/// Matters to verify (待核实事项) of a site in a week. The factory sees them first: for a caller who may declare, asking is logged as
+/// Matters to verify (待核实事项) of a site in a week. The factory sees them first: for a caller in its role, asking is logged as
 /// having been shown them; others see those the factory has acknowledged or explained or was shown 14 days ago, and of the rest
 /// how many there are.
 #[utoipa::path(

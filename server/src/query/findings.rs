@@ -11,7 +11,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use metrics::credibility::course::{DAYS_DEFAULT, FindingRef, FindingShown, Release, SHOWN_MAX, course, release};
+use metrics::credibility::course::{
+    DAYS_DEFAULT, FACTORY_ROLE, FindingRef, FindingShown, Release, SHOWN_MAX, course, release,
+};
 use metrics::credibility::{Examination, Finding, Need, detector, examine, explanation, honest};
 use metrics::report::Words;
 use metrics::statements::Statements;
@@ -89,7 +91,8 @@ pub async fn findings(
     now_ms: i64,
 ) -> Result<FindingsView, QueryError> {
     let row = visible(store, access, Permission::SeeFigures, site).await?;
-    let speaker = access.acting_role(Permission::Declare, &row).map(str::to_owned);
+    // A provider or an administrator looks like anybody else: the factory's first look is the factory's.
+    let speaker = access.acting_role(Permission::Declare, &row).filter(|role| *role == FACTORY_ROLE).map(str::to_owned);
     let sees_raw = access.allows(Permission::SeeRaw, &row);
     let head = SiteHead::from(row);
     let week = Week::asked(date, &head.time_zone, now_ms)?;

@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 
 use metrics::assessment::evidence::{Graded, QualityPair, Settings};
+use metrics::figures;
 use metrics::figures::questionnaire::{self, AskedLine, LevelLine, QuestionLine, Questionnaire};
 use metrics::grade::Grade;
+use metrics::interval::union;
 use metrics::model::Plan;
 use metrics::report::{ReportError, Words};
-use metrics::{History, ReportRequest};
+use metrics::{History, Interval, ReportRequest};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -80,7 +82,11 @@ pub async fn questionnaire(
     let _one = ONE_AT_A_TIME.lock().await;
     let work = move || -> Result<(Option<Questionnaire>, u64), ReportingError> {
         let request = ReportRequest::for_dates(0, &period.from, &period.to, None);
-        let (history, until_ms) = match reporting::history_of(&logs, &id, request, now_ms) {
+        let reach = |light: &History, windows: Vec<Interval>| {
+            let machines = light.statements().machines();
+            union(machines.flat_map(|m| figures::reach(light, m, &windows)).collect())
+        };
+        let (history, until_ms) = match reporting::history_reaching(&logs, &id, request, now_ms, reach) {
             // A site of which nothing is declared yet evidences nothing; that is no error.
             Err(ReportingError::Report(ReportError::NoMachines)) => return Ok((None, 0)),
             other => other?,

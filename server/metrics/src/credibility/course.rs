@@ -5,7 +5,9 @@
 //!    log, so whoever holds it finds the same order. Times are the server's, never the ones an author may choose.
 //! 2. The factory sees a finding first. Others see it when the factory has acknowledged or explained it, or when so many days
 //!    have passed since it was shown to the factory; never because of what it says.
-//! 3. The first of each step counts: showing a finding again starts no new term, and nobody acknowledges what he has not seen.
+//! 3. Only who states in the role of the factory ([`FACTORY_ROLE`]) takes a step for it. A provider or an administrator may explain, and
+//!    that stands beside the finding and opens nothing.
+//! 4. The first of each step counts: showing a finding again starts no new term, and nobody acknowledges what he has not seen.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +15,8 @@ use crate::credibility::finding::{Finding, key};
 use crate::report::Words;
 use crate::statements::{Stated, Statements};
 
+/// The role that speaks for the factory.
+pub const FACTORY_ROLE: &str = "firm";
 /// Days after which a finding is shown whatever the factory did, unless a programme says otherwise.
 pub const DAYS_DEFAULT: u32 = 14;
 /// Most days a programme may say.
@@ -128,7 +132,12 @@ pub fn course(statements: &Statements, finding: &Finding) -> Course {
     Course {
         shown: step(statements.first_shown(&finding.key)),
         acknowledged: step(statements.first_acknowledged(&finding.key)),
-        explained: step(statements.explanations(&finding.key).iter().map(|e| e.leaf).min()),
+        explained: statements
+            .explanations(&finding.key)
+            .iter()
+            .filter_map(|e| step(Some(e.leaf)))
+            .filter(|s| s.role == FACTORY_ROLE)
+            .min_by_key(|s| s.leaf),
     }
 }
 

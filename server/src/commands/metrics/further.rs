@@ -2,6 +2,7 @@
 
 use metrics::figures::{Figure, Figures};
 use metrics::oee::Undefined;
+use metrics::quality::Reason;
 use metrics::report::ALL_MACHINES;
 use metrics::savings::Outcome;
 use server::evaluate::further::{Further, PeriodFigures};
@@ -63,7 +64,8 @@ fn row(f: &Figure, reader: Reader) -> Vec<String> {
     let name = if f.part.is_empty() { name } else { format!("{name} · {}", f.part) };
     let Some(value) = &f.value else {
         let why = f.undefined.unwrap_or_default();
-        let words = Undefined::from_code(why).map_or(why.to_owned(), |u| reader.say(u.words().0, u.words().1));
+        let words = Undefined::from_code(why).map(Undefined::words).or(Reason::from_code(why).map(Reason::words));
+        let words = words.map_or(why.to_owned(), |(zh, en)| reader.say(zh, en));
         return vec![name, "—".to_owned(), words, String::new(), f.definition.to_owned()];
     };
     let bounds = match (&f.lower, &f.upper) {

@@ -141,7 +141,8 @@ pub(super) fn amount(digits: &str, unit: &str) -> String {
         return format!("{} %", percent(digits));
     }
     let short = if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { digits };
-    format!("{short} {unit}")
+    // An index has no unit.
+    format!("{short} {unit}").trim_end().to_owned()
 }
 
 /// A quotient of six decimals times a hundred, exactly.

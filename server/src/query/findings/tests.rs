@@ -111,7 +111,11 @@ async fn the_factory_sees_a_matter_first_and_is_logged_once_as_shown_it() {
     let by_hand = admin::check_statement(FINDING_SHOWN, &serde_json::to_value(named).unwrap());
     assert!(by_hand.is_err_and(|why| why.contains("cannot be stated")), "the server says what it showed, nobody else");
     case.wait(HOUR);
-    assert_eq!(case.see("provider").await.findings, firm.findings, "the first look counts, whoever looks again");
+    assert_eq!(case.see("firm").await.findings, firm.findings, "the first look counts, whoever looks again");
+    for other in ["provider", "administrator"] {
+        let seen = case.see(other).await;
+        assert!(seen.findings.is_empty() && !seen.may_answer, "{other}: the factory's own first");
+    }
     assert_eq!(case.shown(), 1, "once");
 
     let assessor = case.see("assessor").await;
@@ -140,10 +144,14 @@ async fn the_factory_sees_a_matter_first_and_is_logged_once_as_shown_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_of_the_factory_opens_one_matter_and_stands_beside_it() {
     let case = Case::new().await;
-    let (firm, provider) = tokio::join!(case.see("firm"), case.see("provider"));
+    for other in ["provider", "administrator"] {
+        let seen = case.see(other).await;
+        assert!(seen.findings.is_empty() && case.shown() == 0, "{other}: no showing to the factory");
+    }
+    let (firm, again) = tokio::join!(case.see("firm"), case.see("firm"));
     assert_eq!(
         (case.shown(), &firm.findings),
-        (1, &provider.findings),
+        (1, &again.findings),
         "two who look at the same moment are shown it once"
     );
     assert!(firm.findings.len() >= 2, "two, to tell them apart: {:?}", firm.findings);
