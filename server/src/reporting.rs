@@ -172,17 +172,8 @@ struct Evaluated {
     simulated: bool,
 }
 
-/// A history of everything a request over dates depends on, up to the newest checkpoint, and where its windows end.
-pub(crate) fn history_of(
-    logs: &SiteLogs,
-    site: &SiteId,
-    request: ReportRequest,
-    now_ms: i64,
-) -> Result<(History, i64), ReportingError> {
-    history_reaching(logs, site, request, now_ms, |_, windows| windows)
-}
-
-/// The same with more time than the windows of the request: what `reach` makes of them.
+/// A history of everything a request over dates depends on, up to the newest checkpoint, and where its windows end. `reach` makes of
+/// the request's windows the time that is needed.
 pub(crate) fn history_reaching(
     logs: &SiteLogs,
     site: &SiteId,
