@@ -17,7 +17,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use metrics::report::ReportError;
-use metrics::{History, HistoryError, ReportRequest};
+use metrics::{History, HistoryError, Interval, ReportRequest};
 use protocol::note::Checkpoint;
 use protocol::{Declaration, Digest, Kind, LeafBody, SiteId, bundle};
 use serde::{Deserialize, Serialize};
@@ -172,12 +172,14 @@ struct Evaluated {
     simulated: bool,
 }
 
-/// A history of everything a request over dates depends on, up to the newest checkpoint, and where its windows end.
+/// A history of everything a request over dates depends on, up to the newest checkpoint, and where its windows end. `reach` says what
+/// more time than the request's windows is looked at, from a history without readings.
 pub(crate) fn history_of(
     logs: &SiteLogs,
     site: &SiteId,
     request: ReportRequest,
     now_ms: i64,
+    reach: impl FnOnce(&History, Vec<Interval>) -> Vec<Interval>,
 ) -> Result<(History, i64), ReportingError> {
     let size = match logs.checkpoint(site)? {
         Some(note) => Checkpoint::read_unverified(&note)?.size,
@@ -185,7 +187,8 @@ pub(crate) fn history_of(
     };
     let light = history(logs, site, size, BTreeSet::new(), &BTreeSet::new())?;
     let until_ms = until(&light, now_ms);
-    let needed: BTreeSet<u64> = light.needed(&request.windows(&light)?).into_iter().collect();
+    let windows = reach(&light, request.windows(&light)?);
+    let needed: BTreeSet<u64> = light.needed(&windows).into_iter().collect();
     let history = history(logs, site, size, light.statements().tags_used(), &needed)?;
     Ok((history, until_ms))
 }

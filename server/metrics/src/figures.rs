@@ -24,6 +24,7 @@ pub mod lists;
 mod making;
 mod material;
 mod power;
+mod reach;
 pub mod saved;
 pub mod site;
 mod stops;
@@ -50,6 +51,7 @@ use crate::report::{GapLine, LineageRange, Period};
 
 pub use self::gather::{Gathered, gather};
 use self::lists::Lists;
+pub use self::reach::reach;
 pub use crate::kpi::losses::StopRule;
 
 /// A quantity in a formula, exact.

@@ -10,6 +10,7 @@ mod shop;
 use fixture::{HOUR, Log, MINUTE, MONDAY};
 use metrics::figures::{Figure, Figures, StopRule, machine};
 use metrics::report::Period;
+use metrics::{History, Interval};
 use serde_json::json;
 use shop::{DAY, Shop, body, signal};
 
@@ -297,6 +298,50 @@ fn limits_nobody_declared_are_undefined_and_a_second_specification_is_another_ch
     assert_eq!(find(&all, "spc.xbar-r@1", &parts[0]).undefined, Some("NO_BASE_PERIOD"));
     assert_eq!(find(&all, "spc.western-electric@1", &parts[0]).undefined, Some("NO_BASE_PERIOD"));
     assert!(all.lists.charts[1].limits.is_some());
+}
+
+/// The history that is kept for a question about these windows of the lathe: other batches of readings are not looked at.
+fn kept(log: &Log, windows: &[Interval]) -> History {
+    let light = log.history();
+    let needed = light.needed(windows);
+    let mut out = History::for_tags(light.statements().tags_used());
+    for (i, leaf) in (0..).zip(&log.leaves) {
+        let content = leaf.content_digest().filter(|_| needed.contains(&i)).and_then(|d| log.contents.get(&d));
+        out.push(i, leaf, content.map(Vec::as_slice)).unwrap();
+    }
+    out
+}
+
+/// The base period lies three days before the date that is asked for, out of reach of its windows.
+#[test]
+fn what_a_question_keeps_reaches_the_base_period() {
+    let mut shop = Shop::new();
+    shop.specify(body(true));
+    shop.fill(0..6, |_, _| true);
+    let saturday = Interval::new(MONDAY + 5 * DAY, MONDAY + 6 * DAY);
+    let limits = |history: &History| {
+        let period = Period { name: "period".into(), from: "2026-03-07".into(), to: "2026-03-07".into() };
+        let all = machine(history, "lathe", &period, None, StopRule::default()).unwrap();
+        let chart = all.lists.charts[0].clone();
+        (chart.limits, chart.undefined)
+    };
+    let whole = limits(&shop.log.history());
+    assert_eq!(whole.0.as_ref().map(|l| l.points), Some(47));
+    assert_eq!(limits(&kept(&shop.log, &[saturday])), (None, Some("BASE_TOO_SMALL")), "nothing of the base is kept");
+    let reached = metrics::figures::reach(&shop.log.history(), "lathe", &[saturday]);
+    assert_eq!(reached, [Interval::new(MONDAY, MONDAY + 2 * DAY), saturday]);
+    assert_eq!(limits(&kept(&shop.log, &reached)), whole);
+}
+
+/// Batch A-2 runs from 10:30 to 15:20 after A-1, which ended at 10:00.
+#[test]
+fn what_a_question_keeps_reaches_batches_and_the_time_before_them() {
+    let log = example::example(&example::vector()["inputs"], |_| true);
+    let at = |hour: i64, minute: i64| MONDAY + hour * HOUR + minute * MINUTE;
+    let noon = Interval::new(at(12, 0), at(13, 0));
+    let reached = metrics::figures::reach(&log.history(), "reactor", &[noon]);
+    assert_eq!(reached, [Interval::new(at(10, 0), at(15, 20))]);
+    assert_eq!(metrics::figures::reach(&log.history(), "press", &[noon]), [noon], "it has no batches");
 }
 
 /// 0.02 kg a minute through the flow meter, one item every five minutes.

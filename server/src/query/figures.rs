@@ -173,7 +173,11 @@ pub async fn figures(
     let _one = ONE_AT_A_TIME.lock().await;
     let work = move || -> Result<Option<(figures::Figures, History)>, reporting::ReportingError> {
         let request = ReportRequest::for_dates(0, &period.from, &period.to, None);
-        let (history, until_ms) = reporting::history_of(&logs, &id, request, now_ms)?;
+        let reach = |history: &History, windows: Vec<metrics::Interval>| match &wanted {
+            Some(machine) => figures::reach(history, machine, &windows),
+            None => windows,
+        };
+        let (history, until_ms) = reporting::history_of(&logs, &id, request, now_ms, reach)?;
         let rule = StopRule::default();
         let found = match &wanted {
             Some(machine) => figures::machine(&history, machine, &period, Some(until_ms), rule),
