@@ -542,6 +542,7 @@ chain-buffer-lost = its buffer is gone, what was not delivered cannot be recover
 figures-title = All figures
 figures-words = Every figure of the chosen production dates: value, bounds, coverage, grade; open one for its formula with the numbers in it.
 figures-dates = Production dates
+figures-subjects = On this page
 figures-from = From
 figures-to = To
 figures-why = Why this number

@@ -530,6 +530,7 @@ chain-buffer-lost = 缓存丢失，未送达的记录已无法找回
 figures-title = 全部指标
 figures-words = 所选生产日期内的每一项指标：数值、上下界、覆盖率、可信等级，点开可见公式与代入的数。
 figures-dates = 生产日期
+figures-subjects = 本页内容
 figures-from = 起
 figures-to = 止
 figures-why = 这个数怎么来的

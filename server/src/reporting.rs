@@ -172,9 +172,9 @@ struct Evaluated {
     simulated: bool,
 }
 
-/// A history of everything a request over dates depends on, up to the newest checkpoint, and where its windows end. `reach` makes of
-/// the request's windows the time that is needed.
-pub(crate) fn history_reaching(
+/// A history of everything a request over dates depends on, up to the newest checkpoint, and where its windows end. `reach` says what
+/// more time than the request's windows is looked at, from a history without readings.
+pub(crate) fn history_of(
     logs: &SiteLogs,
     site: &SiteId,
     request: ReportRequest,

@@ -174,7 +174,7 @@ pub async fn figures(
             Some(machine) => figures::reach(history, machine, &windows),
             None => windows,
         };
-        let (history, until_ms) = reporting::history_reaching(&logs, &id, request, now_ms, reach)?;
+        let (history, until_ms) = reporting::history_of(&logs, &id, request, now_ms, reach)?;
         let rule = StopRule::default();
         let found = match &wanted {
             Some(machine) => figures::machine(&history, machine, &period, Some(until_ms), rule),

@@ -86,7 +86,7 @@ pub async fn questionnaire(
             let machines = light.statements().machines();
             union(machines.flat_map(|m| figures::reach(light, m, &windows)).collect())
         };
-        let (history, until_ms) = match reporting::history_reaching(&logs, &id, request, now_ms, reach) {
+        let (history, until_ms) = match reporting::history_of(&logs, &id, request, now_ms, reach) {
             // A site of which nothing is declared yet evidences nothing; that is no error.
             Err(ReportingError::Report(ReportError::NoMachines)) => return Ok((None, 0)),
             other => other?,

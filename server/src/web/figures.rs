@@ -33,6 +33,7 @@ pub(super) struct Row {
 }
 
 pub(super) struct Group {
+    pub(super) anchor: String,
     pub(super) title: String,
     pub(super) rows: Vec<Row>,
 }
@@ -78,6 +79,8 @@ pub struct FiguresPage {
     from: String,
     to: String,
     groups: Vec<Group>,
+    /// Addresses and titles of what stands on this page.
+    jumps: Vec<(String, String)>,
     losses_wide: String,
     losses_narrow: String,
     /// The sections behind the sums of the shop floor.
@@ -105,6 +108,7 @@ impl FiguresPage {
         let draw =
             |width| if steps.is_empty() { String::new() } else { waterfall::svg("losses", &title, &steps, width) };
         let notes = data.flags.iter().map(|f| words::flag(t, f));
+        let groups = groups(t, &data.figures);
         let excluded = data.excluded.iter().map(|shift| t.f1("figures-excluded", "shift", shift.clone()));
         Self {
             subject: if is_site {
@@ -117,7 +121,8 @@ impl FiguresPage {
             back,
             from: data.from.clone(),
             to: data.to.clone(),
-            groups: groups(t, &data.figures),
+            jumps: jumps(t, data, &groups),
+            groups,
             losses_wide: draw(Width::Wide),
             losses_narrow: draw(Width::Narrow),
             floor: sections(t, data, face),
@@ -151,6 +156,23 @@ impl FiguresPage {
             t,
         }
     }
+}
+
+/// The way to each subject: figures first, then what stands behind them.
+fn jumps(t: &Texts, data: &FiguresView, groups: &[Group]) -> Vec<(String, String)> {
+    let lists = &data.lists;
+    let sections = [
+        ("stops", t.s("floor-stops-title"), lists.stops.is_empty()),
+        ("failures", t.s("floor-failures-title"), lists.failures.is_empty()),
+        ("alarms", t.s("floor-alarms-title"), lists.alarms.is_empty() && lists.alarms_unmatched.is_empty()),
+        ("batches", t.s("floor-batches-title"), lists.batches.is_empty()),
+        ("between", t.s("floor-between-title"), lists.between.is_empty()),
+        ("charts", t.s("floor-charts-title"), lists.charts.is_empty()),
+        ("materials", t.s("floor-materials-title"), lists.materials.is_empty()),
+    ];
+    let figures = groups.iter().map(|g| (format!("#{}", g.anchor), g.title.clone()));
+    let behind = sections.into_iter().filter(|(_, _, is_empty)| !is_empty);
+    figures.chain(behind.map(|(id, title, _)| (format!("#{id}"), title))).collect()
 }
 
 /// Stops, failures, alarms, batches, charts, materials: what there is of them.
@@ -207,7 +229,9 @@ pub(super) fn groups(t: &Texts, lines: &[FigureLine]) -> Vec<Group> {
         }
     }
     let filled = out.into_iter().filter(|(_, rows)| !rows.is_empty());
-    filled.map(|(group, rows)| Group { title: t.s(&format!("group-{group}")), rows }).collect()
+    filled
+        .map(|(group, rows)| Group { anchor: format!("group-{group}"), title: t.s(&format!("group-{group}")), rows })
+        .collect()
 }
 
 fn row(t: &Texts, line: &FigureLine) -> Row {
