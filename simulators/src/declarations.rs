@@ -1,4 +1,4 @@
-//! What people of this simulated firm would state: calendar, machines, cycle times, rejects, plan.
+//! What people of this simulated firm would state: calendar, machines, meters, cycle times, rejects, plan.
 //!
 //! The site itself is not among them: it exists, as simulated, before anyone can state anything about it.
 //!
@@ -64,6 +64,9 @@ pub fn declarations(options: &Options<'_>) -> Vec<Value> {
     for device in devices(options.config.hall) {
         put("machine", from, "设备与信号 / machine and signals", machine(device, first));
     }
+    for (id, class) in METERS.iter().filter(|(id, _)| devices(options.config.hall).any(|device| device.id == *id)) {
+        put("meter", from, "计量器具台账 / ledger of instruments", meter(id, class, from));
+    }
     let world = World::new(Config { record: false, ..options.config });
     for known in world.machines() {
         let id = known.profile().id;
@@ -83,6 +86,27 @@ pub fn declarations(options: &Options<'_>) -> Vec<Value> {
         }
     }
     out
+}
+
+/// Machines whose meters have a name plate in the ledger, with their accuracy class. The clamp on the lathe has none: nobody
+/// verified it.
+const METERS: [(&str, &str); 6] =
+    [("main", "0.5S"), ("press", "1"), ("cnc", "1"), ("compressor", "1"), ("vessel", "1"), ("blister", "1")];
+
+fn meter(id: &str, class: &str, from: i64) -> Value {
+    let date = |ms: i64| iso_date((ms + ZONE_OFFSET_MS).div_euclid(DAY));
+    let serial = format!("DT-{id}");
+    let mut body = json!({
+        "machine": id, "serial": serial, "class": class, "register": "primary",
+        "certificates": [{
+            "kind": "verification", "number": format!("JD-{id}"), "issued": date(from - 90 * DAY),
+            "valid_until": date(from + 3 * 365 * DAY),
+        }],
+    });
+    if id == "main" {
+        body["ct"] = json!({ "class": "0.2S", "primary": 600, "secondary": 5 });
+    }
+    body
 }
 
 /// Rejects of the machining centre per shift that ended before `until_ms`, from the ground truth.

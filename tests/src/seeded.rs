@@ -119,6 +119,16 @@ pub fn administrator(stack: &Stack, name: &str) -> Result<String> {
     Ok(printed.trim().lines().last().unwrap_or_default().to_owned())
 }
 
+/// A person who speaks for the firm: sees matters to verify first, and answers them.
+///
+/// # Errors
+/// When the server refuses.
+pub fn firm(stack: &Stack, name: &str) -> Result<String> {
+    let scope = format!("site:{SITE}");
+    let printed = stack.admin(&["user", "add", "--name", name, "--role", "firm", "--scope", &scope])?;
+    Ok(printed.trim().lines().last().unwrap_or_default().to_owned())
+}
+
 /// The date at the firm, `YYYY-MM-DD`.
 pub fn date(utc_ms: i64) -> String {
     simulators::calendar::iso_date((utc_ms + 8 * 3_600_000).div_euclid(86_400_000))

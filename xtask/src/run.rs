@@ -102,13 +102,15 @@ pub(crate) fn test_phases(phases: &mut Phases, args: &[String]) -> Result<()> {
 
 /// `cargo xtask bench`: the only command that builds with optimisation and with the engines beside ours.
 pub(crate) fn bench(args: &[String]) -> Result<()> {
-    let packages = ["gongzheng-bench", "gongzheng-agent", "gongzheng-server", "gongzheng-sim"];
-    let packages = packages.into_iter().flat_map(|p| ["--package", p]);
+    // Only the agent under load is measured as a program of its own, with a server and simulators around it.
+    let is_gateway = args.is_empty() || args.iter().any(|name| name == "gateway");
+    let programs: &[&str] = if is_gateway { &["gongzheng-agent", "gongzheng-server", "gongzheng-sim"] } else { &[] };
+    let packages = ["gongzheng-bench"].iter().chain(programs).flat_map(|p| ["--package", p]);
     sh(cargo().args(["build", "--locked", "--profile", "bench", "--bins"]).args(packages))?;
     // Cargo puts the bench profile's programs where release builds go.
     let release = target_dir().join("release");
     let mut programs = release.clone();
-    if args.is_empty() || args.iter().any(|name| name == "gateway") {
+    if is_gateway {
         programs = programs_with_the_shipped_agent(&release)?;
     }
     let mut command = Command::new(release.join("gongzheng-bench"));

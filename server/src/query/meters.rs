@@ -8,12 +8,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::figures::{FigureLine, line, period};
-use super::{ONE_AT_A_TIME, Parameter, QueryError, SiteHead, visible};
+use super::{NamedMachine, ONE_AT_A_TIME, Parameter, QueryError, SiteHead, machine as machines, visible};
 use crate::projection::stated;
 use crate::reporting::{self, ReportingError};
 use crate::roles::{Access, Permission};
 use crate::sitelog::SiteLogs;
-use crate::store::Store;
+use crate::store::{MachineRow, Store};
 
 /// Most local dates of one question: a quarter. Only energy registers are read, which a gateway sends seldom.
 pub const METER_DAYS_MAX: usize = 92;
@@ -33,6 +33,8 @@ pub struct MetersView {
     pub until_ms: i64,
     /// Leaves of the log it was computed from.
     pub prefix: i64,
+    /// The machines with their names.
+    pub machines: Vec<NamedMachine>,
     /// Energy with instrument error, and bills against it; `part` names the machine, or machine and dates of the bill.
     pub figures: Vec<FigureLine>,
     /// The instruments as stated.
@@ -58,6 +60,8 @@ pub async fn meters(
 ) -> Result<MetersView, QueryError> {
     let head = SiteHead::from(visible(store, access, Permission::SeeFigures, site).await?);
     let period = period(dates, METER_DAYS_MAX)?;
+    let named = |row: MachineRow| NamedMachine { names: machines::names(&row), id: row.id };
+    let machines: Vec<NamedMachine> = store.machines(site).await?.into_iter().map(named).collect();
     let id = site.parse().map_err(|_| QueryError::NotFound)?;
     let logs = logs.clone();
     let (from, to) = (period.from.clone(), period.to.clone());
@@ -78,6 +82,7 @@ pub async fn meters(
         from_ms: found.from_ms,
         until_ms: found.to_ms,
         prefix: i64::try_from(history.size()).unwrap_or(i64::MAX),
+        machines,
         figures: found.figures.iter().map(line).collect(),
         statements: stated(&history, found.statements.iter().copied(), found.from_ms),
         instruments: found.instruments,

@@ -36,8 +36,8 @@ pub struct QuestionnaireView {
     pub plan: Option<String>,
     /// Id of the questionnaire.
     pub scheme: String,
-    /// The official document.
-    pub document: String,
+    /// The questionnaire and its official document.
+    pub document: Words,
     /// 「设备数据可佐证 x/29.5 分」: points of single questions, never a level.
     pub headline: Words,
     /// Points evidenced; none while nothing is declared.
@@ -103,7 +103,7 @@ pub async fn questionnaire(
         prefix: i64::try_from(size).unwrap_or(i64::MAX),
         plan: plan.map(|p| p.plan),
         scheme: questionnaire::SCHEME.to_owned(),
-        document: String::new(),
+        document: Words { zh: String::new(), en: String::new() },
         headline: Words { zh: String::new(), en: String::new() },
         points: None,
         of: String::new(),

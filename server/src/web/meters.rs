@@ -83,17 +83,33 @@ impl MetersPage {
     pub fn new(frame: Frame, data: &MetersView, face: &Clockface) -> Self {
         let t = frame.t();
         let back = format!("/sites/{}", url_part(&data.site.id));
+        let name = |id: &str| {
+            let named = data.machines.iter().find(|m| m.id == id);
+            named.map_or_else(|| id.to_owned(), |m| words::name(&m.names, t.lang(), id))
+        };
+        let mut groups = groups(t, &data.figures);
+        for row in groups.iter_mut().flat_map(|g| &mut g.rows) {
+            // A part is a machine, or a machine and the dates of a bill.
+            let (machine, rest) = row.part.split_once(' ').unwrap_or((&row.part, ""));
+            row.part = format!("{} {rest}", name(machine)).trim_end().to_owned();
+        }
         Self {
             subject: words::name(&data.site.names, t.lang(), &data.site.id),
             action: format!("{back}/meters"),
             back,
             from: data.from.clone(),
             to: data.to.clone(),
-            findings: data.findings.iter().map(|f| finding(t, face, f)).collect(),
-            bills: data.bills.iter().map(|b| bill(t, b, &data.figures)).collect(),
+            findings: data.findings.iter().map(|f| finding(t, face, name(&f.machine), f)).collect(),
+            bills: data.bills.iter().map(|b| bill(t, b, name(&b.machine), &data.figures)).collect(),
             years: data.years.iter().map(|y| year(t, y)).collect(),
-            plates: data.instruments.iter().map(|i| plate(t, face, i)).collect(),
-            groups: groups(t, &data.figures),
+            // What nobody stated is among the matters to verify.
+            plates: data
+                .instruments
+                .iter()
+                .filter(|i| i.leaf.is_some())
+                .map(|i| plate(t, face, name(&i.machine), i))
+                .collect(),
+            groups,
             statements: stated(t, &data.statements),
             prefix: t.f1("meters-prefix", "prefix", format::integer(data.prefix)),
             frame,
@@ -106,9 +122,9 @@ fn time(face: &Clockface, from_ms: i64, to_ms: i64) -> String {
     format!("{} – {}", face.day_minute(from_ms), face.day_minute(to_ms))
 }
 
-fn finding(t: &Texts, face: &Clockface, f: &MeterFinding) -> Finding {
+fn finding(t: &Texts, face: &Clockface, machine: String, f: &MeterFinding) -> Finding {
     Finding {
-        machine: f.machine.clone(),
+        machine,
         says: said(t, &f.says),
         detail: said(t, &f.detail),
         time: time(face, f.from_ms, f.to_ms),
@@ -116,7 +132,7 @@ fn finding(t: &Texts, face: &Clockface, f: &MeterFinding) -> Finding {
     }
 }
 
-fn bill(t: &Texts, b: &BillLine, figures: &[FigureLine]) -> Bill {
+fn bill(t: &Texts, b: &BillLine, machine: String, figures: &[FigureLine]) -> Bill {
     // The same part that names the bill among the figures: the table's numbers lead to their why below.
     let part = format!("{} {} – {}", b.machine, b.from, b.to);
     let short = |id: &str| {
@@ -127,7 +143,7 @@ fn bill(t: &Texts, b: &BillLine, figures: &[FigureLine]) -> Bill {
     Bill {
         dates: format!("{} – {}", b.from, b.to),
         account: b.account.clone(),
-        machine: b.machine.clone(),
+        machine,
         printed: b.printed.clone(),
         source: said(t, &b.source),
         leaf: leaf(t, Some(b.leaf)),
@@ -168,9 +184,9 @@ fn year(t: &Texts, y: &YearLine) -> String {
     t.f("year-short", &[("year", &year), ("missing", &missing.join(" · "))])
 }
 
-fn plate(t: &Texts, face: &Clockface, i: &Instrument) -> NamePlate {
+fn plate(t: &Texts, face: &Clockface, machine: String, i: &Instrument) -> NamePlate {
     NamePlate {
-        machine: i.machine.clone(),
+        machine,
         time: time(face, i.from_ms, i.to_ms),
         rows: i.plate.iter().map(|p| (words::word(t, "plate", p.name), said(t, &p.value))).collect(),
         leaf: leaf(t, i.leaf),

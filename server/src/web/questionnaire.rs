@@ -103,7 +103,7 @@ impl QuestionnairePage {
             headline: said(t, &data.headline),
             grade,
             grade_css,
-            document: data.document.clone(),
+            document: said(t, &data.document),
             questions: data.questions.iter().map(|q| question(t, q)).collect(),
             levels: data.levels.iter().map(|l| level(t, l)).collect(),
             tables: tables.into_iter().filter(|a| !a.lines.is_empty()).collect(),

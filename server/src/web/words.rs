@@ -107,7 +107,7 @@ pub const GROUPS: [&str; 10] =
 /// The subject of a definition, by the first words of its id.
 #[must_use]
 pub fn group(id: &str) -> &'static str {
-    const BY_PREFIX: [(&str, &str); 34] = [
+    const BY_PREFIX: [(&str, &str); 37] = [
         ("batch.", "batch"),
         ("continuous.", "batch"),
         ("cmr.", "reliability"),
@@ -140,11 +140,28 @@ pub fn group(id: &str) -> &'static str {
         ("savings.", "change"),
         ("change.", "change"),
         ("baseline.", "change"),
+        ("model.", "change"),
+        ("unit_consumption.change", "change"),
+        ("throughput.", "production"),
         ("credibility.", "trust"),
         ("trust.", "trust"),
     ];
-    const LEDGER: [&str; 9] =
-        ["ledger.", "equipment.", "collection.", "care.", "orders.", "assessment.", "system.", "network.", "remote."];
+    const LEDGER: [&str; 14] = [
+        "ledger.",
+        "equipment.",
+        "collection.",
+        "care.",
+        "orders.",
+        "assessment.",
+        "system.",
+        "data.",
+        "safety.",
+        "service.",
+        "lighthouse.",
+        "process.controlled",
+        "labour.",
+        "level.",
+    ];
     let by_prefix = BY_PREFIX.iter().find(|(prefix, _)| id.starts_with(prefix)).map(|(_, group)| *group);
     by_prefix.unwrap_or_else(|| if LEDGER.iter().any(|p| id.starts_with(p)) { "ledger" } else { "time" })
 }

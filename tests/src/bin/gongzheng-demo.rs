@@ -101,7 +101,8 @@ fn run(wishes: &Wishes, runtime: &tokio::runtime::Runtime, mut signals: Signals)
     }
     println!();
     println!("  {}", stack.web());
-    println!("  admin / {}", password.trim());
+    println!("  admin / {}    系统管理员 / administrator", password.trim());
+    println!("  factory / {}    企业 / the firm", seeded::firm(&stack, "factory")?.trim());
     println!();
     println!("  trust file / 信任文件: {}", trust.display());
     println!("  模拟数据 / SIMULATED.  Ctrl-C 全部停止 / stops everything");

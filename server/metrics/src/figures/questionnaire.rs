@@ -156,8 +156,8 @@ pub struct Questionnaire {
     pub to_ms: i64,
     /// Id of the questionnaire.
     pub scheme: String,
-    /// The official document.
-    pub document: String,
+    /// The questionnaire and its official document.
+    pub document: Words,
     /// 「设备数据可佐证 x/29.5 分」.
     pub headline: Words,
     /// Points evidenced.
@@ -205,7 +205,10 @@ pub fn questionnaire(
         dates: [period.from.clone(), period.to.clone()],
         from_ms: of_site.from_ms,
         to_ms: of_site.to_ms,
-        document: scheme.document.clone(),
+        document: Words {
+            zh: format!("《{}》{}", scheme.names.zh, scheme.document),
+            en: format!("{}, {}", scheme.names.en, scheme.document),
+        },
         headline: owned(said.headline()),
         points: said.points.digits(),
         of: said.of.digits(),

@@ -5,7 +5,7 @@ use metrics::figures::questionnaire::{AskedLine, ChangeLine, LevelLine, OptionLi
 use metrics::report::Words;
 
 use super::{DAY, NOW_MS, head};
-use crate::query::{FigureLine, FigureParameter, MetersView, Names, Parameter, QuestionnaireView, Term};
+use crate::query::{FigureLine, FigureParameter, MetersView, NamedMachine, Names, Parameter, QuestionnaireView, Term};
 
 fn words(zh: &str, en: &str) -> Words {
     (zh, en).into()
@@ -63,6 +63,10 @@ pub(in crate::web) fn meters() -> MetersView {
         from_ms,
         until_ms,
         prefix: 48_211,
+        machines: vec![NamedMachine {
+            id: "main".into(),
+            names: Names { zh: "进线总表".into(), en: "Incoming meter".into() },
+        }],
         figures: vec![
             line("energy.active.instrument@1", "main", "kWh", "46712.400000", ["46385.413200", "47041.691843"]),
             line("meter.error@1", "main", "1", "0.007000", ["0.007000", "0.007000"]),
@@ -177,7 +181,10 @@ pub(in crate::web) fn questionnaire() -> QuestionnaireView {
         prefix: 48_211,
         plan: Some("retrofit".into()),
         scheme: "miit.2024@1".into(),
-        document: "《中小企业数字化水平评测指标（2024年版）》工信厅企业〔2024〕56号".into(),
+        document: words(
+            "《中小企业数字化水平评测指标（2024年版）》工信厅企业〔2024〕56号",
+            "Digital level of small and medium firms (edition 2024), 工信厅企业〔2024〕56号",
+        ),
         headline: words("设备数据可佐证 21.8/29.5 分", "equipment data evidences 21.8/29.5 points"),
         points: Some("21.8".into()),
         of: "29.5".into(),
