@@ -15,4 +15,4 @@ pub mod episodes;
 pub mod figures;
 
 pub use self::episodes::{End, Episode, MERGE_MS, of_machine};
-pub use self::figures::{Figures, Handled, handle};
+pub use self::figures::{Figures, Handled, handle, safety};

@@ -40,7 +40,7 @@ use crate::catalogue;
 use crate::evidence::Evidence;
 use crate::exact::{Rational, product_digits};
 use crate::facts::{Facts, Share};
-use crate::grade::{Grade, worst};
+use crate::grade::Grade;
 use crate::history::History;
 use crate::interval::Interval;
 use crate::kpi::losses::{Kind, Step};
@@ -48,7 +48,7 @@ use crate::model::SignalRef;
 use crate::oee::{Undefined, Value};
 use crate::quality::Reason;
 use crate::quality::capability::{Index, Indexed};
-use crate::report::{GapLine, LineageRange, Period};
+use crate::report::{GapLine, LineageRange, Period, unit};
 
 pub use self::gather::{Gathered, gather};
 use self::lists::Lists;
@@ -262,10 +262,17 @@ fn lineage(facts: &Facts) -> Vec<LineageRange> {
 fn gaps(history: &History, of: &[Gathered], span: Interval) -> (Vec<GapLine>, usize) {
     let machines = of.iter().map(|g| g.definition.machine.as_str());
     let signals: Vec<&SignalRef> = machines.flat_map(|m| history.statements().signals_of(m)).collect();
+    let all = gaps_of(history, &signals, span);
+    let left_out = all.len().saturating_sub(GAPS_MAX);
+    (all.into_iter().take(GAPS_MAX).collect(), left_out)
+}
+
+/// The gaps of some signals inside a stretch.
+fn gaps_of(history: &History, signals: &[&SignalRef], span: Interval) -> Vec<GapLine> {
     let concerns = |gateway: &str, tag: Option<&str>| {
         signals.iter().any(|s| s.gateway == gateway && tag.is_none_or(|t| t == s.tag))
     };
-    let all: Vec<GapLine> = history
+    history
         .gaps(span)
         .into_iter()
         .filter(|g| concerns(&g.gateway, g.tag.as_deref()))
@@ -277,9 +284,7 @@ fn gaps(history: &History, of: &[Gathered], span: Interval) -> (Vec<GapLine>, us
             cause: g.cause,
             leaf: g.leaf,
         })
-        .collect();
-    let left_out = all.len().saturating_sub(GAPS_MAX);
-    (all.into_iter().take(GAPS_MAX).collect(), left_out)
+        .collect()
 }
 
 impl From<&Step> for WaterfallStep {
@@ -410,14 +415,17 @@ impl<'a> Printer<'a> {
     fn put(&mut self, ask: Ask, value: impl Into<Shape>) {
         // Every id used here is in the catalogue; a test holds that.
         let Some(entry) = catalogue::explain(ask.id) else { return };
-        let of_facts = || worst(Grade::of_coverage(ask.cover.observed_ms, ask.cover.of_ms), &self.facts.flags);
-        let grade = ask.grade.unwrap_or_else(of_facts).max(ask.at_best);
+        let grade = ask.grade.unwrap_or_else(|| self.facts.grade(ask.cover)).max(ask.at_best);
+        let mut terms = ask.terms;
+        for term in terms.iter_mut().filter(|t| t.unit == "pcs") {
+            term.unit = Cow::Borrowed(unit("pcs", self.facts));
+        }
         let mut out = Figure {
             definition: entry.id,
             part: ask.part,
-            unit: ask.unit.unwrap_or(Cow::Borrowed(entry.unit)),
+            unit: ask.unit.unwrap_or_else(|| Cow::Borrowed(unit(entry.unit, self.facts))),
             formula: entry.formula,
-            terms: ask.terms,
+            terms,
             numerator: None,
             denominator: None,
             value: None,

@@ -184,6 +184,9 @@ impl Signals {
 pub enum StateRule {
     /// Explicit codes of the `state` signal (decimal digits or the text itself); anything else is unknown.
     Codes(BTreeMap<String, MachineState>),
+    /// The `state` signal by a delivered table of a standard, e.g. `packml.tmc@1`: what the table tells by this signal alone; anything
+    /// else is unknown.
+    Table(String),
     /// The `run` signal: the value that means running, and what everything else means.
     RunBit {
         /// Raw value that means running.

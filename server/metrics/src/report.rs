@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use build::{Calendars, apply_quality, evaluate, evaluate_window, section};
-pub(crate) use build::{DateFacts, assemble, evaluate_date, placed_window, rough_day, windows_of};
+pub(crate) use build::{DateFacts, assemble, evaluate_date, placed_window, rough_day, unit, windows_of};
 
 use crate::history::History;
 use crate::interval::Interval;

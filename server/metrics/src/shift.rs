@@ -26,6 +26,7 @@ use crate::state::{MachineState, StateInterval};
 use crate::statements::Stated;
 use crate::time::ERROR_FLAG_MS;
 use crate::timeline::{Cadence, decide_power, tile};
+use crate::vocabulary;
 
 /// The placed series a machine reads, by (gateway, tag).
 #[derive(Debug, Default)]
@@ -324,7 +325,7 @@ impl Piece<'_> {
         let signals = &machine.signals;
         let rule = machine.state_rule.as_ref()?;
         let signal = match rule {
-            StateRule::Codes(_) => signals.state.as_ref(),
+            StateRule::Codes(_) | StateRule::Table(_) => signals.state.as_ref(),
             StateRule::RunBit { .. } => signals.run.as_ref(),
             StateRule::Power(_) => signals.power.as_ref(),
         }?;
@@ -335,16 +336,21 @@ impl Piece<'_> {
         // Two equal codes in a row are the rule: remember the last translation.
         let mut memo: Option<(i64, MachineState)> = None;
         let mut undeclared = false;
+        let codes = match rule {
+            StateRule::Codes(codes) => Some(codes),
+            StateRule::Table(table) => vocabulary::codes_of(table),
+            StateRule::RunBit { .. } | StateRule::Power(_) => None,
+        };
         let tiled = match rule {
-            StateRule::Codes(codes) => {
+            StateRule::Codes(_) | StateRule::Table(_) => {
                 let samples = series.samples(range).map(|(ms, raw)| match memo {
                     Some((was, state)) if was == raw => (ms, state),
                     _ => {
                         let state =
                             match series.texts.get(usize::try_from(raw).unwrap_or(usize::MAX)).filter(|_| meaning.text)
                             {
-                                Some(text) => codes.get(&**text),
-                                None => codes.get(&raw.to_string()),
+                                Some(text) => codes.and_then(|c| c.get(&**text)),
+                                None => codes.and_then(|c| c.get(&raw.to_string())),
                             };
                         undeclared |= state.is_none();
                         let state = state.copied().unwrap_or(MachineState::Unknown);

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use protocol::Declaration;
 
-use crate::alarms::declared::{AlarmCode, AlarmHandled};
+use crate::alarms::declared::{AlarmClass, AlarmCode, AlarmHandled};
 use crate::assessment::Edition;
 use crate::assessment::declared::{Assessed, LevelAssessed};
 use crate::batch::recipe::Recipe;
@@ -339,7 +339,14 @@ impl Statements {
         at(self.specification_definitions(machine, characteristic), ms)
     }
 
-    /// What an alarm code of a machine means at an instant.
+    /// Whether a code of a machine's alarm signal was ever declared to be of a class.
+    pub fn has_alarm_class(&self, machine: &str, class: AlarmClass) -> bool {
+        let from = (machine.to_owned(), String::new());
+        let own = self.alarm_codes.range(from..).take_while(|((m, _), _)| m == machine);
+        own.flat_map(|(_, list)| list).any(|c| c.body.class == class)
+    }
+
+    /// What a code of a machine's alarm signal means at an instant.
     pub fn alarm_code_at(&self, machine: &str, code: &str, ms: i64) -> Option<&Stated<AlarmCode>> {
         at(self.alarm_codes.get(&(machine.to_owned(), code.to_owned()))?, ms)
     }

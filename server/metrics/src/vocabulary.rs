@@ -9,6 +9,7 @@
 //! 3. What a table cannot know (a warning that does not stop the machine) is decided by [`prevailing`], once, for all.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use serde::Deserialize;
 
@@ -128,6 +129,22 @@ pub const DELIVERED: [&str; 11] = [
 /// The delivered table with this id.
 pub fn delivered(id: &str) -> Option<Vocabulary> {
     DELIVERED.iter().filter_map(|json| Vocabulary::parse(json).ok()).find(|t| t.id == id)
+}
+
+/// What the state signal alone tells by each delivered table; read once.
+static BY_ONE_SIGNAL: LazyLock<BTreeMap<String, BTreeMap<String, MachineState>>> = LazyLock::new(|| {
+    let tables = DELIVERED.iter().filter_map(|json| Vocabulary::parse(json).ok());
+    tables.map(|t| (t.id.clone(), t.codes())).filter(|(_, codes)| !codes.is_empty()).collect()
+});
+
+/// The codes of a delivered table, by the state signal alone; `None` when there is no such table.
+pub fn codes_of(id: &str) -> Option<&'static BTreeMap<String, MachineState>> {
+    BY_ONE_SIGNAL.get(id)
+}
+
+/// Ids of the delivered tables that tell something by the state signal alone.
+pub fn by_one_signal() -> impl Iterator<Item = &'static str> {
+    BY_ONE_SIGNAL.keys().map(String::as_str)
 }
 
 /// Which of several signals' states prevails: unknown before maintenance, fault, setup, running, waiting, idle, off — except

@@ -201,6 +201,11 @@ fn batches_stand_one_by_one_and_in_sums() {
     let per_unit = find(&all, "batch.energy_per_unit@1", "");
     assert_eq!((per_unit.value.as_deref(), &*per_unit.unit), (six(3 * 770, 2_770).as_deref(), "kWh/kg"));
     assert_eq!(per_unit.grade, Some("C"), "batches are stated");
+    // What is made in kilograms is in kilograms everywhere.
+    for (id, unit) in [("count.good@1", "kg"), ("energy.per_good@1", "kWh/kg")] {
+        assert_eq!(&*find(&all, id, "").unit, unit, "{id}");
+    }
+    assert!(all.figures.iter().flat_map(|f| &f.terms).all(|t| t.unit != "pcs"), "no figure of it speaks of pieces");
     // Cleaning 20 + 20 + 15 minutes in three gaps, one of them of 40 minutes before another product.
     assert_eq!(value(&all, "batch.cleaning@1", ""), six(55 * 60, 3).as_deref());
     assert_eq!(value(&all, "batch.changeover@1", ""), Some("2400.000000"));

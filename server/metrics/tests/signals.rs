@@ -364,3 +364,32 @@ fn data_held_back_while_later_data_was_delivered_lowers_the_grade_and_an_outage_
     monday(&mut invented);
     assert_eq!(flags(invented), (true, Some("C")));
 }
+
+/// A machine that speaks a standard needs no codes of its own; what its state alone does not tell stays unknown, and a table nobody
+/// delivered is refused with those there are.
+#[test]
+fn a_delivered_table_says_what_its_codes_say() {
+    // PackML: idle, then executing, held from noon on, and two minutes of a word the standard does not have.
+    let state = |minute: i64| match minute {
+        m if m < 9 * 60 => 4,
+        m if m < 12 * 60 => 3,
+        m if m < 12 * 60 + 2 => 77,
+        _ => 11,
+    };
+    let log = |rule: serde_json::Value| {
+        let mut log = log_of(vec![tag("cnc/state", ValueType::U64, "")], |_, m| Some(Value::U64(state(m))));
+        machine(&mut log, "cnc", json!({"state": signal("cnc/state")}), rule);
+        log
+    };
+    let by_table = report(&log(json!({"table": "packml.packtags@1"})));
+    let table = metrics::vocabulary::delivered("packml.packtags@1").unwrap();
+    let by_codes = report(&log(json!({"codes": table.codes()})));
+    let s = shift(&by_table, "cnc");
+    assert_eq!(s.states_ms, shift(&by_codes, "cnc").states_ms);
+    assert!(s.states_ms["unknown"] >= 2 * MINUTE && s.flags.contains(&"UNKNOWN_STATE_CODE"), "{s:?}");
+    assert!(s.states_ms.values().filter(|ms| **ms > 0).count() >= 3, "{:?}", s.states_ms);
+    let body = json!({"machine": "cnc", "names": {"zh": "", "en": ""}, "signals": {"state": signal("cnc/state")}, "state_rule": {"table": "packml@9"}});
+    let refused = metrics::model::parse_body("machine", &body).unwrap_err().to_string();
+    assert!(refused.contains("packml@9") && refused.contains("packml.tmc@1"), "{refused}");
+    assert!(!refused.contains("euromap.77"), "by its state alone EUROMAP 77 tells nothing: {refused}");
+}

@@ -1,5 +1,5 @@
 //! The result as canonical JSON: `{"accepted_bad_rows","bad_rows","format","ignored","plan","readings","report","version"}`,
-//! with `further` (figures, savings, examinations) when it was asked for.
+//! with `further` (figures, meters, questionnaires, savings, examinations) when it was asked for.
 //!
 //! `report` is exactly the report of the same statements and readings in a log, but for grades, flags, lineage and notice; it is `null`
 //! when there is no result.

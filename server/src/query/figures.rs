@@ -6,7 +6,7 @@
 pub mod lists;
 
 use metrics::figures::{self, StopRule};
-use metrics::report::Period;
+use metrics::report::{GapLine, LineageRange, Period};
 use metrics::{History, ReportRequest, catalogue};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -271,18 +271,21 @@ fn view(site: SiteHead, machine_names: Names, found: &figures::Figures, history:
         flags: found.flags.iter().map(|f| (*f).to_owned()).collect(),
         excluded: found.excluded.clone(),
         statements: stated(history, found.statements.iter().copied(), found.from_ms),
-        sources: found
-            .lineage
-            .iter()
-            .map(|r| LeafRun { gateway: r.gateway.clone(), first_leaf: leaf(r.first), last_leaf: leaf(r.last) })
-            .collect(),
-        gaps: found
-            .gaps
-            .iter()
-            .map(|g| GapView { from_ms: g.from_ms, until_ms: g.to_ms, cause: g.cause.to_owned() })
-            .collect(),
+        sources: found.lineage.iter().map(leaf_run).collect(),
+        gaps: found.gaps.iter().map(gap).collect(),
         gaps_left_out: i64::try_from(found.gaps_left_out).unwrap_or(i64::MAX),
     }
+}
+
+/// Records of a gateway.
+pub(super) fn leaf_run(r: &LineageRange) -> LeafRun {
+    let leaf = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    LeafRun { gateway: r.gateway.clone(), first_leaf: leaf(r.first), last_leaf: leaf(r.last) }
+}
+
+/// A gap.
+pub(super) fn gap(g: &GapLine) -> GapView {
+    GapView { from_ms: g.from_ms, until_ms: g.to_ms, cause: g.cause.to_owned() }
 }
 
 pub(super) fn line(f: &figures::Figure) -> FigureLine {

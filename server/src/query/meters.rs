@@ -7,8 +7,8 @@ use metrics::figures::meters::{self, BillLine, Instrument, MeterFinding, Meters,
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::figures::{FigureLine, line, period};
-use super::{NamedMachine, ONE_AT_A_TIME, Parameter, QueryError, SiteHead, machine as machines, visible};
+use super::figures::{FigureLine, LeafRun, gap, leaf_run, line, period};
+use super::{GapView, NamedMachine, ONE_AT_A_TIME, Parameter, QueryError, SiteHead, machine as machines, visible};
 use crate::projection::stated;
 use crate::reporting::{self, ReportingError};
 use crate::roles::{Access, Permission};
@@ -47,6 +47,10 @@ pub struct MetersView {
     pub years: Vec<YearLine>,
     /// Statements in force.
     pub statements: Vec<Parameter>,
+    /// Records behind the figures.
+    pub sources: Vec<LeafRun>,
+    /// Gaps of the registers in the dates.
+    pub gaps: Vec<GapView>,
 }
 
 /// Evaluates meters and bills of a site over local dates (both included).
@@ -85,6 +89,8 @@ pub async fn meters(
         machines,
         figures: found.figures.iter().map(line).collect(),
         statements: stated(&history, found.statements.iter().copied(), found.from_ms),
+        sources: found.lineage.iter().map(leaf_run).collect(),
+        gaps: found.gaps.iter().map(gap).collect(),
         instruments: found.instruments,
         findings: found.findings,
         bills: found.bills,

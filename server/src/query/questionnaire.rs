@@ -1,14 +1,14 @@
 //! What the data of a site evidences of the 评测指标, evaluated from the log when somebody asks; months before and after from the
 //! projector's rows, because a plan's periods are longer than any one evaluation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use metrics::assessment::evidence::{Graded, QualityPair, Settings};
 use metrics::figures;
 use metrics::figures::questionnaire::{self, AskedLine, LevelLine, QuestionLine, Questionnaire};
 use metrics::grade::Grade;
 use metrics::interval::union;
-use metrics::model::Plan;
+use metrics::model::{Line, Plan};
 use metrics::report::{ReportError, Words};
 use metrics::{History, Interval, ReportRequest};
 use serde::Serialize;
@@ -20,6 +20,9 @@ use crate::reporting::{self, ReportingError};
 use crate::roles::{Access, Permission};
 use crate::sitelog::SiteLogs;
 use crate::store::Store;
+
+/// Statements about lines looked at, newest first.
+const LINES_MAX: i64 = 200;
 
 /// What a site's data evidences over production dates.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -81,7 +84,8 @@ pub async fn questionnaire(
     let (from, to) = (period.from.clone(), period.to.clone());
     let _one = ONE_AT_A_TIME.lock().await;
     let work = move || -> Result<(Option<Questionnaire>, u64), ReportingError> {
-        let request = ReportRequest::for_dates(0, &period.from, &period.to, None);
+        let wide = questionnaire::dates(&period);
+        let request = ReportRequest::for_dates(0, &wide.from, &wide.to, None);
         let reach = |light: &History, windows: Vec<Interval>| {
             let machines = light.statements().machines();
             union(machines.flat_map(|m| figures::reach(light, m, &windows)).collect())
@@ -137,10 +141,19 @@ async fn newest_plan(store: &Store, site: &str) -> Result<Option<Plan>, QueryErr
     Ok(rows.first().and_then(|row| serde_json::from_str(&row.body).ok()))
 }
 
-/// Months before and after by a plan's periods: good and produced items of its machines that count rejects.
+/// Months before and after by a plan's periods: good and produced items of its machines that count rejects. Of a declared line the last
+/// station counts alone, or a part would count once at every station it passes.
 async fn months(store: &Store, site: &str, plan: &Plan) -> Result<Option<QualityPair>, QueryError> {
+    let lines = store.declarations(site, Some("line"), LINES_MAX).await?;
+    let mut last = BTreeMap::new();
+    for line in lines.iter().rev().filter_map(|row| serde_json::from_str::<Line>(&row.body).ok()) {
+        last.insert(line.line, line.route);
+    }
+    let inside: BTreeSet<&String> =
+        last.values().flat_map(|route| route.iter().rev().skip(1)).filter(|m| plan.machines.contains(m)).collect();
+    let machines: Vec<String> = plan.machines.iter().filter(|m| !inside.contains(m)).cloned().collect();
     let side = async |from: &str, to: &str| {
-        let rows = store.counts_between(site, &plan.machines, from, to).await?;
+        let rows = store.counts_between(site, &machines, from, to).await?;
         let mut months: BTreeMap<String, (i128, i128)> = BTreeMap::new();
         let mut worst = None;
         for row in rows {

@@ -8,7 +8,7 @@ mod floor;
 use askama::Template;
 
 use crate::query::lists::PrintedView;
-use crate::query::{FigureLine, FiguresView, Parameter};
+use crate::query::{FigureLine, FiguresView, LeafRun, Parameter};
 
 use super::chart::waterfall::{self, Kind, Step};
 use super::chart::{State, Width};
@@ -44,6 +44,12 @@ pub(super) struct Stated {
     pub(super) value: String,
     pub(super) leaf: String,
     pub(super) late: bool,
+}
+
+/// Records by gateway: the first and the last leaf.
+pub(super) fn sources(all: &[LeafRun]) -> Vec<(String, String)> {
+    let run = |s: &LeafRun| format!("{}–{}", format::integer(s.first_leaf), format::integer(s.last_leaf));
+    all.iter().map(|s| (s.gateway.clone(), run(s))).collect()
 }
 
 /// The statements in force.
@@ -138,14 +144,7 @@ impl FiguresPage {
                 .collect(),
             notes: notes.chain(excluded).collect(),
             statements: stated(t, &data.statements),
-            sources: data
-                .sources
-                .iter()
-                .map(|s| {
-                    let run = format!("{}–{}", format::integer(s.first_leaf), format::integer(s.last_leaf));
-                    (s.gateway.clone(), run)
-                })
-                .collect(),
+            sources: sources(&data.sources),
             prefix: t.f1("figures-prefix", "prefix", format::integer(data.prefix)),
             gaps: data.gaps.iter().map(|g| gap_row(t, face, g.from_ms, g.until_ms, &g.cause)).collect(),
             gaps_more: match data.gaps_left_out {

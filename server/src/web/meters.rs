@@ -7,8 +7,9 @@ use metrics::report::Words;
 
 use crate::query::{FigureLine, MetersView};
 
-use super::figures::{Group, Stated, groups, linked, stated};
+use super::figures::{Group, Stated, groups, linked, sources, stated};
 use super::format::{self, Clockface, NONE};
+use super::machine::{GapRow, gap_row};
 use super::text::{Lang, Texts};
 use super::view::{Frame, Nav, url_part};
 use super::words;
@@ -62,6 +63,8 @@ pub struct MetersPage {
     groups: Vec<Group>,
     statements: Vec<Stated>,
     prefix: String,
+    sources: Vec<(String, String)>,
+    gaps: Vec<GapRow>,
 }
 
 /// Words in the reader's language.
@@ -111,6 +114,8 @@ impl MetersPage {
                 .collect(),
             groups,
             statements: stated(t, &data.statements),
+            sources: sources(&data.sources),
+            gaps: data.gaps.iter().map(|g| gap_row(t, face, g.from_ms, g.until_ms, &g.cause)).collect(),
             prefix: t.f1("meters-prefix", "prefix", format::integer(data.prefix)),
             frame,
             t,

@@ -23,10 +23,18 @@ struct Question {
     grade: String,
     grade_css: String,
     options: Vec<String>,
-    shown: Vec<(String, String, String)>,
+    shown: Vec<Shown>,
     changes: Vec<String>,
     lacks: Vec<String>,
     notes: Vec<String>,
+}
+
+struct Shown {
+    definition: String,
+    name: String,
+    value: String,
+    quotient: String,
+    formula: &'static str,
 }
 
 struct Level {
@@ -74,6 +82,7 @@ pub struct QuestionnairePage {
     levels: Vec<Level>,
     tables: Vec<Table>,
     prefix: String,
+    figures: String,
 }
 
 impl QuestionnairePage {
@@ -96,6 +105,7 @@ impl QuestionnairePage {
         ];
         Self {
             subject: words::name(&data.site.names, t.lang(), &data.site.id),
+            figures: format!("{back}/figures?from={}&to={}", data.from, data.to),
             action: format!("{back}/questionnaire"),
             back,
             from: data.from.clone(),
@@ -148,7 +158,13 @@ fn question(t: &Texts, q: &QuestionLine) -> Question {
             .map(|s| {
                 let name = named(t, s.definition);
                 let of = if s.of.is_empty() { String::new() } else { format!(" {}", s.of) };
-                (words::anchor(s.definition), format!("{name}{of}"), value(s.definition, &s.value))
+                Shown {
+                    definition: words::anchor(s.definition),
+                    name: format!("{name}{of}"),
+                    value: value(s.definition, &s.value),
+                    quotient: format!("{} / {}", s.numerator, s.denominator),
+                    formula: s.formula,
+                }
             })
             .collect(),
         changes: q.changes.iter().map(|c| change(t, c)).collect(),

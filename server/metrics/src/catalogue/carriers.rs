@@ -10,8 +10,31 @@ const FACTORS: [&str; 2] = [
     "Factors are versioned and of a named basis; media made on site are not counted twice; exports are taken off; another unit is refused.",
 ];
 
+const DAYS: [&str; 2] = [
+    "没有数值的生产日不计入，也不按零计；与单位合格品用电量并列展示。",
+    "A production day without a value does not count, and is not zero; stands beside energy per good item.",
+];
+
 /// In the order of the reference.
-pub(super) static ALL: [Entry; 22] = [
+pub(super) static ALL: [Entry; 24] = [
+    entry(
+        "energy.per_production_day@1",
+        ["每生产日用电量", "Active energy per production day"],
+        "kWh/d",
+        "Σ E / production days with a value",
+        OWN,
+        DAYS,
+        "report::compared",
+    ),
+    entry(
+        "good.per_production_day@1",
+        ["每生产日合格数", "Good items per production day"],
+        "pcs/d",
+        "Σ GQ / production days with a value",
+        OWN,
+        DAYS,
+        "report::compared",
+    ),
     entry(
         "energy.comprehensive@1",
         ["综合能耗", "Comprehensive energy consumption (GB/T 2589)"],

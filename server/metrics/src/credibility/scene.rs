@@ -193,7 +193,10 @@ impl<'a> Scene<'a> {
 
     /// Whether the state was observed by another signal than power.
     pub(super) fn has_own_state(&self) -> bool {
-        let by_signal = matches!(self.definition.state_rule, Some(StateRule::Codes(_) | StateRule::RunBit { .. }));
+        let by_signal = matches!(
+            self.definition.state_rule,
+            Some(StateRule::Codes(_) | StateRule::Table(_) | StateRule::RunBit { .. })
+        );
         by_signal && self.states.iter().any(|s| s.state != MachineState::Unknown)
     }
 

@@ -31,6 +31,7 @@ pub(super) fn figures(out: &mut Printer<'_>, history: &History, g: &Gathered, fo
         return;
     }
     sums(out, g, &all);
+    safety(out, history, g, &all);
     found.evidence.add(evidence.clone());
     let code_at = |h: &Handled| statements.alarm_code_at(machine, &h.episode.code, h.episode.raised_ms);
     for h in &all {
@@ -80,6 +81,23 @@ fn sums(out: &mut Printer<'_>, g: &Gathered, all: &[Handled]) {
         out.put(stated("alarm.handled_after@1", handled, open), in_seconds(f.median_to_handle()));
         out.put(stated("alarm.handled_share@1", handled, open), f.handled_share());
     }
+}
+
+/// Safety alarms by themselves, once a code is declared to be one: none is an answer too.
+fn safety(out: &mut Printer<'_>, history: &History, g: &Gathered, all: &[Handled]) {
+    if !history.statements().has_alarm_class(&g.definition.machine, AlarmClass::Safety) {
+        return;
+    }
+    let evidence = &g.alarms.1;
+    let (cover, grade) = (Share { observed_ms: evidence.observed_ms, of_ms: evidence.of_ms }, evidence.grade());
+    let found = alarms::safety(all, g.span.from_ms, g.span.to_ms);
+    let mut terms = vec![number("n", found.count), number("tests", found.tests)];
+    terms.extend(found.oldest_open_ms.map(|oldest| ms("oldest_open", oldest)));
+    let id = "safety.alarms@1";
+    let count = Ok::<_, Undefined>(Rational::integer(found.count.into()));
+    out.put(ask(id, cover, terms.clone()).part("n").graded(grade).at_best(Grade::C).exact_if(grade == Grade::A), count);
+    let after = found.acknowledged_after_ms.and_then(seconds).ok_or(Undefined::NothingDue);
+    out.put(ask(id, cover, terms).part("acknowledged_after_s").graded(grade).at_best(Grade::C), after);
 }
 
 fn line(h: &Handled, names: [String; 2], until_ms: i64) -> AlarmLine {

@@ -11,7 +11,7 @@ use crate::evidence::Evidence;
 use crate::facts::Facts;
 use crate::grade::Flag;
 use crate::history::{History, REACH_MS};
-use crate::interval::{Interval, union};
+use crate::interval::{Interval, overlap_ms, subtract, union};
 use crate::kpi::losses::{self, Losses, StopRule};
 use crate::model::{Machine, MachineRole, SignalRef, Signals};
 use crate::production::stops::{Stop, stops};
@@ -150,6 +150,13 @@ pub fn gather(
 }
 
 impl Gathered {
+    /// FAULT inside planned time, milliseconds.
+    pub(super) fn planned_fault_ms(&self) -> i64 {
+        let planned: Vec<Interval> = self.shifts.iter().flat_map(|s| subtract(*s, &self.stops)).collect();
+        let faults = self.states.iter().filter(|s| s.state == MachineState::Fault);
+        overlap_ms(&union(faults.map(|s| Interval::new(s.from_ms, s.to_ms)).collect()), &union(planned))
+    }
+
     /// Stretches of RUN, a sorted set.
     pub fn running(&self) -> Vec<Interval> {
         let ran = self.states.iter().filter(|s| s.state == MachineState::Run);

@@ -16,20 +16,22 @@ use crate::exact::Rational;
 use crate::facts::{Facts, Share};
 use crate::figures::power::COAL;
 use crate::figures::{Figure, Printer, Shape, Term, ask, number};
+use crate::grade::Grade;
 use crate::history::History;
 use crate::interval::Interval;
+use crate::metrology::certificate;
 use crate::metrology::classes::{ClassTable, DELIVERED};
 use crate::metrology::composition::Source;
 use crate::metrology::measured::{Rules, in_force};
 use crate::metrology::{
-    Bounds, Detail, Device, Found, Loading, Measured, Meter, Quantity, RegisterSide, Transformer, measure,
+    Bounds, Detail, Device, Found, Loading, Measured, Meter, Quantity, RegisterSide, Transformer, measure, totals,
 };
 use crate::model::MachineRole;
 use crate::oee::{Ratio, Undefined};
-use crate::report::{Period, Words};
+use crate::report::{GapLine, LineageRange, Period, Words};
+use crate::settlement::Bill;
 use crate::settlement::reconcile::{Allowed, Reconciled, reconcile};
 use crate::settlement::year::{YearOfBills, YearRule, of_year};
-use crate::settlement::{Bill, Direction};
 use crate::shift::Inputs;
 use crate::statements::Stated;
 
@@ -168,6 +170,10 @@ pub struct Meters {
     pub years: Vec<YearLine>,
     /// Leaves of the statements in force.
     pub statements: Vec<u64>,
+    /// Records the registers' readings came in.
+    pub lineage: Vec<LineageRange>,
+    /// Gaps of the registers in the dates.
+    pub gaps: Vec<GapLine>,
 }
 
 /// The time whose readings are needed: the dates, and the whole of every bill that overlaps them. `None` when the dates are none.
@@ -209,7 +215,11 @@ pub fn meters(history: &History, period: &Period, until_ms: Option<i64>) -> Opti
         bills: Vec::new(),
         years: Vec::new(),
         statements: Vec::new(),
+        lineage: Vec::new(),
+        gaps: Vec::new(),
     };
+    let mut records = Facts::default();
+    let mut registers = Vec::new();
     let statements = history.statements();
     for machine in statements.machines().filter(|_| !span.is_empty()) {
         let definitions = statements.machine_definitions(machine);
@@ -219,11 +229,26 @@ pub fn meters(history: &History, period: &Period, until_ms: Option<i64>) -> Opti
         }
         let inputs = Inputs::load(history, machine, span);
         let found = measure(history, &inputs, machine, span, &rules);
+        for (gateway, range) in &totals(history, &inputs, machine, span).0.lineage {
+            records.saw(gateway, range.first);
+            records.saw(gateway, range.last);
+        }
+        registers.extend(definitions.iter().filter_map(|d| d.body.signals.energy.as_ref()));
         out.instrument(history, machine, span);
         energy(&mut printer, machine, &table, &found);
-        if let Ok(measured) = found {
-            out.statements.extend(measured.statements.iter().copied());
-            out.findings.extend(measured.findings.iter().map(finding));
+        match found {
+            Ok(measured) => {
+                out.statements.extend(measured.statements.iter().copied());
+                out.findings.extend(measured.findings.iter().map(finding));
+            }
+            // Nothing was read, or the register broke: what is stated can be examined all the same.
+            Err(_) => {
+                for (part, stated) in in_force(history, machine, Quantity::Energy, span) {
+                    let found = stated.map_or_else(Vec::new, |s| certificate::check(s, part, zone(history)));
+                    out.statements.extend(stated.map(|s| s.leaf));
+                    out.findings.extend(found.iter().map(finding));
+                }
+            }
         }
     }
     let incoming = statements
@@ -238,6 +263,8 @@ pub fn meters(history: &History, period: &Period, until_ms: Option<i64>) -> Opti
     }
     out.years(&mut printer, history, span);
     out.figures = printer.finish();
+    out.lineage = super::lineage(&records);
+    out.gaps = super::gaps_of(history, &registers, span);
     out.statements.sort_unstable();
     out.statements.dedup();
     Some(out)
@@ -286,6 +313,8 @@ fn energy(out: &mut Printer<'_>, machine: &str, table: &ClassTable, found: &Resu
         let asked = ask("meter.error@1", measured.cover, Vec::new())
             .part(machine)
             .exact_if(true)
+            // The classes were typed from a name plate.
+            .at_best(Grade::C)
             .with("parts", parts.collect::<Vec<_>>().join(" + "))
             .with("class_table", composition.table.clone());
         out.put(asked, Ok::<_, Undefined>(composition.total));
@@ -456,10 +485,10 @@ impl Meters {
         let rule = YearRule::EndsIn;
         for year in years {
             let Ok(set) = delivered(COAL) else { continue };
-            let bought = || history.statements().bills().filter(|b| b.body.direction == Direction::Import);
             let mut line =
                 YearLine { year, rule: rule.words().into(), is_whole: false, missing: Vec::new(), refused: None };
-            match of_year(bought(), year, rule, &set) {
+            // What was sold is taken off, as both metrics have it.
+            match of_year(history.statements().bills(), year, rule, &set) {
                 Ok(found) => {
                     coal(out, &found, &set);
                     line.is_whole = found.is_whole();

@@ -5,9 +5,11 @@ use crate::energy::carbon::{DELIVERED, GridFactor, GridTable};
 use crate::energy::demand::{DemandRule, Load, maximum};
 use crate::energy::electrical::load_factor;
 use crate::energy::factors::delivered;
+use crate::energy::integration::{self, NotIntegrated};
 use crate::exact::Rational;
+use crate::facts::Share;
 use crate::figures::gather::Reading;
-use crate::figures::{Gathered, Printer, ask, millionths, ms, number};
+use crate::figures::{Gathered, Printer, Shape, Term, ask, millionths, ms, number};
 use crate::history::History;
 use crate::interval::Interval;
 use crate::model::MachineRole;
@@ -21,7 +23,7 @@ pub(super) const COAL: &str = "kgce.equivalent@1";
 pub(super) fn figures(out: &mut Printer<'_>, history: &History, g: &Gathered) {
     let registers = g.read(history, |s| s.energy.as_ref());
     if registers.is_empty() {
-        return;
+        return from_power(out, history, g);
     }
     idle(out, g);
     demand(out, g, &load(history, g, &registers));
@@ -29,6 +31,25 @@ pub(super) fn figures(out: &mut Printer<'_>, history: &History, g: &Gathered) {
     if g.definition.role == MachineRole::Meter {
         coal_and_carbon(out, history, g);
     }
+}
+
+/// A machine known by its power alone: integrated, flagged and C at best; nothing is filled in where it was not read.
+fn from_power(out: &mut Printer<'_>, history: &History, g: &Gathered) {
+    let id = "energy.from_power@1";
+    let found = match integration::of_machine(history, &g.definition.machine, g.span, None) {
+        Ok(found) => found,
+        Err(NotIntegrated::HasRegister | NotIntegrated::NoPower) => return,
+        Err(_) => return out.put(ask(id, Share::default(), Vec::new()), Shape::Plain(Err(Undefined::NoReadings))),
+    };
+    let kwh = |symbol, v: Rational| Term { symbol, value: v.digits(6), unit: "kWh".into() };
+    let terms = vec![kwh("E", found.kwh), kwh("E_given", found.given_kwh)];
+    let flags: Vec<&str> = found.flags.iter().map(|f| f.code()).collect();
+    let asked = ask(id, found.cover, terms).graded(found.grade).with("flags", flags.join(", "));
+    let pair = |r: Rational| (r.num(), r.den());
+    let upper = found.bounds.upper.map(pair);
+    let ratio = Ratio { num: found.kwh.num(), den: found.kwh.den(), lower: pair(found.bounds.lower), upper };
+    let value: Value = Ok(ratio);
+    out.put(asked, value);
 }
 
 fn idle(out: &mut Printer<'_>, g: &Gathered) {

@@ -21,10 +21,10 @@ use crate::assessment::evidence::{
 use crate::assessment::scenes;
 use crate::assessment::scheme::{Extent, Question, Scheme, delivered};
 use crate::calendar::parse_date;
-use crate::checklist::Share;
 use crate::checklist::items::{self, Items};
 use crate::checklist::lighthouse::{self, Lighthouse};
 use crate::checklist::needs::{Available, Held, Judged, Lack, Verdict};
+use crate::checklist::{CONNECTED_DAYS, Share};
 use crate::energy::factors::delivered as factors;
 use crate::figures::power::COAL;
 use crate::figures::site::{Connected, connected, site};
@@ -34,7 +34,6 @@ use crate::history::History;
 use crate::model::{MachineRole, Names};
 use crate::oee::Undefined;
 use crate::report::{Period, Words};
-use crate::settlement::Direction;
 use crate::settlement::year::{YearRule, of_year};
 
 /// The questionnaire that is in force.
@@ -50,6 +49,12 @@ pub struct ShownValue {
     pub of: String,
     /// Six decimals.
     pub value: String,
+    /// Its formula.
+    pub formula: &'static str,
+    /// The value as a quotient of integers in lowest terms, digits.
+    pub numerator: String,
+    /// Of the same quotient.
+    pub denominator: String,
 }
 
 /// A change a question rests on.
@@ -180,7 +185,15 @@ pub struct Questionnaire {
     pub levels: Vec<LevelLine>,
 }
 
-/// Evaluates it; `None` when no machine is declared or the dates are none. `quality`: months before and after the retrofit.
+/// The dates whose readings are needed: those asked for, and at least the thirty days that connection is judged by.
+pub fn dates(asked: &Period) -> Period {
+    let first =
+        parse_date(&asked.to).map(|to| to.saturating_sub(jiff::Span::new().days(i64::from(CONNECTED_DAYS) - 1)));
+    let from = first.map(|d| d.to_string()).filter(|first| *first < asked.from).unwrap_or_else(|| asked.from.clone());
+    Period { from, ..asked.clone() }
+}
+
+/// Evaluates it, from a history that reaches over [`dates`]; `None` when no machine is declared or the dates are none. `quality`: months before and after the retrofit.
 pub fn questionnaire(
     history: &History,
     period: &Period,
@@ -194,11 +207,21 @@ pub fn questionnaire(
     let of_site = site(history, period, until_ms, rule)?;
     // Tests hold that what is delivered reads.
     let scheme = delivered(SCHEME).ok()?;
-    let found = connected(history, &all, period);
+    // Whether a machine is connected is judged by thirty days, whatever was asked for.
+    let wide = dates(period);
+    let month: Vec<Gathered> = names.iter().filter_map(|m| gather(history, m, &wide, until_ms, rule)).collect();
+    let assets = connected(history, &month, &wide).assets;
+    let found = Connected { assets, ..connected(history, &all, period) };
     let inputs = inputs(history, period, &found, &all, quality);
     let said = evidence(&scheme, &inputs, settings);
     let of_machines: Vec<Figures> = names.iter().filter_map(|m| machine(history, m, period, until_ms, rule)).collect();
-    let available = available(history, &of_site, &of_machines);
+    let mut available = available(history, &of_site, &of_machines);
+    // What answers a question on this page evidences its row too.
+    for row in said.rows.iter().filter(|r| r.options.len() == 1) {
+        if let Some((shown, grade)) = row.shown.first().zip(row.grade) {
+            available.entry(shown.definition.to_owned()).or_insert(Ok(Held { grade, with: 1, of: 1 }));
+        }
+    }
     let items = Items::parse(items::DELIVERED).ok()?;
     let criteria = Lighthouse::parse(lighthouse::DELIVERED, &items).ok()?;
     Some(Questionnaire {
@@ -239,7 +262,8 @@ fn inputs(
     quality: Option<QualityPair>,
 ) -> Inputs {
     let flags: BTreeSet<_> = all.iter().flat_map(|g| g.facts.flags.iter().copied()).collect();
-    let grade = worst(Grade::A, &flags);
+    // The list of machines is a person's: C at best.
+    let grade = worst(Grade::C, &flags);
     let graded = |has: bool| has.then_some(grade);
     let production = |g: &&Gathered| g.definition.role == MachineRole::Production;
     let ids = |keep: &dyn Fn(&&Gathered) -> bool| {
@@ -261,7 +285,7 @@ fn years(history: &History, period: &Period) -> Option<EnergyPair> {
     let last = parse_date(&period.to)?.year();
     let set = factors(COAL).ok()?;
     let side = |year: i16| {
-        let bills = history.statements().bills().filter(|b| b.body.direction == Direction::Import);
+        let bills = history.statements().bills();
         // A year that is not whole is no year's consumption.
         let whole = of_year(bills, year, YearRule::EndsIn, &set).ok().filter(|y| y.is_whole());
         let consumption = whole.and_then(|y| {
@@ -296,7 +320,14 @@ fn question(question: &Question, row: &Row) -> QuestionLine {
         shown: row
             .shown
             .iter()
-            .map(|s| ShownValue { definition: s.definition, of: s.of.clone(), value: s.value.digits(6) })
+            .map(|s| ShownValue {
+                definition: s.definition,
+                of: s.of.clone(),
+                value: s.value.digits(6),
+                formula: crate::catalogue::explain(s.definition).map_or("", |e| e.formula),
+                numerator: s.value.num().to_string(),
+                denominator: s.value.den().to_string(),
+            })
             .collect(),
         changes: row.changes.iter().map(change).collect(),
         lacks: row.lacks.iter().map(|l| owned(l.words())).collect(),

@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::alarms::declared::AlarmClass;
 use crate::calendar::{local_date, parse_date};
 use crate::checklist::{self, Asset, CONNECTED_DAYS, Source};
 use crate::column::Series;
@@ -18,6 +19,7 @@ use crate::exact::Rational;
 use crate::facts::{Facts, Share};
 use crate::figures::gather::signals_in_force;
 use crate::figures::{Figures, Gathered, Printer, Shape, StopRule, ask, gather, number, print, time};
+use crate::grade::Grade;
 use crate::history::History;
 use crate::interval::{Interval, overlap_ms, union};
 use crate::kpi::line::{self, Station};
@@ -37,16 +39,18 @@ pub fn site(history: &History, period: &Period, until_ms: Option<i64>, rule: Sto
     let machines = history.statements().machines();
     let all: Vec<Gathered> = machines.filter_map(|m| gather(history, m, period, until_ms, rule)).collect();
     let (mut facts, mut losses, mut failures) = (Facts::default(), Losses::default(), Reliability::default());
+    let mut fault_ms = 0;
     let counts = |g: &&Gathered| g.is_production() && g.facts.has_state && g.facts.production.is_some();
     for g in all.iter().filter(counts) {
         facts.add(&g.facts);
         losses.add(&g.losses);
         failures.add(&reliability::of(&g.states, &g.no_order));
+        fault_ms += g.planned_fault_ms();
     }
     all.first()?;
     let mut out = Printer::of(&facts);
     let is_certain = all.iter().filter(counts).all(Gathered::is_certain);
-    let sums = time::Sums { facts: &facts, losses: &losses, reliability: failures, rule, is_certain };
+    let sums = time::Sums { facts: &facts, losses: &losses, reliability: failures, rule, fault_ms, is_certain };
     time::figures(&mut out, &sums);
     lines(&mut out, history, &all);
     connection(&mut out, history, &all, period);
@@ -112,7 +116,7 @@ pub(super) struct Connected {
     pub(super) assets: Vec<Asset>,
     pub(super) sources: Vec<Source>,
     /// Tags that no gateway was ever told to read.
-    unconfigured: BTreeSet<String>,
+    pub(super) unconfigured: BTreeSet<String>,
     /// Machines read within the last [`LINK_MS`] of the dates.
     pub(super) live: BTreeSet<String>,
 }
@@ -158,8 +162,13 @@ pub(super) fn connected(history: &History, all: &[Gathered], period: &Period) ->
                 source.received += received.min(expected);
             }
         }
+        let safety = history.statements().has_alarm_class(&g.definition.machine, AlarmClass::Safety);
         for (role, source) in by_role {
             let areas = AREAS.iter().find(|(name, _)| *name == role).map_or(&[][..], |(_, areas)| areas);
+            // An alarm signal evidences 安全生产 when somebody declared one of its codes as a safety alarm.
+            if role == "alarm" && safety {
+                sources.push(Source { area: "安全生产".to_owned(), ..source.clone() });
+            }
             sources.extend(areas.iter().map(|area| Source { area: (*area).to_owned(), ..source.clone() }));
         }
         if is_live {
@@ -188,6 +197,8 @@ pub(super) fn connected(history: &History, all: &[Gathered], period: &Period) ->
 fn connection(out: &mut Printer<'_>, history: &History, all: &[Gathered], period: &Period) {
     let Connected { assets, sources, unconfigured, live } = connected(history, all, period);
     let cover = Share::default();
+    // Of the last thirty days those that were asked for: fewer say less.
+    let days = assets.iter().map(|a| a.days_scheduled).max().unwrap_or(0);
     let shares = [
         ("equipment.digital@1", checklist::digital(&assets)),
         ("equipment.connected@1", checklist::connected(&assets)),
@@ -197,16 +208,24 @@ fn connection(out: &mut Printer<'_>, history: &History, all: &[Gathered], period
     for (id, share) in shares {
         let terms = vec![number("n", share.counted.len()), number("of", share.of.len())];
         let missing: Vec<&str> = share.of.iter().filter(|m| !share.counted.contains(m)).map(String::as_str).collect();
-        let mut asked = ask(id, cover, terms).exact_if(true);
+        // The list of machines is a person's.
+        let mut asked = ask(id, cover, terms).exact_if(true).at_best(Grade::C).with("days", days.to_string());
         if !missing.is_empty() {
             asked = asked.with("not_counted", missing.join(", "));
         }
         out.put(asked, share.ratio());
     }
+    // What was read lies on the server: the same machines, over all that are declared.
+    let there: Vec<&Asset> = assets.iter().filter(|a| a.is_digital).collect();
+    let terms = vec![number("n", there.len()), number("of", assets.len())];
+    out.put(
+        ask("equipment.cloud@1", cover, terms).exact_if(true).at_best(Grade::C),
+        checklist::plain(there.len() as u64, assets.len() as u64),
+    );
     let production: Vec<&str> = assets.iter().filter(|a| a.is_production).map(|a| a.machine.as_str()).collect();
     let linked = production.iter().filter(|m| live.contains(**m)).count();
     let terms = vec![number("n", linked), number("of", production.len())];
-    let asked = ask("data.links@1", cover, terms).exact_if(true).with("live_ms", LINK_MS.to_string());
+    let asked = ask("data.links@1", cover, terms).exact_if(true).at_best(Grade::C).with("live_ms", LINK_MS.to_string());
     out.put(asked, checklist::plain(linked as u64, production.len() as u64));
     let mut once: BTreeMap<String, Source> = BTreeMap::new();
     for source in &sources {

@@ -18,6 +18,8 @@ pub(super) struct Sums<'a> {
     pub(super) losses: &'a Losses,
     pub(super) reliability: Reliability,
     pub(super) rule: StopRule,
+    /// FAULT inside planned time, milliseconds: of the same base as planned busy time.
+    pub(super) fault_ms: i64,
     /// Every state was seen.
     pub(super) is_certain: bool,
 }
@@ -29,6 +31,7 @@ impl<'a> Sums<'a> {
             losses: &g.losses,
             reliability: reliability::of(&g.states, &g.no_order),
             rule: g.rule,
+            fault_ms: g.planned_fault_ms(),
             is_certain: g.is_certain(),
         }
     }
@@ -107,7 +110,7 @@ fn failures(out: &mut Printer<'_>, s: &Sums<'_>) {
     let both = between().into_iter().chain(restored()).collect();
     out.put(ask("inherent_availability@1", cover, both).exact_if(s.is_certain), r.inherent_availability());
     out.put(ask("failure.rate@1", cover, between()).exact_if(s.is_certain), r.failures_per_100_h());
-    let (fault, pbt) = (in_state(s.facts, MachineState::Fault), s.facts.buckets.pbt_ms());
+    let (fault, pbt) = (s.fault_ms, s.facts.buckets.pbt_ms());
     let share = crate::production::rates::fault_share(fault, pbt);
     out.put(ask("failure.share@1", cover, vec![ms("FAULT", fault), ms("PBT", pbt)]).exact_if(s.is_certain), share);
 }

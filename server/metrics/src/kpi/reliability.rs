@@ -2,7 +2,8 @@
 //! §5 row 11).
 //!
 //! Constraints
-//! 1. A failure is an episode of FAULT; episodes less than [`MERGE_MS`] apart are one (alarm chatter).
+//! 1. A failure is an episode of FAULT; episodes less than [`MERGE_MS`] apart are one (alarm chatter). Maintenance that follows a
+//!    fault at once belongs to it: restoration ends when the repair does.
 //! 2. Operating time is RUN and SETUP with an order; delays and time without an order are not operating time, and a failure
 //!    that begins without an order is listed apart and not counted.
 //! 3. An episode that touches the edge of what was observed has no known length: it counts as a failure when its beginning
@@ -107,16 +108,18 @@ pub fn of(states: &[StateInterval], no_order: &[Interval]) -> Reliability {
     out
 }
 
-/// The fault episodes of a timeline, first to last interval of each: faults less than [`MERGE_MS`] apart are one.
+/// The fault episodes of a timeline, first to last interval of each: faults less than [`MERGE_MS`] apart are one, and maintenance
+/// right after a fault is part of it.
 pub fn episodes(states: &[StateInterval]) -> Vec<RangeInclusive<usize>> {
     let mut out = Vec::new();
     let mut at = 0;
     while let Some(begin) = states.iter().skip(at).position(|s| s.state == MachineState::Fault).map(|i| at + i) {
-        // The last interval of the episode: faults with less than the merging time between them.
+        // The last interval of the episode: faults with less than the merging time between them, and their repair.
         let mut last = begin;
         for (i, s) in states.iter().enumerate().skip(begin + 1) {
             let since = states.get(last).map_or(0, |l| s.from_ms - l.to_ms);
-            if s.state == MachineState::Fault && since < MERGE_MS {
+            let repaired = s.state == MachineState::Maint && since == 0;
+            if repaired || (s.state == MachineState::Fault && since < MERGE_MS) {
                 last = i;
             } else if since >= MERGE_MS {
                 break;
@@ -151,7 +154,7 @@ impl Reliability {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use MachineState::{Fault, Idle, Run, Setup, Unknown};
+    use MachineState::{Fault, Idle, Maint, Run, Setup, Unknown};
 
     const MIN: i64 = 60_000;
 
@@ -162,6 +165,26 @@ mod tests {
             StateInterval { from_ms: at - ms, to_ms: at, state: *state, held: false }
         };
         parts.iter().map(&mut next).collect()
+    }
+
+    #[test]
+    fn the_repair_belongs_to_the_failure_and_planned_care_does_not() {
+        let states = timeline(&[
+            (Run, 60 * MIN),
+            (Fault, 5 * MIN),
+            (Maint, 55 * MIN),
+            (Fault, MIN), // tried again while the fitter is there
+            (Maint, 4 * MIN),
+            (Run, 60 * MIN),
+            (Maint, 30 * MIN), // care, after running
+            (Run, 60 * MIN),
+            (Fault, 2 * MIN),
+            (Idle, MIN),
+            (Maint, 10 * MIN), // nobody was at it yet when the fault was over
+            (Run, MIN),
+        ]);
+        let r = of(&states, &[]);
+        assert_eq!((r.failures, r.restored, r.restoration_ms), (2, 2, 65 * MIN + 2 * MIN));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::production::material::Material;
 use crate::production::stops::StopReason;
 use crate::quality::specification::Specification;
 use crate::settlement::{self, Bill};
+use crate::vocabulary;
 
 /// Why a declaration body was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -237,6 +238,14 @@ fn check_machine(machine: Machine) -> Result<Machine, ModelError> {
     }
     let missing = match &machine.state_rule {
         Some(StateRule::Codes(_)) => s.state.is_none().then_some("state"),
+        Some(StateRule::Table(table)) => {
+            if vocabulary::codes_of(table).is_none() {
+                let known: Vec<&str> = vocabulary::by_one_signal().collect();
+                let reason = format!("no delivered table is `{table}`; there are {}", known.join(", "));
+                return Err(refuse("machine", "state_rule.table", reason));
+            }
+            s.state.is_none().then_some("state")
+        }
         Some(StateRule::RunBit { .. }) => s.run.is_none().then_some("run"),
         Some(StateRule::Power(p)) => {
             let ordered = 0 <= p.hysteresis_w

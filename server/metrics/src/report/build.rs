@@ -388,19 +388,20 @@ pub fn section(period: &str, machine: &str, shift: Option<(&str, &str)>, window:
 /// Definitions printed for periods and not for every shift.
 const PERIODS_ONLY: [&str; 4] = ["nee.iso22400@1", "allocation.iso22400@1", "teep@1", "state.planned@1"];
 
-/// The unit of a line: amounts are in the unit of what the machine makes.
-fn unit(definition: &Definition, facts: &Facts) -> &'static str {
+/// The unit of a value: amounts are in the unit of what the machine makes; `-` where machines make unlike things.
+pub(crate) fn unit(of: &'static str, facts: &Facts) -> &'static str {
     let measure = facts.production.map_or_else(Default::default, |p| p.measure);
-    match (definition.unit, measure.symbol()) {
-        ("pcs", symbol) => symbol.unwrap_or("-"),
-        ("kWh/pcs", symbol) => match symbol {
-            Some("pcs") => "kWh/pcs",
-            Some("kg") => "kWh/kg",
-            Some("m") => "kWh/m",
-            Some("L") => "kWh/L",
-            _ => "-",
-        },
-        (other, _) => other,
+    let Some(symbol) = measure.symbol() else { return if of.contains("pcs") { "-" } else { of } };
+    match (of, symbol) {
+        (of, "pcs") => of,
+        ("pcs", symbol) => symbol,
+        ("kWh/pcs", "kg") => "kWh/kg",
+        ("kWh/pcs", "m") => "kWh/m",
+        ("kWh/pcs", "L") => "kWh/L",
+        ("pcs/h", "kg") => "kg/h",
+        ("pcs/h", "m") => "m/h",
+        ("pcs/h", "L") => "L/h",
+        (of, _) => of,
     }
 }
 
@@ -408,7 +409,7 @@ fn line(definition: &Definition, facts: &Facts) -> Line {
     let cover = definition.cover(facts);
     let mut out = Line {
         definition: definition.id,
-        unit: unit(definition, facts),
+        unit: unit(definition.unit, facts),
         numerator: None,
         denominator: None,
         value: None,

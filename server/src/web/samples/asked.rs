@@ -5,7 +5,9 @@ use metrics::figures::questionnaire::{AskedLine, ChangeLine, LevelLine, OptionLi
 use metrics::report::Words;
 
 use super::{DAY, NOW_MS, head};
-use crate::query::{FigureLine, FigureParameter, MetersView, NamedMachine, Names, Parameter, QuestionnaireView, Term};
+use crate::query::{
+    FigureLine, FigureParameter, GapView, LeafRun, MetersView, NamedMachine, Names, Parameter, QuestionnaireView, Term,
+};
 
 fn words(zh: &str, en: &str) -> Words {
     (zh, en).into()
@@ -143,6 +145,12 @@ pub(in crate::web) fn meters() -> MetersView {
             missing: vec![MissingDays { account: "0330 1122 4455".into(), days: 41 }],
             refused: None,
         }],
+        sources: vec![LeafRun { gateway: "gw-1".into(), first_leaf: 21_004, last_leaf: 48_190 }],
+        gaps: vec![GapView {
+            from_ms: NOW_MS - 6 * DAY,
+            until_ms: NOW_MS - 6 * DAY + 1_800_000,
+            cause: "bus_busy".into(),
+        }],
         statements: vec![Parameter { name: "meter".into(), value: "main".into(), leaf: Some(1_188), late: false }],
     }
 }
@@ -209,6 +217,9 @@ pub(in crate::web) fn questionnaire() -> QuestionnaireView {
                     definition: "equipment.digital@1",
                     of: String::new(),
                     value: "0.875000".into(),
+                    formula: "digitised / production machines",
+                    numerator: "7".into(),
+                    denominator: "8".into(),
                 }],
                 ..question(2, "企业的生产设备数字化率", "Share of digitised production machines")
             },
