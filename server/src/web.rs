@@ -10,7 +10,7 @@
 //!   not a count of things links to its explanation.
 //!
 //! `door` sign-in, setup, errors · `fleet` all sites · `site` one site · `machine` one machine · `why` why this number ·
-//! `figures` every figure over dates · `meters` meters and bills · `questionnaire` what data evidences of the 评测指标 ·
+//! `figures` every figure over dates · `meters` meters and bills · `questionnaire` what data evidences of the 评测指标 · `savings` energy saved under a plan ·
 //! `findings` matters to verify · `catalogue` every definition · `reports` issued reports · `gateways` gateways and enrolment codes ·
 //! `chart` pictures · `view` frame and figure.
 
@@ -30,6 +30,7 @@ pub mod reports;
 mod routes;
 #[cfg(test)]
 mod samples;
+pub mod savings;
 pub mod site;
 pub mod text;
 mod trouble;

@@ -266,6 +266,21 @@ fn savings_of_a_plan_are_those_of_the_world() {
     let interval = press.headline().expect("an interval");
     let (lower, upper) = (interval.lower.ok().unwrap(), interval.upper.ok().unwrap());
     assert!(lower < truth && truth < upper, "[{lower}, {upper}] holds {truth}");
+    // As it is printed: the same numbers, and unit consumption never without what volume explains of it.
+    let printed = metrics::figures::saved::printed(&all[0]);
+    let number = |id: &str, part: &str| {
+        let found =
+            printed.iter().find(|f| f.definition == id && f.part == part).unwrap_or_else(|| panic!("{id} {part}"));
+        assert!(!found.formula.is_empty() && !found.terms.is_empty(), "{id}: why this number");
+        found.value.as_deref().unwrap().parse::<f64>().unwrap()
+    };
+    assert!((number("savings.avoided@1", "") - avoided).abs() < 1e-6);
+    let [change, volume, saving] = ["change", "volume", "saving"].map(|part| number("unit_consumption.change@1", part));
+    assert!(((1.0 + change) - (1.0 + volume) * (1.0 + saving)).abs() < 1e-5, "{change} {volume} {saving}");
+    // Running took less and nothing else did: what is saved, of what would have been used.
+    let used = world.minutes[70 * 1440..].iter().map(|m| m.wh as f64).sum::<f64>() / 1000.0;
+    assert!((saving + truth / (used + truth)).abs() < 0.002, "{saving}");
+    assert!(number("model.r2@1", "") > 0.9);
     assert!(metrics::figures::saved::saved(&log.history(), "p2", None, StopRule::default()).is_empty());
 }
 

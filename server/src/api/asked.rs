@@ -1,12 +1,15 @@
-//! What is evaluated from the log when somebody asks: meters and bills, and what a site's data evidences of the 评测指标.
+//! What is evaluated from the log when somebody asks: meters and bills, energy saved, and what a site's data evidences of the 评测指标.
+#![allow(unused_qualifications, reason = "the macros of utoipa name our parameter types twice")]
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::Failure;
 use super::read::DatesParams;
 use crate::accounts::extract::SignedIn;
-use crate::query::{self, MetersView, QuestionnaireView};
+use crate::query::{self, MetersView, QuestionnaireView, SavingsView};
 use crate::state::AppState;
 
 /// Energy with the error of its instruments, matters to verify about them, and the bills that overlap the dates against the register
@@ -43,4 +46,29 @@ pub(super) async fn questionnaire(
 ) -> Result<Json<QuestionnaireView>, Failure> {
     let (access, now_ms) = (&who.session.access, state.clock.now_ms());
     Ok(Json(query::questionnaire(&state.store, &state.logs, access, &site, dates.pair(), now_ms).await?))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PlanParam {
+    /// A declared plan; the newest by default.
+    plan: Option<String>,
+}
+
+/// Energy saved under a declared plan: for the incoming meter and every machine with a meter of its own the regression statement, its
+/// interval, the model's quality, and unit consumption with what volume explains of it. Nothing is annualised.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sites/{site}/savings",
+    params(("site" = String, Path), PlanParam),
+    responses((status = 200, body = SavingsView))
+)]
+pub(super) async fn savings(
+    State(state): State<AppState>,
+    who: SignedIn,
+    Path(site): Path<String>,
+    Query(asked): Query<PlanParam>,
+) -> Result<Json<SavingsView>, Failure> {
+    let (access, now_ms) = (&who.session.access, state.clock.now_ms());
+    Ok(Json(query::savings(&state.store, &state.logs, access, &site, asked.plan.as_deref(), now_ms).await?))
 }

@@ -33,6 +33,7 @@ pub(super) fn routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
         ("/api/v1/sites/{site}/figures", get(site_figures)),
         ("/api/v1/sites/{site}/meters", get(asked::meters)),
         ("/api/v1/sites/{site}/questionnaire", get(asked::questionnaire)),
+        ("/api/v1/sites/{site}/savings", get(asked::savings)),
         ("/api/v1/sites/{site}/findings", get(findings)),
         ("/api/v1/metrics", get(definitions)),
         ("/api/v1/sites/{site}/machines/{machine}/shifts/{date}/{shift}", get(shift)),

@@ -233,6 +233,16 @@ pub(super) fn groups(t: &Texts, lines: &[FigureLine]) -> Vec<Group> {
         .collect()
 }
 
+/// Rows of one of several statements on a page; `place` keeps their anchors apart.
+pub(super) fn rows(t: &Texts, place: &str, lines: &[FigureLine]) -> Vec<Row> {
+    let apart = |line: &FigureLine| Row {
+        anchor: words::anchor(&format!("{place}-{}-{}", line.definition, line.part)),
+        figure: figure(t, line, &format!("/metrics#{}", words::anchor(&line.definition))).html(),
+        ..row(t, line)
+    };
+    lines.iter().map(apart).collect()
+}
+
 fn row(t: &Texts, line: &FigureLine) -> Row {
     Row {
         figure: linked(t, line).html(),

@@ -53,6 +53,7 @@ pub fn routes() -> Router<AppState> {
         .route("/sites/{site}/figures", get(asked::site_figures))
         .route("/sites/{site}/meters", get(asked::meters))
         .route("/sites/{site}/questionnaire", get(asked::questionnaire))
+        .route("/sites/{site}/savings", get(asked::savings))
         .route("/sites/{site}/findings", get(findings::page).post(findings::answer).layer(findings::limit()))
         .route("/metrics", get(asked::catalogue))
         .route("/sites/{site}/reports", get(change::reports).post(change::issue))

@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 
 use super::text::{EN_FTL, Lang, ZH_FTL};
-use super::{catalogue, door, figures, findings, fleet, gateways, machine, meters, questionnaire, reports, site, why};
+use super::{
+    catalogue, door, figures, findings, fleet, gateways, machine, meters, questionnaire, reports, savings, site, why,
+};
 
 fn pages(lang: Lang) -> Vec<(&'static str, String)> {
     let mut all = door::samples(lang);
@@ -15,6 +17,7 @@ fn pages(lang: Lang) -> Vec<(&'static str, String)> {
     all.extend(figures::samples(lang));
     all.extend(meters::samples(lang));
     all.extend(questionnaire::samples(lang));
+    all.extend(savings::samples(lang));
     all.extend(findings::samples(lang));
     all.extend(catalogue::samples(lang));
     all.extend(reports::samples(lang));

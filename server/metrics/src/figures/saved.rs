@@ -8,19 +8,24 @@
 //! 4. The mean over days is never annualised, and unit consumption never stands alone: [`crate::savings`] prints the volume effect
 //!    beside it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use crate::baseline::{Cadence, Driver, DriverKind, Point};
 use crate::calendar::parse_date;
+use crate::catalogue;
+use crate::decimal::float6;
 use crate::facts::Facts;
-use crate::figures::{Gathered, StopRule, gather};
+use crate::figures::{Figure, Gathered, StopRule, Term, gather};
 use crate::history::History;
+use crate::oee;
 use crate::report::Period;
 use crate::savings::{self, Savings, SignConvention};
 use crate::state::MachineState;
 use crate::statistics::student::Confidence;
+use crate::statistics::{Number, Undefined};
 
 /// Energy saved within one boundary.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -92,6 +97,78 @@ pub fn saved(history: &History, plan: &str, until_ms: Option<i64>, rule: StopRul
         });
     }
     out
+}
+
+/// The numbers of a statement, each with its formula and quantities; unit consumption with what volume explains of it, always.
+/// Empty when there is no statement.
+pub fn printed(saved: &Saved) -> Vec<Figure> {
+    let Some(e) = saved.savings.with.evaluation() else { return Vec::new() };
+    let (model, unit) = (&e.model, &e.unit_consumption);
+    let number = |symbol: &'static str, v: Number, unit: &str| {
+        v.ok().and_then(float6).map(|value| Term { symbol, value, unit: unit.to_owned().into() })
+    };
+    let sums = || [number("E_adjusted", e.adjusted_baseline, "kWh"), number("E_actual", e.actual, "kWh")];
+    let fit = || {
+        [
+            number("n", Number::new(model.points as f64), ""),
+            number("s", model.rmse, "kWh"),
+            number("E_mean", model.mean_energy, "kWh"),
+        ]
+    };
+    let per_unit = || {
+        [
+            number("e_before", unit.before, &unit.unit),
+            number("e_expected", unit.expected, &unit.unit),
+            number("e_after", unit.after, &unit.unit),
+        ]
+    };
+    let none = Number::undefined(Undefined::NoNeighbours);
+    let (low, high, ashrae, caltrack) =
+        e.headline().map_or((none, none, none, none), |u| (u.lower, u.upper, u.fsu_ashrae, u.fsu_caltrack));
+    let figure = |id, part: &str, value: Number, bounds: [Number; 2], terms: Vec<Option<Term>>| {
+        let entry = catalogue::explain(id)?;
+        let digits = value.ok().and_then(float6);
+        let [lower, upper] = bounds.map(|b| b.ok().and_then(float6));
+        Some(Figure {
+            definition: entry.id,
+            part: part.to_owned(),
+            unit: Cow::Borrowed(entry.unit),
+            formula: entry.formula,
+            terms: terms.into_iter().flatten().collect(),
+            numerator: None,
+            denominator: None,
+            undefined: digits.is_none().then_some(oee::Undefined::Insufficient.code()),
+            value: digits,
+            lower,
+            upper,
+            coverage: [0, 0],
+            grade: None,
+            parameters: vec![("confidence_percent", e.confidence.percent())],
+        })
+    };
+    let bare = |v: Number| [v, v];
+    [
+        figure("savings.avoided@1", "", e.avoided, [low, high], sums().into()),
+        figure("savings.fraction@1", "", e.fraction, bare(e.fraction), sums().into()),
+        figure("savings.fsu.ashrae@1", "", ashrae, bare(ashrae), fit().into()),
+        figure("savings.fsu.caltrack@1", "", caltrack, bare(caltrack), fit().into()),
+        figure("model.cv_rmse@1", "", model.cv_rmse, bare(model.cv_rmse), fit().into()),
+        figure("model.nmbe@1", "", model.nmbe, bare(model.nmbe), fit().into()),
+        figure("model.r2@1", "", model.r2, bare(model.r2), fit().into()),
+        figure(
+            "model.autocorrelation@1",
+            "",
+            model.rho,
+            bare(model.rho),
+            vec![number("n_effective", model.effective_points, "")],
+        ),
+        figure("unit_consumption.change@1", "change", unit.change, bare(unit.change), per_unit().into()),
+        figure("unit_consumption.change@1", "volume", unit.volume_effect, bare(unit.volume_effect), per_unit().into()),
+        figure("unit_consumption.change@1", "saving", unit.saving_effect, bare(unit.saving_effect), per_unit().into()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// One day; `None` when its energy or what drives it is not known.

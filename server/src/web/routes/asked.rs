@@ -12,6 +12,7 @@ use crate::web::catalogue::CataloguePage;
 use crate::web::figures::FiguresPage;
 use crate::web::meters::MetersPage;
 use crate::web::questionnaire::QuestionnairePage;
+use crate::web::savings::SavingsPage;
 use crate::web::view::Nav;
 use crate::web::why::WhyPage;
 use crate::web::words;
@@ -116,6 +117,27 @@ pub(super) async fn questionnaire(
     let manages = manages(&state, &visitor, &site).await;
     let (frame, _) = visitor.frame(title, Nav::Site, Some(&data.site), manages, now_ms);
     Ok(html(StatusCode::OK, &QuestionnairePage::new(frame, &data)))
+}
+
+#[derive(Deserialize)]
+pub(super) struct PlanAsk {
+    #[serde(default)]
+    plan: String,
+}
+
+pub(super) async fn savings(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Path(site): Path<String>,
+    Query(ask): Query<PlanAsk>,
+) -> Result<Response, Problem> {
+    let now_ms = state.clock.now_ms();
+    let found = query::savings(&state.store, &state.logs, visitor.access(), &site, Some(&ask.plan), now_ms).await;
+    let data = found.map_err(|e| visitor.failed(e))?;
+    let title = visitor.lang.texts().s("savings-title");
+    let manages = manages(&state, &visitor, &site).await;
+    let (frame, _) = visitor.frame(title, Nav::Site, Some(&data.site), manages, now_ms);
+    Ok(html(StatusCode::OK, &SavingsPage::new(frame, &data)))
 }
 
 #[derive(Deserialize)]

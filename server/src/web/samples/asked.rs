@@ -6,7 +6,8 @@ use metrics::report::Words;
 
 use super::{DAY, NOW_MS, head};
 use crate::query::{
-    FigureLine, FigureParameter, GapView, LeafRun, MetersView, NamedMachine, Names, Parameter, QuestionnaireView, Term,
+    FigureLine, FigureParameter, GapView, LeafRun, MetersView, NamedMachine, Names, Parameter, QuestionnaireView,
+    SavedView, SavingsView, Term,
 };
 
 fn words(zh: &str, en: &str) -> Words {
@@ -296,6 +297,65 @@ pub(in crate::web) fn questionnaire() -> QuestionnaireView {
                 document: "cd".repeat(32),
                 since: Some(words("等级变化 +1；得分变化 +17.5", "level +1; score +17.5")),
             },
+        ],
+    }
+}
+
+pub(in crate::web) fn savings() -> SavingsView {
+    let figure = |id: &str, part: &str, unit: &str, value: &str, bounds: [&str; 2]| FigureLine {
+        coverage: [0, 0],
+        grade: None,
+        parameters: vec![FigureParameter { name: "confidence_percent".into(), value: "90".into() }],
+        ..line(id, part, unit, value, bounds)
+    };
+    let saved = |machine: &str, option: &str, says: Words, figures: Vec<FigureLine>| SavedView {
+        machine: machine.into(),
+        option: option.into(),
+        driven_by: vec!["press".into(), "cnc-2".into()],
+        baseline_days: 78,
+        baseline_left_out: 3,
+        reporting_days: 80,
+        reporting_left_out: 1,
+        says,
+        is_evaluated: !figures.is_empty(),
+        cautions: if figures.is_empty() {
+            vec![]
+        } else {
+            vec![words("基期不足一年", "the baseline spans less than a year")]
+        },
+        figures,
+    };
+    SavingsView {
+        site: head("jh-07", "金华三联汽配", "Jinhua Sanlian Auto Parts", false),
+        plan: Some("retrofit".into()),
+        names: Names { zh: "产线改造".into(), en: "Retrofit of the line".into() },
+        baseline: vec!["2026-05-18".into(), "2026-08-16".into()],
+        reporting: vec!["2026-08-17".into(), "2026-11-15".into()],
+        plans: vec!["retrofit".into(), "compressor".into()],
+        machines: meters().machines,
+        prefix: 48_211,
+        saved: vec![
+            saved(
+                "main",
+                "C",
+                words("节能（90% 置信）", "energy saved (90 % confidence)"),
+                vec![
+                    figure("savings.avoided@1", "", "kWh", "8120.500000", ["5310.000000", "10931.000000"]),
+                    figure("savings.fraction@1", "", "1", "0.061000", ["0.061000", "0.061000"]),
+                    figure("unit_consumption.change@1", "change", "1", "-0.104000", ["-0.104000", "-0.104000"]),
+                    figure("unit_consumption.change@1", "volume", "1", "-0.046000", ["-0.046000", "-0.046000"]),
+                    figure("unit_consumption.change@1", "saving", "1", "-0.061000", ["-0.061000", "-0.061000"]),
+                ],
+            ),
+            saved(
+                "press",
+                "B",
+                words(
+                    "8 个数据点不足以估计 2 个系数及其误差；请延长基期或减少驱动变量",
+                    "8 points are too few for 2 coefficients and their errors: extend the baseline",
+                ),
+                vec![],
+            ),
         ],
     }
 }
