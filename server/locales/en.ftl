@@ -1021,3 +1021,7 @@ term-e-expected = per unit expected without a saving
 term-e-after = per unit after
 term-n-effective = effective points
 term-e-given = given back
+savings-applied = Non-routine events applied
+savings-without = Without those events
+declared-adjustment = Non-routine event
+param-adjustment = Non-routine event

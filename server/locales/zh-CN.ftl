@@ -982,3 +982,7 @@ term-e-expected = 无节能时的预期单耗
 term-e-after = 改造后单耗
 term-n-effective = 有效点数
 term-e-given = 反送电量
+savings-applied = 已计入的非常规事件
+savings-without = 不计入上述事件时
+declared-adjustment = 非常规事件
+param-adjustment = 非常规事件

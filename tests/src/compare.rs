@@ -279,7 +279,9 @@ fn judge_cause(gap: &StoredGap, injected: &[Injected], limits: Limits, judgement
 pub fn unnoticed(injected: &[Injected], evidence: &Evidence, limits: Limits) -> Vec<String> {
     let margin = limits.latency_ms + 2 * limits.poll_ms;
     let was_down = |fault: &Injected| {
-        let down = |i: &&Injected| i.unsealed && i.from_ms - margin < fault.to_ms && fault.from_ms - margin < i.to_ms;
+        // A gap is told when it is over: one that ended less than a seal before a kill went with what was not sealed.
+        let lost = margin + limits.seal_ms;
+        let down = |i: &&Injected| i.unsealed && i.from_ms - lost < fault.to_ms && fault.from_ms - margin < i.to_ms;
         injected.iter().any(|i| down(&i))
     };
     injected
@@ -464,6 +466,12 @@ mod tests {
         let mut stored = evidence(0..60);
         assert_eq!(unnoticed(std::slice::from_ref(&silent), &stored, LIMITS).len(), 1);
         assert!(unnoticed(&[silent.clone(), killed(24_000, 26_000)], &stored, LIMITS).is_empty());
+        let (margin, end) = (LIMITS.latency_ms + 2 * LIMITS.poll_ms, silent.to_ms);
+        let killed_after = |ms: i64| killed(end + ms, end + ms + 2_000);
+        let soon = killed_after(margin + LIMITS.seal_ms - 1);
+        assert!(unnoticed(&[silent.clone(), soon], &stored, LIMITS).is_empty(), "what told of it was not sealed yet");
+        let later = killed_after(margin + LIMITS.seal_ms);
+        assert_eq!(unnoticed(&[silent.clone(), later], &stored, LIMITS).len(), 1);
         stored.gaps = vec![gap(19_007, 26_007, GapCause::DeviceSilent)];
         assert!(unnoticed(std::slice::from_ref(&silent), &stored, LIMITS).is_empty());
         stored.gaps[0].cause = GapCause::DeviceRefused;

@@ -15,6 +15,7 @@
 //! `adjust` applies logged events, `rules` holds sufficiency and acceptance limits, `unit` the unit consumption, `words` what may be said.
 
 mod adjust;
+pub mod declared;
 pub mod definitions;
 mod rules;
 #[cfg(test)]

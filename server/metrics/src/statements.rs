@@ -18,6 +18,7 @@ use crate::assessment::declared::{Assessed, LevelAssessed};
 use crate::batch::recipe::Recipe;
 use crate::batch::record::BatchRecord;
 use crate::metrology::{Meter, Quantity};
+use crate::savings::declared::NonRoutine;
 use crate::settlement::{Bill, BillKey};
 
 use crate::credibility::course::FACTORY_ROLE;
@@ -93,6 +94,7 @@ pub struct Statements {
     materials: BTreeMap<(String, String), Dated<Material>>,
     instruments: BTreeMap<(String, Quantity), Dated<Meter>>,
     bills: BTreeMap<BillKey, Dated<Bill>>,
+    adjustments: BTreeMap<(String, String), Dated<NonRoutine>>,
     explanations: BTreeMap<String, Dated<Explanation>>,
     /// The first leaf that says so, by finding.
     shown: BTreeMap<String, u64>,
@@ -182,6 +184,10 @@ impl Statements {
             }
             Ok(Body::Bill(b)) => {
                 add(self.bills.entry(b.key()).or_default(), leaf, received_ms, effective_from, *b);
+            }
+            Ok(Body::Adjustment(b)) => {
+                let key = (b.plan.clone(), b.id.clone());
+                add(self.adjustments.entry(key).or_default(), leaf, received_ms, effective_from, *b);
             }
             Ok(Body::Explanation(b)) => {
                 add(self.explanations.entry(b.finding.clone()).or_default(), leaf, received_ms, effective_from, b);
@@ -392,6 +398,14 @@ impl Statements {
         let from = (machine.to_owned(), String::new(), String::new());
         let own = self.quality.range(from..).take_while(|((m, ..), _)| m == machine);
         own.filter_map(|(_, list)| list.iter().max_by_key(|q| q.leaf)).collect()
+    }
+
+    /// Non-routine events of a plan, of each the newest statement, in order of their ids.
+    pub fn adjustments(&self, plan: &str) -> impl Iterator<Item = &Stated<NonRoutine>> {
+        let from = (plan.to_owned(), String::new());
+        let plan = plan.to_owned();
+        let own = self.adjustments.range(from..).take_while(move |((p, _), _)| *p == plan);
+        own.filter_map(|(_, list)| list.iter().max_by_key(|a| a.leaf))
     }
 
     /// What was said of a finding to explain it, by the finding's key.

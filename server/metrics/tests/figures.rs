@@ -267,7 +267,7 @@ fn savings_of_a_plan_are_those_of_the_world() {
     let (lower, upper) = (interval.lower.ok().unwrap(), interval.upper.ok().unwrap());
     assert!(lower < truth && truth < upper, "[{lower}, {upper}] holds {truth}");
     // As it is printed: the same numbers, and unit consumption never without what volume explains of it.
-    let printed = metrics::figures::saved::printed(&all[0]);
+    let printed = metrics::figures::saved::printed(&all[0].savings.with);
     let number = |id: &str, part: &str| {
         let found =
             printed.iter().find(|f| f.definition == id && f.part == part).unwrap_or_else(|| panic!("{id} {part}"));
@@ -281,6 +281,15 @@ fn savings_of_a_plan_are_those_of_the_world() {
     let used = world.minutes[70 * 1440..].iter().map(|m| m.wh as f64).sum::<f64>() / 1000.0;
     assert!((saving + truth / (used + truth)).abs() < 0.002, "{saving}");
     assert!(number("model.r2@1", "") > 0.9);
+    // Three days on which the meter was wrong are left out, by two people; the result without that stands beside it.
+    log.declare("adjustment", json!({
+        "plan": "p1", "id": "e1", "from": "2026-06-01", "to": "2026-06-03", "kind": "meter_fault", "evidence": "检修单 12",
+        "proposer": "u1", "approver": "u2", "reason": "电能表更换", "treatment": "exclude", "machines": ["press"],
+    }));
+    let adjusted = metrics::figures::saved::saved(&log.history(), "p1", None, StopRule::default());
+    let of = |o: &metrics::savings::Outcome| o.evaluation().map(|e| (e.points, e.applied.len())).unwrap();
+    assert_eq!((of(&adjusted[0].savings.with), of(&adjusted[0].savings.without)), ((67, 1), (70, 0)));
+    assert_eq!(adjusted[1].savings, all[1].savings, "it concerns the press alone");
     assert!(metrics::figures::saved::saved(&log.history(), "p2", None, StopRule::default()).is_empty());
 }
 

@@ -40,6 +40,10 @@ pub struct SavedView {
     pub is_evaluated: bool,
     /// Its numbers.
     pub figures: Vec<FigureLine>,
+    /// The numbers as if no event had been logged; empty when none was.
+    pub without: Vec<FigureLine>,
+    /// Events that were applied: id and reason.
+    pub applied: Vec<String>,
     /// What a reader must know.
     pub cautions: Vec<Words>,
 }
@@ -134,6 +138,9 @@ fn view(s: &Saved) -> SavedView {
             (Words { zh, en }, Vec::new())
         }
     };
+    let with = s.savings.with.evaluation();
+    let applied: Vec<String> =
+        with.into_iter().flat_map(|e| &e.applied).map(|a| format!("{}: {}", a.id, a.reason)).collect();
     SavedView {
         machine: s.machine.clone(),
         option: s.option.to_owned(),
@@ -143,8 +150,10 @@ fn view(s: &Saved) -> SavedView {
         reporting_days: days(s.reporting_days[0]),
         reporting_left_out: days(s.reporting_days[1]),
         says,
-        is_evaluated: s.savings.with.evaluation().is_some(),
-        figures: printed(s).iter().map(line).collect(),
+        is_evaluated: with.is_some(),
+        figures: printed(&s.savings.with).iter().map(line).collect(),
+        without: if applied.is_empty() { Vec::new() } else { printed(&s.savings.without).iter().map(line).collect() },
+        applied,
         cautions,
     }
 }

@@ -20,6 +20,8 @@ struct Statement {
     says: String,
     css: &'static str,
     rows: Vec<Row>,
+    without: Vec<Row>,
+    applied: Vec<String>,
     cautions: Vec<String>,
 }
 
@@ -88,6 +90,8 @@ fn statement(t: &Texts, data: &SavingsView, s: &SavedView) -> Statement {
         says: said(t, &s.says),
         css: if s.is_evaluated { "key computed" } else { "key unknown" },
         rows: rows(t, &s.machine, &s.figures),
+        without: rows(t, &format!("{}-without", s.machine), &s.without),
+        applied: s.applied.clone(),
         cautions: s.cautions.iter().map(|c| said(t, c)).collect(),
     }
 }

@@ -22,7 +22,7 @@ use crate::figures::{Figure, Gathered, StopRule, Term, gather};
 use crate::history::History;
 use crate::oee;
 use crate::report::Period;
-use crate::savings::{self, Savings, SignConvention};
+use crate::savings::{self, Outcome, Savings, SignConvention};
 use crate::state::MachineState;
 use crate::statistics::student::Confidence;
 use crate::statistics::{Number, Undefined};
@@ -45,8 +45,8 @@ pub struct Saved {
 }
 
 /// Evaluates savings for a declared plan; empty when the plan is unknown.
-pub fn saved(history: &History, plan: &str, until_ms: Option<i64>, rule: StopRule) -> Vec<Saved> {
-    let Some(stated) = history.statements().plan(plan) else { return Vec::new() };
+pub fn saved(history: &History, plan_id: &str, until_ms: Option<i64>, rule: StopRule) -> Vec<Saved> {
+    let Some(stated) = history.statements().plan(plan_id) else { return Vec::new() };
     let body = &stated.body;
     let of = |machine: &str, r: &crate::model::DateRange, name: &str| {
         let period = Period { name: name.to_owned(), from: r.from.clone(), to: r.to.clone() };
@@ -85,7 +85,12 @@ pub fn saved(history: &History, plan: &str, until_ms: Option<i64>, rule: StopRul
             drivers: vec![driver],
             confidence: Confidence::P90,
             convention: SignConvention::SavingPositive,
-            adjustments: Vec::new(),
+            adjustments: history
+                .statements()
+                .adjustments(plan_id)
+                .filter(|a| a.body.machines.is_empty() || a.body.machines.contains(machine))
+                .filter_map(|a| a.body.adjustment())
+                .collect(),
         };
         out.push(Saved {
             machine: machine.clone(),
@@ -100,9 +105,9 @@ pub fn saved(history: &History, plan: &str, until_ms: Option<i64>, rule: StopRul
 }
 
 /// The numbers of a statement, each with its formula and quantities; unit consumption with what volume explains of it, always.
-/// Empty when there is no statement.
-pub fn printed(saved: &Saved) -> Vec<Figure> {
-    let Some(e) = saved.savings.with.evaluation() else { return Vec::new() };
+/// Empty when there is no statement. Of [`Savings`] the outcome `with` the events that were logged, or `without`.
+pub fn printed(outcome: &Outcome) -> Vec<Figure> {
+    let Some(e) = outcome.evaluation() else { return Vec::new() };
     let (model, unit) = (&e.model, &e.unit_consumption);
     let number = |symbol: &'static str, v: Number, unit: &str| {
         v.ok().and_then(float6).map(|value| Term { symbol, value, unit: unit.to_owned().into() })

@@ -13,6 +13,7 @@ use crate::metrology::{self, Meter};
 use crate::production::material::Material;
 use crate::production::stops::StopReason;
 use crate::quality::specification::Specification;
+use crate::savings::{self, declared::NonRoutine};
 use crate::settlement::{self, Bill};
 use crate::vocabulary;
 
@@ -84,6 +85,8 @@ pub enum Body {
     Meter(Box<Meter>),
     /// `bill`
     Bill(Box<Bill>),
+    /// `adjustment`
+    Adjustment(Box<NonRoutine>),
     /// `explanation`
     Explanation(Explanation),
     /// `finding_shown`
@@ -95,7 +98,7 @@ pub enum Body {
 }
 
 /// The declaration kinds this crate computes with.
-pub const KINDS: [&str; 22] = [
+pub const KINDS: [&str; 23] = [
     "site",
     "calendar",
     "machine",
@@ -115,6 +118,7 @@ pub const KINDS: [&str; 22] = [
     "material",
     "meter",
     "bill",
+    "adjustment",
     "explanation",
     "finding_shown",
     "finding_acknowledged",
@@ -170,6 +174,7 @@ pub fn parse_body(kind: &str, body: &serde_json::Value) -> Result<Body, ModelErr
         "stop_reason" => Body::StopReason(crate::production::stops::check(read(kind, body)?)?),
         "material" => Body::Material(Box::new(crate::production::material::check(read(kind, body)?)?)),
         "meter" => Body::Meter(Box::new(metrology::declared::check(read(kind, body)?)?)),
+        "adjustment" => Body::Adjustment(Box::new(savings::declared::check(read(kind, body)?)?)),
         "bill" => Body::Bill(Box::new(settlement::bill::check(read(kind, body)?)?)),
         "explanation" => {
             let body: Explanation = read(kind, body)?;

@@ -72,7 +72,8 @@ impl Pass {
             // Which dates are asked for is resolved again.
             Body::Plan(_) => false,
             // What is said of a matter to verify moves no number.
-            Body::Explanation(_) | Body::FindingShown(_) | Body::FindingAcknowledged(_) => false,
+            // Savings are computed from a history, never in one pass.
+            Body::Adjustment(_) | Body::Explanation(_) | Body::FindingShown(_) | Body::FindingAcknowledged(_) => false,
             body => body != Body::Other && begins,
         }
     }

@@ -318,6 +318,8 @@ pub(in crate::web) fn savings() -> SavingsView {
         reporting_left_out: 1,
         says,
         is_evaluated: !figures.is_empty(),
+        without: figures.iter().take(2).cloned().collect(),
+        applied: figures.iter().take(1).map(|_| "e1: 电能表更换".to_owned()).collect(),
         cautions: if figures.is_empty() {
             vec![]
         } else {
