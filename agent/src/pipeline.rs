@@ -246,6 +246,7 @@ pub async fn run(
             shore: shore_reader,
             before: resume.before,
             receipted_end,
+            given_up_end,
             latest: latest_reader,
             reports,
             state_dir: setup.state_dir.clone(),

@@ -105,6 +105,8 @@ pub struct Context {
     pub before: Option<(ChainId, u64, Digest)>,
     /// From the cursor.
     pub receipted_end: u64,
+    /// Every position below belongs to a chain that was given up.
+    pub given_up_end: u64,
     /// Latest values, encoded; each change is sent once.
     pub latest: watch::Receiver<Vec<u8>>,
     /// To the pipeline.
@@ -144,7 +146,8 @@ pub async fn run(context: Context, shutdown: CancellationToken) -> anyhow::Resul
         context.receipted_end,
         shore.end,
         context.seed,
-    );
+    )
+    .giving_up(context.given_up_end);
     let substitutes = Substitutes::load(&context.state_dir)?;
     let checkpoints = Checkpoints::load(context.state_dir.join(checkpoints::FILE), context.peer.log_key.clone());
     let newest_receipt = std::fs::read(context.state_dir.join(RECEIPT_FILE)).unwrap_or_default();

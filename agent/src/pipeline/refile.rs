@@ -2,10 +2,8 @@
 //!
 //! Constraints:
 //! 1. The originals stay in the buffer until their copies are durable; then the buffer may forget them.
-//! 2. Nothing is repeated twice by one chain. How far it came is in a small file ([`FILE`]), written before the new chain begins and after every
+//! 2. Nothing is repeated twice. How far it came is in a small file ([`FILE`]), written before the new chain begins and after every
 //!    piece; a crash between a piece and its note is recognised by the newest records of the buffer.
-//!    Known: killed again and again right after it forked, the agent may fork once more and copy the copies of the chain between. They are
-//!    the same readings at the same instants, and every reader of the log counts them once.
 //! 3. A piece is small ([`PIECE_BYTES`]): the backlog of a week does not fit into memory.
 
 use std::collections::HashSet;

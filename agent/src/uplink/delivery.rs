@@ -232,6 +232,8 @@ pub struct Delivery {
     /// Digest that the newest receipt named, with the position after it.
     receipted_digest: Option<(u64, Digest)>,
     forked_ms: Option<i64>,
+    /// Below lies a chain that was given up: nothing of it is sent again, whatever the server says of it.
+    given_up_end: u64,
     /// What the server knows of a chain of ours that we do not, if its newest receipt said so.
     foreign: Option<(ChainId, u64, Digest)>,
     contest: Option<contest::Contest>,
@@ -273,6 +275,7 @@ impl Delivery {
             log_epoch: 0,
             receipted_digest: None,
             forked_ms: None,
+            given_up_end: 0,
             foreign: None,
             contest: None,
             credit_bytes: 0,
@@ -488,20 +491,6 @@ impl Delivery {
         self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         // Half to one and a half times, so that a thousand gateways do not come back in step.
         doubled / 2 + (self.random >> 33) as i64 % doubled.max(1)
-    }
-
-    fn new_chain(&mut self, span: Span) {
-        if let Some(last) = self.spans.last_mut() {
-            last.end_position = Some(span.first_position);
-        }
-        let forked = self.hold_until_ms == i64::MAX;
-        self.spans.push(span);
-        if forked {
-            // What was sealed in the old chain and not receipted is repeated in the new one.
-            self.receipted_end = span.first_position;
-            self.hold_until_ms = i64::MIN;
-            self.rewind();
-        }
     }
 
     fn tick(&mut self, now_ms: i64, actions: &mut Vec<Action>) {

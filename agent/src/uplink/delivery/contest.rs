@@ -9,6 +9,8 @@
 //! 3. A receipt does not name the record it answers. Between us and the server a broker may lose one, so after a contradiction the
 //!    record before it is offered once more; a second contradiction goes on backwards.
 //! 4. What cannot be read here counts as only here: the new chain states its gap.
+//! 5. A chain is given up for good. Until the new one arrived, the server goes on naming the old one as the newest it has, in this run and
+//!    after any restart; that withdraws nothing, or the new chain would be given up in its turn and its copies copied.
 
 use super::*;
 
@@ -28,6 +30,13 @@ pub(super) struct Contest {
 }
 
 impl Delivery {
+    /// Everything below `end` was given up in an earlier run.
+    #[must_use]
+    pub fn giving_up(mut self, end: u64) -> Self {
+        self.given_up_end = end;
+        self
+    }
+
     /// Begins the comparison, or continues the one under way.
     pub(super) fn contest(&mut self, old: (ChainId, u64, Digest), now_ms: i64, actions: &mut Vec<Action>) {
         if self.contest.is_some() || self.forked_ms.is_some_and(|forked_ms| now_ms - forked_ms < FORK_MS_MIN) {
@@ -146,6 +155,22 @@ impl Delivery {
         match contest.parted.filter(|parted| *parted > contest.start) {
             Some(parted) => contest.at = parted - 1,
             None => self.part(self.credit_ms, actions),
+        }
+    }
+
+    /// A chain begins, for whatever reason.
+    pub(super) fn new_chain(&mut self, span: Span) {
+        if let Some(last) = self.spans.last_mut() {
+            last.end_position = Some(span.first_position);
+        }
+        let forked = self.hold_until_ms == i64::MAX;
+        self.spans.push(span);
+        if forked {
+            // What was sealed in the old chain and not receipted is repeated in the new one.
+            self.receipted_end = span.first_position;
+            self.given_up_end = span.first_position;
+            self.hold_until_ms = i64::MIN;
+            self.rewind();
         }
     }
 

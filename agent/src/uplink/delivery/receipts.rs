@@ -27,6 +27,7 @@ impl Delivery {
                 }
             },
         };
+        let end = end.max(self.given_up_end);
         if end < self.receipted_end {
             if newer {
                 // It says less, later: restored from an older copy.

@@ -289,6 +289,46 @@ fn unknown_chain_of_a_server_that_knew_ours_is_an_old_image() {
     assert_eq!(published(&bench.on(Input::Durable(5), 30)), vec![0, 1], "the new chain from its start");
 }
 
+/// The server has not seen the new chain yet and names the old one, in the same run and in the next.
+#[test]
+fn a_chain_that_was_given_up_is_not_taken_up_again() {
+    let (old, new) = (Span { chain: CHAIN, first_position: 0, end_position: Some(5) }, ChainId([2; 16]));
+    let mut bench = Bench::new(5, 0, SETTINGS);
+    bench.records.extend(chain(new, 3));
+    let span = Span { chain: new, first_position: 5, end_position: None };
+    let delivery = Delivery::new(SETTINGS, peer(), vec![old, span], None, 5, 8, 9);
+    let mut other = receipt(&bench.records, Some(2), T0 + 1);
+    other.through = Some((CHAIN, 2, sha256(b"of the original")));
+    // The next run: begun, noted as given up, and nothing delivered.
+    bench.delivery = delivery.giving_up(5);
+    bench.on(Input::Connected, 0);
+    let actions = bench.on(signed(other.clone()), 10);
+    assert_eq!(published(&actions), [0, 1, 2], "the new chain from its start: {actions:?}");
+    let is_harmless = |a: &Action| !matches!(a, Action::Withdraw(_) | Action::Fork { .. } | Action::Tell(_));
+    assert!(actions.iter().all(is_harmless), "{actions:?}");
+    // Once the server had some of it and was restored, no more than the new chain is sent again.
+    let mut had = receipt(&bench.records, None, T0 + 2);
+    had.through = Some((new, 1, bench.records[6].digest()));
+    bench.on(signed(had), 20);
+    other.server_ms = T0 + 3;
+    let actions = bench.on(signed(other.clone()), 30);
+    assert!(actions.contains(&Action::Withdraw(5)) && published(&actions) == [0, 1, 2], "{actions:?}");
+    // The same run: parted, begun anew, and connected again before anything arrived.
+    let mut bench = Bench::new(5, 0, SETTINGS);
+    bench.online(0);
+    bench.on(signed(other.clone()), 10);
+    let actions = bench.on(refusal(&bench.records[0], RefusalReason::Conflict, false), 20);
+    assert!(actions.iter().any(|a| matches!(a, Action::Fork { from: 0, .. })), "{actions:?}");
+    bench.on(Input::NewChain(span), 20);
+    bench.records.extend(chain(new, 3));
+    bench.on(Input::Disconnected, 25);
+    bench.on(Input::Durable(8), 25);
+    bench.on(Input::Connected, 30);
+    other.server_ms = T0 + 4;
+    let actions = bench.on(signed(other), 40);
+    assert!(published(&actions) == [0, 1, 2] && actions.iter().all(is_harmless), "{actions:?}");
+}
+
 #[test]
 fn more_than_we_ever_wrote_is_an_old_image() {
     let mut bench = Bench::new(3, 2, SETTINGS);
