@@ -26,10 +26,13 @@ pub(crate) fn demo(args: &[String]) -> Result<()> {
     Err(error).context("the demo program could not be started")
 }
 
-/// The demo program, ready to start.
+/// The demo program, ready to start. Its check reads the bundle with the verifier in Python too, where there is one.
 pub(crate) fn demo_command(args: &[String]) -> Command {
     let mut command = Command::new(target_dir().join("debug/gongzheng-demo"));
     command.args(args).current_dir(tools::root());
+    if args.iter().any(|a| a == "--check") {
+        command.envs(python().map(|python| ("GZ_PYTHON", python)));
+    }
     command
 }
 
