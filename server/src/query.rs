@@ -9,6 +9,7 @@
 //! 4. Times are Unix milliseconds (UTC); `time_zone` says how to show them. Dates are production dates, `YYYY-MM-DD`.
 //! 5. The same structs are the bodies of the REST API (`api`), so page and API cannot disagree.
 
+use crate::reporting::ReportingError;
 use crate::roles::{Access, Permission};
 use crate::store::{SiteRow, Store, StoreError};
 
@@ -24,19 +25,19 @@ mod site;
 mod why;
 
 pub use crate::store::{FleetOrder, FleetQuery};
-pub use figures::lists;
 pub use figures::{
     ChangeoverView, DAYS_MAX, DefinitionView, FigureLine, FigureParameter, FiguresView, LeafRun, LossStep, definitions,
     figures,
 };
 pub use findings::{
     ClearView, DetectorParameter, DetectorView, ExplanationView, FINDING_SHOWN, FindingView, FindingsView,
-    HonestPlants, HonestRate, NamedMachine, QuantityView, SampleView, SignalView, StepView, Stretch, UncheckedView,
-    Withheld, findings,
+    HonestPlants, HonestRate, QuantityView, SampleView, SignalView, StepView, Stretch, UncheckedView, Withheld,
+    findings,
 };
 pub use fleet::fleet;
 pub use machine::{history, last_date, machine, machine_shift};
 pub use meters::{METER_DAYS_MAX, MetersView, meters};
+pub use metrics::report::Words;
 pub use model::*;
 pub use questionnaire::{QuestionnaireView, questionnaire};
 pub use savings::{SavedView, SavingsView, savings};
@@ -45,6 +46,14 @@ pub use why::{Background, Lineage, why};
 
 /// Time behind an answer that is evaluated from the log: one question after the other.
 static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// Runs an evaluation where it holds up no other task.
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ReportingError> + Send + 'static,
+) -> Result<T, QueryError> {
+    let failed = |error: &dyn std::fmt::Display| QueryError::Failed(error.to_string());
+    tokio::task::spawn_blocking(work).await.map_err(|e| failed(&e))?.map_err(|e| failed(&e))
+}
 
 /// Why a read model could not be given.
 #[derive(Debug, thiserror::Error)]

@@ -327,8 +327,8 @@ pub struct StatementLine {
     pub invalid: Option<String>,
 }
 
-/// Text in both languages.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// Text in both languages of the product.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Words {
     /// Simplified Chinese.
@@ -340,6 +340,30 @@ pub struct Words {
 impl From<(&str, &str)> for Words {
     fn from((zh, en): (&str, &str)) -> Self {
         Self { zh: zh.to_owned(), en: en.to_owned() }
+    }
+}
+
+impl From<(String, String)> for Words {
+    fn from((zh, en): (String, String)) -> Self {
+        Self { zh, en }
+    }
+}
+
+impl From<[&str; 2]> for Words {
+    fn from([zh, en]: [&str; 2]) -> Self {
+        (zh, en).into()
+    }
+}
+
+impl<'w> From<&'w Words> for (&'w str, &'w str) {
+    fn from(words: &'w Words) -> Self {
+        (&words.zh, &words.en)
+    }
+}
+
+impl From<&crate::model::Names> for Words {
+    fn from(names: &crate::model::Names) -> Self {
+        Self { zh: names.zh.clone(), en: names.en.clone() }
     }
 }
 

@@ -130,7 +130,7 @@ fn alarms_have_times_per_class_and_open_ones_an_age() {
         .lists
         .alarms
         .iter()
-        .map(|a| (a.code.as_str(), a.names[0].as_str(), a.end, a.least_ms / MINUTE, a.open_ms.map(|ms| ms / HOUR)))
+        .map(|a| (a.code.as_str(), a.names.zh.as_str(), a.end, a.least_ms / MINUTE, a.open_ms.map(|ms| ms / HOUR)))
         .collect();
     assert_eq!(
         lines,

@@ -31,7 +31,7 @@ use protocol::{Leaf, LeafBody};
 
 use super::track::GatewayTrack;
 use super::{LeafSource, ProjectionError, metrics as rows, parquet::Days, timeline};
-use crate::query::{Names, PlannedStop, ShiftBody, Source};
+use crate::query::{PlannedStop, ShiftBody, Source, Words};
 use crate::store::{MachineRow, ShiftRow, SiteProjection};
 
 /// A row of the shift table this projection knows to exist.
@@ -399,13 +399,13 @@ impl SiteProjector {
         Ok(out)
     }
 
-    fn shift_names(&self, shift: &KnownShift, at_ms: i64) -> Names {
+    fn shift_names(&self, shift: &KnownShift, at_ms: i64) -> Words {
         let statements = self.recent.statements();
         let calendar = statements
             .machine_at(&shift.machine, at_ms)
             .and_then(|machine| statements.calendar_at(&machine.body.calendar, at_ms, self.recent.is_simulated()));
         let names = calendar.and_then(|calendar| calendar.body.shifts.iter().find(|body| body.shift == shift.name));
-        names.map(|body| Names { zh: body.names.zh.clone(), en: body.names.en.clone() }).unwrap_or_default()
+        names.map(|body| Words::from(&body.names)).unwrap_or_default()
     }
 }
 

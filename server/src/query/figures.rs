@@ -3,18 +3,18 @@
 //! Unlike the other read models nothing is stored: a figure over any dates has no row of its own. One evaluation at a time, at
 //! most [`DAYS_MAX`] dates, so that a reader with a wide question cannot starve ingestion.
 
-pub mod lists;
-
+use metrics::figures::lists::Lists;
 use metrics::figures::{self, StopRule};
-use metrics::report::{GapLine, LineageRange, Period};
+use metrics::report::{GapLine, LineageRange, Period, ReportError};
 use metrics::{History, ReportRequest, catalogue};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use self::lists::FigureLists;
-use super::{GapView, Names, ONE_AT_A_TIME, Parameter, QueryError, SiteHead, Term, machine as machines, visible};
+use super::{
+    GapView, ONE_AT_A_TIME, Parameter, QueryError, SiteHead, Term, Words, machine as machines, off_thread, visible,
+};
 use crate::projection::stated;
-use crate::reporting;
+use crate::reporting::{self, ReportingError};
 use crate::roles::{Access, Permission};
 use crate::sitelog::SiteLogs;
 use crate::store::Store;
@@ -28,7 +28,7 @@ pub struct FigureLine {
     /// Definition and version.
     pub definition: String,
     /// Its names.
-    pub names: Names,
+    pub names: Words,
     /// Which of several numbers of the definition; empty when there is one.
     pub part: String,
     /// Unit; `1` for ratios.
@@ -72,7 +72,7 @@ pub struct LossStep {
     /// Identifier.
     pub id: String,
     /// Names.
-    pub names: Names,
+    pub names: Words,
     /// `unplanned`, `availability`, `performance`, `quality`, `unobserved`, `effective`.
     pub kind: String,
     /// Seconds of planned time; negative only where running faster than planned won time back.
@@ -108,14 +108,14 @@ pub struct LeafRun {
 }
 
 /// All figures over some dates.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FiguresView {
     /// The site.
     pub site: SiteHead,
     /// Machine id, or `*` for the whole site.
     pub machine: String,
     /// Its names; empty for the site.
-    pub machine_names: Names,
+    pub machine_names: Words,
     /// First production date.
     pub from: String,
     /// Last production date.
@@ -133,7 +133,7 @@ pub struct FiguresView {
     /// Changeovers.
     pub changeovers: Vec<ChangeoverView>,
     /// What stands behind the sums of the shop floor.
-    pub lists: FigureLists,
+    pub lists: Lists,
     /// Flags of everything summed up.
     pub flags: Vec<String>,
     /// Shifts left out for want of coverage.
@@ -161,44 +161,40 @@ pub async fn figures(
     let head = SiteHead::from(visible(store, access, Permission::SeeFigures, site).await?);
     let machine_names = match machine {
         Some(machine) => machines::names(&machines::find(store, site, machine).await?),
-        None => Names::default(),
+        None => Words::default(),
     };
     let period = period(dates, DAYS_MAX)?;
     let empty = empty(&head, &period, machine);
     let id = site.parse().map_err(|_| QueryError::NotFound)?;
     let (logs, wanted) = (logs.clone(), machine.map(str::to_owned));
     let _one = ONE_AT_A_TIME.lock().await;
-    let work = move || -> Result<Option<(figures::Figures, History)>, reporting::ReportingError> {
+    let found = off_thread(move || {
         let request = ReportRequest::for_dates(0, &period.from, &period.to, None);
         let reach = |history: &History, windows: Vec<metrics::Interval>| match &wanted {
             Some(machine) => figures::reach(history, machine, &windows),
             None => windows,
         };
-        let (history, until_ms) = reporting::history_of(&logs, &id, request, now_ms, reach)?;
+        let (history, until_ms) = match reporting::history_of(&logs, &id, request, now_ms, reach) {
+            // A site of which nothing is declared yet has no figures; that is no error.
+            Err(ReportingError::Report(ReportError::NoMachines)) => return Ok(None),
+            other => other?,
+        };
         let rule = StopRule::default();
         let found = match &wanted {
             Some(machine) => figures::machine(&history, machine, &period, Some(until_ms), rule),
             None => figures::site::site(&history, &period, Some(until_ms), rule),
         };
         Ok(found.map(|f| (f, history)))
-    };
-    let done = tokio::task::spawn_blocking(work).await.map_err(|e| QueryError::Failed(e.to_string()))?;
-    let (found, history) = match done {
-        // A site of which nothing is declared yet has no figures; that is no error.
-        Ok(None) | Err(reporting::ReportingError::Report(metrics::report::ReportError::NoMachines)) => {
-            return Ok(FiguresView { machine_names, ..empty });
-        }
-        Ok(Some(found)) => found,
-        Err(error) => return Err(QueryError::Failed(error.to_string())),
-    };
-    Ok(view(head, machine_names, &found, &history))
+    });
+    let Some((found, history)) = found.await? else { return Ok(FiguresView { machine_names, ..empty }) };
+    Ok(view(head, machine_names, found, &history))
 }
 
 fn empty(site: &SiteHead, period: &Period, machine: Option<&str>) -> FiguresView {
     FiguresView {
         site: site.clone(),
         machine: machine.unwrap_or(metrics::report::ALL_MACHINES).to_owned(),
-        machine_names: Names::default(),
+        machine_names: Words::default(),
         from: period.from.clone(),
         to: period.to.clone(),
         from_ms: 0,
@@ -207,7 +203,7 @@ fn empty(site: &SiteHead, period: &Period, machine: Option<&str>) -> FiguresView
         figures: Vec::new(),
         waterfall: Vec::new(),
         changeovers: Vec::new(),
-        lists: FigureLists::default(),
+        lists: Lists::default(),
         flags: Vec::new(),
         excluded: Vec::new(),
         statements: Vec::new(),
@@ -232,12 +228,11 @@ pub(super) fn period((from, to): (&str, &str), most: usize) -> Result<Period, Qu
     Ok(Period { name: "period".to_owned(), from: from.to_owned(), to: to.to_owned() })
 }
 
-fn view(site: SiteHead, machine_names: Names, found: &figures::Figures, history: &History) -> FiguresView {
+fn view(site: SiteHead, machine_names: Words, found: figures::Figures, history: &History) -> FiguresView {
     let leaf = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
-    let names = |zh: &str, en: &str| Names { zh: zh.to_owned(), en: en.to_owned() };
     FiguresView {
         site,
-        machine: found.machine.clone(),
+        machine: found.machine,
         machine_names,
         from: found.dates[0].clone(),
         to: found.dates[1].clone(),
@@ -250,7 +245,7 @@ fn view(site: SiteHead, machine_names: Names, found: &figures::Figures, history:
             .iter()
             .map(|s| LossStep {
                 id: s.id.to_owned(),
-                names: names(s.zh, s.en),
+                names: (s.zh, s.en).into(),
                 kind: s.kind.to_owned(),
                 seconds: s.seconds.clone(),
             })
@@ -267,9 +262,9 @@ fn view(site: SiteHead, machine_names: Names, found: &figures::Figures, history:
                 stopped_ms: c.stopped_ms,
             })
             .collect(),
-        lists: FigureLists::from(&found.lists),
+        lists: found.lists,
         flags: found.flags.iter().map(|f| (*f).to_owned()).collect(),
-        excluded: found.excluded.clone(),
+        excluded: found.excluded,
         statements: stated(history, found.statements.iter().copied(), found.from_ms),
         sources: found.lineage.iter().map(leaf_run).collect(),
         gaps: found.gaps.iter().map(gap).collect(),
@@ -292,7 +287,7 @@ pub(super) fn line(f: &figures::Figure) -> FigureLine {
     let names = catalogue::explain(f.definition).map(|e| e.names).unwrap_or_default();
     FigureLine {
         definition: f.definition.to_owned(),
-        names: Names { zh: names[0].to_owned(), en: names[1].to_owned() },
+        names: names.into(),
         part: f.part.clone(),
         unit: f.unit.to_string(),
         formula: f.formula.to_owned(),
@@ -323,7 +318,7 @@ pub struct DefinitionView {
     /// Definition and version.
     pub id: String,
     /// Names.
-    pub names: Names,
+    pub names: Words,
     /// Unit; `1` for ratios.
     pub unit: String,
     /// Formula.
@@ -331,22 +326,21 @@ pub struct DefinitionView {
     /// Standard and clause, or `Gongzheng` for our own.
     pub source: String,
     /// Edge rules.
-    pub edge: Names,
+    pub edge: Words,
     /// The function that evaluates it.
     pub evaluated_by: String,
 }
 
 /// Every definition, in the order of the catalogue.
 pub fn definitions() -> Vec<DefinitionView> {
-    let names = |two: [&str; 2]| Names { zh: two[0].to_owned(), en: two[1].to_owned() };
     catalogue::entries()
         .map(|e| DefinitionView {
             id: e.id.to_owned(),
-            names: names(e.names),
+            names: e.names.into(),
             unit: e.unit.to_owned(),
             formula: e.formula.to_owned(),
             source: e.source.to_owned(),
-            edge: names(e.edge),
+            edge: e.edge.into(),
             evaluated_by: e.evaluated_by.to_owned(),
         })
         .collect()

@@ -20,17 +20,17 @@ use metrics::statements::Statements;
 use metrics::{Interval, calendar};
 use protocol::{Declaration, LeafBody, SiteId};
 
-use super::{Names, ONE_AT_A_TIME, QueryError, SiteHead, machine as machines, visible};
+use super::{NamedMachine, ONE_AT_A_TIME, QueryError, SiteHead, machine as machines, off_thread, visible};
 use crate::reporting::{self, LEAVES_READ, ReportingError};
 use crate::roles::{Access, Permission};
 use crate::sitelog::SiteLogs;
-use crate::store::{MachineRow, Store};
+use crate::store::Store;
 
 mod view;
 
 pub use view::{
     ClearView, DetectorParameter, DetectorView, ExplanationView, FindingView, FindingsView, HonestPlants, HonestRate,
-    NamedMachine, QuantityView, SampleView, SignalView, StepView, Stretch, UncheckedView, Withheld,
+    QuantityView, SampleView, SignalView, StepView, Stretch, UncheckedView, Withheld,
 };
 
 /// Kind of the declaration that says that the factory was shown findings.
@@ -97,9 +97,7 @@ pub async fn findings(
     let head = SiteHead::from(row);
     let week = Week::asked(date, &head.time_zone, now_ms)?;
     let id: SiteId = site.parse().map_err(|_| QueryError::NotFound)?;
-    let named = |row: MachineRow| NamedMachine { names: machines::names(&row), id: row.id };
-    let mut machines: Vec<NamedMachine> = store.machines(site).await?.into_iter().map(named).collect();
-    machines.sort_by(|a, b| a.id.cmp(&b.id));
+    let machines = machines::named(store, site).await?;
 
     let _one = ONE_AT_A_TIME.lock().await;
     let (mut examined, id) = {
@@ -137,12 +135,6 @@ fn shown(access: &Access, role: &str, findings: &[FindingRef], now_ms: i64) -> R
 
 fn failed(error: impl std::fmt::Display) -> QueryError {
     QueryError::Failed(error.to_string())
-}
-
-async fn off_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, ReportingError> + Send + 'static,
-) -> Result<T, QueryError> {
-    tokio::task::spawn_blocking(work).await.map_err(failed)?.map_err(failed)
 }
 
 /// A week that was examined, and what was stated so far.
@@ -251,8 +243,8 @@ impl Reader {
             detector: detector_view(finding.detector),
             machine: finding.machine.clone(),
             from_ms: finding.from_ms(),
-            says: both(&finding.says),
-            on_site: both(&finding.on_site),
+            says: finding.says.clone(),
+            on_site: finding.on_site.clone(),
             need: match finding.need {
                 Need::First => "first",
                 Need::Soon => "soon",
@@ -269,7 +261,7 @@ impl Reader {
             quantities: finding
                 .quantities
                 .iter()
-                .map(|q| QuantityView { names: both(&q.name), value: q.value.clone(), unit: q.unit.clone() })
+                .map(|q| QuantityView { names: q.name.clone(), value: q.value.clone(), unit: q.unit.clone() })
                 .collect(),
             samples: samples
                 .iter()
@@ -285,21 +277,13 @@ impl Reader {
             explanations: explanation::of(statements, finding).into_iter().map(said).collect(),
             released: release.is_open(self.now_ms),
             release_ms: release.from_ms,
-            release_reason: both(&release.reason),
+            release_reason: release.reason.clone(),
         }
     }
 }
 
 fn count(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
-}
-
-fn both(words: &Words) -> Names {
-    Names { zh: words.zh.clone(), en: words.en.clone() }
-}
-
-fn two([zh, en]: [&str; 2]) -> Names {
-    Names { zh: zh.to_owned(), en: en.to_owned() }
 }
 
 fn step(step: metrics::credibility::course::Step) -> StepView {
@@ -314,7 +298,7 @@ fn said(e: explanation::Explained) -> ExplanationView {
 /// The description of a detector of this program.
 fn detector_view(id: &str) -> DetectorView {
     let Some(d) = detector(id) else {
-        let names = Names::default();
+        let names = Words::default();
         let (compares, rule) = (names.clone(), String::new());
         return DetectorView { id: id.to_owned(), names, compares, rule, parameters: Vec::new(), honest: None };
     };
@@ -325,8 +309,8 @@ fn detector_view(id: &str) -> DetectorView {
     });
     DetectorView {
         id: id.to_owned(),
-        names: two(d.names),
-        compares: two(d.compares),
+        names: d.names.into(),
+        compares: d.compares.into(),
         rule: d.rule.to_owned(),
         parameters: d
             .parameters
@@ -348,7 +332,7 @@ fn clear(examination: &Examination) -> Vec<ClearView> {
     };
     let views = machines.into_iter().map(|(id, found)| ClearView {
         detector: id.to_owned(),
-        names: detector(id).map(|d| two(d.names)).unwrap_or_default(),
+        names: detector(id).map(|d| d.names.into()).unwrap_or_default(),
         machines: without(found),
     });
     views.filter(|view| !view.machines.is_empty()).collect()
@@ -357,11 +341,11 @@ fn clear(examination: &Examination) -> Vec<ClearView> {
 fn unchecked(examination: &Examination) -> Vec<UncheckedView> {
     let view = |u: &metrics::credibility::Unchecked| UncheckedView {
         detector: u.detector.to_owned(),
-        names: detector(u.detector).map(|d| two(d.names)).unwrap_or_default(),
+        names: detector(u.detector).map(|d| d.names.into()).unwrap_or_default(),
         machine: u.machine.clone(),
         from_ms: u.from_ms,
         until_ms: u.to_ms,
-        reason: both(&u.reason),
+        reason: u.reason.clone(),
     };
     examination.unchecked.iter().map(view).collect()
 }
@@ -369,7 +353,7 @@ fn unchecked(examination: &Examination) -> Vec<UncheckedView> {
 fn honest_plants() -> HonestPlants {
     let view = |m: honest::Measured| HonestPlants {
         id: m.id,
-        simulation: Names { zh: m.simulation.zh, en: m.simulation.en },
+        simulation: Words::from(&m.simulation),
         plants: m.plants,
         weeks: m.weeks,
     };

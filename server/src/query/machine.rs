@@ -2,7 +2,8 @@
 
 use super::site::{DAY_MS, OEE, role, trend_by_day};
 use super::{
-    Figure, MachineView, Names, QueryError, Ratio, ShiftBody, ShiftKey, ShiftView, SiteHead, TrendPoint, visible,
+    Figure, MachineView, NamedMachine, QueryError, Ratio, ShiftBody, ShiftKey, ShiftView, SiteHead, TrendPoint, Words,
+    visible,
 };
 use crate::roles::{Access, Permission};
 use crate::store::{MachineRow, MetricRow, ShiftRow, Store};
@@ -155,10 +156,16 @@ pub(super) async fn find(store: &Store, site: &str, machine: &str) -> Result<Mac
     rows.pop().ok_or(QueryError::NotFound)
 }
 
+/// Every machine of a site with its names.
+pub(super) async fn named(store: &Store, site: &str) -> Result<Vec<NamedMachine>, QueryError> {
+    let rows = store.machines(site).await?.into_iter();
+    Ok(rows.map(|row| NamedMachine { names: names(&row), id: row.id }).collect())
+}
+
 /// Names with the identifier where the declaration gives none.
-pub(super) fn names(row: &MachineRow) -> Names {
+pub(super) fn names(row: &MachineRow) -> Words {
     let or_id = |name: &str| if name.is_empty() { row.id.clone() } else { name.to_owned() };
-    Names { zh: or_id(&row.name_zh), en: or_id(&row.name_en) }
+    Words { zh: or_id(&row.name_zh), en: or_id(&row.name_en) }
 }
 
 /// Midnight UTC of a date written `YYYY-MM-DD`.

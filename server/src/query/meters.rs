@@ -3,17 +3,19 @@
 use std::collections::BTreeSet;
 
 use metrics::History;
-use metrics::figures::meters::{self, BillLine, Instrument, MeterFinding, Meters, YearLine};
+use metrics::figures::meters::{self, BillLine, Instrument, MeterFinding, YearLine};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::figures::{FigureLine, LeafRun, gap, leaf_run, line, period};
-use super::{GapView, NamedMachine, ONE_AT_A_TIME, Parameter, QueryError, SiteHead, machine as machines, visible};
+use super::{
+    GapView, NamedMachine, ONE_AT_A_TIME, Parameter, QueryError, SiteHead, machine as machines, off_thread, visible,
+};
 use crate::projection::stated;
-use crate::reporting::{self, ReportingError};
+use crate::reporting;
 use crate::roles::{Access, Permission};
 use crate::sitelog::SiteLogs;
-use crate::store::{MachineRow, Store};
+use crate::store::Store;
 
 /// Most local dates of one question: a quarter. Only energy registers are read, which a gateway sends seldom.
 pub const METER_DAYS_MAX: usize = 92;
@@ -64,20 +66,18 @@ pub async fn meters(
 ) -> Result<MetersView, QueryError> {
     let head = SiteHead::from(visible(store, access, Permission::SeeFigures, site).await?);
     let period = period(dates, METER_DAYS_MAX)?;
-    let named = |row: MachineRow| NamedMachine { names: machines::names(&row), id: row.id };
-    let machines: Vec<NamedMachine> = store.machines(site).await?.into_iter().map(named).collect();
+    let machines = machines::named(store, site).await?;
     let id = site.parse().map_err(|_| QueryError::NotFound)?;
     let logs = logs.clone();
     let (from, to) = (period.from.clone(), period.to.clone());
     let _one = ONE_AT_A_TIME.lock().await;
-    let work = move || -> Result<(Option<Meters>, History), ReportingError> {
+    let found = off_thread(move || {
         let (history, until_ms) = reporting::history_chosen(&logs, &id, now_ms, |light| {
             Ok((registers(light), meters::reach(light, &period).into_iter().collect()))
         })?;
         Ok((meters::meters(&history, &period, Some(until_ms)), history))
-    };
-    let done = tokio::task::spawn_blocking(work).await.map_err(|e| QueryError::Failed(e.to_string()))?;
-    let (found, history) = done.map_err(|e| QueryError::Failed(e.to_string()))?;
+    });
+    let (found, history) = found.await?;
     let found = found.ok_or(QueryError::NotFound)?;
     Ok(MetersView {
         site: head,

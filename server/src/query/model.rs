@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Background;
+use super::{Background, Words};
 #[allow(unused_imports, reason = "the documentation links to them")]
 use super::{COUNT_STEPS_MAX, ONLINE_MS};
 use crate::store::SiteRow;
@@ -36,13 +36,13 @@ impl Ratio {
     }
 }
 
-/// A name in both languages of the product.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Names {
-    /// Simplified Chinese.
-    pub zh: String,
-    /// English.
-    pub en: String,
+/// A machine with its names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NamedMachine {
+    /// Identifier.
+    pub id: String,
+    /// Names as declared.
+    pub names: Words,
 }
 
 /// A site as every page heads it.
@@ -51,7 +51,7 @@ pub struct SiteHead {
     /// Identifier.
     pub id: String,
     /// Name as the firm writes it.
-    pub names: Names,
+    pub names: Words,
     /// City.
     pub city: String,
     /// District.
@@ -67,7 +67,7 @@ pub struct SiteHead {
 impl From<SiteRow> for SiteHead {
     fn from(row: SiteRow) -> Self {
         let SiteRow { id, name_zh, name_en, city, district, sub_sector, time_zone, simulated, .. } = row;
-        Self { id, names: Names { zh: name_zh, en: name_en }, city, district, sub_sector, time_zone, simulated }
+        Self { id, names: Words { zh: name_zh, en: name_en }, city, district, sub_sector, time_zone, simulated }
     }
 }
 
@@ -102,7 +102,7 @@ pub struct ShiftKey {
     /// Identifier in the calendar.
     pub name: String,
     /// Display name; empty when the calendar gives none.
-    pub names: Names,
+    pub names: Words,
     /// Start.
     pub from_ms: i64,
     /// End, exclusive.
@@ -185,7 +185,7 @@ pub struct ShiftView {
 pub struct ShiftBody {
     /// Display name of the shift.
     #[serde(default)]
-    pub names: Names,
+    pub names: Words,
     /// How far the evaluation reaches.
     pub evaluated_to_ms: i64,
     /// The ribbon.
@@ -429,7 +429,7 @@ pub struct MachineCard {
     /// Identifier.
     pub id: String,
     /// Name as declared.
-    pub names: Names,
+    pub names: Words,
     /// `production`, `auxiliary` or `meter`.
     pub role: String,
     /// Newest shift; none before the first evaluation.
@@ -494,7 +494,7 @@ pub struct MachineView {
     /// Machine identifier.
     pub id: String,
     /// Name as declared.
-    pub names: Names,
+    pub names: Words,
     /// `production`, `auxiliary` or `meter`.
     pub role: String,
     /// Production date shown.
@@ -571,7 +571,7 @@ pub struct Why {
     /// Machine identifier.
     pub machine: String,
     /// Machine name.
-    pub machine_names: Names,
+    pub machine_names: Words,
     /// Shift.
     pub shift: ShiftKey,
     /// The value.

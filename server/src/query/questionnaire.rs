@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use metrics::assessment::evidence::{Graded, QualityPair, Settings};
 use metrics::figures;
-use metrics::figures::questionnaire::{self, AskedLine, LevelLine, QuestionLine, Questionnaire};
+use metrics::figures::questionnaire::{self, AskedLine, LevelLine, QuestionLine};
 use metrics::grade::Grade;
 use metrics::interval::union;
 use metrics::model::{Line, Plan};
@@ -15,7 +15,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::figures::{DAYS_MAX, period};
-use super::{ONE_AT_A_TIME, QueryError, SiteHead, visible};
+use super::{ONE_AT_A_TIME, QueryError, SiteHead, off_thread, visible};
 use crate::reporting::{self, ReportingError};
 use crate::roles::{Access, Permission};
 use crate::sitelog::SiteLogs;
@@ -83,7 +83,7 @@ pub async fn questionnaire(
     let logs = logs.clone();
     let (from, to) = (period.from.clone(), period.to.clone());
     let _one = ONE_AT_A_TIME.lock().await;
-    let work = move || -> Result<(Option<Questionnaire>, u64), ReportingError> {
+    let found = off_thread(move || {
         let wide = questionnaire::dates(&period);
         let request = ReportRequest::for_dates(0, &wide.from, &wide.to, None);
         let reach = |light: &History, windows: Vec<Interval>| {
@@ -97,9 +97,8 @@ pub async fn questionnaire(
         };
         let found = questionnaire::questionnaire(&history, &period, Some(until_ms), quality, &Settings::default());
         Ok((found, History::size(&history)))
-    };
-    let done = tokio::task::spawn_blocking(work).await.map_err(|e| QueryError::Failed(e.to_string()))?;
-    let (found, size) = done.map_err(|e| QueryError::Failed(e.to_string()))?;
+    });
+    let (found, size) = found.await?;
     let mut out = QuestionnaireView {
         site: head,
         from,
@@ -107,8 +106,8 @@ pub async fn questionnaire(
         prefix: i64::try_from(size).unwrap_or(i64::MAX),
         plan: plan.map(|p| p.plan),
         scheme: questionnaire::SCHEME.to_owned(),
-        document: Words { zh: String::new(), en: String::new() },
-        headline: Words { zh: String::new(), en: String::new() },
+        document: Words::default(),
+        headline: Words::default(),
         points: None,
         of: String::new(),
         grade: None,

@@ -11,11 +11,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::figures::{FigureLine, line};
-use super::{NamedMachine, Names, ONE_AT_A_TIME, QueryError, SiteHead, machine as machines, visible};
+use super::{NamedMachine, ONE_AT_A_TIME, QueryError, SiteHead, machine as machines, off_thread, visible};
 use crate::reporting::{self, ReportingError};
 use crate::roles::{Access, Permission};
 use crate::sitelog::SiteLogs;
-use crate::store::{MachineRow, Store};
+use crate::store::Store;
 
 /// Energy saved within one boundary.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -56,7 +56,7 @@ pub struct SavingsView {
     /// The plan; none when none is declared.
     pub plan: Option<String>,
     /// Its names.
-    pub names: Names,
+    pub names: Words,
     /// First and last production date before.
     pub baseline: Vec<String>,
     /// First and last production date after.
@@ -94,15 +94,14 @@ pub async fn savings(
         Some(id) => Some(plans.iter().find(|p| p.plan == id).ok_or(QueryError::NotFound)?),
         None => plans.first(),
     };
-    let named = |row: MachineRow| NamedMachine { names: machines::names(&row), id: row.id };
     let mut out = SavingsView {
         site: head,
         plan: chosen.map(|p| p.plan.clone()),
-        names: chosen.map_or_else(Names::default, |p| Names { zh: p.names.zh.clone(), en: p.names.en.clone() }),
+        names: chosen.map(|p| Words::from(&p.names)).unwrap_or_default(),
         baseline: chosen.map_or_else(Vec::new, |p| vec![p.baseline.from.clone(), p.baseline.to.clone()]),
         reporting: chosen.map_or_else(Vec::new, |p| vec![p.reporting.from.clone(), p.reporting.to.clone()]),
         plans: plans.iter().map(|p| p.plan.clone()).collect(),
-        machines: store.machines(site).await?.into_iter().map(named).collect(),
+        machines: machines::named(store, site).await?,
         prefix: 0,
         saved: Vec::new(),
     };
@@ -110,7 +109,7 @@ pub async fn savings(
     let id = site.parse().map_err(|_| QueryError::NotFound)?;
     let logs = logs.clone();
     let _one = ONE_AT_A_TIME.lock().await;
-    let work = move || -> Result<(Vec<Saved>, u64), ReportingError> {
+    let found = off_thread(move || {
         let request = ReportRequest::for_plan(0, &plan);
         let (history, until_ms) = match reporting::history_of(&logs, &id, request, now_ms, |_, windows| windows) {
             // A plan for machines that are not declared yet saves nothing yet.
@@ -118,9 +117,8 @@ pub async fn savings(
             other => other?,
         };
         Ok((saved(&history, &plan, Some(until_ms), StopRule::default()), History::size(&history)))
-    };
-    let done = tokio::task::spawn_blocking(work).await.map_err(|e| QueryError::Failed(e.to_string()))?;
-    let (found, size) = done.map_err(|e| QueryError::Failed(e.to_string()))?;
+    });
+    let (found, size) = found.await?;
     out.prefix = i64::try_from(size).unwrap_or(i64::MAX);
     out.saved = found.iter().map(view).collect();
     Ok(out)

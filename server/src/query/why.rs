@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{GapView, Names, Parameter, QueryError, ShiftKey, SiteHead, Source, Term, Why, machine, visible};
+use super::{GapView, Parameter, QueryError, ShiftKey, SiteHead, Source, Term, Why, Words, machine, visible};
 use crate::roles::{Access, Permission};
 use crate::store::Store;
 
@@ -52,7 +52,7 @@ pub async fn why(
     let value = values.iter().find(|value| value.metric == metric).ok_or(QueryError::NotFound)?;
     let lineage: Lineage = serde_json::from_str(&value.lineage).unwrap_or_default();
     let body = machine::body(&shift);
-    let (names, background): (Names, Background) = (body.names, body.background);
+    let (names, background): (Words, Background) = (body.names, body.background);
     Ok(Why {
         site: SiteHead::from(head),
         machine_names: machine::names(&row),

@@ -7,8 +7,8 @@ mod floor;
 
 use askama::Template;
 
-use crate::query::lists::PrintedView;
 use crate::query::{FigureLine, FiguresView, LeafRun, Parameter};
+use metrics::figures::lists::Printed;
 
 use super::chart::waterfall::{self, Kind, Step};
 use super::chart::{State, Width};
@@ -355,10 +355,10 @@ fn bounded(
 }
 
 /// A value of a list.
-fn shown(t: &Texts, p: &PrintedView, why: &str) -> Figure {
+fn shown(t: &Texts, p: &Printed, why: &str) -> Figure {
     match &p.value {
         Some(value) => bounded(t, Class::Computed, &p.unit, value, [&p.lower, &p.upper], why),
-        None => Figure::undefined(reason(t, p.undefined.as_deref().unwrap_or_default()), why),
+        None => Figure::undefined(reason(t, p.undefined.unwrap_or_default()), why),
     }
 }
 

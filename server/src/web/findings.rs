@@ -9,7 +9,7 @@
 
 use askama::Template;
 
-use crate::query::{DetectorParameter, DetectorView, FindingView, FindingsView, Names, StepView};
+use crate::query::{DetectorParameter, DetectorView, FindingView, FindingsView, StepView};
 
 use super::format::{self, Clockface, NONE};
 #[cfg(test)]
@@ -178,7 +178,8 @@ impl FindingsPage {
                 .clear
                 .iter()
                 .map(|c| {
-                    let machines: Vec<String> = c.machines.iter().map(|id| machine(t, data, id)).collect();
+                    let machines: Vec<String> =
+                        c.machines.iter().map(|id| words::machine(t, &data.machines, id)).collect();
                     (words::name(&c.names, t.lang(), &c.detector), machines.join(" · "))
                 })
                 .collect(),
@@ -193,12 +194,6 @@ impl FindingsPage {
     }
 }
 
-/// A machine as the site calls it.
-fn machine(t: &Texts, data: &FindingsView, id: &str) -> String {
-    let named = data.machines.iter().find(|m| m.id == id);
-    named.map_or_else(|| id.to_owned(), |m| words::name(&m.names, t.lang(), id))
-}
-
 /// Checks that were not possible: machines with one reason for one check share a line.
 fn unchecked(t: &Texts, data: &FindingsView, face: &Clockface) -> Vec<Unchecked> {
     let mut out: Vec<Unchecked> = Vec::new();
@@ -206,7 +201,7 @@ fn unchecked(t: &Texts, data: &FindingsView, face: &Clockface) -> Vec<Unchecked>
         let is_whole = u.from_ms <= data.from_ms && data.until_ms <= u.until_ms;
         let line = Unchecked {
             name: words::name(&u.names, t.lang(), &u.detector),
-            machines: machine(t, data, &u.machine),
+            machines: words::machine(t, &data.machines, &u.machine),
             time: if is_whole { t.s("findings-whole-week") } else { stretch(face, u.from_ms, u.until_ms) },
             reason: words::name(&u.reason, t.lang(), ""),
         };
@@ -263,7 +258,6 @@ fn groups(t: &Texts, data: &FindingsView, face: &Clockface, typed: &Typed) -> Ve
 }
 
 fn card(t: &Texts, data: &FindingsView, f: &FindingView, face: &Clockface, typed: &Typed) -> Card {
-    let said = |names: &Names| words::name(names, t.lang(), "");
     let href = format!("/metrics#{}", words::anchor(&f.detector.id));
     let mut stretches: Vec<String> = f.stretches.iter().map(|s| stretch(face, s.from_ms, s.until_ms)).collect();
     let stretches_more = stretches.split_off(stretches.len().min(STRETCHES_SHOWN));
@@ -273,9 +267,9 @@ fn card(t: &Texts, data: &FindingsView, f: &FindingView, face: &Clockface, typed
         anchor: anchor(&f.key),
         key: f.key.clone(),
         title: words::name(&f.detector.names, t.lang(), &f.detector.id),
-        machine: machine(t, data, &f.machine),
-        says: said(&f.says),
-        on_site: said(&f.on_site),
+        machine: words::machine(t, &data.machines, &f.machine),
+        says: words::said(t, &f.says),
+        on_site: words::said(t, &f.on_site),
         stretches,
         more_words: if more > 0 { t.f1("findings-stretches-more", "n", more) } else { String::new() },
         stretches_more,
@@ -283,7 +277,9 @@ fn card(t: &Texts, data: &FindingsView, f: &FindingView, face: &Clockface, typed
         quantities: f
             .quantities
             .iter()
-            .map(|q| (said(&q.names), Figure::plain(Class::Computed, amount(&q.value, &q.unit), &href).html()))
+            .map(|q| {
+                (words::said(t, &q.names), Figure::plain(Class::Computed, amount(&q.value, &q.unit), &href).html())
+            })
             .collect(),
         readings: f
             .samples
@@ -297,7 +293,7 @@ fn card(t: &Texts, data: &FindingsView, f: &FindingView, face: &Clockface, typed
             .collect(),
         detector: f.detector.id.clone(),
         detector_href: href,
-        compares: said(&f.detector.compares),
+        compares: words::said(t, &f.detector.compares),
         rule: f.detector.rule.clone(),
         parameters: f.detector.parameters.iter().map(|p| parameter(t, p)).collect(),
         honest: honest(t, &f.detector),

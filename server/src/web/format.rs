@@ -20,7 +20,9 @@ pub const NONE: &str = "—";
 
 /// An integer with its thousands grouped: `12 480`. Four digits stay together.
 #[must_use]
-pub fn integer(n: i64) -> String {
+pub fn integer(n: impl TryInto<i128>) -> String {
+    // A u128 beyond is no number of anything here.
+    let n = n.try_into().unwrap_or(i128::MAX);
     let digits = n.unsigned_abs().to_string();
     let mut out = String::with_capacity(digits.len() + 8);
     if n < 0 {
@@ -49,7 +51,7 @@ pub fn quotient(num: i128, den: i128, places: u32) -> Option<String> {
     let (num, den) = if den < 0 { (num.checked_neg()?, den.checked_neg()?) } else { (num, den) };
     let scaled = num.checked_abs()?.checked_mul(scale)?.checked_mul(2)?.checked_add(den)?;
     let rounded = scaled / den.checked_mul(2)?;
-    let whole = integer(i64::try_from(rounded / scale).ok()?);
+    let whole = integer(rounded / scale);
     let sign = if num < 0 && rounded != 0 { "−" } else { "" };
     Some(if places == 0 {
         format!("{sign}{whole}")

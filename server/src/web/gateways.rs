@@ -127,7 +127,7 @@ fn live_card(t: &Texts, live: &Live, see_raw: bool) -> LiveCard {
     let backlog = if state.backlog_records == 0 {
         t.s("live-no-backlog")
     } else {
-        let records = format::integer(i64::try_from(state.backlog_records).unwrap_or(i64::MAX));
+        let records = format::integer(state.backlog_records);
         t.f("live-backlog", &[("records", &records), ("bytes", &format::bytes(state.backlog_bytes))])
     };
     let row = |value: &protocol::StateValue| LiveRow {

@@ -3,16 +3,15 @@
 
 use askama::Template;
 use metrics::figures::meters::{BillLine, Instrument, MeterFinding, YearLine};
-use metrics::report::Words;
 
 use crate::query::{FigureLine, MetersView};
 
 use super::figures::{Group, Stated, groups, linked, sources, stated};
 use super::format::{self, Clockface, NONE};
 use super::machine::{GapRow, gap_row};
-use super::text::{Lang, Texts};
+use super::text::Texts;
 use super::view::{Frame, Nav, url_part};
-use super::words;
+use super::words::{self, said};
 
 struct Finding {
     machine: String,
@@ -67,16 +66,8 @@ pub struct MetersPage {
     gaps: Vec<GapRow>,
 }
 
-/// Words in the reader's language.
-pub(super) fn said(t: &Texts, words: &Words) -> String {
-    match t.lang() {
-        Lang::Zh => words.zh.clone(),
-        Lang::En => words.en.clone(),
-    }
-}
-
 fn leaf(t: &Texts, leaf: Option<u64>) -> String {
-    let number = |n: u64| t.f1("param-leaf", "n", format::integer(i64::try_from(n).unwrap_or(i64::MAX)));
+    let number = |n: u64| t.f1("param-leaf", "n", format::integer(n));
     leaf.map_or_else(|| NONE.to_owned(), number)
 }
 
@@ -86,10 +77,7 @@ impl MetersPage {
     pub fn new(frame: Frame, data: &MetersView, face: &Clockface) -> Self {
         let t = frame.t();
         let back = format!("/sites/{}", url_part(&data.site.id));
-        let name = |id: &str| {
-            let named = data.machines.iter().find(|m| m.id == id);
-            named.map_or_else(|| id.to_owned(), |m| words::name(&m.names, t.lang(), id))
-        };
+        let name = |id: &str| words::machine(t, &data.machines, id);
         let mut groups = groups(t, &data.figures);
         for row in groups.iter_mut().flat_map(|g| &mut g.rows) {
             // A part is a machine, or a machine and the dates of a bill.
@@ -199,7 +187,7 @@ fn plate(t: &Texts, face: &Clockface, machine: String, i: &Instrument) -> NamePl
 }
 
 #[cfg(test)]
-pub(super) fn samples(lang: Lang) -> Vec<(&'static str, String)> {
+pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {
     use super::samples;
     let data = samples::asked::meters();
     let title = lang.texts().s("meters-title");

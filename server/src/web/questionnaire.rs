@@ -7,12 +7,11 @@ use metrics::figures::questionnaire::{AskedLine, ChangeLine, LevelLine, Question
 use crate::query::QuestionnaireView;
 
 use super::format;
-use super::meters::said;
 #[cfg(test)]
 use super::text::Lang;
 use super::text::Texts;
 use super::view::{Frame, Nav, url_part};
-use super::words;
+use super::words::{self, said};
 
 struct Question {
     number: u8,
@@ -130,13 +129,7 @@ fn graded(t: &Texts, letter: Option<&str>) -> (String, String) {
 }
 
 fn named(t: &Texts, definition: &str) -> String {
-    metrics::catalogue::explain(definition).map_or_else(
-        || definition.to_owned(),
-        |e| {
-            let names = crate::query::Names { zh: e.names[0].to_owned(), en: e.names[1].to_owned() };
-            words::name(&names, t.lang(), definition)
-        },
-    )
+    metrics::catalogue::explain(definition).map_or_else(|| definition.to_owned(), |e| said(t, e.names))
 }
 
 fn question(t: &Texts, q: &QuestionLine) -> Question {
@@ -202,7 +195,7 @@ fn level(t: &Texts, l: &LevelLine) -> Level {
         says: said(t, &l.says),
         since: l.since.as_ref().map_or_else(|| format::NONE.to_owned(), |w| said(t, w)),
         document: l.document.clone(),
-        leaf: t.f1("param-leaf", "n", format::integer(i64::try_from(l.leaf).unwrap_or(i64::MAX))),
+        leaf: t.f1("param-leaf", "n", format::integer(l.leaf)),
         assessor: l.assessor.clone(),
     }
 }

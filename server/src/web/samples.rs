@@ -5,8 +5,8 @@ use jiff::tz::TimeZone;
 
 use crate::query::{
     AlarmView, Comparison, CoverageDay, DeclarationView, Duration, EvidenceHealth, Figure, FleetPage, FleetRow,
-    GapView, GatewayView, Interval, LogHead, MachineCard, MachineView, Names, Parameter, Ratio, ReportView, ShiftView,
-    SiteHead, SiteView, Source, Term, TrendPoint, Why,
+    GapView, GatewayView, Interval, LogHead, MachineCard, MachineView, Parameter, Ratio, ReportView, ShiftView,
+    SiteHead, SiteView, Source, Term, TrendPoint, Why, Words,
 };
 
 use super::chart::interval::{Estimate, Row};
@@ -73,8 +73,8 @@ pub(super) fn frame(
     .at(&face(lang), NOW_MS)
 }
 
-fn names(zh: &str, en: &str) -> Names {
-    Names { zh: zh.into(), en: en.into() }
+fn names(zh: &str, en: &str) -> Words {
+    (zh, en).into()
 }
 
 fn head(id: &str, zh: &str, en: &str, simulated: bool) -> SiteHead {

@@ -6,12 +6,11 @@ use crate::query::{SavedView, SavingsView};
 
 use super::figures::{Row, rows};
 use super::format;
-use super::meters::said;
 #[cfg(test)]
 use super::text::Lang;
 use super::text::Texts;
 use super::view::{Frame, Nav, url_part};
-use super::words;
+use super::words::{self, said};
 
 struct Statement {
     title: String,
@@ -70,11 +69,8 @@ impl SavingsPage {
 }
 
 fn statement(t: &Texts, data: &SavingsView, s: &SavedView) -> Statement {
-    let name = |id: &String| {
-        let named = data.machines.iter().find(|m| m.id == *id);
-        named.map_or_else(|| id.clone(), |m| words::name(&m.names, t.lang(), id))
-    };
-    let driven: Vec<String> = s.driven_by.iter().map(name).collect();
+    let name = |id: &str| words::machine(t, &data.machines, id);
+    let driven: Vec<String> = s.driven_by.iter().map(|id| name(id)).collect();
     Statement {
         title: t.f("savings-boundary", &[("machine", &name(&s.machine)), ("option", &s.option)]),
         days: t.f(

@@ -402,9 +402,13 @@ impl Pager {
         if total <= per_page && page <= 1 {
             return Self::default();
         }
-        let number = |n: usize| format::integer(i64::try_from(n).unwrap_or(i64::MAX));
         Self {
-            words: format!("{}–{}{THIN}/{THIN}{}", number((from + 1).min(total)), number(to), number(total)),
+            words: format!(
+                "{}–{}{THIN}/{THIN}{}",
+                format::integer((from + 1).min(total)),
+                format::integer(to),
+                format::integer(total)
+            ),
             previous: if page > 1 { format!("{base}page={}", page - 1) } else { String::new() },
             next: if to < total { format!("{base}page={}", page + 1) } else { String::new() },
         }

@@ -158,7 +158,7 @@ impl WhyPage {
 }
 
 fn group(n: u64) -> String {
-    format::integer(i64::try_from(n).unwrap_or(i64::MAX))
+    format::integer(n)
 }
 
 fn explanation(t: &Texts, metric: &str) -> String {

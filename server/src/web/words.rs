@@ -6,7 +6,7 @@
 use metrics::grade::Flag;
 use metrics::oee::Undefined;
 
-use crate::query::{self, Duration, Interval, Names, Ratio, ShiftView};
+use crate::query::{self, Duration, Interval, NamedMachine, Ratio, ShiftView, Words};
 
 use super::chart::State;
 use super::chart::ribbon::{Plan, Ribbon, Span};
@@ -17,7 +17,7 @@ use super::view::{Class, Figure, Grade, LegendEntry, RatioValue, url_part};
 
 /// A name in the reader's language; the other language, then the identifier, stand in.
 #[must_use]
-pub fn name(names: &Names, lang: Lang, id: &str) -> String {
+pub fn name(names: &Words, lang: Lang, id: &str) -> String {
     let (first, second) = match lang {
         Lang::Zh => (&names.zh, &names.en),
         Lang::En => (&names.en, &names.zh),
@@ -48,9 +48,17 @@ pub fn word(t: &Texts, family: &str, word: &str) -> String {
     if t.has(&key) { t.s(&key) } else { word.to_owned() }
 }
 
+/// A machine as the site calls it.
+#[must_use]
+pub fn machine(t: &Texts, machines: &[NamedMachine], id: &str) -> String {
+    let named = machines.iter().find(|m| m.id == id);
+    named.map_or_else(|| id.to_owned(), |m| name(&m.names, t.lang(), id))
+}
+
 /// The words in the reader's language.
 #[must_use]
-pub fn said(t: &Texts, (zh, en): (&str, &str)) -> String {
+pub fn said<'w>(t: &Texts, words: impl Into<(&'w str, &'w str)>) -> String {
+    let (zh, en) = words.into();
     match t.lang() {
         Lang::Zh => zh.to_owned(),
         Lang::En => en.to_owned(),

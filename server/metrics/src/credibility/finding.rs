@@ -124,7 +124,7 @@ impl Finding {
             quantities: Vec::new(),
             samples: Vec::new(),
             says,
-            on_site: Words { zh: detector.on_site[0].to_owned(), en: detector.on_site[1].to_owned() },
+            on_site: detector.on_site.into(),
             need: detector.need,
             key: key(detector.id, machine, from_ms),
         }
@@ -162,7 +162,7 @@ impl Finding {
 
     /// Adds a number.
     pub(super) fn with(mut self, zh: &str, en: &str, value: impl ToString, unit: &str) -> Self {
-        let name = Words { zh: zh.to_owned(), en: en.to_owned() };
+        let name = (zh, en).into();
         self.quantities.push(Quantity { name, value: value.to_string(), unit: unit.to_owned() });
         self
     }

@@ -11,6 +11,7 @@ use crate::grade::Grade;
 use crate::history::History;
 use crate::oee::Undefined;
 use crate::production::repairs::{Actor, Repair, repairs, response};
+use crate::report::Words;
 
 const MS_PER_MIN: i128 = 60_000;
 
@@ -39,7 +40,7 @@ pub(super) fn figures(out: &mut Printer<'_>, history: &History, g: &Gathered, fo
     }
     found.statements.extend(unmatched.iter().map(|u| u.leaf));
     let lines = all.iter().map(|h| {
-        let names = code_at(h).map(|c| [c.body.names.zh.clone(), c.body.names.en.clone()]);
+        let names = code_at(h).map(|c| Words::from(&c.body.names));
         line(h, names.unwrap_or_default(), until_ms)
     });
     (found.lists.alarms, found.lists.alarms_left_out) = newest(lines.collect());
@@ -100,7 +101,7 @@ fn safety(out: &mut Printer<'_>, history: &History, g: &Gathered, all: &[Handled
     out.put(ask(id, cover, terms).part("acknowledged_after_s").graded(grade).at_best(Grade::C), after);
 }
 
-fn line(h: &Handled, names: [String; 2], until_ms: i64) -> AlarmLine {
+fn line(h: &Handled, names: Words, until_ms: i64) -> AlarmLine {
     let e = &h.episode;
     let duration = e.duration();
     AlarmLine {

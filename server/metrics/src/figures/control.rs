@@ -167,7 +167,7 @@ fn line(chart: &Chart, part: String) -> ChartLine {
     ChartLine {
         characteristic: s.characteristic.clone(),
         part,
-        names: [s.names.zh.clone(), s.names.en.clone()],
+        names: (&s.names).into(),
         unit: s.unit.clone(),
         leaf: chart.specification.leaf,
         from_ms: chart.window.from_ms,
@@ -205,7 +205,7 @@ fn broken(b: &Broken) -> Option<BrokenLine> {
     let (first, last) = (b.points.first()?, b.points.last()?);
     Some(BrokenLine {
         rule: b.rule,
-        words,
+        words: words.into(),
         side: b.side.map(side),
         from_ms: first.from_ms,
         to_ms: last.from_ms,

@@ -2,7 +2,8 @@
 //!
 //! Constraints
 //! 1. Every list is bounded, and says how many it leaves out; of alarms and failures the newest stay.
-//! 2. Instants are UTC milliseconds. What was not seen is absent, never zero.
+//! 2. The same structs are bodies of the server's API (feature `schema`), so that page, API and command line cannot disagree.
+//! 3. Instants are UTC milliseconds. What was not seen is absent, never zero.
 
 use std::borrow::Cow;
 
@@ -10,12 +11,14 @@ use serde::Serialize;
 
 use crate::exact::product_digits;
 use crate::oee::Value;
+use crate::report::Words;
 
 /// Most lines of a list.
 pub const LINES_MAX: usize = 200;
 
 /// The lists of a machine; empty where it has no signal and no statement for them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Lists {
     /// Stops by reason, longest first.
     pub stops: Vec<StopLine>,
@@ -46,7 +49,8 @@ pub struct Lists {
 }
 
 /// Stopped time of one reason, minor stops apart.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct StopLine {
     /// The reason: words a person stated, an alarm's code, a state; empty when nobody gave one.
     pub reason: String,
@@ -65,12 +69,13 @@ pub struct StopLine {
 }
 
 /// An alarm from raised to handled.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct AlarmLine {
     /// Its code.
     pub code: String,
     /// Chinese and English name; empty when nobody declared the code.
-    pub names: [String; 2],
+    pub names: Words,
     /// What it warns of; none when nobody declared the code.
     pub class: Option<&'static str>,
     /// The last reading without it; none when its beginning was not seen.
@@ -104,7 +109,8 @@ pub struct AlarmLine {
 }
 
 /// A statement about an alarm that no reading shows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct UnmatchedLine {
     /// The code stated.
     pub code: String,
@@ -115,7 +121,8 @@ pub struct UnmatchedLine {
 }
 
 /// A failure and who answered it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct FailureLine {
     /// First fault.
     pub from_ms: i64,
@@ -140,7 +147,8 @@ pub struct FailureLine {
 }
 
 /// A value of a line, printed like a figure's.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Printed {
     /// Its unit; `1` for ratios.
     pub unit: Cow<'static, str>,
@@ -156,7 +164,7 @@ pub struct Printed {
 
 impl Printed {
     pub(super) fn of(value: Value, unit: impl Into<Cow<'static, str>>) -> Self {
-        let mut out = Self { unit: unit.into(), value: None, lower: None, upper: None, undefined: None };
+        let mut out = Self { unit: unit.into(), ..Self::default() };
         match value {
             Ok(r) => {
                 out.value = product_digits(&[(r.num, r.den)], 6);
@@ -170,7 +178,8 @@ impl Printed {
 }
 
 /// A batch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct BatchLine {
     /// Batch number.
     pub batch: String,
@@ -209,7 +218,8 @@ pub struct BatchLine {
 }
 
 /// A phase of a batch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct PhaseLine {
     /// Name.
     pub phase: String,
@@ -222,7 +232,8 @@ pub struct PhaseLine {
 }
 
 /// The time between two batches, milliseconds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct BetweenLine {
     /// Batch before.
     pub before: String,
@@ -249,14 +260,15 @@ pub struct BetweenLine {
 }
 
 /// A control chart of one characteristic under one specification.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ChartLine {
     /// Characteristic.
     pub characteristic: String,
     /// What its figures are called: `part` of them begins so.
     pub part: String,
     /// Chinese and English name.
-    pub names: [String; 2],
+    pub names: Words,
     /// Unit of the values.
     pub unit: String,
     /// Leaf of the specification.
@@ -310,7 +322,8 @@ pub struct ChartLine {
 }
 
 /// Centre line and limits, six decimals.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct LimitsLine {
     /// Lower limit, centre, upper limit of means or values.
     pub location: [String; 3],
@@ -321,7 +334,8 @@ pub struct LimitsLine {
 }
 
 /// A point of a chart.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct PointLine {
     /// Beginning of the subgroup, or the instant of the value.
     pub at_ms: i64,
@@ -338,12 +352,13 @@ pub struct PointLine {
 }
 
 /// A rule broken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct BrokenLine {
     /// The rule; `range` for a range beyond its limits.
     pub rule: &'static str,
     /// Chinese and English words.
-    pub words: [&'static str; 2],
+    pub words: Words,
     /// `above`, `below`; none where the rule has no side.
     pub side: Option<&'static str>,
     /// First point.
@@ -355,7 +370,8 @@ pub struct BrokenLine {
 }
 
 /// A measured value beyond a limit of the drawing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct ValueLine {
     /// When it was read.
     pub at_ms: i64,
@@ -368,14 +384,15 @@ pub struct ValueLine {
 }
 
 /// A material.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct MaterialLine {
     /// Material.
     pub material: String,
     /// What its figures are called.
     pub part: String,
     /// Chinese and English name.
-    pub names: [String; 2],
+    pub names: Words,
     /// Unit.
     pub unit: String,
     /// Leaf of the definition.

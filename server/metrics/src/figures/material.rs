@@ -72,7 +72,7 @@ fn of_material(out: &mut Printer<'_>, c: &Consumption, made: Option<Production>,
     MaterialLine {
         material: body.material.clone(),
         part: part.to_owned(),
-        names: [body.names.zh.clone(), body.names.en.clone()],
+        names: (&body.names).into(),
         unit: body.unit.clone(),
         leaf: c.material.leaf,
         from_ms: c.window.from_ms,

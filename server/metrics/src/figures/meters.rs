@@ -426,13 +426,13 @@ fn detail(detail: &Detail) -> Words {
 }
 
 fn both(text: &str) -> Words {
-    Words { zh: text.to_owned(), en: text.to_owned() }
+    (text, text).into()
 }
 
 fn plate(meter: &Meter) -> Vec<Plate> {
     let mut out = Vec::new();
     let mut line = |name: &'static str, value: Words| out.push(Plate { name, value });
-    let unknown = || Words { zh: "未填报".to_owned(), en: "not stated".to_owned() };
+    let unknown = || ("未填报", "not stated").into();
     let or_unknown = |text: Option<&str>| text.filter(|t| !t.is_empty()).map_or_else(unknown, both);
     line("serial", or_unknown(Some(&meter.serial)));
     line("class", or_unknown(meter.class.as_deref()));
@@ -451,7 +451,7 @@ fn plate(meter: &Meter) -> Vec<Plate> {
         RegisterSide::Primary => ("一次侧（已含倍率）", "primary (ratios inside)"),
         RegisterSide::Secondary => ("二次侧（倍率在采集配置中）", "secondary (ratios in the configuration)"),
     };
-    line("register", Words { zh: zh.to_owned(), en: en.to_owned() });
+    line("register", (zh, en).into());
     for c in &meter.certificates {
         let (of, kind) = (c.of.words(), c.kind.words());
         let value = Words {

@@ -31,7 +31,7 @@ use crate::figures::site::{Connected, connected, site};
 use crate::figures::{Figures, Gathered, StopRule, gather, machine};
 use crate::grade::{Grade, worst};
 use crate::history::History;
-use crate::model::{MachineRole, Names};
+use crate::model::MachineRole;
 use crate::oee::Undefined;
 use crate::report::{Period, Words};
 use crate::settlement::year::{YearRule, of_year};
@@ -232,7 +232,7 @@ pub fn questionnaire(
             zh: format!("《{}》{}", scheme.names.zh, scheme.document),
             en: format!("{}, {}", scheme.names.en, scheme.document),
         },
-        headline: owned(said.headline()),
+        headline: said.headline().into(),
         points: said.points.digits(),
         of: said.of.digits(),
         grade: said.grade().map(Grade::letter),
@@ -244,14 +244,6 @@ pub fn questionnaire(
         levels: levels(history),
         scheme: said.scheme,
     })
-}
-
-fn owned((zh, en): (String, String)) -> Words {
-    Words { zh, en }
-}
-
-fn named(names: &Names) -> Words {
-    Words { zh: names.zh.clone(), en: names.en.clone() }
 }
 
 fn inputs(
@@ -305,13 +297,14 @@ fn years(history: &History, period: &Period) -> Option<EnergyPair> {
 
 fn question(question: &Question, row: &Row) -> QuestionLine {
     let option = |letter: &String| {
-        let names =
-            question.option(letter).map_or_else(|| (letter.as_str(), letter.as_str()).into(), |o| named(&o.names));
+        let names = question
+            .option(letter)
+            .map_or_else(|| (letter.as_str(), letter.as_str()).into(), |o| Words::from(&o.names));
         OptionLine { option: letter.clone(), names }
     };
     QuestionLine {
         question: row.question,
-        names: named(&question.names),
+        names: Words::from(&question.names),
         is_counted: row.extent == Extent::Counted,
         options: row.options.iter().map(option).collect(),
         points: row.points.map(|p| p.digits()),
@@ -330,8 +323,8 @@ fn question(question: &Question, row: &Row) -> QuestionLine {
             })
             .collect(),
         changes: row.changes.iter().map(change).collect(),
-        lacks: row.lacks.iter().map(|l| owned(l.words())).collect(),
-        notes: row.notes.iter().map(|n| owned(n.words())).collect(),
+        lacks: row.lacks.iter().map(|l| l.words().into()).collect(),
+        notes: row.notes.iter().map(|n| n.words().into()).collect(),
     }
 }
 
@@ -435,10 +428,10 @@ fn scene_lines(scheme: &Scheme, available: &Available) -> Vec<AskedLine> {
             });
             let judged = || way.asked.iter().map(|a| &a.judged);
             Some(AskedLine {
-                place: named(&s.scene.lane),
-                item: named(&s.scene.names),
+                place: Words::from(&s.scene.lane),
+                item: Words::from(&s.scene.names),
                 verdict: code(s.verdict()),
-                words: owned(s.words()),
+                words: s.words().into(),
                 grade: way.grade.map(Grade::letter),
                 found: found(judged()),
                 lacking: lacking(judged()).into_iter().chain(by_hand).collect(),
@@ -455,7 +448,7 @@ fn item(row: &items::Row<'_>) -> AskedLine {
     });
     AskedLine {
         place: Words { zh: origins.clone(), en: origins },
-        item: named(&row.item.names),
+        item: Words::from(&row.item.names),
         verdict: code(row.judged.verdict),
         words: row.judged.verdict.words().into(),
         grade: row.judged.grade.map(Grade::letter),
@@ -472,7 +465,7 @@ fn criterion(l: &lighthouse::Line<'_>) -> AskedLine {
         words: l.verdict.words().into(),
         grade: l.grade.map(Grade::letter),
         found: found(l.rows.iter().map(|r| &r.judged)),
-        lacking: l.item.why_not.iter().map(named).chain(lacking(l.rows.iter().map(|r| &r.judged))).collect(),
+        lacking: l.item.why_not.iter().map(Words::from).chain(lacking(l.rows.iter().map(|r| &r.judged))).collect(),
     }
 }
 
@@ -481,7 +474,7 @@ fn levels(history: &History) -> Vec<LevelLine> {
     stated.sort_by(|a, b| (&a.body.date, a.leaf).cmp(&(&b.body.date, b.leaf)));
     let before = std::iter::once(None).chain(stated.iter().map(Some));
     let since = |before: &LevelAssessed, after: &LevelAssessed| match compare(before, after) {
-        Err(why) => owned(why.words()),
+        Err(why) => why.words().into(),
         Ok(change) => {
             let (mut zh, mut en) = (Vec::new(), Vec::new());
             if let Some(levels) = change.levels_risen() {
@@ -505,7 +498,7 @@ fn levels(history: &History) -> Vec<LevelLine> {
         .zip(before)
         .map(|(l, before)| LevelLine {
             leaf: l.leaf,
-            says: owned(l.body.words()),
+            says: l.body.words().into(),
             assessor: l.body.assessor.clone(),
             document: l.body.document.clone(),
             since: before.map(|b| since(&b.body, &l.body)),

@@ -9,7 +9,7 @@ use crate::facts::Facts;
 use crate::grade::Flag;
 use crate::history::History;
 use crate::interval::{Interval, union};
-use crate::model::{CalendarBody, Machine, MachineRole, Names};
+use crate::model::{CalendarBody, Machine, MachineRole};
 use crate::report::compared::compare_periods;
 use crate::report::{
     ALL_MACHINES, DefinitionLine, GapLine, Line, LineageRange, MachineLine, Period, Report, ReportError, ReportRequest,
@@ -98,7 +98,7 @@ pub(crate) fn assemble(history: &History, request: ReportRequest, evaluated: Vec
         format: "gongzheng-report",
         version: 1,
         site: history.site().map(ToString::to_string).unwrap_or_default(),
-        names: site.map(|s| words(&s.names)).unwrap_or(Words { zh: String::new(), en: String::new() }),
+        names: site.map(|s| Words::from(&s.names)).unwrap_or_default(),
         zone: site.map_or_else(|| "UTC".to_owned(), |s| s.zone.clone()),
         simulated: history.is_simulated(),
         zone_database: zone_database_version(),
@@ -470,15 +470,11 @@ pub(crate) fn rough_day(date: jiff::civil::Date) -> Interval {
     Interval::new(midnight - DAY_MS, midnight + 3 * DAY_MS)
 }
 
-fn words(names: &Names) -> Words {
-    Words { zh: names.zh.clone(), en: names.en.clone() }
-}
-
 fn machine_line(history: &History, machine: &str) -> Option<MachineLine> {
     let body = &history.statements().machine_definitions(machine).last()?.body;
     Some(MachineLine {
         machine: machine.to_owned(),
-        names: words(&body.names),
+        names: Words::from(&body.names),
         role: match body.role {
             MachineRole::Production => "production",
             MachineRole::Auxiliary => "auxiliary",
@@ -489,13 +485,7 @@ fn machine_line(history: &History, machine: &str) -> Option<MachineLine> {
 }
 
 fn definition_line(d: &Definition) -> DefinitionLine {
-    DefinitionLine {
-        id: d.id,
-        names: Words { zh: d.zh.to_owned(), en: d.en.to_owned() },
-        unit: d.unit,
-        formula: d.formula,
-        source: d.source,
-    }
+    DefinitionLine { id: d.id, names: (d.zh, d.en).into(), unit: d.unit, formula: d.formula, source: d.source }
 }
 
 fn notice(history: &History) -> Words {

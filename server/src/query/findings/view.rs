@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::query::{Names, SiteHead};
+use crate::query::{NamedMachine, SiteHead, Words};
 
 /// A stretch of time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -29,7 +29,7 @@ pub struct SignalView {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct QuantityView {
     /// What it is.
-    pub names: Names,
+    pub names: Words,
     /// Decimal digits.
     pub value: String,
     /// Unit; `1` for counts and ratios.
@@ -79,9 +79,9 @@ pub struct DetectorView {
     /// `name@version`, also its id in the catalogue.
     pub id: String,
     /// Its names.
-    pub names: Names,
+    pub names: Words,
     /// What is compared with what.
-    pub compares: Names,
+    pub compares: Words,
     /// When it speaks.
     pub rule: String,
     /// What it decides by.
@@ -114,15 +114,6 @@ pub struct ExplanationView {
     pub document: Option<String>,
 }
 
-/// A machine with its names.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct NamedMachine {
-    /// Identifier.
-    pub id: String,
-    /// Names as declared.
-    pub names: Names,
-}
-
 /// A matter to verify (待核实事项). It accuses nobody, corrects nothing and moves no number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FindingView {
@@ -135,9 +126,9 @@ pub struct FindingView {
     /// First instant; with detector and machine it gives the key.
     pub from_ms: i64,
     /// What the record says, neutrally.
-    pub says: Names,
+    pub says: Words,
     /// What to check on site.
-    pub on_site: Names,
+    pub on_site: Words,
     /// `first`, `soon` or `routine`: it orders work and weighs nobody.
     pub need: String,
     /// Stretches it speaks of.
@@ -159,7 +150,7 @@ pub struct FindingView {
     /// From when others may see it; none while the factory has not been shown it.
     pub release_ms: Option<i64>,
     /// Why then.
-    pub release_reason: Names,
+    pub release_reason: Words,
     /// Others may see it now.
     pub released: bool,
 }
@@ -170,7 +161,7 @@ pub struct ClearView {
     /// Detector.
     pub detector: String,
     /// Its names.
-    pub names: Names,
+    pub names: Words,
     /// Machines it examined.
     pub machines: Vec<String>,
 }
@@ -181,7 +172,7 @@ pub struct UncheckedView {
     /// Detector.
     pub detector: String,
     /// Its names.
-    pub names: Names,
+    pub names: Words,
     /// Machine.
     pub machine: String,
     /// First instant.
@@ -189,7 +180,7 @@ pub struct UncheckedView {
     /// First instant after.
     pub until_ms: i64,
     /// Why not.
-    pub reason: Names,
+    pub reason: Words,
 }
 
 /// Findings the reader may not see yet: how many, never which.
@@ -209,7 +200,7 @@ pub struct HonestPlants {
     /// `name@version` of the measurement.
     pub id: String,
     /// What was simulated.
-    pub simulation: Names,
+    pub simulation: Words,
     /// Plants.
     pub plants: u64,
     /// Weeks of each.

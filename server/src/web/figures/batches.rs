@@ -2,11 +2,11 @@
 
 use askama::Template;
 
-use crate::query::lists::{BatchView, BetweenView, FigureLists, PhaseView};
 use crate::web::format::{self, Clockface, NONE, THIN};
 use crate::web::text::Texts;
 use crate::web::view::Figure;
 use crate::web::words;
+use metrics::figures::lists::{BatchLine, BetweenLine, Lists, PhaseLine};
 
 use super::floor::{more, on_page, span};
 use super::{graded, shown};
@@ -47,7 +47,7 @@ pub(super) struct BatchSections {
 }
 
 impl BatchSections {
-    pub(super) fn new(t: &'static Texts, lists: &FigureLists, face: &Clockface) -> Self {
+    pub(super) fn new(t: &'static Texts, lists: &Lists, face: &Clockface) -> Self {
         Self {
             batches: lists.batches.iter().map(|b| batch(t, b, face)).collect(),
             batches_more: more(t, lists.batches_left_out),
@@ -58,8 +58,8 @@ impl BatchSections {
     }
 }
 
-fn batch(t: &Texts, b: &BatchView, face: &Clockface) -> Batch {
-    let leaf = |n: i64| t.f1("param-leaf", "n", format::integer(n));
+fn batch(t: &Texts, b: &BatchLine, face: &Clockface) -> Batch {
+    let leaf = |n: u64| t.f1("param-leaf", "n", format::integer(n));
     let basis = match b.leaf {
         Some(n) => format!("{} · {}", t.s("floor-source-stated"), leaf(n)),
         None => t.s("floor-basis-signal"),
@@ -73,7 +73,7 @@ fn batch(t: &Texts, b: &BatchView, face: &Clockface) -> Batch {
         standard: b.standard_ms.map(|ms| t.f1("floor-standard-time", "time", format::duration(ms))).unwrap_or_default(),
         yielded: shown(t, &b.yielded, &on_page("batch.yield@1", "")).html(),
         energy: shown(t, &b.energy, &on_page("batch.energy@1", "")).html(),
-        per_unit: graded(t, shown(t, &b.energy_per_unit, &on_page("batch.energy_per_unit@1", "")), &b.grade).html(),
+        per_unit: graded(t, shown(t, &b.energy_per_unit, &on_page("batch.energy_per_unit@1", "")), b.grade).html(),
         is_stated: b.leaf.is_some(),
         basis,
         corrected: match b.superseded.len() {
@@ -86,7 +86,7 @@ fn batch(t: &Texts, b: &BatchView, face: &Clockface) -> Batch {
     }
 }
 
-fn phase(t: &Texts, p: &PhaseView) -> (String, String) {
+fn phase(t: &Texts, p: &PhaseLine) -> (String, String) {
     let name = if p.kind == "cleaning" { format!("{} · {}", p.phase, t.s("part-cleaning")) } else { p.phase.clone() };
     let actual = p.actual_ms.map_or_else(|| t.s("floor-not-stated"), format::duration);
     match p.standard_ms {
@@ -95,7 +95,7 @@ fn phase(t: &Texts, p: &PhaseView) -> (String, String) {
     }
 }
 
-fn between(t: &Texts, b: &BetweenView, face: &Clockface) -> Between {
+fn between(t: &Texts, b: &BetweenLine, face: &Clockface) -> Between {
     let figure = |[value, least, most]: [i64; 3], definition: &str, part: &str| {
         if [value, least, most] == [0; 3] {
             return NONE.to_owned();

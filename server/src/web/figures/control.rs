@@ -5,12 +5,12 @@
 use askama::Template;
 
 use crate::query::FigureLine;
-use crate::query::lists::{ControlChartView, FigureLists, MaterialView};
 use crate::web::chart::Width;
 use crate::web::chart::control::{Control, Point, svg};
 use crate::web::format::{self, Clockface, NONE};
 use crate::web::text::Texts;
 use crate::web::words;
+use metrics::figures::lists::{ChartLine, Lists, MaterialLine};
 
 use super::floor::{more, on_page, span};
 use super::{figure, graded, shown};
@@ -53,7 +53,7 @@ pub(super) struct Controls {
 }
 
 impl Controls {
-    pub(super) fn new(t: &'static Texts, lists: &FigureLists, figures: &[FigureLine], face: &Clockface) -> Self {
+    pub(super) fn new(t: &'static Texts, lists: &Lists, figures: &[FigureLine], face: &Clockface) -> Self {
         let charts = lists.charts.iter().enumerate();
         Self {
             charts: charts.map(|(i, c)| chart(t, &format!("control-{i}"), c, figures, face)).collect(),
@@ -68,13 +68,12 @@ fn short(digits: &str) -> &str {
     if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { digits }
 }
 
-fn chart(t: &Texts, id: &str, c: &ControlChartView, figures: &[FigureLine], face: &Clockface) -> Chart {
-    let number = |n: i64| format::integer(n);
-    let (health, verdict) = match (c.in_control, c.undefined.as_deref()) {
+fn chart(t: &Texts, id: &str, c: &ChartLine, figures: &[FigureLine], face: &Clockface) -> Chart {
+    let (health, verdict) = match (c.in_control, c.undefined) {
         (Some(true), _) => ("good", t.s("floor-in-control")),
         (Some(false), _) => {
-            let n = i64::try_from(c.broken.len()).unwrap_or(i64::MAX).saturating_add(c.broken_left_out);
-            ("warn", t.f1("floor-out-of-control", "n", number(n)))
+            let n = format::integer(c.broken.len() + c.broken_left_out);
+            ("warn", t.f1("floor-out-of-control", "n", n))
         }
         (None, Some(code)) => ("none", t.f1("floor-no-limits", "reason", super::reason(t, code))),
         (None, None) => ("none", t.s("floor-no-points")),
@@ -91,11 +90,15 @@ fn chart(t: &Texts, id: &str, c: &ControlChartView, figures: &[FigureLine], face
     facts.extend(c.base.map(|[from, to]| {
         let points = c.limits.as_ref().map_or(0, |l| l.points);
         let days = span(face, from, to);
-        (t.s("floor-base"), format!("{days} · {}", t.f1("floor-points", "n", number(points))))
+        (t.s("floor-base"), format!("{days} · {}", t.f1("floor-points", "n", format::integer(points))))
     }));
-    facts.push((t.s("floor-measurements"), number(c.measurements)));
-    let missing = [("floor-missed", c.missed), ("floor-incomplete", c.incomplete), ("floor-other-unit", c.other_unit)];
-    facts.extend(missing.into_iter().filter(|(_, n)| *n > 0).map(|(key, n)| (t.s(key), number(n))));
+    facts.push((t.s("floor-measurements"), format::integer(c.measurements)));
+    let missing = [
+        ("floor-missed", c.missed),
+        ("floor-incomplete", c.incomplete),
+        ("floor-other-unit", usize::try_from(c.other_unit).unwrap_or(usize::MAX)),
+    ];
+    facts.extend(missing.into_iter().filter(|(_, n)| *n > 0).map(|(key, n)| (t.s(key), format::integer(n))));
     let beside = ["spc.cp@1", "spc.cpk@1", "spc.pp@1", "spc.ppk@1"].into_iter();
     let found = beside.filter_map(|id| figures.iter().find(|f| f.definition == id && f.part == c.part));
     let indices = found.map(|f| {
@@ -115,18 +118,18 @@ fn chart(t: &Texts, id: &str, c: &ControlChartView, figures: &[FigureLine], face
             .broken
             .iter()
             .map(|b| {
-                let side = b.side.as_deref().map(|s| words::word(t, "floor-side", s)).unwrap_or_default();
+                let side = b.side.map(|s| words::word(t, "floor-side", s)).unwrap_or_default();
                 let single = b.from_ms == b.to_ms;
                 let time = if single { face.day_minute(b.from_ms) } else { span(face, b.from_ms, b.to_ms) };
-                (words::name(&b.words, t.lang(), &b.rule), side, time)
+                (words::name(&b.words, t.lang(), b.rule), side, time)
             })
             .collect(),
         broken_more: more(t, c.broken_left_out),
-        beyond_title: t.f1("floor-beyond", "n", number(i64::try_from(c.out_of_specification.len()).unwrap_or(0))),
+        beyond_title: t.f1("floor-beyond", "n", format::integer(c.out_of_specification.len())),
         beyond: c
             .out_of_specification
             .iter()
-            .map(|v| (face.day_minute(v.at_ms), value(&v.value), words::word(t, "floor-side", &v.side)))
+            .map(|v| (face.day_minute(v.at_ms), value(&v.value), words::word(t, "floor-side", v.side)))
             .collect(),
         beyond_more: more(t, c.out_of_specification_left_out),
         points_more: more(t, c.points_left_out),
@@ -140,17 +143,16 @@ fn capital(name: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-fn picture(t: &Texts, c: &ControlChartView, name: &str, verdict: &str, face: &Clockface) -> Control {
+fn picture(t: &Texts, c: &ChartLine, name: &str, verdict: &str, face: &Clockface) -> Control {
     let read = |digits: &str| digits.parse::<f64>().ok();
     let three = |l: &[String; 3]| Some([read(&l[0])?, read(&l[1])?, read(&l[2])?]);
     let (upper, lower) = if c.subgroup.is_some() { ("X̄", "R") } else { ("X", "MR") };
     let kind = if c.subgroup.is_some() { t.s("floor-xbar-r") } else { t.s("floor-individuals") };
     let marked = c.points.iter().filter(|p| p.is_marked || p.is_range_marked).count();
-    let points = i64::try_from(c.points.len()).unwrap_or(0);
     let mut words = vec![
         verdict.to_owned(),
-        t.f1("floor-points", "n", format::integer(points)),
-        t.f1("floor-marked", "n", format::integer(i64::try_from(marked).unwrap_or(0))),
+        t.f1("floor-points", "n", format::integer(c.points.len())),
+        t.f1("floor-marked", "n", format::integer(marked)),
     ];
     if let Some(l) = &c.limits {
         let [low, centre, high] = &l.location;
@@ -187,18 +189,18 @@ fn picture(t: &Texts, c: &ControlChartView, name: &str, verdict: &str, face: &Cl
     }
 }
 
-fn material(t: &Texts, m: &MaterialView) -> Material {
+fn material(t: &Texts, m: &MaterialLine) -> Material {
     let name = words::name(&m.names, t.lang(), &m.material);
     // The part of the figures: the material, and its leaf where it was declared twice.
     let part = m.part.as_str();
     Material {
         name,
-        source: words::word(t, "floor-source", &m.source),
+        source: words::word(t, "floor-source", m.source),
         class: if m.source == "backflush" { "stated" } else { "measured" },
         signal: m.signal.clone().unwrap_or_default(),
         amount: shown(t, &m.amount, &on_page("material.per_good@1", part)).html(),
         refills: if m.refills > 0 { t.f1("floor-refills", "n", format::integer(m.refills)) } else { String::new() },
-        per_good: graded(t, shown(t, &m.per_good, &on_page("material.per_good@1", part)), &m.grade).html(),
+        per_good: graded(t, shown(t, &m.per_good, &on_page("material.per_good@1", part)), m.grade).html(),
         against: match m.standard {
             Some(_) => shown(t, &m.against_standard, &on_page("material.standard@1", part)).html(),
             None => NONE.to_owned(),

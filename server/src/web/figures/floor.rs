@@ -4,12 +4,12 @@
 
 use askama::Template;
 
-use crate::query::lists::{AlarmEpisodeView, FailureView, FigureLists, StopReasonView};
 use crate::web::chart::{AMBER, INK, Svg, TEAL};
 use crate::web::format::{self, Clockface, NONE, THIN};
-use crate::web::text::{Lang, Texts};
+use crate::web::text::Texts;
 use crate::web::view::{Class, Figure};
 use crate::web::words;
+use metrics::figures::lists::{AlarmLine, FailureLine, Lists, StopLine};
 
 struct Stop {
     reason: String,
@@ -58,7 +58,7 @@ pub(super) struct Floor {
 }
 
 /// What a bounded list leaves out, in words.
-pub(super) fn more(t: &Texts, n: i64) -> String {
+pub(super) fn more(t: &Texts, n: usize) -> String {
     if n > 0 { t.f1("floor-left-out", "n", format::integer(n)) } else { String::new() }
 }
 
@@ -77,7 +77,7 @@ pub(super) fn span(face: &Clockface, from_ms: i64, to_ms: i64) -> String {
 }
 
 impl Floor {
-    pub(super) fn new(t: &'static Texts, lists: &FigureLists, face: &Clockface) -> Self {
+    pub(super) fn new(t: &'static Texts, lists: &Lists, face: &Clockface) -> Self {
         Self {
             stops: lists.stops.iter().map(|s| stop(t, s)).collect(),
             stops_more: more(t, lists.stops_left_out),
@@ -98,21 +98,21 @@ impl Floor {
     }
 }
 
-fn stop(t: &Texts, s: &StopReasonView) -> Stop {
+fn stop(t: &Texts, s: &StopLine) -> Stop {
     let micros = |digits: &str| digits.replace('.', "").parse::<i64>().ok();
     let share = s.share.as_deref().and_then(micros);
     Stop {
-        reason: match s.source.as_str() {
+        reason: match s.source {
             "none" => t.s("floor-none"),
             "state" => t.s(words::state(&s.reason).key()),
             _ => s.reason.clone(),
         },
-        class: match s.source.as_str() {
+        class: match s.source {
             "stated" => "stated",
             "none" => "unknown",
             _ => "measured",
         },
-        source: words::word(t, "floor-source", &s.source),
+        source: words::word(t, "floor-source", s.source),
         times: format::integer(s.times),
         time: Figure::plain(Class::Measured, format::duration(s.ms), on_page("stops.time@1", "")).html(),
         doubt: if s.doubtful_ms > 0 {
@@ -121,7 +121,7 @@ fn stop(t: &Texts, s: &StopReasonView) -> Stop {
             String::new()
         },
         share: share.and_then(|m| format::percent(m.into(), 1_000_000, 1)).unwrap_or_else(|| NONE.to_owned()),
-        bar: bar(share.unwrap_or(0), &s.source),
+        bar: bar(share.unwrap_or(0), s.source),
     }
 }
 
@@ -161,13 +161,13 @@ fn lasted(ms: i64, least: i64, most: Option<i64>) -> String {
     if out.bounds == format!("[{value}, {value}]") { out.short() } else { out.html() }
 }
 
-fn alarm(t: &Texts, a: &AlarmEpisodeView, face: &Clockface) -> Alarm {
+fn alarm(t: &Texts, a: &AlarmLine, face: &Clockface) -> Alarm {
     let mut notes = Vec::new();
     if a.raised_after_ms.is_none() {
         notes.push(t.s("floor-begin-unseen"));
     }
     if a.end != "cleared" {
-        notes.push(words::word(t, "floor-end", &a.end));
+        notes.push(words::word(t, "floor-end", a.end));
     }
     if a.unseen_ms > 0 {
         notes.push(t.f1("floor-unseen", "time", format::duration(a.unseen_ms)));
@@ -178,11 +178,8 @@ fn alarm(t: &Texts, a: &AlarmEpisodeView, face: &Clockface) -> Alarm {
     let after = |ms: i64| t.f1("floor-after", "time", format::duration(ms - a.raised_ms));
     Alarm {
         code: a.code.clone(),
-        name: match t.lang() {
-            Lang::Zh => a.names.zh.clone(),
-            Lang::En => a.names.en.clone(),
-        },
-        class: words::word(t, "part", a.class.as_deref().unwrap_or("unclassified")),
+        name: words::said(t, &a.names),
+        class: words::word(t, "part", a.class.unwrap_or("unclassified")),
         raised: face.day_minute(a.raised_ms),
         lasted: lasted(a.duration_ms, a.least_ms, a.most_ms),
         notes,
@@ -197,7 +194,7 @@ fn alarm(t: &Texts, a: &AlarmEpisodeView, face: &Clockface) -> Alarm {
     }
 }
 
-fn failure(t: &Texts, f: &FailureView, face: &Clockface) -> Failure {
+fn failure(t: &Texts, f: &FailureLine, face: &Clockface) -> Failure {
     let mut time = span(face, f.from_ms, f.to_ms);
     if !f.is_beginning_seen {
         time = format!("{time} · {}", t.s("floor-begin-unseen"));
@@ -205,14 +202,14 @@ fn failure(t: &Texts, f: &FailureView, face: &Clockface) -> Failure {
     if !f.is_end_seen {
         time = format!("{time} · {}", t.s("floor-end-unseen"));
     }
-    let by = match (f.by.as_deref(), f.leaf) {
+    let by = match (f.by, f.leaf) {
         (Some("person"), Some(leaf)) => {
             format!("{} · {}", t.s("floor-source-stated"), t.f1("param-leaf", "n", format::integer(leaf)))
         }
         (Some(_), _) => t.s("floor-by-machine"),
         (None, _) => t.f1("floor-unanswered", "time", format::duration(f.open_ms.unwrap_or(0))),
     };
-    let class = if f.by.as_deref() == Some("person") { Class::Stated } else { Class::Measured };
+    let class = if f.by == Some("person") { Class::Stated } else { Class::Measured };
     let response =
         f.response_ms.map(|ms| Figure::plain(class, format::duration(ms), on_page("repair.response@1", "mean")));
     Failure {

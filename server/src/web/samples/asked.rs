@@ -2,12 +2,11 @@
 
 use metrics::figures::meters::{AllowedPart, BillLine, Instrument, MeterFinding, MissingDays, Plate, YearLine};
 use metrics::figures::questionnaire::{AskedLine, ChangeLine, LevelLine, OptionLine, QuestionLine, ShownValue};
-use metrics::report::Words;
 
 use super::{DAY, NOW_MS, head};
 use crate::query::{
-    FigureLine, FigureParameter, GapView, LeafRun, MetersView, NamedMachine, Names, Parameter, QuestionnaireView,
-    SavedView, SavingsView, Term,
+    FigureLine, FigureParameter, GapView, LeafRun, MetersView, NamedMachine, Parameter, QuestionnaireView, SavedView,
+    SavingsView, Term, Words,
 };
 
 fn words(zh: &str, en: &str) -> Words {
@@ -18,7 +17,7 @@ fn line(definition: &str, part: &str, unit: &str, value: &str, bounds: [&str; 2]
     let e = metrics::catalogue::explain(definition).expect("in the catalogue");
     FigureLine {
         definition: definition.into(),
-        names: Names { zh: e.names[0].into(), en: e.names[1].into() },
+        names: e.names.into(),
         part: part.into(),
         unit: unit.into(),
         formula: e.formula.into(),
@@ -66,10 +65,7 @@ pub(in crate::web) fn meters() -> MetersView {
         from_ms,
         until_ms,
         prefix: 48_211,
-        machines: vec![NamedMachine {
-            id: "main".into(),
-            names: Names { zh: "进线总表".into(), en: "Incoming meter".into() },
-        }],
+        machines: vec![NamedMachine { id: "main".into(), names: words("进线总表", "Incoming meter") }],
         figures: vec![
             line("energy.active.instrument@1", "main", "kWh", "46712.400000", ["46385.413200", "47041.691843"]),
             line("meter.error@1", "main", "1", "0.007000", ["0.007000", "0.007000"]),
@@ -330,7 +326,7 @@ pub(in crate::web) fn savings() -> SavingsView {
     SavingsView {
         site: head("jh-07", "金华三联汽配", "Jinhua Sanlian Auto Parts", false),
         plan: Some("retrofit".into()),
-        names: Names { zh: "产线改造".into(), en: "Retrofit of the line".into() },
+        names: words("产线改造", "Retrofit of the line"),
         baseline: vec!["2026-05-18".into(), "2026-08-16".into()],
         reporting: vec!["2026-08-17".into(), "2026-11-15".into()],
         plans: vec!["retrofit".into(), "compressor".into()],
