@@ -257,8 +257,11 @@ fn tag_record(tag: &Tag) -> protocol::Result<TagConfig> {
         unit: tag.unit.clone(),
         scale: Ratio { num: tag.scale.numerator, den: tag.scale.denominator },
         role: tag.role.0.to_owned(),
-        interval_ms: i64::try_from(tag.interval_ms).unwrap_or(i64::MAX),
-        address,
+        // What is recorded on change is promised at every heartbeat, not at every poll.
+        interval_ms: tag
+            .on_change
+            .map_or_else(|| i64::try_from(tag.interval_ms).unwrap_or(i64::MAX), |c| c.heartbeat_ms),
+        address: tag.on_change.map_or_else(|| address.clone(), |c| format!("{address} on change {}", c.deadband)),
         counter: tag.counter.map(|c| CounterConfig {
             modulus: c.modulus.and_then(|m| i64::try_from(m).ok()),
             max_per_hour: i64::try_from(c.max_per_hour).unwrap_or(i64::MAX),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::Told;
@@ -16,7 +17,7 @@ use crate::identity::{self, Enrolment};
 use crate::live::Board;
 use crate::locale::{Lang, words};
 use crate::pipeline::{self, Setup, UplinkSettings};
-use crate::source::{self, World};
+use crate::source::{self, World, identity as identity_of_devices};
 use crate::status::Status;
 use crate::uplink::{delivery, kept};
 use crate::{page, telemetry};
@@ -69,6 +70,11 @@ pub async fn run(config: Config, lang: Lang) -> anyhow::Result<()> {
         }
         None => None,
     };
+    let (known, identities) = watch::channel(identity_of_devices::load(&state_dir));
+    let keeper = tokio::spawn({
+        let state_dir = state_dir.clone();
+        async move { identity_of_devices::keep(&state_dir, identities).await }
+    });
     let setup = Setup {
         state_dir,
         configuration: Arc::new(config.configuration()?),
@@ -86,11 +92,12 @@ pub async fn run(config: Config, lang: Lang) -> anyhow::Result<()> {
         enrolment,
     };
     let sources = |context: pipeline::SourceContext| {
-        let world = World { clock: context.clock, events: context.events, board };
+        let world = World { clock: context.clock, events: context.events, board, known };
         source::start(&config, &world, &context.shutdown)
     };
     let result = pipeline::run(setup, sources, shutdown.clone()).await;
     shutdown.cancel();
+    keeper.await.context("The identities of the devices could not be kept.")?;
     if let Some(page) = page {
         page.await.context("The local page failed.")?;
     }
