@@ -9,6 +9,7 @@ pub mod init;
 pub mod probe;
 pub mod run;
 pub mod status;
+pub mod tail;
 
 use std::path::{Path, PathBuf};
 
@@ -49,6 +50,8 @@ pub enum Command {
     Probe(probe::Options),
     /// 查看正在运行的网关 / show the running gateway
     Status(status::Options),
+    /// 跟踪正在运行的网关的实时数值 / follow the live values of the running gateway
+    Tail(tail::Options),
     /// 入网：用服务器给的一次性入网码登记本网关 / enrol with the server's one-time code
     Init(init::Options),
 }
