@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod init;
 pub mod probe;
 pub mod run;
+pub mod scan;
 pub mod status;
 pub mod tail;
 
@@ -48,6 +49,8 @@ pub enum Command {
     Doctor,
     /// 读一台设备，把寄存器按各种类型和字节序并排显示 / read one device, show registers in every type and order
     Probe(probe::Options),
+    /// 在指定网段或串口上找 Modbus 设备（只读，不广播）/ look for Modbus devices where you say (reads only, no broadcast)
+    Scan(scan::Options),
     /// 查看正在运行的网关 / show the running gateway
     Status(status::Options),
     /// 跟踪正在运行的网关的实时数值 / follow the live values of the running gateway
