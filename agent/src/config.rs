@@ -111,6 +111,8 @@ pub struct Clock {
 pub struct Page {
     /// `host:port`; `None` switches the page off.
     pub listen: Option<String>,
+    /// Whether devices may be added on it, by who sits at this box.
+    pub setup: bool,
 }
 
 impl Config {
@@ -396,8 +398,8 @@ fn read_page(section: &Section<'_, '_>) -> Option<Page> {
                         "the local page can be seen by anyone on this network"
                     ),
                     words!(
-                        "页面只读、没有登录；只在需要时这样写，否则用 127.0.0.1",
-                        "it is read-only and has no login; use 127.0.0.1 unless you need this"
+                        "它没有登录，别处的人只能看、不能添加设备；只在需要时这样写，否则用 127.0.0.1",
+                        "it has no login; others can look, not add devices; use 127.0.0.1 unless you need this"
                     ),
                 );
             }
@@ -405,5 +407,5 @@ fn read_page(section: &Section<'_, '_>) -> Option<Page> {
         }
         None => "127.0.0.1:8470".to_owned(),
     };
-    Some(Page { listen: enabled.then_some(address) })
+    Some(Page { listen: enabled.then_some(address), setup: section.boolean("setup", true) })
 }

@@ -27,6 +27,7 @@ pub mod page;
 pub mod pipeline;
 pub mod renewal;
 pub mod sealer;
+pub mod setup;
 pub mod source;
 pub mod status;
 pub mod telemetry;

@@ -1,8 +1,10 @@
 //! `gongzheng-agent`: the gateway's one program. Parses the command line and prints what the commands say.
 
-use std::process::ExitCode;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command as Process, ExitCode};
 
 use agent::commands::{self, Arguments, Command};
+use anyhow::Context as _;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
@@ -26,7 +28,15 @@ fn execute(arguments: &Arguments, lang: &mut agent::locale::Lang) -> anyhow::Res
         anyhow::Ok(config)
     };
     match &arguments.command {
-        Command::Run => runtime.block_on(commands::run::run(load(lang)?, *lang))?,
+        Command::Run => {
+            let again = runtime.block_on(commands::run::run(load(lang)?, *lang))?;
+            // A fresh image of the same program, so that nothing of the old configuration lives on.
+            drop(runtime);
+            if again {
+                let error = Process::new(std::env::current_exe()?).args(std::env::args_os().skip(1)).exec();
+                return Err(error).context("The agent could not start itself again.");
+            }
+        }
         Command::Check => print!("{}", commands::check::report(&load(lang)?, *lang)),
         Command::Doctor => {
             let config = load(lang)?;

@@ -15,6 +15,7 @@ pub mod change;
 pub mod gaps;
 pub mod identity;
 pub mod modbus;
+pub mod once;
 pub mod opcua;
 pub mod report;
 pub mod schedule;

@@ -8,22 +8,23 @@
 //! 3. On a serial line it is the only master: it refuses a port the running agent uses, and says beforehand how long it will take.
 //! 4. A refusal (exception) proves a device as well as a value does; silence proves nothing.
 
-mod targets;
+pub(crate) mod targets;
 
-use std::fmt::Write as _;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use self::targets::{HOSTS_MAX, Units, hosts, lines};
 use super::{Told, status};
 use crate::config::Config;
-use crate::config::device::{Carrier, Link, Parity};
+use crate::config::device::{Carrier, Link, Parity, SerialPort};
 use crate::locale::{Lang, Words, words};
+use crate::setup::draft::Draft;
 use crate::source::modbus::client::{Ask, Connection, Payload};
 use crate::source::modbus::failure::Failure;
 use crate::source::modbus::plan::{Area, Request};
@@ -61,8 +62,10 @@ const PACE: Duration = Duration::from_millis(20);
 
 /// Something that answered.
 #[derive(Debug)]
-struct Found {
+pub(crate) struct Found {
+    /// Where.
     carrier: Carrier,
+    /// Unit number.
     unit: u8,
     /// The exception it refused the first register with, if it did.
     refused: Option<u8>,
@@ -73,94 +76,173 @@ struct Found {
 /// # Errors
 /// When there is nothing to scan, a port cannot be opened, or the running agent uses it.
 pub async fn run(config: &Path, options: &Options, lang: Lang) -> anyhow::Result<()> {
-    let found = match &options.serial {
-        Some(port) => serial(config, port, options, lang).await?,
-        None => network(options, lang).await?,
-    };
-    let summary = match (found, lang) {
-        (0, Lang::Zh) => "没有设备应答。检查电源、接线（A/B 是否接反）、站号；有的设备只认自己的端口，见说明书".to_owned(),
-        (0, Lang::En) => {
-            "nothing answered. Check power, wiring (A and B swapped?) and units; some devices use another port, see the manual".to_owned()
+    let timeout = Duration::from_millis(options.timeout_ms);
+    let (target, usual) = match &options.serial {
+        Some(port) => {
+            let config = Config::load(config).ok().map(|(config, _)| config);
+            (Target::serial(config.as_ref(), port, &options.bauds, &options.parities).await, Units::from(1..=32))
         }
-        (n, Lang::Zh) => format!("找到 {n} 台。下一步：`gongzheng-agent profiles` 选型号，或 `probe` 对照表面读数"),
-        (n, Lang::En) => format!("{n} found. Next: choose a model with `gongzheng-agent profiles`, or compare the meter's face with `probe`"),
+        None => (Target::network(&options.networks, options.port), Units::from(1..=1)),
     };
-    eprintln!("{summary}");
+    let target = target.map_err(Told)?;
+    let units = options.units.clone().unwrap_or(usual);
+    let longest_s = target.longest_s(&units, timeout);
+    let mut opening = words!("最多约 {longest_s} 秒。", "at most about {longest_s} s.");
+    if options.serial.is_some() {
+        opening.zh += "线上不能有别的主站（PLC、触摸屏）。";
+        opening.en += " No other master (PLC, panel) may be on this line.";
+    }
+    eprintln!("{}", opening.get(lang));
+    let (sender, mut receiver) = mpsc::channel(AT_ONCE);
+    let search = async move { look(target, &units, timeout, &sender).await };
+    let print = async {
+        let mut count = 0;
+        while let Some(device) = receiver.recv().await {
+            println!("# {}\n{}", device.how(lang), device.draft().section());
+            count += 1;
+        }
+        count
+    };
+    let (searched, count) = tokio::join!(search, print);
+    searched.map_err(Told)?;
+    eprintln!("{}", summary(count).get(lang));
     Ok(())
 }
 
-async fn network(options: &Options, lang: Lang) -> Result<usize, Told> {
-    let mut wanted = Vec::new();
-    for network in &options.networks {
-        wanted.extend(hosts(network).map_err(Told)?);
+/// What to do next.
+pub(crate) fn summary(count: usize) -> Words {
+    match count {
+        0 => words!(
+            "没有设备应答。检查电源、接线（A/B 是否接反）、站号；有的设备用别的端口，见说明书",
+            "nothing answered. Check power, wiring (A and B swapped?) and units; some devices use another port, see the manual"
+        ),
+        n => words!(
+            "找到 {n} 台。下一步：用 `gongzheng-agent profiles` 选型号，或用 `probe` 对照表面读数",
+            "{n} found. Next: choose a model with `gongzheng-agent profiles`, or compare the meter's face with `probe`"
+        ),
     }
-    wanted.sort_unstable();
-    wanted.dedup();
-    if wanted.len() > HOSTS_MAX {
-        let n = wanted.len();
-        return Err(Told(words!(
-            "共 {n} 个地址，一次最多扫描 {HOSTS_MAX} 个；请把网段写小些",
-            "{n} addresses; at most {HOSTS_MAX} are scanned at once: give smaller subnets"
-        )));
-    }
-    let units = options.units.clone().unwrap_or_else(|| Units::from([1]));
-    let timeout = Duration::from_millis(options.timeout_ms);
-    let (places, mut tasks) = (Arc::new(Semaphore::new(AT_ONCE)), JoinSet::new());
-    let mut count = 0;
-    for host in wanted {
-        let Ok(place) = places.clone().acquire_owned().await else { break };
-        let (carrier, units) = (Carrier::Tcp(format!("{host}:{}", options.port)), units.clone());
-        tasks.spawn(async move {
-            let found = ask_units(carrier, &units, timeout).await.unwrap_or_default();
-            drop(place);
-            found
-        });
-        while let Some(Ok(found)) = tasks.try_join_next() {
-            count += tell(&found, lang);
-        }
-        tokio::time::sleep(PACE).await;
-    }
-    while let Some(done) = tasks.join_next().await {
-        count += tell(&done.unwrap_or_default(), lang);
-    }
-    Ok(count)
 }
 
-async fn serial(config: &Path, port: &Path, options: &Options, lang: Lang) -> Result<usize, Told> {
-    refuse_a_port_in_use(config, port).await.map_err(Told)?;
-    let units = options.units.clone().unwrap_or_else(|| Units::from(1..=32));
-    let lines = lines(port, &options.bauds, &options.parities);
-    let longest_s = (lines.len() * units.len()) as u64 * (options.timeout_ms + 2 * 20) / 1_000 + 1;
-    let (ways, shown) = (lines.len(), port.display());
-    eprintln!(
-        "{}",
-        words!(
-            "{shown}：{ways} 种串口参数，每种 {} 个站号，最多约 {longest_s} 秒。线上不能有别的主站（PLC、触摸屏）",
-            "{shown}: {ways} settings, {} units each, at most about {longest_s} s. No other master (PLC, panel) may be on this line",
-            units.len(),
-        )
-        .get(lang)
-    );
-    let timeout = Duration::from_millis(options.timeout_ms);
-    let mut count = 0;
-    for line in lines {
-        let found = ask_units(Carrier::Serial(line), &units, timeout)
-            .await
-            .map_err(|failure| Told(failure.words("scan", &port.display().to_string(), 0, options.timeout_ms, None)))?;
-        count += tell(&found, lang);
-        if !found.is_empty() {
-            // Devices that hear each other share their settings: other settings would only disturb them.
-            break;
-        }
-    }
-    Ok(count)
+/// Where to look.
+#[derive(Debug)]
+pub(crate) enum Target {
+    /// Hosts of a network.
+    Network {
+        /// Each once.
+        hosts: Vec<Ipv4Addr>,
+        /// TCP port.
+        port: u16,
+    },
+    /// One serial port, with these settings one after the other.
+    Serial(Vec<SerialPort>),
 }
 
-/// Asks each unit of one carrier for one register. A carrier that cannot be opened at all is an error; one that does not open again keeps
-/// what was found.
-async fn ask_units(carrier: Carrier, units: &Units, timeout: Duration) -> Result<Vec<Found>, Failure> {
+impl Target {
+    /// The hosts of these subnets and addresses.
+    ///
+    /// # Errors
+    /// A subnet that is none, or more hosts than one scan may have.
+    pub(crate) fn network(networks: &[String], port: u16) -> Result<Self, Words> {
+        let mut wanted = Vec::new();
+        for network in networks {
+            wanted.extend(hosts(network)?);
+        }
+        wanted.sort_unstable();
+        wanted.dedup();
+        if wanted.len() > HOSTS_MAX {
+            let n = wanted.len();
+            return Err(words!(
+                "共 {n} 个地址，一次最多扫描 {HOSTS_MAX} 个；请把网段写小些",
+                "{n} addresses; at most {HOSTS_MAX} are scanned at once: give smaller subnets"
+            ));
+        }
+        Ok(Self::Network { hosts: wanted, port })
+    }
+
+    /// A serial port, if the running agent of this configuration does not use it.
+    ///
+    /// # Errors
+    /// It does: two masters on one line garble each other.
+    pub(crate) async fn serial(
+        config: Option<&Config>,
+        port: &Path,
+        bauds: &[u32],
+        parities: &[Parity],
+    ) -> Result<Self, Words> {
+        match config {
+            Some(config) if is_in_use(config, port).await => {
+                let shown = port.display();
+                Err(words!(
+                    "{shown} 正由运行中的网关程序使用，同时扫描会互相干扰。先停下它：`systemctl stop gongzheng-agent`",
+                    "{shown} is in use by the running agent; both would garble each other. Stop it first: `systemctl stop gongzheng-agent`"
+                ))
+            }
+            _ => Ok(Self::Serial(lines(port, bauds, parities))),
+        }
+    }
+
+    /// The longest it can take, seconds.
+    pub(crate) fn longest_s(&self, units: &Units, timeout: Duration) -> u64 {
+        let (ways, at_once) = match self {
+            Self::Network { hosts, .. } => (hosts.len(), AT_ONCE),
+            Self::Serial(lines) => (lines.len(), 1),
+        };
+        let all = (timeout + PACE * 2) * u32::try_from(units.len() * ways.div_ceil(at_once)).unwrap_or(u32::MAX);
+        all.as_secs() + 1
+    }
+}
+
+/// Looks for devices and sends each as it is found.
+///
+/// # Errors
+/// When the serial port cannot be opened.
+pub(crate) async fn look(
+    target: Target,
+    units: &Units,
+    timeout: Duration,
+    found: &mpsc::Sender<Found>,
+) -> Result<(), Words> {
+    match target {
+        Target::Network { hosts, port } => {
+            let (places, mut tasks) = (Arc::new(Semaphore::new(AT_ONCE)), JoinSet::new());
+            for host in hosts {
+                let Ok(place) = places.clone().acquire_owned().await else { break };
+                let (carrier, units, found) = (Carrier::Tcp(format!("{host}:{port}")), units.clone(), found.clone());
+                tasks.spawn(async move {
+                    // Most addresses of a subnet have nobody: that is no trouble.
+                    let _ = ask_units(&carrier, &units, timeout, &found).await;
+                    drop(place);
+                });
+                tokio::time::sleep(PACE).await;
+            }
+            while tasks.join_next().await.is_some() {}
+        }
+        Target::Serial(lines) => {
+            for line in lines {
+                let place = line.path.display().to_string();
+                let limit_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+                let count = ask_units(&Carrier::Serial(line), units, timeout, found).await;
+                let count = count.map_err(|failure| failure.words("scan", &place, 0, limit_ms, None))?;
+                if count > 0 {
+                    // Devices that hear each other share their settings: other settings would only disturb them.
+                    break;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Asks each unit of one carrier for one register; how many answer. A carrier that cannot be opened at all is an error; one that does not
+/// open again keeps what was found.
+async fn ask_units(
+    carrier: &Carrier,
+    units: &Units,
+    timeout: Duration,
+    found: &mpsc::Sender<Found>,
+) -> Result<usize, Failure> {
     let mut connection = Connection::new(carrier.clone());
-    let (mut found, mut is_open) = (Vec::new(), false);
+    let (mut count, mut is_open) = (0, false);
     for unit in units.iter() {
         if connection.is_closed() {
             match connection.open(timeout).await {
@@ -170,11 +252,15 @@ async fn ask_units(carrier: Carrier, units: &Units, timeout: Duration) -> Result
             }
         }
         if let Some(refused) = answers(&mut connection, unit, timeout).await {
-            found.push(Found { carrier: carrier.clone(), unit, refused });
+            count += 1;
+            if found.send(Found { carrier: carrier.clone(), unit, refused }).await.is_err() {
+                // Nobody listens any more.
+                break;
+            }
         }
         tokio::time::sleep(PACE).await;
     }
-    Ok(found)
+    Ok(count)
 }
 
 /// Whether a unit answers, and how: `Some(None)` with a value, `Some(Some(code))` with a refusal.
@@ -190,56 +276,43 @@ async fn answers(connection: &mut Connection, unit: u8, timeout: Duration) -> Op
     }
 }
 
-fn tell(found: &[Found], lang: Lang) -> usize {
-    for device in found {
-        println!("{}", describe(device, lang));
+impl Found {
+    /// Where and how it answered.
+    pub(crate) fn how(&self, lang: Lang) -> String {
+        let (place, unit) = (&self.carrier, self.unit);
+        let how = match self.refused {
+            None => lang.pick("有应答", "answers").to_owned(),
+            Some(code) => format!("{} {code}", lang.pick("有应答，异常码", "answers with exception")),
+        };
+        format!("{place} {} {unit}: {how}", lang.pick("站号", "unit"))
     }
-    found.len()
-}
 
-/// What was found, and the section for the configuration file.
-fn describe(found: &Found, lang: Lang) -> String {
-    let mut out = String::new();
-    let (place, unit) = (&found.carrier, found.unit);
-    let how = match found.refused {
-        None => lang.pick("有应答", "answers").to_owned(),
-        Some(code) => format!("{} {code}", lang.pick("有应答，异常码", "answers with exception")),
-    };
-    let _ = writeln!(out, "# {place}  {} {unit}: {how}", lang.pick("站号", "unit"));
-    let _ = writeln!(out, "[[device]]\nname = \"device-{unit}\"");
-    match &found.carrier {
-        Carrier::Serial(port) => {
-            let parity = targets::parity_name(port.parity);
-            let (path, baud, stop) = (port.path.display(), port.baud, port.stop_bits);
-            let _ = writeln!(
-                out,
-                "protocol = \"modbus_rtu\"\nport = \"{path}\"\nbaud = {baud}\nparity = \"{parity}\"\nstop_bits = {stop}"
-            );
-        }
-        Carrier::Tcp(address) | Carrier::RtuOverTcp(address) => {
-            let _ = writeln!(out, "protocol = \"modbus_tcp\"\naddress = \"{address}\"");
+    /// The device as far as it is known.
+    pub(crate) fn draft(&self) -> Draft {
+        let unit = self.unit.to_string();
+        let draft = Draft::default().with("name", &format!("device-{unit}")).with("unit", &unit);
+        match &self.carrier {
+            Carrier::Serial(port) => draft
+                .with("protocol", "modbus_rtu")
+                .with("port", &port.path.to_string_lossy())
+                .with("baud", &port.baud.to_string())
+                .with("parity", targets::parity_name(port.parity))
+                .with("stop_bits", &port.stop_bits.to_string()),
+            Carrier::Tcp(address) => draft.with("protocol", "modbus_tcp").with("address", address),
+            Carrier::RtuOverTcp(address) => draft.with("protocol", "modbus_rtu_over_tcp").with("address", address),
         }
     }
-    let _ = writeln!(out, "unit = {unit}");
-    out
 }
 
-/// Two masters on one line garble each other: a port of the running agent is not scanned.
-async fn refuse_a_port_in_use(config: &Path, port: &Path) -> Result<(), Words> {
-    let Ok((config, _)) = Config::load(config) else { return Ok(()) };
+async fn is_in_use(config: &Config, port: &Path) -> bool {
     let uses = config.devices.iter().any(|device| match &device.link {
         Link::Modbus(link) => matches!(&link.carrier, Carrier::Serial(serial) if serial.path == port),
         Link::OpcUa(_) => false,
     });
-    let Some(listen) = config.page.listen.as_deref().filter(|_| uses) else { return Ok(()) };
-    if status::ask(listen).await.is_err() {
-        return Ok(());
+    match config.page.listen.as_deref().filter(|_| uses) {
+        Some(listen) => status::ask(listen).await.is_ok(),
+        None => false,
     }
-    let shown = port.display();
-    Err(words!(
-        "{shown} 正由运行中的网关程序使用，同时扫描会互相干扰。先停下它：`systemctl stop gongzheng-agent`",
-        "{shown} is in use by the running agent; both would garble each other. Stop it first: `systemctl stop gongzheng-agent`"
-    ))
 }
 
 #[cfg(test)]

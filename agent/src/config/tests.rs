@@ -198,6 +198,8 @@ fn the_example_is_valid_and_gives_the_same_evidence_every_time() {
             "press/reject",
             "press/power",
             "press/energy",
+            "press/oil_temperature",
+            "press/serial",
             "lathe/power",
             "lathe/energy",
             "main/energy",

@@ -9,13 +9,13 @@ use crate::config::device::{Parity, SerialPort};
 use crate::locale::{Words, words};
 
 /// Most hosts of one scan: four times the usual office network.
-pub(super) const HOSTS_MAX: usize = 1_022;
+pub(crate) const HOSTS_MAX: usize = 1_022;
 
 /// The hosts of `192.168.1.0/24`, or one address; without the network's own and its broadcast address.
 ///
 /// # Errors
 /// What is wrong with it.
-pub(super) fn hosts(text: &str) -> Result<Vec<Ipv4Addr>, Words> {
+pub(crate) fn hosts(text: &str) -> Result<Vec<Ipv4Addr>, Words> {
     let unreadable = || {
         words!(
             "`{text}` 不是网段或地址，写成 192.168.1.0/24",
@@ -49,19 +49,13 @@ pub struct Units(Vec<u8>);
 
 impl Units {
     /// Each once, in order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = u8> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u8> {
         self.0.iter().copied()
     }
 
     /// How many.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
-    }
-}
-
-impl From<[u8; 1]> for Units {
-    fn from(unit: [u8; 1]) -> Self {
-        Self(unit.to_vec())
     }
 }
 
@@ -90,7 +84,7 @@ impl FromStr for Units {
 }
 
 /// Every combination of settings, the commonest first: a parity bit takes the place of a second stop bit.
-pub(super) fn lines(port: &Path, bauds: &[u32], parities: &[Parity]) -> Vec<SerialPort> {
+pub(crate) fn lines(port: &Path, bauds: &[u32], parities: &[Parity]) -> Vec<SerialPort> {
     let line = |baud, parity| SerialPort { path: port.to_owned(), baud, parity, data_bits: 8, stop_bits: 1 };
     bauds.iter().flat_map(|baud| parities.iter().map(move |parity| line(*baud, *parity))).collect()
 }
@@ -98,12 +92,12 @@ pub(super) fn lines(port: &Path, bauds: &[u32], parities: &[Parity]) -> Vec<Seri
 const PARITIES: [(&str, Parity); 3] = [("none", Parity::None), ("even", Parity::Even), ("odd", Parity::Odd)];
 
 /// Reads a parity by its name in the configuration file.
-pub(super) fn parity(text: &str) -> Result<Parity, String> {
+pub(crate) fn parity(text: &str) -> Result<Parity, String> {
     let found = PARITIES.iter().find(|(name, _)| *name == text);
     found.map(|(_, parity)| *parity).ok_or_else(|| "none | even | odd".to_owned())
 }
 
 /// Its name in the configuration file.
-pub(super) fn parity_name(parity: Parity) -> &'static str {
+pub(crate) fn parity_name(parity: Parity) -> &'static str {
     PARITIES.iter().find(|(_, known)| *known == parity).map_or("none", |(name, _)| name)
 }

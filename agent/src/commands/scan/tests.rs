@@ -6,7 +6,6 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::config::device::SerialPort;
 
 #[test]
 fn a_subnet_is_its_hosts_without_network_and_broadcast_address() {
@@ -71,7 +70,14 @@ async fn values_and_refusals_are_devices_and_only_reads_of_one_register_are_sent
     let (port, heard) = device().await;
     let units: Units = "1-4".parse().expect("units");
     let carrier = Carrier::Tcp(format!("127.0.0.1:{port}"));
-    let found = ask_units(carrier, &units, Duration::from_millis(200)).await.expect("open");
+    let (sender, mut receiver) = mpsc::channel(8);
+    let count = ask_units(&carrier, &units, Duration::from_millis(200), &sender).await.expect("open");
+    drop(sender);
+    let mut found = Vec::new();
+    while let Some(device) = receiver.recv().await {
+        found.push(device);
+    }
+    assert_eq!(count, 2);
     assert_eq!(found.iter().map(|f| (f.unit, f.refused)).collect::<Vec<_>>(), [(1, None), (2, Some(2))]);
     for frame in heard.lock().expect("lock").iter() {
         assert!(frame[6] != 0, "a broadcast");
@@ -79,12 +85,12 @@ async fn values_and_refusals_are_devices_and_only_reads_of_one_register_are_sent
     }
 }
 
-#[tokio::test]
-async fn what_was_found_is_a_section_the_configuration_accepts() {
+#[test]
+fn what_was_found_is_a_section_the_configuration_accepts() {
     let serial =
         SerialPort { path: "/dev/ttyUSB0".into(), baud: 9_600, parity: Parity::Even, data_bits: 8, stop_bits: 1 };
     for (carrier, unit) in [(Carrier::Tcp("10.0.0.5:502".to_owned()), 1), (Carrier::Serial(serial), 17)] {
-        let section = describe(&Found { carrier: carrier.clone(), unit, refused: Some(2) }, Lang::Zh);
+        let section = Found { carrier: carrier.clone(), unit, refused: Some(2) }.draft().section();
         let text = format!("[gateway]\nstate_dir = \"/tmp/gz-none\"\n{section}");
         let (config, _) = Config::parse(&text, Path::new("agent.toml")).unwrap_or_else(|p| panic!("{p}"));
         let Link::Modbus(link) = &config.devices[0].link else { panic!("not Modbus") };
