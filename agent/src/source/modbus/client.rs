@@ -72,11 +72,11 @@ impl Connection {
         matches!(self.state, State::Closed)
     }
 
-    /// Connects.
+    /// Connects, and rests for `pause` before anything may be asked.
     ///
     /// # Errors
     /// [`Failure::Unreachable`].
-    pub async fn open(&mut self, limit: Duration) -> Result<(), Failure> {
+    pub async fn open(&mut self, limit: Duration, pause: Duration) -> Result<(), Failure> {
         self.state = State::Closed;
         self.state = match &self.carrier {
             Carrier::Tcp(address) => State::Tcp(tokio_modbus::client::tcp::attach(dial(address, limit).await?)),
@@ -86,6 +86,7 @@ impl Connection {
             }
             Carrier::Serial(port) => State::Rtu(Box::new(Rtu::new(open_port(port)?, serial_quiet(port)))),
         };
+        tokio::time::sleep(pause).await;
         Ok(())
     }
 

@@ -14,13 +14,13 @@ use protocol::{GapCause, Quality};
 use tokio_util::sync::CancellationToken;
 
 use super::client::{Ask, Connection, Payload};
-use super::decode::decode;
+use super::decode::{Nonsense, decode};
 use super::failure::Failure;
 use super::plan::Request;
 use crate::config::device::{Carrier, Device, ModbusLink, Place};
 use crate::config::request_groups;
 use crate::event::{DeviceState, NoteKind};
-use crate::locale::words;
+use crate::locale::{Words, words};
 use crate::source::report::{Observed, Reporter};
 use crate::source::schedule::{Backoff, Breaker, Schedule};
 
@@ -51,6 +51,8 @@ struct Line {
     /// No attempt to connect before this.
     retry_ms: i64,
     why_closed: Option<Failure>,
+    /// Rest after connecting: the longest that a device on this carrier wants.
+    connect_pause: Duration,
     silent: u32,
     stop: CancellationToken,
 }
@@ -73,6 +75,7 @@ impl Line {
         let shared = devices.len() > 1;
         let fastest = devices.iter().flat_map(|(d, ..)| &d.tags).map(|t| t.interval_ms).min().unwrap_or(1_000);
         let fastest = i64::try_from(fastest).unwrap_or(RECONNECT_MS_MAX);
+        let connect_pause_ms = devices.iter().map(|(_, link, _)| link.connect_pause_ms).max().unwrap_or(0);
         let members = devices.into_iter().map(|(device, link, reporter)| Member::new(device, link, reporter, shared));
         Self {
             place: carrier.to_string(),
@@ -83,6 +86,7 @@ impl Line {
             reconnect: Backoff::new(100, fastest.clamp(100, RECONNECT_MS_MAX)),
             retry_ms: i64::MIN,
             why_closed: None,
+            connect_pause: Duration::from_millis(connect_pause_ms),
             silent: 0,
             stop,
         }
@@ -146,12 +150,14 @@ impl Line {
 
     /// One request, with everything that follows from its outcome.
     async fn read(&mut self, m: usize, request: &Request) -> Result<(), Failure> {
-        let asked_ms = self.members[m].reporter.now();
+        let now = self.members[m].reporter.now();
         // A stop abandons the request, never a report: what was received and not yet told would be a hole.
         let stop = self.stop.clone();
         let talk = async {
-            self.ensure_open(m, asked_ms).await?;
-            self.connection.read(self.members[m].ask(request), request).await
+            self.ensure_open(m, now).await?;
+            let asked_ms = self.members[m].reporter.now();
+            let payload = self.connection.read(self.members[m].ask(request), request).await?;
+            Ok((asked_ms, payload))
         };
         let result = tokio::select! {
             result = talk => result,
@@ -160,7 +166,7 @@ impl Line {
         let member = &mut self.members[m];
         let now = member.reporter.now();
         match result {
-            Ok(payload) => {
+            Ok((asked_ms, payload)) => {
                 self.silent = 0;
                 if let Some(breaker) = &mut member.breaker {
                     breaker.worked();
@@ -197,7 +203,7 @@ impl Line {
             return Err(self.why_closed.clone().unwrap_or(Failure::Silent));
         }
         let limit = Duration::from_millis(self.members[m].device.timeout_ms);
-        match self.connection.open(limit).await {
+        match self.connection.open(limit, self.connect_pause).await {
             Ok(()) => {
                 self.reconnect.worked();
                 self.why_closed = None;
@@ -234,7 +240,7 @@ impl Member {
             unit: self.link.unit,
             timeout: Duration::from_millis(self.device.timeout_ms),
             late: Duration::from_millis(self.link.late_ms),
-            count_max: self.link.limits.count_max(request.area),
+            count_max: self.link.limits.room(request.area, request.address),
         }
     }
 
@@ -260,8 +266,8 @@ impl Member {
                 Some(Ok(value)) => {
                     values.push(Observed { item: placed.item, value, quality: Quality::Good, source_ms: None });
                 }
-                Some(Err(why)) => nonsense.push((placed.item, why.to_string())),
-                None => nonsense.push((placed.item, "missing from the answer".to_owned())),
+                Some(Err(why)) => nonsense.push((placed.item, why)),
+                None => nonsense.push((placed.item, Nonsense::WrongCount)),
             }
         }
         self.reporter.answered(now, asked_ms, values).await;
@@ -272,9 +278,10 @@ impl Member {
             if begins {
                 self.reporter.note(now, NoteKind::SourceNotice, format!("{id}: {why}")).await;
             }
+            let Words { zh, en } = why.words();
             let trouble = words!(
-                "`{id}` 读到的不是有效数值（{why}）。检查 `type`、`byte_order` 和 `word_order`；可用 `gongzheng-agent probe` 对照",
-                "`{id}` does not hold a value ({why}). Check `type`, `byte_order` and `word_order`; `gongzheng-agent probe` shows them side by side"
+                "`{id}` 读到的不是有效数值：{zh}。可用 `gongzheng-agent probe` 对照",
+                "`{id}` does not hold a value: {en}. `gongzheng-agent probe` shows the readings side by side"
             );
             self.reporter.trouble(now, trouble).await;
         }
