@@ -279,6 +279,20 @@ mod tests {
         assert!(text.contains("   10  F5C3    62915   -2621 245/195     -23600        ··"), "{text}");
     }
 
+    #[tokio::test]
+    async fn a_block_that_touches_a_hole_is_not_asked_for() {
+        let text = "[gateway]\nstate_dir = \"/tmp/gz-none\"\n[[device]]\nname = \"plc\"\nprotocol = \"modbus_tcp\"\naddress = \"127.0.0.1:1\"\nholes = [[100, 119]]\n";
+        let (config, _) = Config::parse(text, std::path::Path::new("agent.toml")).unwrap_or_else(|p| panic!("{p}"));
+        let options =
+            |address| Options { device: "plc".to_owned(), area: Some(Area::Input), address, count: 8, unit: None };
+        let told = |error: anyhow::Error| error.downcast::<Told>().expect("told").0;
+        let words = told(report(&config, &options(93), Lang::En).await.expect_err("refused"));
+        assert!(words.zh.contains("`plc` 的 100 到 119 从不读取（`holes`）"), "{}", words.zh);
+        assert!(words.en.contains("100 to 119 of `plc` are never read (`holes`)"), "{}", words.en);
+        let words = told(report(&config, &options(92), Lang::En).await.expect_err("nobody listens there"));
+        assert!(words.en.contains("cannot reach `plc`"), "{}", words.en);
+    }
+
     #[test]
     fn decimal_readings_are_shown_where_they_are_possible() {
         let request = Request { area: Area::Input, address: 0, count: 4, placed: Vec::new() };

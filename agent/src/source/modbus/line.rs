@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::{GapCause, Quality};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::client::{Ask, Connection, Payload};
@@ -63,6 +64,8 @@ struct Member {
     reporter: Reporter,
     groups: Vec<Group>,
     breaker: Option<Breaker>,
+    /// When the last request to it was over.
+    asked: Option<Instant>,
 }
 
 struct Group {
@@ -128,17 +131,16 @@ impl Line {
             return;
         }
         let mut silent = false;
-        for (i, request) in requests.iter().enumerate() {
-            if i > 0 && self.members[m].link.pause_ms > 0 {
-                tokio::time::sleep(Duration::from_millis(self.members[m].link.pause_ms)).await;
-            }
+        for request in requests.iter() {
             if silent {
                 // It did not answer the request before: it would not answer this one, and others wait for the line.
                 let now = self.members[m].reporter.now();
                 self.members[m].unread(now, std::slice::from_ref(request), GapCause::DeviceSilent).await;
                 continue;
             }
+            self.members[m].rest().await;
             let outcome = self.read(m, request).await;
+            self.members[m].asked = Some(Instant::now());
             if self.stop.is_cancelled() {
                 return;
             }
@@ -232,7 +234,15 @@ impl Member {
             .collect();
         let first_ms = i64::try_from(device.timeout_ms * 4).unwrap_or(BREAKER_MS_MAX);
         let breaker = shared.then(|| Breaker::new(first_ms.clamp(500, BREAKER_MS_MAX), BREAKER_MS_MAX));
-        Self { device, link, reporter, groups, breaker }
+        Self { device, link, reporter, groups, breaker, asked: None }
+    }
+
+    /// Gives the device its rest since the last request to it, whichever group that was for.
+    async fn rest(&self) {
+        let pause = Duration::from_millis(self.link.pause_ms);
+        if let Some(asked) = self.asked.filter(|_| !pause.is_zero()) {
+            tokio::time::sleep_until(asked + pause).await;
+        }
     }
 
     fn ask(&self, request: &Request) -> Ask {

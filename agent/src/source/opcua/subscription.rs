@@ -278,6 +278,10 @@ mod tests {
         assert_eq!(value(data(7u16, None), Kind::U32), Some(Value::U64(7)));
         assert_eq!(value(data(-1i32, None), Kind::U32), None);
         assert_eq!(value(data(70_000u32, None), Kind::U16), None);
+        assert_eq!(value(data(200u8, None), Kind::U8), Some(Value::U64(200)));
+        assert_eq!(value(data(200u8, None), Kind::I8), None);
+        assert_eq!(value(data(-2i8, None), Kind::I8), Some(Value::I64(-2)));
+        assert_eq!(value(data(7u16, None), Kind::Bcd16), None);
         assert_eq!(value(data(1.5f32, None), Kind::F64), Some(Value::F64(1.5)));
         assert_eq!(value(data(1.5f64, None), Kind::F32), None);
         assert_eq!(value(data(f64::NAN, None), Kind::F64), None);

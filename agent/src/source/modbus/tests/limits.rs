@@ -6,8 +6,16 @@ use crate::config::device::Place;
 /// What a device was asked: first address and count.
 type Asked = Arc<Mutex<Vec<(u16, u16)>>>;
 
-/// A device on one framing; `deaf` decides which requests it does not hear: (time since it was connected, requests so far).
-async fn device(framing: Framing, deaf: fn(Duration, usize) -> bool) -> (String, Asked) {
+/// When a request came.
+struct Moment {
+    since_connected: Duration,
+    since_answer: Duration,
+    /// Requests so far.
+    before: usize,
+}
+
+/// A device on one framing; `deaf` decides which requests it does not hear.
+async fn device(framing: Framing, deaf: fn(Moment) -> bool) -> (String, Asked) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("port");
     let address = listener.local_addr().expect("address").to_string();
     let asked = Asked::default();
@@ -18,12 +26,14 @@ async fn device(framing: Framing, deaf: fn(Duration, usize) -> bool) -> (String,
             tokio::spawn(async move {
                 let head = if framing == Framing::Tcp { 6 } else { 0 };
                 let mut request = vec![0; if framing == Framing::Tcp { 12 } else { 8 }];
+                let mut answered = connected;
                 while stream.read_exact(&mut request).await.is_ok() {
                     let number = |at: usize| u16::from_be_bytes([request[head + at], request[head + at + 1]]);
                     let (first, count) = (number(2), number(4));
                     let before = noted.lock().expect("lock").len();
                     noted.lock().expect("lock").push((first, count));
-                    if deaf(connected.elapsed(), before) {
+                    let (since_connected, since_answer) = (connected.elapsed(), answered.elapsed());
+                    if deaf(Moment { since_connected, since_answer, before }) {
                         continue;
                     }
                     let mut body = vec![request[head], request[head + 1], (count * 2) as u8];
@@ -35,6 +45,7 @@ async fn device(framing: Framing, deaf: fn(Duration, usize) -> bool) -> (String,
                     if stream.write_all(&frame).await.is_err() {
                         return;
                     }
+                    answered = tokio::time::Instant::now();
                 }
             });
         }
@@ -54,7 +65,7 @@ fn file(address: &str, protocol: &str, limits: &str, tags: &[(&str, u16, &str)])
 
 #[tokio::test]
 async fn a_device_that_drops_what_comes_right_after_connecting_is_given_its_rest() {
-    let (address, _) = device(Framing::Tcp, |connected, _| connected < Duration::from_millis(100)).await;
+    let (address, _) = device(Framing::Tcp, |m| m.since_connected < Duration::from_millis(100)).await;
     let text = file(&address, "modbus_tcp", "connect_pause_ms = 700", &[("a", 5, "type = \"u16\"")]);
     let mut run = Run::start(&text);
     run.until("five readings", |r| r.count() >= 5).await;
@@ -64,10 +75,22 @@ async fn a_device_that_drops_what_comes_right_after_connecting_is_given_its_rest
 }
 
 #[tokio::test]
+async fn a_device_has_its_rest_between_requests_of_different_intervals_too() {
+    let (address, _) = device(Framing::Tcp, |m| m.before > 0 && m.since_answer < Duration::from_millis(40)).await;
+    // Two groups, whose polls begin a few milliseconds apart.
+    let tags = [("a", 5, "type = \"u16\"\ninterval_ms = 400"), ("b", 6, "type = \"u16\"\ninterval_ms = 800")];
+    let mut run = Run::start(&file(&address, "modbus_tcp", "pause_ms = 120", &tags));
+    run.until("four readings of each", |r| r.readings.iter().all(|tag| tag.len() >= 4)).await;
+    run.assert_nothing_wrong();
+    assert_eq!(run.gaps, []);
+    run.stop.cancel();
+}
+
+#[tokio::test]
 async fn one_by_one_and_holes_bind_every_question_that_leaves() {
     // The second question is not heard. Every other one looks the same on the line, and what could tell them apart (two registers from
     // 20) lies in the hole: nothing is asked until the answer can no longer come.
-    let (address, asked) = device(Framing::Rtu, |_, before| before == 1).await;
+    let (address, asked) = device(Framing::Rtu, |m| m.before == 1).await;
     let tags = [("a", 20, "type = \"u16\""), ("b", 30, "type = \"u16\""), ("c", 31, "type = \"u16\"")];
     let limits = "one_by_one = true\nholes = [[21, 25]]\nlate_ms = 0";
     let mut run = Run::start(&file(&address, "modbus_rtu_over_tcp", limits, &tags));
@@ -81,7 +104,7 @@ async fn one_by_one_and_holes_bind_every_question_that_leaves() {
 
 #[tokio::test]
 async fn a_value_and_its_scale_register_come_out_of_one_request() {
-    let (address, asked) = device(Framing::Tcp, |_, _| false).await;
+    let (address, asked) = device(Framing::Tcp, |_| false).await;
     let tags = [
         ("scaled", 100, "type = \"u16\"\nscale_register = 3\ndecimals = 1"),
         ("between", 50, "type = \"u16\""),
