@@ -108,6 +108,7 @@ pub async fn ask(
     let ask = Ask {
         unit: link.unit,
         timeout,
+        pause: Duration::from_millis(link.pause_ms),
         late: Duration::from_millis(link.late_ms),
         count_max: link.limits.room(request.area, request.address),
     };

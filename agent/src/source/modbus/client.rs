@@ -38,6 +38,8 @@ pub struct Ask {
     pub unit: u8,
     /// Time-out of one answer.
     pub timeout: Duration,
+    /// RTU: rest between a sentinel and the question it guards.
+    pub pause: Duration,
     /// RTU: how long after a time-out its answer may still come.
     pub late: Duration,
     /// RTU: most items one request of this area may ask for.
@@ -244,6 +246,7 @@ impl Rtu {
                 return Err(Failure::Silent);
             };
             self.exchange(shapes, until_ms, ask, &sentinel).await?;
+            tokio::time::sleep(ask.pause).await;
         }
         let data = self.exchange(shapes, until_ms, ask, &question).await?;
         Ok(if request.area.is_bits() {

@@ -249,6 +249,7 @@ impl Member {
         Ask {
             unit: self.link.unit,
             timeout: Duration::from_millis(self.device.timeout_ms),
+            pause: Duration::from_millis(self.link.pause_ms),
             late: Duration::from_millis(self.link.late_ms),
             count_max: self.link.limits.room(request.area, request.address),
         }

@@ -87,6 +87,19 @@ async fn a_device_has_its_rest_between_requests_of_different_intervals_too() {
 }
 
 #[tokio::test]
+async fn a_device_has_its_rest_between_a_sentinel_and_its_question_too() {
+    // The second question is not heard; the third has a sentinel before it.
+    let deaf = |m: Moment| m.before == 1 || m.before > 1 && m.since_answer < Duration::from_millis(40);
+    let (address, asked) = device(Framing::Rtu, deaf).await;
+    let limits = "pause_ms = 120\nlate_ms = 30000";
+    let mut run = Run::start(&file(&address, "modbus_rtu_over_tcp", limits, &[("a", 5, "type = \"u16\"")]));
+    run.until("four readings", |r| r.readings[0].len() >= 4).await;
+    run.assert_nothing_wrong();
+    run.stop.cancel();
+    assert_eq!(asked.lock().expect("lock")[..4], [(5, 1), (5, 1), (5, 2), (5, 1)]);
+}
+
+#[tokio::test]
 async fn one_by_one_and_holes_bind_every_question_that_leaves() {
     // The second question is not heard. Every other one looks the same on the line, and what could tell them apart (two registers from
     // 20) lies in the hole: nothing is asked until the answer can no longer come.
