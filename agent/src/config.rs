@@ -33,7 +33,8 @@ pub(crate) use self::devices::groups as request_groups;
 use self::document::{Collector, Section};
 use self::problem::{Problem, Problems, Severity};
 use crate::locale::{Lang, words};
-use crate::source::modbus::decode::{Kind, Order};
+use crate::source::modbus::decode::{Encoding, Kind, Order};
+use crate::source::modbus::plan::Area;
 
 /// Largest configuration file, bytes.
 pub const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
@@ -234,22 +235,7 @@ fn device_record(device: &Arc<Device>) -> protocol::Result<DeviceConfig> {
 fn tag_record(tag: &Tag) -> protocol::Result<TagConfig> {
     let (value_type, address) = match &tag.place {
         Place::Modbus { area, address, encoding, count } => {
-            let orders = match (encoding.byte_order, encoding.word_order) {
-                (Order::Big, Order::Big) => "ABCD",
-                (Order::Big, Order::Little) => "CDAB",
-                (Order::Little, Order::Big) => "BADC",
-                (Order::Little, Order::Little) => "DCBA",
-            };
-            let (area, kind) = (area.name(), encoding.kind.name());
-            let detail = match encoding.kind {
-                Kind::Bit if area == "holding" || area == "input" => {
-                    format!(" bit {}", encoding.bit)
-                }
-                Kind::Text => format!(" {count} registers {orders}"),
-                _ if *count > 1 => format!(" {orders}"),
-                _ => String::new(),
-            };
-            (encoding.kind.value_type(), format!("{area} {address} {kind}{detail}"))
+            (encoding.kind.value_type(), modbus_address(*area, *address, *count, *encoding))
         }
         Place::OpcUa { node, kind, .. } => (kind.value_type(), node.clone()),
     };
@@ -269,6 +255,43 @@ fn tag_record(tag: &Tag) -> protocol::Result<TagConfig> {
             max_per_hour: i64::try_from(c.max_per_hour).unwrap_or(i64::MAX),
         }),
     })
+}
+
+/// Where and how a value is read, complete, so that the evidence can be decoded by hand: `holding 8 u32 ABCD`, `input 3 bit bit 5`,
+/// `holding 7 u8 high`, `holding 20 text 8 registers gbk AB`, `holding 71 i16 scale_register 75 decimals 2`.
+///
+/// The letters are the bytes of the value, A the highest (of a text, the first of each pair), in the order in which they are sent; a
+/// single register has them only when they are swapped (`BA`).
+fn modbus_address(area: Area, address: u16, count: u16, encoding: Encoding) -> String {
+    let Encoding { kind, byte_order, word_order, .. } = encoding;
+    let at = |offset: u16| u32::from(address) + u32::from(offset);
+    let mut text = format!("{} {} {}", area.name(), at(encoding.scale.map_or(0, |s| s.value_at)), kind.name());
+    if area.is_bits() {
+        return text;
+    }
+    match kind {
+        Kind::Bit => text += &format!(" bit {}", encoding.bit),
+        Kind::U8 | Kind::I8 => text += if encoding.byte == Order::Big { " high" } else { " low" },
+        Kind::Text => text += &format!(" {count} registers {}", encoding.charset.name()),
+        _ => {}
+    }
+    let registers = kind.registers().unwrap_or(1);
+    if registers > 1 || kind == Kind::Text || byte_order == Order::Little {
+        text.push(' ');
+        text += &letters(registers, byte_order, word_order);
+    }
+    if let Some(scale) = encoding.scale {
+        text += &format!(" scale_register {} decimals {}", at(scale.at), scale.decimals);
+    }
+    text
+}
+
+/// `ABCD`, `CDAB`, `BADC` or `DCBA` for two registers, and so on.
+fn letters(registers: u16, byte_order: Order, word_order: Order) -> String {
+    let pairs = ["AB", "CD", "EF", "GH"].into_iter().take(registers.into());
+    let pairs: Vec<&str> = if word_order == Order::Big { pairs.collect() } else { pairs.rev().collect() };
+    let swapped = |pair: &&str| pair.chars().rev().collect();
+    pairs.iter().map(|pair| if byte_order == Order::Big { (*pair).to_owned() } else { swapped(pair) }).collect()
 }
 
 fn read(root: &Section<'_, '_>, path: &Path) -> Option<Config> {

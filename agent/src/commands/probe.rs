@@ -4,6 +4,7 @@
 //! Constraints: one request (or one read of all nodes), then done; nothing is stored; a value that is not a number is shown as such.
 
 use std::fmt::Write as _;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use clap::Args;
@@ -14,7 +15,7 @@ use crate::config::device::{Device, Link, ModbusLink, OpcUaLink, Place};
 use crate::locale::{Lang, Words, words};
 use crate::page::view::engineering;
 use crate::source::modbus::client::{Ask, Connection, Payload};
-use crate::source::modbus::decode::{Encoding, Kind, Order, decode};
+use crate::source::modbus::decode::{Encoding, Kind, Nonsense, Order, decode};
 use crate::source::modbus::plan::{Area, Request};
 use crate::source::opcua::node::Node;
 use crate::source::opcua::session::Live;
@@ -73,6 +74,9 @@ pub async fn report(config: &Config, options: &Options, lang: Lang) -> anyhow::R
             match options.area {
                 Some(area) => {
                     let request = Request { area, address: options.address, count: options.count, placed: Vec::new() };
+                    if let Some(hole) = link.limits.hole(area, request.address, request.count) {
+                        return Err(told(in_a_hole(device, hole)));
+                    }
                     let payload = ask(&mut connection, device, &link, &request).await.map_err(told)?;
                     Ok(block(&request, &payload, lang))
                 }
@@ -80,6 +84,14 @@ pub async fn report(config: &Config, options: &Options, lang: Lang) -> anyhow::R
             }
         }
     }
+}
+
+fn in_a_hole(device: &Device, hole: &RangeInclusive<u16>) -> Words {
+    let (name, from, to) = (&device.name, hole.start(), hole.end());
+    words!(
+        "配置文件写明 `{name}` 的 {from} 到 {to} 从不读取（`holes`）；请换 `--address` 或 `--count`",
+        "the configuration says that {from} to {to} of `{name}` are never read (`holes`); choose another `--address` or `--count`"
+    )
 }
 
 /// Asks a Modbus device once.
@@ -96,12 +108,13 @@ pub async fn ask(
     let ask = Ask {
         unit: link.unit,
         timeout,
+        pause: Duration::from_millis(link.pause_ms),
         late: Duration::from_millis(link.late_ms),
-        count_max: link.limits.count_max(request.area),
+        count_max: link.limits.room(request.area, request.address),
     };
     let mut result = Ok(());
     if connection.is_closed() {
-        result = connection.open(timeout).await;
+        result = connection.open(timeout, Duration::from_millis(link.connect_pause_ms)).await;
     }
     let result = match result {
         Ok(()) => connection.read(ask, request).await,
@@ -127,13 +140,13 @@ async fn read_tags(
                 let hex: Vec<String> = registers.iter().map(|w| format!("{w:04X}")).collect();
                 let shown = match decode(&registers, *encoding) {
                     Ok(value) => format!("{value} → {} {unit}", engineering(tag, &value)),
-                    Err(why) => format!("✕ {why}"),
+                    Err(why) => format!("✕ {}", why.words().get(lang)),
                 };
-                let _ = writeln!(out, "{id:<28} {:<8} {address:>5}  [{}]  {shown}", area.name(), hex.join(" "));
+                let _ = writeln!(out, "{id:<28} {:<8} {address}  [{}]  {shown}", area.name(), hex.join(" "));
             }
             Ok(Payload::Bits(bits)) => {
                 let bit = bits.first().map_or("—", |b| if *b { "1" } else { "0" });
-                let _ = writeln!(out, "{id:<28} {:<8} {address:>5}  {bit}", area.name());
+                let _ = writeln!(out, "{id:<28} {:<8} {address}  {bit}", area.name());
             }
             Err(words) => {
                 let _ = writeln!(out, "{id:<28} ✕ {}", words.get(lang));
@@ -143,7 +156,15 @@ async fn read_tags(
     Ok(out)
 }
 
-/// One block: every register with the 16-bit types, and every pair and four in the orders makers use.
+/// The readings of one width that every block shows, how wide they are, and those shown only where they are possible: most registers
+/// are no decimal digits, so that the few that are stand out.
+const WIDTHS: [(&[Kind], usize, &[Kind]); 3] = [
+    (&[Kind::U32, Kind::I32, Kind::F32], 11, &[Kind::Bcd32, Kind::M10k32]),
+    (&[Kind::U48, Kind::I48], 16, &[Kind::Bcd48, Kind::M10k48]),
+    (&[Kind::U64, Kind::I64, Kind::F64], 20, &[Kind::Bcd64, Kind::M10k64]),
+];
+
+/// One block: every register with the 16-bit types, and every two, three and four in the orders makers use.
 fn block(request: &Request, payload: &Payload, lang: Lang) -> String {
     let mut out = String::new();
     let registers = match payload {
@@ -155,26 +176,34 @@ fn block(request: &Request, payload: &Payload, lang: Lang) -> String {
         }
         Payload::Words(registers) => registers,
     };
+    let address = lang.pick(" 地址", " addr");
     let _ = writeln!(out, "{}", lang.pick("哪一个与表面上的数字一致？", "Which of these stands on the meter's face?"));
-    let _ = writeln!(out, "{:>5}  {:<6} {:>6} {:>7}  ASCII", lang.pick("地址", "addr"), "hex", "u16", "i16");
+    let _ = writeln!(
+        out,
+        "{address}  {:<6} {:>6} {:>7} {:>7} {:>10} {:>5}  ASCII",
+        "hex", "u16", "i16", "u8", "f16", "bcd16"
+    );
     for (i, word) in registers.iter().enumerate() {
+        let [high, low] = word.to_be_bytes();
         let text: String =
-            word.to_be_bytes().iter().map(|b| if b.is_ascii_graphic() { char::from(*b) } else { '·' }).collect();
+            [high, low].iter().map(|b| if b.is_ascii_graphic() { char::from(*b) } else { '·' }).collect();
+        let one = |kind| decode(&[*word], Encoding::plain(kind, Order::Big, Order::Big));
+        let (half, bcd) = (shown(one(Kind::F16)), one(Kind::Bcd16).map_or_else(|_| String::new(), |v| v.to_string()));
         let _ = writeln!(
             out,
-            "{:>5}  {word:04X}   {word:>6} {:>7}  {text}",
+            "{:>5}  {word:04X}   {word:>6} {:>7} {:>7} {half:>10} {bcd:>5}  {text}",
             usize::from(request.address) + i,
-            word.cast_signed()
+            word.cast_signed(),
+            format!("{high}/{low}"),
         );
     }
-    for (kinds, width) in [([Kind::U32, Kind::I32, Kind::F32], 2), ([Kind::U64, Kind::I64, Kind::F64], 4)] {
-        for (i, span) in registers.windows(width).enumerate() {
-            let _ = writeln!(
-                out,
-                "\n{:>5}  {}",
-                usize::from(request.address) + i,
-                lang.pick("byte_order / word_order", "byte_order / word_order")
-            );
+    for (always, width, if_possible) in WIDTHS {
+        let count = always.first().and_then(|kind| kind.registers()).unwrap_or(1);
+        if registers.len() >= usize::from(count) {
+            let _ = writeln!(out, "\n{address}  byte_order / word_order");
+        }
+        for (i, span) in registers.windows(count.into()).enumerate() {
+            let mut at = format!("{:>5}", usize::from(request.address) + i);
             for (byte_order, word_order) in [
                 (Order::Big, Order::Big),
                 (Order::Big, Order::Little),
@@ -182,19 +211,26 @@ fn block(request: &Request, payload: &Payload, lang: Lang) -> String {
                 (Order::Little, Order::Little),
             ] {
                 let name = |order| if order == Order::Big { "big" } else { "little" };
-                let _ = write!(out, "       {:<6} / {:<6}", name(byte_order), name(word_order));
-                for kind in kinds {
-                    let value = decode(span, Encoding { kind, byte_order, word_order, bit: 0 });
-                    let value = value.map_or("—".to_owned(), |v| short(&v));
-                    let _ = write!(out, "  {} {value:<24}", kind.name());
+                let _ = write!(out, "{at:>5}  {:<6} / {:<6}", name(byte_order), name(word_order));
+                let read = |kind| decode(span, Encoding::plain(kind, byte_order, word_order));
+                for kind in always {
+                    let _ = write!(out, "  {} {:<width$}", kind.name(), shown(read(*kind)));
                 }
+                for (kind, value) in if_possible.iter().filter_map(|kind| Some((kind, read(*kind).ok()?))) {
+                    let _ = write!(out, "  {} {value}", kind.name());
+                }
+                out.truncate(out.trim_end().len());
                 out.push('\n');
+                at.clear();
             }
         }
     }
     out
 }
 
+fn shown(value: Result<protocol::Value, Nonsense>) -> String {
+    value.map_or_else(|_| "—".to_owned(), |value| short(&value))
+}
 /// A number a person can compare: very large and very small ones, which are never on a meter's face, in powers of ten.
 fn short(value: &protocol::Value) -> String {
     let number = match value {
@@ -240,6 +276,35 @@ mod tests {
         assert!(text.contains("u32 4123213896") && text.contains("f32 3.14"), "{text}");
         let line = text.lines().find(|l| l.contains("f32 3.14")).expect("the right order");
         assert!(line.contains("big    / little"), "{line}");
-        assert!(text.contains("   11  4048    16456   16456  @H"), "{text}");
+        assert!(text.contains("   11  4048    16456   16456   64/72   2.140625  4048  @H"), "{text}");
+        assert!(text.contains("   10  F5C3    62915   -2621 245/195     -23600        ··"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_block_that_touches_a_hole_is_not_asked_for() {
+        let text = "[gateway]\nstate_dir = \"/tmp/gz-none\"\n[[device]]\nname = \"plc\"\nprotocol = \"modbus_tcp\"\naddress = \"127.0.0.1:1\"\nholes = [[100, 119]]\n";
+        let (config, _) = Config::parse(text, std::path::Path::new("agent.toml")).unwrap_or_else(|p| panic!("{p}"));
+        let options =
+            |address| Options { device: "plc".to_owned(), area: Some(Area::Input), address, count: 8, unit: None };
+        let told = |error: anyhow::Error| error.downcast::<Told>().expect("told").0;
+        let words = told(report(&config, &options(93), Lang::En).await.expect_err("refused"));
+        assert!(words.zh.contains("`plc` 的 100 到 119 从不读取（`holes`）"), "{}", words.zh);
+        assert!(words.en.contains("100 to 119 of `plc` are never read (`holes`)"), "{}", words.en);
+        let words = told(report(&config, &options(92), Lang::En).await.expect_err("nobody listens there"));
+        assert!(words.en.contains("cannot reach `plc`"), "{}", words.en);
+    }
+
+    #[test]
+    fn decimal_readings_are_shown_where_they_are_possible() {
+        let request = Request { area: Area::Input, address: 0, count: 4, placed: Vec::new() };
+        let text = block(&request, &Payload::Words(vec![0x0012, 0x3456, 0x7890, 0xFFFF]), Lang::Zh);
+        assert_eq!(text.matches("bcd32 123456").count(), 1, "{text}");
+        assert_eq!(text.matches("bcd48 1234567890").count(), 1, "{text}");
+        assert!(text.contains("u48 78187493520"), "{text}");
+        // With FFFF in it nothing is decimal, and 0x3456 is above 9,999.
+        assert!(!text.contains("bcd64") && !text.contains("m10k48"), "{text}");
+        let text = block(&request, &Payload::Words(vec![12, 3_456, 7_890, 1]), Lang::En);
+        assert!(text.contains("m10k64 12345678900001") && text.contains("m10k32 78900001"), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 140), "{text}");
     }
 }

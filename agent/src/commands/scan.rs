@@ -245,7 +245,7 @@ async fn ask_units(
     let (mut count, mut is_open) = (0, false);
     for unit in units.iter() {
         if connection.is_closed() {
-            match connection.open(timeout).await {
+            match connection.open(timeout, Duration::ZERO).await {
                 Ok(()) => is_open = true,
                 Err(failure) if !is_open => return Err(failure),
                 Err(_) => break,
@@ -266,7 +266,7 @@ async fn ask_units(
 /// Whether a unit answers, and how: `Some(None)` with a value, `Some(Some(code))` with a refusal.
 async fn answers(connection: &mut Connection, unit: u8, timeout: Duration) -> Option<Option<u8>> {
     let request = Request { area: Area::Holding, address: 0, count: 1, placed: Vec::new() };
-    let ask = Ask { unit, timeout, late: timeout * 2, count_max: 8 };
+    let ask = Ask { unit, timeout, late: timeout * 2, count_max: 8, pause: PACE };
     match connection.read(ask, &request).await {
         Ok(Payload::Words(_) | Payload::Bits(_)) => Some(None),
         // A gateway says so when nobody is behind it.

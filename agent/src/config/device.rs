@@ -45,6 +45,8 @@ pub struct ModbusLink {
     pub limits: Limits,
     /// Rest between two requests to it, milliseconds.
     pub pause_ms: u64,
+    /// Rest between connecting and the first request, milliseconds: some devices drop what comes at once.
+    pub connect_pause_ms: u64,
     /// Serial lines: how long after a time-out a late answer is still expected, milliseconds.
     pub late_ms: u64,
 }
@@ -220,11 +222,11 @@ pub enum Place {
     Modbus {
         /// Which area.
         area: Area,
-        /// First address, from 0.
+        /// First address of its span, from 0.
         address: u16,
-        /// Registers (or bits) it takes.
+        /// Registers (or bits) of its span: those of the value and, if it has one, all up to its scale register.
         count: u16,
-        /// How to decode them.
+        /// How to decode the span.
         encoding: Encoding,
     },
     /// A variable of an OPC UA server.

@@ -20,8 +20,20 @@ const TAGS_MAX: usize = 20_000;
 pub(super) const DEVICES_MAX: usize = 2_000;
 
 const SERIAL_KEYS: [&str; 5] = ["port", "baud", "parity", "data_bits", "stop_bits"];
-const MODBUS_KEYS: [&str; 9] =
-    ["address", "unit", "registers_max", "bits_max", "gap_max", "pause_ms", "late_ms", "byte_order", "word_order"];
+const MODBUS_KEYS: [&str; 12] = [
+    "address",
+    "unit",
+    "registers_max",
+    "bits_max",
+    "gap_max",
+    "one_by_one",
+    "holes",
+    "pause_ms",
+    "connect_pause_ms",
+    "late_ms",
+    "byte_order",
+    "word_order",
+];
 const OPCUA_KEYS: [&str; 9] = [
     "endpoint",
     "security_policy",
@@ -143,7 +155,7 @@ fn read_device(section: &mut Section<'_, '_>) -> Option<Device> {
             defaults.byte_order = section.choice("byte_order", &orders).map_or(Order::Big, |o| o.value);
             defaults.word_order = section.choice("word_order", &orders).map_or(Order::Big, |o| o.value);
             let link = read_modbus(section, protocol, timeout_ms);
-            let limits = link.as_ref().map_or_else(Limits::default, |l| l.limits);
+            let limits = link.as_ref().map_or_else(Limits::default, |l| l.limits.clone());
             (link.map(Link::Modbus), limits)
         }
     };
@@ -193,8 +205,11 @@ fn read_modbus(section: &Section<'_, '_>, protocol: Protocol, timeout_ms: u64) -
         registers_max: narrow(section.integer_or("registers_max", 1..=u64::from(REGISTERS_MAX), REGISTERS_MAX.into())),
         bits_max: narrow(section.integer_or("bits_max", 1..=u64::from(BITS_MAX), BITS_MAX.into())),
         gap_max: narrow(section.integer_or("gap_max", 0..=124, 8)),
+        one_by_one: section.boolean("one_by_one", false),
+        holes: section.stretches("holes").into(),
     };
     let pause_ms = section.integer_or("pause_ms", 0..=10_000, 0);
+    let connect_pause_ms = section.integer_or("connect_pause_ms", 0..=10_000, 0);
     let late_ms = section.integer_or("late_ms", 0..=600_000, (timeout_ms * 5).max(5_000));
     let carrier = if protocol == Protocol::ModbusRtu {
         section.foreign(
@@ -236,7 +251,7 @@ fn read_modbus(section: &Section<'_, '_>, protocol: Protocol, timeout_ms: u64) -
             return None;
         }
     };
-    Some(ModbusLink { carrier: carrier?, unit, limits, pause_ms, late_ms })
+    Some(ModbusLink { carrier: carrier?, unit, limits, pause_ms, connect_pause_ms, late_ms })
 }
 
 fn read_port(section: &Section<'_, '_>) -> Option<SerialPort> {
@@ -366,11 +381,40 @@ pub(super) fn check_address(section: &Section<'_, '_>, address: &str, line: usiz
 /// Every tag must fit into one request of this device.
 fn check_plan(section: &Section<'_, '_>, tags: &[Tag], limits: &Limits) {
     for tag in tags {
-        let Place::Modbus { area, address, count, .. } = &tag.place else { continue };
+        let Place::Modbus { area, address, count, encoding } = &tag.place else { continue };
         let span = Span { area: *area, address: *address, count: *count, item: 0 };
         let id = &tag.id;
         match plan(&[span], limits) {
             Ok(_) => {}
+            Err(PlanError::TooWide { limit, .. }) if let Some(scale) = encoding.scale => {
+                let (value, scale) =
+                    (u32::from(*address) + u32::from(scale.value_at), u32::from(*address) + u32::from(scale.at));
+                section.collector().error(
+                    Some(tag.line),
+                    words!(
+                        "数据点 `{id}` 的数值在 {value}，`scale_register` 在 {scale}，相距太远：两者要在一次请求里读出，这台设备一次只给 {limit} 个寄存器",
+                        "tag `{id}` has its value at {value} and its `scale_register` at {scale}, too far apart: both must come out of one request, and this device gives {limit} registers per request"
+                    ),
+                    words!(
+                        "核对两个地址，或按说明书把 `registers_max` 调大",
+                        "check both addresses, or raise `registers_max` if the manual says so"
+                    ),
+                );
+            }
+            Err(PlanError::Hole { from, to, .. }) => {
+                let last = u32::from(*address) + u32::from(*count) - 1;
+                section.collector().error(
+                    Some(tag.line),
+                    words!(
+                        "数据点 `{id}` 要读 {address} 到 {last}，碰到 `holes` 里的 {from} 到 {to}",
+                        "tag `{id}` needs {address} to {last}, which touches {from} to {to} of `holes`"
+                    ),
+                    words!(
+                        "`holes` 里的寄存器从不读取；改 `address`，或把这个数据点需要的地址从 `holes` 里去掉",
+                        "registers in `holes` are never read; change `address`, or take what this tag needs out of `holes`"
+                    ),
+                );
+            }
             Err(PlanError::TooWide { count, limit, .. }) => section.collector().error(
                 Some(tag.line),
                 words!(
@@ -469,6 +513,6 @@ fn check_lines(root: &Section<'_, '_>, devices: &[Device]) {
 }
 
 /// A number already checked to fit.
-fn narrow<T: TryFrom<u64> + Default>(n: u64) -> T {
+pub(super) fn narrow<T: TryFrom<u64> + Default>(n: u64) -> T {
     T::try_from(n).unwrap_or_default()
 }

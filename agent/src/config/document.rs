@@ -192,6 +192,34 @@ impl<'c, 't> Section<'c, 't> {
         }
     }
 
+    /// Stretches of register addresses, `[[from, to], …]`, both ends included. What is wrong with them is a problem and yields nothing.
+    pub(crate) fn stretches(&self, key: &'static str) -> Vec<RangeInclusive<u16>> {
+        // A list a person writes by hand; every span of a plan is compared with it.
+        const STRETCHES_MAX: usize = 64;
+        let Some((value, line)) = self.get(key) else { return Vec::new() };
+        let address = |value: &DeValue<'_>| {
+            let integer = value.as_integer()?;
+            u16::from_str_radix(integer.as_str(), integer.radix()).ok()
+        };
+        let stretch = |value: &DeValue<'_>| match value.as_array()?.iter().collect::<Vec<_>>()[..] {
+            [from, to] => Some(address(from.get_ref())?..=address(to.get_ref())?).filter(|s| !s.is_empty()),
+            _ => None,
+        };
+        let stretches = value.as_array().filter(|array| array.iter().count() <= STRETCHES_MAX);
+        let stretches = stretches.and_then(|array| array.iter().map(|item| stretch(item.get_ref())).collect());
+        stretches.unwrap_or_else(|| {
+            self.collector.error(
+                Some(line),
+                words!("`{key}` 不是一组地址段", "`{key}` is not a list of stretches of addresses"),
+                words!(
+                    "写成 `{key} = [[100, 119], [300, 300]]`：每段先小后大，两头都算，地址 0 到 65535，最多 {STRETCHES_MAX} 段",
+                    "write `{key} = [[100, 119], [300, 300]]`: low end first, both ends included, addresses 0 to 65535, at most {STRETCHES_MAX}"
+                ),
+            );
+            Vec::new()
+        })
+    }
+
     pub(crate) fn integer_or(&self, key: &'static str, range: RangeInclusive<u64>, default: u64) -> u64 {
         self.integer(key, range).map_or(default, |n| n.value)
     }

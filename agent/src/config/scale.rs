@@ -59,6 +59,11 @@ impl Scale {
         engineering * self.denominator as f64 / self.numerator as f64
     }
 
+    /// 10^-decimals: the factor of an integer that counts in steps of its last decimal.
+    pub fn of_decimals(decimals: u8) -> Self {
+        Self { numerator: 1, denominator: 10_i64.pow(u32::from(decimals.min(15))) }
+    }
+
     /// The engineering value of a raw number, for showing to people only; evidence keeps the raw value and the fraction.
     pub fn apply_for_display(&self, raw: f64) -> f64 {
         raw * self.numerator as f64 / self.denominator as f64

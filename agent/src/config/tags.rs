@@ -1,12 +1,13 @@
 //! `[[device.tag]]`: reading and checking one tag.
 
 use super::device::{Counter, Place, Role, Tag};
-use super::document::Section;
+use super::devices::narrow;
+use super::document::{Located, Section};
 use super::problem::nearest;
 use super::scale::Scale;
 use crate::locale::words;
 use crate::source::change::{ALLOWED, OnChange};
-use crate::source::modbus::decode::{Encoding, Kind, Order};
+use crate::source::modbus::decode::{Charset, Encoding, Kind, Order, ScaleRegister};
 use crate::source::modbus::plan::Area;
 use crate::source::opcua::node::Node;
 
@@ -53,9 +54,16 @@ pub(super) fn read(section: &mut Section<'_, '_>, device: &str, defaults: &Defau
     let unit = section.string("unit").map(|u| u.value).unwrap_or_default();
     let scale = read_scale(section);
     let alarm = section.boolean("alarm", false);
-    let counter = read_counter(section, kind, role);
-    let on_change = read_on_change(section, role, scale, interval_ms);
     let place = if defaults.is_opcua { read_node(section, kind) } else { read_span(section, kind, defaults) };
+    let decimals = match &place {
+        Some(Place::Modbus { encoding, .. }) => encoding.scale.map(|s| s.decimals),
+        _ => None,
+    };
+    // Where a value with a scale register starts over depends on what that register holds then: only the user can say it.
+    let natural = kind.and_then(Kind::modulus).filter(|_| decimals.is_none());
+    let counter = read_counter(section, kind, role, natural);
+    let scale = decimals.map(Scale::of_decimals).or(scale);
+    let on_change = read_on_change(section, role, scale, interval_ms);
     Some(Tag {
         id: id?,
         line,
@@ -164,10 +172,15 @@ fn read_on_change(
 }
 
 /// `Some(None)` is a tag that is no counter; `None` is a mistake.
-fn read_counter(section: &Section<'_, '_>, kind: Option<Kind>, role: Option<Role>) -> Option<Option<Counter>> {
+/// `natural` is where the type itself starts over.
+fn read_counter(
+    section: &Section<'_, '_>,
+    kind: Option<Kind>,
+    role: Option<Role>,
+    natural: Option<u64>,
+) -> Option<Option<Counter>> {
     let modulus = section.integer("counter_modulus", 2..=(1 << 62));
     let rate = section.integer("max_per_hour", 1..=(1 << 52));
-    let integer = matches!(kind, Some(Kind::U16 | Kind::U32 | Kind::U64 | Kind::I16 | Kind::I32 | Kind::I64));
     let Some(max_per_hour) = rate else {
         if let Some(modulus) = modulus {
             section.collector().error(
@@ -183,7 +196,7 @@ fn read_counter(section: &Section<'_, '_>, kind: Option<Kind>, role: Option<Role
             );
             return None;
         }
-        if integer && role.is_some_and(Role::is_counter) {
+        if kind.is_some_and(Kind::is_integer) && role.is_some_and(Role::is_counter) {
             let title = section.title();
             section.collector().warning(
                 section.line(),
@@ -195,11 +208,6 @@ fn read_counter(section: &Section<'_, '_>, kind: Option<Kind>, role: Option<Role
             );
         }
         return Some(None);
-    };
-    let natural = match kind {
-        Some(Kind::U16) => Some(1 << 16),
-        Some(Kind::U32) => Some(1 << 32),
-        _ => None,
     };
     Some(Some(Counter { modulus: modulus.map(|m| m.value).or(natural), max_per_hour: max_per_hour.value }))
 }
@@ -227,7 +235,11 @@ fn read_span(section: &Section<'_, '_>, kind: Option<Kind>, defaults: &Defaults)
     let byte_order = section.choice("byte_order", &orders).map_or(defaults.byte_order, |o| o.value);
     let word_order = section.choice("word_order", &orders).map_or(defaults.word_order, |o| o.value);
     let bit = section.integer("bit", 0..=15);
+    let byte = section.choice("byte", &[("high", Order::Big), ("low", Order::Little)]);
     let registers = section.integer("registers", 1..=125);
+    let charset = section.choice("charset", &Charset::NAMES);
+    let scale_register = section.integer("scale_register", 0..=65_535);
+    let decimals = section.integer("decimals", 0..=9);
     let (area, kind) = (area?, kind?);
     if area.value.is_bits() && kind != Kind::Bit {
         let (name, shown) = (area.value.name(), kind.name());
@@ -244,42 +256,140 @@ fn read_span(section: &Section<'_, '_>, kind: Option<Kind>, defaults: &Defaults)
         );
         return None;
     }
-    if let Some(bit) = bit.as_ref().filter(|_| kind != Kind::Bit || area.value.is_bits()) {
+    let bit_of_register = kind == Kind::Bit && !area.value.is_bits();
+    let no_extras = [
+        only_for(
+            section,
+            "bit",
+            &bit,
+            bit_of_register,
+            "寄存器里的 `type = \"bit\"`",
+            "`type = \"bit\"` inside a register",
+        ),
+        only_for(section, "byte", &byte, kind.is_byte(), "`type = \"u8\"` 和 `\"i8\"`", "`type = \"u8\"` and `\"i8\"`"),
+        only_for(section, "registers", &registers, kind == Kind::Text, "`type = \"text\"`", "`type = \"text\"`"),
+        only_for(section, "charset", &charset, kind == Kind::Text, "`type = \"text\"`", "`type = \"text\"`"),
+        only_for(section, "scale_register", &scale_register, kind.is_integer(), "整数类型", "whole-number types"),
+        only_for(
+            section,
+            "decimals",
+            &decimals,
+            section.has("scale_register"),
+            "有 `scale_register` 的数据点",
+            "tags with `scale_register`",
+        ),
+    ];
+    let needed = [
+        needs(section, "bit", bit_of_register, "0"),
+        needs(section, "byte", kind.is_byte(), "\"low\""),
+        needs(section, "registers", kind == Kind::Text, "8"),
+        needs(section, "decimals", kind.is_integer() && section.has("scale_register"), "2"),
+    ];
+    if no_extras.contains(&false) || needed.contains(&false) {
+        return None;
+    }
+    let address = narrow(address?.value);
+    let count = kind.registers().or(registers.map(|r| narrow(r.value)))?;
+    let encoding = Encoding {
+        bit: bit.map_or(0, |b| narrow(b.value)),
+        byte: byte.map_or(Order::Big, |b| b.value),
+        charset: charset.map_or(Charset::Utf8, |c| c.value),
+        ..Encoding::plain(kind, byte_order, word_order)
+    };
+    match (scale_register, decimals) {
+        (Some(register), Some(decimals)) => {
+            with_scale(section, area.value, address, count, encoding, &register, narrow(decimals.value))
+        }
+        _ => Some(Place::Modbus { area: area.value, address, count, encoding }),
+    }
+}
+
+/// Whether a key that is there belongs to this type; if not, says so.
+fn only_for<T>(
+    section: &Section<'_, '_>,
+    key: &str,
+    found: &Option<Located<T>>,
+    allowed: bool,
+    zh: &str,
+    en: &str,
+) -> bool {
+    let Some(found) = found.as_ref().filter(|_| !allowed) else { return true };
+    section.collector().error(
+        Some(found.line),
+        words!("`{key}` 只用于{zh}", "`{key}` is only for {en}"),
+        words!("请删掉这一行，或改 `type`", "remove this line or change `type`"),
+    );
+    false
+}
+
+/// Whether a key this type needs is there; if not, says so.
+fn needs(section: &Section<'_, '_>, key: &'static str, needed: bool, example: &str) -> bool {
+    if needed && !section.has(key) {
+        section.missing(key, example);
+        return false;
+    }
+    true
+}
+
+/// One span from the value to its scale register, so that both are of one moment.
+fn with_scale(
+    section: &Section<'_, '_>,
+    area: Area,
+    address: u16,
+    count: u16,
+    encoding: Encoding,
+    register: &Located<u64>,
+    decimals: u8,
+) -> Option<Place> {
+    let at: u16 = narrow(register.value);
+    if let Some(scale) = section.numeral("scale") {
         section.collector().error(
-            Some(bit.line),
-            words!("`bit` 只用于寄存器里的 `type = \"bit\"`", "`bit` is only for `type = \"bit\"` inside a register"),
-            words!("请删掉这一行，或改 `type`", "remove this line or change `type`"),
+            Some(scale.line),
+            words!(
+                "`scale` 不能和 `scale_register` 一起写：系数已由 `decimals` 决定",
+                "`scale` cannot stand beside `scale_register`: `decimals` already states the factor"
+            ),
+            words!("请删掉 `scale`", "remove `scale`"),
         );
         return None;
     }
-    if kind == Kind::Bit && !area.value.is_bits() && bit.is_none() {
-        section.missing("bit", "0");
+    if at >= address && at - address < count {
+        section.collector().error(
+            Some(register.line),
+            words!(
+                "`scale_register = {at}` 是数值自己的寄存器",
+                "`scale_register = {at}` is a register of the value itself"
+            ),
+            words!("检查 `address` 和 `scale_register`", "check `address` and `scale_register`"),
+        );
         return None;
     }
-    let count = match (kind.registers(), registers) {
-        (Some(_), Some(extra)) => {
-            section.collector().error(
-                Some(extra.line),
-                words!("`registers` 只用于 `type = \"text\"`", "`registers` is only for `type = \"text\"`"),
-                words!("请删掉这一行，长度由 `type` 决定", "remove this line; the type has its length"),
-            );
-            return None;
-        }
-        (Some(count), None) => count,
-        (None, Some(count)) => u16::try_from(count.value).unwrap_or(1),
-        (None, None) => {
-            section.missing("registers", "8");
-            return None;
-        }
-    };
-    let encoding =
-        Encoding { kind, byte_order, word_order, bit: bit.map_or(0, |b| u8::try_from(b.value).unwrap_or(0)) };
-    Some(Place::Modbus { area: area.value, address: u16::try_from(address?.value).unwrap_or(0), count, encoding })
+    let first = address.min(at);
+    let end = (u32::from(address) + u32::from(count)).max(u32::from(at) + 1);
+    let scale = ScaleRegister { value_at: address - first, at: at - first, decimals };
+    Some(Place::Modbus {
+        area,
+        address: first,
+        // A span too wide for this is too wide for any request and refused with the plan.
+        count: u16::try_from(end - u32::from(first)).unwrap_or(u16::MAX),
+        encoding: Encoding { scale: Some(scale), ..encoding },
+    })
 }
 
 fn read_node(section: &Section<'_, '_>, kind: Option<Kind>) -> Option<Place> {
     section.foreign(
-        &["area", "address", "bit", "registers", "byte_order", "word_order"],
+        &[
+            "area",
+            "address",
+            "bit",
+            "byte",
+            "registers",
+            "charset",
+            "scale_register",
+            "decimals",
+            "byte_order",
+            "word_order",
+        ],
         &words!("这一项只用于 Modbus 设备", "this key is only for Modbus devices"),
     );
     let subscribe = section.boolean("subscribe", false);
@@ -296,5 +406,18 @@ fn read_node(section: &Section<'_, '_>, kind: Option<Kind>) -> Option<Place> {
         );
         return None;
     }
-    Some(Place::OpcUa { node: node.value, kind: kind?, subscribe })
+    let kind = kind?;
+    if kind.is_register_form() {
+        let shown = kind.name();
+        section.collector().error(
+            section.line(),
+            words!("`type = \"{shown}\"` 只用于 Modbus 设备", "`type = \"{shown}\"` is only for Modbus devices"),
+            words!(
+                "写服务器给出的类型，例如 \"u32\" 或 \"f32\"",
+                "use the type the server gives, such as \"u32\" or \"f32\""
+            ),
+        );
+        return None;
+    }
+    Some(Place::OpcUa { node: node.value, kind, subscribe })
 }

@@ -77,6 +77,191 @@ fn a_tag_wider_than_the_device_allows_is_refused() {
     );
 }
 
+/// The first tag's entry of the configuration record.
+fn recorded(text: &str) -> protocol::content::TagConfig {
+    let (config, warnings) = Config::parse(text, Path::new("agent.toml")).unwrap_or_else(|p| panic!("{p}"));
+    assert_eq!(warnings, []);
+    config.configuration().expect("valid").tags.remove(0)
+}
+
+#[test]
+fn the_evidence_says_completely_where_and_how_a_value_is_read() {
+    let little = "byte_order = \"little\"\nword_order = \"little\"\n";
+    let bytes = "byte_order = \"little\"\n";
+    let words = "word_order = \"little\"\n";
+    for (kind, orders, address) in [
+        ("type = \"u16\"", "", "input 7 u16"),
+        ("type = \"u16\"", little, "input 7 u16 BA"),
+        ("type = \"u8\"\nbyte = \"high\"", "", "input 7 u8 high"),
+        ("type = \"i8\"\nbyte = \"low\"", words, "input 7 i8 low"),
+        ("type = \"bit\"\nbit = 12", bytes, "input 7 bit bit 12 BA"),
+        ("type = \"f16\"", "", "input 7 f16"),
+        ("type = \"f32\"", "", "input 7 f32 ABCD"),
+        ("type = \"f32\"", words, "input 7 f32 CDAB"),
+        ("type = \"f32\"", bytes, "input 7 f32 BADC"),
+        ("type = \"f32\"", little, "input 7 f32 DCBA"),
+        ("type = \"i48\"", words, "input 7 i48 EFCDAB"),
+        ("type = \"bcd48\"", little, "input 7 bcd48 FEDCBA"),
+        ("type = \"m10k64\"", words, "input 7 m10k64 GHEFCDAB"),
+        ("type = \"u64\"", bytes, "input 7 u64 BADCFEHG"),
+        ("type = \"text\"\nregisters = 8", "", "input 7 text 8 registers utf8 AB"),
+        ("type = \"text\"\nregisters = 8\ncharset = \"gbk\"", little, "input 7 text 8 registers gbk BA"),
+        ("type = \"i16\"\nscale_register = 9\ndecimals = 2", "", "input 7 i16 scale_register 9 decimals 2"),
+        ("type = \"u32\"\nscale_register = 3\ndecimals = 0", words, "input 7 u32 CDAB scale_register 3 decimals 0"),
+    ] {
+        let entry = recorded(&tag(&format!("area = \"input\"\naddress = 7\n{kind}\n{orders}")));
+        assert_eq!(entry.address, address);
+        let decimals = address.rsplit_once("decimals ").map_or(0, |(_, d)| d.parse().expect("digits"));
+        assert_eq!((entry.scale.num, entry.scale.den), (1, 10_i64.pow(decimals)));
+    }
+    assert_eq!(
+        recorded(&tag("area = \"coil\"\naddress = 7\ntype = \"bit\"\nbyte_order = \"little\"")).address,
+        "coil 7 bit"
+    );
+}
+
+#[test]
+fn a_counter_rolls_over_where_its_type_ends_unless_the_file_says_otherwise() {
+    let modulus = |kind: &str, more: &str| {
+        let tag = tag(&format!("area = \"input\"\naddress = 7\nmax_per_hour = 60\ntype = \"{kind}\"\n{more}"));
+        recorded(&tag).counter.expect("a counter").modulus
+    };
+    assert_eq!(modulus("u8", "byte = \"low\""), Some(256));
+    assert_eq!(modulus("u48", ""), Some(1 << 48));
+    assert_eq!(modulus("bcd16", ""), Some(10_000));
+    assert_eq!(modulus("m10k32", ""), Some(100_000_000));
+    assert_eq!(modulus("bcd64", "counter_modulus = 1000000"), Some(1_000_000));
+    assert_eq!(modulus("i32", ""), None);
+    let scaled = "scale_register = 9\ndecimals = 2\n";
+    assert_eq!(modulus("u16", scaled), None, "it depends on the scale register");
+    assert_eq!(modulus("u16", &format!("{scaled}counter_modulus = 6553600")), Some(6_553_600));
+}
+
+#[test]
+fn a_key_that_says_nothing_for_a_type_and_a_type_that_misses_a_key_are_refused() {
+    let at = |lines: &str| tag(&format!("area = \"holding\"\naddress = 0\n{lines}"));
+    for (lines, zh, en) in [
+        (
+            "type = \"u16\"\nbyte = \"low\"",
+            "`byte` 只用于`type = \"u8\"` 和 `\"i8\"`",
+            "`byte` is only for `type = \"u8\"` and `\"i8\"`",
+        ),
+        ("type = \"u8\"", "缺少 `byte`", "needs `byte`"),
+        (
+            "type = \"u8\"\nbyte = \"upper\"",
+            "`byte = \"upper\"` 不是可用的选项",
+            "`byte = \"upper\"` is not one of the choices",
+        ),
+        (
+            "type = \"u16\"\ncharset = \"gbk\"",
+            "`charset` 只用于`type = \"text\"`",
+            "`charset` is only for `type = \"text\"`",
+        ),
+        (
+            "type = \"text\"\nregisters = 4\ncharset = \"gb2312\"",
+            "`charset = \"gb2312\"` 不是",
+            "`charset = \"gb2312\"` is not",
+        ),
+        ("type = \"text\"", "缺少 `registers`", "needs `registers`"),
+        (
+            "type = \"u16\"\nregisters = 4",
+            "`registers` 只用于`type = \"text\"`",
+            "`registers` is only for `type = \"text\"`",
+        ),
+        (
+            "type = \"u16\"\nbit = 4",
+            "`bit` 只用于寄存器里的 `type = \"bit\"`",
+            "`bit` is only for `type = \"bit\"` inside a register",
+        ),
+        ("type = \"u16\"\nscale_register = 4", "缺少 `decimals`", "needs `decimals`"),
+        (
+            "type = \"u16\"\ndecimals = 4",
+            "`decimals` 只用于有 `scale_register` 的数据点",
+            "`decimals` is only for tags with `scale_register`",
+        ),
+        (
+            "type = \"f32\"\nscale_register = 4\ndecimals = 1",
+            "`scale_register` 只用于整数类型",
+            "`scale_register` is only for whole-number types",
+        ),
+        (
+            "type = \"u16\"\nscale_register = 4\ndecimals = 10",
+            "请填 0 到 9 之间的整数",
+            "use a whole number from 0 to 9",
+        ),
+        (
+            "type = \"u16\"\nscale_register = 4\ndecimals = 1\nscale = 0.1",
+            "`scale` 不能和 `scale_register` 一起写",
+            "`scale` cannot stand beside `scale_register`",
+        ),
+        (
+            "type = \"u32\"\nscale_register = 1\ndecimals = 1",
+            "`scale_register = 1` 是数值自己的寄存器",
+            "`scale_register = 1` is a register of the value itself",
+        ),
+    ] {
+        check(&at(lines), &[zh], &[en]);
+    }
+    let opcua = "[[device]]\nname = \"cnc\"\nprotocol = \"opcua\"\nendpoint = \"opc.tcp://10.0.0.6:4840\"\n";
+    let node =
+        |kind: &str| format!("{HEAD}{opcua}[[device.tag]]\nname = \"n\"\nnode = \"ns=2;s=n\"\ntype = \"{kind}\"\n");
+    check(
+        &node("bcd16"),
+        &["`type = \"bcd16\"` 只用于 Modbus 设备"],
+        &["`type = \"bcd16\"` is only for Modbus devices"],
+    );
+    check(&(node("u8") + "byte = \"low\"\n"), &["`byte` 不能写在"], &["`byte` does not belong in"]);
+    assert!(Config::parse(&node("u8"), Path::new("a.toml")).is_ok(), "OPC UA has bytes of its own");
+}
+
+#[test]
+fn a_scale_register_too_far_away_for_one_request_is_refused() {
+    let far = |limit: u32, value: u32, register: u32| {
+        format!(
+            "{HEAD}{PRESS}registers_max = {limit}\n[[device.tag]]\nname = \"flow\"\narea = \"holding\"\naddress = {value}\ntype = \"u32\"\nscale_register = {register}\ndecimals = 2\n"
+        )
+    };
+    check(
+        &far(60, 100, 160),
+        &["数据点 `press/flow` 的数值在 100，`scale_register` 在 160，相距太远", "这台设备一次只给 60 个寄存器"],
+        &[
+            "tag `press/flow` has its value at 100 and its `scale_register` at 160, too far apart",
+            "gives 60 registers per request",
+        ],
+    );
+    check(
+        &far(125, 65_534, 0),
+        &["的数值在 65534，`scale_register` 在 0"],
+        &["its value at 65534 and its `scale_register` at 0"],
+    );
+    for (limit, value, register) in [(61, 100, 160), (62, 160, 100), (3, 65_533, 65_535)] {
+        assert!(Config::parse(&far(limit, value, register), Path::new("a.toml")).is_ok(), "{value} {register}");
+    }
+}
+
+#[test]
+fn a_tag_that_touches_a_hole_and_holes_that_are_none_are_refused() {
+    let with = |holes: &str, address: u32| {
+        format!(
+            "{HEAD}{PRESS}one_by_one = true\nconnect_pause_ms = 500\nholes = {holes}\n[[device.tag]]\nname = \"count\"\narea = \"holding\"\naddress = {address}\ntype = \"u32\"\n"
+        )
+    };
+    check(
+        &with("[[100, 119]]", 99),
+        &["数据点 `press/count` 要读 99 到 100，碰到 `holes` 里的 100 到 119", "第 10 行"],
+        &["tag `press/count` needs 99 to 100, which touches 100 to 119 of `holes`", "line 10"],
+    );
+    assert!(Config::parse(&with("[[100, 119], [0x200, 0x200]]", 120), Path::new("a.toml")).is_ok());
+    let many = format!("[{}]", "[1, 1], ".repeat(65));
+    for wrong in ["7", "[7]", "[[1, 2, 3]]", "[[9, 8]]", "[[0, 65536]]", "[[-1, 2]]", "[[\"1\", 2]]", &many] {
+        check(
+            &with(wrong, 200),
+            &["`holes` 不是一组地址段", "第 9 行", "写成 `holes = [[100, 119], [300, 300]]`"],
+            &["`holes` is not a list of stretches of addresses", "line 9", "write `holes = [[100, 119], [300, 300]]`"],
+        );
+    }
+}
+
 #[test]
 fn a_key_of_another_protocol_is_refused_with_the_reason() {
     check(

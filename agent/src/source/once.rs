@@ -45,9 +45,14 @@ async fn modbus(device: &Device, link: &ModbusLink) -> Vec<Result<Value, Words>>
             unit: link.unit,
             timeout,
             late: Duration::from_millis(link.late_ms),
+            pause: Duration::from_millis(link.pause_ms),
             count_max: link.limits.count_max(*area),
         };
-        let answer = match if connection.is_closed() { connection.open(timeout).await } else { Ok(()) } {
+        let answer = match if connection.is_closed() {
+            connection.open(timeout, Duration::from_millis(link.connect_pause_ms)).await
+        } else {
+            Ok(())
+        } {
             Ok(()) => connection.read(ask, &request).await,
             Err(failure) => Err(failure),
         };

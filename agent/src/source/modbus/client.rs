@@ -38,6 +38,8 @@ pub struct Ask {
     pub unit: u8,
     /// Time-out of one answer.
     pub timeout: Duration,
+    /// RTU: rest between a sentinel and the question it guards.
+    pub pause: Duration,
     /// RTU: how long after a time-out its answer may still come.
     pub late: Duration,
     /// RTU: most items one request of this area may ask for.
@@ -72,11 +74,11 @@ impl Connection {
         matches!(self.state, State::Closed)
     }
 
-    /// Connects.
+    /// Connects, and rests for `pause` before anything may be asked.
     ///
     /// # Errors
     /// [`Failure::Unreachable`].
-    pub async fn open(&mut self, limit: Duration) -> Result<(), Failure> {
+    pub async fn open(&mut self, limit: Duration, pause: Duration) -> Result<(), Failure> {
         self.state = State::Closed;
         self.state = match &self.carrier {
             Carrier::Tcp(address) => State::Tcp(tokio_modbus::client::tcp::attach(dial(address, limit).await?)),
@@ -86,6 +88,7 @@ impl Connection {
             }
             Carrier::Serial(port) => State::Rtu(Box::new(Rtu::new(open_port(port)?, serial_quiet(port)))),
         };
+        tokio::time::sleep(pause).await;
         Ok(())
     }
 
@@ -243,6 +246,7 @@ impl Rtu {
                 return Err(Failure::Silent);
             };
             self.exchange(shapes, until_ms, ask, &sentinel).await?;
+            tokio::time::sleep(ask.pause).await;
         }
         let data = self.exchange(shapes, until_ms, ask, &question).await?;
         Ok(if request.area.is_bits() {

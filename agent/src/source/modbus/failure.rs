@@ -84,8 +84,8 @@ fn exception(code: u8) -> (&'static str, &'static str) {
     match code {
         1 => ("设备不支持这种读取。检查 `area`", "it does not know this kind of read. Check `area`"),
         2 => (
-            "没有这个地址。检查 `address`（说明书写 40001 的，这里写 0）和 `area`；也可能是 `gap_max` 跨过了空地址",
-            "there is no such address. Check `address` (40001 in a manual is 0 here) and `area`; or `gap_max` spans a hole",
+            "没有这个地址。检查 `address`（说明书写 40001 的，这里写 0）和 `area`；也可能是 `gap_max` 跨过了空地址，把它写进 `holes`",
+            "there is no such address. Check `address` (40001 in a manual is 0 here) and `area`; or `gap_max` spans a hole: name it in `holes`",
         ),
         3 => (
             "一次要的数量太多。按说明书减小 `registers_max`",

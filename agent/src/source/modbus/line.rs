@@ -11,16 +11,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::{GapCause, Quality};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::client::{Ask, Connection, Payload};
-use super::decode::decode;
+use super::decode::{Nonsense, decode};
 use super::failure::Failure;
 use super::plan::Request;
 use crate::config::device::{Carrier, Device, ModbusLink, Place};
 use crate::config::request_groups;
 use crate::event::{DeviceState, NoteKind};
-use crate::locale::words;
+use crate::locale::{Words, words};
 use crate::source::report::{Observed, Reporter};
 use crate::source::schedule::{Backoff, Breaker, Schedule};
 
@@ -51,6 +52,8 @@ struct Line {
     /// No attempt to connect before this.
     retry_ms: i64,
     why_closed: Option<Failure>,
+    /// Rest after connecting: the longest that a device on this carrier wants.
+    connect_pause: Duration,
     silent: u32,
     stop: CancellationToken,
 }
@@ -61,6 +64,8 @@ struct Member {
     reporter: Reporter,
     groups: Vec<Group>,
     breaker: Option<Breaker>,
+    /// When the last request to it was over.
+    asked: Option<Instant>,
 }
 
 struct Group {
@@ -73,6 +78,7 @@ impl Line {
         let shared = devices.len() > 1;
         let fastest = devices.iter().flat_map(|(d, ..)| &d.tags).map(|t| t.interval_ms).min().unwrap_or(1_000);
         let fastest = i64::try_from(fastest).unwrap_or(RECONNECT_MS_MAX);
+        let connect_pause_ms = devices.iter().map(|(_, link, _)| link.connect_pause_ms).max().unwrap_or(0);
         let members = devices.into_iter().map(|(device, link, reporter)| Member::new(device, link, reporter, shared));
         Self {
             place: carrier.to_string(),
@@ -83,6 +89,7 @@ impl Line {
             reconnect: Backoff::new(100, fastest.clamp(100, RECONNECT_MS_MAX)),
             retry_ms: i64::MIN,
             why_closed: None,
+            connect_pause: Duration::from_millis(connect_pause_ms),
             silent: 0,
             stop,
         }
@@ -125,17 +132,16 @@ impl Line {
             return;
         }
         let mut silent = false;
-        for (i, request) in requests.iter().enumerate() {
-            if i > 0 && self.members[m].link.pause_ms > 0 {
-                tokio::time::sleep(Duration::from_millis(self.members[m].link.pause_ms)).await;
-            }
+        for request in requests.iter() {
             if silent {
                 // It did not answer the request before: it would not answer this one, and others wait for the line.
                 let now = self.members[m].reporter.now();
                 self.members[m].unread(now, std::slice::from_ref(request), GapCause::DeviceSilent).await;
                 continue;
             }
+            self.members[m].rest().await;
             let outcome = self.read(m, request).await;
+            self.members[m].asked = Some(Instant::now());
             if self.stop.is_cancelled() {
                 return;
             }
@@ -149,12 +155,14 @@ impl Line {
 
     /// One request, with everything that follows from its outcome.
     async fn read(&mut self, m: usize, request: &Request) -> Result<(), Failure> {
-        let asked_ms = self.members[m].reporter.now();
+        let now = self.members[m].reporter.now();
         // A stop abandons the request, never a report: what was received and not yet told would be a hole.
         let stop = self.stop.clone();
         let talk = async {
-            self.ensure_open(m, asked_ms).await?;
-            self.connection.read(self.members[m].ask(request), request).await
+            self.ensure_open(m, now).await?;
+            let asked_ms = self.members[m].reporter.now();
+            let payload = self.connection.read(self.members[m].ask(request), request).await?;
+            Ok((asked_ms, payload))
         };
         let result = tokio::select! {
             result = talk => result,
@@ -163,7 +171,7 @@ impl Line {
         let member = &mut self.members[m];
         let now = member.reporter.now();
         match result {
-            Ok(payload) => {
+            Ok((asked_ms, payload)) => {
                 self.silent = 0;
                 if let Some(breaker) = &mut member.breaker {
                     breaker.worked();
@@ -200,7 +208,7 @@ impl Line {
             return Err(self.why_closed.clone().unwrap_or(Failure::Silent));
         }
         let limit = Duration::from_millis(self.members[m].device.timeout_ms);
-        match self.connection.open(limit).await {
+        match self.connection.open(limit, self.connect_pause).await {
             Ok(()) => {
                 self.reconnect.worked();
                 self.why_closed = None;
@@ -229,15 +237,24 @@ impl Member {
             .collect();
         let first_ms = i64::try_from(device.timeout_ms * 4).unwrap_or(BREAKER_MS_MAX);
         let breaker = shared.then(|| Breaker::new(first_ms.clamp(500, BREAKER_MS_MAX), BREAKER_MS_MAX));
-        Self { device, link, reporter, groups, breaker }
+        Self { device, link, reporter, groups, breaker, asked: None }
+    }
+
+    /// Gives the device its rest since the last request to it, whichever group that was for.
+    async fn rest(&self) {
+        let pause = Duration::from_millis(self.link.pause_ms);
+        if let Some(asked) = self.asked.filter(|_| !pause.is_zero()) {
+            tokio::time::sleep_until(asked + pause).await;
+        }
     }
 
     fn ask(&self, request: &Request) -> Ask {
         Ask {
             unit: self.link.unit,
             timeout: Duration::from_millis(self.device.timeout_ms),
+            pause: Duration::from_millis(self.link.pause_ms),
             late: Duration::from_millis(self.link.late_ms),
-            count_max: self.link.limits.count_max(request.area),
+            count_max: self.link.limits.room(request.area, request.address),
         }
     }
 
@@ -263,8 +280,8 @@ impl Member {
                 Some(Ok(value)) => {
                     values.push(Observed { item: placed.item, value, quality: Quality::Good, source_ms: None });
                 }
-                Some(Err(why)) => nonsense.push((placed.item, why.to_string())),
-                None => nonsense.push((placed.item, "missing from the answer".to_owned())),
+                Some(Err(why)) => nonsense.push((placed.item, why)),
+                None => nonsense.push((placed.item, Nonsense::WrongCount)),
             }
         }
         self.reporter.answered(now, asked_ms, values).await;
@@ -275,9 +292,10 @@ impl Member {
             if begins {
                 self.reporter.note(now, NoteKind::SourceNotice, format!("{id}: {why}")).await;
             }
+            let Words { zh, en } = why.words();
             let trouble = words!(
-                "`{id}` 读到的不是有效数值（{why}）。检查 `type`、`byte_order` 和 `word_order`；可用 `gongzheng-agent probe` 对照",
-                "`{id}` does not hold a value ({why}). Check `type`, `byte_order` and `word_order`; `gongzheng-agent probe` shows them side by side"
+                "`{id}` 读到的不是有效数值：{zh}。可用 `gongzheng-agent probe` 对照",
+                "`{id}` does not hold a value: {en}. `gongzheng-agent probe` shows the readings side by side"
             );
             self.reporter.trouble(now, trouble).await;
         }

@@ -2,13 +2,19 @@
 //!
 //! Constraints:
 //! 1. Every wanted span lies whole inside exactly one request: a 32-bit counter fetched in two requests could be torn.
-//! 2. No request exceeds the device's limits; none crosses the end of the 16-bit address space.
+//! 2. No request exceeds the device's limits; none crosses the end of the 16-bit address space; none touches a register the device
+//!    is known to stumble over ([`Limits::holes`]).
 //! 3. Registers nobody wants are fetched only to join neighbours, at most `gap_max` in a row: a hole may hold an address the device
-//!    refuses, and on a slow line every register costs about two milliseconds at 9,600 baud.
-//! 4. It terminates: one pass over the sorted spans.
+//!    refuses, and on a slow line every register costs about two milliseconds at 9,600 baud. (A value and its scale register are one
+//!    span: what lies between them is fetched so that they are of one moment.)
+//! 4. With [`Limits::one_by_one`] nothing is joined: as many requests as spans.
+//! 5. It terminates: one pass over the sorted spans.
 //!
 //! Why joining matters: on a serial line a request costs its turnaround, so ten registers in one request are six to eight times
 //! faster than ten requests.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 /// The four read-only views a Modbus device offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,7 +62,7 @@ pub const REGISTERS_MAX: u16 = 125;
 pub const BITS_MAX: u16 = 2_000;
 
 /// What one device accepts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Registers per request, 1 to [`REGISTERS_MAX`].
     pub registers_max: u16,
@@ -64,11 +70,15 @@ pub struct Limits {
     pub bits_max: u16,
     /// Unwanted registers (or bits) fetched in a row to join two neighbours.
     pub gap_max: u16,
+    /// Every span is a request of its own.
+    pub one_by_one: bool,
+    /// Registers that are never asked for, holding and input alike; single bits have no holes.
+    pub holes: Arc<[RangeInclusive<u16>]>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { registers_max: REGISTERS_MAX, bits_max: BITS_MAX, gap_max: 8 }
+        Self { registers_max: REGISTERS_MAX, bits_max: BITS_MAX, gap_max: 8, one_by_one: false, holes: Arc::default() }
     }
 }
 
@@ -76,6 +86,20 @@ impl Limits {
     /// Items one request of this area may ask for.
     pub fn count_max(&self, area: Area) -> u16 {
         if area.is_bits() { self.bits_max.clamp(1, BITS_MAX) } else { self.registers_max.clamp(1, REGISTERS_MAX) }
+    }
+
+    /// The first hole among `count` items from `address`.
+    pub fn hole(&self, area: Area, address: u16, count: u16) -> Option<&RangeInclusive<u16>> {
+        let end = u32::from(address) + u32::from(count);
+        let touches = |hole: &&RangeInclusive<u16>| u32::from(*hole.start()) < end && address <= *hole.end();
+        self.holes.iter().filter(|_| !area.is_bits()).find(touches)
+    }
+
+    /// Most items one request from `address` may ask for: what the device gives, and not into a hole.
+    pub fn room(&self, area: Area, address: u16) -> u16 {
+        let ahead = self.holes.iter().filter(|hole| !area.is_bits() && *hole.end() >= address);
+        let next = ahead.map(|hole| hole.start().saturating_sub(address)).min();
+        next.unwrap_or(u16::MAX).min(self.count_max(area))
     }
 }
 
@@ -141,6 +165,16 @@ pub enum PlanError {
         /// What the device gives.
         limit: u16,
     },
+    /// The span has registers that are never asked for.
+    #[error("lies in a hole")]
+    Hole {
+        /// The caller's number.
+        item: usize,
+        /// First address of the hole.
+        from: u16,
+        /// Last address of the hole.
+        to: u16,
+    },
     /// The span runs past address 65,535 or is empty.
     #[error("runs past the last address")]
     OutsideAddresses {
@@ -165,7 +199,10 @@ pub fn plan(spans: &[Span], limits: &Limits) -> Result<Vec<Request>, PlanError> 
         if span.count > limit {
             return Err(PlanError::TooWide { item: span.item, count: span.count, limit });
         }
-        match requests.last_mut().filter(|open| joins(open, span, limit, limits.gap_max)) {
+        if let Some(hole) = limits.hole(span.area, span.address, span.count) {
+            return Err(PlanError::Hole { item: span.item, from: *hole.start(), to: *hole.end() });
+        }
+        match requests.last_mut().filter(|open| joins(open, span, limits)) {
             Some(open) => {
                 let offset = span.address - open.address;
                 open.count = open.count.max(offset + span.count);
@@ -183,12 +220,15 @@ pub fn plan(spans: &[Span], limits: &Limits) -> Result<Vec<Request>, PlanError> 
 }
 
 /// Whether `span`, which starts no earlier than `open`, may ride along.
-fn joins(open: &Request, span: &Span, limit: u16, gap_max: u16) -> bool {
+fn joins(open: &Request, span: &Span, limits: &Limits) -> bool {
     let open_end = u32::from(open.address) + u32::from(open.count);
-    let span_end = u32::from(span.address) + u32::from(span.count);
-    open.area == span.area
-        && u32::from(span.address) <= open_end + u32::from(gap_max)
-        && span_end.max(open_end) - u32::from(open.address) <= u32::from(limit)
+    let end = open_end.max(u32::from(span.address) + u32::from(span.count));
+    let count = u16::try_from(end - u32::from(open.address)).unwrap_or(u16::MAX);
+    !limits.one_by_one
+        && open.area == span.area
+        && u32::from(span.address) <= open_end + u32::from(limits.gap_max)
+        && count <= limits.count_max(span.area)
+        && limits.hole(span.area, open.address, count).is_none()
 }
 
 #[cfg(test)]
@@ -236,27 +276,74 @@ mod tests {
         assert!(plan(&[span(Area::Holding, 65_535, 1, 3)], &Limits::default()).is_ok());
     }
 
+    #[test]
+    fn a_value_with_a_distant_scale_register_takes_along_what_lies_between() {
+        // Value at 100, its scale register at 180; two more between them, one before.
+        let spans = [
+            span(Area::Holding, 100, 81, 0),
+            span(Area::Holding, 120, 2, 1),
+            span(Area::Holding, 150, 1, 2),
+            span(Area::Holding, 92, 1, 3),
+        ];
+        let shape = |limits: &Limits| {
+            let requests = plan(&spans, limits).unwrap();
+            requests.iter().map(|r| (r.address, r.count, r.placed.len())).collect::<Vec<_>>()
+        };
+        assert_eq!(shape(&Limits::default()), [(92, 89, 4)]);
+        assert_eq!(shape(&Limits { registers_max: 85, ..Limits::default() }), [(92, 1, 1), (100, 81, 3)]);
+    }
+
+    #[test]
+    fn holes_are_never_asked_for() {
+        let limits = Limits { holes: [101..=103, 200..=65_535].into(), gap_max: 100, ..Limits::default() };
+        let spans = [span(Area::Holding, 100, 1, 0), span(Area::Holding, 104, 2, 1), span(Area::Input, 104, 1, 2)];
+        let requests = plan(&spans, &limits).unwrap();
+        assert_eq!(requests.iter().map(|r| (r.address, r.count)).collect::<Vec<_>>(), [(100, 1), (104, 2), (104, 1)]);
+        for (address, count) in [(98, 4), (101, 1), (103, 1), (99, 8), (65_535, 1)] {
+            let error = plan(&[span(Area::Holding, address, count, 5)], &limits).unwrap_err();
+            let (from, to) = if address > 150 { (200, 65_535) } else { (101, 103) };
+            assert_eq!(error, PlanError::Hole { item: 5, from, to }, "{address}");
+        }
+        assert!(plan(&[span(Area::Coil, 98, 10, 0)], &limits).is_ok(), "bits have no holes");
+        assert_eq!(limits.room(Area::Holding, 98), 3);
+        assert_eq!(limits.room(Area::Holding, 102), 0);
+        assert_eq!(limits.room(Area::Holding, 104), 96);
+        assert_eq!(limits.room(Area::Coil, 98), BITS_MAX);
+    }
+
     fn area() -> impl Strategy<Value = Area> {
         prop_oneof![Just(Area::Coil), Just(Area::Discrete), Just(Area::Holding), Just(Area::Input)]
+    }
+
+    /// Stretches of 1 to 300 addresses.
+    fn holes() -> impl Strategy<Value = Arc<[RangeInclusive<u16>]>> {
+        let hole = (any::<u16>(), 0u16..300).prop_map(|(from, more)| from..=from.saturating_add(more));
+        prop::collection::vec(hole, 0..20).prop_map(Into::into)
     }
 
     proptest! {
         #[test]
         fn every_span_is_covered_once_and_no_limit_is_exceeded(
-            raw in prop::collection::vec((area(), any::<u16>(), 1u16..=8), 0..200),
+            // Addresses close together, so that most spans have neighbours to join and holes between them.
+            raw in prop::collection::vec((area(), prop_oneof![0u16..2_000, any::<u16>()], 1u16..=8), 0..200),
             registers_max in 8u16..=125, bits_max in 8u16..=2000, gap_max in 0u16..=300,
+            one_by_one in any::<bool>(), near in holes(), squeeze in 1u16..=64,
         ) {
-            let limits = Limits { registers_max, bits_max, gap_max };
+            let holes = near.iter().map(|hole| hole.start() / squeeze..=hole.end() / squeeze).collect();
+            let limits = Limits { registers_max, bits_max, gap_max, one_by_one, holes };
             let spans: Vec<Span> = raw
                 .iter()
+                .map(|(area, address, count)| span(*area, (*address).min(65_535 - count), *count, 0))
+                .filter(|s| plan(std::slice::from_ref(s), &limits).is_ok())
                 .enumerate()
-                .map(|(item, (area, address, count))| span(*area, (*address).min(65_535 - count), *count, item))
+                .map(|(item, s)| Span { item, ..s })
                 .collect();
             let requests = plan(&spans, &limits).unwrap();
             let mut seen = vec![0; spans.len()];
             for request in &requests {
                 prop_assert!(request.count >= 1 && request.count <= limits.count_max(request.area));
                 prop_assert!(u32::from(request.address) + u32::from(request.count) <= 0x1_0000);
+                prop_assert!(!one_by_one || request.placed.len() == 1);
                 let mut wanted = vec![false; usize::from(request.count)];
                 for placed in &request.placed {
                     let original = &spans[placed.item];
@@ -269,11 +356,25 @@ mod tests {
                     }
                     seen[placed.item] += 1;
                 }
-                let longest_hole = wanted.split(|w| *w).map(<[bool]>::len).max().unwrap_or(0);
-                prop_assert!(longest_hole <= usize::from(gap_max), "hole of {} registers", longest_hole);
+                let longest = wanted.split(|w| *w).map(<[bool]>::len).max().unwrap_or(0);
+                prop_assert!(longest <= usize::from(gap_max), "{} registers nobody wants", longest);
+                if !request.area.is_bits() {
+                    for address in (request.address..=u16::MAX).take(request.count.into()) {
+                        prop_assert!(!limits.holes.iter().any(|hole| hole.contains(&address)), "{} is in a hole", address);
+                    }
+                }
             }
             prop_assert!(seen.iter().all(|n| *n == 1));
             prop_assert!(requests.len() <= spans.len());
+        }
+
+        #[test]
+        fn a_question_within_the_room_meets_no_hole(address in any::<u16>(), holes in holes()) {
+            let limits = Limits { holes, ..Limits::default() };
+            let room = limits.room(Area::Input, address);
+            prop_assert!(room <= REGISTERS_MAX);
+            prop_assert!(room == 0 || limits.hole(Area::Input, address, room).is_none());
+            prop_assert!(room == REGISTERS_MAX || limits.hole(Area::Input, address, room + 1).is_some());
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The Modbus sources against a server that misbehaves on purpose. Every register holds its own address, so a value that travelled
 //! to the wrong tag shows at once.
 
+mod limits;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

@@ -183,6 +183,8 @@ fn convert(variant: &Variant, kind: Kind) -> Option<Value> {
             Variant::Boolean(v) => Some(Value::Bool(*v)),
             _ => None,
         },
+        Kind::U8 => u8::try_from(integer?).ok().map(|v| Value::U64(v.into())),
+        Kind::I8 => i8::try_from(integer?).ok().map(|v| Value::I64(v.into())),
         Kind::U16 => u16::try_from(integer?).ok().map(|v| Value::U64(v.into())),
         Kind::U32 => u32::try_from(integer?).ok().map(|v| Value::U64(v.into())),
         Kind::U64 => u64::try_from(integer?).ok().map(Value::U64),
@@ -204,6 +206,10 @@ fn convert(variant: &Variant, kind: Kind) -> Option<Value> {
             Variant::LocalizedText(text) => checked_text(text.text.as_ref()).ok(),
             _ => None,
         },
+        // Forms of registers, which the configuration refuses here (`Kind::is_register_form`).
+        Kind::U48 | Kind::I48 | Kind::F16 => None,
+        Kind::Bcd16 | Kind::Bcd32 | Kind::Bcd48 | Kind::Bcd64 => None,
+        Kind::M10k32 | Kind::M10k48 | Kind::M10k64 => None,
     }
 }
 
@@ -272,6 +278,10 @@ mod tests {
         assert_eq!(value(data(7u16, None), Kind::U32), Some(Value::U64(7)));
         assert_eq!(value(data(-1i32, None), Kind::U32), None);
         assert_eq!(value(data(70_000u32, None), Kind::U16), None);
+        assert_eq!(value(data(200u8, None), Kind::U8), Some(Value::U64(200)));
+        assert_eq!(value(data(200u8, None), Kind::I8), None);
+        assert_eq!(value(data(-2i8, None), Kind::I8), Some(Value::I64(-2)));
+        assert_eq!(value(data(7u16, None), Kind::Bcd16), None);
         assert_eq!(value(data(1.5f32, None), Kind::F64), Some(Value::F64(1.5)));
         assert_eq!(value(data(1.5f64, None), Kind::F32), None);
         assert_eq!(value(data(f64::NAN, None), Kind::F64), None);
