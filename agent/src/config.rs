@@ -14,7 +14,9 @@
 
 pub mod device;
 mod devices;
+mod dlt645;
 mod document;
+mod lines;
 pub mod problem;
 pub mod scale;
 mod tags;
@@ -31,6 +33,7 @@ use toml::de::DeTable;
 use self::device::{Carrier, Device, Link, Place, Tag};
 pub(crate) use self::devices::groups as request_groups;
 use self::document::{Collector, Section};
+pub(crate) use self::lines::load_permille as line_load_permille;
 use self::problem::{Problem, Problems, Severity};
 use crate::locale::{Lang, words};
 use crate::source::modbus::decode::{Kind, Order};
@@ -225,6 +228,7 @@ fn device_record(device: &Arc<Device>) -> protocol::Result<DeviceConfig> {
             (name, format!("{} unit {}", link.carrier, link.unit))
         }
         Link::OpcUa(link) => ("opcua", link.endpoint.clone()),
+        Link::Dlt645(link) => ("dlt645", format!("{} meter {}", link.carrier, link.meter)),
     };
     Ok(DeviceConfig { id: device.name.parse()?, protocol: protocol.to_owned(), address })
 }
@@ -250,6 +254,7 @@ fn tag_record(tag: &Tag) -> protocol::Result<TagConfig> {
             (encoding.kind.value_type(), format!("{area} {address} {kind}{detail}"))
         }
         Place::OpcUa { node, kind, .. } => (kind.value_type(), node.clone()),
+        Place::Dlt645 { di, bytes, kind } => (kind.value_type(), format!("di {di} {} {bytes}", kind.name())),
     };
     Ok(TagConfig {
         id: tag.id.parse()?,

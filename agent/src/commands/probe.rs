@@ -16,6 +16,7 @@ use crate::page::view::engineering;
 use crate::source::modbus::client::{Ask, Connection, Payload};
 use crate::source::modbus::decode::{Encoding, Kind, Order, decode};
 use crate::source::modbus::plan::{Area, Request};
+use crate::source::modbus::trouble::trouble;
 use crate::source::opcua::node::Node;
 use crate::source::opcua::session::Live;
 use crate::source::opcua::subscription::{Judged, judge};
@@ -67,6 +68,7 @@ pub async fn report(config: &Config, options: &Options, lang: Lang) -> anyhow::R
             let pki = config.gateway.state_dir.join("pki").join(&device.name);
             read_nodes(device, link, &pki, lang).await.map_err(told)
         }
+        Link::Dlt645(link) => Ok(super::meter::probe(device, link, lang).await),
         Link::Modbus(link) => {
             let link = ModbusLink { unit: options.unit.unwrap_or(link.unit), ..link.clone() };
             let mut connection = Connection::new(link.carrier.clone());
@@ -93,12 +95,7 @@ pub async fn ask(
     request: &Request,
 ) -> Result<Payload, Words> {
     let timeout = Duration::from_millis(device.timeout_ms);
-    let ask = Ask {
-        unit: link.unit,
-        timeout,
-        late: Duration::from_millis(link.late_ms),
-        count_max: link.limits.count_max(request.area),
-    };
+    let ask = Ask::new(device, link, request);
     let mut result = Ok(());
     if connection.is_closed() {
         result = connection.open(timeout).await;
@@ -108,7 +105,7 @@ pub async fn ask(
         Err(failure) => Err(failure),
     };
     let place = link.carrier.to_string();
-    result.map_err(|f| f.words(&device.name, &place, link.unit, device.timeout_ms, Some(request)))
+    result.map_err(|f| trouble(&f, &device.name, &place, link.unit, device.timeout_ms, request))
 }
 
 async fn read_tags(

@@ -6,6 +6,8 @@
 use std::path::PathBuf;
 
 use super::scale::Scale;
+use crate::source::dlt645;
+use crate::source::dlt645::frame::{Di, Meter};
 use crate::source::modbus::decode::Encoding;
 use crate::source::modbus::plan::{Area, Limits};
 
@@ -31,6 +33,8 @@ pub enum Link {
     Modbus(ModbusLink),
     /// OPC UA.
     OpcUa(OpcUaLink),
+    /// A DL/T 645 meter.
+    Dlt645(Dlt645Link),
 }
 
 /// A Modbus device.
@@ -48,14 +52,27 @@ pub struct ModbusLink {
     pub late_ms: u64,
 }
 
-/// The wire under Modbus. Devices with an equal carrier share one connection.
+/// A DL/T 645-2007 energy meter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dlt645Link {
+    /// The wire, possibly shared with other meters: a serial port, or frames through a TCP connection.
+    pub carrier: Carrier,
+    /// Its number.
+    pub meter: Meter,
+    /// Rest between two requests to it, milliseconds.
+    pub pause_ms: u64,
+    /// How long after a time-out a late answer is still expected, milliseconds.
+    pub late_ms: u64,
+}
+
+/// The wire under Modbus or DL/T 645. Devices with an equal carrier share one connection; one carrier carries one protocol.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Carrier {
     /// Modbus TCP: `host:port`.
     Tcp(String),
-    /// RTU frames through a TCP connection (serial device server): `host:port`.
+    /// RTU (or DL/T 645) frames through a TCP connection (serial device server): `host:port`.
     RtuOverTcp(String),
-    /// RTU on a serial port.
+    /// A serial port.
     Serial(SerialPort),
 }
 
@@ -232,6 +249,15 @@ pub enum Place {
         kind: crate::source::modbus::decode::Kind,
         /// Also subscribe, to see changes between two polls.
         subscribe: bool,
+    },
+    /// Data of a DL/T 645 meter.
+    Dlt645 {
+        /// Data identifier.
+        di: Di,
+        /// Data bytes it has.
+        bytes: u8,
+        /// How to decode them.
+        kind: dlt645::value::Kind,
     },
 }
 

@@ -5,6 +5,7 @@ use super::document::Section;
 use super::problem::nearest;
 use super::scale::Scale;
 use crate::locale::words;
+use crate::source::dlt645;
 use crate::source::modbus::decode::{Encoding, Kind, Order};
 use crate::source::modbus::plan::Area;
 use crate::source::opcua::node::Node;
@@ -14,7 +15,45 @@ pub(super) struct Defaults {
     pub(super) interval_ms: u64,
     pub(super) byte_order: Order,
     pub(super) word_order: Order,
-    pub(super) is_opcua: bool,
+    pub(super) family: Family,
+}
+
+/// Which kind of place the tags of a device have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Family {
+    Modbus,
+    OpcUa,
+    Dlt645,
+}
+
+/// What the type of a tag means for counting.
+struct Counting {
+    /// It can count at all.
+    integer: bool,
+    /// Where the type itself starts over.
+    modulus: Option<u64>,
+}
+
+impl Counting {
+    fn of(kind: Option<Kind>) -> Self {
+        Self {
+            integer: matches!(kind, Some(Kind::U16 | Kind::U32 | Kind::U64 | Kind::I16 | Kind::I32 | Kind::I64)),
+            modulus: match kind {
+                Some(Kind::U16) => Some(1 << 16),
+                Some(Kind::U32) => Some(1 << 32),
+                _ => None,
+            },
+        }
+    }
+
+    fn of_meter(place: Option<&Place>) -> Self {
+        match place {
+            Some(Place::Dlt645 { bytes, kind, .. }) => {
+                Self { integer: kind.value_type() != protocol::ValueType::Text, modulus: kind.modulus(*bytes) }
+            }
+            _ => Self { integer: false, modulus: None },
+        }
+    }
 }
 
 pub(super) fn read(section: &mut Section<'_, '_>, device: &str, defaults: &Defaults) -> Option<Tag> {
@@ -39,14 +78,24 @@ pub(super) fn read(section: &mut Section<'_, '_>, device: &str, defaults: &Defau
     if !section.has("type") {
         section.missing("type", "\"u32\"");
     }
-    let kind = section.choice("type", &Kind::NAMES).map(|k| k.value);
     let interval_ms = section.integer_or("interval_ms", 100..=86_400_000, defaults.interval_ms);
     let role = read_role(section);
     let unit = section.string("unit").map(|u| u.value).unwrap_or_default();
     let scale = read_scale(section);
     let alarm = section.boolean("alarm", false);
-    let counter = read_counter(section, kind, role);
-    let place = if defaults.is_opcua { read_node(section, kind) } else { read_span(section, kind, defaults) };
+    let (place, counting) = if defaults.family == Family::Dlt645 {
+        let kind = section.choice("type", &dlt645::value::Kind::NAMES).map(|k| k.value);
+        let place = super::dlt645::read_place(section, kind);
+        let counting = Counting::of_meter(place.as_ref());
+        (place, counting)
+    } else {
+        section.foreign(&["di", "bytes"], &super::dlt645::only());
+        let kind = section.choice("type", &Kind::NAMES).map(|k| k.value);
+        let is_opcua = defaults.family == Family::OpcUa;
+        let place = if is_opcua { read_node(section, kind) } else { read_span(section, kind, defaults) };
+        (place, Counting::of(kind))
+    };
+    let counter = read_counter(section, &counting, role);
     Some(Tag { id: id?, line, place: place?, interval_ms, role: role?, unit, scale: scale?, counter: counter?, alarm })
 }
 
@@ -87,10 +136,9 @@ fn read_scale(section: &Section<'_, '_>) -> Option<Scale> {
 }
 
 /// `Some(None)` is a tag that is no counter; `None` is a mistake.
-fn read_counter(section: &Section<'_, '_>, kind: Option<Kind>, role: Option<Role>) -> Option<Option<Counter>> {
+fn read_counter(section: &Section<'_, '_>, counting: &Counting, role: Option<Role>) -> Option<Option<Counter>> {
     let modulus = section.integer("counter_modulus", 2..=(1 << 62));
     let rate = section.integer("max_per_hour", 1..=(1 << 52));
-    let integer = matches!(kind, Some(Kind::U16 | Kind::U32 | Kind::U64 | Kind::I16 | Kind::I32 | Kind::I64));
     let Some(max_per_hour) = rate else {
         if let Some(modulus) = modulus {
             section.collector().error(
@@ -106,7 +154,7 @@ fn read_counter(section: &Section<'_, '_>, kind: Option<Kind>, role: Option<Role
             );
             return None;
         }
-        if integer && role.is_some_and(Role::is_counter) {
+        if counting.integer && role.is_some_and(Role::is_counter) {
             let title = section.title();
             section.collector().warning(
                 section.line(),
@@ -119,12 +167,7 @@ fn read_counter(section: &Section<'_, '_>, kind: Option<Kind>, role: Option<Role
         }
         return Some(None);
     };
-    let natural = match kind {
-        Some(Kind::U16) => Some(1 << 16),
-        Some(Kind::U32) => Some(1 << 32),
-        _ => None,
-    };
-    Some(Some(Counter { modulus: modulus.map(|m| m.value).or(natural), max_per_hour: max_per_hour.value }))
+    Some(Some(Counter { modulus: modulus.map(|m| m.value).or(counting.modulus), max_per_hour: max_per_hour.value }))
 }
 
 fn read_span(section: &Section<'_, '_>, kind: Option<Kind>, defaults: &Defaults) -> Option<Place> {

@@ -10,17 +10,15 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 use tokio_modbus::client::{Client as _, Context};
 use tokio_modbus::slave::{Slave, SlaveContext as _};
 
-use super::failure::Failure;
 use super::plan::{Area, Request};
 use super::rtu::{Answer, FRAME_BYTES_MAX, Question, Shape, Shapes, judge};
-use super::timing::silence_us;
-use crate::config::device::{Carrier, Parity, SerialPort};
+use crate::config::device::{Carrier, Device, ModbusLink};
+use crate::source::failure::Failure;
+use crate::source::stream::{DRAIN_LIMIT, SharedLine, dial, open};
 
 /// What a read gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +40,18 @@ pub struct Ask {
     pub late: Duration,
     /// RTU: most items one request of this area may ask for.
     pub count_max: u16,
+}
+
+impl Ask {
+    /// As the configuration says.
+    pub fn new(device: &Device, link: &ModbusLink, request: &Request) -> Self {
+        Self {
+            unit: link.unit,
+            timeout: Duration::from_millis(device.timeout_ms),
+            late: Duration::from_millis(link.late_ms),
+            count_max: link.limits.count_max(request.area),
+        }
+    }
 }
 
 /// A connection to one carrier, opened on demand.
@@ -80,11 +90,7 @@ impl Connection {
         self.state = State::Closed;
         self.state = match &self.carrier {
             Carrier::Tcp(address) => State::Tcp(tokio_modbus::client::tcp::attach(dial(address, limit).await?)),
-            Carrier::RtuOverTcp(address) => {
-                // Through a network the silence between frames means nothing; half a round trip of slack is enough.
-                State::Rtu(Box::new(Rtu::new(Box::new(dial(address, limit).await?), NETWORK_QUIET)))
-            }
-            Carrier::Serial(port) => State::Rtu(Box::new(Rtu::new(open_port(port)?, serial_quiet(port)))),
+            carrier => State::Rtu(Box::new(Rtu::new(open(carrier, limit).await?))),
         };
         Ok(())
     }
@@ -120,29 +126,6 @@ impl Connection {
         }
         result
     }
-}
-
-async fn dial(address: &str, limit: Duration) -> Result<TcpStream, Failure> {
-    let unreachable = |reason: String| Failure::Unreachable(reason);
-    let stream = timeout(limit, TcpStream::connect(address))
-        .await
-        .map_err(|_| unreachable(format!("no answer within {} ms", limit.as_millis())))?
-        .map_err(|e| unreachable(e.to_string()))?;
-    stream.set_nodelay(true).map_err(|e| unreachable(e.to_string()))?;
-    Ok(stream)
-}
-
-fn open_port(port: &SerialPort) -> Result<Box<dyn Stream>, Failure> {
-    let builder = tokio_serial::new(port.path.to_string_lossy(), port.baud)
-        .parity(match port.parity {
-            Parity::None => tokio_serial::Parity::None,
-            Parity::Even => tokio_serial::Parity::Even,
-            Parity::Odd => tokio_serial::Parity::Odd,
-        })
-        .data_bits(tokio_serial::DataBits::Eight)
-        .stop_bits(if port.stop_bits == 2 { tokio_serial::StopBits::Two } else { tokio_serial::StopBits::One });
-    let stream = tokio_serial::SerialStream::open(&builder).map_err(|e| Failure::Unreachable(e.to_string()))?;
-    Ok(Box::new(stream))
 }
 
 async fn read_tcp(context: &mut Context, ask: Ask, request: &Request) -> Result<Payload, Failure> {
@@ -195,34 +178,16 @@ fn brief(text: &str) -> String {
     text.chars().take(80).collect()
 }
 
-/// Anything bytes go through.
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
-
-/// A line counts as silent after this much quiet when it runs through a network.
-const NETWORK_QUIET: Duration = Duration::from_millis(30);
-/// The kernel and USB adapters deliver serial bytes in bunches of up to 16 ms.
-const SERIAL_QUIET_LEAST: Duration = Duration::from_millis(20);
-/// A line that never falls silent is given up after this.
-const DRAIN_LIMIT: Duration = Duration::from_secs(2);
-
-fn serial_quiet(port: &SerialPort) -> Duration {
-    Duration::from_micros(silence_us(port)).max(SERIAL_QUIET_LEAST)
-}
-
 /// A line of RTU frames.
 struct Rtu {
-    stream: Box<dyn Stream>,
-    quiet: Duration,
+    line: SharedLine,
     /// What the frame looked like that was refused.
     heard: Option<Shape>,
-    /// Nothing is known about the line yet, or something went wrong: drain before asking.
-    suspect: bool,
 }
 
 impl Rtu {
-    fn new(stream: Box<dyn Stream>, quiet: Duration) -> Self {
-        Self { stream, quiet, heard: None, suspect: true }
+    fn new(line: SharedLine) -> Self {
+        Self { line, heard: None }
     }
 
     async fn read(
@@ -271,7 +236,7 @@ impl Rtu {
                 // With older questions open, this refusal may belong to one of them, and the answer to ours may still come.
                 if shapes.is_waiting_for(question.unit) {
                     shapes.unanswered(question, until_ms);
-                    self.suspect = true;
+                    self.line.distrust();
                 }
                 Err(Failure::Refused(code))
             }
@@ -283,9 +248,9 @@ impl Rtu {
                     other => other,
                 };
                 shapes.unanswered(question, until_ms);
-                self.suspect = true;
+                self.line.distrust();
                 if !matches!(failure, Failure::Broken(_)) {
-                    self.drain().await?;
+                    self.line.drain().await?;
                 }
                 Err(failure)
             }
@@ -293,18 +258,10 @@ impl Rtu {
     }
 
     async fn ask(&mut self, ask: Ask, question: &Question) -> Result<Result<Vec<u8>, u8>, Failure> {
-        if self.suspect || self.has_stray_bytes().await? {
-            self.drain().await?;
-        }
-        let broken = |e: std::io::Error| Failure::Broken(e.to_string());
+        self.line.settle().await?;
         let deadline = Instant::now() + ask.timeout;
-        let send = async {
-            self.stream.write_all(&question.encode()).await?;
-            self.stream.flush().await
-        };
-        timeout_at(deadline, send).await.map_err(|_| Failure::Silent)?.map_err(broken)?;
+        self.line.send(&question.encode(), deadline).await?;
         let mut received = Vec::with_capacity(FRAME_BYTES_MAX);
-        let mut chunk = [0u8; FRAME_BYTES_MAX];
         loop {
             match judge(&received, question) {
                 Answer::Data(data) => return Ok(Ok(data)),
@@ -317,42 +274,7 @@ impl Rtu {
                 }
                 Answer::Incomplete(_) => {}
             }
-            match timeout_at(deadline, self.stream.read(&mut chunk)).await {
-                Err(_) if received.is_empty() => return Err(Failure::Silent),
-                Err(_) => return Err(Failure::Nonsense("cut off in the middle of an answer".to_owned())),
-                Ok(Err(e)) => return Err(broken(e)),
-                Ok(Ok(0)) => return Err(Failure::Broken("closed by the other side".to_owned())),
-                Ok(Ok(n)) => received.extend_from_slice(&chunk[..n]),
-            }
+            self.line.receive(&mut received, deadline).await?;
         }
-    }
-
-    /// Bytes nobody asked for, waiting in the kernel.
-    async fn has_stray_bytes(&mut self) -> Result<bool, Failure> {
-        let mut byte = [0u8; 1];
-        match timeout(Duration::ZERO, self.stream.read(&mut byte)).await {
-            Err(_) => Ok(false),
-            Ok(Ok(0)) => Err(Failure::Broken("closed by the other side".to_owned())),
-            Ok(Ok(_)) => Ok(true),
-            Ok(Err(e)) => Err(Failure::Broken(e.to_string())),
-        }
-    }
-
-    /// Reads and throws away until the line has been quiet.
-    async fn drain(&mut self) -> Result<(), Failure> {
-        let limit = Instant::now() + DRAIN_LIMIT;
-        let mut chunk = [0u8; FRAME_BYTES_MAX];
-        while Instant::now() < limit {
-            match timeout(self.quiet, self.stream.read(&mut chunk)).await {
-                Err(_) => {
-                    self.suspect = false;
-                    return Ok(());
-                }
-                Ok(Ok(0)) => return Err(Failure::Broken("closed by the other side".to_owned())),
-                Ok(Ok(_)) => {}
-                Ok(Err(e)) => return Err(Failure::Broken(e.to_string())),
-            }
-        }
-        Err(Failure::Nonsense("the line never falls silent".to_owned()))
     }
 }

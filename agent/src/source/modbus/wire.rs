@@ -1,0 +1,83 @@
+//! Modbus as one of the protocols of a line: which requests, which values, which words.
+
+use std::time::Duration;
+
+use super::client::{Ask, Connection, Payload};
+use super::decode::decode;
+use super::plan::Request;
+use super::trouble::trouble;
+use crate::config::device::{Carrier, Device, ModbusLink, Place};
+use crate::config::request_groups;
+use crate::locale::{Words, words};
+use crate::source::failure::Failure;
+use crate::source::line::{Decoded, Wire};
+
+impl Wire for Connection {
+    type Link = ModbusLink;
+    type Request = Request;
+
+    fn new(carrier: Carrier) -> Self {
+        Self::new(carrier)
+    }
+
+    fn is_closed(&self) -> bool {
+        self.is_closed()
+    }
+
+    fn close(&mut self) {
+        self.close();
+    }
+
+    async fn open(&mut self, limit: Duration) -> Result<(), Failure> {
+        self.open(limit).await
+    }
+
+    async fn read(&mut self, device: &Device, link: &ModbusLink, request: &Request) -> Result<Vec<Decoded>, Failure> {
+        let ask = Ask::new(device, link, request);
+        Ok(values(device, request, &self.read(ask, request).await?))
+    }
+
+    fn groups(device: &Device, link: &ModbusLink) -> Vec<(u64, Vec<Request>)> {
+        request_groups(&device.tags, &link.limits)
+    }
+
+    fn items(request: &Request) -> Vec<usize> {
+        request.placed.iter().map(|p| p.item).collect()
+    }
+
+    fn pause_ms(link: &ModbusLink) -> u64 {
+        link.pause_ms
+    }
+
+    fn trouble(failure: &Failure, device: &Device, place: &str, link: &ModbusLink, request: &Request) -> Words {
+        trouble(failure, &device.name, place, link.unit, device.timeout_ms, request)
+    }
+
+    fn nonsense(id: &str, why: &str) -> Words {
+        words!(
+            "`{id}` 读到的不是有效数值（{why}）。检查 `type`、`byte_order` 和 `word_order`；可用 `gongzheng-agent probe` 对照",
+            "`{id}` does not hold a value ({why}). Check `type`, `byte_order` and `word_order`; `gongzheng-agent probe` shows them side by side"
+        )
+    }
+}
+
+/// What an answer holds for each tag of the request.
+fn values(device: &Device, request: &Request, payload: &Payload) -> Vec<Decoded> {
+    let mut decoded = Vec::with_capacity(request.placed.len());
+    for placed in &request.placed {
+        let Some(Place::Modbus { encoding, .. }) = device.tags.get(placed.item).map(|t| &t.place) else {
+            continue;
+        };
+        let (from, to) = (usize::from(placed.offset), usize::from(placed.offset + placed.count));
+        let value = match payload {
+            Payload::Bits(bits) => bits.get(from).map(|bit| Ok(protocol::Value::Bool(*bit))),
+            Payload::Words(words) => words.get(from..to).map(|span| decode(span, *encoding)),
+        };
+        let value = match value {
+            Some(value) => value.map_err(|why| why.to_string()),
+            None => Err("missing from the answer".to_owned()),
+        };
+        decoded.push((placed.item, value));
+    }
+    decoded
+}
