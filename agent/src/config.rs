@@ -16,6 +16,7 @@ pub mod device;
 mod devices;
 mod dlt645;
 mod document;
+mod dtu;
 mod lines;
 pub mod problem;
 pub mod scale;
@@ -222,7 +223,7 @@ fn device_record(device: &Arc<Device>) -> protocol::Result<DeviceConfig> {
         Link::Modbus(link) => {
             let name = match link.carrier {
                 Carrier::Tcp(_) => "modbus_tcp",
-                Carrier::RtuOverTcp(_) => "modbus_rtu_over_tcp",
+                Carrier::RtuOverTcp(_) | Carrier::Dtu(_) => "modbus_rtu_over_tcp",
                 Carrier::Serial(_) => "modbus_rtu",
             };
             (name, format!("{} unit {}", link.carrier, link.unit))

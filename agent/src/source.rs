@@ -8,11 +8,12 @@
 //! 5. A stop is obeyed at any point; the last outage pieces are told before the task ends.
 //!
 //! Pure parts: [`schedule`] (when), [`gaps`] (what was not observed), `modbus::plan`, `modbus::decode`, `modbus::rtu`,
-//! `opcua::node`, `opcua::subscription`, `dlt645::frame`, `dlt645::late`, `dlt645::value`. To add a protocol with questions and answers on a
+//! `opcua::node`, `opcua::subscription`, `dlt645::frame`, `dlt645::late`, `dlt645::value`, [`dtu`]. To add a protocol with questions and answers on a
 //! line: a [`line::Wire`]; any other: a module with a `run` that takes devices, reporters and a stop token. Then one variant of [`Link`],
 //! one arm in [`start`].
 
 pub mod dlt645;
+pub mod dtu;
 pub mod failure;
 pub mod gaps;
 pub mod line;
@@ -33,6 +34,7 @@ use crate::config::device::{Carrier, Device, Link};
 use line::Wire;
 use report::Reporter;
 pub use report::World;
+use stream::Dial;
 
 /// Starts all sources of `config`. They run until `stop` is cancelled and then end by themselves; wait for the set.
 pub fn start(config: &Config, world: &World, stop: &CancellationToken) -> JoinSet<()> {
@@ -52,8 +54,9 @@ pub fn start(config: &Config, world: &World, stop: &CancellationToken) -> JoinSe
             }
         }
     }
-    modbus.start(&mut tasks, stop);
-    dlt645.start(&mut tasks, stop);
+    let dial: Arc<dyn Dial> = Arc::new(dtu::hub::Hubs::start(config, world, &mut tasks, stop));
+    modbus.start(&mut tasks, &dial, stop);
+    dlt645.start(&mut tasks, &dial, stop);
     tasks
 }
 
@@ -73,9 +76,9 @@ impl<W: Wire + 'static> Lines<W> {
         line.1.push(member);
     }
 
-    fn start(self, tasks: &mut JoinSet<()>, stop: &CancellationToken) {
+    fn start(self, tasks: &mut JoinSet<()>, dial: &Arc<dyn Dial>, stop: &CancellationToken) {
         for (carrier, members) in self.0.into_values() {
-            tasks.spawn(line::run::<W>(carrier, members, stop.clone()));
+            tasks.spawn(line::run(W::through(carrier, dial.clone()), members, stop.clone()));
         }
     }
 }

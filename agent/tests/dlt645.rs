@@ -1,18 +1,12 @@
 //! Meters behind a serial device server, read end to end: every count on the bus says which meter and which identifier it belongs to.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+mod lines;
+
 use std::time::Duration;
 
-use agent::clock::{Settings, SystemClock};
-use agent::config::Config;
-use agent::event::SourceEvent;
-use agent::live::Board;
-use agent::source::{World, start};
+use lines::Run;
 use protocol::{GapCause, Value};
 use simulators::dlt645::{Bus, Fault};
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 const ENERGY: [u8; 4] = [0x00, 0x01, 0x00, 0x00];
 const POWER: [u8; 4] = [0x02, 0x03, 0x00, 0x00];
@@ -31,73 +25,26 @@ fn bus() -> Bus {
     bus
 }
 
-struct Run {
-    config: Config,
-    events: mpsc::Receiver<SourceEvent>,
-    board: Board,
-    stop: CancellationToken,
-    readings: BTreeMap<usize, Vec<Value>>,
-    gaps: Vec<(usize, GapCause)>,
+fn devices(address: &str, extra: &str, meters: &[u8]) -> String {
+    let mut text = String::new();
+    for meter in meters {
+        text += &format!(
+            "[[device]]\nname = \"m{meter}\"\nprotocol = \"dlt645\"\n{address}\nmeter = \"{meter:012}\"\ninterval_ms = 100\ntimeout_ms = 200\n{extra}\n"
+        );
+        for (name, di, bytes, kind) in [("energy", "00 01 00 00", 4, "bcd"), ("power", "02 03 00 00", 3, "bcd_signed")]
+        {
+            text += &format!("[[device.tag]]\nname = \"{name}\"\ndi = \"{di}\"\nbytes = {bytes}\ntype = \"{kind}\"\n");
+        }
+    }
+    text
 }
 
-impl Run {
-    fn start(address: &str, extra: &str, meters: &[u8]) -> Self {
-        let mut text = "[gateway]\nstate_dir = \"/tmp/gz-none\"\n".to_owned();
-        for meter in meters {
-            text += &format!(
-                "[[device]]\nname = \"m{meter}\"\nprotocol = \"dlt645\"\n{address}\nmeter = \"{meter:012}\"\ninterval_ms = 100\ntimeout_ms = 200\n{extra}\n"
-            );
-            for (name, di, bytes, kind) in
-                [("energy", "00 01 00 00", 4, "bcd"), ("power", "02 03 00 00", 3, "bcd_signed")]
-            {
-                text +=
-                    &format!("[[device.tag]]\nname = \"{name}\"\ndi = \"{di}\"\nbytes = {bytes}\ntype = \"{kind}\"\n");
-            }
-        }
-        let (config, _) = Config::parse(&text, std::path::Path::new("agent.toml")).unwrap_or_else(|p| panic!("{p}"));
-        let (sender, events) = mpsc::channel(4_096);
-        let board = Board::new(&config.devices);
-        let clock = Arc::new(SystemClock::new(Settings::default()).expect("clock"));
-        let stop = CancellationToken::new();
-        let mut tasks = start(&config, &World { clock, events: sender, board: board.clone() }, &stop);
-        tokio::spawn(async move { while tasks.join_next().await.is_some() {} });
-        Self { config, events, board, stop, readings: BTreeMap::new(), gaps: Vec::new() }
-    }
-
-    /// Takes events until `done`. The limit only ends a test that hangs.
-    async fn until(&mut self, what: &str, mut done: impl FnMut(&Self) -> bool) {
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
-        while !done(self) {
-            let event = tokio::time::timeout_at(deadline, self.events.recv()).await;
-            let event = event
-                .unwrap_or_else(|_| panic!("waited in vain for: {what}; {:?} {:?}", self.gaps, self.board.snapshot()));
-            match event.expect("sources run") {
-                SourceEvent::Readings(list) => {
-                    list.into_iter().for_each(|r| self.readings.entry(r.tag.0 as usize).or_default().push(r.value));
-                }
-                SourceEvent::Gap { tag, cause, .. } => self.gaps.push((tag.0 as usize, cause)),
-                SourceEvent::Note { .. } => {}
-            }
-        }
-    }
-
-    fn count(&self, tag: usize) -> usize {
-        self.readings.get(&tag).map_or(0, Vec::len)
-    }
-
-    /// No tag ever carries another's value.
-    fn assert_nothing_wrong(&self) {
-        for (tag, values) in &self.readings {
-            let meter = if self.config.devices[tag / 2].name == "m1" { 10 } else { 20 };
-            let expected = if tag % 2 == 0 { Value::U64(meter + 1) } else { Value::I64(-(meter as i64) - 2) };
-            assert!(values.iter().all(|value| *value == expected), "tag {tag}: {values:?}");
-        }
-    }
-}
-
-impl Drop for Run {
-    fn drop(&mut self) {
-        self.stop.cancel();
+/// No tag ever carries another's value.
+fn assert_nothing_wrong(run: &Run) {
+    for (tag, values) in &run.readings {
+        let meter = if *tag < 2 { 10 } else { 20 };
+        let expected = if tag % 2 == 0 { Value::U64(meter + 1) } else { Value::I64(-(meter as i64) - 2) };
+        assert!(values.iter().all(|value| *value == expected), "tag {tag}: {values:?}");
     }
 }
 
@@ -108,9 +55,9 @@ async fn served(bus: &Bus) -> String {
 #[tokio::test]
 async fn meters_on_one_bus_are_read_and_nothing_but_reads_leaves() {
     let bus = bus();
-    let mut run = Run::start(&served(&bus).await, "", &[1, 2]);
+    let mut run = Run::start(&devices(&served(&bus).await, "", &[1, 2]));
     run.until("ten readings of everything", |r| (0..4).all(|tag| r.count(tag) >= 10)).await;
-    run.assert_nothing_wrong();
+    assert_nothing_wrong(&run);
     assert_eq!((run.gaps.as_slice(), bus.violations()), (&[][..], 0));
 }
 
@@ -136,11 +83,12 @@ async fn no_fault_of_a_meter_ever_becomes_a_wrong_value() {
         Fault::None,
     ];
     bus.plan(number(1), plan);
-    let mut run = Run::start(&served(&bus).await, "late_ms = 3000", &[1, 2]);
+    // Alone on its line: no breaker spares it.
+    let mut run = Run::start(&devices(&served(&bus).await, "late_ms = 3000", &[1]));
     run.until("all faults served", |_| bus.faults_left() == 0).await;
     let seen = run.count(0);
     run.until("readings after the faults", |r| r.count(0) >= seen + 10 && r.count(1) >= 10).await;
-    run.assert_nothing_wrong();
+    assert_nothing_wrong(&run);
     let causes: Vec<_> = run.gaps.iter().map(|gap| gap.1).collect();
     assert!(causes.contains(&GapCause::NonsenseValue) && causes.contains(&GapCause::DeviceSilent), "{causes:?}");
     assert_eq!(bus.violations(), 0);
@@ -149,7 +97,7 @@ async fn no_fault_of_a_meter_ever_becomes_a_wrong_value() {
 #[tokio::test]
 async fn a_missing_meter_leaves_the_bus_to_the_other_and_says_what_to_do() {
     let bus = bus();
-    let mut run = Run::start(&served(&bus).await, "", &[1, 3]);
+    let mut run = Run::start(&devices(&served(&bus).await, "", &[1, 3]));
     run.until("thirty readings of the living and gaps of the dead", |r| {
         r.count(0) >= 30 && r.gaps.iter().filter(|gap| gap.0 == 2).count() >= 2
     })
@@ -164,7 +112,7 @@ async fn a_missing_meter_leaves_the_bus_to_the_other_and_says_what_to_do() {
 async fn data_a_meter_does_not_have_is_a_refusal_and_data_without_a_value_is_nonsense() {
     let bus = Bus::default();
     bus.set(number(1), ENERGY, &[0xFF; 4]);
-    let mut run = Run::start(&served(&bus).await, "", &[1]);
+    let mut run = Run::start(&devices(&served(&bus).await, "", &[1]));
     run.until("a gap of each", |r| r.gaps.len() >= 2).await;
     assert!(run.gaps.contains(&(0, GapCause::NonsenseValue)), "{:?}", run.gaps);
     assert!(run.gaps.contains(&(1, GapCause::DeviceRefused)), "{:?}", run.gaps);

@@ -10,8 +10,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 /// What a meter does instead of answering rightly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,11 +102,11 @@ impl Bus {
         Ok(address)
     }
 
-    /// Serves one connection, accepted or dialled, until it ends.
+    /// Serves one connection until it ends: accepted, dialled, or within the process.
     ///
     /// # Errors
     /// Those of the connection.
-    pub async fn serve_stream(&self, mut stream: TcpStream) -> io::Result<()> {
+    pub async fn serve_stream(&self, mut stream: impl AsyncRead + AsyncWrite + Unpin) -> io::Result<()> {
         let mut received = Vec::new();
         let mut chunk = [0_u8; 256];
         loop {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::doctor::{Finding, Verdict};
+use super::probe::open_limit;
 use crate::config::device::{Carrier, Device, Dlt645Link, Place, Tag};
 use crate::locale::{Lang, Words, words};
 use crate::page::view::engineering;
@@ -23,7 +24,8 @@ fn wanted(device: &Device) -> impl Iterator<Item = (&Tag, Di, Kind, u8)> {
 async fn ask(connection: &mut Connection, device: &Device, link: &Dlt645Link, di: Di) -> Result<Vec<u8>, Words> {
     let timeout = Duration::from_millis(device.timeout_ms);
     let ask = Ask { meter: link.meter, timeout, late: Duration::from_millis(link.late_ms), others: &[] };
-    let opened = if connection.is_closed() { connection.open(timeout).await } else { Ok(()) };
+    let opened =
+        if connection.is_closed() { connection.open(open_limit(&link.carrier, timeout)).await } else { Ok(()) };
     let result = match opened {
         Ok(()) => connection.read(ask, di).await,
         Err(failure) => Err(failure),

@@ -10,7 +10,7 @@ use clap::Args;
 
 use super::Told;
 use crate::config::Config;
-use crate::config::device::{Device, Link, ModbusLink, OpcUaLink, Place};
+use crate::config::device::{Carrier, Device, Link, ModbusLink, OpcUaLink, Place};
 use crate::locale::{Lang, Words, words};
 use crate::page::view::engineering;
 use crate::source::modbus::client::{Ask, Connection, Payload};
@@ -84,6 +84,13 @@ pub async fn report(config: &Config, options: &Options, lang: Lang) -> anyhow::R
     }
 }
 
+/// How long opening may take: a DTU dials in when it likes.
+pub(super) fn open_limit(carrier: &Carrier, timeout: Duration) -> Duration {
+    if matches!(carrier, Carrier::Dtu(_)) { timeout.max(DTU_LIMIT) } else { timeout }
+}
+
+const DTU_LIMIT: Duration = Duration::from_secs(30);
+
 /// Asks a Modbus device once.
 ///
 /// # Errors
@@ -98,7 +105,7 @@ pub async fn ask(
     let ask = Ask::new(device, link, request);
     let mut result = Ok(());
     if connection.is_closed() {
-        result = connection.open(timeout).await;
+        result = connection.open(open_limit(&link.carrier, timeout)).await;
     }
     let result = match result {
         Ok(()) => connection.read(ask, request).await,

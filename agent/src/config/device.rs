@@ -3,6 +3,7 @@
 //! Constraints: everything a source needs is here and checked (addresses in range, spans within limits, names unique), so sources
 //! have no second opinion about the configuration. Passwords are file paths, never values.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::scale::Scale;
@@ -74,6 +75,42 @@ pub enum Carrier {
     RtuOverTcp(String),
     /// A serial port.
     Serial(SerialPort),
+    /// A DTU that dials in.
+    Dtu(Dtu),
+}
+
+impl Carrier {
+    /// What a DTU repeats between frames; empty when nothing does.
+    pub fn heartbeat(&self) -> &[u8] {
+        match self {
+            Self::Dtu(dtu) => &dtu.heartbeat,
+            Self::Tcp(_) | Self::RtuOverTcp(_) | Self::Serial(_) => &[],
+        }
+    }
+}
+
+/// A DTU (mobile modem with a serial line) that connects to us and says who it is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Dtu {
+    /// Where we listen, `address:port`.
+    pub listen: SocketAddr,
+    /// What it sends first, 1 to [`DTU_PACKET_BYTES_MAX`] bytes.
+    pub registration: Vec<u8>,
+    /// What it repeats; empty when it repeats nothing.
+    pub heartbeat: Vec<u8>,
+}
+
+/// Longest registration or heartbeat packet, bytes.
+pub const DTU_PACKET_BYTES_MAX: usize = 64;
+
+impl std::fmt::Display for Dtu {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { listen, registration, .. } = self;
+        match std::str::from_utf8(registration) {
+            Ok(text) if text.bytes().all(|byte| byte.is_ascii_graphic()) => write!(f, "DTU {text} at {listen}"),
+            _ => write!(f, "DTU {} at {listen}", data_encoding::HEXLOWER.encode(registration)),
+        }
+    }
 }
 
 impl std::fmt::Display for Carrier {
@@ -81,6 +118,7 @@ impl std::fmt::Display for Carrier {
         match self {
             Self::Tcp(address) | Self::RtuOverTcp(address) => f.write_str(address),
             Self::Serial(port) => write!(f, "{}", port.path.display()),
+            Self::Dtu(dtu) => dtu.fmt(f),
         }
     }
 }

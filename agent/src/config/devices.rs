@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use super::device::{Carrier, Device, Link, ModbusLink, Mode, OpcUaLink, Parity, Place, Policy, SerialPort, Tag, User};
 use super::document::Section;
 use super::tags::{self, Defaults, Family};
-use super::{dlt645, lines};
-use crate::locale::words;
+use super::{dlt645, dtu, lines};
+use crate::locale::{Words, words};
 use crate::source::modbus::decode::Order;
 use crate::source::modbus::plan::{BITS_MAX, Limits, PlanError, REGISTERS_MAX, Request, Span, plan};
 
@@ -207,8 +207,17 @@ fn read_modbus(section: &Section<'_, '_>, protocol: Protocol, timeout_ms: u64) -
             &["address"],
             &words!("串口写 `port = \"/dev/ttyUSB0\"`", "a serial line has `port = \"/dev/ttyUSB0\"`"),
         );
+        dtu::nowhere(section);
         read_port(section, 9_600, Parity::None).map(Carrier::Serial)
+    } else if protocol == Protocol::ModbusRtuOverTcp && section.has("listen") {
+        section.foreign(&SERIAL_KEYS[1..], &dtu_serial());
+        dtu::read(section).map(Carrier::Dtu)
     } else {
+        if protocol == Protocol::ModbusRtuOverTcp {
+            dtu::without_listen(section);
+        } else {
+            dtu::nowhere(section);
+        }
         section.foreign(
             &SERIAL_KEYS,
             &words!("这一项只用于 `protocol = \"modbus_rtu\"`", "this key is only for `protocol = \"modbus_rtu\"`"),
@@ -245,6 +254,11 @@ fn read_modbus(section: &Section<'_, '_>, protocol: Protocol, timeout_ms: u64) -
     Some(ModbusLink { carrier: carrier?, unit, limits, pause_ms, late_ms })
 }
 
+/// Why serial settings have no place beside a DTU.
+pub(super) fn dtu_serial() -> Words {
+    words!("串口参数在 DTU 里设置", "serial settings are made in the DTU itself")
+}
+
 pub(super) fn read_port(section: &Section<'_, '_>, baud: u32, parity: Parity) -> Option<SerialPort> {
     let path = section.required_string("port", "\"/dev/ttyUSB0\"");
     let baud = narrow(section.integer_or("baud", 300..=4_000_000, baud.into()));
@@ -265,6 +279,7 @@ pub(super) fn read_port(section: &Section<'_, '_>, baud: u32, parity: Parity) ->
 
 fn read_opcua(section: &Section<'_, '_>) -> Option<OpcUaLink> {
     let only = words!("这一项只用于 Modbus 设备", "this key is only for Modbus devices");
+    dtu::nowhere(section);
     section.foreign(&MODBUS_KEYS, &only);
     section.foreign(&LINE_KEYS, &only);
     section.foreign(&SERIAL_KEYS, &only);

@@ -1,8 +1,9 @@
 //! A `[[device]]` with `protocol = "dlt645"` and its tags.
 
 use super::device::{Carrier, Dlt645Link, Parity, Place};
-use super::devices::{MODBUS_KEYS, OPCUA_KEYS, SERIAL_KEYS, check_address, read_port};
+use super::devices::{MODBUS_KEYS, OPCUA_KEYS, SERIAL_KEYS, check_address, dtu_serial, read_port};
 use super::document::Section;
+use super::dtu;
 use crate::locale::{Words, words};
 use crate::source::dlt645::frame::{Di, Meter};
 use crate::source::dlt645::value::Kind;
@@ -40,6 +41,11 @@ pub(super) fn read_link(section: &Section<'_, '_>, timeout_ms: u64) -> Option<Dl
 }
 
 fn read_carrier(section: &Section<'_, '_>) -> Option<Carrier> {
+    if section.has("listen") {
+        section.foreign(&SERIAL_KEYS[1..], &dtu_serial());
+        return dtu::read(section).map(Carrier::Dtu);
+    }
+    dtu::without_listen(section);
     if section.has("port") {
         section.foreign(
             &["address"],

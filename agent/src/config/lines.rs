@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::device::{Carrier, Device, Link, SerialPort};
+use super::device::{Carrier, Device, Dtu, Link, SerialPort};
 use super::devices::groups;
 use super::document::Section;
 use crate::locale::words;
@@ -16,6 +16,7 @@ use crate::source::modbus::timing::{self, TURNAROUND_USUAL_US};
 /// Serial lines against physics, their settings against each other, and one protocol on each line.
 pub(super) fn check(root: &Section<'_, '_>, devices: &[Device]) {
     check_protocols(root, devices);
+    check_dtus(root, devices);
     let mut lines: BTreeMap<&PathBuf, Vec<(&Device, &SerialPort)>> = BTreeMap::new();
     for device in devices {
         if let Some(Carrier::Serial(port)) = carrier(device) {
@@ -92,7 +93,7 @@ fn check_protocols(root: &Section<'_, '_>, devices: &[Device]) {
     let mut lines: BTreeMap<String, (&Device, bool)> = BTreeMap::new();
     for device in devices {
         let place = match carrier(device) {
-            Some(carrier @ (Carrier::Serial(_) | Carrier::RtuOverTcp(_))) => carrier.to_string(),
+            Some(carrier @ (Carrier::Serial(_) | Carrier::RtuOverTcp(_) | Carrier::Dtu(_))) => carrier.to_string(),
             Some(Carrier::Tcp(_)) | None => continue,
         };
         let is_meter = matches!(device.link, Link::Dlt645(_));
@@ -109,6 +110,45 @@ fn check_protocols(root: &Section<'_, '_>, devices: &[Device]) {
                     "一条线只走一种协议：把它们分到两个串口",
                     "one line carries one protocol: give them a serial port each"
                 ),
+            );
+        }
+    }
+}
+
+/// DTUs of one port must be told apart by their first bytes, and one DTU must be described alike everywhere.
+fn check_dtus(root: &Section<'_, '_>, devices: &[Device]) {
+    let mut known: Vec<(&Device, &Dtu)> = Vec::new();
+    for device in devices {
+        let Some(Carrier::Dtu(dtu)) = carrier(device) else { continue };
+        let same_port = known.iter().filter(|(_, other)| other.listen == dtu.listen);
+        let begins = |(_, other): &&(&Device, &Dtu)| {
+            other.registration.starts_with(&dtu.registration) || dtu.registration.starts_with(&other.registration)
+        };
+        let Some((first, other)) = same_port.clone().find(begins) else {
+            known.push((device, dtu));
+            continue;
+        };
+        let (a, b, listen) = (&first.name, &device.name, dtu.listen);
+        if other.registration != dtu.registration {
+            root.collector().error(
+                Some(device.line),
+                words!(
+                    "`{a}` 和 `{b}` 在 {listen} 上的注册包，一个是另一个的开头，分不清",
+                    "of the registrations of `{a}` and `{b}` on {listen} one begins with the other: they cannot be told apart"
+                ),
+                words!(
+                    "改成一样长，或都加上结尾，例如 `-end`",
+                    "make them equally long, or give both an end such as `-end`"
+                ),
+            );
+        } else if other.heartbeat != dtu.heartbeat {
+            root.collector().error(
+                Some(device.line),
+                words!(
+                    "`{a}` 和 `{b}` 在同一个 DTU 后面，但心跳包写得不同",
+                    "`{a}` and `{b}` are behind the same DTU with different heartbeats"
+                ),
+                words!("一个 DTU 只有一个心跳包：写成一样", "a DTU has one heartbeat: write the same"),
             );
         }
     }

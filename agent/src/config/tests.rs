@@ -1,6 +1,7 @@
 //! What a person sees when the file is wrong, in both languages.
 
 mod dlt645;
+mod dtu;
 
 use std::path::Path;
 

@@ -47,6 +47,10 @@ impl Failure {
                 "打不开 `{device}` 的串口 {place}：{reason}。检查转换器是否插好、`port` 是否正确，当前用户是否在 dialout 组",
                 "cannot open the serial port {place} of `{device}`: {reason}. Check that the adapter is plugged in, that `port` is right and that this user is in the group dialout"
             ),
+            Self::Unreachable(reason) if place.starts_with("DTU ") => words!(
+                "`{device}` 的 DTU 没有拨入（{place}）：{reason}。检查 DTU 的电源、信号和流量卡，它的服务器地址和端口，注册包是否与 `registration` 一致",
+                "the DTU of `{device}` has not dialled in ({place}): {reason}. Check its power, signal and SIM card, the server address and port set in it, and that its registration packet equals `registration`"
+            ),
             Self::Unreachable(reason) => words!(
                 "连不上 `{device}`（{place}）：{reason}。检查设备电源、网线、IP 地址和端口",
                 "cannot reach `{device}` at {place}: {reason}. Check power, cable, IP address and port"

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::failure::Failure;
 use super::report::{Observed, Reporter};
 use super::schedule::{Backoff, Breaker, Schedule};
+use super::stream::Dial;
 use crate::config::device::{Carrier, Device};
 use crate::event::{DeviceState, NoteKind};
 use crate::locale::Words;
@@ -31,8 +32,10 @@ pub trait Wire: Send + Sized {
     /// One question.
     type Request: Send + Sync;
 
-    /// Not yet connected.
-    fn new(carrier: Carrier) -> Self;
+    /// Not yet connected; the bytes will go through what `dial` opens.
+    fn through(carrier: Carrier, dial: Arc<dyn Dial>) -> Self;
+    /// The carrier it connects to.
+    fn carrier(&self) -> &Carrier;
     /// Whether [`Wire::open`] is needed first.
     fn is_closed(&self) -> bool;
     /// Closes the connection.
@@ -69,14 +72,17 @@ pub trait Wire: Send + Sized {
 const RECONNECT_MS_MAX: i64 = 5_000;
 /// Silent requests in a row after which a network connection to a serial server is opened anew: it may be half open.
 const SILENT_REOPEN: u32 = 3;
+/// The same for a DTU: it notices a dead connection by its own heartbeat and dials in again, at the cost of mobile data. A meter that
+/// is switched off behind it must not make it do so all day.
+const SILENT_REOPEN_DTU: u32 = 10;
 /// Longest wait between two questions to a dead device on a shared line, milliseconds.
 const BREAKER_MS_MAX: i64 = 30_000;
 /// Ticks of two devices are set apart by this, so that they do not all fall on the same millisecond.
 const STAGGER_MS: i64 = 17;
 
-/// Reads all devices of one carrier until `stop`.
-pub async fn run<W: Wire>(carrier: Carrier, devices: Vec<(Arc<Device>, W::Link, Reporter)>, stop: CancellationToken) {
-    let mut line = Line::<W>::new(carrier, devices, stop);
+/// Reads all devices behind `connection` until `stop`.
+pub async fn run<W: Wire>(connection: W, devices: Vec<(Arc<Device>, W::Link, Reporter)>, stop: CancellationToken) {
+    let mut line = Line::new(connection, devices, stop);
     line.poll_until_stopped().await;
     for member in &mut line.members {
         member.reporter.finish().await;
@@ -93,6 +99,8 @@ struct Line<W: Wire> {
     retry_ms: i64,
     why_closed: Option<Failure>,
     silent: u32,
+    /// After so many the connection is opened anew.
+    reopen: u32,
     stop: CancellationToken,
 }
 
@@ -110,21 +118,23 @@ struct Group<R> {
 }
 
 impl<W: Wire> Line<W> {
-    fn new(carrier: Carrier, devices: Vec<(Arc<Device>, W::Link, Reporter)>, stop: CancellationToken) -> Self {
+    fn new(connection: W, devices: Vec<(Arc<Device>, W::Link, Reporter)>, stop: CancellationToken) -> Self {
         let shared = devices.len() > 1;
+        let reopen = if matches!(connection.carrier(), Carrier::Dtu(_)) { SILENT_REOPEN_DTU } else { SILENT_REOPEN };
         let fastest = devices.iter().flat_map(|(d, ..)| &d.tags).map(|t| t.interval_ms).min().unwrap_or(1_000);
         let fastest = i64::try_from(fastest).unwrap_or(RECONNECT_MS_MAX);
         let members = devices.into_iter().map(|(device, link, reporter)| Member::new(device, link, reporter, shared));
         Self {
-            place: carrier.to_string(),
-            is_network: matches!(carrier, Carrier::RtuOverTcp(_)),
-            connection: W::new(carrier),
+            place: connection.carrier().to_string(),
+            is_network: matches!(connection.carrier(), Carrier::RtuOverTcp(_) | Carrier::Dtu(_)),
+            connection,
             members: members.collect(),
             // A device that comes back is read again within two of its polls.
             reconnect: Backoff::new(100, fastest.clamp(100, RECONNECT_MS_MAX)),
             retry_ms: i64::MIN,
             why_closed: None,
             silent: 0,
+            reopen,
             stop,
         }
     }
@@ -214,7 +224,7 @@ impl<W: Wire> Line<W> {
             Err(failure) => {
                 let answered = failure.cause() == GapCause::DeviceRefused;
                 self.silent = if failure == Failure::Silent { self.silent + 1 } else { 0 };
-                if self.is_network && self.silent >= SILENT_REOPEN {
+                if self.is_network && self.silent >= self.reopen {
                     self.connection.close();
                     self.silent = 0;
                 }

@@ -6,19 +6,22 @@
 //!    adds its own check of which answer belongs to which question.
 //! 2. Nothing waits without a limit, nothing grows without a limit.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::dtu::hub::Hub;
+use super::dtu::is_heartbeats;
 use super::failure::Failure;
 use super::modbus::timing::silence_us;
 use crate::config::device::{Carrier, Parity, SerialPort};
 
 /// Anything bytes go through.
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug> Stream for T {}
 
 /// A line counts as silent after this much quiet when it runs through a network.
 const NETWORK_QUIET: Duration = Duration::from_millis(30);
@@ -27,24 +30,44 @@ const SERIAL_QUIET_LEAST: Duration = Duration::from_millis(20);
 /// A line that never falls silent is given up after this.
 pub(crate) const DRAIN_LIMIT: Duration = Duration::from_secs(2);
 
-fn serial_quiet(port: &SerialPort) -> Duration {
-    Duration::from_micros(silence_us(port)).max(SERIAL_QUIET_LEAST)
-}
-
 /// Most bytes taken from the line at once; longer than any frame of any protocol here.
 const CHUNK_BYTES: usize = 512;
 
-pub(crate) async fn dial(address: &str, limit: Duration) -> Result<TcpStream, Failure> {
-    let unreachable = |reason: String| Failure::Unreachable(reason);
-    let stream = timeout(limit, TcpStream::connect(address))
-        .await
-        .map_err(|_| unreachable(format!("no answer within {} ms", limit.as_millis())))?
-        .map_err(|e| unreachable(e.to_string()))?;
-    stream.set_nodelay(true).map_err(|e| unreachable(e.to_string()))?;
-    Ok(stream)
+/// What [`Dial::dial`] will have opened.
+pub type Opening<'a> = Pin<Box<dyn Future<Output = std::io::Result<Box<dyn Stream>>> + Send + 'a>>;
+
+/// Opens the wire of a carrier.
+pub trait Dial: Send + Sync {
+    /// Opens `carrier`. The caller limits the time.
+    fn dial<'a>(&'a self, carrier: &'a Carrier) -> Opening<'a>;
+
+    /// What is known about `carrier` when opening it took too long.
+    fn excuse(&self, _carrier: &Carrier) -> Option<String> {
+        None
+    }
 }
 
-fn open_port(port: &SerialPort) -> Result<Box<dyn Stream>, Failure> {
+/// The operating system's sockets and serial ports.
+pub struct System;
+
+impl Dial for System {
+    fn dial<'a>(&'a self, carrier: &'a Carrier) -> Opening<'a> {
+        Box::pin(async move {
+            Ok(match carrier {
+                Carrier::Tcp(address) | Carrier::RtuOverTcp(address) => {
+                    let stream = TcpStream::connect(address).await?;
+                    stream.set_nodelay(true)?;
+                    Box::new(stream) as Box<dyn Stream>
+                }
+                Carrier::Serial(port) => Box::new(open_port(port)?),
+                // Nobody listens yet: one connection, for a command that asks once.
+                Carrier::Dtu(dtu) => Hub::listen_once(dtu).await?,
+            })
+        })
+    }
+}
+
+fn open_port(port: &SerialPort) -> std::io::Result<tokio_serial::SerialStream> {
     let builder = tokio_serial::new(port.path.to_string_lossy(), port.baud)
         .parity(match port.parity {
             Parity::None => tokio_serial::Parity::None,
@@ -53,22 +76,22 @@ fn open_port(port: &SerialPort) -> Result<Box<dyn Stream>, Failure> {
         })
         .data_bits(tokio_serial::DataBits::Eight)
         .stop_bits(if port.stop_bits == 2 { tokio_serial::StopBits::Two } else { tokio_serial::StopBits::One });
-    let stream = tokio_serial::SerialStream::open(&builder).map_err(|e| Failure::Unreachable(e.to_string()))?;
-    Ok(Box::new(stream))
+    Ok(tokio_serial::SerialStream::open(&builder)?)
 }
 
-/// Opens the line of `carrier`.
+/// Opens `carrier` within `limit`.
 ///
 /// # Errors
 /// [`Failure::Unreachable`].
-pub async fn open(carrier: &Carrier, limit: Duration) -> Result<SharedLine, Failure> {
-    Ok(match carrier {
-        // Through a network the silence between frames means nothing; half a round trip of slack is enough.
-        Carrier::Tcp(address) | Carrier::RtuOverTcp(address) => {
-            SharedLine::new(Box::new(dial(address, limit).await?), NETWORK_QUIET)
+pub async fn open(dial: &dyn Dial, carrier: &Carrier, limit: Duration) -> Result<Box<dyn Stream>, Failure> {
+    match timeout(limit, dial.dial(carrier)).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(error)) => Err(Failure::Unreachable(error.to_string())),
+        Err(_) => {
+            let late = || format!("no answer within {} ms", limit.as_millis());
+            Err(Failure::Unreachable(dial.excuse(carrier).unwrap_or_else(late)))
         }
-        Carrier::Serial(port) => SharedLine::new(open_port(port)?, serial_quiet(port)),
-    })
+    }
 }
 
 /// A line on which one question is under way at a time.
@@ -80,7 +103,13 @@ pub struct SharedLine {
 }
 
 impl SharedLine {
-    fn new(stream: Box<dyn Stream>, quiet: Duration) -> Self {
+    /// The line `stream` that `carrier` leads to.
+    pub fn new(stream: Box<dyn Stream>, carrier: &Carrier) -> Self {
+        let quiet = match carrier {
+            Carrier::Serial(port) => Duration::from_micros(silence_us(port)).max(SERIAL_QUIET_LEAST),
+            // Through a network the silence between frames means nothing; half a round trip of slack is enough.
+            Carrier::Tcp(_) | Carrier::RtuOverTcp(_) | Carrier::Dtu(_) => NETWORK_QUIET,
+        };
         Self { stream, quiet, suspect: true }
     }
 
@@ -112,15 +141,20 @@ impl SharedLine {
         timeout_at(deadline, send).await.map_err(|_| Failure::Silent)?.map_err(|e| Failure::Broken(e.to_string()))
     }
 
-    /// Waits for more bytes of an answer.
+    /// Waits for more bytes of an answer. `heartbeat` is what a DTU sends by itself.
     ///
     /// # Errors
-    /// [`Failure::Silent`] when nothing came at all until `deadline`, [`Failure::Nonsense`] when it stopped in the middle,
+    /// [`Failure::Silent`] when nothing of an answer came until `deadline`, [`Failure::Nonsense`] when it stopped in the middle,
     /// [`Failure::Broken`].
-    pub async fn receive(&mut self, received: &mut Vec<u8>, deadline: Instant) -> Result<(), Failure> {
+    pub async fn receive(
+        &mut self,
+        received: &mut Vec<u8>,
+        heartbeat: &[u8],
+        deadline: Instant,
+    ) -> Result<(), Failure> {
         let mut chunk = [0u8; CHUNK_BYTES];
         match timeout_at(deadline, self.stream.read(&mut chunk)).await {
-            Err(_) if received.is_empty() => Err(Failure::Silent),
+            Err(_) if received.is_empty() || is_heartbeats(received, heartbeat) => Err(Failure::Silent),
             Err(_) => Err(Failure::Nonsense("cut off in the middle of an answer".to_owned())),
             Ok(Err(e)) => Err(Failure::Broken(e.to_string())),
             Ok(Ok(0)) => Err(Failure::Broken("closed by the other side".to_owned())),

@@ -3,6 +3,7 @@
 //! Constraints: one question under way at a time; every wait has a limit; an answer to an older question is recognised and passed over,
 //! and one that could not be recognised (the same identifier, an earlier poll) is ruled out before asking.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -10,8 +11,9 @@ use tokio::time::Instant;
 use super::frame::{Answer, Di, FRAME_BYTES_MAX, Meter, NOISE_BYTES_MAX, Question, judge};
 use super::late::Late;
 use crate::config::device::Carrier;
+use crate::source::dtu;
 use crate::source::failure::Failure;
-use crate::source::stream::{DRAIN_LIMIT, SharedLine, open};
+use crate::source::stream::{DRAIN_LIMIT, Dial, SharedLine, System, open};
 
 /// How one meter is asked.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +31,7 @@ pub struct Ask<'a> {
 /// A connection to one carrier, opened on demand.
 pub struct Connection {
     carrier: Carrier,
+    dial: Arc<dyn Dial>,
     line: Option<SharedLine>,
     /// Outlives the connection: a serial device server hands a late answer to whoever is connected by then.
     late: Late,
@@ -39,7 +42,17 @@ pub struct Connection {
 impl Connection {
     /// Not yet connected.
     pub fn new(carrier: Carrier) -> Self {
-        Self { carrier, line: None, late: Late::default(), epoch: Instant::now() }
+        Self::through(carrier, Arc::new(System))
+    }
+
+    /// Not yet connected; the bytes will go through what `dial` opens.
+    pub fn through(carrier: Carrier, dial: Arc<dyn Dial>) -> Self {
+        Self { carrier, dial, line: None, late: Late::default(), epoch: Instant::now() }
+    }
+
+    /// The wire it connects to.
+    pub fn carrier(&self) -> &Carrier {
+        &self.carrier
     }
 
     /// Whether [`Connection::open`] is needed first.
@@ -53,7 +66,7 @@ impl Connection {
     /// [`Failure::Unreachable`].
     pub async fn open(&mut self, limit: Duration) -> Result<(), Failure> {
         self.line = None;
-        self.line = Some(open(&self.carrier, limit).await?);
+        self.line = Some(SharedLine::new(open(&*self.dial, &self.carrier, limit).await?, &self.carrier));
         Ok(())
     }
 
@@ -73,8 +86,13 @@ impl Connection {
         let Some(line) = &mut self.line else { return Err(Failure::Broken("not connected".to_owned())) };
         // Counted from before the question, so generously: what is under way now may come until then.
         let late_ms = i64::try_from((ask.timeout * 2 + DRAIN_LIMIT + ask.late).as_millis()).unwrap_or(i64::MAX);
-        let mut exchange =
-            Exchange { line, late: &mut self.late, until_ms: now_ms.saturating_add(late_ms), timeout: ask.timeout };
+        let mut exchange = Exchange {
+            line,
+            late: &mut self.late,
+            heartbeat: self.carrier.heartbeat(),
+            until_ms: now_ms.saturating_add(late_ms),
+            timeout: ask.timeout,
+        };
         let result = exchange.read(&question, ask.others).await;
         if matches!(result, Err(Failure::Broken(_))) {
             self.line = None;
@@ -86,6 +104,8 @@ impl Connection {
 struct Exchange<'a> {
     line: &'a mut SharedLine,
     late: &'a mut Late,
+    /// What may stand around an answer.
+    heartbeat: &'a [u8],
     until_ms: i64,
     timeout: Duration,
 }
@@ -124,7 +144,11 @@ impl Exchange<'_> {
         self.line.send(&question.encode(), deadline).await?;
         let mut received = Vec::with_capacity(FRAME_BYTES_MAX + NOISE_BYTES_MAX);
         loop {
-            let (answer, judged) = judge(&received, question);
+            let (skipped, (answer, judged)) = dtu::likeliest(&received, self.heartbeat, |bytes| {
+                let judged = judge(bytes, question);
+                (judged.0.fate(), judged)
+            });
+            let judged = skipped + judged;
             match answer {
                 Answer::Data(data) => {
                     if judged < received.len() {
@@ -157,7 +181,7 @@ impl Exchange<'_> {
                 Answer::Wrong(wrong) => return Err(Failure::Nonsense(wrong.to_string())),
                 Answer::Incomplete => {}
             }
-            self.line.receive(&mut received, deadline).await?;
+            self.line.receive(&mut received, self.heartbeat, deadline).await?;
         }
     }
 }

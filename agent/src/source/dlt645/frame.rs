@@ -13,6 +13,8 @@
 //!    and lets one damaged frame in 256 pass; the fixed bytes, the number and the identifier stand beside it.
 //! 3. Bytes from the line are bounded ([`FRAME_BYTES_MAX`], [`NOISE_BYTES_MAX`]) and never panic.
 
+use crate::source::dtu::Fate;
+
 /// Bytes of a frame around its data.
 const FRAME_BYTES_AROUND: usize = 12;
 /// Longest frame: the length is one byte.
@@ -116,6 +118,17 @@ pub enum Answer {
     },
     /// Nothing that could be an answer.
     Wrong(WrongFrame),
+}
+
+impl Answer {
+    /// What it means for waiting on.
+    pub fn fate(&self) -> Fate {
+        match self {
+            Self::Incomplete => Fate::Waiting,
+            Self::Data(_) | Self::Refused(_) | Self::Other { .. } => Fate::Whole,
+            Self::Wrong(_) => Fate::Wrong,
+        }
+    }
 }
 
 /// In which way a frame is not an answer.

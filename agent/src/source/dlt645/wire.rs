@@ -1,5 +1,6 @@
 //! DL/T 645 as one of the protocols of a line: which requests, which values, which words.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::client::{Ask, Connection};
@@ -10,13 +11,18 @@ use crate::config::device::{Carrier, Device, Dlt645Link, Place};
 use crate::locale::{Words, words};
 use crate::source::failure::Failure;
 use crate::source::line::{Decoded, Wire};
+use crate::source::stream::Dial;
 
 impl Wire for Connection {
     type Link = Dlt645Link;
     type Request = Request;
 
-    fn new(carrier: Carrier) -> Self {
-        Self::new(carrier)
+    fn through(carrier: Carrier, dial: Arc<dyn Dial>) -> Self {
+        Self::through(carrier, dial)
+    }
+
+    fn carrier(&self) -> &Carrier {
+        self.carrier()
     }
 
     fn is_closed(&self) -> bool {

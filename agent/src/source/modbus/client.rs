@@ -8,6 +8,7 @@
 //!    every error the line is drained until it is silent.
 //! 5. Only reads can be asked: the one function that talks to a device takes an [`Area`] and builds one of four requests.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
@@ -17,8 +18,9 @@ use tokio_modbus::slave::{Slave, SlaveContext as _};
 use super::plan::{Area, Request};
 use super::rtu::{Answer, FRAME_BYTES_MAX, Question, Shape, Shapes, judge};
 use crate::config::device::{Carrier, Device, ModbusLink};
+use crate::source::dtu;
 use crate::source::failure::Failure;
-use crate::source::stream::{DRAIN_LIMIT, SharedLine, dial, open};
+use crate::source::stream::{DRAIN_LIMIT, Dial, SharedLine, System, open};
 
 /// What a read gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +59,7 @@ impl Ask {
 /// A connection to one carrier, opened on demand.
 pub struct Connection {
     carrier: Carrier,
+    dial: Arc<dyn Dial>,
     state: State,
     /// Answers that may still be under way on the line. Outlives the connection: a serial device server hands a late answer to
     /// whoever is connected by then.
@@ -74,7 +77,17 @@ enum State {
 impl Connection {
     /// Not yet connected.
     pub fn new(carrier: Carrier) -> Self {
-        Self { carrier, state: State::Closed, shapes: Shapes::default(), epoch: Instant::now() }
+        Self::through(carrier, Arc::new(System))
+    }
+
+    /// Not yet connected; the bytes will go through what `dial` opens.
+    pub fn through(carrier: Carrier, dial: Arc<dyn Dial>) -> Self {
+        Self { carrier, dial, state: State::Closed, shapes: Shapes::default(), epoch: Instant::now() }
+    }
+
+    /// The wire it connects to.
+    pub fn carrier(&self) -> &Carrier {
+        &self.carrier
     }
 
     /// Whether [`Connection::open`] is needed first.
@@ -88,9 +101,10 @@ impl Connection {
     /// [`Failure::Unreachable`].
     pub async fn open(&mut self, limit: Duration) -> Result<(), Failure> {
         self.state = State::Closed;
+        let stream = open(&*self.dial, &self.carrier, limit).await?;
         self.state = match &self.carrier {
-            Carrier::Tcp(address) => State::Tcp(tokio_modbus::client::tcp::attach(dial(address, limit).await?)),
-            carrier => State::Rtu(Box::new(Rtu::new(open(carrier, limit).await?))),
+            Carrier::Tcp(_) => State::Tcp(tokio_modbus::client::tcp::attach(stream)),
+            carrier => State::Rtu(Box::new(Rtu::new(SharedLine::new(stream, carrier), carrier.heartbeat()))),
         };
         Ok(())
     }
@@ -181,13 +195,15 @@ fn brief(text: &str) -> String {
 /// A line of RTU frames.
 struct Rtu {
     line: SharedLine,
+    /// What may stand around an answer.
+    heartbeat: Vec<u8>,
     /// What the frame looked like that was refused.
     heard: Option<Shape>,
 }
 
 impl Rtu {
-    fn new(line: SharedLine) -> Self {
-        Self { line, heard: None }
+    fn new(line: SharedLine, heartbeat: &[u8]) -> Self {
+        Self { line, heartbeat: heartbeat.to_vec(), heard: None }
     }
 
     async fn read(
@@ -263,18 +279,22 @@ impl Rtu {
         self.line.send(&question.encode(), deadline).await?;
         let mut received = Vec::with_capacity(FRAME_BYTES_MAX);
         loop {
-            match judge(&received, question) {
+            let (skipped, answer) = dtu::likeliest(&received, &self.heartbeat, |bytes| {
+                let answer = judge(bytes, question);
+                (answer.fate(), answer)
+            });
+            match answer {
                 Answer::Data(data) => return Ok(Ok(data)),
                 Answer::Exception(code) => return Ok(Err(code)),
                 Answer::Wrong(wrong) => {
-                    if let [unit, function, bytes, ..] = received[..] {
-                        self.heard = Some(Shape { unit, function, bytes: bytes.into() });
+                    if let Some([unit, function, bytes, ..]) = received.get(skipped..) {
+                        self.heard = Some(Shape { unit: *unit, function: *function, bytes: (*bytes).into() });
                     }
                     return Err(Failure::Nonsense(wrong.to_string()));
                 }
                 Answer::Incomplete(_) => {}
             }
-            self.line.receive(&mut received, deadline).await?;
+            self.line.receive(&mut received, &self.heartbeat, deadline).await?;
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Modbus as one of the protocols of a line: which requests, which values, which words.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::client::{Ask, Connection, Payload};
@@ -11,13 +12,18 @@ use crate::config::request_groups;
 use crate::locale::{Words, words};
 use crate::source::failure::Failure;
 use crate::source::line::{Decoded, Wire};
+use crate::source::stream::Dial;
 
 impl Wire for Connection {
     type Link = ModbusLink;
     type Request = Request;
 
-    fn new(carrier: Carrier) -> Self {
-        Self::new(carrier)
+    fn through(carrier: Carrier, dial: Arc<dyn Dial>) -> Self {
+        Self::through(carrier, dial)
+    }
+
+    fn carrier(&self) -> &Carrier {
+        self.carrier()
     }
 
     fn is_closed(&self) -> bool {
