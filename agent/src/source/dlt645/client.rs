@@ -158,6 +158,7 @@ impl Exchange<'_> {
                 }
                 // A refusal names no identifier: with older questions open, whose it is cannot be known.
                 Answer::Refused(_) if self.late.is_waiting_for(question.meter) => {
+                    self.late.doubt(question);
                     received.drain(..judged);
                     continue;
                 }

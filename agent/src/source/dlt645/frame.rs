@@ -78,7 +78,7 @@ impl std::fmt::Display for Di {
 }
 
 /// A question to one meter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Question {
     /// Which meter.
     pub meter: Meter,

@@ -8,15 +8,24 @@
 //! was asked for the first time has been answered or never will be. So the caller first asks for another identifier ([`Late::sentinel`]),
 //! and when that is answered, for the wanted one. Time only bounds the memory ([`Late::expire`]).
 
+use std::collections::BTreeSet;
+
 use super::frame::{Di, Meter, Question};
 
-/// Identifiers every meter of the standard has: total active energy, time, date (appendix A).
-const STANDARD: [Di; 3] = [Di([0x00, 0x01, 0x00, 0x00]), Di([0x04, 0x00, 0x01, 0x02]), Di([0x04, 0x00, 0x01, 0x01])];
+/// Identifiers nearly every meter of the standard has: total active energy, time, date, address (appendix A).
+const STANDARD: [Di; 4] = [
+    Di([0x00, 0x01, 0x00, 0x00]),
+    Di([0x04, 0x00, 0x01, 0x02]),
+    Di([0x04, 0x00, 0x01, 0x01]),
+    Di([0x04, 0x00, 0x04, 0x01]),
+];
 
 /// The unanswered questions of one line.
 #[derive(Clone, Debug, Default)]
 pub struct Late {
     outstanding: Vec<Outstanding>,
+    /// Refused, or so it seems: no good as sentinels.
+    doubted: BTreeSet<Question>,
     asked: u64,
 }
 
@@ -42,6 +51,7 @@ impl Late {
 
     /// An answer to this question came: what its meter was asked before can no longer come.
     pub fn answered(&mut self, question: &Question) {
+        self.doubted.remove(question);
         self.asked += 1;
         let asked = self.asked;
         let mut first = u64::MAX;
@@ -50,6 +60,12 @@ impl Late {
             (known.last, first) = (asked, known.first);
         }
         self.outstanding.retain(|known| known.question.meter != question.meter || known.last >= first);
+    }
+
+    /// A refusal came while this question and older ones were open. Whose it is cannot be known; to prove anything with this question is
+    /// not tried again.
+    pub fn doubt(&mut self, question: &Question) {
+        self.doubted.insert(*question);
     }
 
     /// Forgets answers so old that the meter cannot be sending them any more.
@@ -73,7 +89,8 @@ impl Late {
         let last = self.find(question).map_or(0, |known| known.last);
         let usable = || {
             let others = candidates.iter().chain(&STANDARD).map(|di| Question { di: *di, ..*question });
-            others.filter(|other| other != question).map(|other| (other, self.find(&other).map(|known| known.first)))
+            let others = others.filter(|other| other != question && !self.doubted.contains(other));
+            others.map(|other| (other, self.find(&other).map(|known| known.first)))
         };
         // One that waits already serves many: the sentinels do not use each other up.
         let waiting =
@@ -111,6 +128,21 @@ mod tests {
         assert_eq!(late.sentinel(&ask(1), &[]).map(|q| q.di), Some(STANDARD[0]), "a meter with one tag");
         late.answered(&ask(2));
         assert!(!late.is_waiting_for(meter()));
+    }
+
+    #[test]
+    fn a_refused_sentinel_makes_room_for_the_next_and_an_answered_one_is_good_again() {
+        let mut late = Late::default();
+        late.unanswered(&ask(1), 10_000);
+        late.unanswered(&ask(2), 10_000);
+        late.doubt(&ask(2));
+        assert_eq!(late.sentinel(&ask(1), &[ask(2).di]).map(|q| q.di), Some(STANDARD[0]));
+        late.answered(&ask(2));
+        late.unanswered(&ask(1), 10_000);
+        assert_ne!(late.sentinel(&ask(1), &[ask(3).di, ask(2).di]), None);
+        late.doubt(&ask(3));
+        STANDARD.iter().for_each(|di| late.doubt(&Question { di: *di, ..ask(1) }));
+        assert_eq!(late.sentinel(&ask(1), &[ask(3).di]), None);
     }
 
     #[test]
