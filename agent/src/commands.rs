@@ -6,6 +6,7 @@
 pub mod check;
 pub mod doctor;
 pub mod init;
+mod meter;
 pub mod probe;
 pub mod run;
 pub mod scan;

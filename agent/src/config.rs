@@ -14,7 +14,10 @@
 
 pub mod device;
 mod devices;
+mod dlt645;
 mod document;
+mod dtu;
+mod lines;
 pub mod problem;
 pub mod scale;
 mod tags;
@@ -31,6 +34,7 @@ use toml::de::DeTable;
 use self::device::{Carrier, Device, Link, Place, Tag};
 pub(crate) use self::devices::groups as request_groups;
 use self::document::{Collector, Section};
+pub(crate) use self::lines::load_permille as line_load_permille;
 use self::problem::{Problem, Problems, Severity};
 use crate::locale::{Lang, words};
 use crate::source::modbus::decode::{Encoding, Kind, Order};
@@ -222,12 +226,13 @@ fn device_record(device: &Arc<Device>) -> protocol::Result<DeviceConfig> {
         Link::Modbus(link) => {
             let name = match link.carrier {
                 Carrier::Tcp(_) => "modbus_tcp",
-                Carrier::RtuOverTcp(_) => "modbus_rtu_over_tcp",
+                Carrier::RtuOverTcp(_) | Carrier::Dtu(_) => "modbus_rtu_over_tcp",
                 Carrier::Serial(_) => "modbus_rtu",
             };
             (name, format!("{} unit {}", link.carrier, link.unit))
         }
         Link::OpcUa(link) => ("opcua", link.endpoint.clone()),
+        Link::Dlt645(link) => ("dlt645", format!("{} meter {}", link.carrier, link.meter)),
     };
     Ok(DeviceConfig { id: device.name.parse()?, protocol: protocol.to_owned(), address })
 }
@@ -238,6 +243,7 @@ fn tag_record(tag: &Tag) -> protocol::Result<TagConfig> {
             (encoding.kind.value_type(), modbus_address(*area, *address, *count, *encoding))
         }
         Place::OpcUa { node, kind, .. } => (kind.value_type(), node.clone()),
+        Place::Dlt645 { di, bytes, kind } => (kind.value_type(), format!("di {di} {} {bytes}", kind.name())),
     };
     Ok(TagConfig {
         id: tag.id.parse()?,

@@ -2,7 +2,7 @@
 //!
 //! - [`world`]: the factory as pure, seeded, exact arithmetic; [`calendar`] and [`rng`] below it.
 //! - [`tags`]: the one table of what is served; [`instrument`]: from the world to registers, with instrument accidents.
-//! - [`modbus`], [`opcua`]: real servers; [`faults`] and [`control`]: trouble on command.
+//! - [`modbus`], [`opcua`]: real servers; [`dlt645`]: energy meters for tests; [`faults`] and [`control`]: trouble on command.
 //! - [`journal`], [`truth`]: every value served, and what really happened.
 //! - [`workshop`]: all of it as one running site; [`generate`]: configuration and declarations that fit it.
 //! - [`history`]: months of signed records of the same factory, faster than real time, through the ordinary uplink.
@@ -13,6 +13,7 @@ pub mod calendar;
 pub mod clock;
 pub mod control;
 pub mod declarations;
+pub mod dlt645;
 pub mod faults;
 pub mod floor;
 pub mod generate;

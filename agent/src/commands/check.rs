@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use crate::config::device::{Carrier, Device, Link};
-use crate::config::{Config, request_groups};
+use crate::config::device::{Carrier, Device, Link, SerialPort};
+use crate::config::{Config, line_load_permille, request_groups};
 use crate::locale::Lang;
-use crate::source::modbus::timing::{TURNAROUND_USUAL_US, load_permille};
+use crate::source::dlt645::plan;
+use crate::source::modbus::timing::TURNAROUND_USUAL_US;
 
 /// The explanation, for stdout.
 pub fn report(config: &Config, lang: Lang) -> String {
@@ -55,15 +56,27 @@ fn describe(out: &mut String, device: &Device, lang: Lang) {
                 };
             }
             if let Carrier::Serial(port) = &link.carrier {
-                let polls = groups.iter().map(|(ms, r)| (r.as_slice(), *ms, link.pause_ms));
-                let percent = load_permille(port, polls, TURNAROUND_USUAL_US) / 10;
-                let baud = port.baud;
+                occupation(out, device, port, lang);
+            }
+        }
+        Link::Dlt645(link) => {
+            let (carrier, meter) = (&link.carrier, link.meter);
+            for (interval_ms, requests) in plan::groups(&device.tags) {
+                let identifiers: Vec<String> = requests.iter().map(|r| r.di.to_string()).collect();
+                let (n, identifiers) = (requests.len(), identifiers.join(" "));
                 let _ = match lang {
-                    Lang::Zh => writeln!(out, "    {baud} 波特，设备 20 毫秒应答时占用线路约 {percent}%"),
-                    Lang::En => {
-                        writeln!(out, "    {baud} baud; with 20 ms to answer it takes about {percent} % of the line")
-                    }
+                    Lang::Zh => writeln!(
+                        out,
+                        "  {name}（{carrier} 表号 {meter}）：每 {interval_ms} 毫秒 {n} 次请求：{identifiers}"
+                    ),
+                    Lang::En => writeln!(
+                        out,
+                        "  {name} ({carrier} meter {meter}): {n} requests every {interval_ms} ms: {identifiers}"
+                    ),
                 };
+            }
+            if let Carrier::Serial(port) = carrier {
+                occupation(out, device, port, lang);
             }
         }
         Link::OpcUa(link) => {
@@ -74,4 +87,13 @@ fn describe(out: &mut String, device: &Device, lang: Lang) {
             };
         }
     }
+}
+
+fn occupation(out: &mut String, device: &Device, port: &SerialPort, lang: Lang) {
+    let percent = line_load_permille(device, port, TURNAROUND_USUAL_US) / 10;
+    let baud = port.baud;
+    let _ = match lang {
+        Lang::Zh => writeln!(out, "    {baud} 波特，设备 20 毫秒应答时占用线路约 {percent}%"),
+        Lang::En => writeln!(out, "    {baud} baud; with 20 ms to answer it takes about {percent} % of the line"),
+    };
 }

@@ -52,7 +52,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn new(verdict: Verdict, tried: Words, meaning: Words) -> Self {
+    pub(super) fn new(verdict: Verdict, tried: Words, meaning: Words) -> Self {
         Self { verdict, tried, meaning }
     }
 
@@ -328,6 +328,7 @@ async fn device_findings(config: &Config, device: &Device) -> Vec<Finding> {
             findings
         }
         Link::OpcUa(link) => opcua_findings(config, device, link).await,
+        Link::Dlt645(link) => super::meter::findings(device, link).await,
     }
 }
 

@@ -11,12 +11,13 @@ use clap::Args;
 
 use super::Told;
 use crate::config::Config;
-use crate::config::device::{Device, Link, ModbusLink, OpcUaLink, Place};
+use crate::config::device::{Carrier, Device, Link, ModbusLink, OpcUaLink, Place};
 use crate::locale::{Lang, Words, words};
 use crate::page::view::engineering;
 use crate::source::modbus::client::{Ask, Connection, Payload};
 use crate::source::modbus::decode::{Encoding, Kind, Nonsense, Order, decode};
 use crate::source::modbus::plan::{Area, Request};
+use crate::source::modbus::trouble::trouble;
 use crate::source::opcua::node::Node;
 use crate::source::opcua::session::Live;
 use crate::source::opcua::subscription::{Judged, judge};
@@ -68,6 +69,7 @@ pub async fn report(config: &Config, options: &Options, lang: Lang) -> anyhow::R
             let pki = config.gateway.state_dir.join("pki").join(&device.name);
             read_nodes(device, link, &pki, lang).await.map_err(told)
         }
+        Link::Dlt645(link) => Ok(super::meter::probe(device, link, lang).await),
         Link::Modbus(link) => {
             let link = ModbusLink { unit: options.unit.unwrap_or(link.unit), ..link.clone() };
             let mut connection = Connection::new(link.carrier.clone());
@@ -94,6 +96,13 @@ fn in_a_hole(device: &Device, hole: &RangeInclusive<u16>) -> Words {
     )
 }
 
+/// How long opening may take: a DTU dials in when it likes.
+pub(super) fn open_limit(carrier: &Carrier, timeout: Duration) -> Duration {
+    if matches!(carrier, Carrier::Dtu(_)) { timeout.max(DTU_LIMIT) } else { timeout }
+}
+
+const DTU_LIMIT: Duration = Duration::from_secs(30);
+
 /// Asks a Modbus device once.
 ///
 /// # Errors
@@ -105,23 +114,18 @@ pub async fn ask(
     request: &Request,
 ) -> Result<Payload, Words> {
     let timeout = Duration::from_millis(device.timeout_ms);
-    let ask = Ask {
-        unit: link.unit,
-        timeout,
-        pause: Duration::from_millis(link.pause_ms),
-        late: Duration::from_millis(link.late_ms),
-        count_max: link.limits.room(request.area, request.address),
-    };
+    let ask = Ask::new(device, link, request);
     let mut result = Ok(());
     if connection.is_closed() {
-        result = connection.open(timeout, Duration::from_millis(link.connect_pause_ms)).await;
+        let limit = open_limit(&link.carrier, timeout);
+        result = connection.open(limit, Duration::from_millis(link.connect_pause_ms)).await;
     }
     let result = match result {
         Ok(()) => connection.read(ask, request).await,
         Err(failure) => Err(failure),
     };
     let place = link.carrier.to_string();
-    result.map_err(|f| f.words(&device.name, &place, link.unit, device.timeout_ms, Some(request)))
+    result.map_err(|f| trouble(&f, &device.name, &place, link.unit, device.timeout_ms, request))
 }
 
 async fn read_tags(

@@ -25,8 +25,8 @@ use crate::config::Config;
 use crate::config::device::{Carrier, Link, Parity, SerialPort};
 use crate::locale::{Lang, Words, words};
 use crate::setup::draft::Draft;
+use crate::source::failure::Failure;
 use crate::source::modbus::client::{Ask, Connection, Payload};
-use crate::source::modbus::failure::Failure;
 use crate::source::modbus::plan::{Area, Request};
 
 /// Options of `scan`.
@@ -220,9 +220,12 @@ pub(crate) async fn look(
         Target::Serial(lines) => {
             for line in lines {
                 let place = line.path.display().to_string();
-                let limit_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
                 let count = ask_units(&Carrier::Serial(line), units, timeout, found).await;
-                let count = count.map_err(|failure| failure.words("scan", &place, 0, limit_ms, None))?;
+                let count = count.map_err(|failure| {
+                    failure
+                        .connection_words("scan", &place)
+                        .unwrap_or_else(|| words!("{place} 没有应答", "{place} does not answer"))
+                })?;
                 if count > 0 {
                     // Devices that hear each other share their settings: other settings would only disturb them.
                     break;
@@ -300,13 +303,20 @@ impl Found {
                 .with("stop_bits", &port.stop_bits.to_string()),
             Carrier::Tcp(address) => draft.with("protocol", "modbus_tcp").with("address", address),
             Carrier::RtuOverTcp(address) => draft.with("protocol", "modbus_rtu_over_tcp").with("address", address),
+            // Who dials in cannot be searched for.
+            Carrier::Dtu(_) => draft.with("protocol", "modbus_rtu_over_tcp"),
         }
     }
 }
 
+fn on_port(carrier: &Carrier, port: &Path) -> bool {
+    matches!(carrier, Carrier::Serial(serial) if serial.path == port)
+}
+
 async fn is_in_use(config: &Config, port: &Path) -> bool {
     let uses = config.devices.iter().any(|device| match &device.link {
-        Link::Modbus(link) => matches!(&link.carrier, Carrier::Serial(serial) if serial.path == port),
+        Link::Modbus(link) => on_port(&link.carrier, port),
+        Link::Dlt645(link) => on_port(&link.carrier, port),
         Link::OpcUa(_) => false,
     });
     match config.page.listen.as_deref().filter(|_| uses) {

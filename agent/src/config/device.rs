@@ -3,10 +3,13 @@
 //! Constraints: everything a source needs is here and checked (addresses in range, spans within limits, names unique), so sources
 //! have no second opinion about the configuration. Passwords are file paths, never values.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::scale::Scale;
 use crate::source::change::OnChange;
+use crate::source::dlt645;
+use crate::source::dlt645::frame::{Di, Meter};
 use crate::source::modbus::decode::Encoding;
 use crate::source::modbus::plan::{Area, Limits};
 
@@ -32,6 +35,8 @@ pub enum Link {
     Modbus(ModbusLink),
     /// OPC UA.
     OpcUa(OpcUaLink),
+    /// A DL/T 645 meter.
+    Dlt645(Dlt645Link),
 }
 
 /// A Modbus device.
@@ -51,15 +56,64 @@ pub struct ModbusLink {
     pub late_ms: u64,
 }
 
-/// The wire under Modbus. Devices with an equal carrier share one connection.
+/// A DL/T 645-2007 energy meter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dlt645Link {
+    /// The wire, possibly shared with other meters: a serial port, or frames through a TCP connection.
+    pub carrier: Carrier,
+    /// Its number.
+    pub meter: Meter,
+    /// Rest between two requests to it, milliseconds.
+    pub pause_ms: u64,
+    /// How long after a time-out a late answer is still expected, milliseconds.
+    pub late_ms: u64,
+}
+
+/// The wire under Modbus or DL/T 645. Devices with an equal carrier share one connection; one carrier carries one protocol.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Carrier {
     /// Modbus TCP: `host:port`.
     Tcp(String),
-    /// RTU frames through a TCP connection (serial device server): `host:port`.
+    /// RTU (or DL/T 645) frames through a TCP connection (serial device server): `host:port`.
     RtuOverTcp(String),
-    /// RTU on a serial port.
+    /// A serial port.
     Serial(SerialPort),
+    /// A DTU that dials in.
+    Dtu(Dtu),
+}
+
+impl Carrier {
+    /// What a DTU repeats between frames; empty when nothing does.
+    pub fn heartbeat(&self) -> &[u8] {
+        match self {
+            Self::Dtu(dtu) => &dtu.heartbeat,
+            Self::Tcp(_) | Self::RtuOverTcp(_) | Self::Serial(_) => &[],
+        }
+    }
+}
+
+/// A DTU (mobile modem with a serial line) that connects to us and says who it is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Dtu {
+    /// Where we listen, `address:port`.
+    pub listen: SocketAddr,
+    /// What it sends first, 1 to [`DTU_PACKET_BYTES_MAX`] bytes.
+    pub registration: Vec<u8>,
+    /// What it repeats; empty when it repeats nothing.
+    pub heartbeat: Vec<u8>,
+}
+
+/// Longest registration or heartbeat packet, bytes.
+pub const DTU_PACKET_BYTES_MAX: usize = 64;
+
+impl std::fmt::Display for Dtu {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { listen, registration, .. } = self;
+        match std::str::from_utf8(registration) {
+            Ok(text) if text.bytes().all(|byte| byte.is_ascii_graphic()) => write!(f, "DTU {text} at {listen}"),
+            _ => write!(f, "DTU {} at {listen}", data_encoding::HEXLOWER.encode(registration)),
+        }
+    }
 }
 
 impl std::fmt::Display for Carrier {
@@ -67,6 +121,7 @@ impl std::fmt::Display for Carrier {
         match self {
             Self::Tcp(address) | Self::RtuOverTcp(address) => f.write_str(address),
             Self::Serial(port) => write!(f, "{}", port.path.display()),
+            Self::Dtu(dtu) => dtu.fmt(f),
         }
     }
 }
@@ -237,6 +292,15 @@ pub enum Place {
         kind: crate::source::modbus::decode::Kind,
         /// Also subscribe, to see changes between two polls.
         subscribe: bool,
+    },
+    /// Data of a DL/T 645 meter.
+    Dlt645 {
+        /// Data identifier.
+        di: Di,
+        /// Data bytes it has.
+        bytes: u8,
+        /// How to decode them.
+        kind: dlt645::value::Kind,
     },
 }
 

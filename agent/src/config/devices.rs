@@ -1,40 +1,39 @@
 //! `[[device]]` and `[[device.tag]]`: reading and checking them.
 //!
 //! Constraints: a key that belongs to another protocol is refused with a sentence that says so; limits are checked with the same
-//! planner that later makes the requests; a serial line is checked against physics with all devices on it together.
+//! planner that later makes the requests; what devices share is checked in `lines`.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 
 use super::device::{Carrier, Device, Link, ModbusLink, Mode, OpcUaLink, Parity, Place, Policy, SerialPort, Tag, User};
 use super::document::Section;
-use super::tags::{self, Defaults};
-use crate::locale::words;
+use super::tags::{self, Defaults, Family};
+use super::{dlt645, dtu, lines};
+use crate::locale::{Words, words};
 use crate::source::modbus::decode::Order;
 use crate::source::modbus::plan::{BITS_MAX, Limits, PlanError, REGISTERS_MAX, Request, Span, plan};
-use crate::source::modbus::timing::{TURNAROUND_USUAL_US, load_permille};
 
 /// Most tags in one file: what one configuration record may hold (`protocol` refuses more).
 const TAGS_MAX: usize = 20_000;
 /// Most devices in one file.
 pub(super) const DEVICES_MAX: usize = 2_000;
 
-const SERIAL_KEYS: [&str; 5] = ["port", "baud", "parity", "data_bits", "stop_bits"];
-const MODBUS_KEYS: [&str; 12] = [
-    "address",
+pub(super) const SERIAL_KEYS: [&str; 5] = ["port", "baud", "parity", "data_bits", "stop_bits"];
+/// What only Modbus devices have, beside what they share with meters.
+pub(super) const MODBUS_KEYS: [&str; 9] = [
     "unit",
     "registers_max",
     "bits_max",
     "gap_max",
     "one_by_one",
     "holes",
-    "pause_ms",
     "connect_pause_ms",
-    "late_ms",
     "byte_order",
     "word_order",
 ];
-const OPCUA_KEYS: [&str; 9] = [
+const LINE_KEYS: [&str; 3] = ["address", "pause_ms", "late_ms"];
+pub(super) const OPCUA_KEYS: [&str; 9] = [
     "endpoint",
     "security_policy",
     "security_mode",
@@ -52,6 +51,7 @@ enum Protocol {
     ModbusRtu,
     ModbusRtuOverTcp,
     OpcUa,
+    Dlt645,
 }
 
 pub(super) fn read(root: &Section<'_, '_>) -> Option<Vec<Device>> {
@@ -104,7 +104,7 @@ pub(super) fn read(root: &Section<'_, '_>) -> Option<Vec<Device>> {
             words!("请分给几台网关", "use more than one gateway"),
         );
     }
-    check_lines(root, &devices);
+    lines::check(root, &devices);
     whole.then_some(devices)
 }
 
@@ -137,6 +137,7 @@ fn read_device(section: &mut Section<'_, '_>) -> Option<Device> {
             ("modbus_rtu", Protocol::ModbusRtu),
             ("modbus_rtu_over_tcp", Protocol::ModbusRtuOverTcp),
             ("opcua", Protocol::OpcUa),
+            ("dlt645", Protocol::Dlt645),
         ],
     );
     let timeout_ms = section.integer_or("timeout_ms", 10..=60_000, 1_000);
@@ -144,11 +145,15 @@ fn read_device(section: &mut Section<'_, '_>) -> Option<Device> {
     let tag_sections = section.tables("tag", "[[device.tag]]");
     let (name, protocol) = (name?.value, protocol?.value);
     // Everything below is read even when the link is wrong, so that all problems show at once.
-    let mut defaults = Defaults { interval_ms, byte_order: Order::Big, word_order: Order::Big, is_opcua: false };
+    let mut defaults = Defaults { interval_ms, byte_order: Order::Big, word_order: Order::Big, family: Family::Modbus };
     let (link, limits) = match protocol {
         Protocol::OpcUa => {
-            defaults.is_opcua = true;
+            defaults.family = Family::OpcUa;
             (read_opcua(section).map(Link::OpcUa), Limits::default())
+        }
+        Protocol::Dlt645 => {
+            defaults.family = Family::Dlt645;
+            (dlt645::read_link(section, timeout_ms).map(Link::Dlt645), Limits::default())
         }
         _ => {
             let orders = [("big", Order::Big), ("little", Order::Little)];
@@ -187,9 +192,7 @@ fn read_device(section: &mut Section<'_, '_>) -> Option<Device> {
         }
         tags.push(tag);
     }
-    if !defaults.is_opcua {
-        check_plan(section, &tags, &limits);
-    }
+    check_plan(section, &tags, &limits);
     let link = link?;
     (whole && named).then_some(Device { name, line, link, timeout_ms, tags })
 }
@@ -199,6 +202,7 @@ fn read_modbus(section: &Section<'_, '_>, protocol: Protocol, timeout_ms: u64) -
         &OPCUA_KEYS,
         &words!("这一项只用于 `protocol = \"opcua\"`", "this key is only for `protocol = \"opcua\"`"),
     );
+    section.foreign(&["meter"], &dlt645::only());
     let unit = section.integer("unit", 0..=255);
     let unit_given = section.has("unit");
     let limits = Limits {
@@ -216,8 +220,17 @@ fn read_modbus(section: &Section<'_, '_>, protocol: Protocol, timeout_ms: u64) -
             &["address"],
             &words!("串口写 `port = \"/dev/ttyUSB0\"`", "a serial line has `port = \"/dev/ttyUSB0\"`"),
         );
-        read_port(section).map(Carrier::Serial)
+        dtu::nowhere(section);
+        read_port(section, 9_600, Parity::None).map(Carrier::Serial)
+    } else if protocol == Protocol::ModbusRtuOverTcp && section.has("listen") {
+        section.foreign(&SERIAL_KEYS[1..], &dtu_serial());
+        dtu::read(section).map(Carrier::Dtu)
     } else {
+        if protocol == Protocol::ModbusRtuOverTcp {
+            dtu::without_listen(section);
+        } else {
+            dtu::nowhere(section);
+        }
         section.foreign(
             &SERIAL_KEYS,
             &words!("这一项只用于 `protocol = \"modbus_rtu\"`", "this key is only for `protocol = \"modbus_rtu\"`"),
@@ -254,18 +267,23 @@ fn read_modbus(section: &Section<'_, '_>, protocol: Protocol, timeout_ms: u64) -
     Some(ModbusLink { carrier: carrier?, unit, limits, pause_ms, connect_pause_ms, late_ms })
 }
 
-fn read_port(section: &Section<'_, '_>) -> Option<SerialPort> {
+/// Why serial settings have no place beside a DTU.
+pub(super) fn dtu_serial() -> Words {
+    words!("串口参数在 DTU 里设置", "serial settings are made in the DTU itself")
+}
+
+pub(super) fn read_port(section: &Section<'_, '_>, baud: u32, parity: Parity) -> Option<SerialPort> {
     let path = section.required_string("port", "\"/dev/ttyUSB0\"");
-    let baud = section.integer_or("baud", 300..=4_000_000, 9_600);
+    let baud = narrow(section.integer_or("baud", 300..=4_000_000, baud.into()));
     let parity = section
         .choice("parity", &[("none", Parity::None), ("even", Parity::Even), ("odd", Parity::Odd)])
-        .map_or(Parity::None, |p| p.value);
-    // RTU needs eight data bits; seven would be Modbus ASCII.
+        .map_or(parity, |p| p.value);
+    // RTU and DL/T 645 need eight data bits; seven would be Modbus ASCII.
     let data_bits = section.integer_or("data_bits", 8..=8, 8);
     let stop_bits = section.integer_or("stop_bits", 1..=2, 1);
     Some(SerialPort {
         path: PathBuf::from(path?.value),
-        baud: u32::try_from(baud).unwrap_or(9_600),
+        baud,
         parity,
         data_bits: narrow(data_bits),
         stop_bits: narrow(stop_bits),
@@ -274,8 +292,11 @@ fn read_port(section: &Section<'_, '_>) -> Option<SerialPort> {
 
 fn read_opcua(section: &Section<'_, '_>) -> Option<OpcUaLink> {
     let only = words!("这一项只用于 Modbus 设备", "this key is only for Modbus devices");
+    dtu::nowhere(section);
     section.foreign(&MODBUS_KEYS, &only);
+    section.foreign(&LINE_KEYS, &only);
     section.foreign(&SERIAL_KEYS, &only);
+    section.foreign(&["meter"], &dlt645::only());
     section.foreign(
         &["password"],
         &words!(
@@ -451,65 +472,6 @@ pub(crate) fn groups(tags: &[Tag], limits: &Limits) -> Vec<(u64, Vec<Request>)> 
         }
     }
     by_interval.into_iter().map(|(interval, spans)| (interval, plan(&spans, limits).unwrap_or_default())).collect()
-}
-
-/// Serial lines against physics, and their settings against each other.
-fn check_lines(root: &Section<'_, '_>, devices: &[Device]) {
-    let mut lines: BTreeMap<&PathBuf, Vec<(&Device, &SerialPort, &ModbusLink)>> = BTreeMap::new();
-    for device in devices {
-        if let Link::Modbus(link) = &device.link
-            && let Carrier::Serial(port) = &link.carrier
-        {
-            lines.entry(&port.path).or_default().push((device, port, link));
-        }
-    }
-    for (path, members) in lines {
-        let path = path.display();
-        let (first, port, _) = members[0];
-        if let Some((other, _, _)) = members.iter().find(|(_, p, _)| *p != port) {
-            let (a, b) = (&first.name, &other.name);
-            root.collector().error(
-                Some(other.line),
-                words!(
-                    "`{a}` 和 `{b}` 在同一串口 {path} 上，但串口参数不同",
-                    "`{a}` and `{b}` share {path} with different settings"
-                ),
-                words!("一条总线上的波特率、校验和停止位必须相同", "baud, parity and stop bits must agree on one bus"),
-            );
-            continue;
-        }
-        let polls: Vec<(Vec<Request>, u64, u64)> = members
-            .iter()
-            .flat_map(|(d, _, l)| groups(&d.tags, &l.limits).into_iter().map(|(ms, r)| (r, ms, l.pause_ms)))
-            .collect();
-        let load = |turnaround| load_permille(port, polls.iter().map(|(r, ms, p)| (r.as_slice(), *ms, *p)), turnaround);
-        let (floor, usual) = (load(0), load(TURNAROUND_USUAL_US));
-        let baud = port.baud;
-        if floor > 1_000 {
-            let percent = floor / 10;
-            root.collector().error(
-                Some(first.line),
-                words!(
-                    "串口 {path} 在 {baud} 波特下做不到：需要线路能力的 {percent}%",
-                    "the line {path} cannot do this at {baud} baud: it would need {percent} % of its capacity"
-                ),
-                words!(
-                    "加大 `interval_ms`、提高波特率、减少数据点，或分到两条总线",
-                    "raise `interval_ms`, raise the baud rate, read fewer tags, or use a second bus"
-                ),
-            );
-        } else if usual > 900 {
-            let percent = usual / 10;
-            root.collector().warning(
-                Some(first.line),
-                words!(
-                    "串口 {path} 几乎排满：设备若需 20 毫秒应答，占用 {percent}%",
-                    "the line {path} is nearly full: {percent} % if devices take the usual 20 ms to answer"
-                ),
-                words!("加大 `interval_ms` 或提高波特率", "raise `interval_ms` or the baud rate"),
-            );
-        }
-    }
 }
 
 /// A number already checked to fit.

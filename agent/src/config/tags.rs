@@ -7,6 +7,7 @@ use super::problem::nearest;
 use super::scale::Scale;
 use crate::locale::words;
 use crate::source::change::{ALLOWED, OnChange};
+use crate::source::dlt645;
 use crate::source::modbus::decode::{Charset, Encoding, Kind, Order, ScaleRegister};
 use crate::source::modbus::plan::Area;
 use crate::source::opcua::node::Node;
@@ -21,7 +22,50 @@ pub(super) struct Defaults {
     pub(super) interval_ms: u64,
     pub(super) byte_order: Order,
     pub(super) word_order: Order,
-    pub(super) is_opcua: bool,
+    pub(super) family: Family,
+}
+
+/// Which kind of place the tags of a device have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Family {
+    Modbus,
+    OpcUa,
+    Dlt645,
+}
+
+/// What the type of a tag means for counting.
+struct Counting {
+    /// It can count at all.
+    integer: bool,
+    /// Where the type itself starts over.
+    modulus: Option<u64>,
+    /// Decimals of a value with a scale register.
+    decimals: Option<u8>,
+}
+
+impl Counting {
+    fn of(kind: Option<Kind>, place: Option<&Place>) -> Self {
+        let decimals = match place {
+            Some(Place::Modbus { encoding, .. }) => encoding.scale.map(|s| s.decimals),
+            _ => None,
+        };
+        Self {
+            integer: kind.is_some_and(Kind::is_integer),
+            // Where a value with a scale register starts over depends on what that register holds then: only the user can say it.
+            modulus: kind.and_then(Kind::modulus).filter(|_| decimals.is_none()),
+            decimals,
+        }
+    }
+
+    fn of_meter(place: Option<&Place>) -> Self {
+        let (integer, modulus) = match place {
+            Some(Place::Dlt645 { bytes, kind, .. }) => {
+                (kind.value_type() != protocol::ValueType::Text, kind.modulus(*bytes))
+            }
+            _ => (false, None),
+        };
+        Self { integer, modulus, decimals: None }
+    }
 }
 
 pub(super) fn read(section: &mut Section<'_, '_>, device: &str, defaults: &Defaults) -> Option<Tag> {
@@ -46,7 +90,6 @@ pub(super) fn read(section: &mut Section<'_, '_>, device: &str, defaults: &Defau
     if !section.has("type") {
         section.missing("type", "\"u32\"");
     }
-    let kind = section.choice("type", &Kind::NAMES).map(|k| k.value);
     let role = read_role(section);
     // Who a device is does not change by the second.
     let usual_ms = if role == Some(Role("identity")) { DAY_MS } else { defaults.interval_ms };
@@ -54,15 +97,24 @@ pub(super) fn read(section: &mut Section<'_, '_>, device: &str, defaults: &Defau
     let unit = section.string("unit").map(|u| u.value).unwrap_or_default();
     let scale = read_scale(section);
     let alarm = section.boolean("alarm", false);
-    let place = if defaults.is_opcua { read_node(section, kind) } else { read_span(section, kind, defaults) };
-    let decimals = match &place {
-        Some(Place::Modbus { encoding, .. }) => encoding.scale.map(|s| s.decimals),
-        _ => None,
+    let (place, counting) = match defaults.family {
+        Family::Dlt645 => {
+            let kind = section.choice("type", &dlt645::value::Kind::NAMES).map(|k| k.value);
+            let place = super::dlt645::read_place(section, kind);
+            let counting = Counting::of_meter(place.as_ref());
+            (place, counting)
+        }
+        family => {
+            section.foreign(&["di", "bytes"], &super::dlt645::only());
+            let kind = section.choice("type", &Kind::NAMES).map(|k| k.value);
+            let is_opcua = family == Family::OpcUa;
+            let place = if is_opcua { read_node(section, kind) } else { read_span(section, kind, defaults) };
+            let counting = Counting::of(kind, place.as_ref());
+            (place, counting)
+        }
     };
-    // Where a value with a scale register starts over depends on what that register holds then: only the user can say it.
-    let natural = kind.and_then(Kind::modulus).filter(|_| decimals.is_none());
-    let counter = read_counter(section, kind, role, natural);
-    let scale = decimals.map(Scale::of_decimals).or(scale);
+    let counter = read_counter(section, &counting, role);
+    let scale = counting.decimals.map(Scale::of_decimals).or(scale);
     let on_change = read_on_change(section, role, scale, interval_ms);
     Some(Tag {
         id: id?,
@@ -172,13 +224,7 @@ fn read_on_change(
 }
 
 /// `Some(None)` is a tag that is no counter; `None` is a mistake.
-/// `natural` is where the type itself starts over.
-fn read_counter(
-    section: &Section<'_, '_>,
-    kind: Option<Kind>,
-    role: Option<Role>,
-    natural: Option<u64>,
-) -> Option<Option<Counter>> {
+fn read_counter(section: &Section<'_, '_>, counting: &Counting, role: Option<Role>) -> Option<Option<Counter>> {
     let modulus = section.integer("counter_modulus", 2..=(1 << 62));
     let rate = section.integer("max_per_hour", 1..=(1 << 52));
     let Some(max_per_hour) = rate else {
@@ -196,7 +242,7 @@ fn read_counter(
             );
             return None;
         }
-        if kind.is_some_and(Kind::is_integer) && role.is_some_and(Role::is_counter) {
+        if counting.integer && role.is_some_and(Role::is_counter) {
             let title = section.title();
             section.collector().warning(
                 section.line(),
@@ -209,7 +255,7 @@ fn read_counter(
         }
         return Some(None);
     };
-    Some(Some(Counter { modulus: modulus.map(|m| m.value).or(natural), max_per_hour: max_per_hour.value }))
+    Some(Some(Counter { modulus: modulus.map(|m| m.value).or(counting.modulus), max_per_hour: max_per_hour.value }))
 }
 
 fn read_span(section: &Section<'_, '_>, kind: Option<Kind>, defaults: &Defaults) -> Option<Place> {

@@ -1,5 +1,8 @@
 //! What a person sees when the file is wrong, in both languages.
 
+mod dlt645;
+mod dtu;
+
 use std::path::Path;
 
 use super::device::{Carrier, Link, Place};
@@ -368,11 +371,11 @@ fn the_example_is_valid_and_gives_the_same_evidence_every_time() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs/agent.example.toml");
     let (config, warnings) = Config::load(&path).unwrap_or_else(|p| panic!("{}", p.render(Lang::En)));
     assert_eq!(warnings, []);
-    assert_eq!(config.devices.len(), 4);
+    assert_eq!(config.devices.len(), 5);
     assert!(
         matches!(&config.devices[1].link, Link::Modbus(l) if matches!(&l.carrier, Carrier::Serial(p) if p.baud == 9_600))
     );
-    assert!(matches!(&config.devices[3].tags[0].place, Place::OpcUa { subscribe: true, .. }));
+    assert!(matches!(&config.devices[4].tags[0].place, Place::OpcUa { subscribe: true, .. }));
     let record = config.configuration().expect("valid");
     let ids: Vec<&str> = record.tags.iter().map(|t| t.id.as_str()).collect();
     assert_eq!(
@@ -388,6 +391,9 @@ fn the_example_is_valid_and_gives_the_same_evidence_every_time() {
             "lathe/power",
             "lathe/energy",
             "main/energy",
+            "grid/energy",
+            "grid/power",
+            "grid/number",
             "cnc/state",
             "cnc/program"
         ]

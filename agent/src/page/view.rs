@@ -187,6 +187,7 @@ fn address(link: &Link) -> String {
     match link {
         Link::Modbus(link) => format!("{} #{}", link.carrier, link.unit),
         Link::OpcUa(link) => link.endpoint.clone(),
+        Link::Dlt645(link) => format!("{} #{}", link.carrier, link.meter),
     }
 }
 

@@ -3,15 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
-use protocol::Value;
+use protocol::{GapCause, Value};
 
-use super::modbus::client::{Ask, Connection, Payload};
-use super::modbus::decode::decode;
-use super::modbus::plan::Request;
+use super::line::Wire;
 use super::opcua::node::Node;
 use super::opcua::session::Live;
 use super::opcua::subscription::{Judged, judge};
-use crate::config::device::{Device, Link, ModbusLink, OpcUaLink, Place};
+use super::{dlt645, modbus};
+use crate::config::device::{Device, Link, OpcUaLink, Place};
 use crate::locale::{Words, words};
 
 /// Reads every tag once, in the order of the configuration. After the first silence the rest is not asked: it would only wait.
@@ -20,7 +19,8 @@ use crate::locale::{Words, words};
 /// Per tag: why there is no value. A device that cannot be reached has the same words for all its tags.
 pub async fn read(device: &Device, pki: &Path) -> Vec<Result<Value, Words>> {
     match &device.link {
-        Link::Modbus(link) => modbus(device, link).await,
+        Link::Modbus(link) => on_line(modbus::client::Connection::new(link.carrier.clone()), device, link).await,
+        Link::Dlt645(link) => on_line(dlt645::client::Connection::new(link.carrier.clone()), device, link).await,
         Link::OpcUa(link) => match opcua(device, link, pki).await {
             Ok(values) => values,
             Err(words) => device.tags.iter().map(|_| Err(words.clone())).collect(),
@@ -28,45 +28,41 @@ pub async fn read(device: &Device, pki: &Path) -> Vec<Result<Value, Words>> {
     }
 }
 
-async fn modbus(device: &Device, link: &ModbusLink) -> Vec<Result<Value, Words>> {
-    let timeout = Duration::from_millis(device.timeout_ms);
-    let place = link.carrier.to_string();
-    let mut connection = Connection::new(link.carrier.clone());
-    let mut values = Vec::with_capacity(device.tags.len());
+/// Asks a device on a line, one question after the other.
+async fn on_line<W: Wire>(mut connection: W, device: &Device, link: &W::Link) -> Vec<Result<Value, Words>> {
+    let (limit, pause) = (Duration::from_millis(device.timeout_ms), Duration::from_millis(W::pause_ms(link)));
+    let place = connection.carrier().to_string();
+    let mut values: Vec<_> = device.tags.iter().map(|_| Err(nonsense("not asked"))).collect();
     let mut silent: Option<Words> = None;
-    for tag in &device.tags {
-        let Place::Modbus { area, address, count, encoding } = &tag.place else { continue };
-        if let Some(words) = &silent {
-            values.push(Err(words.clone()));
-            continue;
-        }
-        let request = Request { area: *area, address: *address, count: *count, placed: Vec::new() };
-        let ask = Ask {
-            unit: link.unit,
-            timeout,
-            late: Duration::from_millis(link.late_ms),
-            pause: Duration::from_millis(link.pause_ms),
-            count_max: link.limits.count_max(*area),
-        };
-        let answer = match if connection.is_closed() {
-            connection.open(timeout, Duration::from_millis(link.connect_pause_ms)).await
-        } else {
-            Ok(())
-        } {
-            Ok(()) => connection.read(ask, &request).await,
-            Err(failure) => Err(failure),
-        };
-        values.push(match answer {
-            Ok(Payload::Words(registers)) => decode(&registers, *encoding).map_err(|why| nonsense(&why.to_string())),
-            Ok(Payload::Bits(bits)) => bits.first().map(|b| Value::Bool(*b)).ok_or_else(|| nonsense("no bit")),
-            Err(failure) => {
-                let words = failure.words(&device.name, &place, link.unit, device.timeout_ms, Some(&request));
-                if failure.cause() == protocol::GapCause::DeviceSilent {
-                    silent = Some(words.clone());
-                }
-                Err(words)
+    for request in W::groups(device, link).into_iter().flat_map(|(_, requests)| requests) {
+        let answer = match &silent {
+            Some(words) => Err(words.clone()),
+            None => {
+                let opened = match connection.is_closed() {
+                    true => connection.open(limit, Duration::from_millis(W::connect_pause_ms(link))).await,
+                    false => Ok(()),
+                };
+                let answer = match opened {
+                    Ok(()) => connection.read(device, link, &request).await,
+                    Err(failure) => Err(failure),
+                };
+                tokio::time::sleep(pause).await;
+                answer.map_err(|failure| {
+                    let words = W::trouble(&failure, device, &place, link, &request);
+                    if failure.cause() == GapCause::DeviceSilent {
+                        silent = Some(words.clone());
+                    }
+                    words
+                })
             }
-        });
+        };
+        let decoded = answer
+            .unwrap_or_else(|words| W::items(&request).into_iter().map(|item| (item, Err(words.clone()))).collect());
+        for (item, value) in decoded {
+            if let Some(slot) = values.get_mut(item) {
+                *slot = value;
+            }
+        }
     }
     values
 }

@@ -8,19 +8,19 @@
 //!    every error the line is drained until it is silent.
 //! 5. Only reads can be asked: the one function that talks to a device takes an [`Area`] and builds one of four requests.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 use tokio_modbus::client::{Client as _, Context};
 use tokio_modbus::slave::{Slave, SlaveContext as _};
 
-use super::failure::Failure;
 use super::plan::{Area, Request};
 use super::rtu::{Answer, FRAME_BYTES_MAX, Question, Shape, Shapes, judge};
-use super::timing::silence_us;
-use crate::config::device::{Carrier, Parity, SerialPort};
+use crate::config::device::{Carrier, Device, ModbusLink};
+use crate::source::dtu;
+use crate::source::failure::Failure;
+use crate::source::stream::{DRAIN_LIMIT, Dial, SharedLine, System, open};
 
 /// What a read gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,9 +46,23 @@ pub struct Ask {
     pub count_max: u16,
 }
 
+impl Ask {
+    /// As the configuration says.
+    pub fn new(device: &Device, link: &ModbusLink, request: &Request) -> Self {
+        Self {
+            unit: link.unit,
+            timeout: Duration::from_millis(device.timeout_ms),
+            pause: Duration::from_millis(link.pause_ms),
+            late: Duration::from_millis(link.late_ms),
+            count_max: link.limits.room(request.area, request.address),
+        }
+    }
+}
+
 /// A connection to one carrier, opened on demand.
 pub struct Connection {
     carrier: Carrier,
+    dial: Arc<dyn Dial>,
     state: State,
     /// Answers that may still be under way on the line. Outlives the connection: a serial device server hands a late answer to
     /// whoever is connected by then.
@@ -66,7 +80,17 @@ enum State {
 impl Connection {
     /// Not yet connected.
     pub fn new(carrier: Carrier) -> Self {
-        Self { carrier, state: State::Closed, shapes: Shapes::default(), epoch: Instant::now() }
+        Self::through(carrier, Arc::new(System))
+    }
+
+    /// Not yet connected; the bytes will go through what `dial` opens.
+    pub fn through(carrier: Carrier, dial: Arc<dyn Dial>) -> Self {
+        Self { carrier, dial, state: State::Closed, shapes: Shapes::default(), epoch: Instant::now() }
+    }
+
+    /// The wire it connects to.
+    pub fn carrier(&self) -> &Carrier {
+        &self.carrier
     }
 
     /// Whether [`Connection::open`] is needed first.
@@ -80,13 +104,10 @@ impl Connection {
     /// [`Failure::Unreachable`].
     pub async fn open(&mut self, limit: Duration, pause: Duration) -> Result<(), Failure> {
         self.state = State::Closed;
+        let stream = open(&*self.dial, &self.carrier, limit).await?;
         self.state = match &self.carrier {
-            Carrier::Tcp(address) => State::Tcp(tokio_modbus::client::tcp::attach(dial(address, limit).await?)),
-            Carrier::RtuOverTcp(address) => {
-                // Through a network the silence between frames means nothing; half a round trip of slack is enough.
-                State::Rtu(Box::new(Rtu::new(Box::new(dial(address, limit).await?), NETWORK_QUIET)))
-            }
-            Carrier::Serial(port) => State::Rtu(Box::new(Rtu::new(open_port(port)?, serial_quiet(port)))),
+            Carrier::Tcp(_) => State::Tcp(tokio_modbus::client::tcp::attach(stream)),
+            carrier => State::Rtu(Box::new(Rtu::new(SharedLine::new(stream, carrier), carrier.heartbeat()))),
         };
         tokio::time::sleep(pause).await;
         Ok(())
@@ -123,29 +144,6 @@ impl Connection {
         }
         result
     }
-}
-
-async fn dial(address: &str, limit: Duration) -> Result<TcpStream, Failure> {
-    let unreachable = |reason: String| Failure::Unreachable(reason);
-    let stream = timeout(limit, TcpStream::connect(address))
-        .await
-        .map_err(|_| unreachable(format!("no answer within {} ms", limit.as_millis())))?
-        .map_err(|e| unreachable(e.to_string()))?;
-    stream.set_nodelay(true).map_err(|e| unreachable(e.to_string()))?;
-    Ok(stream)
-}
-
-fn open_port(port: &SerialPort) -> Result<Box<dyn Stream>, Failure> {
-    let builder = tokio_serial::new(port.path.to_string_lossy(), port.baud)
-        .parity(match port.parity {
-            Parity::None => tokio_serial::Parity::None,
-            Parity::Even => tokio_serial::Parity::Even,
-            Parity::Odd => tokio_serial::Parity::Odd,
-        })
-        .data_bits(tokio_serial::DataBits::Eight)
-        .stop_bits(if port.stop_bits == 2 { tokio_serial::StopBits::Two } else { tokio_serial::StopBits::One });
-    let stream = tokio_serial::SerialStream::open(&builder).map_err(|e| Failure::Unreachable(e.to_string()))?;
-    Ok(Box::new(stream))
 }
 
 async fn read_tcp(context: &mut Context, ask: Ask, request: &Request) -> Result<Payload, Failure> {
@@ -198,34 +196,18 @@ fn brief(text: &str) -> String {
     text.chars().take(80).collect()
 }
 
-/// Anything bytes go through.
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
-
-/// A line counts as silent after this much quiet when it runs through a network.
-const NETWORK_QUIET: Duration = Duration::from_millis(30);
-/// The kernel and USB adapters deliver serial bytes in bunches of up to 16 ms.
-const SERIAL_QUIET_LEAST: Duration = Duration::from_millis(20);
-/// A line that never falls silent is given up after this.
-const DRAIN_LIMIT: Duration = Duration::from_secs(2);
-
-fn serial_quiet(port: &SerialPort) -> Duration {
-    Duration::from_micros(silence_us(port)).max(SERIAL_QUIET_LEAST)
-}
-
 /// A line of RTU frames.
 struct Rtu {
-    stream: Box<dyn Stream>,
-    quiet: Duration,
+    line: SharedLine,
+    /// What may stand around an answer.
+    heartbeat: Vec<u8>,
     /// What the frame looked like that was refused.
     heard: Option<Shape>,
-    /// Nothing is known about the line yet, or something went wrong: drain before asking.
-    suspect: bool,
 }
 
 impl Rtu {
-    fn new(stream: Box<dyn Stream>, quiet: Duration) -> Self {
-        Self { stream, quiet, heard: None, suspect: true }
+    fn new(line: SharedLine, heartbeat: &[u8]) -> Self {
+        Self { line, heartbeat: heartbeat.to_vec(), heard: None }
     }
 
     async fn read(
@@ -275,7 +257,7 @@ impl Rtu {
                 // With older questions open, this refusal may belong to one of them, and the answer to ours may still come.
                 if shapes.is_waiting_for(question.unit) {
                     shapes.unanswered(question, until_ms);
-                    self.suspect = true;
+                    self.line.distrust();
                 }
                 Err(Failure::Refused(code))
             }
@@ -287,9 +269,9 @@ impl Rtu {
                     other => other,
                 };
                 shapes.unanswered(question, until_ms);
-                self.suspect = true;
+                self.line.distrust();
                 if !matches!(failure, Failure::Broken(_)) {
-                    self.drain().await?;
+                    self.line.drain().await?;
                 }
                 Err(failure)
             }
@@ -297,66 +279,27 @@ impl Rtu {
     }
 
     async fn ask(&mut self, ask: Ask, question: &Question) -> Result<Result<Vec<u8>, u8>, Failure> {
-        if self.suspect || self.has_stray_bytes().await? {
-            self.drain().await?;
-        }
-        let broken = |e: std::io::Error| Failure::Broken(e.to_string());
+        self.line.settle().await?;
         let deadline = Instant::now() + ask.timeout;
-        let send = async {
-            self.stream.write_all(&question.encode()).await?;
-            self.stream.flush().await
-        };
-        timeout_at(deadline, send).await.map_err(|_| Failure::Silent)?.map_err(broken)?;
+        self.line.send(&question.encode(), deadline).await?;
         let mut received = Vec::with_capacity(FRAME_BYTES_MAX);
-        let mut chunk = [0u8; FRAME_BYTES_MAX];
         loop {
-            match judge(&received, question) {
+            let (skipped, answer) = dtu::likeliest(&received, &self.heartbeat, |bytes| {
+                let answer = judge(bytes, question);
+                (answer.fate(), answer)
+            });
+            match answer {
                 Answer::Data(data) => return Ok(Ok(data)),
                 Answer::Exception(code) => return Ok(Err(code)),
                 Answer::Wrong(wrong) => {
-                    if let [unit, function, bytes, ..] = received[..] {
-                        self.heard = Some(Shape { unit, function, bytes: bytes.into() });
+                    if let Some([unit, function, bytes, ..]) = received.get(skipped..) {
+                        self.heard = Some(Shape { unit: *unit, function: *function, bytes: (*bytes).into() });
                     }
                     return Err(Failure::Nonsense(wrong.to_string()));
                 }
                 Answer::Incomplete(_) => {}
             }
-            match timeout_at(deadline, self.stream.read(&mut chunk)).await {
-                Err(_) if received.is_empty() => return Err(Failure::Silent),
-                Err(_) => return Err(Failure::Nonsense("cut off in the middle of an answer".to_owned())),
-                Ok(Err(e)) => return Err(broken(e)),
-                Ok(Ok(0)) => return Err(Failure::Broken("closed by the other side".to_owned())),
-                Ok(Ok(n)) => received.extend_from_slice(&chunk[..n]),
-            }
+            self.line.receive(&mut received, &self.heartbeat, deadline).await?;
         }
-    }
-
-    /// Bytes nobody asked for, waiting in the kernel.
-    async fn has_stray_bytes(&mut self) -> Result<bool, Failure> {
-        let mut byte = [0u8; 1];
-        match timeout(Duration::ZERO, self.stream.read(&mut byte)).await {
-            Err(_) => Ok(false),
-            Ok(Ok(0)) => Err(Failure::Broken("closed by the other side".to_owned())),
-            Ok(Ok(_)) => Ok(true),
-            Ok(Err(e)) => Err(Failure::Broken(e.to_string())),
-        }
-    }
-
-    /// Reads and throws away until the line has been quiet.
-    async fn drain(&mut self) -> Result<(), Failure> {
-        let limit = Instant::now() + DRAIN_LIMIT;
-        let mut chunk = [0u8; FRAME_BYTES_MAX];
-        while Instant::now() < limit {
-            match timeout(self.quiet, self.stream.read(&mut chunk)).await {
-                Err(_) => {
-                    self.suspect = false;
-                    return Ok(());
-                }
-                Ok(Ok(0)) => return Err(Failure::Broken("closed by the other side".to_owned())),
-                Ok(Ok(_)) => {}
-                Ok(Err(e)) => return Err(Failure::Broken(e.to_string())),
-            }
-        }
-        Err(Failure::Nonsense("the line never falls silent".to_owned()))
     }
 }

@@ -14,6 +14,7 @@
 //! ([`Shapes::expire`]), it is not what protects us.
 
 use super::plan::{Area, byte_count};
+use crate::source::dtu::Fate;
 
 /// Longest RTU frame: 256 bytes (Modbus over Serial Line V1.02, 2.5.1).
 pub const FRAME_BYTES_MAX: usize = 256;
@@ -63,6 +64,17 @@ pub enum Answer {
     Exception(u8),
     /// Not an answer to this question.
     Wrong(WrongFrame),
+}
+
+impl Answer {
+    /// What it means for waiting on.
+    pub fn fate(&self) -> Fate {
+        match self {
+            Self::Incomplete(_) => Fate::Waiting,
+            Self::Data(_) | Self::Exception(_) => Fate::Whole,
+            Self::Wrong(_) => Fate::Wrong,
+        }
+    }
 }
 
 /// In which way a frame is not the answer.

@@ -109,7 +109,7 @@ impl Source {
         for (item, tag) in device.tags.iter().enumerate() {
             let place = match &tag.place {
                 Place::OpcUa { node, kind, subscribe } => Node::parse(node).map(|node| (node, *kind, *subscribe)),
-                Place::Modbus { .. } => None,
+                Place::Modbus { .. } | Place::Dlt645 { .. } => None,
             };
             if place.is_some() {
                 by_interval.entry(tag.interval_ms).or_default().push(item);

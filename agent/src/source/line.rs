@@ -1,4 +1,4 @@
-//! One carrier and the devices on it: who is asked when. I/O loop; its decisions are `schedule`, `plan` and `rtu`.
+//! One carrier and the devices on it: who is asked when. I/O loop; its decisions are `schedule`, and `plan` of the protocol.
 //!
 //! Constraints:
 //! 1. One task per carrier, so a dead device on its own connection delays nobody else.
@@ -6,6 +6,7 @@
 //!    without a request, and the time belongs to the living.
 //! 3. Every tick of every tag ends in a reading or an account of why not.
 //! 4. Never more than one request under way on a carrier.
+//! 5. Only here are breaker, schedule, reconnect and accounting; what a protocol adds is a [`Wire`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,40 +15,88 @@ use protocol::{GapCause, Quality};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::client::{Ask, Connection, Payload};
-use super::decode::{Nonsense, decode};
 use super::failure::Failure;
-use super::plan::Request;
-use crate::config::device::{Carrier, Device, ModbusLink, Place};
-use crate::config::request_groups;
+use super::report::{Observed, Reporter};
+use super::schedule::{Backoff, Breaker, Schedule};
+use super::stream::Dial;
+use crate::config::device::{Carrier, Device};
 use crate::event::{DeviceState, NoteKind};
-use crate::locale::{Words, words};
-use crate::source::report::{Observed, Reporter};
-use crate::source::schedule::{Backoff, Breaker, Schedule};
+use crate::locale::Words;
+
+/// Position of a tag among its device's tags, and what was decoded for it or why that is no value.
+pub type Decoded = (usize, Result<protocol::Value, Words>);
+
+/// A connection to one carrier in one protocol: what the loop needs to know of it.
+pub trait Wire: Send + Sized {
+    /// How one device on the carrier is reached and what it accepts.
+    type Link: Send + Sync;
+    /// One question.
+    type Request: Send + Sync;
+
+    /// Not yet connected; the bytes will go through what `dial` opens.
+    fn through(carrier: Carrier, dial: Arc<dyn Dial>) -> Self;
+    /// The carrier it connects to.
+    fn carrier(&self) -> &Carrier;
+    /// Whether [`Wire::open`] is needed first.
+    fn is_closed(&self) -> bool;
+    /// Closes the connection.
+    fn close(&mut self);
+    /// Connects within `limit`, and rests for `pause` before the first question.
+    ///
+    /// # Errors
+    /// [`Failure::Unreachable`].
+    fn open(&mut self, limit: Duration, pause: Duration) -> impl Future<Output = Result<(), Failure>> + Send;
+    /// Asks a device once and decodes what it answered.
+    ///
+    /// # Errors
+    /// Why there are no values.
+    fn read(
+        &mut self,
+        device: &Device,
+        link: &Self::Link,
+        request: &Self::Request,
+    ) -> impl Future<Output = Result<Vec<Decoded>, Failure>> + Send;
+
+    /// The requests that fetch the tags of a device, by interval in milliseconds.
+    fn groups(device: &Device, link: &Self::Link) -> Vec<(u64, Vec<Self::Request>)>;
+    /// The tags a request fetches, by position.
+    fn items(request: &Self::Request) -> Vec<usize>;
+    /// Rest between two requests to the device, milliseconds.
+    fn pause_ms(link: &Self::Link) -> u64;
+    /// Rest the device wants after a connection was made, milliseconds.
+    fn connect_pause_ms(link: &Self::Link) -> u64;
+    /// What happened at `device`, reached at `place`, reading `request`; and what to do.
+    fn trouble(failure: &Failure, device: &Device, place: &str, link: &Self::Link, request: &Self::Request) -> Words;
+    /// What to do about the tag `id`, whose answer is no value because of `why`.
+    fn nonsense(id: &str, why: &Words) -> Words;
+}
 
 /// Longest wait between two attempts to connect, milliseconds; shorter when the device is polled more often.
 const RECONNECT_MS_MAX: i64 = 5_000;
 /// Silent requests in a row after which a network connection to a serial server is opened anew: it may be half open.
 const SILENT_REOPEN: u32 = 3;
+/// The same for a DTU: it notices a dead connection by its own heartbeat and dials in again, at the cost of mobile data. A meter that
+/// is switched off behind it must not make it do so all day.
+const SILENT_REOPEN_DTU: u32 = 10;
 /// Longest wait between two questions to a dead device on a shared line, milliseconds.
 const BREAKER_MS_MAX: i64 = 30_000;
 /// Ticks of two devices are set apart by this, so that they do not all fall on the same millisecond.
 const STAGGER_MS: i64 = 17;
 
-/// Reads all devices of one carrier until `stop`.
-pub async fn run(carrier: Carrier, devices: Vec<(Arc<Device>, ModbusLink, Reporter)>, stop: CancellationToken) {
-    let mut line = Line::new(carrier, devices, stop);
+/// Reads all devices behind `connection` until `stop`.
+pub async fn run<W: Wire>(connection: W, devices: Vec<(Arc<Device>, W::Link, Reporter)>, stop: CancellationToken) {
+    let mut line = Line::new(connection, devices, stop);
     line.poll_until_stopped().await;
     for member in &mut line.members {
         member.reporter.finish().await;
     }
 }
 
-struct Line {
-    connection: Connection,
+struct Line<W: Wire> {
+    connection: W,
     place: String,
     is_network: bool,
-    members: Vec<Member>,
+    members: Vec<Member<W>>,
     reconnect: Backoff,
     /// No attempt to connect before this.
     retry_ms: i64,
@@ -55,35 +104,38 @@ struct Line {
     /// Rest after connecting: the longest that a device on this carrier wants.
     connect_pause: Duration,
     silent: u32,
+    /// After so many the connection is opened anew.
+    reopen: u32,
     stop: CancellationToken,
 }
 
-struct Member {
+struct Member<W: Wire> {
     device: Arc<Device>,
-    link: ModbusLink,
+    link: W::Link,
     reporter: Reporter,
-    groups: Vec<Group>,
+    groups: Vec<Group<W::Request>>,
     breaker: Option<Breaker>,
     /// When the last request to it was over.
     asked: Option<Instant>,
 }
 
-struct Group {
+struct Group<R> {
     schedule: Schedule,
-    requests: Arc<[Request]>,
+    requests: Arc<[R]>,
 }
 
-impl Line {
-    fn new(carrier: Carrier, devices: Vec<(Arc<Device>, ModbusLink, Reporter)>, stop: CancellationToken) -> Self {
+impl<W: Wire> Line<W> {
+    fn new(connection: W, devices: Vec<(Arc<Device>, W::Link, Reporter)>, stop: CancellationToken) -> Self {
         let shared = devices.len() > 1;
+        let reopen = if matches!(connection.carrier(), Carrier::Dtu(_)) { SILENT_REOPEN_DTU } else { SILENT_REOPEN };
         let fastest = devices.iter().flat_map(|(d, ..)| &d.tags).map(|t| t.interval_ms).min().unwrap_or(1_000);
         let fastest = i64::try_from(fastest).unwrap_or(RECONNECT_MS_MAX);
-        let connect_pause_ms = devices.iter().map(|(_, link, _)| link.connect_pause_ms).max().unwrap_or(0);
+        let connect_pause_ms = devices.iter().map(|(_, link, _)| W::connect_pause_ms(link)).max().unwrap_or(0);
         let members = devices.into_iter().map(|(device, link, reporter)| Member::new(device, link, reporter, shared));
         Self {
-            place: carrier.to_string(),
-            is_network: matches!(carrier, Carrier::RtuOverTcp(_)),
-            connection: Connection::new(carrier),
+            place: connection.carrier().to_string(),
+            is_network: matches!(connection.carrier(), Carrier::RtuOverTcp(_) | Carrier::Dtu(_)),
+            connection,
             members: members.collect(),
             // A device that comes back is read again within two of its polls.
             reconnect: Backoff::new(100, fastest.clamp(100, RECONNECT_MS_MAX)),
@@ -91,6 +143,7 @@ impl Line {
             why_closed: None,
             connect_pause: Duration::from_millis(connect_pause_ms),
             silent: 0,
+            reopen,
             stop,
         }
     }
@@ -154,43 +207,42 @@ impl Line {
     }
 
     /// One request, with everything that follows from its outcome.
-    async fn read(&mut self, m: usize, request: &Request) -> Result<(), Failure> {
+    async fn read(&mut self, m: usize, request: &W::Request) -> Result<(), Failure> {
         let now = self.members[m].reporter.now();
         // A stop abandons the request, never a report: what was received and not yet told would be a hole.
         let stop = self.stop.clone();
         let talk = async {
             self.ensure_open(m, now).await?;
-            let asked_ms = self.members[m].reporter.now();
-            let payload = self.connection.read(self.members[m].ask(request), request).await?;
-            Ok((asked_ms, payload))
+            let member = &self.members[m];
+            let asked_ms = member.reporter.now();
+            Ok((asked_ms, self.connection.read(&member.device, &member.link, request).await?))
         };
-        let result = tokio::select! {
+        let result: Result<_, Failure> = tokio::select! {
             result = talk => result,
             () = stop.cancelled() => return Err(Failure::Silent),
         };
         let member = &mut self.members[m];
         let now = member.reporter.now();
         match result {
-            Ok((asked_ms, payload)) => {
+            Ok((asked_ms, decoded)) => {
                 self.silent = 0;
                 if let Some(breaker) = &mut member.breaker {
                     breaker.worked();
                 }
-                member.take(now, asked_ms, request, &payload).await;
+                member.take(now, asked_ms, decoded).await;
                 Ok(())
             }
             Err(failure) => {
-                let answered = matches!(failure, Failure::Refused(_)) && failure.cause() == GapCause::DeviceRefused;
+                let answered = failure.cause() == GapCause::DeviceRefused;
                 self.silent = if failure == Failure::Silent { self.silent + 1 } else { 0 };
-                if self.is_network && self.silent >= SILENT_REOPEN {
+                if self.is_network && self.silent >= self.reopen {
                     self.connection.close();
                     self.silent = 0;
                 }
                 if let Some(breaker) = &mut member.breaker {
                     if answered { breaker.worked() } else { breaker.failed(now) }
                 }
-                let (name, unit, limit) = (&member.device.name, member.link.unit, member.device.timeout_ms);
-                let trouble = failure.words(name, &self.place, unit, limit, Some(request));
+                let trouble = W::trouble(&failure, &member.device, &self.place, &member.link, request);
                 let state = if answered { DeviceState::Up } else { DeviceState::Down };
                 member.unread(now, std::slice::from_ref(request), failure.cause()).await;
                 member.reporter.failed(now, state, trouble).await;
@@ -223,10 +275,10 @@ impl Line {
     }
 }
 
-impl Member {
-    fn new(device: Arc<Device>, link: ModbusLink, reporter: Reporter, shared: bool) -> Self {
+impl<W: Wire> Member<W> {
+    fn new(device: Arc<Device>, link: W::Link, reporter: Reporter, shared: bool) -> Self {
         let now = reporter.now();
-        let groups = request_groups(&device.tags, &link.limits)
+        let groups = W::groups(&device, &link)
             .into_iter()
             .enumerate()
             .map(|(n, (interval_ms, requests))| {
@@ -242,46 +294,25 @@ impl Member {
 
     /// Gives the device its rest since the last request to it, whichever group that was for.
     async fn rest(&self) {
-        let pause = Duration::from_millis(self.link.pause_ms);
+        let pause = Duration::from_millis(W::pause_ms(&self.link));
         if let Some(asked) = self.asked.filter(|_| !pause.is_zero()) {
             tokio::time::sleep_until(asked + pause).await;
         }
     }
 
-    fn ask(&self, request: &Request) -> Ask {
-        Ask {
-            unit: self.link.unit,
-            timeout: Duration::from_millis(self.device.timeout_ms),
-            pause: Duration::from_millis(self.link.pause_ms),
-            late: Duration::from_millis(self.link.late_ms),
-            count_max: self.link.limits.room(request.area, request.address),
-        }
-    }
-
-    async fn unread(&mut self, now: i64, requests: &[Request], cause: GapCause) {
-        let items: Vec<usize> = requests.iter().flat_map(|r| r.placed.iter().map(|p| p.item)).collect();
+    async fn unread(&mut self, now: i64, requests: &[W::Request], cause: GapCause) {
+        let items: Vec<usize> = requests.iter().flat_map(W::items).collect();
         self.reporter.unread(now, items, cause).await;
     }
 
-    /// Decodes an answer: values become readings, nonsense becomes a gap of that tag alone.
-    async fn take(&mut self, now: i64, asked_ms: i64, request: &Request, payload: &Payload) {
-        let mut values = Vec::with_capacity(request.placed.len());
+    /// Tells an answer: values become readings, nonsense becomes a gap of that tag alone.
+    async fn take(&mut self, now: i64, asked_ms: i64, decoded: Vec<Decoded>) {
+        let mut values = Vec::with_capacity(decoded.len());
         let mut nonsense = Vec::new();
-        for placed in &request.placed {
-            let Some(Place::Modbus { encoding, .. }) = self.device.tags.get(placed.item).map(|t| &t.place) else {
-                continue;
-            };
-            let (from, to) = (usize::from(placed.offset), usize::from(placed.offset + placed.count));
-            let value = match payload {
-                Payload::Bits(bits) => bits.get(from).map(|bit| Ok(protocol::Value::Bool(*bit))),
-                Payload::Words(words) => words.get(from..to).map(|span| decode(span, *encoding)),
-            };
+        for (item, value) in decoded {
             match value {
-                Some(Ok(value)) => {
-                    values.push(Observed { item: placed.item, value, quality: Quality::Good, source_ms: None });
-                }
-                Some(Err(why)) => nonsense.push((placed.item, why)),
-                None => nonsense.push((placed.item, Nonsense::WrongCount)),
+                Ok(value) => values.push(Observed { item, value, quality: Quality::Good, source_ms: None }),
+                Err(why) => nonsense.push((item, why)),
             }
         }
         self.reporter.answered(now, asked_ms, values).await;
@@ -290,14 +321,9 @@ impl Member {
             self.reporter.unread(now, [item], GapCause::NonsenseValue).await;
             let id = &self.device.tags[item].id;
             if begins {
-                self.reporter.note(now, NoteKind::SourceNotice, format!("{id}: {why}")).await;
+                self.reporter.note(now, NoteKind::SourceNotice, format!("{id}: {}", why.en)).await;
             }
-            let Words { zh, en } = why.words();
-            let trouble = words!(
-                "`{id}` 读到的不是有效数值：{zh}。可用 `gongzheng-agent probe` 对照",
-                "`{id}` does not hold a value: {en}. `gongzheng-agent probe` shows the readings side by side"
-            );
-            self.reporter.trouble(now, trouble).await;
+            self.reporter.trouble(now, W::nonsense(id, &why)).await;
         }
     }
 }

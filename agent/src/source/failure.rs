@@ -1,0 +1,65 @@
+//! Why a read on a line failed, whatever the protocol; what to tell the installer is said where the protocol is known.
+//!
+//! Constraints: refusal by the device, silence and nonsense are three different facts and end in three different gap causes.
+
+use protocol::GapCause;
+
+use crate::locale::{Words, words};
+
+/// One failed read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// No connection could be made; the system's reason.
+    Unreachable(String),
+    /// No complete answer within the time-out.
+    Silent,
+    /// The connection broke in the middle.
+    Broken(String),
+    /// The device refused with this exception code (Modbus).
+    Refused(u8),
+    /// The meter refused with this error word (DL/T 645).
+    ErrorWord(u8),
+    /// An answer that does not belong to the question.
+    Nonsense(String),
+}
+
+impl Failure {
+    /// The cause for the evidence.
+    pub fn cause(&self) -> GapCause {
+        match self {
+            Self::Unreachable(_) | Self::Silent | Self::Broken(_) => GapCause::DeviceSilent,
+            // A gateway between us and the device reports that the device behind it did not answer.
+            Self::Refused(0x0A | 0x0B) => GapCause::DeviceSilent,
+            Self::Refused(_) | Self::ErrorWord(_) => GapCause::DeviceRefused,
+            Self::Nonsense(_) => GapCause::NonsenseValue,
+        }
+    }
+
+    /// Whether the connection can still be used.
+    pub fn keeps_connection(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::ErrorWord(_))
+    }
+
+    /// What happened to the connection itself, to `device` at `place`; `None` when something was said on it, or nothing.
+    pub fn connection_words(&self, device: &str, place: &str) -> Option<Words> {
+        Some(match self {
+            Self::Unreachable(reason) if place.starts_with('/') => words!(
+                "打不开 `{device}` 的串口 {place}：{reason}。检查转换器是否插好、`port` 是否正确，当前用户是否在 dialout 组",
+                "cannot open the serial port {place} of `{device}`: {reason}. Check that the adapter is plugged in, that `port` is right and that this user is in the group dialout"
+            ),
+            Self::Unreachable(reason) if place.starts_with("DTU ") => words!(
+                "`{device}` 的 DTU 没有拨入（{place}）：{reason}。检查 DTU 的电源、信号和流量卡，它的服务器地址和端口，注册包是否与 `registration` 一致",
+                "the DTU of `{device}` has not dialled in ({place}): {reason}. Check its power, signal and SIM card, the server address and port set in it, and that its registration packet equals `registration`"
+            ),
+            Self::Unreachable(reason) => words!(
+                "连不上 `{device}`（{place}）：{reason}。检查设备电源、网线、IP 地址和端口",
+                "cannot reach `{device}` at {place}: {reason}. Check power, cable, IP address and port"
+            ),
+            Self::Broken(reason) => words!(
+                "与 `{device}`（{place}）的连接中断：{reason}。正在重连；若反复出现，检查网线和设备的连接数上限",
+                "the connection to `{device}` at {place} broke: {reason}. Reconnecting; if it repeats, check the cable and how many connections the device allows"
+            ),
+            Self::Silent | Self::Refused(_) | Self::ErrorWord(_) | Self::Nonsense(_) => return None,
+        })
+    }
+}
