@@ -3,6 +3,7 @@
 //! Constraints: data goes to stdout, talk to stderr; every refusal says what, where and what to do in the reader's language; nothing
 //! here decides anything about evidence.
 
+pub mod browse;
 pub mod check;
 pub mod doctor;
 pub mod init;
@@ -47,6 +48,8 @@ pub enum Command {
     Doctor,
     /// 读一台设备，把寄存器按各种类型和字节序并排显示 / read one device, show registers in every type and order
     Probe(probe::Options),
+    /// 浏览一台 OPC UA 服务器，给出或推荐数据点 / browse an OPC UA server, print or propose tags
+    Browse(browse::Options),
     /// 查看正在运行的网关 / show the running gateway
     Status(status::Options),
     /// 入网：用服务器给的一次性入网码登记本网关 / enrol with the server's one-time code

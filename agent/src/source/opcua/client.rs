@@ -6,7 +6,8 @@
 //!    call a state unknown after max(3 × interval, 60 s) without a sample, so a sample must come while the value stays the same. A tag
 //!    with `subscribe = true` is subscribed *in addition*, so that changes between two polls are seen too.
 //! 2. A node that does not exist is skipped, reported as a mistake in the configuration, and tried again now and then; the rest is read.
-//! 3. A refused login is final: no retry until a person restarts the agent.
+//! 3. A refused login is final: no retry until a person restarts the agent. A server that answers and gets no session (a certificate
+//!    that is not the pinned one, no free session) leaves gaps with the cause "refused"; only silence is called silence.
 //! 4. A subscription that falls silent (see `subscription`) costs the whole session, which is rebuilt.
 
 use std::collections::BTreeMap;
@@ -99,6 +100,8 @@ struct Source {
     reconnect: Backoff,
     retry_ms: i64,
     is_stopped: bool,
+    /// Why there is no session, for the gaps.
+    cause: GapCause,
 }
 
 impl Source {
@@ -137,6 +140,7 @@ impl Source {
             reconnect,
             retry_ms: i64::MIN,
             is_stopped: false,
+            cause: GapCause::DeviceSilent,
         }
     }
 
@@ -157,9 +161,8 @@ impl Source {
                 if stop.is_cancelled() {
                     return;
                 }
-                let cause = if self.is_stopped { GapCause::DeviceRefused } else { GapCause::DeviceSilent };
                 let now = self.reporter.now();
-                self.reporter.unread(now, items, cause).await;
+                self.reporter.unread(now, items, self.cause).await;
                 continue;
             }
             self.poll(items, stop).await;
@@ -278,6 +281,7 @@ impl Source {
             }
             Err(trouble) => {
                 self.is_stopped = trouble.is_final;
+                self.cause = trouble.cause;
                 let wait_ms = self.reconnect.failed();
                 self.retry_ms =
                     now.saturating_add(if trouble.was_reached { wait_ms.max(REFUSED_RETRY_MS) } else { wait_ms });
@@ -382,7 +386,7 @@ impl Source {
 /// What a person reads when a node is not there.
 pub fn no_such_node(tag: &str, node: &Node, detail: &str) -> Words {
     words!(
-        "`{tag}`：服务器上没有节点 {node}（{detail}），已跳过，其余照常采集。检查 `node`，或用 UaExpert 之类的工具浏览服务器",
-        "`{tag}`: the server has no node {node} ({detail}); it is skipped and the rest is read. Check `node`, or browse the server with a tool such as UaExpert"
+        "`{tag}`：服务器上没有节点 {node}（{detail}），已跳过，其余照常采集。检查 `node`，或用 `gongzheng-agent browse` 浏览服务器",
+        "`{tag}`: the server has no node {node} ({detail}); it is skipped and the rest is read. Check `node`, or look at the server with `gongzheng-agent browse`"
     )
 }

@@ -127,12 +127,14 @@ pub fn judge(data: &DataValue, kind: Kind) -> Judged {
 
 /// Statuses that say the machine behind the server is silent; all others are refusals, as with Modbus: there a device that
 /// reports its own failure answers with exception 04, here with `BadDeviceFailure`.
-fn bad_cause(status: StatusCode) -> GapCause {
+pub fn bad_cause(status: StatusCode) -> GapCause {
     let code = StatusCode::from(status.bits() & 0xFFFF_0000);
     match code {
         c if c == StatusCode::BadNoCommunication
             || c == StatusCode::BadCommunicationError
             || c == StatusCode::BadNotConnected
+            || c == StatusCode::BadConnectionClosed
+            || c == StatusCode::BadConnectionRejected
             || c == StatusCode::BadTimeout =>
         {
             GapCause::DeviceSilent
