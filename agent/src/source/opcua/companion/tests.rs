@@ -168,6 +168,9 @@ fn every_table_is_delivered_by_the_server_and_the_codes_agree_with_its_tables() 
         let mut names = BTreeMap::new();
         let mut codes = BTreeMap::new();
         for row in json["rows"].as_array().expect("rows") {
+            if row["when"].get("alarm").is_some() {
+                continue;
+            }
             let state = row["state"].as_str().expect("state").to_owned();
             names.insert(row["name"].as_str().expect("name").to_owned(), state.clone());
             for value in row["when"]["production_status"].as_array().into_iter().flatten() {
