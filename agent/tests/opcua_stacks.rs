@@ -49,7 +49,10 @@ impl Ground {
         let (python, node) = (variable("GZ_STACKS_PYTHON"), variable("GZ_NODE_OPCUA"));
         let what = format!("OPC UA against {stack:?}");
         let Some(python) = python else {
-            need::skip(&what, "GZ_STACKS_PYTHON names no Python with asyncua and cryptography; `cargo xtask test` makes one");
+            need::skip(
+                &what,
+                "GZ_STACKS_PYTHON names no Python with asyncua and cryptography; `cargo xtask test` makes one",
+            );
             return None;
         };
         if stack == Stack::NodeOpcua && node.is_none() {
@@ -107,10 +110,7 @@ impl Ground {
     }
 
     fn certificate(&self, who: &str) -> User {
-        User::Certificate {
-            certificate: self.path(&format!("{who}.der")),
-            key: self.path(&format!("{who}.key.pem")),
-        }
+        User::Certificate { certificate: self.path(&format!("{who}.der")), key: self.path(&format!("{who}.key.pem")) }
     }
 }
 
@@ -189,7 +189,8 @@ async fn every_policy_and_login(stack: Stack) {
     };
     let tree = browse::report(&config, &browse(&["--find", "parts"]), Lang::En).await.expect("tree");
     assert!(tree.contains("parts = 41  u32  nsu=urn:test:machine;s=parts"), "{tree}");
-    let tags = browse::report(&config, &browse(&["--toml", "--node", "nsu=urn:test:machine;s=machine"]), Lang::Zh).await;
+    let tags =
+        browse::report(&config, &browse(&["--toml", "--node", "nsu=urn:test:machine;s=machine"]), Lang::Zh).await;
     let tags = tags.expect("tags");
     for name in ["parts", "program", "power", "switch", "state"] {
         assert!(tags.contains(&format!("name = \"{name}\"\nnode = \"nsu=urn:test:machine;s={name}\"\n")), "{tags}");

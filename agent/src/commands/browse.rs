@@ -114,10 +114,8 @@ fn render(walk: &Walk, options: &Options, lang: Lang) -> String {
     for (index, status) in &walk.refused {
         let Some(node) = nodes.get(*index) else { continue };
         let id = printable(&node.node.to_string());
-        let words = words!(
-            "服务器不肯列出 {id} 下面的节点：{status}",
-            "the server does not list what is under {id}: {status}"
-        );
+        let words =
+            words!("服务器不肯列出 {id} 下面的节点：{status}", "the server does not list what is under {id}: {status}");
         let _ = writeln!(out, "# {}", words.get(lang));
     }
     out
@@ -176,7 +174,8 @@ fn suggestions(suggested: &[Suggested], lang: Lang) -> String {
             comments.push(words.get(lang).to_owned());
         }
         let Some(kind) = tag.kind else {
-            let _ = writeln!(unrecorded, "# {}  {}  {}", tag.name, printable(&tag.node.to_string()), comments.join("  "));
+            let _ =
+                writeln!(unrecorded, "# {}  {}  {}", tag.name, printable(&tag.node.to_string()), comments.join("  "));
             continue;
         };
         let mut rest = vec![format!("role = \"{}\"", tag.role)];

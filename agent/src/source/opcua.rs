@@ -12,6 +12,6 @@ pub mod limits;
 pub mod node;
 pub mod session;
 pub mod subscription;
-pub mod walk;
 #[cfg(test)]
 mod tests;
+pub mod walk;

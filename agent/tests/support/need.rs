@@ -6,5 +6,8 @@
 /// Under continuous integration.
 pub(crate) fn skip(what: &str, why: &str) {
     eprintln!("SKIPPED {what}: {why}");
-    assert!(!std::env::var("CI").is_ok_and(|v| v == "true" || v == "1"), "under CI nothing may be skipped: {what}: {why}");
+    assert!(
+        !std::env::var("CI").is_ok_and(|v| v == "true" || v == "1"),
+        "under CI nothing may be skipped: {what}: {why}"
+    );
 }

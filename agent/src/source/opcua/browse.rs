@@ -218,11 +218,8 @@ impl Snippets {
             let _ = writeln!(self.text, "# {}", printable(comment));
         }
         let node = toml::Value::String(snippet.node.to_string());
-        let _ = writeln!(
-            self.text,
-            "[[device.tag]]\nname = \"{name}\"\nnode = {node}\ntype = \"{}\"",
-            snippet.kind.name()
-        );
+        let _ =
+            writeln!(self.text, "[[device.tag]]\nname = \"{name}\"\nnode = {node}\ntype = \"{}\"", snippet.kind.name());
         for line in snippet.rest {
             let _ = writeln!(self.text, "{line}");
         }
@@ -297,9 +294,10 @@ mod tests {
         let expected = "Objects  ns=0;i=85\n  Press  nsu=urn:a;s=press\n    State = 3  i32  nsu=urn:a;s=press.state\n  Oven·  nsu=urn:a;s=oven\n    Temp = 181  i32  nsu=urn:a;s=oven.temp\n";
         assert_eq!(all, expected);
         let some = tree(&nodes, &found(&nodes, "TEMP"), Lang::En);
-        assert_eq!(some.lines().map(|l| l.trim().split(' ').next().unwrap_or("")).collect::<Vec<_>>(), [
-            "Objects", "Oven·", "Temp"
-        ]);
+        assert_eq!(
+            some.lines().map(|l| l.trim().split(' ').next().unwrap_or("")).collect::<Vec<_>>(),
+            ["Objects", "Oven·", "Temp"]
+        );
         assert_eq!(found(&nodes, "181"), [true, false, true, false, true]);
         assert_eq!(found(&nodes, "nothing"), [false; 5]);
     }
@@ -310,10 +308,10 @@ mod tests {
         assert_eq!(Shown::of(&good, None), Shown { text: "7".into(), kind: Some(Kind::U32) });
         let bad = DataValue { status: Some(StatusCode::BadNoCommunication), ..DataValue::default() };
         let double = Variant::NodeId(Box::new(NodeId::new(0, 11u32)));
-        assert_eq!(Shown::of(&bad, Some(&double)), Shown {
-            text: "(BadNoCommunication)".into(),
-            kind: Some(Kind::F64)
-        });
+        assert_eq!(
+            Shown::of(&bad, Some(&double)),
+            Shown { text: "(BadNoCommunication)".into(), kind: Some(Kind::F64) }
+        );
         let strange = DataValue { value: Some(Variant::from(vec![1i32, 2])), ..DataValue::default() };
         assert_eq!(Shown::of(&strange, None), Shown { text: "[2]".into(), kind: None });
     }

@@ -50,7 +50,8 @@ impl std::fmt::Display for Rule {
         match self {
             Self::Table(table) => write!(f, "state_rule = {{ table = \"{table}\" }}"),
             Self::Codes(codes) => {
-                let codes: Vec<String> = codes.iter().map(|(code, state)| format!("\"{code}\" = \"{state}\"")).collect();
+                let codes: Vec<String> =
+                    codes.iter().map(|(code, state)| format!("\"{code}\" = \"{state}\"")).collect();
                 write!(f, "state_rule = {{ codes = {{ {} }} }}", codes.join(", "))
             }
         }

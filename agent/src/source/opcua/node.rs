@@ -132,9 +132,19 @@ mod tests {
             assert_eq!(Node::parse(text).map(|n| n.to_string()).as_deref(), Some(text));
         }
         assert_eq!(Node::parse("i=2258").map(|n| n.to_string()).as_deref(), Some("ns=0;i=2258"));
-        for text in
-            ["", "Press.State", "ns=2", "ns=2;x=1", "ns=70000;i=1", "ns=2;i=-1", "nsu=;s=a", "ns=2;s=", "s=a\nb", "g=1", "b=?"]
-        {
+        for text in [
+            "",
+            "Press.State",
+            "ns=2",
+            "ns=2;x=1",
+            "ns=70000;i=1",
+            "ns=2;i=-1",
+            "nsu=;s=a",
+            "ns=2;s=",
+            "s=a\nb",
+            "g=1",
+            "b=?",
+        ] {
             assert_eq!(Node::parse(text), None, "{text:?}");
         }
     }

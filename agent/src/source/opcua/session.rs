@@ -200,6 +200,15 @@ fn trust(store: &CertificateStore, link: &OpcUaLink, endpoint: &EndpointDescript
     })
 }
 
+/// As in [`Offer::logins`].
+pub fn login_name(user: &User) -> &'static str {
+    match user {
+        User::Anonymous => "anonymous",
+        User::Password { .. } => "user",
+        User::Certificate { .. } => "certificate",
+    }
+}
+
 fn identity(user: &User) -> Result<IdentityToken, Trouble> {
     let unreadable = |path: &Path, reason: String| {
         let path = path.display();
@@ -248,6 +257,14 @@ impl Live {
                 "{url} does not offer the configured security. It offers: {offered}. Change `security_policy` and `security_mode`"
             )));
         };
+        let (logins, login) = (Offer::of(&endpoint).logins, login_name(&link.user));
+        if !logins.contains(&login) {
+            let logins = logins.join(", ");
+            return Err(Trouble::refused(words!(
+                "{url} 的这个端点不接受所写的登录方式（{login}），它接受：{logins}。修改 `user` 等登录设置",
+                "this endpoint of {url} takes no login of the configured kind ({login}); it takes: {logins}. Change `user` and the other login keys"
+            )));
+        }
         state_token_policies(&mut endpoint);
         // With None there is nothing to trust, unless the file names a certificate: a password is encrypted with it.
         if policy != SecurityPolicy::None || link.pin.is_some() {

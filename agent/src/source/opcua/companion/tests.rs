@@ -59,12 +59,15 @@ fn a_machinery_machine_maps_its_state_by_number_and_its_nameplate() {
         (5, M, "MachineryItemState", &format!("nsu={M};i=1002"), None),
         (6, "", "CurrentState", "i=2760", Some(Some(Kind::Text))),
     ]));
-    assert_eq!(told(&found), [
-        ("Lathe 1", "serial_number", "identity", Some(Kind::Text)),
-        ("Lathe 1", "state", "state", Some(Kind::U32)),
-        ("Lathe 1", "mode", "other", Some(Kind::Text)),
-        ("Lathe 1", "hours_on", "hours", Some(Kind::F64)),
-    ]);
+    assert_eq!(
+        told(&found),
+        [
+            ("Lathe 1", "serial_number", "identity", Some(Kind::Text)),
+            ("Lathe 1", "state", "state", Some(Kind::U32)),
+            ("Lathe 1", "mode", "other", Some(Kind::Text)),
+            ("Lathe 1", "hours_on", "hours", Some(Kind::F64)),
+        ]
+    );
     assert_eq!(found[1].node.to_string(), "nsu=urn:maker;i=5011", "the number, not the text");
     assert_eq!(found[1].rule, Some(Rule::Table("opcua.machinery@1")));
     assert_eq!(found[3].unit, ("h", "1/3600000"));
@@ -111,14 +114,17 @@ fn an_injection_moulding_machine_maps_its_counters_its_job_and_its_state() {
     };
     let found = entries(E77, E83);
     let machine = "IMM_MES_Interface_0815";
-    assert_eq!(told(&found), [
-        (machine, "serial_number", "identity", Some(Kind::Text)),
-        (machine, "mode", "other", Some(Kind::I32)),
-        (machine, "state", "state", Some(Kind::I32)),
-        (machine, "job", "batch", Some(Kind::Text)),
-        (machine, "good_parts", "good_count", Some(Kind::U64)),
-        (machine, "bad_parts", "reject_count", Some(Kind::U64)),
-    ]);
+    assert_eq!(
+        told(&found),
+        [
+            (machine, "serial_number", "identity", Some(Kind::Text)),
+            (machine, "mode", "other", Some(Kind::I32)),
+            (machine, "state", "state", Some(Kind::I32)),
+            (machine, "job", "batch", Some(Kind::Text)),
+            (machine, "good_parts", "good_count", Some(Kind::U64)),
+            (machine, "bad_parts", "reject_count", Some(Kind::U64)),
+        ]
+    );
     // Machines older than the move of the namespaces to the OPC Foundation.
     assert_eq!(entries("http://www.euromap.org/euromap77/", "http://www.euromap.org/euromap83/"), found);
     // The same names in a maker's own namespace mean whatever the maker wants.
