@@ -88,8 +88,10 @@ impl Ground {
         let mut child = command.spawn().expect("the server starts");
         let out = child.stdout.take().expect("piped");
         let server = Server(child);
-        let ready = BufReader::new(out).lines().map_while(Result::ok).any(|line| line == "READY");
-        assert!(ready, "{:?} ended before it listened", self.stack);
+        let mut lines = BufReader::new(out).lines().map_while(Result::ok);
+        assert!(lines.any(|line| line == "READY"), "{:?} ended before it listened", self.stack);
+        // A pipe nobody reads would stop the server, a closed one might end it.
+        std::thread::spawn(move || lines.for_each(drop));
         server
     }
 
@@ -333,6 +335,38 @@ async fn asyncua_restart_and_another_certificate() {
 #[tokio::test]
 async fn node_opcua_restart_and_another_certificate() {
     restart_and_another_certificate(Stack::NodeOpcua).await;
+}
+
+/// What the installer reads at first contact, word by word from the program: the line to paste, and that it was right.
+#[tokio::test]
+async fn doctor_leads_from_the_first_contact_to_readings() {
+    let Some(ground) = Ground::ready(Stack::Asyncua) else { return };
+    let port = free_port();
+    let _server = ground.serve(port, "first");
+    let doctor = |text: &str| {
+        let file = ground.path("agent.toml");
+        std::fs::write(&file, text).expect("file");
+        let out = Command::new(env!("CARGO_BIN_EXE_gongzheng-agent"))
+            .args(["--lang", "en", "doctor", "--config"])
+            .arg(&file)
+            .output()
+            .expect("doctor");
+        String::from_utf8_lossy(&out.stdout).into_owned()
+    };
+    let unpinned = config_text(&ground, port, "Aes256_Sha256_RsaPss", None);
+    let first = doctor(&unpinned);
+    assert!(first.contains("Aes256_Sha256_RsaPss/SignAndEncrypt  opc.tcp://127.0.0.1:"), "{first}");
+    let line = first.lines().find(|l| l.trim().starts_with("server_certificate_sha256 = ")).expect("the line to paste");
+    assert!(!first.contains("nodes read"), "{first}");
+
+    let second = doctor(
+        &unpinned.replace("[[device.tag]]\nname = \"state\"", &format!("{line}\n[[device.tag]]\nname = \"state\"")),
+    );
+    for told in
+        ["a session was opened with the security policy Aes256_Sha256_RsaPss", "the same as here", "3 of 3 nodes read"]
+    {
+        assert!(second.contains(told), "{told}: {second}");
+    }
 }
 
 /// The judged value of an answer, as the source takes it: both stacks leave the status of a good value out or say Good.

@@ -319,7 +319,7 @@ mod tests {
     proptest! {
         /// Whatever a server calls its nodes, the tags it becomes are a configuration that loads and names the same nodes.
         #[test]
-        fn snippets_load_whatever_the_nodes_are_called(names in prop::collection::vec("\\PC{1,40}", 1..20)) {
+        fn snippets_load_whatever_the_nodes_are_called(names in prop::collection::vec("\\PC{1,40}|[A-Za-z0-9 _.\"\\\\]{1,60}", 1..20)) {
             let names: Vec<String> = names.into_iter().filter(|n| !n.chars().any(char::is_control)).collect();
             let mut snippets = Snippets::default();
             let nodes: Vec<Node> =

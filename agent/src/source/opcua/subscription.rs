@@ -5,6 +5,8 @@
 //!    keep-alives and never asks for notifications again. So silence itself is the alarm ([`Watchdog`]): no notification, not even an
 //!    empty one, for max(3 × publishing interval, 5 s) means tear down and rebuild.
 //! 2. What the server granted is compared with what was asked ([`Granted`]); servers revise intervals and queues without a word.
+//!    No deadband is asked for: *measured*, one stack compares with the wrong value, one ignores percent, two refuse it. Every change comes
+//!    and the agent decides what is recorded.
 //! 3. A missing status means Good (Part 4, 7.11: it is omitted when Good). The overflow bit means that values were lost.
 //! 4. A value of another type than configured is nonsense, except where the number is exactly the same in the configured type.
 
