@@ -25,6 +25,7 @@ use agent::source::opcua::subscription::{Judged, judge};
 use agent::source::{World, start};
 use clap::Parser as _;
 use protocol::{GapCause, Value};
+use sha2::Digest as _;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -71,6 +72,10 @@ impl Ground {
 
     /// Starts the server with the certificate in folder `which`, and waits until it listens.
     fn serve(&self, port: u16, which: &str) -> Server {
+        self.serve_with(port, which, &[])
+    }
+
+    fn serve_with(&self, port: u16, which: &str, more: &[&str]) -> Server {
         let mut command = match self.stack {
             Stack::Asyncua => {
                 let mut command = Command::new(&self.python);
@@ -84,7 +89,7 @@ impl Ground {
                 command
             }
         };
-        command.arg(port.to_string()).arg(self.path(which)).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.arg(port.to_string()).arg(self.path(which)).args(more).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().expect("the server starts");
         let out = child.stdout.take().expect("piped");
         let server = Server(child);
@@ -101,7 +106,6 @@ impl Ground {
     }
 
     fn pin(&self, which: &str) -> [u8; 32] {
-        use sha2::Digest as _;
         sha2::Sha256::digest(std::fs::read(self.path(which).join("cert.der")).expect("certificate")).into()
     }
 
@@ -335,6 +339,23 @@ async fn asyncua_restart_and_another_certificate() {
 #[tokio::test]
 async fn node_opcua_restart_and_another_certificate() {
     restart_and_another_certificate(Stack::NodeOpcua).await;
+}
+
+/// The other half of the first contact: the server's people must trust the gateway, and are told which certificate it is.
+#[tokio::test]
+async fn a_server_that_does_not_know_the_gateway_is_told_its_certificate() {
+    let Some(ground) = Ground::ready(Stack::NodeOpcua) else { return };
+    let port = free_port();
+    let _server = ground.serve_with(port, "first", &["strict"]);
+    let pki = ground.path("pki");
+    let link = ground.link(port, Policy::Basic256Sha256, Mode::SignAndEncrypt, User::Anonymous);
+    let Err(trouble) = Live::open(&link, &pki, LIMIT).await else { panic!("let in") };
+    let own = pki.join("own/cert.der");
+    let print = data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(std::fs::read(&own).expect("own certificate")));
+    for text in [&trouble.words.zh, &trouble.words.en] {
+        assert!(text.contains(&print) && text.contains(&own.display().to_string()), "{text}");
+    }
+    assert!(!trouble.is_final && trouble.cause == GapCause::DeviceRefused, "{trouble:?}");
 }
 
 /// What the installer reads at first contact, word by word from the program: the line to paste, and that it was right.

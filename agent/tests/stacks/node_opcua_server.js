@@ -1,5 +1,6 @@
 // A node-opcua server for the tests: every policy and every kind of login, small limits per request, values that stand and one that
-// counts. Arguments: port, folder with cert.der, key.pem and user.der. Says READY on standard output when it listens.
+// counts. Arguments: port, folder with cert.pem, key.pem and user.der, `strict` to trust no client it does not know. Says READY on
+// standard output when it listens.
 "use strict";
 const fs = require("fs");
 const path = require("path");
@@ -9,13 +10,13 @@ const { OPCUAServer } = require("node-opcua-server");
 const { StatusCodes } = require("node-opcua-status-code");
 const { DataType, Variant } = require("node-opcua-variant");
 
-const [port, folder] = [Number(process.argv[2]), process.argv[3]];
+const [port, folder, strict] = [Number(process.argv[2]), process.argv[3], process.argv[4] === "strict"];
 const trustedUser = fs.readFileSync(path.join(folder, "user.der"));
 
 async function main() {
     const manager = new OPCUACertificateManager({
-        automaticallyAcceptUnknownCertificate: true,
-        rootFolder: path.join(folder, "pki"),
+        automaticallyAcceptUnknownCertificate: !strict,
+        rootFolder: path.join(folder, strict ? "strict-pki" : "pki"),
     });
     const users = new OPCUACertificateManager({
         automaticallyAcceptUnknownCertificate: false,

@@ -21,9 +21,9 @@ use opcua_client::{
 };
 use opcua_crypto::{CertificateStore, SecurityPolicy, X509};
 use opcua_types::{
-    AttributeId, DataValue, EndpointDescription, MessageSecurityMode, MonitoredItemCreateRequest, MonitoringMode,
-    MonitoringParameters, NodeId, NotificationMessage, ReadValueId, StatusCode, TimestampsToReturn, VariableId,
-    Variant,
+    AttributeId, ByteString, DataValue, EndpointDescription, MessageSecurityMode, MonitoredItemCreateRequest,
+    MonitoringMode, MonitoringParameters, NodeId, NotificationMessage, ReadValueId, StatusCode, TimestampsToReturn,
+    VariableId, Variant,
 };
 use protocol::GapCause;
 use tokio::sync::mpsc;
@@ -33,7 +33,7 @@ use tokio::time::timeout;
 use super::endpoint::{Offer, fingerprint, hex, state_token_policies};
 use super::limits::Limits;
 use super::node::Node;
-use super::subscription::{Granted, bad_cause, is_login_refused};
+use super::subscription::{Granted, bad_cause, is_login_refused, is_mistrusted};
 use crate::clock::SharedClock;
 use crate::config::device::{Mode, OpcUaLink, Policy, User};
 use crate::locale::{Words, words};
@@ -271,7 +271,7 @@ impl Live {
             trust(&client.certificate_store().read(), link, &endpoint)?;
         }
         let token = identity(&link.user)?;
-        let failed = |status: StatusCode| login_trouble(link, status);
+        let failed = |status: StatusCode| login_trouble(link, pki, status);
         let (session, event_loop) = client
             .session_builder()
             .with_endpoints(list)
@@ -457,8 +457,18 @@ fn handle(item: usize) -> u32 {
     u32::try_from(item).unwrap_or(u32::MAX - 1) + 1
 }
 
-fn login_trouble(link: &OpcUaLink, status: StatusCode) -> Trouble {
+fn login_trouble(link: &OpcUaLink, pki: &Path, status: StatusCode) -> Trouble {
     let url = &link.endpoint;
+    if link.policy != Policy::None && is_mistrusted(status) {
+        // Where the library keeps it.
+        let file = pki.join("own/cert.der");
+        let print = std::fs::read(&file).ok().and_then(|der| fingerprint(&ByteString::from(der))).map(|f| hex(&f));
+        let (file, print) = (file.display(), print.unwrap_or_default());
+        return Trouble::refused(words!(
+            "{url} 不信任本网关的证书（{status}）。在服务器上把它从“已拒绝”移到“受信任”，或导入 {file}；它的 SHA-256 指纹是 {print}",
+            "{url} does not trust this gateway's certificate ({status}). On the server move it from rejected to trusted, or import {file}; its SHA-256 is {print}"
+        ));
+    }
     if is_login_refused(status) {
         let words = words!(
             "{url} 拒绝登录（{status}）。为免锁定账号，不再自动重试；改正 `user` 和密码文件后重启网关程序",

@@ -170,6 +170,22 @@ pub fn is_login_refused(status: StatusCode) -> bool {
     .contains(&code)
 }
 
+/// Statuses of a server that does not accept the client's certificate (Part 4, 6.1.3): it must be trusted there first. Servers are told
+/// to say no more than the first of them.
+pub fn is_mistrusted(status: StatusCode) -> bool {
+    let code = StatusCode::from(status.bits() & 0xFFFF_0000);
+    [
+        StatusCode::BadSecurityChecksFailed,
+        StatusCode::BadCertificateUntrusted,
+        StatusCode::BadCertificateInvalid,
+        StatusCode::BadCertificateChainIncomplete,
+        StatusCode::BadCertificateTimeInvalid,
+        StatusCode::BadCertificateUriInvalid,
+        StatusCode::BadCertificateUseNotAllowed,
+    ]
+    .contains(&code)
+}
+
 fn convert(variant: &Variant, kind: Kind) -> Option<Value> {
     let integer: Option<i128> = match variant {
         Variant::SByte(v) => Some((*v).into()),
