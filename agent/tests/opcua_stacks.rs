@@ -229,9 +229,10 @@ fn config_text(ground: &Ground, port: u16, policy: &str, pin: Option<[u8; 32]>) 
         ground.path("state").display(),
         pin.unwrap_or_default()
     );
-    for (name, kind, rest) in [("state", "i32", "subscribe = true\n"), ("parts", "u32", ""), ("program", "text", "")] {
+    // Three subscribed tags through a limit of two, where the server has one.
+    for (name, kind) in [("state", "i32"), ("parts", "u32"), ("program", "text")] {
         text.push_str(&format!(
-            "[[device.tag]]\nname = \"{name}\"\nnode = \"nsu=urn:test:machine;s={name}\"\ntype = \"{kind}\"\n{rest}"
+            "[[device.tag]]\nname = \"{name}\"\nnode = \"nsu=urn:test:machine;s={name}\"\ntype = \"{kind}\"\nsubscribe = true\n"
         ));
     }
     text
@@ -271,7 +272,9 @@ impl Run {
                 Some(SourceEvent::Gap { tag, from_boot_ms, to_boot_ms, cause }) => {
                     self.gaps.push((tag.0 as usize, from_boot_ms, to_boot_ms, cause));
                 }
-                Some(SourceEvent::Note { .. }) => {}
+                Some(SourceEvent::Note { text, .. }) => {
+                    assert!(!text.contains("subscription refused"), "{what}: {text}");
+                }
                 None => panic!("the source ended"),
             }
         }

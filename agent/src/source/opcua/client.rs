@@ -5,7 +5,8 @@
 //!    changes: a machine that stands still for an hour would send nothing, and nothing is exactly what a dead machine sends. Metrics
 //!    call a state unknown after max(3 × interval, 60 s) without a sample, so a sample must come while the value stays the same. A tag
 //!    with `subscribe = true` is subscribed *in addition*, so that changes between two polls are seen too.
-//! 2. A node that does not exist is skipped, reported as a mistake in the configuration, and tried again now and then; the rest is read.
+//! 2. A node that does not exist is skipped, reported as a mistake in the configuration, and tried again now and then, with the
+//!    namespaces read anew; the rest is read. When one that is to be subscribed turns up, the session is rebuilt: only then is it.
 //! 3. A refused login is final: no retry until a person restarts the agent. A server that answers and gets no session (a certificate
 //!    that is not the pinned one, no free session) leaves gaps with the cause "refused"; only silence is called silence.
 //! 4. A subscription that falls silent (see `subscription`) costs the whole session, which is rebuilt.
@@ -35,8 +36,10 @@ use crate::source::schedule::{Backoff, Schedule};
 const RECONNECT_MS_MAX: i64 = 5_000;
 /// Shortest wait after a server was reached and gave no session: attempts must not eat its sessions.
 const REFUSED_RETRY_MS: i64 = 5_000;
-/// A node that does not exist is tried again after this long: the server may load it later.
-const MISCONFIGURED_RETRY_MS: i64 = 60_000;
+/// A node that does not exist is tried again after this long, then ever more rarely: a server that starts loads its nodes later.
+const MISSING_RETRY_MS: i64 = 5_000;
+/// Longest wait between two such tries.
+const MISSING_RETRY_MS_MAX: i64 = 60_000;
 
 /// Reads one server until `stop`.
 pub async fn run(device: Arc<Device>, link: OpcUaLink, pki: PathBuf, reporter: Reporter, stop: CancellationToken) {
@@ -79,7 +82,8 @@ struct Wanted {
     kind: Kind,
     subscribe: bool,
     /// Not asked before this: it does not exist.
-    skip_until_ms: i64,
+    skip_until_ms: Option<i64>,
+    missing: Backoff,
 }
 
 struct Group {
@@ -117,7 +121,9 @@ impl Source {
             if place.is_some() {
                 by_interval.entry(tag.interval_ms).or_default().push(item);
             }
-            wanted.push(place.map(|(node, kind, subscribe)| Wanted { node, kind, subscribe, skip_until_ms: i64::MIN }));
+            let missing = Backoff::new(MISSING_RETRY_MS, MISSING_RETRY_MS_MAX);
+            let skip_until_ms = None;
+            wanted.push(place.map(|(node, kind, subscribe)| Wanted { node, kind, subscribe, skip_until_ms, missing }));
         }
         let groups = by_interval
             .into_iter()
@@ -173,12 +179,12 @@ impl Source {
     }
 
     async fn poll(&mut self, items: Vec<usize>, stop: &CancellationToken) {
-        let Some(live) = &self.live else { return };
+        let Some(live) = &mut self.live else { return };
         let asked_ms = self.reporter.now();
         let (mut asked, mut nodes, mut unknown, mut skipped) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for item in items {
             let Some(wanted) = self.wanted.get(item).and_then(Option::as_ref) else { continue };
-            if asked_ms < wanted.skip_until_ms {
+            if wanted.skip_until_ms.is_some_and(|until_ms| asked_ms < until_ms) {
                 skipped.push(item);
                 continue;
             }
@@ -189,6 +195,20 @@ impl Source {
                 }
                 None => unknown.push(item),
             }
+        }
+        if !unknown.is_empty() {
+            // A server that was starting may know more namespaces by now. A failure shows in the read that follows.
+            tokio::select! {
+                _ = live.learn() => {}
+                () = stop.cancelled() => return,
+            }
+            unknown.retain(|item| {
+                let wanted = self.wanted.get(*item).and_then(Option::as_ref);
+                let Some(node) = wanted.and_then(|w| live.resolve(&w.node)) else { return true };
+                asked.push(*item);
+                nodes.push(node);
+                false
+            });
         }
         let result = if nodes.is_empty() {
             Ok(Vec::new())
@@ -218,10 +238,15 @@ impl Source {
             Ok(answers) => {
                 let mut values = Vec::with_capacity(answers.len());
                 let mut unread = Vec::new();
+                let mut turned_up = Vec::new();
                 for (item, data) in asked.iter().zip(&answers) {
-                    let Some(wanted) = self.wanted.get(*item).and_then(Option::as_ref) else { continue };
+                    let Some(wanted) = self.wanted.get_mut(*item).and_then(Option::as_mut) else { continue };
                     match judge(data, wanted.kind) {
                         Judged::Reading { value, quality, source_ms, .. } => {
+                            if wanted.skip_until_ms.take().is_some() {
+                                wanted.missing.worked();
+                                turned_up.extend(wanted.subscribe.then_some(*item));
+                            }
                             values.push(Observed { item: *item, value, quality, source_ms });
                         }
                         Judged::Unread { cause, detail, misconfigured } => {
@@ -245,6 +270,12 @@ impl Source {
                         self.reporter.trouble(now, trouble).await;
                     }
                 }
+                if let Some(item) = turned_up.first() {
+                    let id = &self.device.tags[*item].id;
+                    let text = format!("{id}: the node turned up; the session is rebuilt to subscribe to it");
+                    self.reporter.note(now, NoteKind::SourceNotice, text).await;
+                    self.teardown();
+                }
             }
         }
     }
@@ -252,9 +283,12 @@ impl Source {
     /// A node the server does not have: say it, skip it, try again later.
     async fn misconfigured(&mut self, now: i64, item: usize, detail: &str) {
         let Some(wanted) = self.wanted.get_mut(item).and_then(Option::as_mut) else { return };
-        wanted.skip_until_ms = now.saturating_add(MISCONFIGURED_RETRY_MS);
+        let is_news = wanted.skip_until_ms.is_none();
+        wanted.skip_until_ms = Some(now.saturating_add(wanted.missing.failed()));
         let trouble = no_such_node(&self.device.tags[item].id, &wanted.node, detail);
-        self.reporter.note(now, NoteKind::SourceNotice, trouble.en.clone()).await;
+        if is_news {
+            self.reporter.note(now, NoteKind::SourceNotice, trouble.en.clone()).await;
+        }
         self.reporter.trouble(now, trouble).await;
     }
 

@@ -297,7 +297,7 @@ impl Live {
     }
 
     /// Reads the namespace table and the server's limits for the services we use.
-    async fn learn(&mut self) -> Result<(), StatusCode> {
+    pub(super) async fn learn(&mut self) -> Result<(), StatusCode> {
         let wanted = std::iter::once(VariableId::Server_NamespaceArray).chain(Limits::STATED);
         let wanted: Vec<NodeId> = wanted.map(NodeId::from).collect();
         // One by one: what one request may hold is what we are about to learn.
