@@ -250,13 +250,14 @@ impl Run {
     fn start(text: &str) -> Self {
         let config = Config::parse(text, Path::new("agent.toml")).unwrap_or_else(|p| panic!("{p}")).0;
         assert!(matches!(config.devices[0].link, Link::OpcUa(_)));
+        let tags = config.devices[0].tags.len();
         let (sender, events) = mpsc::channel(4_096);
         let board = Board::new(&config.devices);
         let clock = Arc::new(SystemClock::new(Settings::default()).expect("clock"));
         let stop = CancellationToken::new();
         let mut tasks = start(&config, &World { clock, events: sender, board: board.clone() }, &stop);
         tokio::spawn(async move { while tasks.join_next().await.is_some() {} });
-        Self { events, board, stop, readings: vec![Vec::new(); 3], gaps: Vec::new() }
+        Self { events, board, stop, readings: vec![Vec::new(); tags], gaps: Vec::new() }
     }
 
     async fn until(&mut self, what: &str, mut done: impl FnMut(&Self) -> bool) {
@@ -342,6 +343,26 @@ async fn asyncua_restart_and_another_certificate() {
 #[tokio::test]
 async fn node_opcua_restart_and_another_certificate() {
     restart_and_another_certificate(Stack::NodeOpcua).await;
+}
+
+/// A controller that starts serves before it has loaded its program: node and namespace come later, are read then, and subscribed too.
+#[tokio::test]
+async fn a_node_that_turns_up_later_is_read_and_subscribed() {
+    let Some(ground) = Ground::ready(Stack::Asyncua) else { return };
+    let port = free_port();
+    let _server = ground.serve(port, "first");
+    let mut text = config_text(&ground, port, "none", None);
+    text.push_str("[[device.tag]]\nname = \"late\"\nnode = \"nsu=urn:test:late;s=late\"\ntype = \"i32\"\nsubscribe = true\ninterval_ms = 10000\n");
+    let mut run = Run::start(&text);
+    run.until("its absence", |r| r.trouble(Lang::En).contains("the server has no node nsu=urn:test:late;s=late")).await;
+    run.until("the rest", |r| r.readings[..3].iter().all(|t| !t.is_empty())).await;
+    assert!(run.readings[3].is_empty());
+    std::fs::write(ground.path("first/late"), "").expect("file");
+    // More than polls could bring.
+    run.until("notifications", |r| r.readings[3].len() >= 20).await;
+    run.until("the gap before it", |r| !r.gaps.is_empty()).await;
+    assert!(run.gaps.iter().all(|g| g.0 == 3 && g.3 == GapCause::DeviceRefused), "{:?}", run.gaps);
+    run.stop.cancel();
 }
 
 /// The other half of the first contact: the server's people must trust the gateway, and are told which certificate it is.

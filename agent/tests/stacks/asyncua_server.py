@@ -1,6 +1,7 @@
 """An asyncua server for the tests: every policy and every kind of login, values that stand and one that counts.
 
-Arguments: port, folder with cert.der, key.pem and stranger.der. Says READY on standard output when it listens.
+Arguments: port, folder with cert.der, key.pem and stranger.der. Says READY on standard output when it listens. A file named `late` in
+the folder makes another namespace and a counting node in it.
 """
 
 import asyncio
@@ -57,11 +58,16 @@ async def main():
     state = await stands("state", 0, ua.VariantType.Int32)
     async with server:
         print("READY", flush=True)
-        count = 0
+        count, late = 0, None
         while True:
             await asyncio.sleep(0.05)
             count += 1
             await state.write_value(count, ua.VariantType.Int32)
+            if late is None and (folder / "late").exists():
+                index = await server.register_namespace("urn:test:late")
+                late = await machine.add_variable(ua.NodeId("late", index), "late", 0, ua.VariantType.Int32)
+            if late is not None:
+                await late.write_value(count, ua.VariantType.Int32)
 
 
 logging.basicConfig(level=logging.WARNING)

@@ -246,32 +246,6 @@ async fn a_node_that_does_not_exist_is_named_in_both_languages_and_the_rest_is_r
 }
 
 #[tokio::test]
-async fn a_node_that_turns_up_later_is_read_and_then_subscribed_too() {
-    let server = Server::start(0, Kind::Open).await;
-    let state = tempfile::tempdir().expect("dir");
-    let tags = format!(
-        "{TAGS}[[device.tag]]\nname = \"late\"\nnode = \"nsu=urn:test:machine;s=late\"\ntype = \"i32\"\nsubscribe = true\ninterval_ms = 6000\n"
-    );
-    let mut run = Run::start(&config(server.port, state.path(), "", &tags));
-    run.until("told that it is missing", |r| r.notes.iter().any(|n| n.contains("cnc/late"))).await;
-    {
-        let id = NodeId::new(server.namespace, "late");
-        let late = Variable::new(&id, "late", "late", Variant::Int32(1));
-        let folder = NodeId::new(server.namespace, "machine");
-        server.manager.address_space().write().add_variables(vec![late], &folder);
-    }
-    // By the poll, and by what a new subscription tells first.
-    run.until("read and subscribed", |r| r.readings[4].len() >= 2).await;
-    server.set("late", 7i32);
-    tokio::time::sleep(Duration::from_millis(110)).await;
-    server.set("late", 1i32);
-    run.until("a change between two polls", |r| r.readings[4].iter().any(|r| r.value == Value::I64(7))).await;
-    assert!(run.gaps.iter().all(|g| g.0 == 4), "the other tags lost nothing: {:?}", run.gaps);
-    run.stop.cancel();
-    server.kill().await;
-}
-
-#[tokio::test]
 async fn after_a_restart_of_the_server_data_flows_again_and_the_outage_is_a_gap() {
     let server = Server::start(0, Kind::Open).await;
     let state = tempfile::tempdir().expect("dir");
