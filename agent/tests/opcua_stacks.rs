@@ -184,19 +184,11 @@ async fn every_policy_and_login(stack: Stack) {
 
     let text = config_text(&ground, port, "none", None);
     let config = Config::parse(&text, Path::new("agent.toml")).unwrap_or_else(|p| panic!("{p}")).0;
-    let browse = |options: &[&str]| {
-        #[derive(clap::Parser)]
-        struct Line {
-            #[command(flatten)]
-            options: browse::Options,
-        }
-        let words = ["browse", "press"].into_iter().chain(options.iter().copied());
-        Line::parse_from(words.map(str::to_owned)).options
-    };
-    let tree = browse::report(&config, &browse(&["--find", "parts"]), Lang::En).await.expect("tree");
+    let tree = browse::report(&config, &browse_options(&["--find", "parts"]), Lang::En).await.expect("tree");
     assert!(tree.contains("parts = 41  u32  nsu=urn:test:machine;s=parts"), "{tree}");
     let tags =
-        browse::report(&config, &browse(&["--toml", "--node", "nsu=urn:test:machine;s=machine"]), Lang::Zh).await;
+        browse::report(&config, &browse_options(&["--toml", "--node", "nsu=urn:test:machine;s=machine"]), Lang::Zh)
+            .await;
     let tags = tags.expect("tags");
     for name in ["parts", "program", "power", "switch", "state"] {
         assert!(tags.contains(&format!("name = \"{name}\"\nnode = \"nsu=urn:test:machine;s={name}\"\n")), "{tags}");
@@ -211,6 +203,16 @@ async fn asyncua_every_policy_and_login() {
 #[tokio::test]
 async fn node_opcua_every_policy_and_login() {
     every_policy_and_login(Stack::NodeOpcua).await;
+}
+
+fn browse_options(options: &[&str]) -> browse::Options {
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: browse::Options,
+    }
+    let words = ["browse", "press"].into_iter().chain(options.iter().copied());
+    Line::parse_from(words.map(str::to_owned)).options
 }
 
 fn config_text(ground: &Ground, port: u16, policy: &str, pin: Option<[u8; 32]>) -> String {
@@ -363,6 +365,27 @@ async fn a_node_that_turns_up_later_is_read_and_subscribed() {
     run.until("the gap before it", |r| !r.gaps.is_empty()).await;
     assert!(run.gaps.iter().all(|g| g.0 == 3 && g.3 == GapCause::DeviceRefused), "{:?}", run.gaps);
     run.stop.cancel();
+}
+
+/// Machines made of the OPC Foundation's own node sets for OPC 40001-1 and OPC 30050: the names we look for are the published ones.
+#[tokio::test]
+async fn machines_of_the_published_node_sets_map_themselves() {
+    let Some(ground) = Ground::ready(Stack::NodeOpcua) else { return };
+    let port = free_port();
+    let _server = ground.serve_with(port, "first", &["machines"]);
+    let config = Config::parse(&config_text(&ground, port, "none", None), Path::new("agent.toml"));
+    let config = config.unwrap_or_else(|p| panic!("{p}")).0;
+    let proposed = browse::report(&config, &browse_options(&["--suggest"]), Lang::En).await.expect("proposed");
+    for (machine, tag) in [
+        ("Lathe · OPC 40001-1 (Machinery)", "name = \"state\""),
+        ("Lathe · OPC 40001-1 (Machinery)", "name = \"serial_number\""),
+        ("Wrapper · OPC 30050 (PackML)", "name = \"speed\""),
+        ("Wrapper · OPC 30050 (PackML)", "name = \"mode\""),
+        ("Wrapper · OPC 30050 (PackML)", "name = \"machine_state\""),
+    ] {
+        let entry = |entry: &str| entry.starts_with(&format!("# {machine}\n")) && entry.contains(tag);
+        assert!(proposed.split("\n\n").any(entry), "{machine} {tag}: {proposed}");
+    }
 }
 
 /// The other half of the first contact: the server's people must trust the gateway, and are told which certificate it is.
