@@ -377,11 +377,12 @@ async fn machines_of_the_published_node_sets_map_themselves() {
     let config = config.unwrap_or_else(|p| panic!("{p}")).0;
     let proposed = browse::report(&config, &browse_options(&["--suggest"]), Lang::En).await.expect("proposed");
     for (machine, tag) in [
-        ("Lathe · OPC 40001-1 (Machinery)", "name = \"state\""),
-        ("Lathe · OPC 40001-1 (Machinery)", "name = \"serial_number\""),
-        ("Wrapper · OPC 30050 (PackML)", "name = \"speed\""),
-        ("Wrapper · OPC 30050 (PackML)", "name = \"mode\""),
-        ("Wrapper · OPC 30050 (PackML)", "name = \"machine_state\""),
+        ("Lathe · OPC 40001-1 (Machinery)", "name = \"lathe_state\""),
+        ("Lathe · OPC 40001-1 (Machinery)", "name = \"lathe_serial_number\""),
+        ("Wrapper · OPC 30050 (PackML)", "name = \"wrapper_speed\""),
+        ("Wrapper · OPC 30050 (PackML)", "name = \"wrapper_mode\""),
+        ("Wrapper · OPC 30050 (PackML)", "\"Unholding\" = \"run\" } }\n"),
+        ("Wrapper · OPC 30050 (PackML)", "name = \"wrapper_machine_state\""),
     ] {
         let entry = |entry: &str| entry.starts_with(&format!("# {machine}\n")) && entry.contains(tag);
         assert!(proposed.split("\n\n").any(entry), "{machine} {tag}: {proposed}");

@@ -149,7 +149,7 @@ fn tags(nodes: &[BrowsedNode], kept: &[bool], find: Option<&str>, lang: Lang) ->
     if left_out > 0 {
         let words = words!(
             "另有 {left_out} 个变量是数组、结构或日期，不能作数据点",
-            "{left_out} more variables are arrays, structures or dates and cannot be tags"
+            "left out, as they are arrays, structures or dates: {left_out}"
         );
         let _ = writeln!(snippets.text, "# {}", words.get(lang));
     }
@@ -166,6 +166,8 @@ fn suggestions(suggested: &[Suggested], lang: Lang) -> String {
     }
     let mut snippets = Snippets::default();
     let mut unrecorded = String::new();
+    // Two machines of one server have a state each.
+    let are_many = suggested.iter().any(|tag| Some(&tag.machine) != suggested.first().map(|first| &first.machine));
     for tag in suggested {
         let mut comments = vec![format!("{} · {}", tag.machine, tag.specification)];
         comments.extend(tag.note.as_ref().map(|note| note.get(lang).to_owned()));
@@ -192,7 +194,8 @@ fn suggestions(suggested: &[Suggested], lang: Lang) -> String {
             );
             rest.push(format!("# {}", words.get(lang)));
         }
-        snippets.push(&Snippet { name: tag.name, node: &tag.node, kind, rest: &rest, comments: &comments });
+        let name = if are_many { format!("{} {}", tag.machine, tag.name) } else { tag.name.to_owned() };
+        snippets.push(&Snippet { name: &name, node: &tag.node, kind, rest: &rest, comments: &comments });
     }
     if !unrecorded.is_empty() {
         snippets.text.push('\n');

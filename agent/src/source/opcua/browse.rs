@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use opcua_types::{DataValue, NodeId, StatusCode, Variant};
 
-use super::endpoint::printable;
+use super::endpoint::{one_line, printable};
 use super::node::Node;
 use crate::locale::Lang;
 use crate::source::modbus::decode::Kind;
@@ -215,7 +215,7 @@ impl Snippets {
             self.text.push('\n');
         }
         for comment in snippet.comments {
-            let _ = writeln!(self.text, "# {}", printable(comment));
+            let _ = writeln!(self.text, "# {}", one_line(comment));
         }
         let node = toml::Value::String(snippet.node.to_string());
         let _ =

@@ -166,7 +166,10 @@ const PACKML_STATES: [(&str, &str); 17] = [
     ("Unholding", "run"),
 ];
 
-/// The tags a machine's companion specifications propose, in the order of the nodes.
+/// Roles in the order people look for them.
+const ROLES: [&str; 8] = ["state", "good_count", "reject_count", "total_count", "speed", "batch", "program", "hours"];
+
+/// The tags a machine's companion specifications propose, machine by machine, what decides its state first.
 pub fn suggest(nodes: &[BrowsedNode]) -> Vec<Suggested> {
     let mut children: Vec<Vec<usize>> = vec![Vec::new(); nodes.len()];
     for (index, node) in nodes.iter().enumerate() {
@@ -180,6 +183,17 @@ pub fn suggest(nodes: &[BrowsedNode]) -> Vec<Suggested> {
         space.state_machine(index, &mut out);
         space.leaf(index, &mut out);
     }
+    let mut machines: Vec<String> = Vec::new();
+    for tag in &out {
+        if !machines.contains(&tag.machine) {
+            machines.push(tag.machine.clone());
+        }
+    }
+    let rank = |role: &str| match role {
+        "identity" => ROLES.len() + 1,
+        role => ROLES.iter().position(|r| *r == role).unwrap_or(ROLES.len()),
+    };
+    out.sort_by_key(|tag| (machines.iter().position(|m| *m == tag.machine), rank(tag.role)));
     out
 }
 

@@ -120,7 +120,12 @@ pub fn host(url: &str) -> Option<&str> {
 
 /// Text of a stranger for a terminal: no control characters, 200 characters at most.
 pub fn printable(text: &str) -> String {
-    text.chars().take(200).map(|c| if c.is_control() { '·' } else { c }).collect()
+    one_line(text).chars().take(200).collect()
+}
+
+/// Text that stays on its line whatever is in it.
+pub fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '·' } else { c }).collect()
 }
 
 #[cfg(test)]

@@ -62,15 +62,15 @@ fn a_machinery_machine_maps_its_state_by_number_and_its_nameplate() {
     assert_eq!(
         told(&found),
         [
-            ("Lathe 1", "serial_number", "identity", Some(Kind::Text)),
             ("Lathe 1", "state", "state", Some(Kind::U32)),
-            ("Lathe 1", "mode", "other", Some(Kind::Text)),
             ("Lathe 1", "hours_on", "hours", Some(Kind::F64)),
+            ("Lathe 1", "mode", "other", Some(Kind::Text)),
+            ("Lathe 1", "serial_number", "identity", Some(Kind::Text)),
         ]
     );
-    assert_eq!(found[1].node.to_string(), "nsu=urn:maker;i=5011", "the number, not the text");
-    assert_eq!(found[1].rule, Some(Rule::Table("opcua.machinery@1")));
-    assert_eq!(found[3].unit, ("h", "1/3600000"));
+    assert_eq!(found[0].node.to_string(), "nsu=urn:maker;i=5011", "the number, not the text");
+    assert_eq!(found[0].rule, Some(Rule::Table("opcua.machinery@1")));
+    assert_eq!(found[1].unit, ("h", "1/3600000"));
 }
 
 #[test]
@@ -117,12 +117,12 @@ fn an_injection_moulding_machine_maps_its_counters_its_job_and_its_state() {
     assert_eq!(
         told(&found),
         [
-            (machine, "serial_number", "identity", Some(Kind::Text)),
-            (machine, "mode", "other", Some(Kind::I32)),
             (machine, "state", "state", Some(Kind::I32)),
-            (machine, "job", "batch", Some(Kind::Text)),
             (machine, "good_parts", "good_count", Some(Kind::U64)),
             (machine, "bad_parts", "reject_count", Some(Kind::U64)),
+            (machine, "job", "batch", Some(Kind::Text)),
+            (machine, "mode", "other", Some(Kind::I32)),
+            (machine, "serial_number", "identity", Some(Kind::Text)),
         ]
     );
     // Machines older than the move of the namespaces to the OPC Foundation.
