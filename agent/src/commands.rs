@@ -3,6 +3,7 @@
 //! Constraints: data goes to stdout, talk to stderr; every refusal says what, where and what to do in the reader's language; nothing
 //! here decides anything about evidence.
 
+pub mod browse;
 pub mod check;
 pub mod doctor;
 pub mod init;
@@ -52,6 +53,8 @@ pub enum Command {
     Probe(probe::Options),
     /// 在指定网段或串口上找 Modbus 设备（只读，不广播）/ look for Modbus devices where you say (reads only, no broadcast)
     Scan(scan::Options),
+    /// 浏览一台 OPC UA 服务器，给出或推荐数据点 / browse an OPC UA server, print or propose tags
+    Browse(browse::Options),
     /// 查看正在运行的网关 / show the running gateway
     Status(status::Options),
     /// 跟踪正在运行的网关的实时数值 / follow the live values of the running gateway

@@ -49,6 +49,9 @@ fn execute(arguments: &Arguments, lang: &mut agent::locale::Lang) -> anyhow::Res
         }
         Command::Scan(options) => runtime.block_on(commands::scan::run(&arguments.config, options, *lang))?,
         Command::Tail(options) => runtime.block_on(commands::tail::follow(&load(lang)?, options, *lang))?,
+        Command::Browse(options) => {
+            print!("{}", runtime.block_on(commands::browse::report(&load(lang)?, options, *lang))?);
+        }
         Command::Init(options) => runtime.block_on(commands::init::run(&arguments.config, arguments.lang, options))?,
         Command::Status(options) => {
             print!("{}", runtime.block_on(commands::status::report(&load(lang)?, options, *lang))?);

@@ -43,6 +43,8 @@ pub(crate) const NEEDS: &[Need] = &[
         probe: "python3",
         packages: &["python3", "python3-venv", "python3-cryptography"],
     },
+    Need { what: "OPC UA against node-opcua", probe: "node", packages: &["nodejs"] },
+    Need { what: "OPC UA against node-opcua", probe: "npm", packages: &["npm"] },
 ];
 
 /// True under continuous integration, where nothing may be skipped.
@@ -259,6 +261,45 @@ impl Environment {
                 println!("SKIPPED {}: {e}", self.what);
                 None
             }
+        }
+    }
+}
+
+/// A folder with the OPC UA server of node-opcua, filled by npm below the target directory, every package by the digest in
+/// `agent/tests/stacks/package-lock.json`. The server alone is enough: 138 packages, 70 MB, half a minute.
+/// `None` with a printed reason when there is none to be had.
+pub(crate) fn node_opcua() -> Option<PathBuf> {
+    let (wanted, folder) = (root().join("agent/tests/stacks"), target_dir().join("node-opcua"));
+    let is_same = || {
+        let [ours, there] = [&wanted, &folder].map(|dir| std::fs::read(dir.join("package-lock.json")).ok());
+        ours.is_some() && ours == there
+    };
+    let loads = || {
+        let mut node = Command::new("node");
+        node.args(["-e", "require('node-opcua-server')"]).env("NODE_PATH", folder.join("node_modules"));
+        node.output().is_ok_and(|out| out.status.success())
+    };
+    if is_same() && loads() {
+        return Some(folder);
+    }
+    let install = || {
+        std::fs::create_dir_all(&folder)?;
+        for file in ["package.json", "package-lock.json"] {
+            std::fs::copy(wanted.join(file), folder.join(file))?;
+        }
+        // No script of any package is run: nothing of ours needs one.
+        let options = ["ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix"];
+        sh(Command::new("npm").args(options).arg(&folder))
+    };
+    match install() {
+        Ok(()) if loads() => Some(folder),
+        Ok(()) => {
+            println!("SKIPPED OPC UA against node-opcua: node does not load what npm installed");
+            None
+        }
+        Err(e) => {
+            println!("SKIPPED OPC UA against node-opcua: {e}");
+            None
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Constraints: it only looks (reads of devices, connections that are closed at once, one file made and removed in the state
 //! directory); it works beside a running agent as far as a device allows a second connection, and says when that may be the reason.
 
+mod opcua;
 mod running;
 #[cfg(test)]
 mod tests;
@@ -17,17 +18,13 @@ use tokio::net::TcpStream;
 use super::probe::ask;
 use super::run::{clock_settings, not_enrolled, uplink_settings};
 use crate::clock::{Clock as _, ClockReading, NEVER_SET_BEFORE_MS, SharedClock, SyncState, SystemClock};
-use crate::config::device::{Carrier, Device, Link, OpcUaLink, Place, Policy};
+use crate::config::device::{Carrier, Device, Link};
 use crate::config::{Config, request_groups};
 use crate::identity::{Enrolment, load_key};
 use crate::locale::{Lang, Words, words};
 use crate::page::view::utc;
 use crate::pipeline::outward::{split_address, tls_config};
 use crate::source::modbus::client::Connection;
-use crate::source::opcua::client::no_such_node;
-use crate::source::opcua::node::Node;
-use crate::source::opcua::session::{Live, offers};
-use crate::source::opcua::subscription::{Judged, judge};
 
 /// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -327,98 +324,7 @@ async fn device_findings(config: &Config, device: &Device) -> Vec<Finding> {
             }
             findings
         }
-        Link::OpcUa(link) => opcua_findings(config, device, link).await,
+        Link::OpcUa(link) => opcua::findings(config, device, link).await,
         Link::Dlt645(link) => super::meter::findings(device, link).await,
     }
-}
-
-async fn opcua_findings(config: &Config, device: &Device, link: &OpcUaLink) -> Vec<Finding> {
-    let pki = config.gateway.state_dir.join("pki").join(&device.name);
-    let limit = Duration::from_millis(device.timeout_ms).max(REACH_LIMIT);
-    let (name, url) = (&device.name, &link.endpoint);
-    let mut findings = Vec::new();
-    let tried = words!(
-        "设备 `{name}`（{url}）：查询服务器提供的安全策略",
-        "device `{name}` ({url}): asking what security it offers"
-    );
-    match offers(link, &pki, limit).await {
-        Ok(list) => {
-            let lines: Vec<String> = list
-                .iter()
-                .map(|o| match o.fingerprint.as_str() {
-                    "" => format!("{} / {}", o.policy, o.mode),
-                    print => format!("{} / {} · SHA-256 {print}", o.policy, o.mode),
-                })
-                .collect();
-            let lines = lines.join("\n    ");
-            findings.push(Finding::new(Verdict::Good, tried, Words::new(lines.clone(), lines)));
-            if link.policy == Policy::None && list.iter().any(|o| o.policy != "None") {
-                let tried = words!("设备 `{name}`：传输安全", "device `{name}`: transport security");
-                findings.push(Finding::new(
-                    Verdict::Warning,
-                    tried,
-                    words!(
-                        "服务器支持加密，配置里没有用。建议写 `security_policy` 和 `server_certificate_sha256`",
-                        "the server offers encryption and it is not used. Consider `security_policy` and `server_certificate_sha256`"
-                    ),
-                ));
-            }
-        }
-        Err(trouble) => {
-            findings.push(Finding::new(Verdict::Bad, tried, trouble.words));
-            return findings;
-        }
-    }
-    let tried = words!("设备 `{name}`：登录并读取全部节点", "device `{name}`: logging in and reading every node");
-    let live = match Live::open(link, &pki, limit).await {
-        Ok(live) => live,
-        Err(trouble) => {
-            findings.push(Finding::new(Verdict::Bad, tried, trouble.words));
-            return findings;
-        }
-    };
-    let mut read = 0;
-    for tag in &device.tags {
-        let Place::OpcUa { node, kind, .. } = &tag.place else { continue };
-        let Some(parsed) = Node::parse(node) else { continue };
-        let id = &tag.id;
-        let judged = match live.resolve(&parsed) {
-            None => Judged::Unread {
-                cause: protocol::GapCause::DeviceRefused,
-                detail: "BadNodeIdUnknown".to_owned(),
-                misconfigured: true,
-            },
-            Some(resolved) => match live.read(&[resolved]).await {
-                Ok(answers) => match answers.first() {
-                    Some(answer) => judge(answer, *kind),
-                    None => continue,
-                },
-                Err(status) => {
-                    findings.push(Finding::new(
-                        Verdict::Bad,
-                        tried.clone(),
-                        words!("`{id}`：{status}", "`{id}`: {status}"),
-                    ));
-                    continue;
-                }
-            },
-        };
-        match judged {
-            Judged::Reading { .. } => read += 1,
-            Judged::Unread { detail, misconfigured: true, .. } => {
-                findings.push(Finding::new(Verdict::Bad, tried.clone(), no_such_node(id, &parsed, &detail)));
-            }
-            Judged::Unread { detail, .. } => findings.push(Finding::new(
-                Verdict::Bad,
-                tried.clone(),
-                words!(
-                    "`{id}`：{detail}。检查 `type` 和设备状态",
-                    "`{id}`: {detail}. Check `type` and the state of the device"
-                ),
-            )),
-        }
-    }
-    live.close().await;
-    findings.push(Finding::new(Verdict::Good, tried, words!("读到 {read} 个节点", "{read} nodes read")));
-    findings
 }

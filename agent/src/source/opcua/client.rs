@@ -5,8 +5,10 @@
 //!    changes: a machine that stands still for an hour would send nothing, and nothing is exactly what a dead machine sends. Metrics
 //!    call a state unknown after max(3 × interval, 60 s) without a sample, so a sample must come while the value stays the same. A tag
 //!    with `subscribe = true` is subscribed *in addition*, so that changes between two polls are seen too.
-//! 2. A node that does not exist is skipped, reported as a mistake in the configuration, and tried again now and then; the rest is read.
-//! 3. A refused login is final: no retry until a person restarts the agent.
+//! 2. A node that does not exist is skipped, reported as a mistake in the configuration, and tried again now and then, with the
+//!    namespaces read anew; the rest is read. When one that is to be subscribed turns up, the session is rebuilt: only then is it.
+//! 3. A refused login is final: no retry until a person restarts the agent. A server that answers and gets no session (a certificate
+//!    that is not the pinned one, no free session) leaves gaps with the cause "refused"; only silence is called silence.
 //! 4. A subscription that falls silent (see `subscription`) costs the whole session, which is rebuilt.
 
 use std::collections::BTreeMap;
@@ -34,8 +36,10 @@ use crate::source::schedule::{Backoff, Schedule};
 const RECONNECT_MS_MAX: i64 = 5_000;
 /// Shortest wait after a server was reached and gave no session: attempts must not eat its sessions.
 const REFUSED_RETRY_MS: i64 = 5_000;
-/// A node that does not exist is tried again after this long: the server may load it later.
-const MISCONFIGURED_RETRY_MS: i64 = 60_000;
+/// A node that does not exist is tried again after this long, then ever more rarely: a server that starts loads its nodes later.
+const MISSING_RETRY_MS: i64 = 5_000;
+/// Longest wait between two such tries.
+const MISSING_RETRY_MS_MAX: i64 = 60_000;
 
 /// Reads one server until `stop`.
 pub async fn run(device: Arc<Device>, link: OpcUaLink, pki: PathBuf, reporter: Reporter, stop: CancellationToken) {
@@ -78,7 +82,8 @@ struct Wanted {
     kind: Kind,
     subscribe: bool,
     /// Not asked before this: it does not exist.
-    skip_until_ms: i64,
+    skip_until_ms: Option<i64>,
+    missing: Backoff,
 }
 
 struct Group {
@@ -99,6 +104,8 @@ struct Source {
     reconnect: Backoff,
     retry_ms: i64,
     is_stopped: bool,
+    /// Why there is no session, for the gaps.
+    cause: GapCause,
 }
 
 impl Source {
@@ -114,7 +121,9 @@ impl Source {
             if place.is_some() {
                 by_interval.entry(tag.interval_ms).or_default().push(item);
             }
-            wanted.push(place.map(|(node, kind, subscribe)| Wanted { node, kind, subscribe, skip_until_ms: i64::MIN }));
+            let missing = Backoff::new(MISSING_RETRY_MS, MISSING_RETRY_MS_MAX);
+            let skip_until_ms = None;
+            wanted.push(place.map(|(node, kind, subscribe)| Wanted { node, kind, subscribe, skip_until_ms, missing }));
         }
         let groups = by_interval
             .into_iter()
@@ -137,6 +146,7 @@ impl Source {
             reconnect,
             retry_ms: i64::MIN,
             is_stopped: false,
+            cause: GapCause::DeviceSilent,
         }
     }
 
@@ -157,9 +167,8 @@ impl Source {
                 if stop.is_cancelled() {
                     return;
                 }
-                let cause = if self.is_stopped { GapCause::DeviceRefused } else { GapCause::DeviceSilent };
                 let now = self.reporter.now();
-                self.reporter.unread(now, items, cause).await;
+                self.reporter.unread(now, items, self.cause).await;
                 self.groups[g].schedule.failed(now);
                 continue;
             }
@@ -171,12 +180,12 @@ impl Source {
     }
 
     async fn poll(&mut self, items: Vec<usize>, stop: &CancellationToken) {
-        let Some(live) = &self.live else { return };
+        let Some(live) = &mut self.live else { return };
         let asked_ms = self.reporter.now();
         let (mut asked, mut nodes, mut unknown, mut skipped) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for item in items {
             let Some(wanted) = self.wanted.get(item).and_then(Option::as_ref) else { continue };
-            if asked_ms < wanted.skip_until_ms {
+            if wanted.skip_until_ms.is_some_and(|until_ms| asked_ms < until_ms) {
                 skipped.push(item);
                 continue;
             }
@@ -187,6 +196,20 @@ impl Source {
                 }
                 None => unknown.push(item),
             }
+        }
+        if !unknown.is_empty() {
+            // A server that was starting may know more namespaces by now. A failure shows in the read that follows.
+            tokio::select! {
+                _ = live.learn() => {}
+                () = stop.cancelled() => return,
+            }
+            unknown.retain(|item| {
+                let wanted = self.wanted.get(*item).and_then(Option::as_ref);
+                let Some(node) = wanted.and_then(|w| live.resolve(&w.node)) else { return true };
+                asked.push(*item);
+                nodes.push(node);
+                false
+            });
         }
         let result = if nodes.is_empty() {
             Ok(Vec::new())
@@ -216,10 +239,15 @@ impl Source {
             Ok(answers) => {
                 let mut values = Vec::with_capacity(answers.len());
                 let mut unread = Vec::new();
+                let mut turned_up = Vec::new();
                 for (item, data) in asked.iter().zip(&answers) {
-                    let Some(wanted) = self.wanted.get(*item).and_then(Option::as_ref) else { continue };
+                    let Some(wanted) = self.wanted.get_mut(*item).and_then(Option::as_mut) else { continue };
                     match judge(data, wanted.kind) {
                         Judged::Reading { value, quality, source_ms, .. } => {
+                            if wanted.skip_until_ms.take().is_some() {
+                                wanted.missing.worked();
+                                turned_up.extend(wanted.subscribe.then_some(*item));
+                            }
                             values.push(Observed { item: *item, value, quality, source_ms });
                         }
                         Judged::Unread { cause, detail, misconfigured } => {
@@ -243,6 +271,12 @@ impl Source {
                         self.reporter.trouble(now, trouble).await;
                     }
                 }
+                if let Some(item) = turned_up.first() {
+                    let id = &self.device.tags[*item].id;
+                    let text = format!("{id}: the node turned up; the session is rebuilt to subscribe to it");
+                    self.reporter.note(now, NoteKind::SourceNotice, text).await;
+                    self.teardown();
+                }
             }
         }
     }
@@ -250,9 +284,12 @@ impl Source {
     /// A node the server does not have: say it, skip it, try again later.
     async fn misconfigured(&mut self, now: i64, item: usize, detail: &str) {
         let Some(wanted) = self.wanted.get_mut(item).and_then(Option::as_mut) else { return };
-        wanted.skip_until_ms = now.saturating_add(MISCONFIGURED_RETRY_MS);
+        let is_news = wanted.skip_until_ms.is_none();
+        wanted.skip_until_ms = Some(now.saturating_add(wanted.missing.failed()));
         let trouble = no_such_node(&self.device.tags[item].id, &wanted.node, detail);
-        self.reporter.note(now, NoteKind::SourceNotice, trouble.en.clone()).await;
+        if is_news {
+            self.reporter.note(now, NoteKind::SourceNotice, trouble.en.clone()).await;
+        }
         self.reporter.trouble(now, trouble).await;
     }
 
@@ -279,6 +316,7 @@ impl Source {
             }
             Err(trouble) => {
                 self.is_stopped = trouble.is_final;
+                self.cause = trouble.cause;
                 let wait_ms = self.reconnect.failed();
                 self.retry_ms =
                     now.saturating_add(if trouble.was_reached { wait_ms.max(REFUSED_RETRY_MS) } else { wait_ms });
@@ -383,7 +421,7 @@ impl Source {
 /// What a person reads when a node is not there.
 pub fn no_such_node(tag: &str, node: &Node, detail: &str) -> Words {
     words!(
-        "`{tag}`：服务器上没有节点 {node}（{detail}），已跳过，其余照常采集。检查 `node`，或用 UaExpert 之类的工具浏览服务器",
-        "`{tag}`: the server has no node {node} ({detail}); it is skipped and the rest is read. Check `node`, or browse the server with a tool such as UaExpert"
+        "`{tag}`：服务器上没有节点 {node}（{detail}），已跳过，其余照常采集。检查 `node`，或用 `gongzheng-agent browse` 浏览服务器",
+        "`{tag}`: the server has no node {node} ({detail}); it is skipped and the rest is read. Check `node`, or look at the server with `gongzheng-agent browse`"
     )
 }

@@ -3,6 +3,8 @@
 //! Constraints: a namespace may be given by its URI (`nsu=`), which survives a server that renumbers its namespaces at a restart; an
 //! index (`ns=`) is taken as it is. A misread node id would be another machine's value, so nothing is guessed.
 
+use opcua_types::{ByteString, Guid, NodeId};
+
 /// A node id of the configuration file.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Node {
@@ -28,6 +30,10 @@ pub enum Identifier {
     Number(u32),
     /// `s=`
     Text(String),
+    /// `g=`
+    Guid(Guid),
+    /// `b=`, base 64
+    Bytes(Vec<u8>),
 }
 
 /// Longest node id, bytes (OPC UA Part 3 allows identifiers of 4,096 characters; nobody types them).
@@ -55,9 +61,41 @@ impl Node {
         let identifier = match rest.split_once('=')? {
             ("i", number) => Identifier::Number(number.parse().ok()?),
             ("s", name) if !name.is_empty() => Identifier::Text(name.to_owned()),
+            // The form with hyphens only: the others are one id in many writings.
+            ("g", guid) if guid.len() == 36 => Identifier::Guid(guid.parse().ok()?),
+            ("b", bytes) if !bytes.is_empty() => {
+                Identifier::Bytes(data_encoding::BASE64.decode(bytes.as_bytes()).ok()?)
+            }
             _ => return None,
         };
         Some(Self { namespace, identifier })
+    }
+
+    /// The id on the wire, by a server's table of namespaces; `None` when the server does not know the namespace.
+    pub fn on_wire(&self, namespaces: &[String]) -> Option<NodeId> {
+        let index = match &self.namespace {
+            Namespace::Index(index) => *index,
+            Namespace::Uri(uri) => u16::try_from(namespaces.iter().position(|known| known == uri)?).ok()?,
+        };
+        Some(match &self.identifier {
+            Identifier::Number(number) => NodeId::new(index, *number),
+            Identifier::Text(text) => NodeId::new(index, text.clone()),
+            Identifier::Guid(guid) => NodeId::new(index, guid.clone()),
+            Identifier::Bytes(bytes) => NodeId::new(index, ByteString::from(bytes.as_slice())),
+        })
+    }
+
+    /// The lasting form of a server's id: with the URI of its namespace where the table has one.
+    pub fn from_wire(id: &NodeId, namespaces: &[String]) -> Self {
+        let uri = namespaces.get(usize::from(id.namespace)).filter(|uri| id.namespace != 0 && !uri.is_empty());
+        let namespace = uri.map_or(Namespace::Index(id.namespace), |uri| Namespace::Uri(uri.clone()));
+        let identifier = match &id.identifier {
+            opcua_types::Identifier::Numeric(number) => Identifier::Number(*number),
+            opcua_types::Identifier::String(text) => Identifier::Text(text.as_ref().to_owned()),
+            opcua_types::Identifier::Guid(guid) => Identifier::Guid(guid.clone()),
+            opcua_types::Identifier::ByteString(bytes) => Identifier::Bytes(bytes.value.clone().unwrap_or_default()),
+        };
+        Self { namespace, identifier }
     }
 }
 
@@ -70,6 +108,8 @@ impl std::fmt::Display for Node {
         match &self.identifier {
             Identifier::Number(number) => write!(f, "i={number}"),
             Identifier::Text(text) => write!(f, "s={text}"),
+            Identifier::Guid(guid) => write!(f, "g={guid}"),
+            Identifier::Bytes(bytes) => write!(f, "b={}", data_encoding::BASE64.encode(bytes)),
         }
     }
 }
@@ -80,14 +120,48 @@ mod tests {
 
     #[test]
     fn node_ids_are_read_as_written_or_refused() {
-        for text in ["ns=2;s=Press.State", "ns=0;i=2258", "nsu=http://maker/ns;s=a;b=c", "nsu=urn:x;i=7"] {
+        for text in [
+            "ns=2;s=Press.State",
+            "ns=0;i=2258",
+            "nsu=http://maker/ns;s=a;b=c",
+            "nsu=urn:x;i=7",
+            "nsu=urn:x;s=\"DB1\".\"count\"",
+            "ns=4;g=72962b91-fa75-4ae6-8d28-b404dc7daf63",
+            "ns=1;b=M/RbKBsRVkePCePcx24oRA==",
+        ] {
             assert_eq!(Node::parse(text).map(|n| n.to_string()).as_deref(), Some(text));
         }
         assert_eq!(Node::parse("i=2258").map(|n| n.to_string()).as_deref(), Some("ns=0;i=2258"));
-        for text in
-            ["", "Press.State", "ns=2", "ns=2;x=1", "ns=70000;i=1", "ns=2;i=-1", "nsu=;s=a", "ns=2;s=", "s=a\nb"]
-        {
+        for text in [
+            "",
+            "Press.State",
+            "ns=2",
+            "ns=2;x=1",
+            "ns=70000;i=1",
+            "ns=2;i=-1",
+            "nsu=;s=a",
+            "ns=2;s=",
+            "s=a\nb",
+            "g=1",
+            "b=?",
+        ] {
             assert_eq!(Node::parse(text), None, "{text:?}");
         }
+    }
+
+    #[test]
+    fn an_id_goes_to_the_wire_and_back_by_the_table_of_namespaces_and_not_by_its_index() {
+        let (before, after) = (["", "urn:server", "urn:press"], ["", "urn:server", "urn:new", "urn:press"]);
+        let table = |uris: &[&str]| uris.iter().map(|u| (*u).to_owned()).collect::<Vec<_>>();
+        for id in ["i=7", "s=Press.State", "g=72962b91-fa75-4ae6-8d28-b404dc7daf63", "b=M/Rb"] {
+            let node = Node::parse(&format!("nsu=urn:press;{id}")).expect("valid");
+            let wire = node.on_wire(&table(&before)).expect("known");
+            assert_eq!(wire.namespace, 2);
+            assert_eq!(Node::from_wire(&wire, &table(&before)), node);
+            assert_eq!(node.on_wire(&table(&after)).expect("known").namespace, 3);
+            assert_eq!(node.on_wire(&table(&after[..3])), None);
+        }
+        // Without a URI the index is all there is.
+        assert_eq!(Node::from_wire(&NodeId::new(5, 1u32), &table(&before)).to_string(), "ns=5;i=1");
     }
 }

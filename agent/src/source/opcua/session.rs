@@ -1,13 +1,14 @@
 //! One session with an OPC UA server: opening it, reading, subscribing, closing it. I/O only.
 //!
 //! Constraints:
-//! 1. Only Read, Browse-free discovery and subscriptions are used; nothing that changes a server exists here.
+//! 1. Only discovery, Browse, Read and subscriptions are used; nothing that changes a server exists here.
 //! 2. A secured endpoint is trusted by the SHA-256 of its certificate, written in the configuration, and by nothing else: the library
 //!    knows no chains or revocation, and PLC certificates rarely name the right host or hold valid dates. First contact therefore shows
 //!    the fingerprint and refuses.
 //! 3. The library never reconnects for us: after any loss the session is torn down and rebuilt from nothing, because its own recovery
 //!    was measured to end in a subscription that never speaks again, and because it retries a wrong password for ever.
-//! 4. Every call has a time-out of ours.
+//! 4. Every call has a time-out of ours, and holds no more operations than the server says or shows it can take (`limits`).
+//! 5. No session while the server answers is a refusal, ours or the server's; silence is only what did not answer ([`Trouble::cause`]).
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,22 +21,23 @@ use opcua_client::{
 };
 use opcua_crypto::{CertificateStore, SecurityPolicy, X509};
 use opcua_types::{
-    ByteString, DataValue, EndpointDescription, MessageSecurityMode, MonitoredItemCreateRequest, MonitoringMode,
-    MonitoringParameters, NodeId, NotificationMessage, ReadValueId, StatusCode, TimestampsToReturn, Variant,
+    AttributeId, ByteString, DataValue, EndpointDescription, MessageSecurityMode, MonitoredItemCreateRequest,
+    MonitoringMode, MonitoringParameters, NodeId, NotificationMessage, ReadValueId, StatusCode, TimestampsToReturn,
+    VariableId, Variant,
 };
-use sha2::{Digest as _, Sha256};
+use protocol::GapCause;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::node::{Identifier, Namespace, Node};
-use super::subscription::{Granted, is_login_refused};
+use super::endpoint::{Offer, fingerprint, hex, state_token_policies};
+use super::limits::Limits;
+use super::node::Node;
+use super::subscription::{Granted, bad_cause, is_login_refused, is_mistrusted};
 use crate::clock::SharedClock;
 use crate::config::device::{Mode, OpcUaLink, Policy, User};
 use crate::locale::{Words, words};
 
-/// Nodes in one Read when the server states no limit.
-const NODES_PER_READ: usize = 500;
 /// Notifications waiting for the source.
 const NOTICES_MAX: usize = 4_096;
 /// Shortest time allowed for connecting: a PLC's key exchange takes seconds.
@@ -50,6 +52,18 @@ pub struct Trouble {
     pub is_final: bool,
     /// The server answered, so trying often costs it something.
     pub was_reached: bool,
+    /// What the tags' gaps say: silent when nobody answered, refused when somebody did and there is no session.
+    pub cause: GapCause,
+}
+
+impl Trouble {
+    fn silent(words: Words) -> Self {
+        Self { words, is_final: false, was_reached: false, cause: GapCause::DeviceSilent }
+    }
+
+    fn refused(words: Words) -> Self {
+        Self { words, is_final: false, was_reached: true, cause: GapCause::DeviceRefused }
+    }
 }
 
 /// An open session.
@@ -57,7 +71,7 @@ pub struct Live {
     session: Arc<Session>,
     runner: JoinHandle<StatusCode>,
     namespaces: Vec<String>,
-    nodes_per_read: usize,
+    limits: Limits,
     call_limit: Duration,
 }
 
@@ -82,17 +96,6 @@ pub struct Subscription {
     pub granted: Vec<(usize, Result<Granted, StatusCode>)>,
 }
 
-/// One way a server can be reached.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Offer {
-    /// Security policy, as its short name.
-    pub policy: String,
-    /// `None`, `Sign`, `SignAndEncrypt`.
-    pub mode: String,
-    /// SHA-256 of the certificate, hexadecimal; empty without one.
-    pub fingerprint: String,
-}
-
 fn client(link: &OpcUaLink, pki: &Path, limit: Duration) -> Result<Client, Trouble> {
     let secured = link.policy != Policy::None;
     ClientBuilder::new()
@@ -111,37 +114,23 @@ fn client(link: &OpcUaLink, pki: &Path, limit: Duration) -> Result<Client, Troub
         .client()
         .map_err(|reasons| {
             let reason = reasons.join("; ");
-            Trouble {
-                words: words!("OPC UA 客户端配置有误：{reason}", "the OPC UA client cannot be set up: {reason}"),
-                is_final: true,
-                was_reached: false,
-            }
+            let words = words!("OPC UA 客户端配置有误：{reason}", "the OPC UA client cannot be set up: {reason}");
+            Trouble { is_final: true, ..Trouble::silent(words) }
         })
 }
 
 async fn endpoints(client: &Client, link: &OpcUaLink, limit: Duration) -> Result<Vec<EndpointDescription>, Trouble> {
     let url = &link.endpoint;
-    let unreachable = |reason: String| Trouble {
-        words: words!(
+    let unreachable = |reason: String| {
+        Trouble::silent(words!(
             "连不上 OPC UA 服务器 {url}：{reason}。检查设备电源、网线、IP 地址和端口，OPC UA 功能是否启用",
             "cannot reach the OPC UA server {url}: {reason}. Check power, cable, IP address and port, and that OPC UA is enabled"
-        ),
-        is_final: false,
-        was_reached: false,
+        ))
     };
     timeout(limit, client.get_server_endpoints_from_url(url.as_str()))
         .await
         .map_err(|_| unreachable(format!("no answer within {} ms", limit.as_millis())))?
         .map_err(|e| unreachable(e.status().to_string()))
-}
-
-fn fingerprint(certificate: &ByteString) -> Option<[u8; 32]> {
-    let bytes = certificate.value.as_ref()?;
-    (!bytes.is_empty()).then(|| Sha256::digest(bytes.as_slice()).into())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    data_encoding::HEXLOWER.encode(bytes)
 }
 
 /// What a server offers, for `doctor`.
@@ -152,14 +141,7 @@ pub async fn offers(link: &OpcUaLink, pki: &Path, limit: Duration) -> Result<Vec
     let plain = OpcUaLink { policy: Policy::None, ..link.clone() };
     let client = client(&plain, pki, limit)?;
     let list = endpoints(&client, link, limit).await?;
-    Ok(list
-        .iter()
-        .map(|e| Offer {
-            policy: e.security_policy_uri.as_ref().rsplit('#').next().unwrap_or_default().to_owned(),
-            mode: e.security_mode.to_string(),
-            fingerprint: fingerprint(&e.server_certificate).map(|f| hex(&f)).unwrap_or_default(),
-        })
-        .collect())
+    Ok(list.iter().map(Offer::of).collect())
 }
 
 fn policy(link: &OpcUaLink) -> (SecurityPolicy, MessageSecurityMode) {
@@ -178,7 +160,7 @@ fn policy(link: &OpcUaLink) -> (SecurityPolicy, MessageSecurityMode) {
 /// Trusts exactly the pinned certificate: puts it where the library looks, after comparing.
 fn trust(store: &CertificateStore, link: &OpcUaLink, endpoint: &EndpointDescription) -> Result<(), Trouble> {
     let url = &link.endpoint;
-    let refuse = |words| Err(Trouble { words, is_final: false, was_reached: true });
+    let refuse = |words| Err(Trouble::refused(words));
     let Some(found) = fingerprint(&endpoint.server_certificate) else {
         return refuse(words!("{url} 没有出示证书", "{url} shows no certificate"));
     };
@@ -210,27 +192,30 @@ fn trust(store: &CertificateStore, link: &OpcUaLink, endpoint: &EndpointDescript
             }
             std::fs::write(store.trusted_certs_dir().join(&name), der).map_err(|e| e.to_string())
         });
-    stored.map_err(|reason| Trouble {
-        words: words!(
+    stored.map_err(|reason| {
+        Trouble::refused(words!(
             "存不了服务器证书：{reason}。检查 state_dir 的权限",
             "cannot store the server's certificate: {reason}. Check the rights on state_dir"
-        ),
-        is_final: false,
-        was_reached: true,
+        ))
     })
+}
+
+/// As in [`Offer::logins`].
+pub fn login_name(user: &User) -> &'static str {
+    match user {
+        User::Anonymous => "anonymous",
+        User::Password { .. } => "user",
+        User::Certificate { .. } => "certificate",
+    }
 }
 
 fn identity(user: &User) -> Result<IdentityToken, Trouble> {
     let unreadable = |path: &Path, reason: String| {
         let path = path.display();
-        Trouble {
-            words: words!(
-                "读不了 {path}：{reason}。检查路径和权限",
-                "cannot read {path}: {reason}. Check path and rights"
-            ),
-            is_final: false,
-            was_reached: true,
-        }
+        Trouble::refused(words!(
+            "读不了 {path}：{reason}。检查路径和权限",
+            "cannot read {path}: {reason}. Check path and rights"
+        ))
     };
     match user {
         User::Anonymous => Ok(IdentityToken::Anonymous),
@@ -254,32 +239,39 @@ impl Live {
         let client = client(link, pki, call_limit)?;
         let list = endpoints(&client, link, call_limit.max(CONNECT_LEAST / 2)).await?;
         let (policy, mode) = policy(link);
-        let Some(endpoint) = Client::find_matching_endpoint(&list, url, policy, mode) else {
-            let offered: Vec<String> = list
-                .iter()
-                .map(|e| {
-                    format!(
-                        "{}/{}",
-                        e.security_policy_uri.as_ref().rsplit('#').next().unwrap_or_default(),
-                        e.security_mode
-                    )
-                })
-                .collect();
+        let Some(mut endpoint) = Client::find_matching_endpoint(&list, url, policy, mode) else {
+            let wanted = |e: &&EndpointDescription| {
+                e.security_mode == mode && SecurityPolicy::from_uri(e.security_policy_uri.as_ref()) == policy
+            };
+            if let Some(elsewhere) = list.iter().find(wanted) {
+                let other = Offer::of(elsewhere).url;
+                return Err(Trouble::refused(words!(
+                    "{url} 上没有这个端点；服务器称它的地址是 {other}。把 `endpoint` 的端口和路径改成一致，主机名保持可达",
+                    "there is no such endpoint at {url}; the server calls it {other}. Give `endpoint` the same port and path, with a host that can be reached"
+                )));
+            }
+            let offered: Vec<String> = list.iter().map(|e| Offer::of(e).security()).collect();
             let offered = offered.join(", ");
-            return Err(Trouble {
-                words: words!(
-                    "{url} 不提供所写的安全策略。它提供：{offered}。修改 `security_policy` 和 `security_mode`",
-                    "{url} does not offer the configured security. It offers: {offered}. Change `security_policy` and `security_mode`"
-                ),
-                is_final: false,
-                was_reached: true,
-            });
+            return Err(Trouble::refused(words!(
+                "{url} 不提供所写的安全策略。它提供：{offered}。修改 `security_policy` 和 `security_mode`",
+                "{url} does not offer the configured security. It offers: {offered}. Change `security_policy` and `security_mode`"
+            )));
         };
-        if policy != SecurityPolicy::None {
+        let (logins, login) = (Offer::of(&endpoint).logins, login_name(&link.user));
+        if !logins.contains(&login) {
+            let logins = logins.join(", ");
+            return Err(Trouble::refused(words!(
+                "{url} 的这个端点不接受所写的登录方式（{login}），它接受：{logins}。修改 `user` 等登录设置",
+                "this endpoint of {url} takes no login of the configured kind ({login}); it takes: {logins}. Change `user` and the other login keys"
+            )));
+        }
+        state_token_policies(&mut endpoint);
+        // With None there is nothing to trust, unless the file names a certificate: a password is encrypted with it.
+        if policy != SecurityPolicy::None || link.pin.is_some() {
             trust(&client.certificate_store().read(), link, &endpoint)?;
         }
         let token = identity(&link.user)?;
-        let failed = |status: StatusCode| login_trouble(link, status);
+        let failed = |status: StatusCode| login_trouble(link, pki, status);
         let (session, event_loop) = client
             .session_builder()
             .with_endpoints(list)
@@ -299,42 +291,52 @@ impl Live {
         }
         // From here on a lost connection ends the library's loop; we build a new session ourselves.
         session.disable_reconnects();
-        let mut live = Self { session, runner, namespaces: Vec::new(), nodes_per_read: NODES_PER_READ, call_limit };
+        let mut live = Self { session, runner, namespaces: Vec::new(), limits: Limits::default(), call_limit };
         live.learn().await.map_err(failed)?;
         Ok(live)
     }
 
-    /// Reads the namespace table and the server's limit for Read.
-    async fn learn(&mut self) -> Result<(), StatusCode> {
-        // Server_NamespaceArray and OperationLimits.MaxNodesPerRead (Part 6, NodeIds.csv).
-        let wanted = [NodeId::new(0, 2255u32), NodeId::new(0, 11_705u32)];
-        let answers = self.read_chunk(&wanted).await?;
-        if let Some(Variant::Array(array)) = answers.first().and_then(|a| a.value.as_ref()) {
-            self.namespaces = array
-                .values
-                .iter()
-                .map(|v| if let Variant::String(uri) = v { uri.as_ref().to_owned() } else { String::new() })
-                .collect();
+    /// Reads the namespace table and the server's limits for the services we use.
+    pub(super) async fn learn(&mut self) -> Result<(), StatusCode> {
+        let wanted = std::iter::once(VariableId::Server_NamespaceArray).chain(Limits::STATED);
+        let wanted: Vec<NodeId> = wanted.map(NodeId::from).collect();
+        // One by one: what one request may hold is what we are about to learn.
+        let mut answers = Vec::with_capacity(wanted.len());
+        for node in &wanted {
+            answers.extend(self.read_chunk(std::slice::from_ref(node), AttributeId::Value).await?);
         }
-        // Zero or absent means no limit.
-        if let Some(Variant::UInt32(limit)) = answers.get(1).and_then(|a| a.value.as_ref())
-            && *limit > 0
-        {
-            self.nodes_per_read = usize::try_from(*limit).unwrap_or(NODES_PER_READ).min(NODES_PER_READ);
+        if let Some((first, stated)) = answers.split_first() {
+            if let Some(Variant::Array(array)) = &first.value {
+                self.namespaces = array
+                    .values
+                    .iter()
+                    .map(|v| if let Variant::String(uri) = v { uri.as_ref().to_owned() } else { String::new() })
+                    .collect();
+            }
+            self.limits = Limits::stated(stated);
         }
         Ok(())
     }
 
+    pub(super) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(super) fn namespaces(&self) -> &[String] {
+        &self.namespaces
+    }
+
+    pub(super) fn call_limit(&self) -> Duration {
+        self.call_limit
+    }
+
     /// The server's id of a configured node; `None` when it does not know the namespace.
     pub fn resolve(&self, node: &Node) -> Option<NodeId> {
-        let index = match &node.namespace {
-            Namespace::Index(index) => *index,
-            Namespace::Uri(uri) => u16::try_from(self.namespaces.iter().position(|known| known == uri)?).ok()?,
-        };
-        Some(match &node.identifier {
-            Identifier::Number(number) => NodeId::new(index, *number),
-            Identifier::Text(text) => NodeId::new(index, text.clone()),
-        })
+        node.on_wire(&self.namespaces)
     }
 
     /// Reads the values of `nodes`, in order, in as many requests as the server needs.
@@ -342,15 +344,29 @@ impl Live {
     /// # Errors
     /// The status of the failed service; then nothing of this read counts.
     pub async fn read(&self, nodes: &[NodeId]) -> Result<Vec<DataValue>, StatusCode> {
+        self.read_attribute(nodes, AttributeId::Value).await
+    }
+
+    /// Reads one attribute of `nodes`, as [`Live::read`].
+    ///
+    /// # Errors
+    /// As [`Live::read`].
+    pub async fn read_attribute(&self, nodes: &[NodeId], attribute: AttributeId) -> Result<Vec<DataValue>, StatusCode> {
         let mut answers = Vec::with_capacity(nodes.len());
-        for chunk in nodes.chunks(self.nodes_per_read.max(1)) {
-            answers.extend(self.read_chunk(chunk).await?);
+        while let Some(chunk) = self.limits.read.next(nodes, answers.len()) {
+            match self.read_chunk(chunk, attribute).await {
+                Ok(more) => answers.extend(more),
+                Err(status) => self.limits.read.shrink(chunk.len(), status)?,
+            }
         }
         Ok(answers)
     }
 
-    async fn read_chunk(&self, nodes: &[NodeId]) -> Result<Vec<DataValue>, StatusCode> {
-        let wanted: Vec<ReadValueId> = nodes.iter().map(|n| ReadValueId::new_value(n.clone())).collect();
+    async fn read_chunk(&self, nodes: &[NodeId], attribute: AttributeId) -> Result<Vec<DataValue>, StatusCode> {
+        let wanted: Vec<ReadValueId> = nodes
+            .iter()
+            .map(|node| ReadValueId { attribute_id: attribute as u32, ..ReadValueId::new_value(node.clone()) })
+            .collect();
         // Age 0: the server must fetch the value, not repeat a remembered one.
         let call = self.session.read(&wanted, TimestampsToReturn::Source, 0.0);
         let answers =
@@ -383,7 +399,7 @@ impl Live {
         let create = self.session.create_subscription(publishing, 60, 1, 0, 0, true, feed);
         let id = timeout(self.call_limit, create).await.map_err(|_| StatusCode::BadTimeout)?.map_err(|e| e.status())?;
         let mut granted = Vec::with_capacity(items.len());
-        for chunk in items.chunks(self.nodes_per_read.max(1)) {
+        while let Some(chunk) = self.limits.monitor.next(items, granted.len()) {
             let requests = chunk
                 .iter()
                 .map(|(item, node, sampling_ms)| {
@@ -402,8 +418,15 @@ impl Live {
                 })
                 .collect();
             let create = self.session.create_monitored_items(id, TimestampsToReturn::Source, requests);
-            let results =
-                timeout(self.call_limit, create).await.map_err(|_| StatusCode::BadTimeout)?.map_err(|e| e.status())?;
+            let results = timeout(self.call_limit, create).await.map_err(|_| StatusCode::BadTimeout)?;
+            let results = match results.map_err(|e| e.status()) {
+                Ok(results) if results.len() == chunk.len() => results,
+                Ok(_) => return Err(StatusCode::BadUnknownResponse),
+                Err(status) => {
+                    self.limits.monitor.shrink(chunk.len(), status)?;
+                    continue;
+                }
+            };
             for ((item, ..), created) in chunk.iter().zip(results) {
                 let result = &created.result;
                 granted.push((
@@ -434,26 +457,30 @@ fn handle(item: usize) -> u32 {
     u32::try_from(item).unwrap_or(u32::MAX - 1) + 1
 }
 
-fn login_trouble(link: &OpcUaLink, status: StatusCode) -> Trouble {
+fn login_trouble(link: &OpcUaLink, pki: &Path, status: StatusCode) -> Trouble {
     let url = &link.endpoint;
+    if link.policy != Policy::None && is_mistrusted(status) {
+        // Where the library keeps it.
+        let file = pki.join("own/cert.der");
+        let print = std::fs::read(&file).ok().and_then(|der| fingerprint(&ByteString::from(der))).map(|f| hex(&f));
+        let (file, print) = (file.display(), print.unwrap_or_default());
+        return Trouble::refused(words!(
+            "{url} 不信任本网关的证书（{status}）。在服务器上把它从“已拒绝”移到“受信任”，或导入 {file}；它的 SHA-256 指纹是 {print}",
+            "{url} does not trust this gateway's certificate ({status}). On the server move it from rejected to trusted, or import {file}; its SHA-256 is {print}"
+        ));
+    }
     if is_login_refused(status) {
-        return Trouble {
-            words: words!(
-                "{url} 拒绝登录（{status}）。为免锁定账号，不再自动重试；改正 `user` 和密码文件后重启网关程序",
-                "{url} refused the login ({status}). It is not tried again, so that the account is not locked; correct `user` and the password file and restart the agent"
-            ),
-            is_final: true,
-            was_reached: true,
-        };
+        let words = words!(
+            "{url} 拒绝登录（{status}）。为免锁定账号，不再自动重试；改正 `user` 和密码文件后重启网关程序",
+            "{url} refused the login ({status}). It is not tried again, so that the account is not locked; correct `user` and the password file and restart the agent"
+        );
+        return Trouble { is_final: true, ..Trouble::refused(words) };
     }
-    Trouble {
-        words: words!(
-            "与 {url} 建立会话失败：{status}。稍后自动重试；若一直失败，检查服务器的会话数上限和证书信任列表",
-            "no session with {url}: {status}. It is tried again; if it keeps failing, check the server's session limit and its list of trusted certificates"
-        ),
-        is_final: false,
-        was_reached: true,
-    }
+    let words = words!(
+        "与 {url} 建立会话失败：{status}。稍后自动重试；若一直失败，检查服务器的会话数上限和证书信任列表",
+        "no session with {url}: {status}. It is tried again; if it keeps failing, check the server's session limit and its list of trusted certificates"
+    );
+    Trouble { cause: bad_cause(status), ..Trouble::refused(words) }
 }
 
 /// Hears every notification, the empty ones too.

@@ -5,6 +5,8 @@
 //!    keep-alives and never asks for notifications again. So silence itself is the alarm ([`Watchdog`]): no notification, not even an
 //!    empty one, for max(3 × publishing interval, 5 s) means tear down and rebuild.
 //! 2. What the server granted is compared with what was asked ([`Granted`]); servers revise intervals and queues without a word.
+//!    No deadband is asked for: *measured*, one stack compares with the wrong value, one ignores percent, two refuse it. Every change comes
+//!    and the agent decides what is recorded.
 //! 3. A missing status means Good (Part 4, 7.11: it is omitted when Good). The overflow bit means that values were lost.
 //! 4. A value of another type than configured is nonsense, except where the number is exactly the same in the configured type.
 
@@ -127,12 +129,14 @@ pub fn judge(data: &DataValue, kind: Kind) -> Judged {
 
 /// Statuses that say the machine behind the server is silent; all others are refusals, as with Modbus: there a device that
 /// reports its own failure answers with exception 04, here with `BadDeviceFailure`.
-fn bad_cause(status: StatusCode) -> GapCause {
+pub fn bad_cause(status: StatusCode) -> GapCause {
     let code = StatusCode::from(status.bits() & 0xFFFF_0000);
     match code {
         c if c == StatusCode::BadNoCommunication
             || c == StatusCode::BadCommunicationError
             || c == StatusCode::BadNotConnected
+            || c == StatusCode::BadConnectionClosed
+            || c == StatusCode::BadConnectionRejected
             || c == StatusCode::BadTimeout =>
         {
             GapCause::DeviceSilent
@@ -162,6 +166,22 @@ pub fn is_login_refused(status: StatusCode) -> bool {
         StatusCode::BadIdentityTokenRejected,
         StatusCode::BadIdentityTokenInvalid,
         StatusCode::BadUserSignatureInvalid,
+    ]
+    .contains(&code)
+}
+
+/// Statuses of a server that does not accept the client's certificate (Part 4, 6.1.3): it must be trusted there first. Servers are told
+/// to say no more than the first of them.
+pub fn is_mistrusted(status: StatusCode) -> bool {
+    let code = StatusCode::from(status.bits() & 0xFFFF_0000);
+    [
+        StatusCode::BadSecurityChecksFailed,
+        StatusCode::BadCertificateUntrusted,
+        StatusCode::BadCertificateInvalid,
+        StatusCode::BadCertificateChainIncomplete,
+        StatusCode::BadCertificateTimeInvalid,
+        StatusCode::BadCertificateUriInvalid,
+        StatusCode::BadCertificateUseNotAllowed,
     ]
     .contains(&code)
 }

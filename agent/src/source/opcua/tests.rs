@@ -26,7 +26,10 @@ use crate::live::Board;
 use crate::locale::Lang;
 use crate::source::{World, start};
 
+mod browse;
+
 const URI: &str = "urn:test:machine";
+const MACHINERY: &str = "http://opcfoundation.org/UA/Machinery/";
 
 struct Server {
     port: u16,
@@ -51,7 +54,7 @@ impl Server {
         listener.set_nonblocking(true).expect("non-blocking");
         let port = listener.local_addr().expect("address").port();
         let pki = tempfile::tempdir().expect("dir");
-        let namespace = NamespaceMetadata { namespace_uri: URI.to_owned(), ..NamespaceMetadata::default() };
+        let metadata = |uri: &str| NamespaceMetadata { namespace_uri: uri.to_owned(), ..NamespaceMetadata::default() };
         let anonymous = [ANONYMOUS_USER_TOKEN_ID.to_owned()];
         let mut builder = ServerBuilder::new()
             .application_name("test machine")
@@ -61,7 +64,8 @@ impl Server {
             .port(port)
             .pki_dir(pki.path())
             .discovery_urls(vec!["/".to_owned()])
-            .with_node_manager(simple_node_manager(namespace, "test"));
+            .with_node_manager(simple_node_manager(metadata(URI), "test"))
+            .with_node_manager(simple_node_manager(metadata(MACHINERY), "machinery"));
         builder = match kind {
             Kind::Open => builder.add_endpoint("none", ServerEndpoint::new_none("/", &anonymous)),
             Kind::Password => builder
