@@ -136,12 +136,16 @@ async fn a_stranger_is_refused_counted_and_told_once() {
         })
         .await;
         let trouble = run.board.snapshot().devices[0].trouble.clone();
-        if let Some(words) = trouble.filter(|words| words.en.contains("3 refused")) {
+        if let Some(words) = trouble.filter(|words| words.en.contains("refused 3 times")) {
             break words;
         }
     };
     // "dtu-xyz" in hexadecimal, or as much of it as told the stranger apart.
-    assert!(words.zh.contains("6474752d78") && words.zh.contains("注册包是否与 `registration` 一致"), "{}", words.zh);
+    assert!(
+        words.zh.contains("6474752d78") && words.zh.contains("来过 3 次") && words.zh.contains("`registration_hex`"),
+        "{}",
+        words.zh
+    );
     assert!(words.en.contains("6474752d78") && words.en.contains(&format!("at 127.0.0.1:{port}")), "{}", words.en);
     let notes =
         |event: &&SourceEvent| matches!(event, SourceEvent::Note { device: None, kind: NoteKind::SourceNotice, .. });
