@@ -4,6 +4,9 @@ mod lines;
 
 use std::time::Duration;
 
+use agent::commands::probe::{self, Options};
+use agent::config::Config;
+use agent::locale::Lang;
 use lines::Run;
 use protocol::{GapCause, Value};
 use simulators::dlt645::{Bus, Fault};
@@ -117,4 +120,18 @@ async fn data_a_meter_does_not_have_is_a_refusal_and_data_without_a_value_is_non
     assert!(run.gaps.contains(&(0, GapCause::NonsenseValue)), "{:?}", run.gaps);
     assert!(run.gaps.contains(&(1, GapCause::DeviceRefused)), "{:?}", run.gaps);
     assert_eq!(run.readings.len(), 0);
+}
+
+#[tokio::test]
+async fn probe_shows_what_stands_on_the_meters_face() {
+    let bus = bus();
+    let text = format!("[gateway]\nstate_dir = \"/tmp/gz-none\"\n{}", devices(&served(&bus).await, "", &[1, 3]));
+    let (config, _) = Config::parse(&text, std::path::Path::new("agent.toml")).unwrap_or_else(|p| panic!("{p}"));
+    let options = |device: &str| Options { device: device.to_owned(), area: None, address: 0, count: 8, unit: None };
+    let shown = probe::report(&config, &options("m1"), Lang::En).await.expect("answered");
+    for part in ["m1/energy", "00010000  [00 00 00 11]  11 → 11", "02030000  [80 00 12]  -12 → -12"] {
+        assert!(shown.contains(part), "missing {part:?} in:\n{shown}");
+    }
+    let silent = probe::report(&config, &options("m3"), Lang::Zh).await.expect("told");
+    assert!(silent.contains("✕ `m3`") && silent.contains("没有应答"), "{silent}");
 }

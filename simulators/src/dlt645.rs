@@ -22,11 +22,11 @@ pub enum Fault {
     Silent,
     /// The right answer, this late.
     Late(Duration),
-    /// The checksum is wrong.
+    /// A data byte is damaged, so that the checksum is wrong.
     BadChecksum,
-    /// Another meter's number in the answer.
+    /// Another meter's number in the answer, with other data.
     WrongMeter,
-    /// An answer to another identifier.
+    /// An answer to another identifier, with other data.
     WrongIdentifier,
     /// The first half of the answer only.
     Cut,
@@ -158,22 +158,25 @@ impl Bus {
                     vec![0x02]
                 }
                 Some(data) => {
-                    if fault == Fault::WrongIdentifier {
-                        identifier[3] = identifier[3].wrapping_add(1);
+                    let mut data = data.clone();
+                    match fault {
+                        Fault::MoreFollows => control |= 0x20,
+                        Fault::WrongIdentifier => identifier[3] = identifier[3].wrapping_add(1),
+                        Fault::WrongMeter => number[5] = number[5].wrapping_add(1),
+                        _ => {}
                     }
-                    identifier.iter().rev().chain(data).copied().collect()
+                    if matches!(fault, Fault::WrongIdentifier | Fault::WrongMeter) {
+                        // Other data: whoever takes them for those asked for has a wrong value.
+                        data.iter_mut().for_each(|byte| *byte ^= 0x01);
+                    }
+                    identifier.iter().rev().chain(&data).copied().collect()
                 }
             };
-            match fault {
-                Fault::MoreFollows => control |= 0x20,
-                Fault::WrongMeter => number[5] = number[5].wrapping_add(1),
-                _ => {}
-            }
             let mut answer = encode(number, control, &body);
             match fault {
                 Fault::BadChecksum => {
-                    let sum = answer.len() - 2;
-                    answer[sum] = answer[sum].wrapping_add(1);
+                    // The lowest byte of the value behind preambles, head and identifier.
+                    answer.iter_mut().skip(2 + 10 + 4).take(1).for_each(|byte| *byte ^= 0x01);
                 }
                 Fault::Cut => answer.truncate(answer.len() / 2),
                 _ => {}

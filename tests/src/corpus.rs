@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 
 use agent::config::Config;
 use agent::locale::Lang;
+use agent::source::dlt645::{frame, value};
+use agent::source::dtu;
 use agent::source::modbus::decode::{self, Charset, Encoding, Order, ScaleRegister};
 use agent::source::modbus::plan::Area;
 use agent::source::modbus::rtu::{self, Answer, Question};
@@ -54,6 +56,8 @@ pub const DECODERS: &[Decoder] = &[
     Decoder { name: "modbus_decode", run: run_modbus_decode, corpus: modbus_values },
     Decoder { name: "modbus_rtu", run: run_modbus_rtu, corpus: modbus_frames },
     Decoder { name: "agent_config", run: run_agent_config, corpus: || vec![AGENT_CONFIG.into()] },
+    Decoder { name: "dlt645", run: run_dlt645, corpus: dlt645_answers },
+    Decoder { name: "dtu", run: run_dtu, corpus: dtu_streams },
 ];
 
 /// The decoder of this name.
@@ -75,6 +79,52 @@ pub fn fuzz(name: &str, bytes: &[u8]) {
         (decoder.corpus)().iter().for_each(|input| (decoder.run)(input));
     }
     (decoder.run)(bytes);
+}
+
+/// What a meter's line delivers, against one question; and its data in every type.
+fn run_dlt645(bytes: &[u8]) {
+    let (answer, judged) = frame::judge(bytes, &meter_question());
+    assert!(judged <= bytes.len());
+    if let frame::Answer::Data(data) = answer {
+        for (_, kind) in value::Kind::NAMES {
+            let _ = value::decode(&data, kind, u8::try_from(data.len()).unwrap_or(u8::MAX));
+        }
+    }
+}
+
+fn meter_question() -> frame::Question {
+    frame::Question { meter: frame::Meter::parse("000012345678").expect("a number"), di: frame::Di([0, 1, 0, 0]) }
+}
+
+/// 123456.78 kWh, and "no such data".
+fn dlt645_answers() -> Vec<Vec<u8>> {
+    let number = [0x68, 0x78, 0x56, 0x34, 0x12, 0x00, 0x00, 0x68];
+    let bodies: [&[u8]; 2] = [&[0x91, 0x08, 0x33, 0x33, 0x34, 0x33, 0xAB, 0x89, 0x67, 0x45], &[0xD1, 0x01, 0x35]];
+    let framed = |body: &&[u8]| {
+        let frame = [&number, *body].concat();
+        let sum = frame.iter().fold(0u8, |sum, byte| sum.wrapping_add(*byte));
+        [&[0xFE, 0xFE][..], &frame, &[sum, 0x16]].concat()
+    };
+    bodies.iter().map(framed).collect()
+}
+
+/// What a DTU delivers: who it says it is, then heartbeats around the answer of a meter. The first byte says how long the heartbeat is.
+fn run_dtu(bytes: &[u8]) {
+    let Some((size, rest)) = bytes.split_first() else { return };
+    let (heartbeat, received) = rest.split_at(usize::from(size % 8).min(rest.len()));
+    dtu::recognise(received, [b"press-dtu-01".as_slice()]);
+    let (skipped, (_, judged)) = dtu::likeliest(received, heartbeat, |bytes| {
+        let judged = frame::judge(bytes, &meter_question());
+        (judged.0.fate(), judged)
+    });
+    assert!(skipped + judged <= received.len());
+}
+
+fn dtu_streams() -> Vec<Vec<u8>> {
+    let around = |answer: Vec<u8>| [b"\x04beatbeatbeat", &answer[..], b"beatbe"].concat();
+    let mut streams: Vec<Vec<u8>> = dlt645_answers().into_iter().map(around).collect();
+    streams.push(b"\x00press-dtu-01".to_vec());
+    streams
 }
 
 fn run_record(bytes: &[u8]) {

@@ -11,6 +11,13 @@ use crate::locale::{Words, words};
 pub enum Failure {
     /// No connection could be made; the system's reason.
     Unreachable(String),
+    /// A DTU did not dial in; what else did: the first bytes of the last stranger in hexadecimal, and how many were refused.
+    NotDialledIn {
+        /// First bytes of the last connection that was refused.
+        stranger: Option<String>,
+        /// How many were refused so far.
+        refused: u64,
+    },
     /// No complete answer within the time-out.
     Silent,
     /// The connection broke in the middle.
@@ -27,7 +34,7 @@ impl Failure {
     /// The cause for the evidence.
     pub fn cause(&self) -> GapCause {
         match self {
-            Self::Unreachable(_) | Self::Silent | Self::Broken(_) => GapCause::DeviceSilent,
+            Self::Unreachable(_) | Self::NotDialledIn { .. } | Self::Silent | Self::Broken(_) => GapCause::DeviceSilent,
             // A gateway between us and the device reports that the device behind it did not answer.
             Self::Refused(0x0A | 0x0B) => GapCause::DeviceSilent,
             Self::Refused(_) | Self::ErrorWord(_) => GapCause::DeviceRefused,
@@ -48,8 +55,16 @@ impl Failure {
                 "cannot open the serial port {place} of `{device}`: {reason}. Check that the adapter is plugged in, that `port` is right and that this user is in the group dialout"
             ),
             Self::Unreachable(reason) if place.starts_with("DTU ") => words!(
-                "`{device}` 的 DTU 没有拨入（{place}）：{reason}。检查 DTU 的电源、信号和流量卡，它的服务器地址和端口，注册包是否与 `registration` 一致",
-                "the DTU of `{device}` has not dialled in ({place}): {reason}. Check its power, signal and SIM card, the server address and port set in it, and that its registration packet equals `registration`"
+                "不能等待 `{device}` 的 DTU 拨入（{place}）：{reason}。检查 `listen`；端口可能被别的程序（包括正在运行的网关程序）占用",
+                "cannot wait for the DTU of `{device}` ({place}): {reason}. Check `listen`; another program, perhaps a running agent, may have the port"
+            ),
+            Self::NotDialledIn { stranger: Some(first), refused } => words!(
+                "`{device}` 的 DTU 没有拨入（{place}）；有别的注册包来过 {refused} 次，已拒绝，最近一次开头是十六进制 {first}。若这就是它，把 `registration_hex` 改成它实际发送的",
+                "the DTU of `{device}` has not dialled in ({place}); another registration came and was refused {refused} times, the last began with {first} (hexadecimal). If that is it, set `registration_hex` to what it really sends"
+            ),
+            Self::NotDialledIn { stranger: None, .. } => words!(
+                "`{device}` 的 DTU 没有拨入（{place}）。检查 DTU 的电源、信号和流量卡，以及它设置的服务器地址和端口",
+                "the DTU of `{device}` has not dialled in ({place}). Check its power, signal and SIM card, and the server address and port set in it"
             ),
             Self::Unreachable(reason) => words!(
                 "连不上 `{device}`（{place}）：{reason}。检查设备电源、网线、IP 地址和端口",

@@ -42,7 +42,7 @@ pub trait Dial: Send + Sync {
     fn dial<'a>(&'a self, carrier: &'a Carrier) -> Opening<'a>;
 
     /// What is known about `carrier` when opening it took too long.
-    fn excuse(&self, _carrier: &Carrier) -> Option<String> {
+    fn excuse(&self, _carrier: &Carrier) -> Option<Failure> {
         None
     }
 }
@@ -64,6 +64,10 @@ impl Dial for System {
                 Carrier::Dtu(dtu) => Hub::listen_once(dtu).await?,
             })
         })
+    }
+
+    fn excuse(&self, carrier: &Carrier) -> Option<Failure> {
+        matches!(carrier, Carrier::Dtu(_)).then_some(Failure::NotDialledIn { stranger: None, refused: 0 })
     }
 }
 
@@ -88,8 +92,8 @@ pub async fn open(dial: &dyn Dial, carrier: &Carrier, limit: Duration) -> Result
         Ok(Ok(stream)) => Ok(stream),
         Ok(Err(error)) => Err(Failure::Unreachable(error.to_string())),
         Err(_) => {
-            let late = || format!("no answer within {} ms", limit.as_millis());
-            Err(Failure::Unreachable(dial.excuse(carrier).unwrap_or_else(late)))
+            let late = || Failure::Unreachable(format!("no answer within {} ms", limit.as_millis()));
+            Err(dial.excuse(carrier).unwrap_or_else(late))
         }
     }
 }

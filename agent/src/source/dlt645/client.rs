@@ -124,7 +124,12 @@ impl Exchange<'_> {
     async fn one(&mut self, question: &Question) -> Result<Vec<u8>, Failure> {
         let failure = match self.ask(question).await {
             Ok(Ok(data)) => {
+                let is_asked_again = self.late.expects(question);
                 self.late.answered(question);
+                if is_asked_again {
+                    // The answer to this asking may still come.
+                    self.late.unanswered(question, self.until_ms);
+                }
                 return Ok(data);
             }
             Ok(Err(word)) => return Err(Failure::ErrorWord(word)),

@@ -181,7 +181,7 @@ async fn connected(waits_ms: &[u64]) -> Connection {
 #[tokio::test]
 async fn a_late_answer_never_becomes_a_newer_reading_of_the_same_data() {
     // The first answer comes while the second poll is waiting.
-    let mut connection = connected(&[600]).await;
+    let mut connection = connected(&[1_500]).await;
     let ask = |timeout| Ask {
         meter: question().meter,
         timeout: Duration::from_millis(timeout),
@@ -196,7 +196,7 @@ async fn a_late_answer_never_becomes_a_newer_reading_of_the_same_data() {
 
 #[tokio::test]
 async fn a_late_answer_to_other_data_is_passed_over_without_losing_the_poll() {
-    let mut connection = connected(&[600]).await;
+    let mut connection = connected(&[1_500]).await;
     let ask = |timeout| Ask {
         meter: question().meter,
         timeout: Duration::from_millis(timeout),

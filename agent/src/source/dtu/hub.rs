@@ -24,13 +24,14 @@ use super::{Caller, recognise};
 use crate::config::Config;
 use crate::config::device::{Carrier, DTU_PACKET_BYTES_MAX, Dtu, Link};
 use crate::event::{NoteKind, SourceEvent};
+use crate::source::failure::Failure;
 use crate::source::report::World;
 use crate::source::stream::{Dial, Opening, Stream, System};
 
 /// Connections that may wait to be recognised, per port.
 const CALLERS_MAX: usize = 32;
 /// How long a connection may take to register.
-const REGISTRATION_LIMIT: Duration = Duration::from_secs(30);
+const REGISTRATION_LIMIT: Duration = Duration::from_secs(10);
 /// How long to wait before a port that could not be had is tried again.
 const BIND_AGAIN: Duration = Duration::from_secs(5);
 /// Different strangers of one port that are told of.
@@ -80,7 +81,7 @@ impl Dial for Hubs {
         }
     }
 
-    fn excuse(&self, carrier: &Carrier) -> Option<String> {
+    fn excuse(&self, carrier: &Carrier) -> Option<Failure> {
         let Carrier::Dtu(dtu) = carrier else { return None };
         self.0.get(&dtu.listen).map(|hub| hub.excuse())
     }
@@ -151,12 +152,9 @@ impl Hub {
     }
 
     /// What is known while a DTU does not come.
-    fn excuse(&self) -> String {
+    fn excuse(&self) -> Failure {
         let state = lock(&self.state);
-        match &state.last_stranger {
-            Some(first) => format!("another registration came, first bytes {first} ({} refused)", state.refused),
-            None => "nobody connected".to_owned(),
-        }
+        Failure::NotDialledIn { stranger: state.last_stranger.clone(), refused: state.refused }
     }
 
     async fn serve(self: &Arc<Self>, world: Option<&World>) {
@@ -167,8 +165,7 @@ impl Hub {
                     self.accept(&listener, world).await;
                 }
                 Err(error) => {
-                    let listen = self.listen;
-                    lock(&self.state).problem = Some(format!("cannot listen on {listen}: {error}"));
+                    lock(&self.state).problem = Some(error.to_string());
                     self.slots.iter().for_each(|slot| slot.arrived.notify_one());
                 }
             }
