@@ -7,6 +7,7 @@ pub mod check;
 pub mod doctor;
 pub mod init;
 pub mod probe;
+pub mod profiles;
 pub mod run;
 pub mod status;
 
@@ -47,6 +48,8 @@ pub enum Command {
     Doctor,
     /// 读一台设备，把寄存器按各种类型和字节序并排显示 / read one device, show registers in every type and order
     Probe(probe::Options),
+    /// 列出设备档案，或显示其中一个 / list the device profiles, or show one
+    Profiles(profiles::Options),
     /// 查看正在运行的网关 / show the running gateway
     Status(status::Options),
     /// 入网：用服务器给的一次性入网码登记本网关 / enrol with the server's one-time code

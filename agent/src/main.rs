@@ -37,6 +37,7 @@ fn execute(arguments: &Arguments, lang: &mut agent::locale::Lang) -> anyhow::Res
         Command::Probe(options) => {
             print!("{}", runtime.block_on(commands::probe::report(&load(lang)?, options, *lang))?);
         }
+        Command::Profiles(options) => print!("{}", commands::profiles::report(options, *lang)?),
         Command::Init(options) => runtime.block_on(commands::init::run(&arguments.config, arguments.lang, options))?,
         Command::Status(options) => {
             print!("{}", runtime.block_on(commands::status::report(&load(lang)?, options, *lang))?);

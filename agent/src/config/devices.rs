@@ -4,12 +4,14 @@
 //! planner that later makes the requests; a serial line is checked against physics with all devices on it together.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::device::{Carrier, Device, Link, ModbusLink, Mode, OpcUaLink, Parity, Place, Policy, SerialPort, Tag, User};
-use super::document::Section;
-use super::tags::{self, Defaults};
+use super::document::{self, Collector, Section};
+use super::profiles::{self, Expansion, PROFILE_KEYS};
+use super::tags::Defaults;
 use crate::locale::words;
+use crate::profile::{self, Profile};
 use crate::source::modbus::decode::Order;
 use crate::source::modbus::plan::{BITS_MAX, Limits, PlanError, REGISTERS_MAX, Request, Span, plan};
 use crate::source::modbus::timing::{TURNAROUND_USUAL_US, load_permille};
@@ -19,8 +21,8 @@ const TAGS_MAX: usize = 20_000;
 /// Most devices in one file.
 pub(super) const DEVICES_MAX: usize = 2_000;
 
-const SERIAL_KEYS: [&str; 5] = ["port", "baud", "parity", "data_bits", "stop_bits"];
-const MODBUS_KEYS: [&str; 9] =
+pub(super) const SERIAL_KEYS: [&str; 5] = ["port", "baud", "parity", "data_bits", "stop_bits"];
+pub(super) const MODBUS_KEYS: [&str; 9] =
     ["address", "unit", "registers_max", "bits_max", "gap_max", "pause_ms", "late_ms", "byte_order", "word_order"];
 const OPCUA_KEYS: [&str; 9] = [
     "endpoint",
@@ -35,14 +37,14 @@ const OPCUA_KEYS: [&str; 9] = [
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Protocol {
+pub(super) enum Protocol {
     ModbusTcp,
     ModbusRtu,
     ModbusRtuOverTcp,
     OpcUa,
 }
 
-pub(super) fn read(root: &Section<'_, '_>) -> Option<Vec<Device>> {
+pub(super) fn read(root: &Section<'_, '_>, folder: &Path) -> Option<Vec<Device>> {
     let sections = root.tables("device", "[[device]]");
     if sections.is_empty() {
         root.collector().warning(
@@ -66,10 +68,8 @@ pub(super) fn read(root: &Section<'_, '_>) -> Option<Vec<Device>> {
     let mut devices = Vec::new();
     let mut whole = true;
     let mut names: HashMap<String, usize> = HashMap::new();
-    for mut section in sections {
-        let device = read_device(&mut section);
-        section.finish();
-        let Some(device) = device else {
+    for section in sections {
+        let Some(device) = read_device(section, folder) else {
             whole = false;
             continue;
         };
@@ -96,7 +96,43 @@ pub(super) fn read(root: &Section<'_, '_>) -> Option<Vec<Device>> {
     whole.then_some(devices)
 }
 
-fn read_device(section: &mut Section<'_, '_>) -> Option<Device> {
+/// One device, over its profile if it names one.
+fn read_device(mut section: Section<'_, '_>, folder: &Path) -> Option<Device> {
+    let written = match profiles::written(&section, folder) {
+        // Nothing true can be said about the rest before its profile is there.
+        Err(profiles::Refused) => return None,
+        Ok(None) => {
+            section.foreign(
+                &PROFILE_KEYS,
+                &words!("这一项只用于写了 `profile` 的设备", "this key is only for devices with a `profile`"),
+            );
+            let device = read_over(&mut section, None);
+            section.finish();
+            return device;
+        }
+        Ok(Some(written)) => written,
+    };
+    let found = section.collector();
+    let collector = Collector::of_file(&written.text, &written.file);
+    let tree = document::parse(&written.text, &collector);
+    let device = tree.as_ref().and_then(|tree| {
+        let profile = Profile::read(&written.text, &written.file, &collector, tree.get_ref())?;
+        let root = Section::root(&collector, tree.get_ref());
+        let sections = root.tables("tag", "[[tag]]");
+        let mut section = match root.table("defaults") {
+            Some(defaults) => section.over(&defaults),
+            None => section,
+        };
+        let device = read_over(&mut section, Some(Expansion { profile, sections }));
+        section.finish();
+        device
+    });
+    drop(tree);
+    found.adopt(collector);
+    device
+}
+
+fn read_over<'c, 't>(section: &mut Section<'c, 't>, expansion: Option<Expansion<'c, 't>>) -> Option<Device> {
     let line = section.line().unwrap_or(1);
     let name = section.required_string("name", "\"press\"");
     let mut named = name.is_some();
@@ -115,22 +151,11 @@ fn read_device(section: &mut Section<'_, '_>) -> Option<Device> {
             named = false;
         }
     }
-    if !section.has("protocol") {
-        section.missing("protocol", "\"modbus_tcp\"");
-    }
-    let protocol = section.choice(
-        "protocol",
-        &[
-            ("modbus_tcp", Protocol::ModbusTcp),
-            ("modbus_rtu", Protocol::ModbusRtu),
-            ("modbus_rtu_over_tcp", Protocol::ModbusRtuOverTcp),
-            ("opcua", Protocol::OpcUa),
-        ],
-    );
+    let protocol = read_protocol(section, expansion.as_ref().map(|e| &e.profile));
     let timeout_ms = section.integer_or("timeout_ms", 10..=60_000, 1_000);
     let interval_ms = section.integer_or("interval_ms", 100..=86_400_000, 1_000);
     let tag_sections = section.tables("tag", "[[device.tag]]");
-    let (name, protocol) = (name?.value, protocol?.value);
+    let (name, protocol) = (name?.value, protocol?);
     // Everything below is read even when the link is wrong, so that all problems show at once.
     let mut defaults = Defaults { interval_ms, byte_order: Order::Big, word_order: Order::Big, is_opcua: false };
     let (link, limits) = match protocol {
@@ -139,15 +164,13 @@ fn read_device(section: &mut Section<'_, '_>) -> Option<Device> {
             (read_opcua(section).map(Link::OpcUa), Limits::default())
         }
         _ => {
-            let orders = [("big", Order::Big), ("little", Order::Little)];
-            defaults.byte_order = section.choice("byte_order", &orders).map_or(Order::Big, |o| o.value);
-            defaults.word_order = section.choice("word_order", &orders).map_or(Order::Big, |o| o.value);
+            (defaults.byte_order, defaults.word_order) = read_orders(section);
             let link = read_modbus(section, protocol, timeout_ms);
             let limits = link.as_ref().map_or_else(Limits::default, |l| l.limits);
             (link.map(Link::Modbus), limits)
         }
     };
-    if tag_sections.is_empty() {
+    if tag_sections.is_empty() && expansion.is_none() {
         let title = section.title();
         section.collector().warning(
             Some(line),
@@ -155,17 +178,11 @@ fn read_device(section: &mut Section<'_, '_>) -> Option<Device> {
             words!("请加上 `[[device.tag]]`", "add `[[device.tag]]`"),
         );
     }
-    let mut tags = Vec::new();
-    let mut names: HashSet<String> = HashSet::new();
-    let mut whole = true;
-    for mut tag_section in tag_sections {
-        let tag = tags::read(&mut tag_section, &name, &defaults);
-        tag_section.finish();
-        let Some(tag) = tag else {
-            whole = false;
-            continue;
-        };
-        if !names.insert(tag.id.clone()) {
+    let profile = expansion.as_ref().map(|e| e.profile.label.clone());
+    let tags = profiles::tags(section, tag_sections, expansion, &name, &defaults);
+    let mut names: HashSet<&str> = HashSet::new();
+    for tag in tags.iter().flatten() {
+        if !names.insert(&tag.id) {
             let id = &tag.id;
             section.collector().error(
                 Some(tag.line),
@@ -173,16 +190,57 @@ fn read_device(section: &mut Section<'_, '_>) -> Option<Device> {
                 words!("请改成别的名字或删掉一个", "rename or remove one of them"),
             );
         }
-        tags.push(tag);
     }
     if !defaults.is_opcua {
-        check_plan(section, &tags, &limits);
+        check_plan(section, tags.as_deref().unwrap_or_default(), &limits);
     }
-    let link = link?;
-    (whole && named).then_some(Device { name, line, link, timeout_ms, tags })
+    let (link, tags) = (link?, tags?);
+    named.then_some(Device { name, line, link, timeout_ms, profile, tags })
 }
 
-fn read_modbus(section: &Section<'_, '_>, protocol: Protocol, timeout_ms: u64) -> Option<ModbusLink> {
+fn read_protocol(section: &Section<'_, '_>, profile: Option<&Profile>) -> Option<Protocol> {
+    let written = section.choice(
+        "protocol",
+        &[
+            ("modbus_tcp", Protocol::ModbusTcp),
+            ("modbus_rtu", Protocol::ModbusRtu),
+            ("modbus_rtu_over_tcp", Protocol::ModbusRtuOverTcp),
+            ("opcua", Protocol::OpcUa),
+        ],
+    );
+    let Some(profile) = profile else {
+        if !section.has("protocol") {
+            section.missing("protocol", "\"modbus_tcp\"");
+        }
+        return written.map(|p| p.value);
+    };
+    let is_opcua = profile.protocol == profile::Protocol::OpcUa;
+    match written {
+        Some(written) if (written.value == Protocol::OpcUa) != is_opcua => {
+            let (id, name) = (&profile.id, profile.protocol.name());
+            section.collector().error(
+                Some(written.line),
+                words!("档案 `{id}` 的协议是 {name}", "the profile `{id}` is for {name}"),
+                words!("删掉 `protocol` 这一行，或换一个档案", "remove the line `protocol`, or use another profile"),
+            );
+            None
+        }
+        Some(written) => Some(written.value),
+        None if section.has("protocol") => None,
+        None if is_opcua => Some(Protocol::OpcUa),
+        // A port is a serial line; an address is Modbus TCP unless the file says that RTU frames go through it.
+        None if section.has("port") => Some(Protocol::ModbusRtu),
+        None => Some(Protocol::ModbusTcp),
+    }
+}
+
+pub(super) fn read_orders(section: &Section<'_, '_>) -> (Order, Order) {
+    let orders = [("big", Order::Big), ("little", Order::Little)];
+    let order = |key| section.choice(key, &orders).map_or(Order::Big, |o| o.value);
+    (order("byte_order"), order("word_order"))
+}
+
+pub(super) fn read_modbus(section: &Section<'_, '_>, protocol: Protocol, timeout_ms: u64) -> Option<ModbusLink> {
     section.foreign(
         &OPCUA_KEYS,
         &words!("这一项只用于 `protocol = \"opcua\"`", "this key is only for `protocol = \"opcua\"`"),
@@ -257,7 +315,7 @@ fn read_port(section: &Section<'_, '_>) -> Option<SerialPort> {
     })
 }
 
-fn read_opcua(section: &Section<'_, '_>) -> Option<OpcUaLink> {
+pub(super) fn read_opcua(section: &Section<'_, '_>) -> Option<OpcUaLink> {
     let only = words!("这一项只用于 Modbus 设备", "this key is only for Modbus devices");
     section.foreign(&MODBUS_KEYS, &only);
     section.foreign(&SERIAL_KEYS, &only);

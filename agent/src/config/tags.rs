@@ -9,15 +9,18 @@ use crate::source::modbus::decode::{Encoding, Kind, Order};
 use crate::source::modbus::plan::Area;
 use crate::source::opcua::node::Node;
 
+/// Interval of `role = "identity"`: serial number and ratios are read back daily.
+const IDENTITY_INTERVAL_MS: u64 = 86_400_000;
+
 /// What a device hands down to its tags.
-pub(super) struct Defaults {
-    pub(super) interval_ms: u64,
-    pub(super) byte_order: Order,
-    pub(super) word_order: Order,
-    pub(super) is_opcua: bool,
+pub(crate) struct Defaults {
+    pub(crate) interval_ms: u64,
+    pub(crate) byte_order: Order,
+    pub(crate) word_order: Order,
+    pub(crate) is_opcua: bool,
 }
 
-pub(super) fn read(section: &mut Section<'_, '_>, device: &str, defaults: &Defaults) -> Option<Tag> {
+pub(crate) fn read(section: &mut Section<'_, '_>, device: &str, defaults: &Defaults) -> Option<Tag> {
     let line = section.line().unwrap_or(1);
     let name = section.required_string("name", "\"energy\"");
     let mut id = name.as_ref().map(|name| format!("{device}/{}", name.value));
@@ -40,8 +43,9 @@ pub(super) fn read(section: &mut Section<'_, '_>, device: &str, defaults: &Defau
         section.missing("type", "\"u32\"");
     }
     let kind = section.choice("type", &Kind::NAMES).map(|k| k.value);
-    let interval_ms = section.integer_or("interval_ms", 100..=86_400_000, defaults.interval_ms);
     let role = read_role(section);
+    let usual_ms = if role == Some(Role("identity")) { IDENTITY_INTERVAL_MS } else { defaults.interval_ms };
+    let interval_ms = section.integer_or("interval_ms", 100..=86_400_000, usual_ms);
     let unit = section.string("unit").map(|u| u.value).unwrap_or_default();
     let scale = read_scale(section);
     let alarm = section.boolean("alarm", false);
