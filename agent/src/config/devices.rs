@@ -170,7 +170,9 @@ fn read_over<'c, 't>(section: &mut Section<'c, 't>, expansion: Option<Expansion<
             (link.map(Link::Modbus), limits)
         }
     };
-    if tag_sections.is_empty() && expansion.is_none() {
+    let profile = expansion.as_ref().map(|e| e.profile.label.clone());
+    let tags = profiles::tags(section, tag_sections, expansion, &name, &defaults);
+    if tags.as_ref().is_some_and(Vec::is_empty) {
         let title = section.title();
         section.collector().warning(
             Some(line),
@@ -178,8 +180,6 @@ fn read_over<'c, 't>(section: &mut Section<'c, 't>, expansion: Option<Expansion<
             words!("请加上 `[[device.tag]]`", "add `[[device.tag]]`"),
         );
     }
-    let profile = expansion.as_ref().map(|e| e.profile.label.clone());
-    let tags = profiles::tags(section, tag_sections, expansion, &name, &defaults);
     let mut names: HashSet<&str> = HashSet::new();
     for tag in tags.iter().flatten() {
         if !names.insert(&tag.id) {

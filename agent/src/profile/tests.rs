@@ -70,10 +70,11 @@ fn configuration(profile: &Profile, more: &str) -> String {
 fn every_profile_passes_the_checks_of_a_configuration_without_a_warning() {
     for profile in all() {
         let expected = profile.tags.iter().filter(|t| !t.optional).count();
-        assert!(expected > 0, "{} reads nothing", profile.id);
         let (config, warnings) = Config::parse(&configuration(&profile, ""), Path::new("agent.toml"))
             .unwrap_or_else(|problems| panic!("{}: {problems}", profile.id));
-        assert_eq!(warnings, [], "{}", profile.id);
+        // A controller whose registers only its programmer knows gives nothing by itself, and that is said.
+        let silent = warnings.iter().all(|w| w.what.en.contains("has no tags"));
+        assert!(if expected == 0 { silent && !warnings.is_empty() } else { warnings.is_empty() }, "{warnings:?}");
         for device in &config.devices {
             assert_eq!(device.tags.len(), expected, "{}", profile.id);
             assert_eq!(device.profile.as_deref(), Some(profile.label.as_str()));
