@@ -65,8 +65,8 @@ pub struct Source {
     pub date: String,
     /// Whether the addresses were read in the maker's own manual.
     pub verified: bool,
-    /// What was done otherwise.
-    pub note: String,
+    /// What was done otherwise, or what exactly was read.
+    pub note: Words,
 }
 
 /// Transformer ratios: what the registers give and what the installer has to do.

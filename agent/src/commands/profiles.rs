@@ -196,8 +196,9 @@ fn cited(source: &Source) -> Words {
     } else {
         ("未全部对照厂家说明书", "not wholly checked against the maker's manual")
     };
-    let note = if note.is_empty() { String::new() } else { format!(" {note}") };
-    words!("{parts}（{zh}）{note}", "{parts} ({en}){note}")
+    let (note_zh, note_en) = (&note.zh, &note.en);
+    let text = words!("{parts}（{zh}）{note_zh}", "{parts} ({en}) {note_en}");
+    Words::new(text.zh.trim_end(), text.en.trim_end())
 }
 
 #[cfg(test)]

@@ -183,7 +183,7 @@ fn the_example_is_valid_and_gives_the_same_evidence_every_time() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs/agent.example.toml");
     let (config, warnings) = Config::load(&path).unwrap_or_else(|p| panic!("{}", p.render(Lang::En)));
     assert_eq!(warnings, []);
-    assert_eq!(config.devices.len(), 4);
+    assert_eq!(config.devices.len(), 5);
     assert!(
         matches!(&config.devices[1].link, Link::Modbus(l) if matches!(&l.carrier, Carrier::Serial(p) if p.baud == 9_600))
     );
@@ -202,7 +202,9 @@ fn the_example_is_valid_and_gives_the_same_evidence_every_time() {
             "lathe/energy",
             "main/energy",
             "cnc/state",
-            "cnc/program"
+            "cnc/program",
+            "compressor-meter/power",
+            "compressor-meter/energy_import"
         ]
     );
     let energy = &record.tags[4];

@@ -131,10 +131,11 @@ fn sources(root: &Section<'_, '_>) -> Vec<Source> {
             url: text("url"),
             date,
             verified: section.boolean("verified", false),
-            note: text("note"),
+            note: both(&section, "note_zh", "note_en", false),
         };
-        if !source.verified && source.note.is_empty() {
-            section.missing("note", "\"from an open table; the maker's manual was not at hand\"");
+        if !source.verified && source.note.en.is_empty() {
+            section.missing("note_zh", "\"取自公开的表，没有读到厂家说明书\"");
+            section.missing("note_en", "\"from an open table; the maker's manual was not at hand\"");
         }
         section.finish();
         list.push(source);

@@ -276,7 +276,7 @@ fn a_profile_reads_as_written() {
 fn a_wrong_profile_is_refused_with_its_file_in_both_languages() {
     let source = "[[source]]\ntitle = \"manual\"\ndate = \"2026-11-28\"\nverified = true\n";
     check(source, "", "档案没有写出处", "the profile names no source");
-    check("verified = true\n", "", "[[source]] 缺少 `note`", "[[source]] needs `note`");
+    check("verified = true\n", "", "[[source]] 缺少 `note_zh`", "[[source]] needs `note_en`");
     check("id = \"maker-model\"", "id = \"other\"", "与文件名 `maker-model` 不同", "differs from the file's name");
     check("version = 3\n", "", "缺少 `version`", "needs `version`");
     check("title_en = \"meter\"\n", "", "缺少 `title_en`", "needs `title_en`");

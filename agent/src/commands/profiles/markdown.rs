@@ -25,7 +25,7 @@ pub(super) fn page(profiles: &[Profile]) -> String {
     for profile in profiles {
         let id = &profile.id;
         let (zh, en) = (cell(&profile.title.zh), cell(&profile.title.en));
-        let checked = if profile.sources.iter().any(|s| s.verified) { "yes 是" } else { "in part 部分" };
+        let checked = if profile.sources.iter().all(|s| s.verified) { "yes 是" } else { "in part 部分" };
         let (protocol, tags) = (profile.protocol.name(), profile.tags.len());
         let _ = writeln!(out, "| [`{id}`](#{id}) | {zh} | {en} | {protocol} | {tags} | {checked} |");
     }
@@ -57,7 +57,8 @@ fn section(out: &mut String, profile: &Profile) {
     }
     out.push_str("\nSources 出处:\n");
     for source in &profile.sources {
-        let _ = writeln!(out, "- {}", cited(source).en);
+        let cited = cited(source);
+        let _ = writeln!(out, "- {}\n  {}", cited.zh, cited.en);
     }
 }
 
