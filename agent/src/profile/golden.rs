@@ -128,3 +128,46 @@ fn question(bytes: &[u8]) -> Option<Question> {
     let question = Question { unit, area, address: u16::from_be_bytes([a, b]), count: u16::from_be_bytes([c, d]) };
     (question.encode().as_slice() == bytes).then_some(question)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_compared_bit_for_bit_as_its_own_type() {
+        let text = |text: &str| Value::Text(text.into());
+        let equal = [
+            (Value::Bool(true), "true"),
+            (Value::I64(-2), "-2"),
+            (Value::U64(70_000), "70000"),
+            (Value::F32(230.2), "230.2"),
+            (Value::F64(0.1), "0.1"),
+            (text("PM5350"), "PM5350"),
+        ];
+        for (value, written) in equal {
+            assert!(is(&value, written), "{value} {written}");
+        }
+        let different = [
+            (Value::Bool(true), "false"),
+            (Value::I64(-2), "2"),
+            (Value::U64(7), "8"),
+            // The neighbour of 230.2 among single-precision numbers.
+            (Value::F32(230.200_01), "230.2"),
+            (Value::F64(f64::from(0.1f32)), "0.1"),
+            (text("PM5350"), "PM"),
+            (Value::U64(7), "seven"),
+        ];
+        for (value, written) in different {
+            assert!(!is(&value, written), "{value} {written}");
+        }
+    }
+
+    #[test]
+    fn a_question_is_only_what_this_program_would_ask() {
+        let bytes = |text| hex(text).unwrap();
+        assert!(question(&bytes("01 04 00 00 00 02 71 CB")).is_some());
+        for wrong in ["01 04 00 00 00 02 71 CC", "01 06 00 00 00 02 08 0B", "01 04 00 00 00 02", ""] {
+            assert_eq!(question(&bytes(wrong)), None, "{wrong}");
+        }
+    }
+}
