@@ -9,7 +9,9 @@ pub mod init;
 pub mod probe;
 pub mod profiles;
 pub mod run;
+pub mod scan;
 pub mod status;
+pub mod tail;
 
 use std::path::{Path, PathBuf};
 
@@ -50,8 +52,12 @@ pub enum Command {
     Probe(probe::Options),
     /// 列出设备档案，或显示其中一个 / list the device profiles, or show one
     Profiles(profiles::Options),
+    /// 在指定网段或串口上找 Modbus 设备（只读，不广播）/ look for Modbus devices where you say (reads only, no broadcast)
+    Scan(scan::Options),
     /// 查看正在运行的网关 / show the running gateway
     Status(status::Options),
+    /// 跟踪正在运行的网关的实时数值 / follow the live values of the running gateway
+    Tail(tail::Options),
     /// 入网：用服务器给的一次性入网码登记本网关 / enrol with the server's one-time code
     Init(init::Options),
 }

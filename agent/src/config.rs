@@ -113,6 +113,8 @@ pub struct Clock {
 pub struct Page {
     /// `host:port`; `None` switches the page off.
     pub listen: Option<String>,
+    /// Whether devices may be added on it, by who sits at this box.
+    pub setup: bool,
 }
 
 impl Config {
@@ -251,8 +253,11 @@ fn tag_record(tag: &Tag) -> protocol::Result<TagConfig> {
         unit: tag.unit.clone(),
         scale: Ratio { num: tag.scale.numerator, den: tag.scale.denominator },
         role: tag.role.0.to_owned(),
-        interval_ms: i64::try_from(tag.interval_ms).unwrap_or(i64::MAX),
-        address,
+        // What is recorded on change is promised at every heartbeat, not at every poll.
+        interval_ms: tag
+            .on_change
+            .map_or_else(|| i64::try_from(tag.interval_ms).unwrap_or(i64::MAX), |c| c.heartbeat_ms),
+        address: tag.on_change.map_or_else(|| address.clone(), |c| format!("{address} on change {}", c.deadband)),
         counter: tag.counter.map(|c| CounterConfig {
             modulus: c.modulus.and_then(|m| i64::try_from(m).ok()),
             max_per_hour: i64::try_from(c.max_per_hour).unwrap_or(i64::MAX),
@@ -387,8 +392,8 @@ fn read_page(section: &Section<'_, '_>) -> Option<Page> {
                         "the local page can be seen by anyone on this network"
                     ),
                     words!(
-                        "页面只读、没有登录；只在需要时这样写，否则用 127.0.0.1",
-                        "it is read-only and has no login; use 127.0.0.1 unless you need this"
+                        "它没有登录，别处的人只能看、不能添加设备；只在需要时这样写，否则用 127.0.0.1",
+                        "it has no login; others can look, not add devices; use 127.0.0.1 unless you need this"
                     ),
                 );
             }
@@ -396,5 +401,5 @@ fn read_page(section: &Section<'_, '_>) -> Option<Page> {
         }
         None => "127.0.0.1:8470".to_owned(),
     };
-    Some(Page { listen: enabled.then_some(address) })
+    Some(Page { listen: enabled.then_some(address), setup: section.boolean("setup", true) })
 }

@@ -4,7 +4,9 @@
 //! 1. **A source never waits for the uplink and never writes to disk.** It sends events into one bounded channel
 //!    ([`EVENT_QUEUE_MAX`]); when the channel is full the source waits, which delays its next poll and nothing else.
 //! 2. **Every scheduled observation ends in exactly one of** a [`Reading`] or a [`SourceEvent::Gap`]. Silence is not a
-//!    statement: a tag from which nothing arrives is reported as a gap by the source that was responsible for it.
+//!    statement: a tag from which nothing arrives is reported as a gap by the source that was responsible for it. The one
+//!    exception is stated in the tag's configuration: a tag recorded on change is silent for less than its heartbeat
+//!    while its value stays within its deadband.
 //! 3. **Times are on the boot clock** ([`Clock::boot_ms`](crate::clock::Clock::boot_ms)), taken when the reply was
 //!    complete. A timestamp the device itself supplied is carried beside it, never instead of it.
 //! 4. **Values are raw**: the decoded register type before scale, ratio or unit.
@@ -95,6 +97,10 @@ pub enum NoteKind {
     MissedTicks,
     /// The server of an OPC UA source granted something else than was asked, or notifications were lost.
     SourceNotice,
+    /// An identity of a device (serial number, firmware, transformer ratio) was read for the first time.
+    DeviceIdentity,
+    /// An identity of a device is not what it was.
+    DeviceIdentityChanged,
 }
 
 impl NoteKind {
@@ -105,6 +111,8 @@ impl NoteKind {
             Self::DeviceDown => "device_down",
             Self::MissedTicks => "missed_ticks",
             Self::SourceNotice => "source_notice",
+            Self::DeviceIdentity => "device_identity",
+            Self::DeviceIdentityChanged => "device_identity_changed",
         }
     }
 }

@@ -28,6 +28,7 @@ pub mod pipeline;
 pub mod profile;
 pub mod renewal;
 pub mod sealer;
+pub mod setup;
 pub mod source;
 pub mod status;
 pub mod telemetry;

@@ -1,8 +1,10 @@
 //! `gongzheng-agent`: the gateway's one program. Parses the command line and prints what the commands say.
 
-use std::process::ExitCode;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command as Process, ExitCode};
 
 use agent::commands::{self, Arguments, Command};
+use anyhow::Context as _;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
@@ -26,7 +28,15 @@ fn execute(arguments: &Arguments, lang: &mut agent::locale::Lang) -> anyhow::Res
         anyhow::Ok(config)
     };
     match &arguments.command {
-        Command::Run => runtime.block_on(commands::run::run(load(lang)?, *lang))?,
+        Command::Run => {
+            let again = runtime.block_on(commands::run::run(load(lang)?, *lang))?;
+            // A fresh image of the same program, so that nothing of the old configuration lives on.
+            drop(runtime);
+            if again {
+                let error = Process::new(std::env::current_exe()?).args(std::env::args_os().skip(1)).exec();
+                return Err(error).context("The agent could not start itself again.");
+            }
+        }
         Command::Check => print!("{}", commands::check::report(&load(lang)?, *lang)),
         Command::Doctor => {
             let config = load(lang)?;
@@ -38,6 +48,8 @@ fn execute(arguments: &Arguments, lang: &mut agent::locale::Lang) -> anyhow::Res
             print!("{}", runtime.block_on(commands::probe::report(&load(lang)?, options, *lang))?);
         }
         Command::Profiles(options) => print!("{}", commands::profiles::report(options, *lang)?),
+        Command::Scan(options) => runtime.block_on(commands::scan::run(&arguments.config, options, *lang))?,
+        Command::Tail(options) => runtime.block_on(commands::tail::follow(&load(lang)?, options, *lang))?,
         Command::Init(options) => runtime.block_on(commands::init::run(&arguments.config, arguments.lang, options))?,
         Command::Status(options) => {
             print!("{}", runtime.block_on(commands::status::report(&load(lang)?, options, *lang))?);

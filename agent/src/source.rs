@@ -7,12 +7,15 @@
 //! 4. Every tag is accounted for at every moment: readings, or gaps with a true cause ([`gaps`]).
 //! 5. A stop is obeyed at any point; the last outage pieces are told before the task ends.
 //!
-//! Pure parts: [`schedule`] (when), [`gaps`] (what was not observed), `modbus::plan`, `modbus::decode`, `modbus::rtu`,
+//! Pure parts: [`schedule`] (when), [`gaps`] (what was not observed), [`change`] (what is not worth recording), `modbus::plan`, `modbus::decode`, `modbus::rtu`,
 //! `opcua::node`, `opcua::subscription`. To add a protocol: a module with a `run` that takes devices, reporters and a stop token, one
 //! variant of [`Link`], one arm in [`start`].
 
+pub mod change;
 pub mod gaps;
+pub mod identity;
 pub mod modbus;
+pub mod once;
 pub mod opcua;
 pub mod report;
 pub mod schedule;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::Told;
@@ -16,16 +17,17 @@ use crate::identity::{self, Enrolment};
 use crate::live::Board;
 use crate::locale::{Lang, words};
 use crate::pipeline::{self, Setup, UplinkSettings};
-use crate::source::{self, World};
+use crate::setup::Restart;
+use crate::source::{self, World, identity as identity_of_devices};
 use crate::status::Status;
 use crate::uplink::{delivery, kept};
 use crate::{page, telemetry};
 
-/// Runs until SIGTERM or SIGINT.
+/// Runs until SIGTERM or SIGINT, or until a changed configuration asks for a new start: then `true`.
 ///
 /// # Errors
 /// When the gateway is not enrolled, or something it needs cannot be had.
-pub async fn run(config: Config, lang: Lang) -> anyhow::Result<()> {
+pub async fn run(config: Config, lang: Lang) -> anyhow::Result<bool> {
     telemetry::init();
     let state_dir = config.gateway.state_dir.clone();
     std::fs::create_dir_all(&state_dir).with_context(|| {
@@ -47,6 +49,7 @@ pub async fn run(config: Config, lang: Lang) -> anyhow::Result<()> {
 
     let shutdown = CancellationToken::new();
     spawn_signals(&shutdown)?;
+    let restart = config.page.setup.then(|| Restart::new(shutdown.clone()));
     let page = match &config.page.listen {
         Some(listen) => {
             let listener = TcpListener::bind(listen.as_str()).await.map_err(|error| {
@@ -64,11 +67,17 @@ pub async fn run(config: Config, lang: Lang) -> anyhow::Result<()> {
                 status: status.clone(),
                 clock: clock.clone(),
                 lang,
+                restart: restart.clone(),
             };
             Some(tokio::spawn(page::serve(listener, Arc::new(sources), shutdown.clone())))
         }
         None => None,
     };
+    let (known, identities) = watch::channel(identity_of_devices::load(&state_dir));
+    let keeper = tokio::spawn({
+        let state_dir = state_dir.clone();
+        async move { identity_of_devices::keep(&state_dir, identities).await }
+    });
     let setup = Setup {
         state_dir,
         configuration: Arc::new(config.configuration()?),
@@ -86,15 +95,17 @@ pub async fn run(config: Config, lang: Lang) -> anyhow::Result<()> {
         enrolment,
     };
     let sources = |context: pipeline::SourceContext| {
-        let world = World { clock: context.clock, events: context.events, board };
+        let world = World { clock: context.clock, events: context.events, board, known };
         source::start(&config, &world, &context.shutdown)
     };
     let result = pipeline::run(setup, sources, shutdown.clone()).await;
     shutdown.cancel();
+    keeper.await.context("The identities of the devices could not be kept.")?;
     if let Some(page) = page {
         page.await.context("The local page failed.")?;
     }
-    result
+    result?;
+    Ok(restart.is_some_and(|restart| restart.is_wanted()))
 }
 
 /// Clock settings of a configuration.

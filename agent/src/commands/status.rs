@@ -32,18 +32,24 @@ pub(super) const NOTICES_SHOWN: usize = 10;
 /// # Errors
 /// When no agent answers there.
 pub async fn report(config: &Config, options: &Options, lang: Lang) -> anyhow::Result<String> {
-    let Some(listen) = &config.page.listen else {
-        return Err(Told(words!(
-            "本地页面已关闭，无法查询。在 `[page]` 里去掉 `enabled = false`",
-            "the local page is off, so nothing can be asked. Remove `enabled = false` from `[page]`"
-        ))
-        .into());
-    };
-    let json = ask(listen).await.map_err(Told)?;
+    let json = ask(listen(config).map_err(Told)?).await.map_err(Told)?;
     if options.json {
         return Ok(format!("{}\n", serde_json::to_string_pretty(&json)?));
     }
     Ok(render(&json, lang))
+}
+
+/// Where the local page is.
+///
+/// # Errors
+/// Words for the person who asked, when it is switched off.
+pub(super) fn listen(config: &Config) -> Result<&str, Words> {
+    config.page.listen.as_deref().ok_or_else(|| {
+        words!(
+            "本地页面已关闭，无法查询。在 `[page]` 里去掉 `enabled = false`",
+            "the local page is off, so nothing can be asked. Remove `enabled = false` from `[page]`"
+        )
+    })
 }
 
 /// What the running agent says on its local page.

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use super::scale::Scale;
+use crate::source::change::OnChange;
 use crate::source::modbus::decode::Encoding;
 use crate::source::modbus::plan::{Area, Limits};
 
@@ -203,6 +204,8 @@ pub struct Tag {
     pub counter: Option<Counter>,
     /// A change of its value seals the batch at once.
     pub alarm: bool,
+    /// Recorded only when it changes, and at every heartbeat.
+    pub on_change: Option<OnChange>,
 }
 
 impl Tag {

@@ -62,6 +62,11 @@ impl Scale {
         Some(Self { numerator: i64::try_from(numerator).ok()?, denominator: i64::try_from(denominator).ok()? })
     }
 
+    /// The raw distance of an engineering distance, for deadbands.
+    pub fn to_raw(&self, engineering: f64) -> f64 {
+        engineering * self.denominator as f64 / self.numerator as f64
+    }
+
     /// The engineering value of a raw number, for showing to people only; evidence keeps the raw value and the fraction.
     pub fn apply_for_display(&self, raw: f64) -> f64 {
         raw * self.numerator as f64 / self.denominator as f64

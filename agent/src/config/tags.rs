@@ -5,12 +5,15 @@ use super::document::Section;
 use super::problem::nearest;
 use super::scale::Scale;
 use crate::locale::words;
+use crate::source::change::{ALLOWED, OnChange};
 use crate::source::modbus::decode::{Encoding, Kind, Order};
 use crate::source::modbus::plan::Area;
 use crate::source::opcua::node::Node;
 
-/// Interval of `role = "identity"`: serial number and ratios are read back daily.
-const IDENTITY_INTERVAL_MS: u64 = 86_400_000;
+/// Longest interval, and the usual one of an identity.
+const DAY_MS: u64 = 86_400_000;
+/// Usual heartbeat of a tag recorded on change.
+const HEARTBEAT_MS: u64 = 60_000;
 
 /// What a device hands down to its tags.
 pub(crate) struct Defaults {
@@ -44,14 +47,27 @@ pub(crate) fn read(section: &mut Section<'_, '_>, device: &str, defaults: &Defau
     }
     let kind = section.choice("type", &Kind::NAMES).map(|k| k.value);
     let role = read_role(section);
-    let usual_ms = if role == Some(Role("identity")) { IDENTITY_INTERVAL_MS } else { defaults.interval_ms };
-    let interval_ms = section.integer_or("interval_ms", 100..=86_400_000, usual_ms);
+    // Who a device is does not change by the second.
+    let usual_ms = if role == Some(Role("identity")) { DAY_MS } else { defaults.interval_ms };
+    let interval_ms = section.integer_or("interval_ms", 100..=DAY_MS, usual_ms);
     let unit = section.string("unit").map(|u| u.value).unwrap_or_default();
     let scale = read_scale(section);
     let alarm = section.boolean("alarm", false);
     let counter = read_counter(section, kind, role);
+    let on_change = read_on_change(section, role, scale, interval_ms);
     let place = if defaults.is_opcua { read_node(section, kind) } else { read_span(section, kind, defaults) };
-    Some(Tag { id: id?, line, place: place?, interval_ms, role: role?, unit, scale: scale?, counter: counter?, alarm })
+    Some(Tag {
+        id: id?,
+        line,
+        place: place?,
+        interval_ms,
+        role: role?,
+        unit,
+        scale: scale?,
+        counter: counter?,
+        alarm,
+        on_change: on_change?,
+    })
 }
 
 fn read_role(section: &Section<'_, '_>) -> Option<Role> {
@@ -88,6 +104,63 @@ fn read_scale(section: &Section<'_, '_>) -> Option<Scale> {
         );
     }
     scale
+}
+
+/// `Some(None)` is a tag that is recorded at every reading; `None` is a mistake.
+fn read_on_change(
+    section: &Section<'_, '_>,
+    role: Option<Role>,
+    scale: Option<Scale>,
+    interval_ms: u64,
+) -> Option<Option<OnChange>> {
+    let wanted = section.boolean("on_change", false);
+    let deadband = section.numeral("deadband");
+    let heartbeat = section.integer("heartbeat_ms", interval_ms..=3_600_000);
+    if !wanted {
+        let alone = deadband.map(|d| ("deadband", d.line)).or(heartbeat.map(|h| ("heartbeat_ms", h.line)));
+        if let Some((key, line)) = alone {
+            section.collector().error(
+                Some(line),
+                words!("`{key}` 只和 `on_change = true` 一起用", "`{key}` belongs to `on_change = true`"),
+                words!("加上 `on_change = true`，或删掉这一行", "add `on_change = true` or remove this line"),
+            );
+            return None;
+        }
+        return Some(None);
+    }
+    if let Some(role) = role.filter(|role| !ALLOWED.contains(&role.0)) {
+        let (title, shown) = (section.title(), role.0);
+        section.collector().error(
+            section.line(),
+            words!(
+                "{title} 是 `{shown}`，指标由它计算，不能只在变化时记录",
+                "{title} is `{shown}`: figures are computed from it, so it cannot be recorded on change only"
+            ),
+            words!(
+                "删掉 `on_change`；少记的读数会让验收数据缺口变大",
+                "remove `on_change`; readings that are left out would be gaps at acceptance"
+            ),
+        );
+        return None;
+    }
+    let deadband_raw = match &deadband {
+        None => 0.0,
+        Some(written) => {
+            let engineering = written.value.replace('_', "").parse::<f64>().ok().filter(|d| d.is_finite() && *d >= 0.0);
+            let Some(engineering) = engineering else {
+                let shown = &written.value;
+                section.collector().error(
+                    Some(written.line),
+                    words!("`deadband = {shown}` 不是可用的死区", "`deadband = {shown}` is not a usable deadband"),
+                    words!("写成 0 或正数，单位与 `unit` 相同", "write 0 or a positive number in the tag's own unit"),
+                );
+                return None;
+            };
+            scale?.to_raw(engineering).abs()
+        }
+    };
+    let heartbeat_ms = heartbeat.map_or(interval_ms.max(HEARTBEAT_MS), |h| h.value);
+    Some(Some(OnChange { deadband: deadband_raw, heartbeat_ms: i64::try_from(heartbeat_ms).unwrap_or(i64::MAX) }))
 }
 
 /// `Some(None)` is a tag that is no counter; `None` is a mistake.

@@ -198,6 +198,8 @@ fn the_example_is_valid_and_gives_the_same_evidence_every_time() {
             "press/reject",
             "press/power",
             "press/energy",
+            "press/oil_temperature",
+            "press/serial",
             "lathe/power",
             "lathe/energy",
             "main/energy",
@@ -251,4 +253,31 @@ fn a_configuration_too_large_for_a_record_is_refused_before_anything_is_read() {
         &["16000 个数据点的配置写成记录后有", "超过一条记录的上限 262144 字节", "把设备分给两个网关"],
         &["the configuration of these 16000 tags makes a record of", "a record holds 262144", "between two gateways"],
     );
+}
+
+#[test]
+fn recording_on_change_is_refused_where_figures_come_from_the_value() {
+    let energy =
+        "area = \"holding\"\naddress = 0\ntype = \"u32\"\nmax_per_hour = 9\nrole = \"energy\"\non_change = true";
+    check(
+        &tag(energy),
+        &["`press/state` 是 `energy`，指标由它计算，不能只在变化时记录", "删掉 `on_change`"],
+        &["`press/state` is `energy`: figures are computed from it", "remove `on_change`"],
+    );
+    let oil = "area = \"holding\"\naddress = 0\ntype = \"u16\"\nrole = \"temperature\"\n";
+    check(
+        &tag(&format!("{oil}deadband = 0.5")),
+        &["`deadband` 只和 `on_change = true` 一起用"],
+        &["`deadband` belongs to `on_change = true`"],
+    );
+    check(
+        &tag(&format!("{oil}on_change = true\ndeadband = -1")),
+        &["`deadband = -1` 不是可用的死区"],
+        &["`deadband = -1` is not a usable deadband"],
+    );
+    let text = tag(&format!("{oil}scale = 0.1\non_change = true\ndeadband = 0.5"));
+    let (config, _) = Config::parse(&text, Path::new("agent.toml")).expect("valid");
+    let record = config.configuration().expect("a record").tags.remove(0);
+    assert_eq!(record.interval_ms, 60_000, "the evidence promises the heartbeat");
+    assert_eq!(record.address, "holding 0 u16 on change 5");
 }

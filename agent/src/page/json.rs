@@ -1,14 +1,16 @@
 //! `/status.json`: the same facts as the page, for programs and for `gongzheng-agent status`. Pure.
 //!
-//! Constraints: times are ages in milliseconds on the boot clock, because the wall clock may be wrong; keys are stable.
+//! Constraints: times are ages in milliseconds on the boot clock, because the wall clock may be wrong (`read_boot_ms`, the instant itself,
+//! tells two readings apart); keys are stable.
 
 use protocol::Value;
 use serde_json::{Value as Json, json};
 
 use super::Moment;
+use super::view::{engineering, gap_words};
 use crate::clock::{self, SyncState};
 use crate::event::DeviceState;
-use crate::locale::Words;
+use crate::locale::{Lang, Words};
 
 /// The state as JSON.
 pub fn status(moment: &Moment<'_>) -> Json {
@@ -27,13 +29,16 @@ pub fn status(moment: &Moment<'_>) -> Json {
                 .map(|tag| {
                     let state = moment.board.tags.get(index);
                     index += 1;
-                    let latest = state.and_then(|s| s.latest.as_ref());
+                    let (latest, outage) = (state.and_then(|s| s.latest.as_ref()), state.and_then(|s| s.outage));
                     json!({
                         "id": tag.id,
                         "raw": latest.map(|l| value(&l.value)),
                         "quality": latest.map(|l| quality(l.quality)),
+                        "shown": latest.map(|l| engineering(tag, &l.value)),
                         "age_ms": latest.map(|l| age(l.boot_ms)),
-                        "gap": state.and_then(|s| s.outage).map(|cause| cause.name()),
+                        "read_boot_ms": latest.map(|l| l.boot_ms),
+                        "gap": outage.map(|cause| cause.name()),
+                        "why": outage.map(|cause| json!({"zh": gap_words(cause, Lang::Zh), "en": gap_words(cause, Lang::En)})),
                         "unit": tag.unit,
                         "scale": tag.scale.to_string(),
                     })

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use protocol::{GapCause, Quality, Value};
-use tokio::net::TcpStream;
 
 use super::*;
 use crate::clock::{Settings, SystemClock};
@@ -18,7 +17,7 @@ fn sources() -> Sources {
     let board = Board::new(&config.devices);
     let clock = Arc::new(SystemClock::new(Settings::default()).expect("clock"));
     let status = Status::new(0);
-    Sources { config, enrolment: None, board, status, clock, lang: Lang::En }
+    Sources { config, enrolment: None, board, status, clock, lang: Lang::En, restart: None }
 }
 
 fn get(target: &str, sources: &Sources) -> String {
@@ -111,4 +110,45 @@ async fn the_page_is_served_over_http_with_its_safety_headers() {
     assert_eq!(json["devices"][0]["tags"][4]["scale"], "1/100");
     stop.cancel();
     server.await.expect("ends");
+}
+
+#[test]
+fn the_setup_is_for_whoever_sits_at_this_box() {
+    let may = |lines: &str, here: bool| {
+        let head = format!("GET /setup HTTP/1.1\r\n{lines}\r\n\r\n");
+        may_set_up(&parse(head.as_bytes()).expect("a request"), here)
+    };
+    assert!(may("Host: 127.0.0.1:8470", true) && may("Host: [::1]:8470\r\nSec-Fetch-Site: none", true));
+    assert!(may("Host: localhost:8470\r\nSec-Fetch-Site: same-origin\r\nOrigin: http://localhost:8470", true));
+    assert!(!may("Host: 127.0.0.1:8470", false), "another machine");
+    assert!(!may("Host: evil.example:8470", true), "a name that resolves to this box");
+    assert!(!may("Host: 127.0.0.1:8470\r\nSec-Fetch-Site: cross-site", true), "a foreign page's link or form");
+    assert!(
+        !may("Host: 127.0.0.1:8470\r\nOrigin: https://evil.example", true)
+            && !may("Host: 127.0.0.1\r\nOrigin: null", true)
+    );
+    assert!(!may("X: y", true), "no host at all");
+}
+
+#[tokio::test]
+async fn without_leave_the_setup_is_refused_with_what_to_do() {
+    for (restart, host, expected) in [
+        (None, "127.0.0.1", "403 Forbidden"),
+        (Some(setup::Restart::new(CancellationToken::new())), "gateway.lan", "403 Forbidden"),
+        (Some(setup::Restart::new(CancellationToken::new())), "127.0.0.1", "200 OK"),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("port");
+        let address = listener.local_addr().expect("address");
+        let stop = CancellationToken::new();
+        let server = tokio::spawn(serve(listener, Arc::new(Sources { restart, ..sources() }), stop.clone()));
+        let mut stream = TcpStream::connect(address).await.expect("connect");
+        let request = format!("GET /setup?lang=en HTTP/1.1\r\nHost: {host}:8470\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.expect("send");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.expect("answer");
+        assert!(text.starts_with(&format!("HTTP/1.1 {expected}\r\n")), "{text}");
+        assert!(text.contains("ssh -L 8470") == (expected == "403 Forbidden"), "{text}");
+        stop.cancel();
+        server.await.expect("ends");
+    }
 }

@@ -35,6 +35,16 @@ td.n{text-align:right;white-space:nowrap}\
 .facts div{border-left:3px solid var(--rule);padding-left:.7rem}.facts b{display:block;color:var(--grey);font-size:.9rem;font-weight:600}\
 .sim{background:var(--amber);color:#1C2430;padding:.3rem .8rem;font-weight:700}\
 .scroll{overflow-x:auto}\
+.steps{display:flex;flex-wrap:wrap;gap:.3rem 1.5rem;padding:0 0 0 1.2rem;color:var(--grey)}.steps li{padding-right:1rem}.steps [aria-current]{color:var(--ink)}\
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(17rem,1fr));gap:1rem}\
+form{border:1px solid var(--rule);border-radius:6px;padding:.4rem 1rem 1rem;background:#fff}form h2{margin:.4rem 0}\
+form.row{display:flex;flex-wrap:wrap;gap:.6rem 1rem;align-items:end;padding-top:.8rem}\
+label{display:block;color:var(--grey);font-size:.9rem;margin:.4rem 0}.row label{margin:0}\
+input,select,button{display:block;font:inherit;padding:.3rem .5rem;border:1px solid var(--grey);border-radius:4px;background:#fff;color:#1C2430;max-width:100%}\
+form:not(.row) input,form:not(.row) select{width:100%}\
+button{background:var(--ink);color:#fff;border-color:var(--ink);padding:.35rem 1.2rem;cursor:pointer}\
+:focus-visible{outline:3px solid var(--amber);outline-offset:1px}\
+pre{overflow-x:auto;background:#fff;border:1px solid var(--rule);padding:.6rem}\
 @media(max-width:600px){body{font-size:15px}nav{margin-left:0}}\
 ";
 
@@ -164,16 +174,13 @@ fn devices(out: &mut String, moment: &Moment<'_>, lang: Lang) {
         );
     }
     if moment.config.devices.is_empty() {
-        let _ = write!(
-            out,
-            "<tr><td colspan=\"7\">{}</td></tr>",
-            t(
-                "还没有设备。在配置文件里加上 [[device]]，然后重启。",
-                "No device yet. Add [[device]] to the configuration file and restart."
-            )
-        );
+        let _ = write!(out, "<tr><td colspan=\"7\">{}</td></tr>", t("还没有设备。", "No device yet."));
     }
     out.push_str("</tbody></table></div>");
+    if !moment.config.page.setup {
+        return;
+    }
+    let _ = write!(out, "<p><a href=\"/setup?lang={}\">{}</a></p>", lang.name(), t("＋ 添加设备", "+ Add a device"));
 }
 
 fn address(link: &Link) -> String {

@@ -4,9 +4,11 @@
 //! answer ends is sent before the answer's readings; up and down are told once per change.
 
 use protocol::{GapCause, Quality, Value};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
+use super::change::Filter;
 use super::gaps::{Piece, Tracker};
+use super::identity::{self, Known, Seen};
 use crate::clock::SharedClock;
 use crate::config::device::Device;
 use crate::event::{DeviceIndex, DeviceState, NoteKind, Reading, SourceEvent, TagIndex};
@@ -35,6 +37,24 @@ pub struct World {
     pub events: mpsc::Sender<SourceEvent>,
     /// Latest values for the local page.
     pub board: Board,
+    /// What the devices last said of who they are.
+    pub known: watch::Sender<Known>,
+}
+
+impl World {
+    /// The tag `id` says that the device is `value`: what the evidence must be told, if anything.
+    fn identity(&self, id: &str, value: &str) -> Option<(NoteKind, String)> {
+        let mut fact = None;
+        self.known.send_if_modified(|known| {
+            fact = match identity::seen(known, id, value) {
+                Seen::Same => None,
+                Seen::First => Some((NoteKind::DeviceIdentity, format!("{id}: {value}"))),
+                Seen::Changed(before) => Some((NoteKind::DeviceIdentityChanged, format!("{id}: {before} → {value}"))),
+            };
+            fact.is_some()
+        });
+        fact
+    }
 }
 
 /// Polls that were not made enter the evidence at most this often, milliseconds, as a sum.
@@ -49,6 +69,10 @@ pub struct Reporter {
     device: DeviceIndex,
     first_tag: u32,
     trackers: Vec<Tracker>,
+    /// Tags recorded on change.
+    filters: Vec<Option<Filter>>,
+    /// Ids of the tags that say who the device is.
+    identities: Vec<Option<String>>,
     state: DeviceState,
     answered_total: u64,
     failed_total: u64,
@@ -70,6 +94,8 @@ impl Reporter {
             device: DeviceIndex(u32::try_from(index).unwrap_or(u32::MAX)),
             first_tag: u32::try_from(first_tag).unwrap_or(u32::MAX),
             trackers: device.tags.iter().map(|_| Tracker::new(now)).collect(),
+            filters: device.tags.iter().map(|t| t.on_change.map(Filter::new)).collect(),
+            identities: device.tags.iter().map(|t| (t.role.0 == "identity").then(|| t.id.clone())).collect(),
             state: DeviceState::Starting,
             answered_total: 0,
             failed_total: 0,
@@ -126,15 +152,28 @@ impl Reporter {
     pub async fn readings(&mut self, now: i64, values: Vec<Observed>) {
         let mut readings = Vec::with_capacity(values.len());
         let mut ended = Vec::new();
+        let mut identities = Vec::new();
         {
             let mut board = self.world.board.lock();
             for seen in values {
                 let Some(tracker) = self.trackers.get_mut(seen.item) else { continue };
                 let tag = tag_index(self.first_tag, seen.item);
+                let mut filter = self.filters.get_mut(seen.item).and_then(Option::as_mut);
+                if let Some(filter) = filter.as_mut().filter(|_| tracker.outage().is_some()) {
+                    filter.forget();
+                }
                 ended.extend(tracker.good(now).map(|piece| gap(tag, piece)));
                 if let Some(slot) = board.tags.get_mut(tag.0 as usize) {
                     slot.outage = None;
                     slot.latest = Some(Latest { value: seen.value.clone(), quality: seen.quality, boot_ms: now });
+                }
+                if seen.quality == Quality::Good
+                    && let Some(id) = self.identities.get(seen.item).and_then(Option::as_ref)
+                {
+                    identities.extend(self.world.identity(id, &seen.value.to_string()));
+                }
+                if filter.is_some_and(|filter| !filter.takes(now, &seen.value, seen.quality)) {
+                    continue;
                 }
                 readings.push(Reading {
                     tag,
@@ -150,6 +189,9 @@ impl Reporter {
         }
         if !readings.is_empty() {
             self.send(SourceEvent::Readings(readings)).await;
+        }
+        for (kind, text) in identities {
+            self.note(now, kind, text).await;
         }
     }
 
@@ -279,4 +321,109 @@ fn tag_index(first: u32, item: usize) -> TagIndex {
 
 fn gap(tag: TagIndex, piece: Piece) -> SourceEvent {
     SourceEvent::Gap { tag, from_boot_ms: piece.from_ms, to_boot_ms: piece.to_ms, cause: piece.cause }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::clock::{Settings, SystemClock};
+    use crate::config::Config;
+
+    const FILE: &str = r#"
+        [gateway]
+        state_dir = "/tmp/gz-none"
+        [[device]]
+        name = "main"
+        protocol = "modbus_tcp"
+        address = "10.0.0.5:502"
+        [[device.tag]]
+        name = "oil"
+        area = "input"
+        address = 0
+        type = "u16"
+        role = "temperature"
+        scale = 0.1
+        on_change = true
+        deadband = 0.5
+        [[device.tag]]
+        name = "serial"
+        area = "input"
+        address = 10
+        type = "u32"
+        role = "identity"
+    "#;
+
+    fn world() -> (World, Arc<Device>, mpsc::Receiver<SourceEvent>) {
+        let (config, _) = Config::parse(FILE, Path::new("agent.toml")).expect("a valid file");
+        let (events, receiver) = mpsc::channel(64);
+        let clock = Arc::new(SystemClock::new(Settings::default()).expect("clock"));
+        let board = Board::new(&config.devices);
+        let known = watch::Sender::default();
+        (World { clock, events, board, known }, config.devices[0].clone(), receiver)
+    }
+
+    fn seen(item: usize, value: u64) -> Vec<Observed> {
+        vec![Observed { item, value: Value::U64(value), quality: Quality::Good, source_ms: None }]
+    }
+
+    fn told(events: &mut mpsc::Receiver<SourceEvent>) -> Vec<SourceEvent> {
+        std::iter::from_fn(|| events.try_recv().ok()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_tag_recorded_on_change_is_shown_live_and_recorded_when_it_moves_or_after_an_outage() {
+        let (world, device, mut events) = world();
+        let mut reporter = Reporter::new(world.clone(), 0, 0, &device);
+        let start = reporter.now();
+        let mut recorded = Vec::new();
+        for (after, raw) in [(100, 400), (200, 405), (300, 406), (400, 405)] {
+            reporter.readings(start + after, seen(0, raw)).await;
+            recorded.extend(told(&mut events));
+        }
+        let values: Vec<_> = recorded
+            .iter()
+            .filter_map(|e| match e {
+                SourceEvent::Readings(r) => Some((r[0].boot_ms - start, r[0].value.clone())),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(values, [(100, Value::U64(400)), (300, Value::U64(406))], "0.5 °C is five steps of 0.1");
+        let live = world.board.snapshot().tags[0].latest.clone().expect("a value");
+        assert_eq!((live.value, live.boot_ms), (Value::U64(405), start + 400), "the page shows what was read");
+
+        reporter.unread(start + 500, [0], GapCause::DeviceSilent).await;
+        reporter.readings(start + 600, seen(0, 406)).await;
+        let told = told(&mut events);
+        assert!(
+            matches!(&told[..], [SourceEvent::Gap { .. }, SourceEvent::Gap { .. }, SourceEvent::Readings(_)]),
+            "the reading that ends an outage is recorded though it did not move: {told:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn an_identity_is_told_once_and_again_when_it_is_another() {
+        let (world, device, mut events) = world();
+        let mut reporter = Reporter::new(world, 0, 0, &device);
+        let start = reporter.now();
+        for (after, serial) in [(1, 1_001), (2, 1_001), (3, 2_002)] {
+            reporter.readings(start + after, seen(1, serial)).await;
+        }
+        let notes: Vec<_> = told(&mut events)
+            .into_iter()
+            .filter_map(|event| match event {
+                SourceEvent::Note { kind, text, boot_ms, .. } => Some((kind, text, boot_ms - start)),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(
+            notes,
+            [
+                (NoteKind::DeviceIdentity, "main/serial: 1001".to_owned(), 1),
+                (NoteKind::DeviceIdentityChanged, "main/serial: 1001 → 2002".to_owned(), 3),
+            ]
+        );
+    }
 }

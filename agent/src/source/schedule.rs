@@ -4,28 +4,38 @@
 //! a poll that is late runs once, and the ticks it swallowed are counted, never made up for in a burst (a device that was slow would
 //! be hit by all of them at once).
 
+/// A failed poll is made again after this long at the latest.
+pub const RETRY_MS: i64 = 60_000;
+
 /// The ticks of one group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
     interval_ms: i64,
     due_ms: i64,
+    /// A poll out of turn, before the next tick.
+    retry_ms: Option<i64>,
     missed_total: u64,
 }
 
 impl Schedule {
     /// First due at `start_ms`, then every `interval_ms` (at least 1).
     pub fn new(start_ms: i64, interval_ms: i64) -> Self {
-        Self { interval_ms: interval_ms.max(1), due_ms: start_ms, missed_total: 0 }
+        Self { interval_ms: interval_ms.max(1), due_ms: start_ms, retry_ms: None, missed_total: 0 }
     }
 
     /// When the next poll is due.
     pub fn due_ms(&self) -> i64 {
-        self.due_ms
+        self.retry_ms.map_or(self.due_ms, |retry| retry.min(self.due_ms))
     }
 
     /// Whether it is due at `now_ms`.
     pub fn is_due(&self, now_ms: i64) -> bool {
-        now_ms >= self.due_ms
+        now_ms >= self.due_ms()
+    }
+
+    /// A poll failed at `now_ms`: one that is made once a day is tried again after [`RETRY_MS`], not tomorrow.
+    pub fn failed(&mut self, now_ms: i64) {
+        self.retry_ms = (self.interval_ms > RETRY_MS).then(|| now_ms.saturating_add(RETRY_MS));
     }
 
     /// The distance of two ticks.
@@ -35,6 +45,10 @@ impl Schedule {
 
     /// Takes the tick that is due at `now_ms` and moves on to the first one after `now_ms`. Returns how many ticks were swallowed.
     pub fn take(&mut self, now_ms: i64) -> u64 {
+        self.retry_ms = None;
+        if now_ms < self.due_ms {
+            return 0;
+        }
         let behind = now_ms.saturating_sub(self.due_ms).max(0) / self.interval_ms;
         self.due_ms = self.due_ms.saturating_add((behind + 1).saturating_mul(self.interval_ms));
         let missed = u64::try_from(behind).unwrap_or(0);
@@ -132,6 +146,23 @@ mod tests {
         assert_eq!(s.due_ms(), 1_500);
         assert_eq!(s.take(2_700), 2, "ticks at 2,000 and 2,500 were swallowed");
         assert_eq!((s.due_ms(), s.missed_total()), (3_000, 2));
+    }
+
+    #[test]
+    fn a_daily_poll_that_failed_is_made_again_soon_and_the_day_stays_where_it_was() {
+        let day = 86_400_000;
+        let mut s = Schedule::new(0, day);
+        s.take(0);
+        s.failed(1_000);
+        assert_eq!(s.due_ms(), 1_000 + RETRY_MS);
+        assert_eq!(s.take(61_500), 0);
+        assert_eq!((s.due_ms(), s.missed_total()), (day, 0));
+        s.failed(day - 1);
+        assert_eq!(s.due_ms(), day, "the tick comes before the retry");
+        let mut second = Schedule::new(0, 1_000);
+        second.take(0);
+        second.failed(10);
+        assert_eq!(second.due_ms(), 1_000, "what is polled every second needs no retry");
     }
 
     #[test]

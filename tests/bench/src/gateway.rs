@@ -1,9 +1,12 @@
-//! The agent itself under load: the real program against Modbus TCP devices that answer at once, 1,000 and 10,000 tags every
-//! second, enrolled at a real server and delivering; its processor time and memory as the kernel counts them.
+//! The agent itself under load, and Node-RED with its Modbus nodes beside it: the same Modbus TCP devices that answer at once, 1,000 and
+//! 10,000 tags every second and more; processor time and memory as the kernel counts them. The agent signs, keeps and delivers to a real
+//! server with receipts; Node-RED publishes what it read to an MQTT endpoint that acknowledges at once and keeps nothing.
 
 use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -11,9 +14,75 @@ use tests::stack::{Options, Stack, Transport};
 use tests::wait;
 
 use crate::measure::Table;
+use crate::node_red;
 
 /// Tags of one device: what a large PLC has.
-const TAGS_PER_DEVICE: usize = 1_000;
+pub(crate) const TAGS_PER_DEVICE: usize = 1_000;
+/// How long a load is watched.
+pub(crate) const WATCHED: Duration = Duration::from_secs(60);
+
+/// What a gateway is asked to read.
+#[derive(Clone, Copy)]
+pub(crate) struct Load {
+    /// Tags, one register each.
+    pub(crate) tags: usize,
+    /// How often each.
+    pub(crate) interval_ms: usize,
+}
+
+impl Load {
+    pub(crate) fn per_second(self) -> usize {
+        self.tags * 1_000 / self.interval_ms
+    }
+
+    pub(crate) fn devices(self) -> usize {
+        self.tags / TAGS_PER_DEVICE
+    }
+}
+
+/// How a gateway bore it.
+pub(crate) struct Borne {
+    /// Processor time over time.
+    pub(crate) share: f64,
+    /// Resident memory at the end, bytes.
+    pub(crate) resident: u64,
+    /// Registers the devices gave out, of those that were due.
+    pub(crate) read: f64,
+    pub(crate) remark: String,
+}
+
+/// Watches a process that reads from `devices`.
+pub(crate) fn watch(pid: u32, load: Load, devices: &Devices) -> Result<Borne> {
+    let (before, served, start) = (usage(pid)?, devices.served(), Instant::now());
+    wait::pause(WATCHED);
+    let (after, elapsed) = (usage(pid)?, start.elapsed().as_secs_f64());
+    let due = load.per_second() as f64 * elapsed;
+    Ok(Borne {
+        share: (after.0 - before.0).as_secs_f64() / elapsed,
+        resident: after.1,
+        read: (devices.served() - served) as f64 / due,
+        remark: String::new(),
+    })
+}
+
+/// Modbus TCP devices that answer every read at once with registers that change every second.
+pub(crate) struct Devices {
+    pub(crate) ports: Vec<u16>,
+    served: Arc<AtomicU64>,
+}
+
+impl Devices {
+    pub(crate) fn start(count: usize) -> Result<Self> {
+        let served = Arc::new(AtomicU64::new(0));
+        let ports = (0..count).map(|_| device(served.clone())).collect::<Result<_>>()?;
+        Ok(Self { ports, served })
+    }
+
+    /// Registers given out so far.
+    fn served(&self) -> u64 {
+        self.served.load(Ordering::Relaxed)
+    }
+}
 
 /// Processor time used so far, and resident memory, bytes.
 pub(crate) fn usage(pid: u32) -> Result<(Duration, u64)> {
@@ -26,20 +95,20 @@ pub(crate) fn usage(pid: u32) -> Result<(Duration, u64)> {
     Ok((Duration::from_millis(ticks * 10), resident.context("VmRSS")?.parse::<u64>()? * 1024))
 }
 
-/// A device that answers every read at once with registers that change every second.
-fn device() -> Result<u16> {
+fn device(served: Arc<AtomicU64>) -> Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let port = listener.local_addr()?.port();
     std::thread::spawn(move || {
         let start = Instant::now();
         for stream in listener.incoming().flatten() {
-            std::thread::spawn(move || answer(stream, start));
+            let served = served.clone();
+            std::thread::spawn(move || answer(stream, start, &served));
         }
     });
     Ok(port)
 }
 
-fn answer(mut stream: TcpStream, start: Instant) -> std::io::Result<()> {
+fn answer(mut stream: TcpStream, start: Instant, served: &AtomicU64) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut request = [0_u8; 12];
     loop {
@@ -58,63 +127,81 @@ fn answer(mut stream: TcpStream, start: Instant) -> std::io::Result<()> {
             );
         }
         stream.write_all(&reply)?;
+        served.fetch_add(count.into(), Ordering::Relaxed);
     }
 }
 
-pub(crate) fn run(table: &mut Table) -> Result<()> {
-    for tags in [1_000_usize, 10_000] {
-        let folder = tempfile::tempdir_in(tests::repo::program_dir())?;
-        let options = Options {
-            subscribe: false,
-            transport: Transport::Endpoint,
-            workshop: &["--rest-day", "none"],
-            data_dir: None,
-            seal_ms: 10_000,
-            reserve_mib: 4,
-            agent: Vec::new(),
-            devices: &["press"],
-        };
-        let mut stack = Stack::start(folder.path(), &options)?;
-        let file = folder.path().join("agent.toml");
-        let text = std::fs::read_to_string(&file)?;
-        let head = &text[..text.find("[[device]]").context("the configuration has a device")?];
-        let mut config = head.to_owned();
-        for number in 0..tags / TAGS_PER_DEVICE {
+/// The agent under a load, enrolled at a real server and delivering.
+fn ours(load: Load) -> Result<Borne> {
+    let folder = tempfile::tempdir_in(tests::repo::program_dir())?;
+    let options = Options {
+        subscribe: false,
+        transport: Transport::Endpoint,
+        workshop: &["--rest-day", "none"],
+        data_dir: None,
+        seal_ms: 10_000,
+        reserve_mib: 4,
+        agent: Vec::new(),
+        devices: &["press"],
+    };
+    let mut stack = Stack::start(folder.path(), &options)?;
+    let file = folder.path().join("agent.toml");
+    let text = std::fs::read_to_string(&file)?;
+    let head = &text[..text.find("[[device]]").context("the configuration has a device")?];
+    let mut config = head.to_owned();
+    let (devices, interval_ms) = (Devices::start(load.devices())?, load.interval_ms);
+    for (number, port) in devices.ports.iter().enumerate() {
+        let _ = writeln!(
+            config,
+            "[[device]]\nname = \"d{number}\"\nprotocol = \"modbus_tcp\"\naddress = \"127.0.0.1:{port}\"\nunit = 1\ninterval_ms = {interval_ms}\n"
+        );
+        for tag in 0..TAGS_PER_DEVICE {
             let _ = writeln!(
                 config,
-                "[[device]]\nname = \"d{number}\"\nprotocol = \"modbus_tcp\"\naddress = \"127.0.0.1:{}\"\nunit = 1\ninterval_ms = 1000\n",
-                device()?
+                "[[device.tag]]\nname = \"t{tag}\"\narea = \"holding\"\naddress = {tag}\ntype = \"u16\"\n"
             );
-            for tag in 0..TAGS_PER_DEVICE {
-                let _ = writeln!(
-                    config,
-                    "[[device.tag]]\nname = \"t{tag}\"\narea = \"holding\"\naddress = {tag}\ntype = \"u16\"\n"
-                );
-            }
         }
-        std::fs::write(&file, config)?;
-        stack.enrol_and_start_agent()?;
-        let pid = stack.agent_id().context("the agent runs")?;
-        // Connections, configuration record and first batches are behind us after the second seal.
-        wait::pause(Duration::from_secs(21));
-        let (before, start) = (usage(pid)?, Instant::now());
-        wait::pause(Duration::from_secs(60));
-        let (after, elapsed) = (usage(pid)?, start.elapsed());
-        let evidence = stack.evidence()?;
-        let share = (after.0 - before.0).as_secs_f64() / elapsed.as_secs_f64() * 100.0;
-        table.row(
-            format!("{tags} tags every second: processor"),
-            format!("{share:.1} % of a core"),
-            if tags == 10_000 { "≤ 3 %" } else { "—" },
-            format!("over 60 s; {} readings under a checkpoint meanwhile", evidence.readings.len()),
-        );
-        table.row(
-            format!("{tags} tags every second: resident memory"),
-            format!("{:.1} MB", after.1 as f64 / 1e6),
-            if tags == 10_000 { "≤ 40 MB" } else { "≤ 12 MB" },
-            "program pages included",
-        );
-        stack.stop()?;
+    }
+    std::fs::write(&file, config)?;
+    stack.enrol_and_start_agent()?;
+    let pid = stack.agent_id().context("the agent runs")?;
+    // Connections, configuration record and first batches are behind us after the second seal.
+    wait::pause(Duration::from_secs(21));
+    let mut borne = watch(pid, load, &devices)?;
+    borne.remark = format!("{} readings under a checkpoint meanwhile", stack.evidence()?.readings.len());
+    stack.stop()?;
+    Ok(borne)
+}
+
+pub(crate) fn run(table: &mut Table) -> Result<()> {
+    let loads = [(1_000, 1_000), (10_000, 1_000), (10_000, 500), (10_000, 200), (10_000, 100)];
+    for load in loads.map(|(tags, interval_ms)| Load { tags, interval_ms }) {
+        let budget = match load.per_second() {
+            1_000 => ("—", "≤ 12 MB"),
+            10_000 => ("≤ 3 %", "≤ 40 MB"),
+            _ => ("—", "—"),
+        };
+        let mine = ours(load)?;
+        rows(table, "agent", load, &mine, budget);
+        if let Some(theirs) = node_red::under(load)? {
+            rows(table, "Node-RED", load, &theirs, ("≥ 5× the agent's", "≥ 5× the agent's"));
+        }
     }
     Ok(())
+}
+
+fn rows(table: &mut Table, who: &str, load: Load, borne: &Borne, budget: (&str, &str)) {
+    let per_second = load.per_second();
+    table.row(
+        format!("{who}, {per_second} tags a second: processor"),
+        format!("{:.1} % of a core", borne.share * 100.0),
+        budget.0,
+        format!("{:.1} % of what was due was read; {}", borne.read.min(1.0) * 100.0, borne.remark),
+    );
+    table.row(
+        format!("{who}, {per_second} tags a second: resident memory"),
+        format!("{:.1} MB", borne.resident as f64 / 1e6),
+        budget.1,
+        "program pages included",
+    );
 }

@@ -11,6 +11,7 @@ mod gateway;
 mod ingest;
 mod measure;
 mod metric;
+mod node_red;
 mod onepass;
 mod plant;
 mod workshop;
@@ -30,7 +31,7 @@ const SECTIONS: &[Section] = &[
     ("fold", "Metrics: the two folds alone", fold::run),
     ("onepass", "Metrics: one pass over months", onepass::run),
     ("duckdb", "Metrics: DuckDB over the same readings", duckdb::run),
-    ("gateway", "The agent under load: processor and memory", gateway::run),
+    ("gateway", "The agent under load, Node-RED beside it", gateway::run),
 ];
 
 fn main() -> Result<()> {

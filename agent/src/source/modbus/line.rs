@@ -121,6 +121,7 @@ impl Line {
         let requests = self.members[m].groups[g].requests.clone();
         if self.members[m].breaker.as_ref().is_some_and(|b| !b.allows(now)) {
             self.members[m].unread(now, &requests, GapCause::DeviceSilent).await;
+            self.members[m].groups[g].schedule.failed(now);
             return;
         }
         let mut silent = false;
@@ -140,6 +141,8 @@ impl Line {
             }
             if let Err(failure) = outcome {
                 silent = failure.cause() == GapCause::DeviceSilent;
+                let now = self.members[m].reporter.now();
+                self.members[m].groups[g].schedule.failed(now);
             }
         }
     }

@@ -160,6 +160,7 @@ impl Source {
                 let cause = if self.is_stopped { GapCause::DeviceRefused } else { GapCause::DeviceSilent };
                 let now = self.reporter.now();
                 self.reporter.unread(now, items, cause).await;
+                self.groups[g].schedule.failed(now);
                 continue;
             }
             self.poll(items, stop).await;

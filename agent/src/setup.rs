@@ -1,0 +1,225 @@
+//! Guided first setup on the local page: find the device, choose its profile, see a live value, compare it with the meter's face, name it.
+//!
+//! Constraints:
+//! 1. For whoever sits at this box: the page must listen on loopback, the browser must come from loopback and name it as such (a foreign web
+//!    page, or a name that resolves to 127.0.0.1, is refused), and the file must say so ([`crate::config::Page::setup`]).
+//! 2. Devices are only read, with the same code as everywhere else; nothing is asked that the person did not point at.
+//! 3. The one thing it changes is the configuration file: a section is added at its end, after the whole new file was checked as
+//!    `gongzheng-agent check` does, and the file is replaced in one step. Then the agent starts itself again, which is evidence.
+//! 4. Works without script; what takes long is written to the browser while it is found.
+//!
+//! [`draft`] is what the person has said so far (pure), [`file`] adds it to the configuration, [`view`] draws the steps (pure).
+
+pub mod draft;
+pub mod file;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use self::draft::Draft;
+use crate::commands::scan::targets::{Units, parity};
+use crate::commands::scan::{self, Target};
+use crate::config::Config;
+use crate::locale::{Lang, Words, words};
+use crate::page;
+use crate::source::once;
+
+/// How long one question of a search waits.
+const TIMEOUT: Duration = Duration::from_millis(300);
+/// Longest life of a connection that looks for devices.
+pub const CONNECTION_LIMIT: Duration = Duration::from_secs(180);
+/// Longest body of a form.
+pub const BODY_BYTES_MAX: usize = 4_096;
+
+/// How the page asks the agent to start again.
+#[derive(Clone, Debug)]
+pub struct Restart {
+    wanted: Arc<AtomicBool>,
+    shutdown: CancellationToken,
+}
+
+impl Restart {
+    /// Ends the run through `shutdown`.
+    pub fn new(shutdown: CancellationToken) -> Self {
+        Self { wanted: Arc::default(), shutdown }
+    }
+
+    /// Asks for it.
+    pub fn ask(&self) {
+        self.wanted.store(true, Ordering::SeqCst);
+        self.shutdown.cancel();
+    }
+
+    /// Whether it was asked for.
+    pub fn is_wanted(&self) -> bool {
+        self.wanted.load(Ordering::SeqCst)
+    }
+}
+
+/// A request for one of the steps.
+pub struct Step<'a> {
+    /// The path, beginning with `/setup`.
+    pub path: &'a str,
+    /// Query, or the body of a form that was posted.
+    pub form: &'a str,
+    /// It was posted.
+    pub is_post: bool,
+    /// The reader's language.
+    pub lang: Lang,
+}
+
+/// Answers a step; what takes long is written as it is found. `None` for a path that is no step.
+///
+/// # Errors
+/// The browser hung up.
+pub async fn answer(
+    stream: &mut (impl AsyncWrite + Unpin),
+    step: &Step<'_>,
+    config: &Config,
+    restart: &Restart,
+) -> std::io::Result<()> {
+    let (lang, draft) = (step.lang, Draft::parse(step.form));
+    match (step.path, step.is_post) {
+        ("/setup", false) => write(stream, &view::start(&serial_ports(), lang)).await,
+        ("/setup/find", false) => find(stream, step, config).await,
+        ("/setup/read", false) => read(stream, draft, config, lang).await,
+        ("/setup/add", true) => {
+            let added = add(&draft, config);
+            let said = match &added {
+                Ok(()) => view::saved(draft.get("name"), lang),
+                Err(reasons) => view::refusal(reasons, lang),
+            };
+            // The answer is on its way before the agent ends.
+            let written = write(stream, &(view::head(4, lang) + &said + view::FOOT)).await;
+            if added.is_ok() {
+                restart.ask();
+            }
+            written
+        }
+        _ => {
+            let nowhere = [words!("没有这一步", "there is no such step")];
+            write(stream, &(view::head(1, lang) + &view::refusal(&nowhere, lang) + view::FOOT)).await
+        }
+    }
+}
+
+async fn write(stream: &mut (impl AsyncWrite + Unpin), text: &str) -> std::io::Result<()> {
+    stream.write_all(text.as_bytes()).await?;
+    stream.flush().await
+}
+
+/// Serial ports this box has, the ones with a lasting name first.
+fn serial_ports() -> Vec<String> {
+    let list = |folder: &str, prefixes: &[&str]| {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let names = entries.filter_map(|e| e.file_name().into_string().ok());
+        let mut found: Vec<String> = names
+            .filter(|name| prefixes.iter().any(|prefix| name.starts_with(prefix)))
+            .map(|name| format!("{folder}/{name}"))
+            .collect();
+        found.sort();
+        found
+    };
+    let mut ports = list("/dev/serial/by-id", &[""]);
+    ports.extend(list("/dev", &["ttyUSB", "ttyACM", "ttyAMA", "ttymxc", "ttyAS", "ttyWK"]));
+    ports
+}
+
+async fn find(stream: &mut (impl AsyncWrite + Unpin), step: &Step<'_>, config: &Config) -> std::io::Result<()> {
+    let lang = step.lang;
+    let said: Vec<(String, String)> = draft::pairs(step.form).collect();
+    let get = |key: &str| said.iter().find(|(k, _)| k == key).map_or("", |(_, value)| value.trim());
+    write(stream, &view::head(1, lang)).await?;
+    let target = target(&get, config).await;
+    let units = get("units").parse::<Units>().map_err(|why| Words::new(why.clone(), why));
+    let (target, units) = match (target, units) {
+        (Ok(target), Ok(units)) => (target, units),
+        (target, units) => {
+            let reasons: Vec<Words> = target.err().into_iter().chain(units.err()).collect();
+            return write(stream, &(view::refusal(&reasons, lang) + view::FOOT)).await;
+        }
+    };
+    let longest_s = target.longest_s(&units, TIMEOUT);
+    let opening = words!("正在查找，最多约 {longest_s} 秒……", "Searching, at most about {longest_s} s …");
+    write(stream, &format!("<p>{}</p><ul>", opening.get(lang))).await?;
+    let (sender, mut receiver) = mpsc::channel(16);
+    let search = async move { scan::look(target, &units, TIMEOUT, &sender).await };
+    let show = async {
+        let mut count = 0;
+        while let Some(device) = receiver.recv().await {
+            count += 1;
+            write(stream, &view::found(&device.how(lang), &device.draft(), lang)).await?;
+        }
+        std::io::Result::Ok(count)
+    };
+    let (searched, count) = tokio::join!(search, show);
+    let ending = match searched {
+        Ok(()) => format!("<p>{}</p>", page::view::escape(scan::summary(count?).get(lang))),
+        Err(words) => view::refusal(&[words], lang),
+    };
+    write(stream, &format!("</ul>{ending}{}", view::FOOT)).await
+}
+
+async fn target<'a>(get: &impl Fn(&str) -> &'a str, config: &Config) -> Result<Target, Words> {
+    if get("serial").is_empty() {
+        let port = get("port").parse().map_err(|_| words!("端口是 1 到 65535", "a port is 1 to 65535"))?;
+        return Target::network(&[get("network").to_owned()], port);
+    }
+    let bauds: Result<Vec<u32>, _> = get("bauds").split(',').map(|baud| baud.trim().parse()).collect();
+    let bauds = bauds.map_err(|_| words!("波特率写成 9600 或 9600,19200", "write baud rates as 9600 or 9600,19200"))?;
+    let parity = parity(get("parity")).map_err(|why| Words::new(why.clone(), why))?;
+    Target::serial(Some(config), Path::new(get("serial")), &bauds, &[parity]).await
+}
+
+async fn read(
+    stream: &mut (impl AsyncWrite + Unpin),
+    draft: Draft,
+    config: &Config,
+    lang: Lang,
+) -> std::io::Result<()> {
+    let draft = if draft.get("name").is_empty() { draft.with("name", "device-1") } else { draft };
+    let step = if draft.get("profile").is_empty() { 2 } else { 3 };
+    write(stream, &(view::head(step, lang) + &view::profiles(&known_profiles(&draft), &draft, lang))).await?;
+    let text = format!("[gateway]\nstate_dir = \".\"\n{}", draft.section());
+    let ending = match Config::parse(&text, &config.file) {
+        Err(problems) => {
+            let reasons: Vec<Words> = problems.list.iter().map(file::told).collect();
+            view::refusal(&reasons, lang)
+        }
+        Ok((alone, _)) => match alone.devices.first().filter(|device| !device.tags.is_empty()) {
+            Some(device) => {
+                let pki = config.gateway.state_dir.join("pki").join(&device.name);
+                let values = once::read(device, &pki).await;
+                view::values(device, &values, lang) + &view::save(&draft, lang)
+            }
+            None => {
+                let hint = words!(
+                    "选好型号再读取。列表里没有的设备：用 `gongzheng-agent probe` 对照寄存器，再把数据点写进配置文件",
+                    "choose a profile and read. For a device that is not in the list, compare registers with `gongzheng-agent probe` and write its tags into the configuration file"
+                );
+                format!("<p>{}</p>", page::view::escape(hint.get(lang)))
+            }
+        },
+    };
+    write(stream, &(ending + view::FOOT)).await
+}
+
+/// Profiles for the protocol of the draft.
+fn known_profiles(draft: &Draft) -> Vec<(String, Words)> {
+    let _ = draft;
+    Vec::new()
+}
+
+fn add(draft: &Draft, config: &Config) -> Result<(), Vec<Words>> {
+    let text = file::extended(&config.file, &draft.section())?;
+    file::replace(&config.file, &text).map_err(|words| vec![words])
+}
