@@ -12,7 +12,7 @@
 //! `docs/reference/device-profiles.md`. Expansion in a configuration: `config::profiles`. [`fingerprint`] finds the profiles that fit
 //! what a device answered; [`golden`] checks the golden frames.
 
-mod builtin;
+pub(crate) mod builtin;
 pub mod fingerprint;
 pub mod golden;
 mod read;
@@ -148,6 +148,14 @@ pub struct Profile {
     pub golden: Vec<golden::Golden>,
     /// `eastron-sdm630@1 sha256:0123456789abcdef`: id, version and the beginning of the file's digest.
     pub label: String,
+}
+
+/// All profiles of the program, in the order of their names.
+///
+/// # Errors
+/// Never in a tested build: the problems of the first file that is not right.
+pub fn all() -> Result<Vec<Profile>, Problems> {
+    BUILTIN.iter().map(|(id, text)| Profile::parse(text, &builtin::file(id))).collect()
 }
 
 impl Profile {

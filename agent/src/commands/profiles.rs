@@ -15,7 +15,7 @@ use crate::config::profiles::closest;
 use crate::config::scale::Scale;
 use crate::locale::{Lang, Words, words};
 use crate::profile::fingerprint::Fingerprint;
-use crate::profile::{BUILTIN, Multiply, Profile, ProfileTag, Protocol, Source, find};
+use crate::profile::{self, Multiply, Profile, ProfileTag, Protocol, Source, builtin, find};
 use crate::source::modbus::decode::Kind;
 
 /// Options of `profiles`.
@@ -37,22 +37,14 @@ pub struct Options {
 /// When there is no such profile.
 pub fn report(options: &Options, lang: Lang) -> anyhow::Result<String> {
     let Some(id) = &options.id else {
-        let profiles = all()?;
+        let profiles = profile::all()?;
         return Ok(if options.markdown { markdown::page(&profiles) } else { list(&profiles, lang) });
     };
     let Some(text) = find(id) else { return Err(Told(unknown(id)).into()) };
     if options.toml {
         return Ok(text.to_owned());
     }
-    Ok(describe(&Profile::parse(text, &file_of(id))?, lang))
-}
-
-fn all() -> anyhow::Result<Vec<Profile>> {
-    BUILTIN.iter().map(|(id, text)| Ok(Profile::parse(text, &file_of(id))?)).collect()
-}
-
-fn file_of(id: &str) -> String {
-    format!("configs/devices/{id}.toml")
+    Ok(describe(&Profile::parse(text, &builtin::file(id))?, lang))
 }
 
 fn unknown(id: &str) -> Words {
@@ -204,6 +196,7 @@ fn cited(source: &Source) -> Words {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::profile::BUILTIN;
 
     fn options(id: &str, toml: bool) -> Options {
         Options { id: Some(id.to_owned()), toml, markdown: false }

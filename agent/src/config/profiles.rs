@@ -19,7 +19,7 @@ use super::problem::nearest;
 use super::scale::Scale;
 use super::tags::{self, Defaults};
 use crate::locale::words;
-use crate::profile::{BUILTIN, FILE_BYTES_MAX, Multiply, Profile, Protocol, find};
+use crate::profile::{self, BUILTIN, FILE_BYTES_MAX, Multiply, Profile, Protocol, find};
 
 /// Keys of `[[device]]` that only mean something with a profile.
 pub(super) const PROFILE_KEYS: [&str; 3] = ["tags", "ct_ratio", "pt_ratio"];
@@ -55,7 +55,7 @@ pub(super) fn written(section: &Section<'_, '_>, folder: &Path) -> Result<Option
 fn builtin(section: &Section<'_, '_>, named: &Located<String>) -> Option<Written> {
     let id = &named.value;
     if let Some(text) = find(id) {
-        return Some(Written { text: text.into(), file: format!("configs/devices/{id}.toml") });
+        return Some(Written { text: text.into(), file: profile::builtin::file(id) });
     }
     let shown: String = id.chars().take(60).collect();
     let hint = match closest(&shown) {

@@ -33,6 +33,11 @@ pub const BUILTIN: &[(&str, &str)] = &[
     profile!("tuf-2000f"),
 ];
 
+/// Where the text of a profile comes from, as its problems name it.
+pub(crate) fn file(id: &str) -> String {
+    format!("configs/devices/{id}.toml")
+}
+
 /// The text of a profile that is part of the program.
 pub fn find(id: &str) -> Option<&'static str> {
     BUILTIN.iter().find(|(name, _)| *name == id).map(|(_, text)| *text)

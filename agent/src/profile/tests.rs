@@ -20,8 +20,7 @@ use crate::source::modbus::plan::Request;
 use crate::source::modbus::rtu::{Answer, judge};
 
 fn all() -> Vec<Profile> {
-    let load = |(id, text): &(&str, &str)| Profile::parse(text, &format!("configs/devices/{id}.toml"));
-    BUILTIN.iter().map(|one| load(one).unwrap_or_else(|problems| panic!("{problems}"))).collect()
+    super::all().unwrap_or_else(|problems| panic!("{problems}"))
 }
 
 #[test]
