@@ -169,7 +169,12 @@ pub(super) fn tags<'c, 't>(
                     tag.line = section.line().unwrap_or(1);
                 }
                 if let Some(multiply) = known.ratio.filter(|_| !scale_is_own) {
+                    let before = tag.scale;
                     tag.scale = multiplied(section, &tag, multiply, ct, pt)?;
+                    if let Some(on_change) = &mut tag.on_change {
+                        // The dead band is written in the tag's own unit, so it too is behind the transformers.
+                        on_change.deadband = tag.scale.to_raw(before.apply_for_display(on_change.deadband));
+                    }
                 }
                 Some(tag)
             }));

@@ -146,6 +146,17 @@ fn a_scale_the_user_writes_is_not_multiplied_by_the_ratios() {
 }
 
 #[test]
+fn a_dead_band_is_in_the_tags_own_unit_behind_the_transformers() {
+    let band = |ratio: &str| {
+        let lines = format!(
+            "address = \"h:502\"\nct_ratio = {ratio}\n[[device.tag]]\nname = \"current\"\non_change = true\ndeadband = 2\n"
+        );
+        own(OWN, &lines).unwrap().0.tags[0].on_change.unwrap().deadband
+    };
+    assert_eq!((band("1"), band("40")), (200.0, 5.0), "2 A are 200 steps of 0.01 A, or 5 of 0.4 A");
+}
+
+#[test]
 fn optional_tags_are_read_only_when_chosen_or_mentioned() {
     let names = |lines: &str| -> Vec<String> {
         let (device, _) = own(OWN, &format!("address = \"h:502\"\nct_ratio = 1\n{lines}")).unwrap();
