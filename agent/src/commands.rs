@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod init;
 mod meter;
 pub mod probe;
+pub mod profiles;
 pub mod run;
 pub mod scan;
 pub mod status;
@@ -51,6 +52,8 @@ pub enum Command {
     Doctor,
     /// 读一台设备，把寄存器按各种类型和字节序并排显示 / read one device, show registers in every type and order
     Probe(probe::Options),
+    /// 列出设备档案，或显示其中一个 / list the device profiles, or show one
+    Profiles(profiles::Options),
     /// 在指定网段或串口上找 Modbus 设备（只读，不广播）/ look for Modbus devices where you say (reads only, no broadcast)
     Scan(scan::Options),
     /// 浏览一台 OPC UA 服务器，给出或推荐数据点 / browse an OPC UA server, print or propose tags

@@ -9,18 +9,20 @@
 //! 4. Secrets are paths of files, never values.
 //! 5. The same file always gives the same [`protocol::Configuration`]: tags in the order of the file; that is what goes into the evidence.
 //!
-//! Operation: [`Config::parse`] walks the parse tree section by section (`document`), devices in `devices`, and returns the
+//! Operation: [`Config::parse`] walks the parse tree section by section (`document`), devices in `devices`, tags in `tags`; a device
+//! with a `profile` is read over the profile's document (`profiles`), so that both pass the same checks. It returns the
 //! configuration together with warnings, or all problems.
 
 pub mod device;
 mod devices;
 mod dlt645;
-mod document;
+pub(crate) mod document;
 mod dtu;
 mod lines;
 pub mod problem;
+pub(crate) mod profiles;
 pub mod scale;
-mod tags;
+pub(crate) mod tags;
 #[cfg(test)]
 mod tests;
 
@@ -129,7 +131,7 @@ impl Config {
         let file = path.display().to_string();
         let alone = |what, hint| Problems {
             file: file.clone(),
-            list: vec![Problem { severity: Severity::Error, line: None, what, hint }],
+            list: vec![Problem { severity: Severity::Error, file: None, line: None, what, hint }],
         };
         let unreadable = |reason: String| {
             alone(
@@ -155,21 +157,8 @@ impl Config {
     pub fn parse(text: &str, path: &Path) -> Result<(Self, Vec<Problem>), Problems> {
         let file = path.display().to_string();
         let collector = Collector::new(text);
-        let tree = match DeTable::parse(text) {
-            Ok(tree) => tree,
-            Err(error) => {
-                let line = error.span().map(|span| collector.line(span.start));
-                let reason = error.message().to_owned();
-                collector.error(
-                    line,
-                    words!("这里不是合法的 TOML：{reason}", "this is not TOML: {reason}"),
-                    words!(
-                        "检查引号、方括号和等号是否成对；同一个名字不能写两次",
-                        "check quotes, brackets and equal signs; a name may appear only once"
-                    ),
-                );
-                return Err(Problems { file, list: collector.into_problems() });
-            }
+        let Some(tree) = document::parse(text, &collector) else {
+            return Err(Problems { file, list: collector.into_problems() });
         };
         let root = Section::root(&collector, tree.get_ref());
         let config = read(&root, path);
@@ -234,7 +223,12 @@ fn device_record(device: &Arc<Device>) -> protocol::Result<DeviceConfig> {
         Link::OpcUa(link) => ("opcua", link.endpoint.clone()),
         Link::Dlt645(link) => ("dlt645", format!("{} meter {}", link.carrier, link.meter)),
     };
-    Ok(DeviceConfig { id: device.name.parse()?, protocol: protocol.to_owned(), address })
+    Ok(DeviceConfig {
+        id: device.name.parse()?,
+        protocol: protocol.to_owned(),
+        address,
+        profile: device.profile.clone(),
+    })
 }
 
 fn tag_record(tag: &Tag) -> protocol::Result<TagConfig> {
@@ -324,7 +318,7 @@ fn read(root: &Section<'_, '_>, path: &Path) -> Option<Config> {
     let buffer = optional(root, "buffer", read_buffer);
     let clock = optional(root, "clock", read_clock);
     let page = optional(root, "page", read_page);
-    let devices = devices::read(root);
+    let devices = devices::read(root, path.parent().unwrap_or(Path::new("")));
     Some(Config {
         file: path.to_owned(),
         gateway: gateway?,

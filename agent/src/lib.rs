@@ -25,6 +25,7 @@ pub mod live;
 pub mod locale;
 pub mod page;
 pub mod pipeline;
+pub mod profile;
 pub mod renewal;
 pub mod sealer;
 pub mod setup;

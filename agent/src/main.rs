@@ -47,6 +47,7 @@ fn execute(arguments: &Arguments, lang: &mut agent::locale::Lang) -> anyhow::Res
         Command::Probe(options) => {
             print!("{}", runtime.block_on(commands::probe::report(&load(lang)?, options, *lang))?);
         }
+        Command::Profiles(options) => print!("{}", commands::profiles::report(options, *lang)?),
         Command::Scan(options) => runtime.block_on(commands::scan::run(&arguments.config, options, *lang))?,
         Command::Tail(options) => runtime.block_on(commands::tail::follow(&load(lang)?, options, *lang))?,
         Command::Browse(options) => {

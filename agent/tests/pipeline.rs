@@ -46,6 +46,7 @@ fn configuration() -> Configuration {
             id: "press".parse().expect("a name"),
             protocol: "modbus_tcp".to_owned(),
             address: "127.0.0.1:502".to_owned(),
+            profile: None,
         }],
         tags: (0..TAGS).map(tag).collect(),
     }

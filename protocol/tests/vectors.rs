@@ -36,6 +36,7 @@ fn configuration() -> Configuration {
             id: "press".parse().expect("name"),
             protocol: "modbus_tcp".into(),
             address: "192.0.2.7:502 unit 1".into(),
+            profile: None,
         }],
         tags: vec![
             TagConfig {

@@ -68,7 +68,12 @@ pub fn configuration(hall: bool, interval_ms: i64) -> protocol::Result<Configura
             Protocol::ModbusRtu => ("modbus_rtu", format!("simulated, unit {}", device.unit)),
             Protocol::OpcUa => ("opcua", "simulated".to_owned()),
         };
-        out.devices.push(DeviceConfig { id: device.id.parse()?, protocol: protocol.to_owned(), address });
+        out.devices.push(DeviceConfig {
+            id: device.id.parse()?,
+            protocol: protocol.to_owned(),
+            address,
+            profile: None,
+        });
         for tag in device.tags {
             let natural = (tag.kind == Kind::U32).then_some(1_i64 << 32);
             out.tags.push(TagConfig {

@@ -10,7 +10,10 @@ use crate::run::{build_programs, demo_command};
 use crate::tools::{BROWSER, output, provide, root, sh, target_dir};
 
 /// File, program, arguments.
-const GENERATED: &[(&str, &str, &[&str])] = &[("docs/reference/openapi.json", "gongzheng-server", &["openapi"])];
+const GENERATED: &[(&str, &str, &[&str])] = &[
+    ("docs/reference/openapi.json", "gongzheng-server", &["openapi"]),
+    ("docs/reference/devices.md", "gongzheng-agent", &["profiles", "--markdown"]),
+];
 
 /// Takes the documentation's pictures again: starts the demo with its history, photographs its pages, ends.
 pub(crate) fn pictures() -> Result<()> {

@@ -18,7 +18,7 @@ fn configuration(names: &[&str]) -> Configuration {
         counter: None,
     };
     let id = "press".parse().expect("a name");
-    let device = DeviceConfig { id, protocol: "modbus_tcp".to_owned(), address: String::new() };
+    let device = DeviceConfig { id, protocol: "modbus_tcp".to_owned(), address: String::new(), profile: None };
     Configuration { format: 1, devices: vec![device], tags: names.iter().map(tag).collect() }
 }
 

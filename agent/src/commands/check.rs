@@ -37,6 +37,9 @@ pub fn report(config: &Config, lang: Lang) -> String {
 
 fn describe(out: &mut String, device: &Device, lang: Lang) {
     let (name, tags) = (&device.name, device.tags.len());
+    if let Some(profile) = &device.profile {
+        let _ = writeln!(out, "  {name}{}{profile}", lang.pick("：设备档案 ", ": device profile "));
+    }
     match &device.link {
         Link::Modbus(link) => {
             let groups = request_groups(&device.tags, &link.limits);

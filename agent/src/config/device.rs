@@ -24,6 +24,8 @@ pub struct Device {
     pub link: Link,
     /// How long to wait for an answer, milliseconds.
     pub timeout_ms: u64,
+    /// The device profile it was described by, with version and digest: `eastron-sdm630@1 sha256:0123456789abcdef`.
+    pub profile: Option<String>,
     /// Its tags, in the order of the file.
     pub tags: Vec<Tag>,
 }

@@ -4,13 +4,15 @@
 //! planner that later makes the requests; what devices share is checked in `lines`.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::device::{Carrier, Device, Link, ModbusLink, Mode, OpcUaLink, Parity, Place, Policy, SerialPort, Tag, User};
-use super::document::Section;
-use super::tags::{self, Defaults, Family};
+use super::document::{self, Collector, Section};
+use super::profiles::{self, Expansion, PROFILE_KEYS};
+use super::tags::{Defaults, Family};
 use super::{dlt645, dtu, lines};
 use crate::locale::{Words, words};
+use crate::profile::{self, Profile};
 use crate::source::modbus::decode::Order;
 use crate::source::modbus::plan::{BITS_MAX, Limits, PlanError, REGISTERS_MAX, Request, Span, plan};
 
@@ -46,7 +48,7 @@ pub(super) const OPCUA_KEYS: [&str; 9] = [
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Protocol {
+pub(super) enum Protocol {
     ModbusTcp,
     ModbusRtu,
     ModbusRtuOverTcp,
@@ -54,7 +56,7 @@ enum Protocol {
     Dlt645,
 }
 
-pub(super) fn read(root: &Section<'_, '_>) -> Option<Vec<Device>> {
+pub(super) fn read(root: &Section<'_, '_>, folder: &Path) -> Option<Vec<Device>> {
     let sections = root.tables("device", "[[device]]");
     if sections.is_empty() {
         root.collector().warning(
@@ -78,10 +80,8 @@ pub(super) fn read(root: &Section<'_, '_>) -> Option<Vec<Device>> {
     let mut devices = Vec::new();
     let mut whole = true;
     let mut names: HashMap<String, usize> = HashMap::new();
-    for mut section in sections {
-        let device = read_device(&mut section);
-        section.finish();
-        let Some(device) = device else {
+    for section in sections {
+        let Some(device) = read_device(section, folder) else {
             whole = false;
             continue;
         };
@@ -108,7 +108,43 @@ pub(super) fn read(root: &Section<'_, '_>) -> Option<Vec<Device>> {
     whole.then_some(devices)
 }
 
-fn read_device(section: &mut Section<'_, '_>) -> Option<Device> {
+/// One device, over its profile if it names one.
+fn read_device(mut section: Section<'_, '_>, folder: &Path) -> Option<Device> {
+    let written = match profiles::written(&section, folder) {
+        // Nothing true can be said about the rest before its profile is there.
+        Err(profiles::Refused) => return None,
+        Ok(None) => {
+            section.foreign(
+                &PROFILE_KEYS,
+                &words!("这一项只用于写了 `profile` 的设备", "this key is only for devices with a `profile`"),
+            );
+            let device = read_over(&mut section, None);
+            section.finish();
+            return device;
+        }
+        Ok(Some(written)) => written,
+    };
+    let found = section.collector();
+    let collector = Collector::of_file(&written.text, &written.file);
+    let tree = document::parse(&written.text, &collector);
+    let device = tree.as_ref().and_then(|tree| {
+        let profile = Profile::read(&written.text, &written.file, &collector, tree.get_ref())?;
+        let root = Section::root(&collector, tree.get_ref());
+        let sections = root.tables("tag", "[[tag]]");
+        let mut section = match root.table("defaults") {
+            Some(defaults) => section.over(&defaults),
+            None => section,
+        };
+        let device = read_over(&mut section, Some(Expansion { profile, sections }));
+        section.finish();
+        device
+    });
+    drop(tree);
+    found.adopt(collector);
+    device
+}
+
+fn read_over<'c, 't>(section: &mut Section<'c, 't>, expansion: Option<Expansion<'c, 't>>) -> Option<Device> {
     let line = section.line().unwrap_or(1);
     let name = section.required_string("name", "\"press\"");
     let mut named = name.is_some();
@@ -127,23 +163,11 @@ fn read_device(section: &mut Section<'_, '_>) -> Option<Device> {
             named = false;
         }
     }
-    if !section.has("protocol") {
-        section.missing("protocol", "\"modbus_tcp\"");
-    }
-    let protocol = section.choice(
-        "protocol",
-        &[
-            ("modbus_tcp", Protocol::ModbusTcp),
-            ("modbus_rtu", Protocol::ModbusRtu),
-            ("modbus_rtu_over_tcp", Protocol::ModbusRtuOverTcp),
-            ("opcua", Protocol::OpcUa),
-            ("dlt645", Protocol::Dlt645),
-        ],
-    );
+    let protocol = read_protocol(section, expansion.as_ref().map(|e| &e.profile));
     let timeout_ms = section.integer_or("timeout_ms", 10..=60_000, 1_000);
     let interval_ms = section.integer_or("interval_ms", 100..=86_400_000, 1_000);
     let tag_sections = section.tables("tag", "[[device.tag]]");
-    let (name, protocol) = (name?.value, protocol?.value);
+    let (name, protocol) = (name?.value, protocol?);
     // Everything below is read even when the link is wrong, so that all problems show at once.
     let mut defaults = Defaults { interval_ms, byte_order: Order::Big, word_order: Order::Big, family: Family::Modbus };
     let (link, limits) = match protocol {
@@ -156,15 +180,15 @@ fn read_device(section: &mut Section<'_, '_>) -> Option<Device> {
             (dlt645::read_link(section, timeout_ms).map(Link::Dlt645), Limits::default())
         }
         _ => {
-            let orders = [("big", Order::Big), ("little", Order::Little)];
-            defaults.byte_order = section.choice("byte_order", &orders).map_or(Order::Big, |o| o.value);
-            defaults.word_order = section.choice("word_order", &orders).map_or(Order::Big, |o| o.value);
+            (defaults.byte_order, defaults.word_order) = read_orders(section);
             let link = read_modbus(section, protocol, timeout_ms);
             let limits = link.as_ref().map_or_else(Limits::default, |l| l.limits.clone());
             (link.map(Link::Modbus), limits)
         }
     };
-    if tag_sections.is_empty() {
+    let profile = expansion.as_ref().map(|e| e.profile.label.clone());
+    let tags = profiles::tags(section, tag_sections, expansion, &name, &defaults);
+    if tags.as_ref().is_some_and(Vec::is_empty) {
         let title = section.title();
         section.collector().warning(
             Some(line),
@@ -172,17 +196,9 @@ fn read_device(section: &mut Section<'_, '_>) -> Option<Device> {
             words!("请加上 `[[device.tag]]`", "add `[[device.tag]]`"),
         );
     }
-    let mut tags = Vec::new();
-    let mut names: HashSet<String> = HashSet::new();
-    let mut whole = true;
-    for mut tag_section in tag_sections {
-        let tag = tags::read(&mut tag_section, &name, &defaults);
-        tag_section.finish();
-        let Some(tag) = tag else {
-            whole = false;
-            continue;
-        };
-        if !names.insert(tag.id.clone()) {
+    let mut names: HashSet<&str> = HashSet::new();
+    for tag in tags.iter().flatten() {
+        if !names.insert(&tag.id) {
             let id = &tag.id;
             section.collector().error(
                 Some(tag.line),
@@ -190,14 +206,56 @@ fn read_device(section: &mut Section<'_, '_>) -> Option<Device> {
                 words!("请改成别的名字或删掉一个", "rename or remove one of them"),
             );
         }
-        tags.push(tag);
     }
-    check_plan(section, &tags, &limits);
-    let link = link?;
-    (whole && named).then_some(Device { name, line, link, timeout_ms, tags })
+    check_plan(section, tags.as_deref().unwrap_or_default(), &limits);
+    let (link, tags) = (link?, tags?);
+    named.then_some(Device { name, line, link, timeout_ms, profile, tags })
 }
 
-fn read_modbus(section: &Section<'_, '_>, protocol: Protocol, timeout_ms: u64) -> Option<ModbusLink> {
+fn read_protocol(section: &Section<'_, '_>, profile: Option<&Profile>) -> Option<Protocol> {
+    let written = section.choice(
+        "protocol",
+        &[
+            ("modbus_tcp", Protocol::ModbusTcp),
+            ("modbus_rtu", Protocol::ModbusRtu),
+            ("modbus_rtu_over_tcp", Protocol::ModbusRtuOverTcp),
+            ("opcua", Protocol::OpcUa),
+            ("dlt645", Protocol::Dlt645),
+        ],
+    );
+    let Some(profile) = profile else {
+        if !section.has("protocol") {
+            section.missing("protocol", "\"modbus_tcp\"");
+        }
+        return written.map(|p| p.value);
+    };
+    let is_opcua = profile.protocol == profile::Protocol::OpcUa;
+    match written {
+        Some(written) if written.value == Protocol::Dlt645 || (written.value == Protocol::OpcUa) != is_opcua => {
+            let (id, name) = (&profile.id, profile.protocol.name());
+            section.collector().error(
+                Some(written.line),
+                words!("档案 `{id}` 的协议是 {name}", "the profile `{id}` is for {name}"),
+                words!("删掉 `protocol` 这一行，或换一个档案", "remove the line `protocol`, or use another profile"),
+            );
+            None
+        }
+        Some(written) => Some(written.value),
+        None if section.has("protocol") => None,
+        None if is_opcua => Some(Protocol::OpcUa),
+        // A port is a serial line; an address is Modbus TCP unless the file says that RTU frames go through it.
+        None if section.has("port") => Some(Protocol::ModbusRtu),
+        None => Some(Protocol::ModbusTcp),
+    }
+}
+
+pub(super) fn read_orders(section: &Section<'_, '_>) -> (Order, Order) {
+    let orders = [("big", Order::Big), ("little", Order::Little)];
+    let order = |key| section.choice(key, &orders).map_or(Order::Big, |o| o.value);
+    (order("byte_order"), order("word_order"))
+}
+
+pub(super) fn read_modbus(section: &Section<'_, '_>, protocol: Protocol, timeout_ms: u64) -> Option<ModbusLink> {
     section.foreign(
         &OPCUA_KEYS,
         &words!("这一项只用于 `protocol = \"opcua\"`", "this key is only for `protocol = \"opcua\"`"),
@@ -290,7 +348,7 @@ pub(super) fn read_port(section: &Section<'_, '_>, baud: u32, parity: Parity) ->
     })
 }
 
-fn read_opcua(section: &Section<'_, '_>) -> Option<OpcUaLink> {
+pub(super) fn read_opcua(section: &Section<'_, '_>) -> Option<OpcUaLink> {
     let only = words!("这一项只用于 Modbus 设备", "this key is only for Modbus devices");
     dtu::nowhere(section);
     section.foreign(&MODBUS_KEYS, &only);

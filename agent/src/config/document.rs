@@ -26,13 +26,20 @@ pub(crate) struct Located<T> {
 pub(crate) struct Collector {
     /// Offsets of the line ends, so that a file of 20,000 tags is not counted through for every key.
     line_ends: Vec<usize>,
+    /// Named in every problem when it is not the file that the user asked to check.
+    file: Option<String>,
     problems: RefCell<Vec<Problem>>,
 }
 
 impl Collector {
     pub(crate) fn new(text: &str) -> Self {
         let line_ends = text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(offset, _)| offset).collect();
-        Self { line_ends, problems: RefCell::new(Vec::new()) }
+        Self { line_ends, file: None, problems: RefCell::new(Vec::new()) }
+    }
+
+    /// Collects the problems of a second file.
+    pub(crate) fn of_file(text: &str, file: &str) -> Self {
+        Self { file: Some(file.to_owned()), ..Self::new(text) }
     }
 
     /// Line of a byte offset, from 1.
@@ -41,18 +48,68 @@ impl Collector {
     }
 
     pub(crate) fn error(&self, line: Option<usize>, what: Words, hint: Words) {
-        self.problems.borrow_mut().push(Problem { severity: Severity::Error, line, what, hint });
+        self.problems.borrow_mut().push(Problem {
+            severity: Severity::Error,
+            file: self.file.clone(),
+            line,
+            what,
+            hint,
+        });
     }
 
     pub(crate) fn warning(&self, line: Option<usize>, what: Words, hint: Words) {
-        self.problems.borrow_mut().push(Problem { severity: Severity::Warning, line, what, hint });
+        self.problems.borrow_mut().push(Problem {
+            severity: Severity::Warning,
+            file: self.file.clone(),
+            line,
+            what,
+            hint,
+        });
     }
 
-    /// All problems in the order of the file; those without a line last.
+    /// Takes over what was found in a second file, once: ten devices may share one profile.
+    pub(crate) fn adopt(&self, other: Self) {
+        let mut list = self.problems.borrow_mut();
+        for problem in other.problems.into_inner() {
+            if !list.contains(&problem) {
+                list.push(problem);
+            }
+        }
+    }
+
+    /// Whether anything found so far forbids starting.
+    pub(crate) fn has_errors(&self) -> bool {
+        self.problems.borrow().iter().any(|p| p.severity == Severity::Error)
+    }
+
+    /// All problems in the order of the file, those without a line last; then those of other files.
     pub(crate) fn into_problems(self) -> Vec<Problem> {
         let mut list = self.problems.into_inner();
-        list.sort_by_key(|p| p.line.unwrap_or(usize::MAX));
+        list.sort_by(|a, b| {
+            let key = |p: &Problem| p.line.unwrap_or(usize::MAX);
+            a.file.cmp(&b.file).then(key(a).cmp(&key(b)))
+        });
         list
+    }
+}
+
+/// The parse tree of a document; text that is not TOML is a problem.
+pub(crate) fn parse<'t>(text: &'t str, collector: &Collector) -> Option<Spanned<DeTable<'t>>> {
+    match DeTable::parse(text) {
+        Ok(tree) => Some(tree),
+        Err(error) => {
+            let line = error.span().map(|span| collector.line(span.start));
+            let reason = error.message().to_owned();
+            collector.error(
+                line,
+                words!("这里不是合法的 TOML：{reason}", "this is not TOML: {reason}"),
+                words!(
+                    "检查引号、方括号和等号是否成对；同一个名字不能写两次",
+                    "check quotes, brackets and equal signs; a name may appear only once"
+                ),
+            );
+            None
+        }
     }
 }
 
@@ -60,6 +117,8 @@ impl Collector {
 pub(crate) struct Section<'c, 't> {
     collector: &'c Collector,
     table: &'c DeTable<'t>,
+    /// What stands where this table says nothing: the same keys in a device profile.
+    below: Option<&'c DeTable<'t>>,
     /// How to name this table to a person: `[buffer]`, `[[device]] press`.
     title: String,
     /// Line of the table's header, `None` for the document itself or a table that is not there.
@@ -74,7 +133,23 @@ impl<'c, 't> Section<'c, 't> {
     }
 
     fn new(collector: &'c Collector, table: &'c DeTable<'t>, title: String, line: Option<usize>) -> Self {
-        Self { collector, table, title, line, known: RefCell::default(), foreign: RefCell::default() }
+        Self { collector, table, below: None, title, line, known: RefCell::default(), foreign: RefCell::default() }
+    }
+
+    /// This table, and where it says nothing, `below`. What comes from below is reported at the line of this table: its own file was
+    /// checked by itself before.
+    pub(crate) fn over(self, below: &Self) -> Self {
+        Self { below: Some(below.table), ..self }
+    }
+
+    /// The same table once more, with nothing asked yet.
+    pub(crate) fn again(&self) -> Self {
+        Self::new(self.collector, self.table, self.title.clone(), self.line)
+    }
+
+    /// Whether the key is written in this table itself.
+    pub(crate) fn is_written(&self, key: &str) -> bool {
+        self.table.contains_key(key)
     }
 
     pub(crate) fn line(&self) -> Option<usize> {
@@ -98,8 +173,11 @@ impl<'c, 't> Section<'c, 't> {
         if !self.known.borrow().contains(&key) {
             self.known.borrow_mut().push(key);
         }
-        let value: &'c Spanned<DeValue<'t>> = self.table.get(key)?;
-        Some((value.get_ref(), self.collector.line(value.span().start)))
+        let own: Option<&'c Spanned<DeValue<'t>>> = self.table.get(key);
+        match own {
+            Some(value) => Some((value.get_ref(), self.collector.line(value.span().start))),
+            None => Some((self.below?.get(key)?.get_ref(), self.line.unwrap_or(1))),
+        }
     }
 
     /// Whether the key is present (and thereby known).
@@ -136,6 +214,11 @@ impl<'c, 't> Section<'c, 't> {
         }
     }
 
+    /// A text without any report: for a look ahead at a key that is read later.
+    pub(crate) fn text_quietly(&self, key: &str) -> Option<String> {
+        self.table.get(key)?.get_ref().as_str().map(str::to_owned)
+    }
+
     pub(crate) fn required_string(&self, key: &'static str, example: &str) -> Option<Located<String>> {
         if !self.has(key) {
             self.missing(key, example);
@@ -168,6 +251,44 @@ impl<'c, 't> Section<'c, 't> {
                 default
             }
         }
+    }
+
+    /// A list of strings.
+    pub(crate) fn strings(&self, key: &'static str) -> Option<Located<Vec<String>>> {
+        let (value, line) = self.get(key)?;
+        let list = value.as_array().and_then(|array| {
+            array.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect::<Option<Vec<_>>>()
+        });
+        if list.is_none() {
+            self.wrong_type(
+                key,
+                line,
+                "方括号里的一列文字，例如 [\"power\"]",
+                "texts in brackets, such as [\"power\"]",
+            );
+        }
+        Some(Located { value: list?, line })
+    }
+
+    /// All keys of this table with their plain values (numbers, texts, true and false) as written.
+    pub(crate) fn plain_values(&self) -> Vec<(String, Located<String>)> {
+        let mut found = Vec::new();
+        for (key, value) in self.table.iter() {
+            let line = self.collector.line(key.span().start);
+            let text = match value.get_ref() {
+                DeValue::String(s) => s.to_string(),
+                DeValue::Integer(i) => i.as_str().to_owned(),
+                DeValue::Float(f) => f.as_str().to_owned(),
+                DeValue::Boolean(b) => b.to_string(),
+                _ => {
+                    self.wrong_type(key.get_ref(), line, "数字或文字", "a number or a text");
+                    continue;
+                }
+            };
+            found.push((key.get_ref().to_string(), Located { value: text, line }));
+        }
+        found.sort_by_key(|(_, value)| value.line);
+        found
     }
 
     /// An integer within `range`; out of range is a problem and yields `None`.

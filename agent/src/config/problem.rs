@@ -19,6 +19,8 @@ pub enum Severity {
 pub struct Problem {
     /// Error or warning.
     pub severity: Severity,
+    /// The file, when it is another one than the file that was checked: a device profile.
+    pub file: Option<String>,
     /// Line in the file, from 1; `None` when something is missing altogether.
     pub line: Option<usize>,
     /// What is wrong.
@@ -31,6 +33,7 @@ impl Problem {
     /// The problem as text for a terminal, without a final newline.
     pub fn render(&self, file: &str, lang: Lang) -> String {
         let (what, hint) = (self.what.get(lang), self.hint.get(lang));
+        let file = self.file.as_deref().unwrap_or(file);
         let (kind, place, advice) = match lang {
             Lang::Zh => (
                 match self.severity {

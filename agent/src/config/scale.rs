@@ -41,6 +41,14 @@ impl Scale {
         }
     }
 
+    /// Both factors one after the other; `None` when the product has a part of 2⁵³ or more.
+    pub fn times(self, other: Self) -> Option<Self> {
+        Self::reduced(
+            i128::from(self.numerator) * i128::from(other.numerator),
+            i128::from(self.denominator) * i128::from(other.denominator),
+        )
+    }
+
     fn reduced(numerator: i128, denominator: i128) -> Option<Self> {
         if numerator == 0 || denominator == 0 {
             return None;
@@ -121,6 +129,14 @@ fn greatest_common(a: u128, b: u128) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn factors_multiply_exactly_or_not_at_all() {
+        let scale = |text| Scale::parse(text).unwrap();
+        assert_eq!(scale("0.01").times(scale("40")), Scale::parse("0.4"));
+        assert_eq!(scale("-0.25").times(scale("4")), Scale::parse("-1"));
+        assert_eq!(scale("9007199254740991").times(scale("2")), None);
+    }
 
     #[test]
     fn factors_are_exact() {

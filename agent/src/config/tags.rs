@@ -18,16 +18,16 @@ const DAY_MS: u64 = 86_400_000;
 const HEARTBEAT_MS: u64 = 60_000;
 
 /// What a device hands down to its tags.
-pub(super) struct Defaults {
-    pub(super) interval_ms: u64,
-    pub(super) byte_order: Order,
-    pub(super) word_order: Order,
-    pub(super) family: Family,
+pub(crate) struct Defaults {
+    pub(crate) interval_ms: u64,
+    pub(crate) byte_order: Order,
+    pub(crate) word_order: Order,
+    pub(crate) family: Family,
 }
 
 /// Which kind of place the tags of a device have.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Family {
+pub(crate) enum Family {
     Modbus,
     OpcUa,
     Dlt645,
@@ -68,7 +68,7 @@ impl Counting {
     }
 }
 
-pub(super) fn read(section: &mut Section<'_, '_>, device: &str, defaults: &Defaults) -> Option<Tag> {
+pub(crate) fn read(section: &mut Section<'_, '_>, device: &str, defaults: &Defaults) -> Option<Tag> {
     let line = section.line().unwrap_or(1);
     let name = section.required_string("name", "\"energy\"");
     let mut id = name.as_ref().map(|name| format!("{device}/{}", name.value));

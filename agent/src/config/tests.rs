@@ -395,7 +395,9 @@ fn the_example_is_valid_and_gives_the_same_evidence_every_time() {
             "grid/power",
             "grid/number",
             "cnc/state",
-            "cnc/program"
+            "cnc/program",
+            "compressor-meter/power",
+            "compressor-meter/energy_import"
         ]
     );
     let energy = &record.tags[4];

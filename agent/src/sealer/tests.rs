@@ -17,7 +17,7 @@ fn configuration(tags: usize) -> Configuration {
         counter: None,
     };
     let id = "press".parse().expect("a name");
-    let device = DeviceConfig { id, protocol: "modbus_tcp".to_owned(), address: String::new() };
+    let device = DeviceConfig { id, protocol: "modbus_tcp".to_owned(), address: String::new(), profile: None };
     Configuration { format: 1, devices: vec![device], tags: (0..tags).map(tag).collect() }
 }
 

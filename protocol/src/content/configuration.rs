@@ -63,6 +63,9 @@ pub struct DeviceConfig {
     pub protocol: String,
     /// Address without secrets.
     pub address: String,
+    /// The device profile its tags came from: `eastron-sdm630@1 sha256:0123456789abcdef`; absent when none did.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub profile: Option<String>,
 }
 
 /// The configuration in force from the record that carries it.
@@ -172,10 +175,13 @@ mod tests {
             id: "press".parse().unwrap(),
             protocol: "modbus_tcp".into(),
             address: "h:502 unit 1".into(),
+            profile: None,
         };
+        let described =
+            DeviceConfig { profile: Some("maker-model@1 sha256:0123456789abcdef".into()), ..device.clone() };
         let counter = CounterConfig { modulus: None, max_per_hour: 9 };
         for tags in [vec![], vec![tag("a", None), tag("b", Some(counter))]] {
-            let configuration = Configuration { format: 1, devices: vec![device.clone()], tags };
+            let configuration = Configuration { format: 1, devices: vec![device.clone(), described.clone()], tags };
             let whole = canonical_json(&serde_json::to_value(&configuration).unwrap()).unwrap();
             assert_eq!(configuration.encode_plain().unwrap(), whole);
             assert_eq!(Configuration::decode_plain(&whole).unwrap(), configuration);

@@ -147,6 +147,7 @@ impl Plant {
                 id: id.parse()?,
                 protocol: "modbus_tcp".into(),
                 address: "bench".into(),
+                profile: None,
             })
         };
         let tag = |machine: &str, tag: &str| {
