@@ -23,7 +23,8 @@ fn wanted(device: &Device) -> impl Iterator<Item = (&Tag, Di, Kind, u8)> {
 
 async fn ask(connection: &mut Connection, device: &Device, link: &Dlt645Link, di: Di) -> Result<Vec<u8>, Words> {
     let timeout = Duration::from_millis(device.timeout_ms);
-    let ask = Ask { meter: link.meter, timeout, late: Duration::from_millis(link.late_ms), others: &[] };
+    let (late, pause) = (Duration::from_millis(link.late_ms), Duration::from_millis(link.pause_ms));
+    let ask = Ask { meter: link.meter, timeout, late, pause, others: &[] };
     let opened =
         if connection.is_closed() { connection.open(open_limit(&link.carrier, timeout)).await } else { Ok(()) };
     let result = match opened {

@@ -24,6 +24,8 @@ pub struct Ask<'a> {
     pub timeout: Duration,
     /// How long after a time-out its answer may still come.
     pub late: Duration,
+    /// Rest between two questions.
+    pub pause: Duration,
     /// Other identifiers it is known to have.
     pub others: &'a [Di],
 }
@@ -92,6 +94,7 @@ impl Connection {
             heartbeat: self.carrier.heartbeat(),
             until_ms: now_ms.saturating_add(late_ms),
             timeout: ask.timeout,
+            pause: ask.pause,
         };
         let result = exchange.read(&question, ask.others).await;
         if matches!(result, Err(Failure::Broken(_))) {
@@ -108,6 +111,7 @@ struct Exchange<'a> {
     heartbeat: &'a [u8],
     until_ms: i64,
     timeout: Duration,
+    pause: Duration,
 }
 
 impl Exchange<'_> {
@@ -116,6 +120,7 @@ impl Exchange<'_> {
             // Without a distinguishable question: wait until the answers can no longer come.
             let sentinel = self.late.sentinel(question, others).ok_or(Failure::Silent)?;
             self.one(&sentinel).await?;
+            tokio::time::sleep(self.pause).await;
         }
         self.one(question).await
     }

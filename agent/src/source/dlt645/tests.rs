@@ -186,6 +186,7 @@ async fn a_late_answer_never_becomes_a_newer_reading_of_the_same_data() {
         meter: question().meter,
         timeout: Duration::from_millis(timeout),
         late: Duration::from_secs(60),
+        pause: Duration::ZERO,
         others: &[VOLTAGE],
     };
     assert_eq!(connection.read(ask(200), ENERGY).await, Err(Failure::Silent));
@@ -201,8 +202,39 @@ async fn a_late_answer_to_other_data_is_passed_over_without_losing_the_poll() {
         meter: question().meter,
         timeout: Duration::from_millis(timeout),
         late: Duration::from_secs(60),
+        pause: Duration::ZERO,
         others: &[],
     };
     assert_eq!(connection.read(ask(200), ENERGY).await, Err(Failure::Silent));
     assert_eq!(connection.read(ask(5_000), VOLTAGE).await, Ok(vec![2]));
+}
+
+#[tokio::test]
+async fn a_meter_that_needs_a_rest_has_it_between_a_sentinel_and_the_question() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("port");
+    let mut connection = Connection::new(Carrier::RtuOverTcp(listener.local_addr().expect("address").to_string()));
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.expect("connected");
+        let mut asked = [0u8; QUESTION_BYTES];
+        // The first question is lost.
+        stream.read_exact(&mut asked).await.expect("asked");
+        loop {
+            stream.read_exact(&mut asked).await.expect("asked");
+            let di = [asked[17], asked[16], asked[15], asked[14]].map(|byte| byte.wrapping_sub(0x33));
+            stream.write_all(&answer_of(&Question { di: Di(di), ..question() }, &[7])).await.expect("answered");
+            // Deaf for a while: what comes now is lost.
+            let mut lost = [0u8; QUESTION_BYTES];
+            let _ = tokio::time::timeout(Duration::from_millis(100), stream.read_exact(&mut lost)).await;
+        }
+    });
+    connection.open(Duration::from_secs(5)).await.expect("connected");
+    let ask = |timeout| Ask {
+        meter: question().meter,
+        timeout: Duration::from_millis(timeout),
+        late: Duration::from_secs(60),
+        pause: Duration::from_secs(1),
+        others: &[VOLTAGE],
+    };
+    assert_eq!(connection.read(ask(200), ENERGY).await, Err(Failure::Silent));
+    assert_eq!(connection.read(ask(2_000), ENERGY).await, Ok(vec![7]));
 }

@@ -47,6 +47,7 @@ impl Wire for Connection {
             meter: link.meter,
             timeout: Duration::from_millis(device.timeout_ms),
             late: Duration::from_millis(link.late_ms),
+            pause: Duration::from_millis(link.pause_ms),
             others: &others,
         };
         let data = self.read(ask, request.di).await?;
