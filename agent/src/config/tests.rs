@@ -371,7 +371,7 @@ fn the_example_is_valid_and_gives_the_same_evidence_every_time() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../configs/agent.example.toml");
     let (config, warnings) = Config::load(&path).unwrap_or_else(|p| panic!("{}", p.render(Lang::En)));
     assert_eq!(warnings, []);
-    assert_eq!(config.devices.len(), 5);
+    assert_eq!(config.devices.len(), 6);
     assert!(
         matches!(&config.devices[1].link, Link::Modbus(l) if matches!(&l.carrier, Carrier::Serial(p) if p.baud == 9_600))
     );
