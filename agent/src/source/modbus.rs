@@ -15,5 +15,7 @@ pub mod line;
 pub mod plan;
 pub mod rtu;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;
 pub mod timing;

@@ -8,6 +8,8 @@
 //!    every error the line is drained until it is silent.
 //! 5. Only reads can be asked: the one function that talks to a device takes an [`Area`] and builds one of four requests.
 
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -47,6 +49,7 @@ pub struct Ask {
 /// A connection to one carrier, opened on demand.
 pub struct Connection {
     carrier: Carrier,
+    dial: Arc<dyn Dial>,
     state: State,
     /// Answers that may still be under way on the line. Outlives the connection: a serial device server hands a late answer to
     /// whoever is connected by then.
@@ -64,7 +67,17 @@ enum State {
 impl Connection {
     /// Not yet connected.
     pub fn new(carrier: Carrier) -> Self {
-        Self { carrier, state: State::Closed, shapes: Shapes::default(), epoch: Instant::now() }
+        Self::through(carrier, Arc::new(System))
+    }
+
+    /// Not yet connected; the bytes will go through what `dial` opens.
+    pub fn through(carrier: Carrier, dial: Arc<dyn Dial>) -> Self {
+        Self { carrier, dial, state: State::Closed, shapes: Shapes::default(), epoch: Instant::now() }
+    }
+
+    /// The wire it connects to.
+    pub fn carrier(&self) -> &Carrier {
+        &self.carrier
     }
 
     /// Whether [`Connection::open`] is needed first.
@@ -78,13 +91,19 @@ impl Connection {
     /// [`Failure::Unreachable`].
     pub async fn open(&mut self, limit: Duration) -> Result<(), Failure> {
         self.state = State::Closed;
+        let unreachable = |reason: String| Failure::Unreachable(reason);
+        let stream = timeout(limit, self.dial.dial(&self.carrier))
+            .await
+            .map_err(|_| unreachable(format!("no answer within {} ms", limit.as_millis())))?
+            .map_err(|e| unreachable(e.to_string()))?;
         self.state = match &self.carrier {
-            Carrier::Tcp(address) => State::Tcp(tokio_modbus::client::tcp::attach(dial(address, limit).await?)),
-            Carrier::RtuOverTcp(address) => {
-                // Through a network the silence between frames means nothing; half a round trip of slack is enough.
-                State::Rtu(Box::new(Rtu::new(Box::new(dial(address, limit).await?), NETWORK_QUIET)))
+            Carrier::Tcp(_) => State::Tcp(tokio_modbus::client::tcp::attach(stream)),
+            // Through a network the silence between frames means nothing; half a round trip of slack is enough.
+            Carrier::RtuOverTcp(_) => State::Rtu(Box::new(Rtu::new(stream, NETWORK_QUIET, NETWORK_REST))),
+            Carrier::Serial(port) => {
+                let rest = Duration::from_micros(silence_us(port));
+                State::Rtu(Box::new(Rtu::new(stream, rest.max(SERIAL_QUIET_LEAST), rest)))
             }
-            Carrier::Serial(port) => State::Rtu(Box::new(Rtu::new(open_port(port)?, serial_quiet(port)))),
         };
         Ok(())
     }
@@ -122,17 +141,34 @@ impl Connection {
     }
 }
 
-async fn dial(address: &str, limit: Duration) -> Result<TcpStream, Failure> {
-    let unreachable = |reason: String| Failure::Unreachable(reason);
-    let stream = timeout(limit, TcpStream::connect(address))
-        .await
-        .map_err(|_| unreachable(format!("no answer within {} ms", limit.as_millis())))?
-        .map_err(|e| unreachable(e.to_string()))?;
-    stream.set_nodelay(true).map_err(|e| unreachable(e.to_string()))?;
-    Ok(stream)
+/// What [`Dial::dial`] will have opened.
+pub type Opening<'a> = Pin<Box<dyn Future<Output = std::io::Result<Box<dyn Stream>>> + Send + 'a>>;
+
+/// Opens the wire. The agent has one way, [`System`]; the simulation of faults brings its own network.
+pub trait Dial: Send + Sync {
+    /// Opens `carrier`. The caller limits the time.
+    fn dial<'a>(&'a self, carrier: &'a Carrier) -> Opening<'a>;
 }
 
-fn open_port(port: &SerialPort) -> Result<Box<dyn Stream>, Failure> {
+/// The operating system's sockets and serial ports.
+struct System;
+
+impl Dial for System {
+    fn dial<'a>(&'a self, carrier: &'a Carrier) -> Opening<'a> {
+        Box::pin(async move {
+            Ok(match carrier {
+                Carrier::Tcp(address) | Carrier::RtuOverTcp(address) => {
+                    let stream = TcpStream::connect(address).await?;
+                    stream.set_nodelay(true)?;
+                    Box::new(stream) as Box<dyn Stream>
+                }
+                Carrier::Serial(port) => Box::new(open_port(port)?),
+            })
+        })
+    }
+}
+
+fn open_port(port: &SerialPort) -> std::io::Result<tokio_serial::SerialStream> {
     let builder = tokio_serial::new(port.path.to_string_lossy(), port.baud)
         .parity(match port.parity {
             Parity::None => tokio_serial::Parity::None,
@@ -141,8 +177,7 @@ fn open_port(port: &SerialPort) -> Result<Box<dyn Stream>, Failure> {
         })
         .data_bits(tokio_serial::DataBits::Eight)
         .stop_bits(if port.stop_bits == 2 { tokio_serial::StopBits::Two } else { tokio_serial::StopBits::One });
-    let stream = tokio_serial::SerialStream::open(&builder).map_err(|e| Failure::Unreachable(e.to_string()))?;
-    Ok(Box::new(stream))
+    Ok(tokio_serial::SerialStream::open(&builder)?)
 }
 
 async fn read_tcp(context: &mut Context, ask: Ask, request: &Request) -> Result<Payload, Failure> {
@@ -196,24 +231,27 @@ fn brief(text: &str) -> String {
 }
 
 /// Anything bytes go through.
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug> Stream for T {}
 
 /// A line counts as silent after this much quiet when it runs through a network.
 const NETWORK_QUIET: Duration = Duration::from_millis(30);
+/// What a serial server sends twice it sends in one burst.
+const NETWORK_REST: Duration = Duration::from_millis(2);
 /// The kernel and USB adapters deliver serial bytes in bunches of up to 16 ms.
 const SERIAL_QUIET_LEAST: Duration = Duration::from_millis(20);
 /// A line that never falls silent is given up after this.
 const DRAIN_LIMIT: Duration = Duration::from_secs(2);
 
-fn serial_quiet(port: &SerialPort) -> Duration {
-    Duration::from_micros(silence_us(port)).max(SERIAL_QUIET_LEAST)
-}
-
 /// A line of RTU frames.
 struct Rtu {
     stream: Box<dyn Stream>,
+    /// Silence after which a line that was disturbed is trusted again.
     quiet: Duration,
+    /// Silence between an answer and the next question (Modbus over Serial Line V1.02, 2.5.1.1): what comes in it, a frame sent twice
+    /// for instance, would be taken for the answer to that question.
+    rest: Duration,
+    rest_until: Instant,
     /// What the frame looked like that was refused.
     heard: Option<Shape>,
     /// Nothing is known about the line yet, or something went wrong: drain before asking.
@@ -221,8 +259,8 @@ struct Rtu {
 }
 
 impl Rtu {
-    fn new(stream: Box<dyn Stream>, quiet: Duration) -> Self {
-        Self { stream, quiet, heard: None, suspect: true }
+    fn new(stream: Box<dyn Stream>, quiet: Duration, rest: Duration) -> Self {
+        Self { stream, quiet, rest, rest_until: Instant::now(), heard: None, suspect: true }
     }
 
     async fn read(
@@ -242,7 +280,13 @@ impl Rtu {
                 // Every distinguishable question is still unanswered: wait until their answers can no longer come.
                 return Err(Failure::Silent);
             };
-            self.exchange(shapes, until_ms, ask, &sentinel).await?;
+            match self.exchange(shapes, until_ms, ask, &sentinel).await {
+                Ok(_) => {}
+                // It refused our own question, which may ask past the end of what it has: that says nothing about the tag.
+                Err(Failure::Refused(_)) if !shapes.collides(&question) => {}
+                Err(Failure::Refused(_)) => return Err(Failure::Silent),
+                Err(failure) => return Err(failure),
+            }
         }
         let data = self.exchange(shapes, until_ms, ask, &question).await?;
         Ok(if request.area.is_bits() {
@@ -269,7 +313,7 @@ impl Rtu {
             }
             Ok(Err(code)) => {
                 // With older questions open, this refusal may belong to one of them, and the answer to ours may still come.
-                if shapes.is_waiting_for(question.unit) {
+                if shapes.refused(question.unit) {
                     shapes.unanswered(question, until_ms);
                     self.suspect = true;
                 }
@@ -324,13 +368,14 @@ impl Rtu {
                 Ok(Ok(0)) => return Err(Failure::Broken("closed by the other side".to_owned())),
                 Ok(Ok(n)) => received.extend_from_slice(&chunk[..n]),
             }
+            self.rest_until = Instant::now() + self.rest;
         }
     }
 
-    /// Bytes nobody asked for, waiting in the kernel.
+    /// Bytes nobody asked for, in the silence that has to pass between an answer and the next question.
     async fn has_stray_bytes(&mut self) -> Result<bool, Failure> {
         let mut byte = [0u8; 1];
-        match timeout(Duration::ZERO, self.stream.read(&mut byte)).await {
+        match timeout_at(self.rest_until, self.stream.read(&mut byte)).await {
             Err(_) => Ok(false),
             Ok(Ok(0)) => Err(Failure::Broken("closed by the other side".to_owned())),
             Ok(Ok(_)) => Ok(true),

@@ -26,7 +26,8 @@ use crate::source::schedule::{Backoff, Breaker, Schedule};
 
 /// Longest wait between two attempts to connect, milliseconds; shorter when the device is polled more often.
 const RECONNECT_MS_MAX: i64 = 5_000;
-/// Silent requests in a row after which a network connection to a serial server is opened anew: it may be half open.
+/// Silent requests in a row after which a network connection to a serial server is opened anew: it may be half open. With fewer
+/// devices on the line that many are enough, or a lone device would need three polls to be read again.
 const SILENT_REOPEN: u32 = 3;
 /// Longest wait between two questions to a dead device on a shared line, milliseconds.
 const BREAKER_MS_MAX: i64 = 30_000;
@@ -35,7 +36,16 @@ const STAGGER_MS: i64 = 17;
 
 /// Reads all devices of one carrier until `stop`.
 pub async fn run(carrier: Carrier, devices: Vec<(Arc<Device>, ModbusLink, Reporter)>, stop: CancellationToken) {
-    let mut line = Line::new(carrier, devices, stop);
+    run_through(Connection::new(carrier), devices, stop).await;
+}
+
+/// Reads all devices behind `connection` until `stop`.
+pub async fn run_through(
+    connection: Connection,
+    devices: Vec<(Arc<Device>, ModbusLink, Reporter)>,
+    stop: CancellationToken,
+) {
+    let mut line = Line::new(connection, devices, stop);
     line.poll_until_stopped().await;
     for member in &mut line.members {
         member.reporter.finish().await;
@@ -52,6 +62,8 @@ struct Line {
     retry_ms: i64,
     why_closed: Option<Failure>,
     silent: u32,
+    /// After so many the connection is opened anew.
+    reopen: u32,
     stop: CancellationToken,
 }
 
@@ -61,6 +73,8 @@ struct Member {
     reporter: Reporter,
     groups: Vec<Group>,
     breaker: Option<Breaker>,
+    /// Why the last request failed: while the breaker is open, this is still why nothing is read.
+    why: GapCause,
 }
 
 struct Group {
@@ -69,21 +83,23 @@ struct Group {
 }
 
 impl Line {
-    fn new(carrier: Carrier, devices: Vec<(Arc<Device>, ModbusLink, Reporter)>, stop: CancellationToken) -> Self {
+    fn new(connection: Connection, devices: Vec<(Arc<Device>, ModbusLink, Reporter)>, stop: CancellationToken) -> Self {
         let shared = devices.len() > 1;
+        let reopen = u32::try_from(devices.len()).map_or(SILENT_REOPEN, |n| n.min(SILENT_REOPEN));
         let fastest = devices.iter().flat_map(|(d, ..)| &d.tags).map(|t| t.interval_ms).min().unwrap_or(1_000);
         let fastest = i64::try_from(fastest).unwrap_or(RECONNECT_MS_MAX);
         let members = devices.into_iter().map(|(device, link, reporter)| Member::new(device, link, reporter, shared));
         Self {
-            place: carrier.to_string(),
-            is_network: matches!(carrier, Carrier::RtuOverTcp(_)),
-            connection: Connection::new(carrier),
+            place: connection.carrier().to_string(),
+            is_network: matches!(connection.carrier(), Carrier::RtuOverTcp(_)),
+            connection,
             members: members.collect(),
             // A device that comes back is read again within two of its polls.
             reconnect: Backoff::new(100, fastest.clamp(100, RECONNECT_MS_MAX)),
             retry_ms: i64::MIN,
             why_closed: None,
             silent: 0,
+            reopen,
             stop,
         }
     }
@@ -120,7 +136,8 @@ impl Line {
         self.members[m].reporter.missed(now, missed).await;
         let requests = self.members[m].groups[g].requests.clone();
         if self.members[m].breaker.as_ref().is_some_and(|b| !b.allows(now)) {
-            self.members[m].unread(now, &requests, GapCause::DeviceSilent).await;
+            let why = self.members[m].why;
+            self.members[m].unread(now, &requests, why).await;
             return;
         }
         let mut silent = false;
@@ -169,9 +186,10 @@ impl Line {
                 Ok(())
             }
             Err(failure) => {
+                member.why = failure.cause();
                 let answered = matches!(failure, Failure::Refused(_)) && failure.cause() == GapCause::DeviceRefused;
                 self.silent = if failure == Failure::Silent { self.silent + 1 } else { 0 };
-                if self.is_network && self.silent >= SILENT_REOPEN {
+                if self.is_network && self.silent >= self.reopen {
                     self.connection.close();
                     self.silent = 0;
                 }
@@ -226,7 +244,7 @@ impl Member {
             .collect();
         let first_ms = i64::try_from(device.timeout_ms * 4).unwrap_or(BREAKER_MS_MAX);
         let breaker = shared.then(|| Breaker::new(first_ms.clamp(500, BREAKER_MS_MAX), BREAKER_MS_MAX));
-        Self { device, link, reporter, groups, breaker }
+        Self { device, link, reporter, groups, breaker, why: GapCause::DeviceSilent }
     }
 
     fn ask(&self, request: &Request) -> Ask {
