@@ -2,8 +2,8 @@
 //!
 //! Constraints:
 //! 1. One task per carrier, so a dead device on its own connection delays nobody else.
-//! 2. On a shared carrier a device that does not answer is asked only now and then ([`Breaker`]); at its other ticks its tags are gaps
-//!    without a request, and the time belongs to the living.
+//! 2. On a shared carrier a device that does not answer is asked only now and then ([`Breaker`]), and one such device at a time; at its
+//!    other ticks its tags are gaps without a request, and the time belongs to the living.
 //! 3. Every tick of every tag ends in a reading or an account of why not.
 //! 4. Never more than one request under way on a carrier.
 
@@ -31,6 +31,9 @@ const RECONNECT_MS_MAX: i64 = 5_000;
 const SILENT_REOPEN: u32 = 3;
 /// Longest wait between two questions to a dead device on a shared line, milliseconds.
 const BREAKER_MS_MAX: i64 = 30_000;
+/// After a dead device was tried in vain, the line belongs to the living for so many times the time that took, before another dead
+/// one is tried: the dead together take at most a fifth of it. None waits longer than [`BREAKER_MS_MAX`] for its turn.
+const TRIAL_REST: i64 = 4;
 /// Ticks of two devices are set apart by this, so that they do not all fall on the same millisecond.
 const STAGGER_MS: i64 = 17;
 
@@ -61,6 +64,8 @@ struct Line {
     /// No attempt to connect before this.
     retry_ms: i64,
     why_closed: Option<Failure>,
+    /// No dead device is tried before this.
+    trial_ms: i64,
     silent: u32,
     /// After so many the connection is opened anew.
     reopen: u32,
@@ -75,6 +80,8 @@ struct Member {
     breaker: Option<Breaker>,
     /// Why the last request failed: while the breaker is open, this is still why nothing is read.
     why: GapCause,
+    /// When it was last asked.
+    asked_ms: i64,
 }
 
 struct Group {
@@ -98,6 +105,7 @@ impl Line {
             reconnect: Backoff::new(100, fastest.clamp(100, RECONNECT_MS_MAX)),
             retry_ms: i64::MIN,
             why_closed: None,
+            trial_ms: i64::MIN,
             silent: 0,
             reopen,
             stop,
@@ -135,11 +143,13 @@ impl Line {
         let missed = self.members[m].groups[g].schedule.take(now);
         self.members[m].reporter.missed(now, missed).await;
         let requests = self.members[m].groups[g].requests.clone();
-        if self.members[m].breaker.as_ref().is_some_and(|b| !b.allows(now)) {
+        let is_dead = self.members[m].is_dead();
+        if is_dead && !self.may_try(m, now) {
             let why = self.members[m].why;
             self.members[m].unread(now, &requests, why).await;
             return;
         }
+        self.members[m].asked_ms = now;
         let mut silent = false;
         for (i, request) in requests.iter().enumerate() {
             if i > 0 && self.members[m].link.pause_ms > 0 {
@@ -159,6 +169,17 @@ impl Line {
                 silent = failure.cause() == GapCause::DeviceSilent;
             }
         }
+        if is_dead && self.members[m].is_dead() {
+            let end = self.members[m].reporter.now();
+            self.trial_ms = end.saturating_add((end - now).saturating_mul(TRIAL_REST));
+        }
+    }
+
+    /// Whether a dead device may be asked now.
+    fn may_try(&self, m: usize, now: i64) -> bool {
+        let member = &self.members[m];
+        let waited = now.saturating_sub(member.asked_ms);
+        member.breaker.as_ref().is_none_or(|b| b.allows(now)) && (now >= self.trial_ms || waited >= BREAKER_MS_MAX)
     }
 
     /// One request, with everything that follows from its outcome.
@@ -174,6 +195,8 @@ impl Line {
             result = talk => result,
             () = stop.cancelled() => return Err(Failure::Silent),
         };
+        // Where nobody answers at all, the connection itself is the first suspect.
+        let is_deserted = self.members.iter().all(Member::is_dead);
         let member = &mut self.members[m];
         let now = member.reporter.now();
         match result {
@@ -189,7 +212,7 @@ impl Line {
                 member.why = failure.cause();
                 let answered = matches!(failure, Failure::Refused(_)) && failure.cause() == GapCause::DeviceRefused;
                 self.silent = if failure == Failure::Silent { self.silent + 1 } else { 0 };
-                if self.is_network && self.silent >= self.reopen {
+                if self.is_network && (self.silent >= self.reopen || self.silent > 0 && is_deserted) {
                     self.connection.close();
                     self.silent = 0;
                 }
@@ -244,7 +267,12 @@ impl Member {
             .collect();
         let first_ms = i64::try_from(device.timeout_ms * 4).unwrap_or(BREAKER_MS_MAX);
         let breaker = shared.then(|| Breaker::new(first_ms.clamp(500, BREAKER_MS_MAX), BREAKER_MS_MAX));
-        Self { device, link, reporter, groups, breaker, why: GapCause::DeviceSilent }
+        Self { device, link, reporter, groups, breaker, why: GapCause::DeviceSilent, asked_ms: i64::MIN }
+    }
+
+    /// Whether it is asked only now and then, because it does not answer.
+    fn is_dead(&self) -> bool {
+        self.breaker.as_ref().is_some_and(Breaker::is_open)
     }
 
     fn ask(&self, request: &Request) -> Ask {

@@ -227,7 +227,23 @@ impl Act {
             Self::Swallow => (Vec::new(), SILENT),
             Self::Truncate(n) => (one(sound[..n].to_vec()), if is_tcp { SILENT } else { NONSENSE }),
             Self::Torn(n, ms) => {
-                let causes = if ms < plan.timeout_ms { NONE } else { if is_tcp { SILENT } else { NONSENSE } };
+                let causes = match ms < plan.timeout_ms {
+                    // Another slave's late answer may come in between.
+                    true => {
+                        if plan.is_shared {
+                            NONSENSE
+                        } else {
+                            NONE
+                        }
+                    }
+                    false => {
+                        if is_tcp {
+                            SILENT
+                        } else {
+                            NONSENSE
+                        }
+                    }
+                };
                 (vec![at(quick_ms, sound[..n].to_vec()), at(ms.max(quick_ms), sound[n..].to_vec())], causes)
             }
             Self::Merged => (one([sound.clone(), sound].concat()), NONSENSE),
@@ -244,7 +260,9 @@ impl Act {
                 body[1] ^= 0x07;
                 (one(wrap(&body)), GARBLED)
             }
-            Self::WrongTransaction => (one(framed(&body, question.transaction.wrapping_add(9), plan.framing)), NONSENSE),
+            Self::WrongTransaction => {
+                (one(framed(&body, question.transaction.wrapping_add(9), plan.framing)), NONSENSE)
+            }
             Self::Short if question.count > 1 => {
                 (one(wrap(&Question { count: question.count / 2, ..question }.answer(now))), GARBLED)
             }
@@ -259,7 +277,9 @@ impl Act {
                     _ => 1 | chance.below(1 << 16),
                 };
                 let first = chance.index(bits);
-                for bit in (0..16).filter(|bit| pattern >> bit & 1 == 1).map(|bit| first + bit).filter(|bit| *bit < bits) {
+                for bit in
+                    (0..16).filter(|bit| pattern >> bit & 1 == 1).map(|bit| first + bit).filter(|bit| *bit < bits)
+                {
                     bytes[bit / 8] ^= 1 << (bit % 8);
                 }
                 (one(bytes), if is_tcp { GARBLED_TCP } else { GARBLED })
@@ -281,8 +301,9 @@ impl Act {
                 (vec![Piece { after_ms: quick_ms, bytes: sound[..n].to_vec(), close: true }], SILENT)
             }
         };
-        // A question beyond the last register (only a probing one can be) is refused by the device itself.
-        (pieces, if was_refused && causes.is_empty() { NONE } else { causes })
+        // A question beyond the last register (only a sentinel can be) is refused by the device itself; a damaged refusal may look like
+        // the late refusal of an older question.
+        (pieces, if was_refused && causes == NONSENSE { GARBLED } else { causes })
     }
 }
 

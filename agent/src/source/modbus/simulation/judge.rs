@@ -12,8 +12,10 @@ use crate::source::modbus::plan::Area;
 
 /// Longest wait between two questions to a device that was taken for dead, milliseconds.
 const BREAKER_MS: i64 = 30_000;
-/// What a poll may take beyond its moment, milliseconds: its own questions and those of others on the wire.
+/// What a poll takes at most when nothing acts, milliseconds: its own questions, those of others on the wire, a sentinel or two.
 const POLL_MS: i64 = 700;
+/// What a poll takes at most when every question of it goes wrong, milliseconds.
+const BAD_POLL_MS: i64 = 1_500;
 
 /// What was said about one tag.
 struct Told<'a> {
@@ -32,7 +34,8 @@ struct Told<'a> {
 ///
 /// # Errors
 /// The first thing that is not true.
-pub(super) fn judge(config: &Config, outcome: &Outcome, log: &Log) -> Result<(usize, usize), String> {
+pub(super) fn judge(config: &Config, events: &[SourceEvent], outcome: &Outcome) -> Result<(usize, usize), String> {
+    let log = &outcome.logs[0];
     let mut tags = Vec::new();
     for (index, device) in config.devices.iter().enumerate() {
         let Link::Modbus(link) = &device.link else { continue };
@@ -45,7 +48,7 @@ pub(super) fn judge(config: &Config, outcome: &Outcome, log: &Log) -> Result<(us
             tags.push(Told { tag, unit: link.unit, device: index, area, address, asked, readings, gaps });
         }
     }
-    for event in &outcome.events {
+    for event in events {
         match event {
             SourceEvent::Readings(readings) => {
                 for r in readings {
@@ -128,7 +131,7 @@ fn nothing_is_left_out(told: &Told<'_>, outcome: &Outcome) -> Result<(), String>
             }
         }
         if covered == last && failed == 0 {
-            untold += u64::try_from(((next - last) / interval - 1).max(0)).expect("positive");
+            untold += u64::try_from(((next - last - interval - BAD_POLL_MS) / interval).max(0)).expect("positive");
         } else if covered != next {
             return Err(format!("{failed} questions failed from {last} to {next}, and the gaps end at {covered}"));
         }
@@ -141,18 +144,27 @@ fn nothing_is_left_out(told: &Told<'_>, outcome: &Outcome) -> Result<(), String>
     Ok(())
 }
 
+/// When a tag has to be read again at the latest: `dead_ms` without a reading, and nothing acts after `back_ms`.
+pub(super) fn recovered_ms(back_ms: i64, dead_ms: i64, interval_ms: i64, is_shared: bool) -> i64 {
+    // It waits for its breaker, and for its turn after each of the two others that may be dead.
+    let turns_ms = 2 * 5 * (TIMEOUT_MS + 50);
+    let rarely_ms = if is_shared { (dead_ms + 4 * TIMEOUT_MS + turns_ms).min(BREAKER_MS) } else { 0 };
+    back_ms + rarely_ms + 2 * interval_ms + POLL_MS
+}
+
 fn it_recovered(told: &Told<'_>, outcome: &Outcome, log: &Log, is_shared: bool) -> Result<(), String> {
     let interval = i64::try_from(told.tag.interval_ms).expect("short");
     let back = log.acted_ms.max(super::VirtualClock::START_MS);
     let good = told.readings.iter().map(|(at, _)| *at).filter(|at| *at <= back).next_back();
     let dead = back - good.unwrap_or(super::VirtualClock::START_MS);
-    let rarely = if is_shared { (dead + 4 * TIMEOUT_MS).min(BREAKER_MS) } else { 0 };
-    let until = back + rarely + 2 * interval + POLL_MS;
+    let until = recovered_ms(back, dead, interval, is_shared);
     if until >= outcome.stopped_ms {
         return Err(format!("the run is too short to see it recover until {until}"));
     }
     match told.readings.iter().map(|(at, _)| *at).find(|at| *at >= back) {
         Some(first) if first <= until => Ok(()),
-        first => Err(format!("nothing acted after {back}, and it was read at {first:?} instead of {until} at the latest")),
+        first => {
+            Err(format!("nothing acted after {back}, and it was read at {first:?} instead of {until} at the latest"))
+        }
     }
 }

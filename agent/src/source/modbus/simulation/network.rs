@@ -13,8 +13,10 @@ use tokio::time::Instant;
 
 use super::acts::{Act, Chance, Question};
 use crate::clock::{Clock, ClockReading, SyncState};
-use crate::config::device::Carrier;
+use crate::config::device::{Carrier, SerialPort};
 use crate::source::modbus::client::{Dial, Opening, Stream};
+use crate::source::modbus::plan::Request;
+use crate::source::modbus::timing::{TURNAROUND_USUAL_US, request_us};
 
 /// The runtime's clock, which jumps from one event to the next, as the agent's clock.
 #[derive(Debug)]
@@ -73,6 +75,10 @@ pub(super) struct Spell {
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     pub(super) framing: Framing,
+    /// A bus with its own speed: every question takes the time its bytes take, and 20 ms of thought.
+    pub(super) pace: Option<SerialPort>,
+    /// Whether several slaves use the wire.
+    pub(super) is_shared: bool,
     pub(super) timeout_ms: i64,
     /// Latest moment after a time-out at which an answer still comes.
     pub(super) late_ms: i64,
@@ -157,14 +163,23 @@ impl Network {
             leftover: &[],
             busy_ms: [0; 256],
         };
-        let network =
-            Arc::new(Self { clock: VirtualClock::new(), plan, state: Mutex::new(state), writer: tokio::sync::Mutex::default() });
+        let network = Arc::new(Self {
+            clock: VirtualClock::new(),
+            plan,
+            state: Mutex::new(state),
+            writer: tokio::sync::Mutex::default(),
+        });
         tokio::spawn(network.clone().live_through_the_spells());
         network
     }
 
     pub(super) fn take_log(&self) -> Log {
         std::mem::take(&mut self.lock().log)
+    }
+
+    /// The last moment anything acted.
+    pub(super) fn acted_ms(&self) -> i64 {
+        self.lock().log.acted_ms
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -247,7 +262,12 @@ impl Network {
         while reader.read_exact(&mut frame).await.is_ok() {
             let pieces = self.hear(id, &frame);
             if !pieces.is_empty() {
-                tokio::spawn(self.clone().deliver(id, self.now(), frame[if frame.len() == 12 { 6 } else { 0 }], pieces));
+                tokio::spawn(self.clone().deliver(
+                    id,
+                    self.now(),
+                    frame[if frame.len() == 12 { 6 } else { 0 }],
+                    pieces,
+                ));
             }
         }
     }
@@ -265,13 +285,24 @@ impl Network {
         }
         if self.is_cut(now) || self.suffers(now, |t| t == Trouble::UnitOff(question.unit)) || id <= state.dead {
             state.log.wrongs.push(Wrong { ms: now, unit, causes: SILENT });
+            if self.plan.is_shared {
+                // On a line that is asked rarely a dead connection is not noticed before somebody is asked; it acts until then.
+                state.log.acted_ms = state.log.acted_ms.max(now);
+            }
             return Vec::new();
         }
         if id <= state.unknown {
             state.log.wrongs.push(Wrong { ms: now, unit: None, causes: SILENT });
             return vec![Piece { after_ms: 0, bytes: Vec::new(), close: true }];
         }
-        let quick_ms = 1 + i64::try_from(state.chance.below(15)).expect("small");
+        let quick_ms = match &self.plan.pace {
+            None => state.chance.between(1, 16),
+            Some(port) => {
+                let Question { area, address, count, .. } = question;
+                let request = Request { area, address, count, placed: Vec::new() };
+                i64::try_from(request_us(port, &request, TURNAROUND_USUAL_US).div_ceil(1_000)).expect("short")
+            }
+        };
         let free_ms = state.busy_ms[usize::from(question.unit)] + 1;
         // Behind a late answer of the same slave: late as well, and nothing else, since a damaged answer that comes late enough is
         // indistinguishable from a sound one to another question.
@@ -301,8 +332,8 @@ impl Network {
                 // It may be taken for the refusal of what is asked then; both were silent, and one was refused.
                 state.log.wrongs.push(Wrong { ms: last_ms, unit, causes: &[GapCause::DeviceRefused] });
             }
-            // On a line its rest spoils what is asked then.
-            let causes = if act.is_torn() { GARBLED } else { SILENT };
+            // It spoils what is asked then: recognised as late, unless it is a rest or runs into another slave's answer.
+            let causes = if act.is_torn() || self.plan.is_shared { GARBLED } else { SILENT };
             state.log.wrongs.push(Wrong { ms: last_ms, unit: None, causes });
         }
         pieces
