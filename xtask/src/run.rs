@@ -7,7 +7,9 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use crate::phases::Phases;
-use crate::tools::{NEEDS, cargo, duckdb_python, provide, python, sh, statistics_python, strict, target_dir};
+use crate::tools::{
+    NEEDS, cargo, duckdb_python, provide, python, sh, stacks_python, statistics_python, strict, target_dir,
+};
 use crate::{arm, tools};
 
 /// The members the demo, the tests and CI build, always together: another selection would choose other features for
@@ -96,6 +98,13 @@ pub(crate) fn test_phases(phases: &mut Phases, args: &[String]) -> Result<()> {
             None if strict() => {
                 bail!("no Python with statsmodels, scipy, arch and eemeter, and nothing may be skipped under CI")
             }
+            None => {}
+        }
+        match stacks_python() {
+            Some(python) => {
+                command.env("GZ_STACKS_PYTHON", python);
+            }
+            None if strict() => bail!("no Python with pymodbus and asyncua, and nothing may be skipped under CI"),
             None => {}
         }
         sh(&mut command)
