@@ -1,6 +1,7 @@
 //! The agent against Modbus devices made with other people's stacks: libmodbus and pymodbus. Each lays its values out with its own
 //! conversions; every type and order has to come out as the value that went in.
 
+#[path = "stacks/support.rs"]
 mod support;
 
 use std::collections::BTreeMap;

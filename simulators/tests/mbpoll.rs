@@ -1,7 +1,7 @@
 //! Our Modbus simulators read by somebody else's master: mbpoll, on TCP and on the serial line. What it prints has to be what the
 //! simulators wrote down before it left.
 
-#[path = "../../agent/tests/support/mod.rs"]
+#[path = "../../agent/tests/stacks/support.rs"]
 #[allow(dead_code)]
 mod support;
 

@@ -294,7 +294,7 @@ impl Act {
             }
             Self::Refuse(code) => (one(wrap(&question.refusal(code))), refused(code)),
             Self::RefuseThenAnswer => {
-                (vec![at(quick_ms, wrap(&question.refusal(4))), at(quick_ms + 3, sound)], &GARBLED_TCP[..])
+                (vec![at(quick_ms, wrap(&question.refusal(4))), at(quick_ms + 3, sound)], GARBLED_TCP)
             }
             Self::Close => (vec![Piece { after_ms: quick_ms, bytes: Vec::new(), close: true }], SILENT),
             Self::CloseInside(n) => {

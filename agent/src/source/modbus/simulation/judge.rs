@@ -155,7 +155,7 @@ pub(super) fn recovered_ms(back_ms: i64, dead_ms: i64, interval_ms: i64, is_shar
 fn it_recovered(told: &Told<'_>, outcome: &Outcome, log: &Log, is_shared: bool) -> Result<(), String> {
     let interval = i64::try_from(told.tag.interval_ms).expect("short");
     let back = log.acted_ms.max(super::VirtualClock::START_MS);
-    let good = told.readings.iter().map(|(at, _)| *at).filter(|at| *at <= back).next_back();
+    let good = told.readings.iter().map(|(at, _)| *at).rfind(|at| *at <= back);
     let dead = back - good.unwrap_or(super::VirtualClock::START_MS);
     let until = recovered_ms(back, dead, interval, is_shared);
     if until >= outcome.stopped_ms {

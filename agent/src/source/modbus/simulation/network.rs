@@ -340,12 +340,13 @@ impl Network {
     }
 
     async fn deliver(self: Arc<Self>, id: u64, asked_ms: i64, unit: u8, pieces: Vec<Piece>) {
-        for piece in pieces {
+        for (index, piece) in pieces.into_iter().enumerate() {
             let wait = u64::try_from(asked_ms + piece.after_ms - self.now()).unwrap_or(0);
             tokio::time::sleep(Duration::from_millis(wait)).await;
             let now = self.now();
             if self.is_cut(now) || id <= self.lock().dead {
-                self.lock().log.wrongs.push(Wrong { ms: asked_ms, unit: Some(unit), causes: SILENT });
+                let causes = if index == 0 { SILENT } else { GARBLED };
+                self.lock().log.wrongs.push(Wrong { ms: asked_ms, unit: Some(unit), causes });
                 return;
             }
             // A TCP answer dies with its connection; a serial server hands bytes to whoever is connected by then.
