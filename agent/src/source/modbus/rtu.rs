@@ -10,7 +10,8 @@
 //! Late answers. A slave answers in order. When a question timed out, its answer may still come. The next question is safe if its
 //! correct answer has another *shape* (unit, function, byte count) than every outstanding one: a late answer then fails the check,
 //! and once the right one has arrived all earlier answers of that unit have either come or never will. If the shape would collide,
-//! the caller first asks a *sentinel* with a shape that does not ([`Shapes::sentinel`]). Time only bounds the memory
+//! the caller first asks a *sentinel* with a shape that does not ([`Shapes::sentinel`]). A refusal carries no shape, so it settles only
+//! the oldest open question ([`Shapes::refused`]). Time only bounds the memory
 //! ([`Shapes::expire`]), it is not what protects us.
 
 use super::plan::{Area, byte_count};

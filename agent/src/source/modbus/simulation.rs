@@ -11,9 +11,16 @@
 //!
 //! `GZ_FAULT_SCHEDULES` and `GZ_FAULT_SEED` choose how many schedules run and which comes first; a failure prints its seed.
 //!
+//! What it found when it was written, all on lines without transaction numbers: a frame that came twice became the next tag's value,
+//! because the silence between two frames was not waited for; the refusal of a sentinel past the end of a device was told as the
+//! refusal of the tag, and kept it unread until the late answer could no longer come; while the breaker was open a device that talks
+//! nonsense was told as silent; several failures in one poll doubled the breaker's wait each; a half-open connection to a serial server
+//! took three polls to be noticed, and with all its devices taken for dead far longer.
+//!
 //! What no client can tell apart is not simulated: flipped *values* on Modbus TCP, which has no sum of its own; on a line without
 //! transaction numbers a second answer to a question that was answered already, when it arrives later than the silence between two
-//! frames; and a slave that answers two questions in another order than they were asked.
+//! frames; and a slave that answers two questions in another order than they were asked. A late refusal is the one thing there that can
+//! pass for the answer to another question: it may lend its cause to the gap of another tag of the same device, never a value.
 
 mod acts;
 mod crowd;

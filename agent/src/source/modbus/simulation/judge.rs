@@ -13,7 +13,7 @@ use crate::source::modbus::plan::Area;
 /// Longest wait between two questions to a device that was taken for dead, milliseconds.
 const BREAKER_MS: i64 = 30_000;
 /// What a poll takes at most when nothing acts, milliseconds: its own questions, those of others on the wire, a sentinel or two.
-const POLL_MS: i64 = 700;
+const POLL_MS: i64 = 300;
 /// What a poll takes at most when every question of it goes wrong, milliseconds.
 const BAD_POLL_MS: i64 = 1_500;
 
