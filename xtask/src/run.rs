@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::phases::Phases;
 use crate::tools::{
-    NEEDS, cargo, duckdb_python, node_opcua, provide, python, sh, statistics_python, strict, target_dir,
+    NEEDS, cargo, duckdb_python, node_opcua, provide, python, sh, stacks_python, statistics_python, strict, target_dir,
 };
 use crate::{arm, tools};
 
@@ -105,6 +105,13 @@ pub(crate) fn test_phases(phases: &mut Phases, args: &[String]) -> Result<()> {
                 command.env("GZ_NODE_OPCUA", folder);
             }
             None if strict() => bail!("no node-opcua-server from npm, and nothing may be skipped under CI"),
+            None => {}
+        }
+        match stacks_python() {
+            Some(python) => {
+                command.env("GZ_STACKS_PYTHON", python);
+            }
+            None if strict() => bail!("no Python with pymodbus and asyncua, and nothing may be skipped under CI"),
             None => {}
         }
         sh(&mut command)

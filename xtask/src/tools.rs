@@ -45,6 +45,13 @@ pub(crate) const NEEDS: &[Need] = &[
     },
     Need { what: "OPC UA against node-opcua", probe: "node", packages: &["nodejs"] },
     Need { what: "OPC UA against node-opcua", probe: "npm", packages: &["npm"] },
+    Need { what: "our Modbus simulators read by mbpoll", probe: "mbpoll", packages: &["mbpoll"] },
+    Need {
+        what: "Modbus against libmodbus",
+        probe: "/usr/include/modbus/modbus.h",
+        packages: &["libmodbus-dev", "gcc", "libc6-dev"],
+    },
+    Need { what: "Modbus RTU against other stacks", probe: "socat", packages: &["socat"] },
 ];
 
 /// True under continuous integration, where nothing may be skipped.
@@ -223,6 +230,17 @@ pub(crate) fn duckdb_python() -> Option<PathBuf> {
         folder: "python-duckdb",
         probe: "import duckdb",
         packages: &["duckdb==2.0.1"],
+    };
+    environment.provide()
+}
+
+/// A Python with the protocol stacks our sources are tried against. Pinned: another version is another device.
+pub(crate) fn stacks_python() -> Option<PathBuf> {
+    let environment = Environment {
+        what: "the other stacks in Python",
+        folder: "python-stacks",
+        probe: "import pymodbus, serial, asyncua, cryptography; assert pymodbus.__version__ == '3.16.1'",
+        packages: &["pymodbus==3.16.1", "pyserial==3.5", "asyncua==2.1.0", "cryptography"],
     };
     environment.provide()
 }

@@ -2,8 +2,8 @@
 //!
 //! Constraints:
 //! 1. One task per carrier, so a dead device on its own connection delays nobody else.
-//! 2. On a shared carrier a device that does not answer is asked only now and then ([`Breaker`]); at its other ticks its tags are gaps
-//!    without a request, and the time belongs to the living.
+//! 2. On a shared carrier a device that does not answer is asked only now and then ([`Breaker`]), and one such device at a time; at its
+//!    other ticks its tags are gaps without a request, and the time belongs to the living.
 //! 3. Every tick of every tag ends in a reading or an account of why not.
 //! 4. Never more than one request under way on a carrier.
 //! 5. Only here are breaker, schedule, reconnect and accounting; what a protocol adds is a [`Wire`].
@@ -73,13 +73,17 @@ pub trait Wire: Send + Sized {
 
 /// Longest wait between two attempts to connect, milliseconds; shorter when the device is polled more often.
 const RECONNECT_MS_MAX: i64 = 5_000;
-/// Silent requests in a row after which a network connection to a serial server is opened anew: it may be half open.
+/// Silent requests in a row after which a network connection to a serial server is opened anew: it may be half open. With fewer
+/// devices on the line that many are enough, or a lone device would need three polls to be read again.
 const SILENT_REOPEN: u32 = 3;
 /// The same for a DTU: it notices a dead connection by its own heartbeat and dials in again, at the cost of mobile data. A meter that
 /// is switched off behind it must not make it do so all day.
 const SILENT_REOPEN_DTU: u32 = 10;
 /// Longest wait between two questions to a dead device on a shared line, milliseconds.
 const BREAKER_MS_MAX: i64 = 30_000;
+/// After a dead device was tried in vain, the line belongs to the living for so many times the time that took, before another dead
+/// one is tried: the dead together take at most a fifth of it. None waits longer than [`BREAKER_MS_MAX`] for its turn.
+const TRIAL_REST: i64 = 4;
 /// Ticks of two devices are set apart by this, so that they do not all fall on the same millisecond.
 const STAGGER_MS: i64 = 17;
 
@@ -103,6 +107,8 @@ struct Line<W: Wire> {
     why_closed: Option<Failure>,
     /// Rest after connecting: the longest that a device on this carrier wants.
     connect_pause: Duration,
+    /// No dead device is tried before this.
+    trial_ms: i64,
     silent: u32,
     /// After so many the connection is opened anew.
     reopen: u32,
@@ -117,6 +123,10 @@ struct Member<W: Wire> {
     breaker: Option<Breaker>,
     /// When the last request to it was over.
     asked: Option<Instant>,
+    /// Why the last request failed: while the breaker is open, this is still why nothing is read.
+    why: GapCause,
+    /// When it was last asked.
+    asked_ms: i64,
 }
 
 struct Group<R> {
@@ -127,7 +137,10 @@ struct Group<R> {
 impl<W: Wire> Line<W> {
     fn new(connection: W, devices: Vec<(Arc<Device>, W::Link, Reporter)>, stop: CancellationToken) -> Self {
         let shared = devices.len() > 1;
-        let reopen = if matches!(connection.carrier(), Carrier::Dtu(_)) { SILENT_REOPEN_DTU } else { SILENT_REOPEN };
+        let reopen = match connection.carrier() {
+            Carrier::Dtu(_) => SILENT_REOPEN_DTU,
+            _ => u32::try_from(devices.len()).map_or(SILENT_REOPEN, |n| n.min(SILENT_REOPEN)),
+        };
         let fastest = devices.iter().flat_map(|(d, ..)| &d.tags).map(|t| t.interval_ms).min().unwrap_or(1_000);
         let fastest = i64::try_from(fastest).unwrap_or(RECONNECT_MS_MAX);
         let connect_pause_ms = devices.iter().map(|(_, link, _)| W::connect_pause_ms(link)).max().unwrap_or(0);
@@ -142,6 +155,7 @@ impl<W: Wire> Line<W> {
             retry_ms: i64::MIN,
             why_closed: None,
             connect_pause: Duration::from_millis(connect_pause_ms),
+            trial_ms: i64::MIN,
             silent: 0,
             reopen,
             stop,
@@ -179,11 +193,14 @@ impl<W: Wire> Line<W> {
         let missed = self.members[m].groups[g].schedule.take(now);
         self.members[m].reporter.missed(now, missed).await;
         let requests = self.members[m].groups[g].requests.clone();
-        if self.members[m].breaker.as_ref().is_some_and(|b| !b.allows(now)) {
-            self.members[m].unread(now, &requests, GapCause::DeviceSilent).await;
+        let is_dead = self.members[m].is_dead();
+        if is_dead && !self.may_try(m, now) {
+            let why = self.members[m].why;
+            self.members[m].unread(now, &requests, why).await;
             self.members[m].groups[g].schedule.failed(now);
             return;
         }
+        self.members[m].asked_ms = now;
         let mut silent = false;
         for request in requests.iter() {
             if silent {
@@ -204,6 +221,17 @@ impl<W: Wire> Line<W> {
                 self.members[m].groups[g].schedule.failed(now);
             }
         }
+        if is_dead && self.members[m].is_dead() {
+            let end = self.members[m].reporter.now();
+            self.trial_ms = end.saturating_add((end - now).saturating_mul(TRIAL_REST));
+        }
+    }
+
+    /// Whether a dead device may be asked now.
+    fn may_try(&self, m: usize, now: i64) -> bool {
+        let member = &self.members[m];
+        let waited = now.saturating_sub(member.asked_ms);
+        member.breaker.as_ref().is_none_or(|b| b.allows(now)) && (now >= self.trial_ms || waited >= BREAKER_MS_MAX)
     }
 
     /// One request, with everything that follows from its outcome.
@@ -221,6 +249,8 @@ impl<W: Wire> Line<W> {
             result = talk => result,
             () = stop.cancelled() => return Err(Failure::Silent),
         };
+        // Where nobody answers at all, the connection itself is the first suspect.
+        let is_deserted = self.members.iter().all(Member::is_dead);
         let member = &mut self.members[m];
         let now = member.reporter.now();
         match result {
@@ -233,9 +263,11 @@ impl<W: Wire> Line<W> {
                 Ok(())
             }
             Err(failure) => {
+                member.why = failure.cause();
                 let answered = failure.cause() == GapCause::DeviceRefused;
                 self.silent = if failure == Failure::Silent { self.silent + 1 } else { 0 };
-                if self.is_network && self.silent >= self.reopen {
+                let is_deserted = is_deserted && !matches!(self.connection.carrier(), Carrier::Dtu(_));
+                if self.is_network && (self.silent >= self.reopen || self.silent > 0 && is_deserted) {
                     self.connection.close();
                     self.silent = 0;
                 }
@@ -289,7 +321,13 @@ impl<W: Wire> Member<W> {
             .collect();
         let first_ms = i64::try_from(device.timeout_ms * 4).unwrap_or(BREAKER_MS_MAX);
         let breaker = shared.then(|| Breaker::new(first_ms.clamp(500, BREAKER_MS_MAX), BREAKER_MS_MAX));
-        Self { device, link, reporter, groups, breaker, asked: None }
+        let why = GapCause::DeviceSilent;
+        Self { device, link, reporter, groups, breaker, asked: None, why, asked_ms: i64::MIN }
+    }
+
+    /// Whether it is asked only now and then, because it does not answer.
+    fn is_dead(&self) -> bool {
+        self.breaker.as_ref().is_some_and(Breaker::is_open)
     }
 
     /// Gives the device its rest since the last request to it, whichever group that was for.

@@ -13,6 +13,8 @@ pub mod decode;
 pub mod plan;
 pub mod rtu;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;
 pub mod timing;
 pub mod trouble;

@@ -118,8 +118,11 @@ impl Breaker {
         self.failures >= Self::FAILURES_MAX
     }
 
-    /// The slave did not answer.
+    /// The slave did not answer. Several failures of one poll are one failure of an open breaker.
     pub fn failed(&mut self, now_ms: i64) {
+        if !self.allows(now_ms) {
+            return;
+        }
         self.failures = self.failures.saturating_add(1);
         if self.is_open() {
             self.retry_ms = now_ms.saturating_add(self.backoff.failed());
@@ -181,7 +184,8 @@ mod tests {
         b.failed(10);
         assert!(!b.allows(1_009) && b.allows(1_010));
         b.failed(1_010);
-        assert!(!b.allows(3_009) && b.allows(3_010));
+        b.failed(1_020);
+        assert!(!b.allows(3_009) && b.allows(3_010), "the other requests of a failed poll do not make the wait longer");
         b.worked();
         assert!(b.allows(3_011) && !b.is_open());
     }

@@ -25,6 +25,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug> Stream for T {}
 
 /// A line counts as silent after this much quiet when it runs through a network.
 const NETWORK_QUIET: Duration = Duration::from_millis(30);
+/// What a serial server sends twice it sends in one burst.
+const NETWORK_REST: Duration = Duration::from_millis(2);
 /// The kernel and USB adapters deliver serial bytes in bunches of up to 16 ms.
 const SERIAL_QUIET_LEAST: Duration = Duration::from_millis(20);
 /// A line that never falls silent is given up after this.
@@ -101,7 +103,12 @@ pub async fn open(dial: &dyn Dial, carrier: &Carrier, limit: Duration) -> Result
 /// A line on which one question is under way at a time.
 pub struct SharedLine {
     stream: Box<dyn Stream>,
+    /// Silence after which a line that was disturbed is trusted again.
     quiet: Duration,
+    /// Silence between an answer and the next question (Modbus over Serial Line V1.02, 2.5.1.1): what comes in it, a frame sent twice
+    /// for instance, would be taken for the answer to that question.
+    rest: Duration,
+    rest_until: Instant,
     /// Nothing is known about the line yet, or something went wrong: drain before asking.
     suspect: bool,
 }
@@ -109,12 +116,15 @@ pub struct SharedLine {
 impl SharedLine {
     /// The line `stream` that `carrier` leads to.
     pub fn new(stream: Box<dyn Stream>, carrier: &Carrier) -> Self {
-        let quiet = match carrier {
-            Carrier::Serial(port) => Duration::from_micros(silence_us(port)).max(SERIAL_QUIET_LEAST),
+        let (quiet, rest) = match carrier {
+            Carrier::Serial(port) => {
+                let rest = Duration::from_micros(silence_us(port));
+                (rest.max(SERIAL_QUIET_LEAST), rest)
+            }
             // Through a network the silence between frames means nothing; half a round trip of slack is enough.
-            Carrier::Tcp(_) | Carrier::RtuOverTcp(_) | Carrier::Dtu(_) => NETWORK_QUIET,
+            Carrier::Tcp(_) | Carrier::RtuOverTcp(_) | Carrier::Dtu(_) => (NETWORK_QUIET, NETWORK_REST),
         };
-        Self { stream, quiet, suspect: true }
+        Self { stream, quiet, rest, rest_until: Instant::now(), suspect: true }
     }
 
     /// Something went wrong: the line is drained before the next question.
@@ -164,15 +174,16 @@ impl SharedLine {
             Ok(Ok(0)) => Err(Failure::Broken("closed by the other side".to_owned())),
             Ok(Ok(n)) => {
                 received.extend_from_slice(&chunk[..n]);
+                self.rest_until = Instant::now() + self.rest;
                 Ok(())
             }
         }
     }
 
-    /// Bytes nobody asked for, waiting in the kernel.
+    /// Bytes nobody asked for, in the silence that has to pass between an answer and the next question.
     async fn has_stray_bytes(&mut self) -> Result<bool, Failure> {
         let mut byte = [0u8; 1];
-        match timeout(Duration::ZERO, self.stream.read(&mut byte)).await {
+        match timeout_at(self.rest_until, self.stream.read(&mut byte)).await {
             Err(_) => Ok(false),
             Ok(Ok(0)) => Err(Failure::Broken("closed by the other side".to_owned())),
             Ok(Ok(_)) => Ok(true),

@@ -196,6 +196,9 @@ fn brief(text: &str) -> String {
     text.chars().take(80).collect()
 }
 
+/// Sentinels a slave may refuse before its tag is given up for this poll.
+const REFUSALS_MAX: u32 = 8;
+
 /// A line of RTU frames.
 struct Rtu {
     line: SharedLine,
@@ -219,18 +222,26 @@ impl Rtu {
     ) -> Result<Payload, Failure> {
         let question = Question { unit: ask.unit, area: request.area, address: request.address, count: request.count };
         // Counted from before the question, so generously: what is under way now may come until then.
-        let late_ms = i64::try_from((ask.timeout * 2 + DRAIN_LIMIT + ask.late).as_millis()).unwrap_or(i64::MAX);
-        let until_ms = now_ms.saturating_add(late_ms);
+        let (began, late) = (Instant::now(), ask.timeout * 2 + DRAIN_LIMIT + ask.late);
+        let until = || now_ms.saturating_add(i64::try_from((began.elapsed() + late).as_millis()).unwrap_or(i64::MAX));
         shapes.expire(now_ms);
-        if shapes.collides(&question) {
-            let Some(sentinel) = shapes.sentinel(&question, ask.count_max) else {
+        let mut refusals = 0;
+        while shapes.collides(&question) {
+            let sentinel = shapes.sentinel(&question, ask.count_max).filter(|_| refusals < REFUSALS_MAX);
+            let Some(sentinel) = sentinel else {
                 // Every distinguishable question is still unanswered: wait until their answers can no longer come.
                 return Err(Failure::Silent);
             };
-            self.exchange(shapes, until_ms, ask, &sentinel).await?;
+            match self.exchange(shapes, until(), ask, &sentinel).await {
+                Ok(_) => {}
+                // It refused our own question, which may ask past the end of what it has: that says nothing about the tag. But it
+                // settled the oldest open question; the next may settle ours.
+                Err(Failure::Refused(_)) => refusals += 1,
+                Err(failure) => return Err(failure),
+            }
             tokio::time::sleep(ask.pause).await;
         }
-        let data = self.exchange(shapes, until_ms, ask, &question).await?;
+        let data = self.exchange(shapes, until(), ask, &question).await?;
         Ok(if request.area.is_bits() {
             let bit = |i| super::decode::packed_bit(&data, i).unwrap_or(false);
             Payload::Bits((0..request.count).map(bit).collect())
@@ -255,7 +266,7 @@ impl Rtu {
             }
             Ok(Err(code)) => {
                 // With older questions open, this refusal may belong to one of them, and the answer to ours may still come.
-                if shapes.is_waiting_for(question.unit) {
+                if shapes.refused(question.unit) {
                     shapes.unanswered(question, until_ms);
                     self.line.distrust();
                 }

@@ -10,7 +10,8 @@
 //! Late answers. A slave answers in order. When a question timed out, its answer may still come. The next question is safe if its
 //! correct answer has another *shape* (unit, function, byte count) than every outstanding one: a late answer then fails the check,
 //! and once the right one has arrived all earlier answers of that unit have either come or never will. If the shape would collide,
-//! the caller first asks a *sentinel* with a shape that does not ([`Shapes::sentinel`]). Time only bounds the memory
+//! the caller first asks a *sentinel* with a shape that does not ([`Shapes::sentinel`]). A refusal carries no shape, so it settles only
+//! the oldest open question ([`Shapes::refused`]). Time only bounds the memory
 //! ([`Shapes::expire`]), it is not what protects us.
 
 use super::plan::{Area, byte_count};
@@ -156,7 +157,7 @@ pub struct Shape {
     pub bytes: u16,
 }
 
-/// The answers that may still be under way on one line.
+/// The answers that may still be under way on one line, the oldest first.
 #[derive(Clone, Debug, Default)]
 pub struct Shapes {
     outstanding: Vec<(Shape, i64)>,
@@ -175,19 +176,22 @@ impl Shapes {
         self.outstanding.retain(|(shape, _)| shape.unit != unit);
     }
 
+    /// A refusal arrived, and nothing says to which question. Slaves answer in order, so the oldest open question of this unit is done
+    /// with: either it is the refused one, or its answer came before or never will. Returns whether there was one.
+    pub fn refused(&mut self, unit: u8) -> bool {
+        let oldest = self.outstanding.iter().position(|(shape, _)| shape.unit == unit);
+        oldest.map(|index| self.outstanding.remove(index)).is_some()
+    }
+
     /// Forgets answers so old that the slave cannot be sending them any more.
     pub fn expire(&mut self, now_ms: i64) {
         self.outstanding.retain(|(_, until_ms)| now_ms < *until_ms);
     }
 
-    /// Whether any answer of this unit may still be under way.
-    pub fn is_waiting_for(&self, unit: u8) -> bool {
-        self.outstanding.iter().any(|(shape, _)| shape.unit == unit)
-    }
-
-    /// Whether an answer of this shape is one that may still be under way.
+    /// Whether an answer of this shape, or such a refusal, is one that may still be under way.
     pub fn expects(&self, shape: &Shape) -> bool {
-        self.outstanding.iter().any(|(known, _)| known == shape)
+        let is_refusal = |known: &Shape| known.unit == shape.unit && known.function | 0x80 == shape.function;
+        self.outstanding.iter().any(|(known, _)| known == shape || is_refusal(known))
     }
 
     /// Whether a late answer could be taken for the answer to `question`.
@@ -288,6 +292,20 @@ mod tests {
         assert!(shapes.collides(&one));
         shapes.expire(10_000);
         assert!(!shapes.collides(&one));
+    }
+
+    #[test]
+    fn a_refusal_settles_the_oldest_question_of_its_unit_and_no_other() {
+        let (one, two) = (Question { count: 1, ..ASK }, Question { count: 2, ..ASK });
+        let mut shapes = Shapes::default();
+        assert!(!shapes.refused(ASK.unit), "nothing is open: the refusal is the answer");
+        shapes.unanswered(&one, 10_000);
+        shapes.unanswered(&two, 10_000);
+        assert!(!shapes.refused(9));
+        assert!(shapes.refused(ASK.unit));
+        assert!(!shapes.collides(&one) && shapes.collides(&two));
+        let late = Shape { unit: ASK.unit, function: 0x83, bytes: 2 };
+        assert!(shapes.expects(&late) && !shapes.expects(&Shape { unit: 9, ..late }), "a refusal can be late too");
     }
 
     #[test]
