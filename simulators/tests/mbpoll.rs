@@ -87,7 +87,7 @@ fn serial_path(dir: &Path, device: &str) -> String {
 
 fn last_served(dir: &Path, device: &str, tag: &str, via: &str) -> f64 {
     let text = std::fs::read_to_string(dir.join("served.jsonl")).unwrap();
-    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let last = lines.filter(|l| l["device"] == device && l["tag"] == tag && l["via"] == via).last();
+    let mut lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let last = lines.rfind(|l| l["device"] == device && l["tag"] == tag && l["via"] == via);
     last.unwrap_or_else(|| panic!("{device}/{tag} was not served via {via}"))["raw"].as_f64().unwrap()
 }
