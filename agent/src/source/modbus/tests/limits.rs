@@ -26,13 +26,14 @@ async fn device(framing: Framing, deaf: fn(Moment) -> bool) -> (String, Asked) {
             tokio::spawn(async move {
                 let head = if framing == Framing::Tcp { 6 } else { 0 };
                 let mut request = vec![0; if framing == Framing::Tcp { 12 } else { 8 }];
-                let mut answered = connected;
+                let mut answered: Option<tokio::time::Instant> = None;
                 while stream.read_exact(&mut request).await.is_ok() {
                     let number = |at: usize| u16::from_be_bytes([request[head + at], request[head + at + 1]]);
                     let (first, count) = (number(2), number(4));
                     let before = noted.lock().expect("lock").len();
                     noted.lock().expect("lock").push((first, count));
-                    let (since_connected, since_answer) = (connected.elapsed(), answered.elapsed());
+                    let since_answer = answered.map_or(Duration::MAX, |at| at.elapsed());
+                    let since_connected = connected.elapsed();
                     if deaf(Moment { since_connected, since_answer, before }) {
                         continue;
                     }
@@ -45,7 +46,7 @@ async fn device(framing: Framing, deaf: fn(Moment) -> bool) -> (String, Asked) {
                     if stream.write_all(&frame).await.is_err() {
                         return;
                     }
-                    answered = tokio::time::Instant::now();
+                    answered = Some(tokio::time::Instant::now());
                 }
             });
         }
