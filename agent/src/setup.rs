@@ -31,6 +31,7 @@ use crate::commands::scan::{self, Target};
 use crate::config::Config;
 use crate::locale::{Lang, Words, words};
 use crate::page;
+use crate::profile::{self, Profile};
 use crate::source::once;
 
 /// How long one question of a search waits.
@@ -214,9 +215,12 @@ async fn read(
 }
 
 /// Profiles for the protocol of the draft.
-fn known_profiles(draft: &Draft) -> Vec<(String, Words)> {
-    let _ = draft;
-    Vec::new()
+fn known_profiles(draft: &Draft) -> Vec<Profile> {
+    let spoken = match draft.get("protocol") {
+        "opcua" => profile::Protocol::OpcUa,
+        _ => profile::Protocol::Modbus,
+    };
+    profile::all().unwrap_or_default().into_iter().filter(|p| p.protocol == spoken).collect()
 }
 
 fn add(draft: &Draft, config: &Config) -> Result<(), Vec<Words>> {

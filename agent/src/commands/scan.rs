@@ -3,13 +3,15 @@
 //! Constraints:
 //! 1. Only addresses and units the user gave, at most [`HOSTS_MAX`] hosts; nothing is broadcast: unit 0 and the network's own broadcast
 //!    address cannot be asked.
-//! 2. Only reads of one register are sent, at most one new connection per [`PACE`] and [`AT_ONCE`] open at a time, so that neither a switch
+//! 2. Only reads of a few registers are sent, at most one new connection per [`PACE`] and [`AT_ONCE`] open at a time, so that neither a switch
 //!    nor a controller notices.
 //! 3. On a serial line it is the only master: it refuses a port the running agent uses, and says beforehand how long it will take.
 //! 4. A refusal (exception) proves a device as well as a value does; silence proves nothing.
+//! 5. What answers is read a little more, to see which profiles fit; the person decides.
 
 pub(crate) mod targets;
 
+use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,6 +26,8 @@ use super::{Told, status};
 use crate::config::Config;
 use crate::config::device::{Carrier, Link, Parity, SerialPort};
 use crate::locale::{Lang, Words, words};
+use crate::profile::fingerprint::{self, Answers, Outcome};
+use crate::profile::{self, Profile};
 use crate::setup::draft::Draft;
 use crate::source::failure::Failure;
 use crate::source::modbus::client::{Ask, Connection, Payload};
@@ -69,6 +73,16 @@ pub(crate) struct Found {
     unit: u8,
     /// The exception it refused the first register with, if it did.
     refused: Option<u8>,
+    /// Profiles that fit, best first: id, title, and why.
+    suggested: Vec<Suggested>,
+}
+
+/// A profile that fits what a device answered.
+#[derive(Debug)]
+pub(crate) struct Suggested {
+    id: String,
+    title: Words,
+    why: Vec<Words>,
 }
 
 /// Looks and prints what answers as it is found; at the end how many.
@@ -98,7 +112,10 @@ pub async fn run(config: &Path, options: &Options, lang: Lang) -> anyhow::Result
     let print = async {
         let mut count = 0;
         while let Some(device) = receiver.recv().await {
-            println!("# {}\n{}", device.how(lang), device.draft().section());
+            for line in device.how(lang).lines() {
+                println!("# {line}");
+            }
+            println!("{}", device.draft().section());
             count += 1;
         }
         count
@@ -244,6 +261,7 @@ async fn ask_units(
     timeout: Duration,
     found: &mpsc::Sender<Found>,
 ) -> Result<usize, Failure> {
+    let profiles = profile::all().unwrap_or_default();
     let mut connection = Connection::new(carrier.clone());
     let (mut count, mut is_open) = (0, false);
     for unit in units.iter() {
@@ -256,7 +274,8 @@ async fn ask_units(
         }
         if let Some(refused) = answers(&mut connection, unit, timeout).await {
             count += 1;
-            if found.send(Found { carrier: carrier.clone(), unit, refused }).await.is_err() {
+            let suggested = identify(&mut connection, &profiles, unit, timeout).await;
+            if found.send(Found { carrier: carrier.clone(), unit, refused, suggested }).await.is_err() {
                 // Nobody listens any more.
                 break;
             }
@@ -279,6 +298,27 @@ async fn answers(connection: &mut Connection, unit: u8, timeout: Duration) -> Op
     }
 }
 
+/// Makes the small reads by which profiles are told apart. The first silence ends it: the device may be busy elsewhere.
+async fn identify(connection: &mut Connection, profiles: &[Profile], unit: u8, timeout: Duration) -> Vec<Suggested> {
+    let mut answers = Answers::default();
+    for read in fingerprint::reads(profiles) {
+        tokio::time::sleep(PACE).await;
+        if connection.is_closed() && connection.open(timeout, Duration::ZERO).await.is_err() {
+            break;
+        }
+        let request = Request { area: read.area, address: read.address, count: read.count, placed: Vec::new() };
+        let ask = Ask { unit, timeout, late: timeout * 2, count_max: read.count, pause: PACE };
+        let outcome = match connection.read(ask, &request).await {
+            Ok(Payload::Words(words)) => Outcome::Words(words),
+            Err(Failure::Refused(_)) => Outcome::Refused,
+            _ => break,
+        };
+        answers.reads.insert(read, outcome);
+    }
+    let fits = fingerprint::suggest(profiles, &answers).into_iter();
+    fits.map(|s| Suggested { id: s.profile.id.clone(), title: s.profile.title.clone(), why: s.why }).collect()
+}
+
 impl Found {
     /// Where and how it answered.
     pub(crate) fn how(&self, lang: Lang) -> String {
@@ -287,13 +327,27 @@ impl Found {
             None => lang.pick("有应答", "answers").to_owned(),
             Some(code) => format!("{} {code}", lang.pick("有应答，异常码", "answers with exception")),
         };
-        format!("{place} {} {unit}: {how}", lang.pick("站号", "unit"))
+        let mut text = format!("{place} {} {unit}: {how}", lang.pick("站号", "unit"));
+        for fit in &self.suggested {
+            let why: Vec<&str> = fit.why.iter().map(|w| w.get(lang)).collect();
+            let (id, title, why) = (&fit.id, fit.title.get(lang), why.join("; "));
+            let _ = match lang {
+                Lang::Zh => write!(text, "\n可能是 {title}（profile = \"{id}\"）：{why}"),
+                Lang::En => write!(text, "\nmay be: {title} (profile = \"{id}\"): {why}"),
+            };
+        }
+        text
     }
 
     /// The device as far as it is known.
     pub(crate) fn draft(&self) -> Draft {
         let unit = self.unit.to_string();
         let draft = Draft::default().with("name", &format!("device-{unit}")).with("unit", &unit);
+        // Only when one fits is it likely enough to be written for the person.
+        let draft = match &self.suggested[..] {
+            [only] => draft.with("profile", &only.id),
+            _ => draft,
+        };
         match &self.carrier {
             Carrier::Serial(port) => draft
                 .with("protocol", "modbus_rtu")

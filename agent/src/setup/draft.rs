@@ -6,10 +6,23 @@
 use std::fmt::Write as _;
 
 /// The keys, in the order they are written.
-pub const KEYS: [&str; 11] =
-    ["name", "profile", "protocol", "address", "port", "baud", "parity", "stop_bits", "unit", "meter", "endpoint"];
+pub const KEYS: [&str; 13] = [
+    "name",
+    "profile",
+    "protocol",
+    "address",
+    "port",
+    "baud",
+    "parity",
+    "stop_bits",
+    "unit",
+    "meter",
+    "endpoint",
+    "ct_ratio",
+    "pt_ratio",
+];
 /// Keys whose values are numbers.
-const NUMBERS: [&str; 3] = ["baud", "stop_bits", "unit"];
+const NUMBERS: [&str; 5] = ["baud", "stop_bits", "unit", "ct_ratio", "pt_ratio"];
 /// Longest value of a key, bytes.
 const VALUE_BYTES_MAX: usize = 200;
 

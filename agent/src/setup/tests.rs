@@ -64,12 +64,17 @@ async fn a_device_is_found_and_saved_and_the_agent_starts_again() {
     let read = get("/setup/read", &query, false, &config, &restart).await;
     assert!(read.contains("选好型号再读取"), "{read}");
 
+    let query = format!("{query}&profile=eastron-sdm630");
+    let read = get("/setup/read", &query, false, &config, &restart).await;
+    assert!(read.contains("value=\"eastron-sdm630\" selected") && read.contains("和表面上的数字一致吗"), "{read}");
+    assert!(read.contains("<td>frequency</td><td><span class=\"v\">") && !read.contains("class=\"bad\""), "{read}");
+
     let name = format!("{}&name=press-3", query.replace("name=device-1", "x=1"));
     let saved = get("/setup/add", &name, true, &config, &restart).await;
     assert!(saved.contains("已保存 press-3") && restart.is_wanted(), "{saved}");
     let text = std::fs::read_to_string(&config.file).expect("read");
     let expected = format!(
-        "{HEAD}\n[[device]]\nname = \"press-3\"\nprotocol = \"modbus_tcp\"\naddress = \"127.0.0.1:{port}\"\nunit = 1\n"
+        "{HEAD}\n[[device]]\nname = \"press-3\"\nprofile = \"eastron-sdm630\"\nprotocol = \"modbus_tcp\"\naddress = \"127.0.0.1:{port}\"\nunit = 1\n"
     );
     assert_eq!(text, expected);
 }

@@ -10,6 +10,7 @@ use super::draft::Draft;
 use crate::config::device::Device;
 use crate::locale::{Lang, Words};
 use crate::page::view::{engineering, escape};
+use crate::profile::{Multiply, Profile};
 
 /// The head of every step up to its content; `step` is 1 to 4.
 pub(super) fn head(step: usize, lang: Lang) -> String {
@@ -109,21 +110,41 @@ pub(super) fn refusal(reasons: &[Words], lang: Lang) -> String {
 }
 
 /// The profiles to choose from; the chosen one is marked.
-pub(super) fn profiles(known: &[(String, Words)], draft: &Draft, lang: Lang) -> String {
+pub(super) fn profiles(known: &[Profile], draft: &Draft, lang: Lang) -> String {
     let mut out = format!(
         "<form action=\"/setup/read\" class=\"row\"><input type=\"hidden\" name=\"lang\" value=\"{}\">",
         lang.name()
     );
-    for (key, value) in draft.said().filter(|(key, _)| *key != "profile") {
+    for (key, value) in draft.said().filter(|(key, _)| !matches!(*key, "profile" | "ct_ratio" | "pt_ratio")) {
         let _ = write!(out, "<input type=\"hidden\" name=\"{key}\" value=\"{}\">", escape(value));
     }
     let _ = write!(out, "<label>{}<select name=\"profile\">", lang.pick("型号", "Profile"));
     let _ = write!(out, "<option value=\"\">{}</option>", lang.pick("（不在列表里）", "(not in the list)"));
-    for (id, title) in known {
-        let chosen = if id == draft.get("profile") { " selected" } else { "" };
-        let _ = write!(out, "<option value=\"{}\"{chosen}>{}</option>", escape(id), escape(title.get(lang)));
+    for profile in known {
+        let chosen = if profile.id == draft.get("profile") { " selected" } else { "" };
+        let (id, title) = (escape(&profile.id), escape(profile.title.get(lang)));
+        let _ = write!(out, "<option value=\"{id}\"{chosen}>{title}</option>");
     }
-    let _ = write!(out, "</select></label><button>{}</button></form>", lang.pick("读取一次", "Read once"));
+    out.push_str("</select></label>");
+    let ratios = known.iter().filter(|p| p.id == draft.get("profile")).flat_map(|p| &p.tags).filter_map(|t| t.ratio);
+    let ratios: Vec<Multiply> = ratios.collect();
+    for (key, name, needed) in [
+        (
+            "ct_ratio",
+            lang.pick("电流互感器变比（200/5 写 40）", "CT ratio (200/5 is 40)"),
+            Multiply::by_ct as fn(_) -> _,
+        ),
+        ("pt_ratio", lang.pick("电压互感器变比（没有写 1）", "PT ratio (1 if there is none)"), Multiply::by_pt),
+    ] {
+        if ratios.iter().any(|ratio| needed(*ratio)) {
+            let value = escape(draft.get(key));
+            let _ = write!(
+                out,
+                "<label>{name}<input name=\"{key}\" value=\"{value}\" inputmode=\"decimal\" size=\"8\"></label>"
+            );
+        }
+    }
+    let _ = write!(out, "<button>{}</button></form>", lang.pick("读取一次", "Read once"));
     out
 }
 
