@@ -24,11 +24,13 @@ pub const BUILTIN: &[(&str, &str)] = &[
     profile!("fireye-burnerpro"),
     profile!("honeywell-sola"),
     profile!("inovance-h5u"),
+    profile!("longrun-lrf-3000s"),
     profile!("schneider-iem3000"),
     profile!("schneider-pm5000"),
     profile!("siemens-pac2200"),
     profile!("siemens-pac3200"),
     profile!("siemens-s7-opcua"),
+    profile!("sunspec-inverter"),
     profile!("sunspec-inverter-float"),
     profile!("tuf-2000f"),
 ];
