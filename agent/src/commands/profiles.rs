@@ -110,6 +110,7 @@ fn example(profile: &Profile) -> String {
     let ct = profile.tags.iter().any(|t| t.ratio.is_some_and(Multiply::by_ct));
     let place = match profile.protocol {
         Protocol::OpcUa => "endpoint = \"opc.tcp://192.168.1.20:4840\"",
+        Protocol::Dlt645 => "port = \"/dev/ttyUSB0\"\nmeter = \"000012345678\"",
         // A device with serial settings hangs on a serial line.
         Protocol::Modbus if profile.defaults.iter().any(|(key, _)| key == "baud") => {
             "port = \"/dev/ttyUSB0\"\nunit = 1"
@@ -137,7 +138,7 @@ fn place(place: &Place) -> String {
             format!("{} {at} (0x{at:04X}) {detail}{scale}", area.name())
         }
         Place::OpcUa { node, kind, .. } => format!("{node} {}", kind.name()),
-        Place::Dlt645 { di, bytes, kind } => format!("DI {di} {} {bytes}", kind.name()),
+        Place::Dlt645 { di, bytes, kind } => format!("{di} {}[{bytes}]", kind.name()),
     }
 }
 

@@ -17,6 +17,7 @@ pub const BUILTIN: &[(&str, &str)] = &[
     profile!("delta-dvp"),
     profile!("delta-ms300"),
     profile!("delta-vfd-f"),
+    profile!("dlt645-2007"),
     profile!("eastron-sdm120"),
     profile!("eastron-sdm630"),
     profile!("euromap-77"),
