@@ -26,6 +26,7 @@ pub use builtin::{BUILTIN, find};
 use crate::config::device::Tag;
 use crate::config::document::{self, Collector, Section};
 use crate::config::problem::Problems;
+use crate::config::tags::Family;
 use crate::locale::Words;
 
 /// Largest profile file, bytes.
@@ -40,11 +41,23 @@ pub enum Protocol {
     Modbus,
     /// OPC UA.
     OpcUa,
+    /// DL/T 645-2007 on a serial line or behind a serial device server.
+    Dlt645,
 }
 
 impl Protocol {
     /// All protocols with their names in a profile.
-    pub const NAMES: [(&'static str, Self); 2] = [("modbus", Self::Modbus), ("opcua", Self::OpcUa)];
+    pub const NAMES: [(&'static str, Self); 3] =
+        [("modbus", Self::Modbus), ("opcua", Self::OpcUa), ("dlt645", Self::Dlt645)];
+
+    /// Which kind of place its tags have.
+    pub(crate) fn family(self) -> Family {
+        match self {
+            Self::Modbus => Family::Modbus,
+            Self::OpcUa => Family::OpcUa,
+            Self::Dlt645 => Family::Dlt645,
+        }
+    }
 
     /// The name in a profile.
     pub fn name(self) -> &'static str {

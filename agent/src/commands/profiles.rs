@@ -110,6 +110,7 @@ fn example(profile: &Profile) -> String {
     let ct = profile.tags.iter().any(|t| t.ratio.is_some_and(Multiply::by_ct));
     let place = match profile.protocol {
         Protocol::OpcUa => "endpoint = \"opc.tcp://192.168.1.20:4840\"",
+        Protocol::Dlt645 => "port = \"/dev/ttyUSB0\"\nmeter = \"000012345678\"",
         // A device with serial settings hangs on a serial line.
         Protocol::Modbus if profile.defaults.iter().any(|(key, _)| key == "baud") => {
             "port = \"/dev/ttyUSB0\"\nunit = 1"
@@ -120,7 +121,7 @@ fn example(profile: &Profile) -> String {
     format!("[[device]]\nname = \"device-1\"\nprofile = \"{id}\"\n{place}{ratio}\n")
 }
 
-/// Where a tag is: `input 72 (0x0048) f32`, or the node.
+/// Where a tag is: `input 72 (0x0048) f32`, with the register that moves its decimal point, or the node.
 fn place(place: &Place) -> String {
     match place {
         Place::Modbus { area, address, count, encoding } => {
@@ -130,10 +131,14 @@ fn place(place: &Place) -> String {
                 Kind::Text => format!("{kind}[{count}]"),
                 _ => kind.to_owned(),
             };
-            format!("{} {address} (0x{address:04X}) {detail}", area.name())
+            let (at, scale) = match encoding.scale {
+                Some(scale) => (address + scale.value_at, format!(" × 10^({})", address + scale.at)),
+                None => (*address, String::new()),
+            };
+            format!("{} {at} (0x{at:04X}) {detail}{scale}", area.name())
         }
         Place::OpcUa { node, kind, .. } => format!("{node} {}", kind.name()),
-        Place::Dlt645 { di, bytes, kind } => format!("DI {di} {} {bytes}", kind.name()),
+        Place::Dlt645 { di, bytes, kind } => format!("{di} {}[{bytes}]", kind.name()),
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) const MODBUS_KEYS: [&str; 9] = [
     "byte_order",
     "word_order",
 ];
-const LINE_KEYS: [&str; 3] = ["address", "pause_ms", "late_ms"];
+pub(super) const LINE_KEYS: [&str; 3] = ["address", "pause_ms", "late_ms"];
 pub(super) const OPCUA_KEYS: [&str; 9] = [
     "endpoint",
     "security_policy",
@@ -54,6 +54,16 @@ pub(super) enum Protocol {
     ModbusRtuOverTcp,
     OpcUa,
     Dlt645,
+}
+
+impl Protocol {
+    fn family(self) -> Family {
+        match self {
+            Self::ModbusTcp | Self::ModbusRtu | Self::ModbusRtuOverTcp => Family::Modbus,
+            Self::OpcUa => Family::OpcUa,
+            Self::Dlt645 => Family::Dlt645,
+        }
+    }
 }
 
 pub(super) fn read(root: &Section<'_, '_>, folder: &Path) -> Option<Vec<Device>> {
@@ -229,9 +239,8 @@ fn read_protocol(section: &Section<'_, '_>, profile: Option<&Profile>) -> Option
         }
         return written.map(|p| p.value);
     };
-    let is_opcua = profile.protocol == profile::Protocol::OpcUa;
     match written {
-        Some(written) if written.value == Protocol::Dlt645 || (written.value == Protocol::OpcUa) != is_opcua => {
+        Some(written) if written.value.family() != profile.protocol.family() => {
             let (id, name) = (&profile.id, profile.protocol.name());
             section.collector().error(
                 Some(written.line),
@@ -242,10 +251,15 @@ fn read_protocol(section: &Section<'_, '_>, profile: Option<&Profile>) -> Option
         }
         Some(written) => Some(written.value),
         None if section.has("protocol") => None,
-        None if is_opcua => Some(Protocol::OpcUa),
-        // A port is a serial line; an address is Modbus TCP unless the file says that RTU frames go through it.
-        None if section.has("port") => Some(Protocol::ModbusRtu),
-        None => Some(Protocol::ModbusTcp),
+        None => Some(match profile.protocol {
+            profile::Protocol::OpcUa => Protocol::OpcUa,
+            profile::Protocol::Dlt645 => Protocol::Dlt645,
+            // A port is a serial line, a DTU that dials in has one behind it; an address is Modbus TCP unless the file says that
+            // RTU frames go through it.
+            profile::Protocol::Modbus if section.has("port") => Protocol::ModbusRtu,
+            profile::Protocol::Modbus if section.has("listen") => Protocol::ModbusRtuOverTcp,
+            profile::Protocol::Modbus => Protocol::ModbusTcp,
+        }),
     }
 }
 

@@ -285,13 +285,15 @@ pub(crate) fn default_keys(protocol: Protocol) -> impl Iterator<Item = &'static 
     let own: &[&'static str] = match protocol {
         Protocol::Modbus => &devices::MODBUS_KEYS,
         Protocol::OpcUa => &["publishing_ms"],
+        Protocol::Dlt645 => &[],
     };
-    let serial: &[&'static str] = if protocol == Protocol::Modbus { &devices::SERIAL_KEYS } else { &[] };
-    let place = ["address", "unit", "port"];
-    ["timeout_ms", "interval_ms"]
-        .into_iter()
-        .chain(own.iter().chain(serial).copied())
-        .filter(move |key| !place.contains(key))
+    let (line, serial): (&[&'static str], &[&'static str]) = match protocol {
+        Protocol::OpcUa => (&[], &[]),
+        Protocol::Modbus | Protocol::Dlt645 => (&devices::LINE_KEYS, &devices::SERIAL_KEYS),
+    };
+    let place = ["address", "unit", "port", "meter"];
+    let all = own.iter().chain(line).chain(serial).copied();
+    ["timeout_ms", "interval_ms"].into_iter().chain(all).filter(move |key| !place.contains(key))
 }
 
 /// Reads `[defaults]` of a profile with the reader of `[[device]]`, for the problems it finds, and what tags inherit from it.
@@ -302,6 +304,7 @@ pub(crate) fn read_profile_defaults(section: &Section<'_, '_>, protocol: Protoco
     let place = match protocol {
         Protocol::Modbus => "port = \"/dev/null\"\nunit = 1",
         Protocol::OpcUa => "endpoint = \"opc.tcp://localhost\"",
+        Protocol::Dlt645 => "port = \"/dev/null\"\nmeter = \"000000000001\"",
     };
     let Ok(place) = toml::de::DeTable::parse(place) else { return };
     let place = Section::root(section.collector(), place.get_ref());
@@ -313,6 +316,9 @@ pub(crate) fn read_profile_defaults(section: &Section<'_, '_>, protocol: Protoco
         }
         Protocol::OpcUa => {
             devices::read_opcua(&section);
+        }
+        Protocol::Dlt645 => {
+            super::dlt645::read_link(&section, timeout_ms);
         }
     }
 }

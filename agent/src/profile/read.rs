@@ -8,7 +8,7 @@ use super::{Multiply, Profile, ProfileTag, Protocol, Ratio, Source, TAGS_MAX};
 use crate::config::document::Section;
 use crate::config::problem::nearest;
 use crate::config::profiles::{default_keys, read_profile_defaults};
-use crate::config::tags::{self, Defaults, Family};
+use crate::config::tags::{self, Defaults};
 use crate::locale::{Words, words};
 use crate::source::modbus::decode::Order;
 
@@ -42,12 +42,8 @@ pub(super) fn profile(root: &Section<'_, '_>, stem: &str, text: &str) -> Option<
     let golden_sections = root.tables("golden", "[[golden]]");
     let defaults_section = root.table("defaults");
     let (id, version, protocol) = (id?.value, version?.value, protocol?);
-    let mut defaults = Defaults {
-        interval_ms: 1_000,
-        byte_order: Order::Big,
-        word_order: Order::Big,
-        family: if protocol == Protocol::OpcUa { Family::OpcUa } else { Family::Modbus },
-    };
+    let mut defaults =
+        Defaults { interval_ms: 1_000, byte_order: Order::Big, word_order: Order::Big, family: protocol.family() };
     let mut written = Vec::new();
     if let Some(section) = &defaults_section {
         read_profile_defaults(section, protocol, &mut defaults);
@@ -250,15 +246,15 @@ fn read_golden(section: &Section<'_, '_>, tags: &[ProfileTag], protocol: Protoco
             return None;
         }
     };
-    if protocol != Protocol::Modbus {
+    if protocol == Protocol::OpcUa {
         section.collector().error(
             section.line(),
-            words!("`[[golden]]` 只用于 Modbus 档案", "`[[golden]]` is only for Modbus profiles"),
+            words!("OPC UA 档案没有 `[[golden]]`", "an OPC UA profile has no `[[golden]]`"),
             words!("请删掉这一节", "remove this section"),
         );
         return None;
     }
-    let mut golden = Golden { origin: origin?.value, ..Golden::parse(section, &request?, &answer?)? };
+    let mut golden = Golden { origin: origin?.value, ..Golden::parse(section, protocol, &request?, &answer?)? };
     for (name, value) in expect {
         let tag = known_tag(section, tags, &name, value.line)?;
         if let Err(why) = golden::check(&golden, &tag.tag, &value.value) {
