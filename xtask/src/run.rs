@@ -8,7 +8,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::phases::Phases;
 use crate::tools::{
-    NEEDS, cargo, duckdb_python, node_opcua, provide, python, sh, stacks_python, statistics_python, strict, target_dir,
+    NEEDS, cargo, duckdb_python, node_opcua, node_red, provide, python, sh, stacks_python, statistics_python, strict,
+    target_dir,
 };
 use crate::{arm, tools};
 
@@ -134,6 +135,9 @@ pub(crate) fn bench(args: &[String]) -> Result<()> {
     }
     let mut command = Command::new(release.join("gongzheng-bench"));
     command.args(args).env("GZ_PROGRAMS", &programs).current_dir(tools::root());
+    if is_gateway {
+        command.envs(node_red().map(|modules| ("GZ_NODE_RED", modules)));
+    }
     if args.is_empty() || args.iter().any(|name| name == "duckdb") {
         command.envs(duckdb_python().map(|python| ("GZ_DUCKDB_PYTHON", python)));
     }

@@ -283,18 +283,29 @@ impl Environment {
     }
 }
 
-/// A folder with the OPC UA server of node-opcua, filled by npm below the target directory, every package by the digest in
-/// `agent/tests/stacks/package-lock.json`. The server alone is enough: 138 packages, 70 MB, half a minute.
-/// `None` with a printed reason when there is none to be had.
+/// A folder with the OPC UA server of node-opcua. The server alone is enough: 138 packages, 70 MB, half a minute.
 pub(crate) fn node_opcua() -> Option<PathBuf> {
-    let (wanted, folder) = (root().join("agent/tests/stacks"), target_dir().join("node-opcua"));
+    npm("OPC UA against node-opcua", "agent/tests/stacks", "node-opcua", "node-opcua-server")
+}
+
+/// Node-RED with its Modbus nodes, for the benchmark of the agent: its `node_modules`.
+pub(crate) fn node_red() -> Option<PathBuf> {
+    let folder =
+        npm("Node-RED beside the agent", "tests/bench/node-red", "node-red", "node-red-contrib-modbus/package.json");
+    folder.map(|folder| folder.join("node_modules"))
+}
+
+/// Installs what the lock file in `wanted` pins, every package by its digest, into `folder` below the target directory, unless it is there and
+/// node loads `module`. `None` with a printed reason when there is none to be had.
+fn npm(what: &str, wanted: &str, folder: &str, module: &str) -> Option<PathBuf> {
+    let (wanted, folder) = (root().join(wanted), target_dir().join(folder));
     let is_same = || {
         let [ours, there] = [&wanted, &folder].map(|dir| std::fs::read(dir.join("package-lock.json")).ok());
         ours.is_some() && ours == there
     };
     let loads = || {
         let mut node = Command::new("node");
-        node.args(["-e", "require('node-opcua-server')"]).env("NODE_PATH", folder.join("node_modules"));
+        node.args(["-e", &format!("require('{module}')")]).env("NODE_PATH", folder.join("node_modules"));
         node.output().is_ok_and(|out| out.status.success())
     };
     if is_same() && loads() {
@@ -312,11 +323,11 @@ pub(crate) fn node_opcua() -> Option<PathBuf> {
     match install() {
         Ok(()) if loads() => Some(folder),
         Ok(()) => {
-            println!("SKIPPED OPC UA against node-opcua: node does not load what npm installed");
+            println!("SKIPPED {what}: node does not load what npm installed");
             None
         }
         Err(e) => {
-            println!("SKIPPED OPC UA against node-opcua: {e}");
+            println!("SKIPPED {what}: {e}");
             None
         }
     }
