@@ -200,7 +200,11 @@ async fn read(
             Some(device) => {
                 let pki = config.gateway.state_dir.join("pki").join(&device.name);
                 let values = once::read(device, &pki).await;
-                view::values(device, &values, lang) + &view::save(&draft, lang)
+                let next = match values.iter().any(Result::is_ok) {
+                    true => view::save(&draft, lang),
+                    false => view::refusal(&[nothing_read()], lang),
+                };
+                view::values(device, &values, lang) + &next
             }
             None => {
                 let hint = words!(
@@ -214,10 +218,18 @@ async fn read(
     write(stream, &(ending + view::FOOT)).await
 }
 
+fn nothing_read() -> Words {
+    words!(
+        "一个数值也没有读到，不能保存。换一个型号，或检查地址、站号和接线",
+        "not one value was read, so there is nothing to save. Choose another profile, or check address, unit and wiring"
+    )
+}
+
 /// Profiles for the protocol of the draft.
 fn known_profiles(draft: &Draft) -> Vec<Profile> {
     let spoken = match draft.get("protocol") {
         "opcua" => profile::Protocol::OpcUa,
+        "dlt645" => profile::Protocol::Dlt645,
         _ => profile::Protocol::Modbus,
     };
     profile::all().unwrap_or_default().into_iter().filter(|p| p.protocol == spoken).collect()

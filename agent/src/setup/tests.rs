@@ -69,6 +69,10 @@ async fn a_device_is_found_and_saved_and_the_agent_starts_again() {
     assert!(read.contains("value=\"eastron-sdm630\" selected") && read.contains("和表面上的数字一致吗"), "{read}");
     assert!(read.contains("<td>frequency</td><td><span class=\"v\">") && !read.contains("class=\"bad\""), "{read}");
 
+    let silent = query.replace(&format!("%3A{port}"), "%3A1");
+    let read = get("/setup/read", &silent, false, &config, &restart).await;
+    assert!(read.contains("一个数值也没有读到") && read.contains("同上") && !read.contains("/setup/add"), "{read}");
+
     let name = format!("{}&name=press-3", query.replace("name=device-1", "x=1"));
     let saved = get("/setup/add", &name, true, &config, &restart).await;
     assert!(saved.contains("已保存 press-3") && restart.is_wanted(), "{saved}");

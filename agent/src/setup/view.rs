@@ -84,6 +84,15 @@ pub(super) fn start(ports: &[String], lang: Lang) -> String {
         t("站号", "Units"),
         t("查找", "Search"),
     );
+    let line = port.replace("name=\"serial\"", "name=\"port\"");
+    let _ = write!(
+        out,
+        "<form action=\"/setup/read\"><h2>{}</h2>{hidden}<input type=\"hidden\" name=\"protocol\" value=\"dlt645\"><input type=\"hidden\" name=\"profile\" value=\"dlt645-2007\">{line}<label>{}<input name=\"meter\" required pattern=\"[0-9]{{12}}\" placeholder=\"000012345678\" inputmode=\"numeric\"></label><label>{}<input name=\"baud\" value=\"2400\" inputmode=\"numeric\"></label><button>{}</button></form>",
+        t("DL/T 645 电能表", "A DL/T 645 energy meter"),
+        t("表号（铭牌上 12 位）", "Meter number (12 digits on its plate)"),
+        t("波特率", "Baud rate"),
+        t("下一步", "Next"),
+    );
     let _ = write!(
         out,
         "<form action=\"/setup/read\"><h2>{}</h2>{hidden}<input type=\"hidden\" name=\"protocol\" value=\"opcua\"><label>{}<input name=\"endpoint\" required placeholder=\"opc.tcp://192.168.1.20:4840\"></label><button>{}</button></form></section>",
@@ -158,8 +167,11 @@ pub(super) fn values(device: &Device, values: &[Result<Value, Words>], lang: Lan
         t("数值", "Value"),
         t("原始值", "Raw"),
     );
+    let mut before: Option<&Words> = None;
     for (tag, value) in device.tags.iter().zip(values) {
         let name = escape(tag.name());
+        let is_same = value.as_ref().err().is_some_and(|why| before == Some(why));
+        before = value.as_ref().err();
         let _ = match value {
             Ok(value) => write!(
                 out,
@@ -168,6 +180,13 @@ pub(super) fn values(device: &Device, values: &[Result<Value, Words>], lang: Lan
                 escape(&tag.unit),
                 escape(&value.to_string()),
             ),
+            Err(_) if is_same => {
+                write!(
+                    out,
+                    "<tr><td>{name}</td><td class=\"gap\" colspan=\"2\"><span>{}</span></td></tr>",
+                    t("同上", "as above")
+                )
+            }
             Err(why) => write!(
                 out,
                 "<tr><td>{name}</td><td class=\"gap\" colspan=\"2\"><span>{}</span></td></tr>",
