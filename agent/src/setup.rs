@@ -78,7 +78,7 @@ pub struct Step<'a> {
     pub lang: Lang,
 }
 
-/// Answers a step; what takes long is written as it is found. `None` for a path that is no step.
+/// Answers a step; what takes long is written as it is found.
 ///
 /// # Errors
 /// The browser hung up.
