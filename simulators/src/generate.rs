@@ -196,6 +196,10 @@ fn tag_toml(device: &Device, tag: &Tag, options: &AgentOptions<'_>) -> String {
         put(format!("area = \"holding\"\naddress = {}", tag.address));
     }
     put(format!("type = {}\nrole = {}", quoted(tag.kind.name()), quoted(role(tag.role))));
+    if tag.role == Role::Serial {
+        // The agent would read it once a day; here every register that is served is compared with what was stored.
+        put(format!("interval_ms = {}", options.interval_ms));
+    }
     if !unit(tag).is_empty() {
         put(format!("unit = {}", quoted(unit(tag))));
     }
