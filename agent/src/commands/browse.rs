@@ -64,6 +64,12 @@ pub async fn report(config: &Config, options: &Options, lang: Lang) -> anyhow::R
         let wanted = &options.device;
         let names = config.devices.iter().filter(|d| matches!(d.link, Link::OpcUa(_))).map(|d| d.name.as_str());
         let names: Vec<&str> = names.collect();
+        if names.is_empty() {
+            return Err(told(words!(
+                "配置文件里没有 OPC UA 设备。加上 `[[device]]`，写 `protocol = \"opcua\"` 和 `endpoint`",
+                "the configuration file has no OPC UA device. Add `[[device]]` with `protocol = \"opcua\"` and `endpoint`"
+            )));
+        }
         let names = names.join(", ");
         return Err(told(words!(
             "配置文件里没有 OPC UA 设备 `{wanted}`。有：{names}",

@@ -53,8 +53,8 @@ pub async fn run(path: &Path, flag: Option<Lang>, options: &Options) -> anyhow::
         eprintln!(
             "{}",
             match language {
-                Lang::Zh => format!("已写好配置文件 {shown}；请在里面加上设备。写法见 configs/agent.example.toml。"),
-                Lang::En => format!("Wrote {shown}; add your devices there as in configs/agent.example.toml."),
+                Lang::Zh => format!("已写好配置文件 {shown}。"),
+                Lang::En => format!("Wrote {shown}."),
             }
         );
         (state_dir, language, Settings::default())
@@ -103,6 +103,12 @@ pub async fn run(path: &Path, flag: Option<Lang>, options: &Options) -> anyhow::
         );
     }
     println!("{site} / {gateway}");
+    let file = path.display();
+    let next = words!(
+        "下一步：运行 `gongzheng-agent --config {file} run`，然后在本机浏览器打开本地页面的 /setup（默认 http://127.0.0.1:8470/setup）添加设备",
+        "next: run `gongzheng-agent --config {file} run` and open /setup of the local page (http://127.0.0.1:8470/setup unless changed) to add devices"
+    );
+    eprintln!("{}", next.get(lang));
     Ok(())
 }
 

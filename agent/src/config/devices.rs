@@ -73,8 +73,8 @@ pub(super) fn read(root: &Section<'_, '_>, folder: &Path) -> Option<Vec<Device>>
             None,
             words!("没有写任何设备，不会采集数据", "no device is described: nothing will be read"),
             words!(
-                "请加上 `[[device]]`，写法见 configs/agent.example.toml",
-                "add `[[device]]`, see configs/agent.example.toml"
+                "在本地页面 /setup 添加，或写 `[[device]]`，写法见 configs/agent.example.toml",
+                "add one on the local page, /setup, or write `[[device]]`, see configs/agent.example.toml"
             ),
         );
     }

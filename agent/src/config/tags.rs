@@ -74,7 +74,8 @@ pub(crate) fn read(section: &mut Section<'_, '_>, device: &str, defaults: &Defau
     let mut id = name.as_ref().map(|name| format!("{device}/{}", name.value));
     if let (Some(name), Some(full)) = (&name, id.clone()) {
         section.entitle(format!("[[device.tag]] `{}`", full.chars().take(72).collect::<String>()));
-        if full.parse::<protocol::TagId>().is_err() {
+        // By itself: what is wrong with the device's name is told there, once.
+        if format!("device/{}", name.value).parse::<protocol::TagId>().is_err() {
             let shown = &name.value;
             section.collector().error(
                 Some(name.line),

@@ -95,12 +95,16 @@ async fn what_is_wrong_is_told_and_nothing_is_written() {
         ("/setup/find", "serial=%2Fdev%2Fnone&bauds=9600&parity=none&units=1", false, "打不开"),
         ("/setup/add", "protocol=modbus_tcp&name=Press&address=10.0.0.5%3A502", true, "设备名 `Press` 不合规定"),
         ("/setup/add", "protocol=modbus_tcp&name=%3Cb%3E", true, "&lt;b&gt;"),
+        ("/setup/add", "protocol=dlt645&meter=12&port=%2Fdev%2Fnone&name=m", true, "meter"),
         ("/setup/add", "name=press", false, "没有这一步"),
         ("/setup/nowhere", "", false, "没有这一步"),
     ] {
         let page = get(path, form, is_post, &config, &restart).await;
         assert!(page.contains(expected) && page.contains("class=\"bad\""), "{path} {form}: {page}");
     }
+    let one = "protocol=modbus_tcp&profile=eastron-sdm630&name=Press&address=10.0.0.5%3A502";
+    let page = get("/setup/add", one, true, &config, &restart).await;
+    assert!(page.contains("设备名 `Press` 不合规定") && !page.contains("不能作数据点名"), "told once: {page}");
     assert!(!restart.is_wanted());
     assert_eq!(std::fs::read_to_string(&config.file).expect("read"), HEAD);
 }
