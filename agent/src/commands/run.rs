@@ -75,9 +75,15 @@ pub async fn run(config: Config, lang: Lang) -> anyhow::Result<bool> {
     };
     let (known, identities) = watch::channel(identity_of_devices::load(&state_dir));
     let keeper = tokio::spawn({
-        let state_dir = state_dir.clone();
-        async move { identity_of_devices::keep(&state_dir, identities).await }
+        let (state_dir, identities, shutdown) = (state_dir.clone(), identities.clone(), shutdown.clone());
+        async move {
+            tokio::select! {
+                () = identity_of_devices::keep(&state_dir, identities) => {}
+                () = shutdown.cancelled() => {}
+            }
+        }
     });
+    let folder = state_dir.clone();
     let setup = Setup {
         state_dir,
         configuration: Arc::new(config.configuration()?),
@@ -105,6 +111,8 @@ pub async fn run(config: Config, lang: Lang) -> anyhow::Result<bool> {
         page.await.context("The local page failed.")?;
     }
     result?;
+    // The closing record is on the disk: nothing is told that could still be lost.
+    identity_of_devices::save(&folder, &identities.borrow());
     Ok(restart.is_some_and(|restart| restart.is_wanted()))
 }
 
