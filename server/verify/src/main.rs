@@ -2,11 +2,13 @@
 //!
 //! Exit codes: 0 verified · 1 refused · 2 consistent, not anchored (no trust file) · 3 the program could not do its work.
 
+mod table;
+
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
-use verify::{KeptCheckpoints, Outcome, Severity, Trust, Verdict};
+use verify::{BundleFile, KeptCheckpoints, Outcome, Settings, Severity, Trust, Verdict};
 
 /// Checks an evidence bundle offline. 离线核验电子佐证包。
 #[derive(Parser)]
@@ -70,7 +72,7 @@ fn run(arguments: &Arguments, lang: Lang) -> anyhow::Result<Verdict> {
             Some(Trust::parse(&bytes).map_err(anyhow::Error::msg)?)
         }
     };
-    let bundle = std::fs::read(&arguments.bundle).with_context(|| arguments.bundle.display().to_string())?;
+    let bundle = BundleFile::open(&arguments.bundle).with_context(|| arguments.bundle.display().to_string())?;
     let kept = match &arguments.checkpoint {
         None => None,
         Some(path) => {
@@ -79,7 +81,7 @@ fn run(arguments: &Arguments, lang: Lang) -> anyhow::Result<Verdict> {
             Some(kept.with_context(|| path.display().to_string())?)
         }
     };
-    let outcome = verify::verify_with(&bundle, trust.as_ref(), kept.as_ref());
+    let outcome = verify::verify_source(&bundle, &Settings::new(trust.as_ref(), kept.as_ref()));
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&outcome)?);
     } else {
@@ -117,6 +119,10 @@ fn print(outcome: &Outcome, lang: Lang) {
     for ((code, _), count) in shown.iter().filter(|(_, count)| **count > 10) {
         println!("  … {} {code}: {}", lang.pick("另有同类", "and more of"), count - 10);
     }
+    for line in table::lines(outcome, lang) {
+        println!("{line}");
+    }
+    println!();
     let (zh, en) = match outcome.verdict {
         Verdict::Verified => ("结论：核验通过", "VERIFIED"),
         Verdict::ConsistentNotAnchored => ("结论：内部一致，未锚定", "CONSISTENT, NOT ANCHORED"),
