@@ -16,9 +16,9 @@ use serde_json::Value as Json;
 use crate::records::read_again;
 use crate::{Figures, Finding, archive::Bundle, contents::Declared};
 
-const REPORT: &str = "report.json";
+pub(crate) const REPORT: &str = "report.json";
 /// Kind of the declaration that says a report was issued, with its SHA-256 as `report`.
-const REPORT_ISSUED: &str = "report_issued";
+pub(crate) const REPORT_ISSUED: &str = "report_issued";
 
 /// The report given, and the evaluation that is under way.
 pub(crate) struct Recomputation {
