@@ -53,7 +53,8 @@ impl Finding {
         Self { verdict, tried, meaning }
     }
 
-    fn render(&self, lang: Lang) -> String {
+    /// As lines for a terminal.
+    pub(super) fn render(&self, lang: Lang) -> String {
         let mark = match self.verdict {
             Verdict::Good => "✓",
             Verdict::Warning => "!",
@@ -214,7 +215,7 @@ fn certificate(enrolment: &Enrolment, now_ms: i64) -> Finding {
 }
 
 /// Reaches whatever this gateway delivers to, up to the end of the TLS handshake: a port that answers may be anybody's.
-async fn server(config: &Config, enrolment: &Enrolment) -> Finding {
+pub(super) async fn server(config: &Config, enrolment: &Enrolment) -> Finding {
     let address = config.uplink.address.as_ref().unwrap_or(&enrolment.mqtt_host_port);
     let tried = words!("连接服务器 {address}", "reaching the server at {address}");
     let bad = |words: Words| Finding::new(Verdict::Bad, tried.clone(), words);

@@ -123,12 +123,12 @@ fn an_agent_that_does_not_answer_is_a_warning_that_says_how_to_start_it() {
         status::ask(&address).await.expect_err("nobody there")
     });
     assert!(
-        words.zh.contains("上没有正在运行的网关程序") && words.zh.contains("用 `gongzheng-agent run` 启动"),
+        words.zh.contains("上没有正在运行的网关程序") && words.zh.contains("用 `sudo systemctl start gongzheng-agent` 启动"),
         "{}",
         words.zh
     );
     assert!(
-        words.en.contains("no running agent answers on") && words.en.contains("Start it with `gongzheng-agent run`")
+        words.en.contains("no running agent answers on") && words.en.contains("Start it with `sudo systemctl start gongzheng-agent`")
     );
 }
 
