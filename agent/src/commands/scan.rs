@@ -190,8 +190,8 @@ impl Target {
             Some(config) if is_in_use(config, port).await => {
                 let shown = port.display();
                 Err(words!(
-                    "{shown} 正由运行中的网关程序使用，同时扫描会互相干扰。先停下它：`systemctl stop gongzheng-agent`",
-                    "{shown} is in use by the running agent; both would garble each other. Stop it first: `systemctl stop gongzheng-agent`"
+                    "{shown} 正由运行中的网关程序使用，同时扫描会互相干扰。先停下它：`sudo systemctl stop gongzheng-agent`，再用 `sudo -u gongzheng gongzheng-agent scan --serial {shown}` 查找，把打印的一段贴到配置文件末尾，然后重新启动",
+                    "{shown} is in use by the running agent; both would garble each other. Stop it first: `sudo systemctl stop gongzheng-agent`; then search with `sudo -u gongzheng gongzheng-agent scan --serial {shown}`, paste the section it prints at the end of the configuration file, and start the agent again"
                 ))
             }
             _ => Ok(Self::Serial(lines(port, bauds, parities))),
@@ -376,8 +376,10 @@ impl Found {
     }
 }
 
+/// Whether a carrier is this port, under whichever of its names.
 fn on_port(carrier: &Carrier, port: &Path) -> bool {
-    matches!(carrier, Carrier::Serial(serial) if serial.path == port)
+    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    matches!(carrier, Carrier::Serial(serial) if real(&serial.path) == real(port))
 }
 
 async fn is_in_use(config: &Config, port: &Path) -> bool {
