@@ -208,7 +208,12 @@ pub(crate) fn run(table: &mut Table) -> Result<()> {
         }
     }
     for (who, sustained) in [("agent", mine), ("Node-RED", theirs)] {
-        table.row(format!("{who}: highest rate sustained"), sustained.words(), "—", "at least 98 % of what was due was read");
+        table.row(
+            format!("{who}: highest rate sustained"),
+            sustained.words(),
+            "—",
+            "at least 98 % of what was due was read",
+        );
     }
     Ok(())
 }
