@@ -2,10 +2,12 @@
 //! program. All in the profile `portable`, and only the verifier, so that CI pays for a minute of compiling each.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Result, bail};
 
 use crate::arm::add_target;
+use crate::run::MEMBERS;
 use crate::tools::{cargo, sh, strict, target_dir, which};
 
 /// A Rust target with the C compiler that links for it.
@@ -31,8 +33,10 @@ fn page() -> Result<PathBuf> {
     let build = ["build", "--locked", "--profile", "portable", "--package", "gongzheng-verify-web"];
     sh(cargo().args(build).args(["--lib", "--target", TARGET]))?;
     let to = built(TARGET, "gongzheng-verify.html");
-    let run = ["run", "--locked", "--quiet", "--package", "gongzheng-verify-web", "--bin", "gongzheng-page", "--"];
-    sh(cargo().args(run).arg(built(TARGET, "verify_web.wasm")).arg(&to))?;
+    // Selected as everything else is: see `MEMBERS`.
+    sh(cargo().args(["build", "--locked"]).args(MEMBERS).args(["--bin", "gongzheng-page"]))?;
+    let program = built(TARGET, "verify_web.wasm");
+    sh(Command::new(target_dir().join("debug/gongzheng-page")).arg(program).arg(&to))?;
     Ok(to)
 }
 
