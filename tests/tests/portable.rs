@@ -163,6 +163,10 @@ fn the_page_says_the_same_from_a_file() -> Result<()> {
                 browser.choose(input, file)?;
             }
         }
+        if number == 1 {
+            // As if they had been dragged here.
+            browser.script(DROP, &[])?;
+        }
         browser.click("#go")?;
         let theirs = wait::until("the page to say something", LIMIT, || {
             let text = browser.script("return document.getElementById('json').textContent", &[])?;
@@ -175,9 +179,7 @@ fn the_page_says_the_same_from_a_file() -> Result<()> {
         ensure!(verdict == ours["verdict"], "{}: {verdict} is shown", case.name);
         let banner = browser.script("return document.getElementById('simulated').hidden", &[])?;
         ensure!(banner == (ours["simulated"] != true), "{}: the banner of simulated data", case.name);
-        if number == 0 {
-            picture(&browser)?;
-        }
+        picture(&browser, case.name)?;
     }
     let complaints = browser.complaints()?;
     ensure!(complaints.is_empty(), "the browser complains: {complaints:?}");
@@ -187,15 +189,25 @@ fn the_page_says_the_same_from_a_file() -> Result<()> {
     Ok(())
 }
 
+/// Takes the chosen files away and drops them on the page.
+const DROP: &str = "const files = new DataTransfer();
+    for (const input of document.querySelectorAll('input[type=file]')) {
+        for (const file of input.files) { files.items.add(file); }
+        input.value = '';
+    }
+    document.dispatchEvent(new DragEvent('drop', { dataTransfer: files, cancelable: true }));";
+
 /// With GZ_PICTURES, what it looks like: on a screen, on a phone, on paper, in both languages.
-fn picture(browser: &Browser) -> Result<()> {
+fn picture(browser: &Browser, name: &str) -> Result<()> {
     let Some(folder) = std::env::var_os("GZ_PICTURES").map(PathBuf::from) else { return Ok(()) };
-    for language in ["zh", "en"] {
-        for (width, name) in [(1200, "wide"), (420, "phone")] {
+    for _ in ["as it is", "in the other language"] {
+        let language = browser.script("return document.documentElement.lang", &[])?;
+        let name = format!("{name} {}", language.as_str().unwrap_or_default()).replace(' ', "-");
+        for (width, kind) in [(1200, "wide"), (420, "phone")] {
             browser.resize((width, 900), 1.0)?;
-            std::fs::write(folder.join(format!("verifier-{language}-{name}.png")), browser.picture(true)?)?;
+            std::fs::write(folder.join(format!("{name}-{kind}.png")), browser.picture(true)?)?;
         }
-        std::fs::write(folder.join(format!("verifier-{language}.pdf")), browser.print()?)?;
+        std::fs::write(folder.join(format!("{name}.pdf")), browser.print()?)?;
         browser.click("#language")?;
     }
     Ok(())

@@ -4,22 +4,16 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
-use crate::arm::add_target;
+use crate::arm::{Machine, add_target, targeted};
 use crate::run::MEMBERS;
-use crate::tools::{cargo, sh, strict, target_dir, which};
+use crate::tools::{cargo, sh, target_dir};
 
-/// A Rust target with the C compiler that links for it.
-struct Target {
-    name: &'static str,
-    gcc: &'static str,
-    file: &'static str,
-}
-
-const WINDOWS: Target =
-    Target { name: "x86_64-pc-windows-gnu", gcc: "x86_64-w64-mingw32-gcc", file: "gongzheng-verify.exe" };
-const STATIC: Target = Target { name: "x86_64-unknown-linux-musl", gcc: "musl-gcc", file: "gongzheng-verify" };
+const WEB: &str = "wasm32-unknown-unknown";
+const WINDOWS: Machine = Machine { target: "x86_64-pc-windows-gnu", gcc: "x86_64-w64-mingw32-gcc" };
+const STATIC: Machine = Machine { target: "x86_64-unknown-linux-musl", gcc: "musl-gcc" };
+const BUILD: [&str; 4] = ["build", "--locked", "--profile", "portable"];
 
 /// Where a portable program lies.
 fn built(target: &str, file: &str) -> PathBuf {
@@ -28,50 +22,38 @@ fn built(target: &str, file: &str) -> PathBuf {
 
 /// The page; it needs no compiler but Rust's own.
 fn page() -> Result<PathBuf> {
-    const TARGET: &str = "wasm32-unknown-unknown";
-    add_target(TARGET)?;
-    let build = ["build", "--locked", "--profile", "portable", "--package", "gongzheng-verify-web"];
-    sh(cargo().args(build).args(["--lib", "--target", TARGET]))?;
-    let to = built(TARGET, "gongzheng-verify.html");
+    add_target(WEB)?;
+    sh(cargo().args(BUILD).args(["--package", "gongzheng-verify-web", "--lib", "--target", WEB]))?;
     // Selected as everything else is: see `MEMBERS`.
     sh(cargo().args(["build", "--locked"]).args(MEMBERS).args(["--bin", "gongzheng-page"]))?;
-    let program = built(TARGET, "verify_web.wasm");
-    sh(Command::new(target_dir().join("debug/gongzheng-page")).arg(program).arg(&to))?;
-    Ok(to)
+    let (program, page) = (built(WEB, "verify_web.wasm"), built(WEB, "gongzheng-verify.html"));
+    sh(Command::new(target_dir().join("debug/gongzheng-page")).arg(program).arg(&page))?;
+    Ok(page)
 }
 
-/// A program, unless its compiler is missing, which is said.
-fn program(target: &Target) -> Result<Option<PathBuf>> {
-    if which(target.gcc).is_none() {
-        if strict() {
-            bail!("{} is missing and nothing may be skipped under CI", target.gcc);
-        }
-        println!("SKIPPED {}: {} not found", target.name, target.gcc);
+/// A program, if its compiler is there.
+fn program(machine: &Machine, file: &str) -> Result<Option<PathBuf>> {
+    if !machine.is_ready()? {
         return Ok(None);
     }
-    add_target(target.name)?;
-    let upper = target.name.to_uppercase().replace('-', "_");
-    let build = ["build", "--locked", "--profile", "portable", "--package", "gongzheng-verify", "--bins"];
     let mut command = cargo();
-    command.args(build).args(["--no-default-features", "--features", "cli", "--target", target.name]);
-    command.env(format!("CARGO_TARGET_{upper}_LINKER"), target.gcc);
-    command.env(format!("CC_{}", target.name.replace('-', "_")), target.gcc);
-    sh(&mut command)?;
-    Ok(Some(built(target.name, target.file)))
+    command.args(BUILD).args(["--package", "gongzheng-verify", "--bins", "--no-default-features", "--features", "cli"]);
+    sh(targeted(&mut command, machine))?;
+    Ok(Some(built(machine.target, file)))
 }
 
 /// What the tests run: the page and the Windows program.
 pub(crate) fn build_for_tests() -> Result<()> {
     page()?;
-    program(&WINDOWS)?;
+    program(&WINDOWS, "gongzheng-verify.exe")?;
     Ok(())
 }
 
 /// Everything, with the folder below `target/dist` each belongs to.
 pub(crate) fn build_all() -> Result<Vec<(&'static str, PathBuf)>> {
     let mut files = vec![("anywhere", page()?)];
-    for target in [&WINDOWS, &STATIC] {
-        files.extend(program(target)?.map(|file| (target.name, file)));
+    for (machine, file) in [(WINDOWS, "gongzheng-verify.exe"), (STATIC, "gongzheng-verify")] {
+        files.extend(program(&machine, file)?.map(|path| (machine.target, path)));
     }
     Ok(files)
 }

@@ -34,6 +34,8 @@ pub struct Figures {
 pub struct Figure {
     /// Name of the period.
     pub period: String,
+    /// The same in words.
+    pub period_words: Words,
     /// First production date of the period.
     pub from: String,
     /// Last production date.
@@ -124,6 +126,16 @@ fn names_of(report: &Report, machine: &str) -> Words {
     line.map(|m| m.names.clone()).unwrap_or_default()
 }
 
+/// The names that periods have in our own reports, in words; others are what somebody called them.
+fn period_words(name: &str) -> Words {
+    match name {
+        "period" => Words::from(("期间", "period")),
+        "baseline" => Words::from(("基期", "baseline")),
+        "reporting" => Words::from(("报告期", "reporting period")),
+        other => Words::from((other, other)),
+    }
+}
+
 /// Names and unit of a definition; of an amount per production day those of the amount.
 fn words_of(definition: &str) -> (Words, &'static str) {
     let (id, per_day) = match definition {
@@ -155,6 +167,7 @@ fn figures(report: &Report, section: &Section) -> Vec<Figure> {
     let (from, to) = dates.map(|p| (p.from.clone(), p.to.clone())).unwrap_or_default();
     let figure = |line: &metrics::report::Line| Figure {
         period: section.period.clone(),
+        period_words: period_words(&section.period),
         from: from.clone(),
         to: to.clone(),
         machine: section.machine.clone(),

@@ -100,7 +100,8 @@ pub(crate) fn lines(outcome: &Outcome, lang: Lang) -> Vec<String> {
         for part in main.chunk_by(|a, b| (&a.period, &a.machine) == (&b.period, &b.machine)) {
             let Some(first) = part.first() else { continue };
             let machine = named(&first.names.zh, &first.names.en, &first.machine, lang);
-            titles.push((all.len(), format!("{machine} · {} {}—{}", first.period, first.from, first.to)));
+            let period = lang.pick(&first.period_words.zh, &first.period_words.en);
+            titles.push((all.len(), format!("{machine} · {period} {}—{}", first.from, first.to)));
             all.extend(part.iter().map(|figure| period_row(figure, lang)));
         }
         let head = [("指标", "metric"), ("数值", "value"), ("单位", "unit"), ("上下界", "bounds"), ("等级", "grade")];

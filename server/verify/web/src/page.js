@@ -66,7 +66,7 @@
       function say(what, done, of) { self.postMessage({ what: what, done: done, of: of }); }
       engine(given.program, given.bundle.size, given.trust, given.kept, read, say).then(
         function (json) { self.postMessage({ json: json }); },
-        function (error) { self.postMessage({ error: String(error && error.message || error) }); });
+        function (error) { self.postMessage({ error: String(error && error.message || error), kind: error && error.name }); });
     };
   }
 
@@ -87,8 +87,10 @@
       nothing: "没有重新计算任何数值：见上面的原因。", withheld: "不可核验的部分", gateway: "网关", records: "记录", readings: "读数",
       withheld_why: "下列记录的内容未随包提供，只有签名头；以其为据的数值不能复算。",
       phases: ["正在读取文件并计算摘要", "正在核对站点日志", "正在核对记录并重新计算"], begin: "正在开始",
+      file_bundle: "佐证包 ", file_trust: "信任文件 ", file_kept: "留存检查点 ", bytes: "字节", comma: "；",
       slow: "此浏览器不允许后台线程：核验期间本页会停止响应，请等待。",
-      old: "此浏览器太旧，不能运行核验程序（需要 Chromium 97 或更新，或 Firefox 102 或更新）。请改用 gongzheng-verify 命令行程序。"
+      old: "此浏览器太旧，不能运行核验程序（需要 Chromium 97 或更新，或 Firefox 102 或更新）。请改用 gongzheng-verify 命令行程序。",
+      died: "核验程序在此浏览器中异常中止，可能内存不足。请关闭其他标签页后重试，或改用 gongzheng-verify 命令行程序。"
     },
     en: {
       title: "Gongzheng offline verifier", about: "Checks an evidence bundle: signatures, order, site log, checkpoint, and computes every number again from the readings inside.",
@@ -106,12 +108,15 @@
       nothing: "No number was computed again: see the reasons above.", withheld: "Not verifiable", gateway: "gateway", records: "records", readings: "readings",
       withheld_why: "The contents of these records are not in the bundle, only their signed headers; numbers that rest on them cannot be computed again.",
       phases: ["reading and hashing files", "checking the log", "checking records and computing"], begin: "starting",
+      file_bundle: "bundle ", file_trust: "trust file ", file_kept: "kept checkpoints ", bytes: "bytes", comma: "; ",
       slow: "This browser allows no background thread: the page will not answer until it is done.",
-      old: "This browser is too old to run the verifier (Chromium 97 or newer, or Firefox 102 or newer). Use the program gongzheng-verify instead."
+      old: "This browser is too old to run the verifier (Chromium 97 or newer, or Firefox 102 or newer). Use the program gongzheng-verify instead.",
+      died: "The verifier stopped in this browser, perhaps for lack of memory. Close other tabs and try again, or use the program gongzheng-verify."
     }
   };
   var lang = /^zh/i.test(navigator.language || "zh") ? "zh" : "en";
-  var shown = null;
+  // What is shown, and the files it is about.
+  var shown = null, asked = [];
   function $(id) { return document.getElementById(id); }
   function t(key) { return TEXT[lang][key]; }
 
@@ -133,7 +138,9 @@
     var box = $("tables");
     box.appendChild(element("h2", title));
     var scroll = element("div", null, "scroll"), made = element("table"), head = element("tr");
-    heads.forEach(function (text) { head.appendChild(element("th", text)); });
+    // A heading stands where its column stands: numbers to the right.
+    var plain = rows.filter(function (row) { return !row.kind; })[0];
+    heads.forEach(function (text, i) { head.appendChild(element("th", text, plain && plain.cells[i] && plain.cells[i][1])); });
     made.appendChild(element("thead")).appendChild(head);
     var body = made.appendChild(element("tbody"));
     rows.forEach(function (row) {
@@ -180,7 +187,7 @@
   function figures(outcome) {
     var part = null, rows = [];
     outcome.figures.periods.filter(function (f) { return f.main; }).forEach(function (f) {
-      var of = named(f) + " · " + f.period + " " + f.from + "—" + f.to;
+      var of = named(f) + " · " + f.period_words[lang] + " " + f.from + "—" + f.to;
       if (of !== part) { part = of; rows.push({ kind: "part", cells: [[of, "", 5]] }); }
       rows.push({ cells: [[f.what[lang]], [f.undefined ? "— " + f.undefined : short(f.value), "number"], [unit(f.unit)],
         [bounds(f.lower, f.upper), "number"], [f.grade || "—"]] });
@@ -206,6 +213,9 @@
     $("verdict").textContent = t(outcome.verdict);
     $("what").textContent = outcome.error || t("why_" + outcome.verdict);
     $("simulated").hidden = !outcome.simulated;
+    $("files").textContent = asked.filter(function (g) { return g[1]; }).map(function (g) {
+      return t("file_" + g[0]) + g[1].name + " (" + g[1].size + " " + t("bytes") + ")";
+    }).join(t("comma"));
     $("json").textContent = outcome.json || "";
     if (outcome.error) { return; }
     findings(outcome);
@@ -264,7 +274,7 @@
       made.onmessage = function (event) {
         var got = event.data;
         if (got.json !== undefined) { made.terminate(); resolve(got.json); }
-        else if (got.error !== undefined) { made.terminate(); reject(new Error(got.error)); }
+        else if (got.error !== undefined) { made.terminate(); var e = new Error(got.error); e.name = got.kind; reject(e); }
         else { say(got.what, got.done, got.of); }
       };
       made.onerror = function (event) { made.terminate(); var e = new Error(event.message || "worker"); e.refused = true; reject(e); };
@@ -287,6 +297,7 @@
     if (!bundle) { return; }
     if (typeof WebAssembly !== "object" || typeof Promise !== "function") { failed(t("old")); return; }
     shown = null;
+    asked = ["bundle", "trust", "kept"].map(function (id) { return [id, $(id).files[0]]; });
     $("result").hidden = true;
     busy(true);
     $("state").textContent = t("begin");
@@ -294,7 +305,9 @@
       var given = { program: program(), bundle: bundle, trust: files[0], kept: files[1] };
       return background(given).catch(function (e) { if (e.refused) { return foreground(given); } throw e; });
     }).then(done).catch(function (e) {
-      failed(/CompileError|wasm|WebAssembly/i.test(String(e)) ? t("old") + " (" + e.message + ")" : e.message);
+      // It does not know the program's instructions, or not the word of the policy that lets it run.
+      failed(e.name === "CompileError" || e.name === "EvalError" ? t("old") + " (" + e.message + ")"
+        : e.name === "RuntimeError" ? t("died") + " (" + e.message + ")" : e.message);
     });
   }
   function ready() { $("go").disabled = !$("bundle").files.length; }
