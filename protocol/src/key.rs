@@ -3,16 +3,14 @@
 //! Valid means what `docs/formats.md` §2 says: RFC 8032 with canonical S and neither a small-order key nor a small-order R
 //! (`verify_strict`), so that every reader accepts exactly the same set.
 
+mod prepared;
+
 use std::fmt;
 
-use curve25519_dalek::constants::ED25519_BASEPOINT_TABLE;
-use curve25519_dalek::edwards::EdwardsBasepointTable;
-use curve25519_dalek::scalar::Scalar;
-use curve25519_dalek::traits::BasepointTable as _;
 use data_encoding::HEXLOWER;
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
-use sha2::{Digest as _, Sha512};
 
+pub use self::prepared::PreparedKey;
 use crate::{Digest, Error, Result, sha256};
 
 /// An Ed25519 signature, 64 bytes.
@@ -123,42 +121,6 @@ impl PublicKey {
     pub(crate) fn verify_bytes(&self, what: &'static str, message: &[u8], signature: &Signature) -> Result<()> {
         let signature = ed25519_dalek::Signature::from_bytes(&signature.0);
         self.0.verify_strict(message, &signature).map_err(|_| Error::BadSignature { what })
-    }
-}
-
-/// A key prepared to check very many signatures: some 30 KiB of multiples of it, and each check takes about half as long.
-///
-/// It accepts exactly what [`PublicKey::verify`] accepts. Both compute the R that the signature must have and compare its bytes;
-/// a point that encodes to the signature's R is the one that those bytes decode to, so that its order is checked on it.
-pub struct PreparedKey {
-    key: PublicKey,
-    minus: Box<EdwardsBasepointTable>,
-}
-
-impl PreparedKey {
-    /// Prepares a key.
-    pub fn new(key: &PublicKey) -> Self {
-        Self { key: *key, minus: Box::new(EdwardsBasepointTable::create(&-key.0.to_edwards())) }
-    }
-
-    /// The key itself.
-    pub fn key(&self) -> &PublicKey {
-        &self.key
-    }
-
-    /// Checks `signature` over `domain ‖ message`, as [`PublicKey::verify`] does.
-    pub fn verify(&self, what: &'static str, domain: &str, message: &[u8], signature: &Signature) -> Result<()> {
-        let (r, s) = signature.0.split_at(32);
-        let s = s.try_into().ok().and_then(|s| Option::<Scalar>::from(Scalar::from_canonical_bytes(s)));
-        let s = s.ok_or(Error::BadSignature { what })?;
-        let mut hash = Sha512::new();
-        for part in [r, self.key.0.as_bytes(), domain.as_bytes(), message] {
-            hash.update(part);
-        }
-        let k = Scalar::from_bytes_mod_order_wide(&hash.finalize().into());
-        let expected = ED25519_BASEPOINT_TABLE * &s + &*self.minus * &k;
-        let holds = expected.compress().as_bytes().as_slice() == r && !expected.is_small_order();
-        holds.then_some(()).ok_or(Error::BadSignature { what })
     }
 }
 

@@ -20,6 +20,8 @@ use crate::{Finding, Progress, Settings, parallel};
 
 /// Readings of one entry bundle that wait decoded.
 const DECODED_MAX: u64 = 1 << 18;
+/// Gateways whose keys are prepared: what a bundle states must not decide how much is held.
+const PREPARED_MAX: usize = 64;
 
 /// A leaf with what one thread found out about it alone.
 struct Checked {
@@ -34,28 +36,34 @@ struct Tile {
     leaves: Vec<Checked>,
 }
 
-/// Keys prepared for the many records that each signed.
+/// Keys prepared for the many records that each signed, at most [`PREPARED_MAX`] of them.
 #[derive(Default)]
 pub(crate) struct Keys(RwLock<BTreeMap<[u8; 32], Arc<PreparedKey>>>);
 
 impl Keys {
-    fn prepared(&self, key: &PublicKey) -> Arc<PreparedKey> {
+    fn prepared(&self, key: &PublicKey) -> Option<Arc<PreparedKey>> {
         let name = key.to_bytes();
-        if let Some(known) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&name) {
-            return known.clone();
+        let keys = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if keys.len() >= PREPARED_MAX || keys.contains_key(&name) {
+            return keys.get(&name).cloned();
         }
+        drop(keys);
         let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        keys.entry(name).or_insert_with(|| Arc::new(PreparedKey::new(key))).clone()
+        Some(keys.entry(name).or_insert_with(|| Arc::new(PreparedKey::new(key))).clone())
     }
 
     /// Whether the signature of a record holds under a key.
     pub(crate) fn is_signed(&self, leaf: &Leaf, key: &PublicKey) -> bool {
-        match &leaf.body {
-            LeafBody::Record { header_bytes, signature, .. } | LeafBody::Quarantine { header_bytes, signature, .. } => {
-                self.prepared(key).verify("record", RECORD_DOMAIN, header_bytes, signature).is_ok()
-            }
-            LeafBody::Declaration { .. } | LeafBody::Epoch { .. } => false,
-        }
+        let (LeafBody::Record { header_bytes, signature, .. } | LeafBody::Quarantine { header_bytes, signature, .. }) =
+            &leaf.body
+        else {
+            return false;
+        };
+        let checked = match self.prepared(key) {
+            Some(prepared) => prepared.verify("record", RECORD_DOMAIN, header_bytes, signature),
+            None => key.verify("record", RECORD_DOMAIN, header_bytes, signature),
+        };
+        checked.is_ok()
     }
 }
 
