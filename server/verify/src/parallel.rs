@@ -59,13 +59,18 @@ impl<T> Room<T> {
     }
 }
 
-/// Closes the room however its owner leaves it: a thread that died must not be waited for.
-struct Closing<'r, T>(&'r Room<T>);
+/// Closes the room when its owner leaves it for good: the taker always, a helper when it dies, for it must not be waited for.
+struct Closing<'r, T> {
+    room: &'r Room<T>,
+    is_taker: bool,
+}
 
 impl<T> Drop for Closing<'_, T> {
     fn drop(&mut self) {
-        self.0.desk().is_closed = true;
-        self.0.changed.notify_all();
+        if self.is_taker || std::thread::panicking() {
+            self.room.desk().is_closed = true;
+            self.room.changed.notify_all();
+        }
     }
 }
 
@@ -83,7 +88,7 @@ pub(crate) fn in_order<T: Send>(
     let desk = Desk { next: 0, taken: 0, done: BTreeMap::new(), is_closed: false };
     let room = Room { desk: Mutex::new(desk), changed: Condvar::new(), count };
     std::thread::scope(|scope| {
-        let closing = Closing(&room);
+        let closing = Closing { room: &room, is_taker: true };
         for _ in 1..threads.min(count) {
             scope.spawn(|| help(&room, &work));
         }
@@ -98,7 +103,7 @@ pub(crate) fn in_order<T: Send>(
 }
 
 fn help<T: Send>(room: &Room<T>, work: &(impl Fn(usize) -> T + Sync)) {
-    let closing = Closing(room);
+    let _closing = Closing { room, is_taker: false };
     let mut desk = room.desk();
     loop {
         if desk.is_closed || desk.next >= room.count {
@@ -113,9 +118,6 @@ fn help<T: Send>(room: &Room<T>, work: &(impl Fn(usize) -> T + Sync)) {
             None => desk = room.wait(desk),
         }
     }
-    drop(desk);
-    // Left in order: the others go on.
-    std::mem::forget(closing);
 }
 
 /// The result of a piece: waits for it, and works meanwhile.
