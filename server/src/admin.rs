@@ -154,8 +154,25 @@ pub enum Request {
         /// Plan or dates.
         wanted: Wanted,
     },
+    /// Proof that a leaf is in a site's log, or that the log at one size continues the log at another.
+    Proof {
+        /// Site.
+        site: SiteId,
+        /// Which.
+        wanted: ProofWanted,
+    },
     /// Sites, gateways, number of users, and the health of the way in, as JSON.
     Status,
+}
+
+/// What is to be proved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum ProofWanted {
+    /// This leaf is in the log: a `.tlog-proof`.
+    Leaf(u64),
+    /// The log at the second size continues the log at the first.
+    Sizes(u64, u64),
 }
 
 /// The answer.
@@ -314,6 +331,7 @@ pub async fn execute(context: &Context, request: Request) -> Result<Reply, Admin
                 format!("{}report issued over {} leaves, digest of report.json {}", mark.1, issued.size, issued.digest),
             )
         }
+        Request::Proof { site, wanted } => proof(context, &site, &wanted),
         Request::Status => reply(status::report(context).await?.to_string(), "", ""),
     }
 }
@@ -446,6 +464,39 @@ pub fn check_statement(kind: &str, body: &Json) -> Result<(), String> {
     metrics::model::parse_body(kind, body).map(drop).map_err(|error| error.to_string())
 }
 
+/// A proof as text, under the newest cosigned checkpoint where that covers it.
+fn proof(context: &Context, site: &SiteId, wanted: &ProofWanted) -> Result<Reply, AdminError> {
+    let logs = &context.logs;
+    match *wanted {
+        ProofWanted::Leaf(index) => match logs.inclusion_proof(site, index)? {
+            Some(proof) => reply(
+                proof.encode().trim_end_matches('\n'),
+                format!("第 {index} 条的包含证明，保存为 .tlog-proof 文件后用 gongzheng-verify proof 核验"),
+                format!("proof that leaf {index} is in the log: save it as .tlog-proof, check it with `gongzheng-verify proof`"),
+            ),
+            None => Err(invalid(
+                format!("没有检查点覆盖第 {index} 条"),
+                format!("no checkpoint covers leaf {index}; `admin status` says how many there are"),
+            )),
+        },
+        ProofWanted::Sizes(old, new) => {
+            let size = logs.size(site)?;
+            if old == 0 || old > new || new > size {
+                return Err(invalid(
+                    format!("条数须满足 1 ≤ 起始 ≤ 终止 ≤ {size}"),
+                    format!("sizes must be such that 1 ≤ from ≤ to ≤ {size}"),
+                ));
+            }
+            let proof = logs.consistency_between(site, old, new)?;
+            reply(
+                proof.encode().trim_end_matches('\n'),
+                format!("{old} 条到 {new} 条的一致性证明，用 gongzheng-verify proof --checkpoint 核验"),
+                format!("proof that {new} leaves continue {old}: check it with `gongzheng-verify proof --checkpoint`"),
+            )
+        }
+    }
+}
+
 /// The trust file: this server's log key and the keys of its gateways.
 async fn trust(context: &Context, site: Option<&SiteId>) -> Result<String, AdminError> {
     let mut gateways = Vec::new();
@@ -459,7 +510,22 @@ async fn trust(context: &Context, site: Option<&SiteId>) -> Result<String, Admin
             gateways.push(verify::TrustedGateway { site: row_site, gateway, key_sha256: key.fingerprint() });
         }
     }
-    Ok(verify::Trust { log_keys: vec![context.logs.key().verifier()], gateways }.to_json())
+    let witnesses = context.logs.witnesses();
+    let known: Vec<verify::TrustedWitness> = witnesses
+        .iter()
+        .flat_map(|witnesses| witnesses.configured())
+        .map(|w| verify::TrustedWitness { key: w.key.clone(), operator: w.operator.clone() })
+        .collect();
+    let note = (!known.is_empty()).then(|| TRUST_NOTE.to_owned());
+    let trust = verify::Trust {
+        log_keys: vec![context.logs.key().verifier()],
+        gateways,
+        operator: witnesses.and_then(|witnesses| witnesses.own().cloned()),
+        witnesses: known,
+        witnesses_required: witnesses.map_or(0, crate::witness::Witnesses::required),
+        note,
+    };
+    Ok(trust.to_json())
 }
 
 /// Where the socket is, below the data directory.
@@ -467,6 +533,9 @@ pub(crate) fn socket_path(data_dir: &Path) -> PathBuf {
     data_dir.join("admin").join("socket")
 }
 
+/// A reader who takes the witnesses' keys from the server has only the server's word for them.
+const TRUST_NOTE: &str = "见证方密钥由服务器运营单位提供：使用前请直接向各见证方核对其密钥与单位名称 / the witnesses' keys \
+                          come from the server's operator: confirm each key and name with the witness itself before use";
 /// Author of what the operator states on the command line.
 const OPERATOR: &str = "operator";
 

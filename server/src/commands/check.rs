@@ -29,6 +29,7 @@ pub(crate) fn run(config: &Path) -> Result<ExitCode> {
         }
     }
     println!("  {}: https://{}", say("入网", "enrolment"), config.enrol);
+    super::witness::configured(&config);
     match &config.checkpoint_copy {
         Some(folder) => println!("  {}: {}", say("检查点副本", "checkpoint copy"), folder.display()),
         None => println!(
