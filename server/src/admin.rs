@@ -472,7 +472,9 @@ fn proof(context: &Context, site: &SiteId, wanted: &ProofWanted) -> Result<Reply
             Some(proof) => reply(
                 proof.encode().trim_end_matches('\n'),
                 format!("第 {index} 条的包含证明，保存为 .tlog-proof 文件后用 gongzheng-verify proof 核验"),
-                format!("proof that leaf {index} is in the log: save it as .tlog-proof, check it with `gongzheng-verify proof`"),
+                format!(
+                    "proof that leaf {index} is in the log: save it as .tlog-proof, check it with `gongzheng-verify proof`"
+                ),
             ),
             None => Err(invalid(
                 format!("没有检查点覆盖第 {index} 条"),

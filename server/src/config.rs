@@ -402,8 +402,9 @@ fn at(text: &str, name: &str, key: &str) -> String {
     };
     let line = match key.split_once('.') {
         Some((section, key)) => {
-            let head = format!("[{section}]");
-            let mut lines = text.lines().enumerate().skip_while(|(_, line)| line.trim() != head);
+            let heads = [format!("[{section}]"), format!("[[{section}]]")];
+            let mut lines =
+                text.lines().enumerate().skip_while(|(_, line)| !heads.iter().any(|head| line.trim() == head));
             let first = lines.next();
             let own = lines.take_while(|(_, line)| !line.trim_start().starts_with('['));
             own.into_iter().find(|(_, line)| is_key(line, key)).or(first)

@@ -77,7 +77,9 @@ impl Server {
     }
 
     fn section(url: &str, key: &str, more: &str) -> String {
-        format!("[[witness]]\nurl = \"{url}\"\nkey = \"{key}\"\noperator = {{ zh = \"市计量院\", en = \"Metrology\" }}\n{more}")
+        format!(
+            "[[witness]]\nurl = \"{url}\"\nkey = \"{key}\"\noperator = {{ zh = \"市计量院\", en = \"Metrology\" }}\n{more}"
+        )
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -120,7 +122,9 @@ impl Server {
             let status: Value = serde_json::from_str(&self.run(&["admin", "status"])?)?;
             let site = &status["sites"][0];
             let newest = &site["witnessed"]["newest"];
-            Ok((newest["enough"] == true && newest["size"] == site["leaves"]).then(|| site["leaves"].as_u64()).flatten())
+            Ok((newest["enough"] == true && newest["size"] == site["leaves"])
+                .then(|| site["leaves"].as_u64())
+                .flatten())
         })
     }
 
@@ -175,7 +179,10 @@ fn ask(port: u16, body: &str) -> Result<String> {
     use std::io::{Read as _, Write as _};
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", port))?;
     let length = body.len();
-    write!(stream, "POST /add-checkpoint HTTP/1.1\r\nHost: w\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}")?;
+    write!(
+        stream,
+        "POST /add-checkpoint HTTP/1.1\r\nHost: w\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    )?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer)
@@ -380,6 +387,7 @@ fn a_witness_killed_at_any_moment_or_damaged_signs_nothing_twice() -> Result<()>
     let serving = witness.start()?;
     let answer = ask(witness.port, &ConsistencyProof { old: 0, hashes: Vec::new(), note: server.note()? }.encode())?;
     assert!(answer.starts_with("HTTP/1.1 500"), "{answer}");
+    assert!(answer.contains("the record of what was signed is gone") && answer.contains("签名记录丢失"), "{answer}");
     serving.kill()?;
     // Without the key there is no new one under the old name.
     std::fs::remove_file(witness.folder.join("witness-data/witness.key"))?;

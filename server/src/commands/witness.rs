@@ -31,7 +31,10 @@ pub(super) async fn doctor(config: &Config, running: bool, report: &mut Report) 
     if config.witnesses.is_empty() {
         return report.warn(
             &say("未设置 [[witness]]：报告将注明未经见证", "no [[witness]]: reports say that they were not witnessed"),
-            &say("请另一家单位运行见证程序，见 docs/guides/run-a-witness.zh-CN.md", "ask another body to run one: docs/guides/run-a-witness.md"),
+            &say(
+                "请另一家单位运行见证程序，见 docs/guides/run-a-witness.zh-CN.md",
+                "ask another body to run one: docs/guides/run-a-witness.md",
+            ),
         );
     }
     if !running {
@@ -42,8 +45,16 @@ pub(super) async fn doctor(config: &Config, running: bool, report: &mut Report) 
     for site in status["sites"].as_array().into_iter().flatten() {
         for peer in site["witnessed"]["witnesses"].as_array().into_iter().flatten() {
             let text = |key: &str| peer[key].as_str().unwrap_or_default();
-            let what = format!("{} · {}: {}", site["id"].as_str().unwrap_or_default(), text("witness"), say(text("zh"), text("en")));
-            let todo = say("网络、地址、证书与密钥是否正确？请与见证方核对", "check network, address, certificate and key together with the witness's operator");
+            let what = format!(
+                "{} · {}: {}",
+                site["id"].as_str().unwrap_or_default(),
+                text("witness"),
+                say(text("zh"), text("en"))
+            );
+            let todo = say(
+                "网络、地址、证书与密钥是否正确？请与见证方核对",
+                "check network, address, certificate and key together with the witness's operator",
+            );
             match (peer["alarm"] == true, peer["now"]["standing"].as_str()) {
                 (true, _) => report.bad(&what, &todo),
                 (_, Some("cosigned")) => report.good(&what),

@@ -7,7 +7,9 @@ use std::io;
 use std::ops::Range;
 
 use protocol::note::Checkpoint;
-use protocol::{Digest, SiteId, cosignature, cosignature::WitnessKey, proof::ConsistencyProof, proof::InclusionProof, tree};
+use protocol::{
+    Digest, SiteId, cosignature, cosignature::WitnessKey, proof::ConsistencyProof, proof::InclusionProof, tree,
+};
 
 use super::checkpoint::LogKey;
 use super::site::SiteLog;

@@ -313,7 +313,8 @@ fn check_cosigned(
             tree.push(tree::leaf_hash(leaf));
         }
         if tree.root() != checkpoint.root {
-            let what = format!("the first {} leaves are not those a witness cosigned: the log was rewritten", checkpoint.size);
+            let what =
+                format!("the first {} leaves are not those a witness cosigned: the log was rewritten", checkpoint.size);
             fsck.find(path, what);
         }
     }

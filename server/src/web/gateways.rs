@@ -227,9 +227,17 @@ pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {
             ..protocol::StateMessage::default()
         };
         let live = data.gateways.iter().take(1).map(|g| (g.id.clone(), Live { age_ms: 1_000, state: state.clone() }));
-        GatewaysPage::new(frame, data, code, &live.collect(), &witnessing[witnessed], &samples::face(lang), problem.into())
-            .render()
-            .expect("renders")
+        GatewaysPage::new(
+            frame,
+            data,
+            code,
+            &live.collect(),
+            &witnessing[witnessed],
+            &samples::face(lang),
+            problem.into(),
+        )
+        .render()
+        .expect("renders")
     };
     let mut troubled = samples::site();
     let gateway = &mut troubled.gateways[1];
@@ -269,7 +277,9 @@ mod tests {
         let live = BTreeMap::from([(data.gateways[0].id.clone(), Live { age_ms: 10_000, state })]);
         let frame = all::frame(lang, String::new(), "/", Nav::Gateways, Some(&data.site), false);
         let nobody = Witnessing::default();
-        GatewaysPage::new(frame, &data, None, &live, &nobody, &all::face(lang), String::new()).render().expect("renders")
+        GatewaysPage::new(frame, &data, None, &live, &nobody, &all::face(lang), String::new())
+            .render()
+            .expect("renders")
     }
 
     #[test]

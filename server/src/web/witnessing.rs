@@ -93,15 +93,27 @@ pub(super) fn samples() -> Vec<Witnessing> {
     let newest = Some(Witnessed { note: String::new(), checkpoint, by, required: 1 });
     let signed = peer("市计量测试院", "City Metrology Inst.", true, Standing::Cosigned { size: 18_200, seconds });
     let failed = Standing::default();
-    let away = Standing::Failed { since_ms: NOW_MS, attempts: 3, next_ms: NOW_MS, why: "Connection refused".into(), known: None };
+    let away = Standing::Failed {
+        since_ms: NOW_MS,
+        attempts: 3,
+        next_ms: NOW_MS,
+        why: "Connection refused".into(),
+        known: None,
+    };
     let refused = Standing::Refused { theirs: 18_200, ours: 18_230 };
     vec![
         Witnessing {
             newest: newest.clone(),
             leaves: 18_230,
-            peers: vec![signed, peer("促进中心", "Promotion Centre", true, away), peer("云平台公司", "Cloud Ltd", false, failed)],
+            peers: vec![
+                signed,
+                peer("促进中心", "Promotion Centre", true, away),
+                peer("云平台公司", "Cloud Ltd", false, failed),
+            ],
         },
-        Witnessing { newest, leaves: 18_230, peers: vec![peer("市计量测试院", "City Metrology Inst.", true, refused)] },
+        Witnessing {
+            newest, leaves: 18_230, peers: vec![peer("市计量测试院", "City Metrology Inst.", true, refused)]
+        },
         Witnessing::default(),
     ]
 }

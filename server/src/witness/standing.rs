@@ -179,6 +179,16 @@ mod tests {
     }
 
     #[test]
+    fn alarms_say_what_to_do() {
+        let ahead = Standing::Ahead { theirs: 10, ours: 9 };
+        let refused = Standing::Refused { theirs: 5, ours: 9 };
+        assert!(ahead.is_alarm() && refused.is_alarm() && !Standing::Unknown { status: 404 }.is_alarm());
+        let ((zh, en), (zh_refused, en_refused)) = (ahead.words(), refused.words());
+        assert!(zh.contains("请停止服务") && en.contains("Stop it, find out"), "{zh} {en}");
+        assert!(zh_refused.contains("历史被改写") && en_refused.contains("history was rewritten"));
+    }
+
+    #[test]
     fn failures_are_spaced_and_remember_what_was_signed() {
         let mut standing = Standing::Cosigned { size: 7, seconds: 1 };
         let mut now = 1_000_000;

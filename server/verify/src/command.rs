@@ -81,11 +81,21 @@ pub(crate) fn run(command: &Command, lang: Lang) -> anyhow::Result<u8> {
             let (worth, zh, en) = conflict.check(&trust(keys)?.log_keys, proof.as_ref());
             let (mark, zh_verdict, en_verdict, code) = match worth {
                 Worth::Proven => ("✕", "成立：历史被改写，文件本身即为证据", "PROVEN: this file is the evidence", 0),
-                Worth::Open => ("•", "待澄清：须由站点日志运营单位提供一致性证明", "OPEN: the log's operator has to give the proof", 2),
+                Worth::Open => (
+                    "•",
+                    "待澄清：须由站点日志运营单位提供一致性证明",
+                    "OPEN: the log's operator has to give the proof",
+                    2,
+                ),
                 Worth::Cleared => ("✓", "已澄清", "CLEARED", 1),
                 Worth::Void => ("•", "不成立", "VOID", 1),
             };
-            println!("{mark} {}\n{} {}", lang.pick(&zh, &en), lang.pick("结论：", "result:"), lang.pick(zh_verdict, en_verdict));
+            println!(
+                "{mark} {}\n{} {}",
+                lang.pick(&zh, &en),
+                lang.pick("结论：", "result:"),
+                lang.pick(zh_verdict, en_verdict)
+            );
             Ok(code)
         }
         #[cfg(feature = "witness")]

@@ -148,7 +148,9 @@ fn words(kind: ConflictKind, signed: &[String; 2], witness: &str, seen_seconds: 
     let (old, new) = (first.size, second.size);
     match kind {
         ConflictKind::TwoRoots => (
-            format!("站点日志 {origin} 对同样的 {new} 条记录签署了两个不同的根：历史被改写。见证方 {witness} 于 {at} 发现"),
+            format!(
+                "站点日志 {origin} 对同样的 {new} 条记录签署了两个不同的根：历史被改写。见证方 {witness} 于 {at} 发现"
+            ),
             format!(
                 "the log {origin} signed two different roots over {new} leaves: its history was rewritten. Seen by {witness} at {at}"
             ),

@@ -35,7 +35,9 @@ pub(crate) fn check(note: &str, newest_leaf_ms: Option<i64>, trust: Option<&Trus
             let zh = format!("{zh}（{name}）于 {at} 签名，不计为见证：{why_zh}");
             let en = format!("signed by {en} ({name}) at {at}, which does not count as witnessed: {why_en}");
             findings.push(Finding::note("witness", "checkpoint", zh, en));
-        } else if newest_leaf_ms.is_some_and(|ms| (*seconds).saturating_mul(1000).saturating_add(CLOCKS_MS) < ms.max(0) as u64) {
+        } else if newest_leaf_ms
+            .is_some_and(|ms| (*seconds).saturating_mul(1000).saturating_add(CLOCKS_MS) < ms.max(0) as u64)
+        {
             let zh = format!("{zh}（{name}）的见证时间 {at} 早于所见证的最新记录，不计为见证：双方时钟不一致");
             let en = format!(
                 "the cosignature of {en} ({name}) is dated {at}, before the newest leaf it covers, and does not count: the clocks disagree"

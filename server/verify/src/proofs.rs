@@ -36,7 +36,8 @@ fn inclusion(proof: &InclusionProof, trust: Option<&Trust>, findings: &mut Vec<F
             Ok(leaf) => what(&leaf),
             Err(e) => (format!("条目内容无法读取（{e}）"), format!("its content cannot be read ({e})")),
         };
-        let (zh, en) = (format!("第 {} 条在站点日志中：{zh}", proof.index), format!("leaf {} is in the log: {en}", proof.index));
+        let (zh, en) =
+            (format!("第 {} 条在站点日志中：{zh}", proof.index), format!("leaf {} is in the log: {en}", proof.index));
         findings.push(Finding::ok("proof", zh, en));
     } else {
         let zh = "条目与检查点的根不符：条目、位置或证明被改动";
@@ -49,7 +50,10 @@ fn inclusion(proof: &InclusionProof, trust: Option<&Trust>, findings: &mut Vec<F
 fn consistency(proof: &ConsistencyProof, older: Option<&str>, trust: Option<&Trust>, findings: &mut Vec<Finding>) {
     let Some(older) = older else {
         let zh = format!("一致性证明须与较早的检查点（{} 条）一起核对：请用 --checkpoint 给出", proof.old);
-        let en = format!("a consistency proof is checked from an older checkpoint, here over {} leaves: give it with --checkpoint", proof.old);
+        let en = format!(
+            "a consistency proof is checked from an older checkpoint, here over {} leaves: give it with --checkpoint",
+            proof.old
+        );
         findings.push(Finding::refused("proof", "", zh, en));
         return;
     };
@@ -62,7 +66,11 @@ fn consistency(proof: &ConsistencyProof, older: Option<&str>, trust: Option<&Tru
         {
             let (from, to) = (old.size, new.size);
             let zh = format!("{to} 条的检查点是 {from} 条的检查点的延续");
-            findings.push(Finding::ok("proof", zh, format!("the checkpoint over {to} leaves continues the one over {from}")));
+            findings.push(Finding::ok(
+                "proof",
+                zh,
+                format!("the checkpoint over {to} leaves continues the one over {from}"),
+            ));
         }
         (Ok(_), Ok(_)) => {
             let zh = "证明不能把两个检查点连起来";

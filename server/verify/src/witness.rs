@@ -2,7 +2,7 @@
 //! continues the one before, and so makes it impossible to rewrite what it has signed (C2SP `tlog-witness`, `tlog-cosignature`).
 //!
 //! Constraints
-//! 1. It never cosigns two histories of one log. What it decides is [`core`], a pure function of what it signed last, the
+//! 1. It never cosigns two histories of one log. What it decides is [`decide`], a pure function of what it signed last, the
 //!    request and the time; what it signed last is durable ([`store`]) *before* a cosignature leaves.
 //! 2. State that is damaged is not state that never was: it then signs nothing for that log until a person has looked.
 //! 3. What it will not sign it keeps as a file that anyone can check ([`crate::Conflict`]).
@@ -14,7 +14,7 @@
 
 mod clock;
 mod config;
-mod core;
+mod decide;
 mod http;
 mod key;
 mod store;

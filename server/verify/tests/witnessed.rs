@@ -74,7 +74,10 @@ fn cosignatures_count_once_for_each_other_body() {
     assert_eq!(both.verdict, Verdict::Verified, "{:?}", both.findings);
     let words = said(&both);
     assert_eq!(words.len(), 2);
-    assert!(words.iter().all(|(severity, en)| *severity == Severity::Ok && en.starts_with("witnessed by ")), "{words:?}");
+    assert!(
+        words.iter().all(|(severity, en)| *severity == Severity::Ok && en.starts_with("witnessed by ")),
+        "{words:?}"
+    );
     let one = verify(&made.bundle(&[1, 3], at, false), Some(&trust));
     assert_eq!(one.verdict, Verdict::Refused);
     let words = said(&one);

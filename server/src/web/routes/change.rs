@@ -18,11 +18,11 @@ use crate::reporting::{Wanted, bundle_path};
 use crate::roles::Permission;
 use crate::state::AppState;
 use crate::web::gateways::{GatewaysPage, Live, NewCode};
-use crate::web::witnessing::Witnessing;
 use crate::web::reports::{Details, ReportsPage};
 use crate::web::text::Lang;
 use crate::web::verdict::{self, Verdicts};
 use crate::web::view::{Nav, url_part};
+use crate::web::witnessing::Witnessing;
 
 /// How many of the newest reports a page opens.
 const OPENED_MAX: usize = 5;

@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use protocol::note::VerifierKey;
 use serde::Deserialize;
 
-use super::core::Rule;
+use super::decide::Rule;
 use crate::Operator;
 
 /// What the witness is told.
@@ -59,7 +59,10 @@ impl Config {
     /// Reads the file; relative paths are relative to its folder.
     pub(super) fn load(path: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path).with_context(|| {
-            format!("{}: an example is configs/witness.example.toml / 配置示例见 configs/witness.example.toml", path.display())
+            format!(
+                "{}: an example is configs/witness.example.toml / 配置示例见 configs/witness.example.toml",
+                path.display()
+            )
         })?;
         Self::parse(&text, path.parent().unwrap_or(Path::new("."))).with_context(|| path.display().to_string())
     }
@@ -70,7 +73,9 @@ impl Config {
             bail!("[operator] zh: the name of the body that runs this witness / 请填写见证单位名称");
         }
         if file.log.is_empty() {
-            bail!("[[log]]: no log to witness; ask the server's operator for the log key / 没有要见证的日志，请向服务器运营单位索取站点日志密钥");
+            bail!(
+                "[[log]]: no log to witness; ask the server's operator for the log key / 没有要见证的日志，请向服务器运营单位索取站点日志密钥"
+            );
         }
         let rule = |log: LogFile| {
             let key = VerifierKey::parse(&log.key).with_context(|| format!("[[log]] key = {:?}", log.key))?;

@@ -23,10 +23,10 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
-use super::config::Config;
-use super::core::{Decision, Rule, Signer, Standing, decide, new_epoch};
-use super::store::{Known, Store, replace};
 use super::clock;
+use super::config::Config;
+use super::decide::{Decision, Rule, Signer, Standing, decide, new_epoch};
+use super::store::{Known, Store, replace};
 
 /// Everything a request needs.
 pub(super) struct Witness {

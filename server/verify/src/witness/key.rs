@@ -37,7 +37,10 @@ pub(super) fn open(store: &Store, name: &str) -> anyhow::Result<(SecretKey, Witn
         Err(e) => return Err(e).with_context(|| path.display().to_string()),
     };
     if std::fs::metadata(&path)?.permissions().mode() & 0o077 != 0 {
-        bail!("{}: readable by other users; run `chmod 600` on it / 密钥文件可被其他用户读取，请执行 chmod 600", path.display());
+        bail!(
+            "{}: readable by other users; run `chmod 600` on it / 密钥文件可被其他用户读取，请执行 chmod 600",
+            path.display()
+        );
     }
     let damaged = || {
         anyhow::anyhow!("{}: damaged; restore it, never delete it / 密钥文件已损坏，请恢复，切勿删除", path.display())

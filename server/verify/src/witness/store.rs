@@ -14,7 +14,7 @@ use protocol::cosignature::{WitnessKey, cosigned_at};
 use protocol::note::{Checkpoint, VerifierKey};
 use protocol::sha256;
 
-use super::core::Head;
+use super::decide::Head;
 use crate::Conflict;
 
 /// The folder, held by one process.
@@ -44,7 +44,10 @@ impl Store {
         let path = folder.join("lock");
         let lock = File::create(&path).with_context(|| path.display().to_string())?;
         if rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err() {
-            bail!("{}: another witness uses this folder; stop it first / 该目录正被另一个见证程序使用，请先停止它", folder.display());
+            bail!(
+                "{}: another witness uses this folder; stop it first / 该目录正被另一个见证程序使用，请先停止它",
+                folder.display()
+            );
         }
         Ok(Self { folder: folder.to_owned(), _lock: lock })
     }

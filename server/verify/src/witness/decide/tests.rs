@@ -121,7 +121,7 @@ proptest! {
         // Whatever left: the larger continues the smaller.
         for (a, small) in &left {
             for (b, large) in left.iter().filter(|(_, large)| large >= small) {
-                prop_assert_eq!(&a[..*small], &b[..*small], "{} and {}", small, large);
+                prop_assert!(a[..*small] == b[..*small], "two histories: {small} and {large}");
             }
         }
     }
@@ -181,7 +181,14 @@ fn a_log_is_known_by_key_and_site_and_a_new_epoch_needs_a_person() {
     rule.sites = vec!["works".into()];
     assert_eq!(rule.reads("gz.example/works"), Standing::Known);
     assert_eq!(rule.reads("gz.example/works/1"), Standing::NewEpoch("gz.example/works".into()));
-    for origin in ["gz.example/other", "gz.example/", "gz.example", "gz.examples/works", "gz.example/works/01", "gz.example/works/0"] {
+    for origin in [
+        "gz.example/other",
+        "gz.example/",
+        "gz.example",
+        "gz.examples/works",
+        "gz.example/works/01",
+        "gz.example/works/0",
+    ] {
         assert_eq!(rule.reads(origin), Standing::Unknown, "{origin}");
     }
     rule.epochs = vec!["gz.example/works/1".into()];

@@ -122,7 +122,9 @@ pub(super) fn decide(rule: &Rule, known: &Known, request: &ConsistencyProof, sig
     };
     if !continues {
         let conflict = head.and_then(|head| found(ConflictKind::NotContinued, head));
-        return Decision { conflict, ..Decision::refuse(422, "the proof does not connect the two / 一致性证明不成立") };
+        return Decision {
+            conflict, ..Decision::refuse(422, "the proof does not connect the two / 一致性证明不成立")
+        };
     }
     if signer.now_seconds < YEAR_2024 {
         return Decision::refuse(503, "the witness's clock was never set / 见证方时钟未校准");
