@@ -44,7 +44,11 @@ pub(crate) async fn run(witnesses: Witnesses, logs: SiteLogs, stop: Cancellation
         tokio::select! {
             () = stop.cancelled() => return,
             event = events.recv() => match event {
-                Ok(event) if event.from == event.to => { due.entry(event.site).or_insert(now); }
+                Ok(event) if event.from == event.to => {
+                    // A site that waits for a retry does not wait that long once it has something new.
+                    let at = due.entry(event.site).or_insert(now + GATHER);
+                    *at = (*at).min(now + SPACING);
+                }
                 Ok(_) => {}
                 Err(RecvError::Lagged(_)) => for site in logs.sites() { due.entry(site).or_insert(now); },
                 Err(RecvError::Closed) => return,
@@ -95,6 +99,8 @@ pub(super) fn tell(site: &SiteId, witness: &WitnessConfig, before: &Standing, af
 
 /// Sites asked about at once.
 const AT_ONCE: usize = 4;
+/// From a checkpoint to the question about it: several sites publish together.
+const GATHER: Duration = Duration::from_secs(1);
 /// Least time between two rounds of one site.
 const SPACING: Duration = Duration::from_secs(5);
 /// Between two looks at a site whose witnesses did not all answer; each witness has its own, longer pauses.

@@ -32,6 +32,8 @@ pub fn show_key(config: &Path) -> anyhow::Result<String> {
     let config = config::Config::load(config)?;
     let store = store::Store::open(&config.state_dir)?;
     let (key, verifier) = key::open(&store, &config.name)?;
+    // The certificate is what else the server needs, so it is made here too.
+    http::tls(&config, &store)?;
     Ok(http::introduction(&config, &verifier, &key.public().fingerprint()))
 }
 
