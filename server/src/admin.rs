@@ -331,7 +331,7 @@ pub async fn execute(context: &Context, request: Request) -> Result<Reply, Admin
                 format!("{}report issued over {} leaves, digest of report.json {}", mark.1, issued.size, issued.digest),
             )
         }
-        Request::Proof { site, wanted } => proof(context, &site, &wanted),
+        Request::Proof { site, wanted } => proof(context, &site, &wanted).await,
         Request::Status => reply(status::report(context).await?.to_string(), "", ""),
     }
 }
@@ -465,8 +465,15 @@ pub fn check_statement(kind: &str, body: &Json) -> Result<(), String> {
 }
 
 /// A proof as text, under the newest cosigned checkpoint where that covers it.
-fn proof(context: &Context, site: &SiteId, wanted: &ProofWanted) -> Result<Reply, AdminError> {
+async fn proof(context: &Context, site: &SiteId, wanted: &ProofWanted) -> Result<Reply, AdminError> {
     let logs = &context.logs;
+    if let ProofWanted::Leaf(index) = wanted
+        && *index < logs.size(site)?
+        && !logs.cosigned(site)?.is_some_and(|known| known.is_witnessed() && *index < known.checkpoint.size)
+    {
+        // A leaf of a moment ago: without this its proof would say "not witnessed" for no other reason.
+        logs.witnessed(site, reporting::WITNESS_WAIT).await?;
+    }
     match *wanted {
         ProofWanted::Leaf(index) => match logs.inclusion_proof(site, index)? {
             Some(proof) => reply(

@@ -335,7 +335,7 @@ async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static
 }
 
 /// How long a report waits for witnesses.
-const WITNESS_WAIT: Duration = Duration::from_secs(15);
+pub(crate) const WITNESS_WAIT: Duration = Duration::from_secs(15);
 /// A site whose newest reading is younger than this is delivering.
 const RECENT_MS: i64 = 60_000;
 /// Leaves read at once.

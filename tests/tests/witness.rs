@@ -103,9 +103,15 @@ impl Server {
 
     fn state(&self, note: &str) -> Result<()> {
         let file = self.folder.join("statement.json");
-        let body = serde_json::json!({"kind": "calendar", "reason": note, "body": {"shifts": [
-            {"shift": "day", "names": {"zh": "白班", "en": "Day"}, "start": "08:00", "end": "20:00",
-             "weekdays": [1, 2, 3, 4, 5, 6, 7], "breaks": []}]}});
+        let signal = serde_json::json!({"gateway": "gw-1", "tag": "press/state"});
+        let body = serde_json::json!([
+            {"kind": "calendar", "reason": note, "body": {"shifts": [
+                {"shift": "day", "names": {"zh": "白班", "en": "Day"}, "start": "08:00", "end": "20:00",
+                 "weekdays": [1, 2, 3, 4, 5, 6, 7], "breaks": []}]}},
+            {"kind": "machine", "reason": note, "body": {
+                "machine": "press", "names": {"zh": "冲床", "en": "Press"}, "signals": {"state": signal},
+                "state_rule": {"codes": {"1": "off", "4": "run"}}}},
+        ]);
         std::fs::write(&file, body.to_string())?;
         self.run(&["admin", "declare", "--site", SITE, "--file", file.to_str().context("path")?])?;
         Ok(())
@@ -271,14 +277,14 @@ fn a_rewritten_log_is_refused_by_the_witness_and_found_by_whoever_checks() -> Re
     server.state("what was said")?;
     let size = server.wait_witnessed()?;
     running.stop(LIMIT)?;
-    // The same keys, another history, as long and one leaf longer.
+    // The same keys, another history: as long, and longer.
     liar.state("what should have been said")?;
     let (forked, same) = (liar.note()?, Checkpoint::read_unverified(&liar.note()?)?);
     assert_eq!(same.size, size);
     let answer = ask(witness.port, &ConsistencyProof { old: size, hashes: Vec::new(), note: forked }.encode())?;
     assert!(answer.starts_with("HTTP/1.1 409") && answer.contains("text/x.tlog.size"), "{answer}");
-    liar.state("and one more")?;
-    let to = (size + 1).to_string();
+    liar.state("and more")?;
+    let to = (size + 2).to_string();
     let proof = liar.run(&["admin", "proof", "--site", SITE, "--from", &size.to_string(), "--to", &to])? + "\n";
     let proof = if proof.ends_with("\n\n") { proof.trim_end().to_owned() + "\n" } else { proof };
     let answer = ask(witness.port, &proof)?;
