@@ -26,9 +26,11 @@ use crate::state::{Clock, Door};
 use crate::store::{SiteRow, Store, StoreError};
 
 mod people;
+mod proof;
 mod socket;
 mod status;
 
+pub use proof::ProofWanted;
 pub use socket::{is_running, listen, perform, serve};
 
 /// What the operator wants.
@@ -163,16 +165,6 @@ pub enum Request {
     },
     /// Sites, gateways, number of users, and the health of the way in, as JSON.
     Status,
-}
-
-/// What is to be proved.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum ProofWanted {
-    /// This leaf is in the log: a `.tlog-proof`.
-    Leaf(u64),
-    /// The log at the second size continues the log at the first.
-    Sizes(u64, u64),
 }
 
 /// The answer.
@@ -331,7 +323,7 @@ pub async fn execute(context: &Context, request: Request) -> Result<Reply, Admin
                 format!("{}report issued over {} leaves, digest of report.json {}", mark.1, issued.size, issued.digest),
             )
         }
-        Request::Proof { site, wanted } => proof(context, &site, &wanted).await,
+        Request::Proof { site, wanted } => proof::execute(context, &site, &wanted).await,
         Request::Status => reply(status::report(context).await?.to_string(), "", ""),
     }
 }
@@ -462,48 +454,6 @@ pub fn check_statement(kind: &str, body: &Json) -> Result<(), String> {
         return Err(format!("`{kind}` cannot be stated; known: {}", kinds.join(", ")));
     }
     metrics::model::parse_body(kind, body).map(drop).map_err(|error| error.to_string())
-}
-
-/// A proof as text, under the newest cosigned checkpoint where that covers it.
-async fn proof(context: &Context, site: &SiteId, wanted: &ProofWanted) -> Result<Reply, AdminError> {
-    let logs = &context.logs;
-    if let ProofWanted::Leaf(index) = wanted
-        && *index < logs.size(site)?
-        && !logs.cosigned(site)?.is_some_and(|known| known.is_witnessed() && *index < known.checkpoint.size)
-    {
-        // A leaf of a moment ago: without this its proof would say "not witnessed" for no other reason.
-        logs.witnessed(site, reporting::WITNESS_WAIT).await?;
-    }
-    match *wanted {
-        ProofWanted::Leaf(index) => match logs.inclusion_proof(site, index)? {
-            Some(proof) => reply(
-                proof.encode().trim_end_matches('\n'),
-                format!("第 {index} 条的包含证明，保存为 .tlog-proof 文件后用 gongzheng-verify proof 核验"),
-                format!(
-                    "proof that leaf {index} is in the log: save it as .tlog-proof, check it with `gongzheng-verify proof`"
-                ),
-            ),
-            None => Err(invalid(
-                format!("没有检查点覆盖第 {index} 条"),
-                format!("no checkpoint covers leaf {index}; `admin status` says how many there are"),
-            )),
-        },
-        ProofWanted::Sizes(old, new) => {
-            let size = logs.size(site)?;
-            if old == 0 || old > new || new > size {
-                return Err(invalid(
-                    format!("条数须满足 1 ≤ 起始 ≤ 终止 ≤ {size}"),
-                    format!("sizes must be such that 1 ≤ from ≤ to ≤ {size}"),
-                ));
-            }
-            let proof = logs.consistency_between(site, old, new)?;
-            reply(
-                proof.encode().trim_end_matches('\n'),
-                format!("{old} 条到 {new} 条的一致性证明，用 gongzheng-verify proof --checkpoint 核验"),
-                format!("proof that {new} leaves continue {old}: check it with `gongzheng-verify proof --checkpoint`"),
-            )
-        }
-    }
 }
 
 /// The trust file: this server's log key and the keys of its gateways.
