@@ -482,6 +482,7 @@ witness-same-body = the same body as the operator: does not count
 code-title = Enrolment code of { $gateway }
 code-until = Valid once, within 24 hours: until { $time }
 code-do = Run on the gateway:
+code-lang = en
 code-note = The code is shown only this once. It carries this server's fingerprint; the gateway will not talk to any other server.
 gateway-online = Online · { $age }
 gateway-offline = Offline · last { $age }
