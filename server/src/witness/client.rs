@@ -110,7 +110,7 @@ async fn talk(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) ->
     let mut limited = (&mut stream).take(ANSWER_MAX + 1);
     match limited.read_to_end(&mut bytes).await {
         // Some servers end a TLS connection without saying so; the length of the body tells whether it is whole.
-        Err(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => return Err(error.into()),
+        Err(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => Err(error.into()),
         _ if bytes.len() as u64 > ANSWER_MAX => bail!("the answer is longer than {ANSWER_MAX} bytes"),
         _ => Ok(bytes),
     }

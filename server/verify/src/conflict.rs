@@ -12,7 +12,7 @@
 use protocol::{
     note::{Checkpoint, VerifierKey},
     proof::ConsistencyProof,
-    sha256, tree,
+    tree,
 };
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +69,7 @@ pub enum Worth {
 }
 
 impl Conflict {
+    #[cfg(feature = "witness")]
     pub(crate) fn new(kind: ConflictKind, first: &str, second: &str, witness: &str, seen_seconds: u64) -> Self {
         let signed = [first.to_owned(), second.to_owned()];
         let (zh, en) = words(kind, &signed, witness, seen_seconds);
@@ -91,14 +92,6 @@ impl Conflict {
     /// The file's text.
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
-    }
-
-    /// One name for one finding, however often it is made: the same two texts have the same.
-    pub fn file_name(&self) -> String {
-        let text = |note: &String| note.rfind("\n\n").map_or(String::new(), |end| note[..end].to_owned());
-        let (first, second) = (text(&self.signed[0]), text(&self.signed[1]));
-        let digest = sha256(format!("{:?}\n{first}\n\n{second}", self.kind).as_bytes()).hex();
-        format!("{}.json", &digest[..24])
     }
 
     /// Checks the finding: by the log's keys, and where it is given with the proof that the log's operator has made since.

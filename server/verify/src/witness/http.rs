@@ -88,7 +88,7 @@ impl Witness {
             }
         };
         if let Some(conflict) = &decision.conflict
-            && let Some(path) = store.find(conflict)?
+            && let Some(path) = store.find(conflict, &rule.key)?
         {
             eprintln!("FINDING {}\n{}\n{}", path.display(), conflict.zh, conflict.en);
         }
@@ -103,7 +103,7 @@ impl Witness {
     /// What was signed of the newest epoch of a log that is known here.
     fn newest_epoch(&self, store: &Store, rule: &Rule, base: &str) -> std::io::Result<Known> {
         for origin in rule.epochs.iter().rev().map(String::as_str).chain([base]) {
-            if origin.starts_with(base)
+            if origin.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
                 && let Known::Head(head) = store.known(origin, &rule.key, &self.verifier)?
             {
                 return Ok(Known::Head(head));
@@ -130,7 +130,7 @@ impl Witness {
     fn about(&self) -> String {
         let store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
         let introduction = introduction(&self.config, &self.verifier, &self.key.public().fingerprint());
-        let (logs, findings) = (store.origins().map_or(0, |o| o.len()), store.findings().unwrap_or_default());
+        let (logs, findings) = (store.origins().map_or(0, |o| o.len()), store.findings("").unwrap_or_default());
         format!("{introduction}\nlogs / 已见证日志: {logs}\nfindings / 发现: {findings}\n")
     }
 }
@@ -270,3 +270,6 @@ const LOGS_MAX: usize = 20_000;
 const HEADER: Duration = Duration::from_secs(10);
 /// Longest life of a connection: whoever needs more connects again.
 const CONNECTION: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests;

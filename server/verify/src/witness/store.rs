@@ -10,12 +10,13 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use data_encoding::HEXLOWER;
 use protocol::cosignature::{WitnessKey, cosigned_at};
 use protocol::note::{Checkpoint, VerifierKey};
 use protocol::sha256;
 
 use super::decide::Head;
-use crate::Conflict;
+use crate::{Conflict, ConflictKind};
 
 /// The folder, held by one process.
 pub(super) struct Store {
@@ -108,20 +109,31 @@ impl Store {
         Ok(())
     }
 
-    /// Keeps a finding; one that is there already, or one too many, is not written again. Returns the new file.
-    pub(super) fn find(&self, conflict: &Conflict) -> io::Result<Option<PathBuf>> {
-        let path = self.folder.join(FINDINGS).join(conflict.file_name());
-        if path.exists() || self.findings()? >= FINDINGS_MAX {
+    /// Keeps a finding about a log of this key as `findings/<kind>-<key id>-<digest>.json`; one that is there already, or one
+    /// too many of its kind and key, is not written again. Returns the new file.
+    pub(super) fn find(&self, conflict: &Conflict, log: &VerifierKey) -> io::Result<Option<PathBuf>> {
+        let kind = match conflict.kind {
+            ConflictKind::TwoRoots => "two_roots",
+            ConflictKind::NotContinued => "not_continued",
+            ConflictKind::NewEpoch => "new_epoch",
+        };
+        let prefix = format!("{kind}-{}-", HEXLOWER.encode(&log.id()));
+        // The same two texts have one name, however often they are shown and by whomever signed.
+        let texts = conflict.signed.each_ref().map(|note| note.rfind("\n\n").map_or("", |end| &note[..end]));
+        let digest = sha256(texts.join("\n\n").as_bytes()).hex();
+        let path = self.folder.join(FINDINGS).join(format!("{prefix}{}.json", &digest[..24]));
+        if path.exists() || self.findings(&prefix)? >= FINDINGS_MAX {
             return Ok(None);
         }
         replace(&path, conflict.to_json().as_bytes())?;
         Ok(Some(path))
     }
 
-    /// How many findings there are.
-    pub(super) fn findings(&self) -> io::Result<usize> {
+    /// How many findings there are whose names begin like this.
+    pub(super) fn findings(&self, prefix: &str) -> io::Result<usize> {
+        let is_one = |name: &str| name.starts_with(prefix) && name.ends_with(".json");
         let entries = std::fs::read_dir(self.folder.join(FINDINGS))?;
-        Ok(entries.flatten().filter(|entry| entry.file_name().to_string_lossy().ends_with(".json")).count())
+        Ok(entries.flatten().filter(|entry| entry.file_name().to_str().is_some_and(is_one)).count())
     }
 
     fn path(&self, origin: &str) -> PathBuf {
@@ -142,5 +154,6 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 const LOGS: &str = "logs";
 const FINDINGS: &str = "findings";
 const ORIGINS: &str = "origins";
-/// Anybody may show a witness two honest checkpoints and a false proof; a full disk must not come of it.
+/// Findings of one kind about the logs of one key. Anybody may show a witness two honest checkpoints and a false proof: neither
+/// a full disk must come of it, nor a proven finding be crowded out by such.
 const FINDINGS_MAX: usize = 1_000;
