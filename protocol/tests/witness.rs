@@ -1,4 +1,4 @@
-//! Cosignatures and proofs: golden text, and every flipped byte and every cut refused, or of the same meaning.
+//! Cosignatures and proofs: every flipped byte and every cut refused, or of the same meaning. Golden text is in `vectors.rs`.
 
 use protocol::cosignature::{WitnessKey, attach, cosign, cosigned_at};
 use protocol::note::{self, Checkpoint, VerifierKey};

@@ -332,3 +332,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 const ATTEMPTS: usize = 3;
 /// How long a start waits for what witnesses hold.
 const HEARING: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;

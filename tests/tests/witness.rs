@@ -47,8 +47,13 @@ impl Witness {
     }
 
     fn start(&self) -> Result<Running> {
+        // The log goes on from one start to the next.
+        let log = std::fs::read_to_string(self.folder.join("witness.log")).unwrap_or_default();
+        let before = log.matches("listening").count();
         let running = Running::start("witness", &self.command(), &self.folder)?;
-        wait::until("the witness to listen", LIMIT, || Ok(running.log().contains("listening").then_some(())))?;
+        wait::until("the witness to listen", LIMIT, || {
+            Ok((running.log().matches("listening").count() > before).then_some(()))
+        })?;
         Ok(running)
     }
 

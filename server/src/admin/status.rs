@@ -45,7 +45,7 @@ fn witnessed(context: &Context, site: &SiteId) -> Json {
         let by = cosigned.by.iter();
         let by: Vec<Json> =
             by.map(|by| json!({"witness": by.witness, "operator": by.operator, "seconds": by.seconds})).collect();
-        json!({"size": cosigned.checkpoint.size, "enough": cosigned.is_witnessed(), "by": by})
+        json!({"size": cosigned.checkpoint.size, "enough": cosigned.is_witnessed(), "required": cosigned.required, "by": by})
     });
     let peers = context.logs.witnesses().map(|witnesses| witnesses.peers(site)).unwrap_or_default();
     let peers: Vec<Json> = peers

@@ -254,7 +254,8 @@ pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {
     vec![
         ("gateways", html(&samples::site(), Some(&code), 0, "")),
         ("gateways-trouble", html(&troubled, None, 1, "")),
-        ("gateways-empty", html(&samples::site_new(), None, 2, &t.s("gateways-problem"))),
+        ("gateways-empty", html(&samples::site_new(), None, 3, &t.s("gateways-problem"))),
+        ("gateways-too-few", html(&samples::site(), None, 2, "")),
     ]
 }
 

@@ -42,7 +42,10 @@ pub(super) fn card(t: &Texts, lang: Lang, face: &Clockface, data: &Witnessing) -
             let size = format::integer(newest.checkpoint.size);
             ("good", t.f("witness-yes", &[("size", &size), ("time", &at), ("behind", &behind)]))
         }
-        Some(_) => ("warn", t.s("witness-too-few")),
+        Some(newest) => {
+            let (have, required) = (newest.by.len().to_string(), newest.required.max(1).to_string());
+            ("warn", t.f("witness-too-few", &[("have", &have), ("required", &required)]))
+        }
         None => ("warn", t.s("witness-not-yet")),
     };
     WitnessCard { css, status, rows }
@@ -91,8 +94,8 @@ pub(super) fn samples() -> Vec<Witnessing> {
         seconds,
     }];
     let newest = Some(Witnessed { note: String::new(), checkpoint, by, required: 1 });
+    let of_two = newest.clone().map(|newest| Witnessed { required: 2, ..newest });
     let signed = peer("市计量测试院", "City Metrology Inst.", true, Standing::Cosigned { size: 18_200, seconds });
-    let failed = Standing::default();
     let away = Standing::Failed {
         since_ms: NOW_MS,
         attempts: 3,
@@ -106,14 +109,38 @@ pub(super) fn samples() -> Vec<Witnessing> {
             newest: newest.clone(),
             leaves: 18_230,
             peers: vec![
-                signed,
-                peer("促进中心", "Promotion Centre", true, away),
-                peer("云平台公司", "Cloud Ltd", false, failed),
+                signed.clone(),
+                peer("促进中心", "Promotion Centre", true, away.clone()),
+                peer("云平台公司", "Cloud Ltd", false, Standing::default()),
             ],
         },
         Witnessing {
             newest, leaves: 18_230, peers: vec![peer("市计量测试院", "City Metrology Inst.", true, refused)]
         },
+        Witnessing {
+            newest: of_two,
+            leaves: 18_230,
+            peers: vec![signed, peer("促进中心", "Promotion Centre", true, away)],
+        },
         Witnessing::default(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::web::samples::face;
+
+    #[test]
+    fn too_few_and_the_operators_own_are_said() {
+        let samples = samples();
+        let status = |place: usize, lang: Lang| card(lang.texts(), lang, &face(lang), &samples[place]);
+        let (whole, of_two, nobody) = (status(0, Lang::En), status(2, Lang::En), status(3, Lang::En));
+        assert_eq!((whole.css, status(1, Lang::En).css, of_two.css, nobody.css), ("good", "bad", "warn", "none"));
+        assert!(whole.rows[2].words.contains("the same body as the operator"), "{}", whole.rows[2].words);
+        assert!(!whole.rows[0].words.contains("the same body"), "{}", whole.rows[0].words);
+        assert!(of_two.status.contains("cosigned by 1 of 2 other bodies"), "{}", of_two.status);
+        let zh = status(2, Lang::Zh).status;
+        assert!(zh.contains("要求 2 个其他单位签名，实有 1 个"), "{zh}");
+    }
 }
