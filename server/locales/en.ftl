@@ -476,6 +476,7 @@ witness-nobody = Nobody: no witness is configured. Reports say â€œnot witnessedâ
 witness-not-yet = Not witnessed yet
 witness-too-few = Not enough: cosigned by { $have } of { $required } other bodies required
 witness-alarm = A witness does not agree with this server. Read below and act before anything else.
+witness-all = All { $size } leaves, { $time }
 witness-yes = The first { $size } leaves, { $time }; { $behind } newer ones follow
 witness-signed = Cosigned { $size } leaves, { $time }
 witness-same-body = the same body as the operator: does not count

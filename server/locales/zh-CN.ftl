@@ -464,6 +464,7 @@ witness-nobody = 无：未设置见证方，报告会注明“未经见证”
 witness-not-yet = 尚未见证
 witness-too-few = 见证不足：要求 { $required } 个其他单位签名，实有 { $have } 个
 witness-alarm = 见证方与本服务器不一致，请先查看下方说明并处理
+witness-all = 全部 { $size } 条，{ $time }
 witness-yes = 前 { $size } 条，{ $time }；其后另有 { $behind } 条
 witness-signed = 已见证 { $size } 条，{ $time }
 witness-same-body = 与运营单位为同一单位，不计

@@ -19,10 +19,18 @@ pub(super) fn configured(config: &Config) {
     }
     for witness in &config.witnesses {
         let counts = config.operator.as_ref().is_some_and(|own| !own.is_same_body(&witness.operator));
-        let same = say("；与运营单位相同，不计为见证", "; the operator itself: does not count");
-        let counted = if counts { String::new() } else { same };
+        let counted = counted(counts);
         let body = witness.operator.name(chinese());
         println!("  {}: {body} · {} ({}){counted}", say("见证方", "witness"), witness.url, witness.key.name);
+    }
+}
+
+/// What is added to a witness of the operator's own.
+fn counted(counts: bool) -> String {
+    if counts {
+        String::new()
+    } else {
+        say("；与运营单位相同，不计为见证", "; the operator itself: does not count")
     }
 }
 
@@ -46,10 +54,11 @@ pub(super) async fn doctor(config: &Config, running: bool, report: &mut Report) 
         for peer in site["witnessed"]["witnesses"].as_array().into_iter().flatten() {
             let text = |key: &str| peer[key].as_str().unwrap_or_default();
             let what = format!(
-                "{} · {}: {}",
+                "{} · {}: {}{}",
                 site["id"].as_str().unwrap_or_default(),
                 text("witness"),
-                say(text("zh"), text("en"))
+                say(text("zh"), text("en")),
+                counted(peer["counts"] == true)
             );
             let todo = say(
                 "网络、地址、证书与密钥是否正确？请与见证方核对",

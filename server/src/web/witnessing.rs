@@ -38,9 +38,12 @@ pub(super) fn card(t: &Texts, lang: Lang, face: &Clockface, data: &Witnessing) -
         _ if data.peers.iter().any(|peer| peer.standing.is_alarm()) => ("bad", t.s("witness-alarm")),
         Some(newest) if newest.is_witnessed() => {
             let at = face.full(milliseconds(seconds(newest).unwrap_or_default()));
-            let behind = format::integer(data.leaves.saturating_sub(newest.checkpoint.size));
             let size = format::integer(newest.checkpoint.size);
-            ("good", t.f("witness-yes", &[("size", &size), ("time", &at), ("behind", &behind)]))
+            let status = match data.leaves.saturating_sub(newest.checkpoint.size) {
+                0 => t.f("witness-all", &[("size", &size), ("time", &at)]),
+                more => t.f("witness-yes", &[("size", &size), ("time", &at), ("behind", &format::integer(more))]),
+            };
+            ("good", status)
         }
         Some(newest) => {
             let (have, required) = (newest.by.len().to_string(), newest.required.max(1).to_string());
@@ -54,7 +57,7 @@ pub(super) fn card(t: &Texts, lang: Lang, face: &Clockface, data: &Witnessing) -
 fn row(t: &Texts, lang: Lang, face: &Clockface, peer: &Peer) -> WitnessRow {
     let chinese = lang == Lang::Zh;
     let (zh, en) = peer.standing.words();
-    let (css, mut words) = match &peer.standing {
+    let (mut css, mut words) = match &peer.standing {
         Standing::Cosigned { size, seconds } => {
             let (size, at) = (format::integer(*size), face.full(milliseconds(*seconds)));
             ("good", t.f("witness-signed", &[("size", &size), ("time", &at)]))
@@ -65,6 +68,7 @@ fn row(t: &Texts, lang: Lang, face: &Clockface, peer: &Peer) -> WitnessRow {
     };
     if !peer.counts {
         words = format!("{words} · {}", t.s("witness-same-body"));
+        css = if css == "good" { "none" } else { css };
     }
     WitnessRow { body: peer.operator.name(chinese).to_owned(), name: peer.name.clone(), css, words }
 }
@@ -139,6 +143,12 @@ mod tests {
         assert_eq!((whole.css, status(1, Lang::En).css, of_two.css, nobody.css), ("good", "bad", "warn", "none"));
         assert!(whole.rows[2].words.contains("the same body as the operator"), "{}", whole.rows[2].words);
         assert!(!whole.rows[0].words.contains("the same body"), "{}", whole.rows[0].words);
+        assert!(whole.status.contains("; 30 newer ones follow"), "{}", whole.status);
+        let all = Witnessing { leaves: 18_200, ..samples[0].clone() };
+        let all = card(Lang::En.texts(), Lang::En, &face(Lang::En), &all).status;
+        assert!(all.starts_with("All ") && !all.contains("newer"), "{all}");
+        let own = Peer { counts: false, ..samples[2].peers[0].clone() };
+        assert_eq!(row(Lang::En.texts(), Lang::En, &face(Lang::En), &own).css, "none", "no mark of success for it");
         assert!(of_two.status.contains("cosigned by 1 of 2 other bodies"), "{}", of_two.status);
         let zh = status(2, Lang::Zh).status;
         assert!(zh.contains("要求 2 个其他单位签名，实有 1 个"), "{zh}");

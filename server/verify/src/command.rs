@@ -110,6 +110,15 @@ pub(crate) fn run(command: &Command, lang: Lang) -> anyhow::Result<u8> {
     }
 }
 
+/// How an error that ended the program begins.
+pub(crate) fn failed(command: Option<&Command>) -> (&'static str, &'static str) {
+    match command {
+        #[cfg(feature = "witness")]
+        Some(Command::Witness { .. }) => ("见证程序无法运行：", "the witness cannot run: "),
+        _ => ("无法核验：", "cannot verify: "),
+    }
+}
+
 /// Reads a trust file.
 pub(crate) fn trust(path: &Path) -> anyhow::Result<Trust> {
     Trust::parse(&bytes(path)?).map_err(anyhow::Error::msg)

@@ -66,7 +66,8 @@ fn main() -> ExitCode {
     match done {
         Ok(code) => ExitCode::from(code),
         Err(e) => {
-            eprintln!("{}{e:#}", lang.pick("无法核验：", "cannot verify: "));
+            let (zh, en) = command::failed(arguments.command.as_ref());
+            eprintln!("{}{e:#}", lang.pick(zh, en));
             ExitCode::from(3)
         }
     }
