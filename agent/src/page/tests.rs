@@ -17,7 +17,16 @@ fn sources() -> Sources {
     let board = Board::new(&config.devices);
     let clock = Arc::new(SystemClock::new(Settings::default()).expect("clock"));
     let status = Status::new(0);
-    Sources { config, enrolment: None, board, status, clock, lang: Lang::En, restart: None }
+    Sources {
+        config,
+        enrolment: None,
+        board,
+        status,
+        clock,
+        lang: Lang::En,
+        restart: None,
+        lending: Default::default(),
+    }
 }
 
 fn get(target: &str, sources: &Sources) -> String {

@@ -109,6 +109,21 @@ pub(super) fn start(ports: &[String], lang: Lang) -> String {
     out
 }
 
+/// What a search on a line means for the devices that are read on it.
+pub(super) fn shared_line(members: &[(u8, &str)], lang: Lang) -> String {
+    let list: Vec<String> = members.iter().map(|(unit, name)| format!("{name} ({unit})")).collect();
+    let list = list.join(lang.pick("、", ", "));
+    let words = match lang {
+        Lang::Zh => format!(
+            "网关正在这条线上读取 {list}。查找期间暂停读取它们（记录为“线路占用”），结束后自动继续。用同样的波特率和校验查找其余站号。"
+        ),
+        Lang::En => format!(
+            "The gateway reads {list} on this line. While you search they are not read (recorded as \"line busy\"); reading goes on by itself afterwards. The other units are searched with the same baud rate and parity."
+        ),
+    };
+    format!("<p>{}</p>", escape(&words))
+}
+
 /// One device that was found, as a list item: every profile that fits is one click, and so is the list of all.
 pub(super) fn found(device: &Found, lang: Lang) -> String {
     let link = |draft: &Draft, words: &str| {
