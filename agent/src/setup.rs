@@ -39,6 +39,8 @@ use crate::source::once;
 
 /// How long one question of a search waits.
 const TIMEOUT: Duration = Duration::from_millis(300);
+/// The browser that was told of the restart still fetches what the answer looks with.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// Longest life of a connection that looks for devices.
 pub const CONNECTION_LIMIT: Duration = Duration::from_secs(180);
 /// Longest body of a form.
@@ -57,10 +59,14 @@ impl Restart {
         Self { wanted: Arc::default(), shutdown }
     }
 
-    /// Asks for it.
+    /// Asks for it; it begins after [`FAREWELL`].
     pub fn ask(&self) {
         self.wanted.store(true, Ordering::SeqCst);
-        self.shutdown.cancel();
+        let shutdown = self.shutdown.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(FAREWELL).await;
+            shutdown.cancel();
+        });
     }
 
     /// Whether it was asked for.
@@ -103,7 +109,6 @@ pub async fn answer(
                 Ok(()) => view::saved(draft.get("name"), lang),
                 Err(reasons) => view::refusal(reasons, lang),
             };
-            // The answer is on its way before the agent ends.
             let written = write(stream, &(view::head(4, lang) + &said + view::FOOT)).await;
             if added.is_ok() {
                 restart.ask();
@@ -260,7 +265,7 @@ async fn read(
             None => {
                 let hint = words!(
                     "选好型号再读取。列表里没有的设备：用 `gongzheng-agent probe` 对照寄存器，再把数据点写进配置文件",
-                    "choose a profile and read. For a device that is not in the list, compare registers with `gongzheng-agent probe` and write its tags into the configuration file"
+                    "Choose a profile and read. For a device that is not in the list, compare registers with `gongzheng-agent probe` and write its tags into the configuration file"
                 );
                 format!("<p>{}</p>", page::view::escape(hint.get(lang)))
             }

@@ -95,6 +95,15 @@ fn only_reading_is_possible() {
 }
 
 #[test]
+fn a_raw_value_shows_its_digits_or_its_size() {
+    assert_eq!(view::raw(&Value::F32(230.5)), "230.5");
+    assert_eq!(view::raw(&Value::F32(0.0)), "0");
+    assert_eq!(view::raw(&Value::F32(1.0e-40)), "1e-40");
+    assert_eq!(view::raw(&Value::F64(-3.0e20)), "-3e20");
+    assert_eq!(view::raw(&Value::U64(u64::MAX)), u64::MAX.to_string());
+}
+
+#[test]
 fn utc_is_right_at_the_edges() {
     assert_eq!(view::utc(0), "1970-01-01 00:00:00");
     assert_eq!(view::utc(-1), "1969-12-31 23:59:59");

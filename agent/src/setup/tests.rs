@@ -70,7 +70,11 @@ async fn a_device_is_found_and_saved_and_the_agent_starts_again() {
     let query = format!("{query}&profile=eastron-sdm630");
     let read = get("/setup/read", &query, false, &config, &restart).await;
     assert!(read.contains("value=\"eastron-sdm630\" selected") && read.contains("和表面上的数字一致吗"), "{read}");
-    assert!(read.contains("<td>frequency</td><td><span class=\"v\">") && !read.contains("class=\"bad\""), "{read}");
+    assert!(
+        read.contains("frequency <span class=\"raw word\">频率</span></td><td><span class=\"v\">")
+            && !read.contains("class=\"bad\""),
+        "{read}"
+    );
 
     let silent = query.replace(&format!("%3A{port}"), "%3A1");
     let read = get("/setup/read", &silent, false, &config, &restart).await;

@@ -10,7 +10,7 @@ use super::draft::Draft;
 use crate::commands::scan::{self, Found};
 use crate::config::device::Device;
 use crate::locale::{Lang, Words};
-use crate::page::view::{engineering, escape};
+use crate::page::view::{engineering, escape, name, raw};
 use crate::profile::{Multiply, Profile};
 
 /// The head of every step up to its content; `step` is 1 to 4.
@@ -215,7 +215,7 @@ pub(super) fn profiles(known: &[Profile], draft: &Draft, lang: Lang) -> String {
 pub(super) fn values(device: &Device, values: &[Result<Value, Words>], lang: Lang) -> String {
     let t = |zh, en| lang.pick(zh, en);
     let mut out = format!(
-        "<h2>{}</h2><div class=\"scroll\"><table><thead><tr><th>{}</th><th>{}</th><th>{}</th></tr></thead><tbody>",
+        "<div class=\"scroll\"><table><caption>{}</caption><thead><tr><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th></tr></thead><tbody>",
         t("刚刚读到的数值", "What was read just now"),
         t("数据点", "Tag"),
         t("数值", "Value"),
@@ -223,7 +223,7 @@ pub(super) fn values(device: &Device, values: &[Result<Value, Words>], lang: Lan
     );
     let mut before: Option<&Words> = None;
     for (tag, value) in device.tags.iter().zip(values) {
-        let name = escape(tag.name());
+        let name = name(tag, tag.name(), lang);
         let is_same = value.as_ref().err().is_some_and(|why| before == Some(why));
         before = value.as_ref().err();
         let _ = match value {
@@ -232,7 +232,7 @@ pub(super) fn values(device: &Device, values: &[Result<Value, Words>], lang: Lan
                 "<tr><td>{name}</td><td><span class=\"v\">{}</span>&#8239;<span class=\"u\">{}</span></td><td class=\"raw\">{}</td></tr>",
                 escape(&engineering(tag, value)),
                 escape(&tag.unit),
-                escape(&value.to_string()),
+                escape(&raw(value)),
             ),
             Err(_) if is_same => {
                 write!(

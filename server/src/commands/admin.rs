@@ -233,12 +233,9 @@ pub(super) fn send(config: &Path, request: Request) -> Result<ExitCode> {
     }
     if is_code {
         // The whole line, so that nothing has to be put together on a ladder.
-        let (host, port, lang) = (&config.public_host, config.enrol.port(), say("zh", "en"));
+        let (server, lang) = (config.reached_at(config.enrol.port()), say("zh", "en"));
         eprintln!("{}", say("在网关上运行：", "on the gateway run:"));
-        eprintln!(
-            "  sudo -u gongzheng gongzheng-agent --lang {lang} init --server {host}:{port} --code {}",
-            reply.data
-        );
+        eprintln!("  sudo -u gongzheng gongzheng-agent --lang {lang} init --server {server} --code {}", reply.data);
         if config.misleads_gateways() {
             let (what, todo) = misleading_host(&config);
             eprintln!("{what}\n  {} {todo}", say("建议：", "hint:"));

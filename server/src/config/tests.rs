@@ -40,6 +40,14 @@ fn a_name_that_leads_gateways_to_themselves_is_known() {
 }
 
 #[test]
+fn a_server_is_reached_at_its_host_and_port() {
+    let reached = |host: &str| parse(&format!("data_dir = \"d\"\npublic_host = \"{host}\"")).unwrap().reached_at(8443);
+    assert_eq!(reached("gz.example"), "gz.example:8443");
+    assert_eq!(reached("192.168.1.2"), "192.168.1.2:8443");
+    assert_eq!(reached("fd00::1"), "[fd00::1]:8443");
+}
+
+#[test]
 fn contradictions_are_refused() {
     let open = parse("data_dir = \"d\"\n[web]\nlisten = \"0.0.0.0:80\"").unwrap_err();
     assert!(open.en.contains("loopback only"), "{open}");
