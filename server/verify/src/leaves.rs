@@ -12,6 +12,8 @@ use crate::{Finding, Progress, Settings, parallel};
 pub(crate) struct Leaves {
     /// How many there are.
     pub(crate) size: u64,
+    /// When the server received the last one, UTC milliseconds.
+    pub(crate) newest_ms: Option<i64>,
     /// Declarations and epochs, with their index.
     pub(crate) stated: Vec<(u64, Leaf)>,
     /// Roots over the first so many leaves, for the sizes that somebody asked for and the log reaches.
@@ -25,6 +27,7 @@ struct Tile {
     digest: Digest,
     hashes: Vec<Digest>,
     stated: Vec<(usize, Leaf)>,
+    newest_ms: Option<i64>,
     /// The first leaf that cannot be read.
     bad: Option<(usize, protocol::Error)>,
 }
@@ -42,16 +45,25 @@ fn tile(archive: &Archive<'_>, path: &str, width: u64) -> Result<Tile, Trouble> 
     if got as u64 != width {
         return Err((format!("应有 {width} 条，实有 {got} 条"), format!("{got} leaves where {width} belong")));
     }
-    let mut tile = Tile { digest: sha256(&bytes), hashes: Vec::with_capacity(got), stated: Vec::new(), bad: None };
+    let mut tile = Tile {
+        digest: sha256(&bytes),
+        hashes: Vec::with_capacity(got),
+        stated: Vec::new(),
+        newest_ms: None,
+        bad: None,
+    };
     for (at, entry) in entries.into_iter().enumerate() {
         tile.hashes.push(tree::leaf_hash(entry));
-        match Leaf::decode(entry) {
-            Ok(Leaf { body: LeafBody::Record { .. } | LeafBody::Quarantine { .. }, .. }) => {}
-            Ok(leaf) => tile.stated.push((at, leaf)),
+        let leaf = match Leaf::decode(entry) {
+            Ok(leaf) => leaf,
             Err(e) => {
                 tile.bad = Some((at, e));
                 break;
             }
+        };
+        tile.newest_ms = Some(leaf.received_ms);
+        if !matches!(leaf.body, LeafBody::Record { .. } | LeafBody::Quarantine { .. }) {
+            tile.stated.push((at, leaf));
         }
     }
     Ok(tile)
@@ -72,7 +84,7 @@ pub(crate) fn read(
         return None;
     }
     let wanted = settings.kept.map(|kept| kept.sizes()).unwrap_or_default();
-    let mut leaves = Leaves { size: 0, stated: Vec::new(), roots: BTreeMap::new(), tiles: Vec::new() };
+    let mut leaves = Leaves { size: 0, newest_ms: None, stated: Vec::new(), roots: BTreeMap::new(), tiles: Vec::new() };
     let mut root = tree::Tree::new();
     if wanted.contains(&0) {
         leaves.roots.insert(0, root.root());
@@ -97,6 +109,7 @@ pub(crate) fn read(
                 leaves.stated.extend(tile.stated.into_iter().map(|(at, leaf)| (leaves.size + at as u64, leaf)));
                 leaves.tiles.push((path.clone(), tile.digest));
                 leaves.size = root.size();
+                leaves.newest_ms = tile.newest_ms.or(leaves.newest_ms);
             }
             Some((path, Err((zh, en)))) => trouble = Some(Finding::refused("tree", path, zh, en)),
             None => {}

@@ -5,7 +5,8 @@
 //!
 //! 1. [`archive`]: the files are whole; [`leaves`]: every leaf of the log is there and hashes to the checkpoint's root;
 //! 2. [`anchor`]: the checkpoint is signed by a log key of the *trust file*, which came by another way;
-//!    and on request [`kept`]: checkpoints somebody kept from earlier say the same of the leaves they cover;
+//!    [`cosign`]: which other bodies witnessed it; and on request [`kept`]: checkpoints somebody kept from earlier say the same
+//!    of the leaves they cover;
 //! 3. [`chain`]: every record is signed by its gateway's enrolled key and follows the one before it;
 //! 4. [`contents`]: every content is the one its leaf names, and decodes;
 //! 5. [`recompute`]: the report, evaluated again from those contents alone, is the report in the bundle, byte for byte.
@@ -19,23 +20,30 @@
 mod anchor;
 mod archive;
 mod chain;
+mod conflict;
 mod contents;
+mod cosign;
 mod figures;
 mod file;
 mod finding;
 mod kept;
 mod leaves;
 mod parallel;
+mod proofs;
 mod recompute;
 mod records;
 mod trust;
+#[cfg(feature = "witness")]
+pub mod witness;
 
+pub use conflict::{Conflict, ConflictKind, Worth};
 pub use figures::{Compared, Figure, Figures, Withheld};
 pub use file::BundleFile;
 pub use finding::{Finding, Severity, Verdict};
 pub use kept::KeptCheckpoints;
+pub use proofs::check_proof;
 pub use protocol::bundle::Source;
-pub use trust::{Trust, TrustedGateway};
+pub use trust::{Operator, Trust, TrustedGateway, TrustedWitness};
 
 /// What verification found.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -53,6 +61,17 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    fn new(findings: Vec<Finding>, is_anchored: bool) -> Self {
+        let verdict = if findings.iter().any(|f| f.severity == Severity::Refused) {
+            Verdict::Refused
+        } else if is_anchored {
+            Verdict::Verified
+        } else {
+            Verdict::ConsistentNotAnchored
+        };
+        Self { verdict, simulated: false, findings, figures: None, withheld: Vec::new() }
+    }
+
     /// The findings that refuse the bundle.
     pub fn refusals(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|f| f.severity == Severity::Refused)
@@ -108,15 +127,8 @@ pub fn verify_with(bundle: &[u8], trust: Option<&Trust>, kept: Option<&KeptCheck
 pub fn verify_source(bundle: &dyn Source, settings: &Settings<'_>) -> Outcome {
     let mut found = Found::default();
     steps(bundle, settings, &mut found);
-    let verdict = if found.is_refused() {
-        Verdict::Refused
-    } else if settings.trust.is_none() {
-        Verdict::ConsistentNotAnchored
-    } else {
-        Verdict::Verified
-    };
     let Found { findings, simulated, figures, withheld } = found;
-    Outcome { verdict, simulated, findings, figures, withheld }
+    Outcome { simulated, figures, withheld, ..Outcome::new(findings, settings.trust.is_some()) }
 }
 
 #[derive(Default)]
@@ -127,17 +139,12 @@ struct Found {
     withheld: Vec<Withheld>,
 }
 
-impl Found {
-    fn is_refused(&self) -> bool {
-        self.findings.iter().any(|f| f.severity == Severity::Refused)
-    }
-}
-
 /// Runs the steps; stops (`None`) where the next one would have nothing to stand on.
 fn steps(source: &dyn Source, settings: &Settings<'_>, found: &mut Found) -> Option<()> {
     let findings = &mut found.findings;
     let bundle = archive::open(source, settings, findings)?;
-    anchor::check(&bundle, settings.trust, findings);
+    anchor::check(&bundle.checkpoint_note, settings.trust, findings);
+    cosign::check(&bundle.checkpoint_note, bundle.leaves.newest_ms, settings.trust, findings);
     if let Some(kept) = settings.kept {
         kept::check(&bundle, settings.trust, kept, findings);
     }

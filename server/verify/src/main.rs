@@ -1,21 +1,24 @@
 //! `gongzheng-verify <bundle> [--trust FILE] [--checkpoint FILE]`: says whether a bundle holds, where it does not, and leaves a matching exit code.
+//! `proof`, `finding` and `witness` are in [`command`].
 //!
 //! Exit codes: 0 verified · 1 refused · 2 consistent, not anchored (no trust file) · 3 the program could not do its work.
 
+mod command;
 mod table;
 
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
-use verify::{BundleFile, KeptCheckpoints, Outcome, Settings, Severity, Trust, Verdict};
+use verify::{BundleFile, KeptCheckpoints, Outcome, Settings, Severity, Verdict};
 
 /// Checks an evidence bundle offline. 离线核验电子佐证包。
 #[derive(Parser)]
-#[command(name = "gongzheng-verify", version)]
+#[command(name = "gongzheng-verify", version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 struct Arguments {
     /// The bundle. 佐证包文件。
-    bundle: PathBuf,
+    #[arg(required = true)]
+    bundle: Option<PathBuf>,
     /// Trust file: the keys that count. 信任文件。
     #[arg(long)]
     trust: Option<PathBuf>,
@@ -28,6 +31,8 @@ struct Arguments {
     /// Print findings as JSON. 以 JSON 输出。
     #[arg(long)]
     json: bool,
+    #[command(subcommand)]
+    command: Option<command::Command>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -54,25 +59,25 @@ impl Lang {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let lang = Lang::choose(arguments.lang);
-    match run(&arguments, lang) {
-        Ok(verdict) => ExitCode::from(verdict.exit_code()),
+    let lang = Lang::choose(arguments.lang.or_else(|| arguments.command.as_ref().and_then(command::Command::lang)));
+    let done = match &arguments.command {
+        Some(command) => command::run(command, lang),
+        None => run(&arguments, lang).map(Verdict::exit_code),
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
         Err(e) => {
-            eprintln!("{}{e:#}", lang.pick("无法核验：", "cannot verify: "));
+            let (zh, en) = command::failed(arguments.command.as_ref());
+            eprintln!("{}{e:#}", lang.pick(zh, en));
             ExitCode::from(3)
         }
     }
 }
 
 fn run(arguments: &Arguments, lang: Lang) -> anyhow::Result<Verdict> {
-    let trust = match &arguments.trust {
-        None => None,
-        Some(path) => {
-            let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
-            Some(Trust::parse(&bytes).map_err(anyhow::Error::msg)?)
-        }
-    };
-    let bundle = BundleFile::open(&arguments.bundle).with_context(|| arguments.bundle.display().to_string())?;
+    let trust = arguments.trust.as_deref().map(command::trust).transpose()?;
+    let path = arguments.bundle.as_ref().context("no bundle")?;
+    let bundle = BundleFile::open(path).with_context(|| path.display().to_string())?;
     let kept = match &arguments.checkpoint {
         None => None,
         Some(path) => {
@@ -82,15 +87,21 @@ fn run(arguments: &Arguments, lang: Lang) -> anyhow::Result<Verdict> {
         }
     };
     let outcome = verify::verify_source(&bundle, &Settings::new(trust.as_ref(), kept.as_ref()));
-    if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&outcome)?);
-    } else {
-        print(&outcome, lang);
-    }
+    show(&outcome, &table::lines(&outcome, lang), arguments.json, lang)?;
     Ok(outcome.verdict)
 }
 
-fn print(outcome: &Outcome, lang: Lang) {
+/// Shows findings, tables, verdict.
+fn show(outcome: &Outcome, tables: &[String], json: bool, lang: Lang) -> anyhow::Result<()> {
+    if json {
+        println!("{}", serde_json::to_string_pretty(outcome)?);
+    } else {
+        print(outcome, tables, lang);
+    }
+    Ok(())
+}
+
+fn print(outcome: &Outcome, tables: &[String], lang: Lang) {
     if outcome.simulated {
         println!(
             "{}",
@@ -119,10 +130,12 @@ fn print(outcome: &Outcome, lang: Lang) {
     for ((code, _), count) in shown.iter().filter(|(_, count)| **count > 10) {
         println!("  … {} {code}: {}", lang.pick("另有同类", "and more of"), count - 10);
     }
-    for line in table::lines(outcome, lang) {
+    for line in tables {
         println!("{line}");
     }
-    println!();
+    if !tables.is_empty() {
+        println!();
+    }
     let (zh, en) = match outcome.verdict {
         Verdict::Verified => ("结论：核验通过", "VERIFIED"),
         Verdict::ConsistentNotAnchored => ("结论：内部一致，未锚定", "CONSISTENT, NOT ANCHORED"),

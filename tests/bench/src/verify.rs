@@ -83,7 +83,8 @@ fn make(days: i64, to: &Path) -> Result<Made> {
     let log = protocol::note::VerifierKey::new(LOG, log_key.public())?;
     let key_sha256 = crate::codec::key().public().fingerprint();
     let gateway = verifier::TrustedGateway { site: "bench".parse()?, gateway: "gw-1".parse()?, key_sha256 };
-    let trust = Trust { log_keys: vec![log], gateways: vec![gateway] };
+    let (log_keys, gateways) = (vec![log], vec![gateway]);
+    let trust = Trust { log_keys, gateways, operator: None, witnesses: Vec::new(), witnesses_required: 0, note: None };
     std::fs::write(trust_of(to), trust.to_json())?;
     Ok(Made { readings, records, bytes: archive.len() as u64 })
 }
