@@ -20,6 +20,7 @@ pub(super) mod asked;
 mod figures;
 mod findings;
 mod floor;
+pub(super) mod plan;
 mod shift;
 pub(super) use figures::figures;
 pub(super) use findings::{findings, no_findings};
