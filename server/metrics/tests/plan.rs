@@ -233,7 +233,7 @@ fn readings_that_come_after_the_lock_are_named_and_do_not_enter_it() {
     let report = report(&log);
     let lock = metric(&report, OEE).lock.as_ref().unwrap();
     let (first, last) = (lock.later_records.first(), lock.later_records.last());
-    assert_eq!((first, lock.later_records.len()), (Some(&(at as u64 + 1)), 48), "an hour each: {last:?}");
+    assert_eq!((first, lock.later_records.len()), (Some(&(at as u64 + 1)), 49), "an hour each: {last:?}");
     assert!(lock.confirmed && lock.differs, "the locked numbers are those of the lock's own prefix: {lock:?}");
     assert!(matches!(pass(&log), Err(PassError::Disturbed(_))));
 }
@@ -292,7 +292,7 @@ fn the_door_refuses_what_would_move_a_lock() {
     let body = serde_json::to_value(lock(&UNLOCKED, *leaf as usize, OEE, false).unwrap()).unwrap();
     assert_eq!(check("baseline_lock", &body), Err(DoorError::LockByHand));
     let words = check("plan", &plan(&json!({"seed": 8}))).unwrap_err().to_string();
-    assert!(words.contains(&format!("leaf {leaf}")) && words.contains(&format!("第 {leaf} 条")), "{words}");
+    assert!(words.contains("of this plan is locked in leaf") && words.contains(&format!("leaf {leaf}")) && words.contains(&format!("第 {leaf} 条")), "{words}");
     assert_eq!(lock(log, log.leaves.len(), OEE, true), Err(LockError::Locked { definition: OEE.into(), leaf: *leaf }));
 }
 
@@ -315,7 +315,7 @@ fn what_a_baseline_lacks_is_said_before_it_is_locked() {
     let short = append(log, "plan", MONDAY, plan(&json!({"baseline": {"from": "2026-03-02", "to": "2026-03-11"}})));
     let size = short.leaves.len();
     let refused = lock(&short, size, OEE, false).unwrap_err();
-    assert!(matches!(&refused, LockError::Insufficient { en, .. } if en.contains("make it longer")), "{refused}");
+    assert!(matches!(&refused, LockError::Insufficient { zh, en } if en.contains("valid production days: make it longer") && zh.contains("个有效生产日：请延长基期")), "{refused}");
     let stated = lock(&short, size, OEE, true).unwrap();
     assert!(!stated.sufficient);
     let report = report(&append(&short, "baseline_lock", MONDAY, serde_json::to_value(stated).unwrap()));
@@ -339,9 +339,13 @@ fn missing_days_have_their_cause_and_the_calendar_its_holes() {
     let stated = history.statements().plan("retrofit").unwrap().clone();
     let found = Baseline::evaluate(&history, stated.clone(), log.end_ms()).sufficiency(&stated.body.metrics[0]);
     let causes: Vec<(&str, &str)> = found.missing.iter().map(|h| (h.date.as_str(), h.cause)).collect();
-    assert!(causes.contains(&("2026-03-04", "device_silent")) && causes.contains(&("2026-03-01", "not_recorded")), "{causes:?}");
+    assert!(causes.contains(&("2026-03-04", "device_silent")) && causes.contains(&("2026-03-01", "no_data")), "{causes:?}");
     assert!(found.longest_gap.is_some_and(|(from, to, cause)| to - from >= 300 * 60_000 && cause == "device_silent"), "{found:?}");
     let codes: Vec<&str> = found.advice.iter().map(|a| a.code).collect();
+    let words: Vec<&str> = found.advice.iter().flat_map(|a| [a.words.zh.as_str(), a.words.en.as_str()]).collect();
+    for said in ["天没有班次日历：请补报日历", "days have no calendar: declare it"] {
+        assert!(words.iter().any(|w| w.contains(said)), "{said}: {words:?}");
+    }
     assert!(codes.contains(&"MACHINE_NOT_DECLARED") && codes.contains(&"CALENDAR_HOLES") && codes.contains(&"BASELINE_TOO_SHORT"), "{codes:?}");
 }
 
@@ -355,6 +359,7 @@ fn a_plan_without_a_baseline_reports_after_only_and_says_so() {
     assert!(report.comparisons.is_empty() && report.periods.iter().all(|p| p.period == "reporting"));
     for metric in &planned(&report).metrics {
         assert_eq!((metric.verdict, metric.reasons.as_slice()), (Some("INSUFFICIENT"), ["NO_BASELINE"].as_slice()));
+        assert_eq!(metric.grades, [None, Some("A")], "the grade of the side there is");
     }
     assert_eq!(lock(&log, log.leaves.len(), OEE, true), Err(LockError::NoBaseline("retrofit".into())));
 }
@@ -363,15 +368,15 @@ fn a_plan_without_a_baseline_reports_after_only_and_says_so() {
 fn plans_that_can_be_read_two_ways_are_refused_in_words() {
     let target = |t: Json| json!({"metrics": [{"definition": OEE, "target": t}]});
     for (more, words) in [
-        (target(json!({"value": "5", "direction": "increase"})), ["目标须注明单位", "needs its unit"]),
+        (target(json!({"value": "5", "direction": "increase"})), ["目标须注明单位：", "a target needs its unit,"]),
         (target(json!({"value": "-5", "unit": "percent", "direction": "increase"})), ["须为正数", "positive decimal"]),
         (target(json!({"value": "5.", "unit": "percent", "direction": "increase"})), ["须为正数", "positive decimal"]),
-        (json!({"metrics": [{"definition": "oee.mine@1"}]}), ["指标未定义", "is not compared"]),
+        (json!({"metrics": [{"definition": "oee.mine@1"}]}), ["指标未定义，可选：", "is not compared; known"]),
         (json!({"metrics": [{"definition": OEE}, {"definition": OEE}]}), ["指标重复", "named twice"]),
         (json!({"metrics": [{"definition": OEE, "machine": "lathe"}]}), ["不在方案的设备清单", "not a machine of the plan"]),
         (json!({"metrics": [{"definition": "energy.per_good@1", "target": {"value": "5", "unit": "percentage_points", "direction": "decrease"}}]}), ["仅用于比率", "of ratios only"]),
         (json!({"metrics": [{"definition": OEE, "min_days": 20}]}), ["须为 28 至 366", "28 to 366"]),
-        (json!({"reporting": {"from": "2026-04-01", "to": "2026-05-10"}}), ["两期重叠", "periods overlap"]),
+        (json!({"reporting": {"from": "2026-04-01", "to": "2026-05-10"}}), ["两期重叠：报告期须在基期末日之后开始", "the periods overlap: must be after the baseline's last date"]),
         (json!({"baseline": {"from": "2026-04-05", "to": "2026-03-02"}}), ["期末不得早于期初", "on or after its first"]),
     ] {
         let error = parse_body("plan", &plan(&more)).unwrap_err().to_string();

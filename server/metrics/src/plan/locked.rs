@@ -3,7 +3,7 @@
 use super::BaselineLock;
 use crate::history::History;
 use crate::calendar::parse_date;
-use crate::model::{Body, DateRange, Plan, parse_body};
+use crate::model::{Body, DateRange, Machine, Plan, parse_body};
 use crate::statements::{Stated, Statements};
 
 /// Which side of the comparison statements are asked for.
@@ -96,12 +96,24 @@ fn later(prefix: &Statements, kind: &str, body: &serde_json::Value, side: Side) 
             Some(locked) => {
                 b.calendar.clone_from(&locked.body.calendar);
                 b.role = locked.body.role;
-                Later::With(Body::Machine(b))
+                // Another device behind the state has its own codes; the same device keeps the rule.
+                if state_tags(&b) == state_tags(&locked.body) {
+                    b.state_rule.clone_from(&locked.body.state_rule);
+                }
+                // What says nothing else than the lock's own statement says nothing.
+                let of = |m: &Machine| (m.calendar.clone(), m.role, m.signals.clone(), m.state_rule.clone());
+                if of(&b) == of(&locked.body) { Later::Out } else { Later::With(Body::Machine(b)) }
             }
             None => Later::As,
         },
         _ => Later::As,
     }
+}
+
+/// Gateway and tag of everything that can tell a machine's state.
+fn state_tags(machine: &Machine) -> [Option<(&str, &str)>; 3] {
+    let s = &machine.signals;
+    [&s.state, &s.run, &s.power].map(|signal| signal.as_ref().map(|r| (r.gateway.as_str(), r.tag.as_str())))
 }
 
 /// Whether a product of a machine had a planned time when the lock was made.
@@ -120,16 +132,20 @@ pub(crate) fn changes<'s>(all: &'s Statements, lock: &Stated<BaselineLock>) -> V
     let Some((from_ms, to_ms)) = locked.baseline.as_ref().and_then(around) else { return Vec::new() };
     let ours = |machine: &str| locked.machines.iter().chain(&locked.incoming).any(|m| m == machine);
     let zone = prefix.site().map(|s| s.zone.clone());
+    let noon_ms = noon(locked.baseline.as_ref());
     let differs = |stated: &&Stated<protocol::Declaration>| {
         let Ok(body) = parse_body(&stated.body.kind, &stated.body.body) else { return false };
         let early = stated.effective_from < to_ms;
         match body {
             Body::Site(b) => Some(&b.zone) != zone.as_ref(),
             Body::Calendar(b) => {
-                early || prefix.calendar_latest(&b.calendar).is_some_and(|locked| locked.body.shifts != b.shifts)
+                stated.effective_from <= noon_ms || prefix.calendar_latest(&b.calendar).is_some_and(|locked| locked.body.shifts != b.shifts)
             }
             Body::Machine(b) if ours(&b.machine) => {
-                let other = |l: &Stated<crate::model::Machine>| (&l.body.calendar, l.body.role) != (&b.calendar, b.role);
+                let other = |l: &Stated<Machine>| {
+                    let of = |m: &Machine| (m.calendar.clone(), m.role, m.signals.clone(), m.state_rule.clone());
+                    of(&l.body) != of(&b)
+                };
                 early || prefix.machine_definitions(&b.machine).last().is_some_and(other)
             }
             Body::CycleTime(b) if ours(&b.machine) => {
@@ -165,7 +181,14 @@ pub(crate) fn is_moved(locked: &Plan, now: &Plan, lock: &BaselineLock) -> bool {
 /// Time around production dates that no zone and no shift leaves.
 fn around(range: &DateRange) -> Option<(i64, i64)> {
     let (from, to) = (parse_date(&range.from)?, parse_date(&range.to)?);
-    Some((crate::report::rough_day(from).from_ms, crate::report::rough_day(to).to_ms))
+    // No zone ends a day later than twelve hours after UTC does, and no shift later than a day after its date.
+    Some((crate::report::rough_day(from).from_ms, crate::report::rough_day(to).to_ms - 12 * 3_600_000))
+}
+
+/// The instant at which the calendar of a period's last date is asked for.
+fn noon(range: Option<&DateRange>) -> i64 {
+    let last = range.and_then(|r| parse_date(&r.to));
+    last.map_or(i64::MAX, |to| crate::report::rough_day(to).from_ms + 36 * 3_600_000)
 }
 
 /// The baselines that locks of a plan speak of.

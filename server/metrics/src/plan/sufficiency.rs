@@ -46,7 +46,8 @@ pub struct Hole {
     pub date: String,
     /// Valid shifts, and scheduled shifts.
     pub shifts: [i64; 2],
-    /// The recorded cause that covers most of it: a gap's cause, `not_recorded` where no gateway says anything, else `coverage`.
+    /// The recorded cause that covers most of it: a gap's cause, `not_recorded` before any of its gateways was known, `no_data`
+    /// where nothing came, else `coverage`.
     pub cause: &'static str,
 }
 
@@ -259,14 +260,18 @@ impl<'h> Baseline<'h> {
                 continue;
             }
             let day = parse_date(date).and_then(|d| local_days(zone, d, d));
-            let cause = day.map_or("coverage", |day| self.cause(&tags, day, part, date));
+            let cause = day.map_or("coverage", |day| self.cause(&tags, day));
             out.push(Hole { date: date.clone(), shifts: [i64::from(valid), i64::from(scheduled)], cause });
         }
         out
     }
 
-    fn cause(&self, tags: &BTreeSet<(String, String)>, day: Interval, part: &MachinePeriod, date: &str) -> &'static str {
-        if part.days.get(date).is_some_and(|f| f.readings == 0) {
+    fn cause(&self, tags: &BTreeSet<(String, String)>, day: Interval) -> &'static str {
+        let read = |(gateway, tag): &(String, String)| {
+            self.history.series(gateway, tag, day).times.iter().any(|ms| day.contains(*ms))
+        };
+        let is_empty = !tags.iter().any(read);
+        if is_empty {
             let known = tags.iter().filter_map(|(g, _)| self.history.known_since_ms(g)).min();
             if known.is_none_or(|ms| ms >= day.to_ms) {
                 return "not_recorded";
@@ -277,7 +282,7 @@ impl<'h> Baseline<'h> {
             let part = gap.interval.intersect(&day);
             *by_cause.entry(gap.cause).or_default() += part.to_ms - part.from_ms;
         }
-        by_cause.into_iter().max_by_key(|(_, ms)| *ms).map_or("coverage", |(cause, _)| cause)
+        by_cause.into_iter().max_by_key(|(_, ms)| *ms).map_or(if is_empty { "no_data" } else { "coverage" }, |(cause, _)| cause)
     }
 
     fn longest_gap(&self, machine: &str, span: Interval) -> Option<(i64, i64, &'static str)> {

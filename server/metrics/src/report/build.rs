@@ -106,7 +106,7 @@ pub(crate) fn assemble(history: &History, request: ReportRequest, evaluated: Vec
         parts.push((period.clone(), machines));
     }
     let (method, comparisons) = compare_periods(history, &request, &parts);
-    let measurement_plan = super::planned::planned(history, &request, &parts, &comparisons);
+    let measurement_plan = super::planned::planned(history, &request, &parts);
     let statements = history.statements();
     let site = statements.site();
     let used: BTreeSet<&str> = shifts.iter().chain(&periods).flat_map(|s| &s.lines).map(|l| l.definition).collect();

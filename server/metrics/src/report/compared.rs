@@ -178,6 +178,16 @@ pub(crate) fn side_sum(definition: &str, part: &MachinePeriod) -> Option<(Day, V
     (sum.1 != 0).then_some((sum, days))
 }
 
+/// The grade of a metric on one side.
+pub(super) fn grade_of(definition: &str, machine: &str, side: &[MachinePeriod]) -> Option<&'static str> {
+    grade(COMPARED.iter().find(|c| c.definition == definition)?, side.iter().find(|m| m.machine == machine)?)
+}
+
+fn grade(compared: &Compared, part: &MachinePeriod) -> Option<&'static str> {
+    let definition = catalogue::get(compared.line).filter(|d| d.applies(&part.total))?;
+    Some(part.total.grade(definition.cover(&part.total)).letter())
+}
+
 /// One pair per production date; a date without a value is 0/0.
 fn series(part: &MachinePeriod, day: fn(&Facts) -> Option<Day>) -> Vec<Day> {
     part.days.values().map(|f| day(f).unwrap_or((0, 0))).collect()
@@ -228,14 +238,12 @@ fn comparison(
 }
 
 fn side(compared: &Compared, part: &MachinePeriod, sum: Day, days: usize) -> Side {
-    let definition = catalogue::get(compared.line);
-    let grade = definition.filter(|d| d.applies(&part.total)).map(|d| part.total.grade(d.cover(&part.total)).letter());
     Side {
         numerator: sum.0.to_string(),
         denominator: sum.1.to_string(),
         value: ratio6(sum.0, sum.1),
         days: days as u64,
-        grade,
+        grade: grade(compared, part),
         standing: part.standing(),
     }
 }

@@ -14,7 +14,7 @@ use crate::history::History;
 use crate::model::{Direction, IpmvpOption, Plan, PlanMetric, Target, TargetUnit};
 use crate::plan::{self, BaselineLock};
 use crate::report::build::{MachinePeriod, evaluate_side};
-use crate::report::compared::{Compare, compare_metric};
+use crate::report::compared::{Compare, compare_metric, grade_of};
 use crate::report::{Comparison, Period, ReportRequest, Words};
 use crate::statements::Stated;
 
@@ -164,9 +164,13 @@ pub(super) fn planned(
     history: &History,
     request: &ReportRequest,
     parts: &[(Period, Vec<MachinePeriod>)],
-    comparisons: &[Comparison],
 ) -> Option<PlanResult> {
     let id = request.plan.as_deref()?;
+    // A report on some of its machines or on other dates is none on the plan.
+    let whole = ReportRequest::for_plan(request.size, id).resolve(history).ok()?;
+    if (&whole.machines, &whole.periods) != (&request.machines, &request.periods) {
+        return None;
+    }
     let statements = history.statements();
     let stated = statements.plan(id)?;
     let body = &stated.body;
@@ -223,7 +227,8 @@ pub(super) fn planned(
     let metrics = wanted.iter().map(|(metric, at)| {
         let now = compare_metric(history, stated, (&metric.definition, &metric.machine), of("baseline"), of("reporting"));
         let lock = at.and_then(|i| locks.get(i));
-        metric_result(statements, body, metric, (now, comparisons), lock, measured)
+        let after = grade_of(&metric.definition, &metric.machine, of("reporting"));
+        metric_result(statements, body, metric, (now, after), lock, measured)
     });
     Some(PlanResult {
         plan: id.to_owned(),
@@ -295,7 +300,7 @@ fn metric_result(
     statements: &crate::statements::Statements,
     plan: &Plan,
     metric: &PlanMetric,
-    (now, comparisons): (Option<Compare>, &[Comparison]),
+    (now, grade_after): (Option<Compare>, Option<&'static str>),
     lock: Option<&Locked<'_>>,
     measured: bool,
 ) -> MetricResult {
@@ -305,10 +310,9 @@ fn metric_result(
     let said = lock.map_or_else(|| judge(metric, now.as_ref()), |l| judge(promised, l.compare.as_ref()));
     let (change, mut verdict, mut reasons) = said;
     let is_sound = lock.is_none_or(|l| l.confirmed && l.stated.body.sufficient);
-    if let Some(l) = lock.filter(|l| !l.confirmed) {
+    if lock.is_some_and(|l| !l.confirmed) {
         reasons.push("LOCK_MISSTATED");
         verdict = verdict.map(|_| "INSUFFICIENT");
-        debug_assert!(l.stated.body.locks(metric));
     }
     if plan.baseline.is_none() {
         reasons = vec!["NO_BASELINE"];
@@ -316,10 +320,9 @@ fn metric_result(
         reasons = vec!["NO_BASELINE_DATA"];
     }
     let follows = lock.and_then(|l| l.compare.as_ref()).or(now.as_ref());
-    let after_only = || comparisons.iter().find(|c| c.definition == metric.definition && c.machine == metric.machine);
-    let grades = match follows.map(|c| &c.comparison).or_else(after_only) {
+    let grades = match follows.map(|c| &c.comparison) {
         Some(c) => [if is_sound { c.before.grade } else { c.before.grade.map(|_| "D") }, c.after.grade],
-        None => [None, None],
+        None => [None, grade_after],
     };
     MetricResult {
         definition: metric.definition.clone(),
