@@ -9,7 +9,6 @@ use crate::model::{Plan, PlanMetric, TargetUnit};
 use crate::plan::{valid_days, valid_shifts};
 use crate::report::build::MachinePeriod;
 use crate::report::{Comparison, Method, Period, ReportRequest, Side};
-use crate::statements::Stated;
 
 /// Fewest valid shifts per side (reference §3.7).
 const VALID_SHIFTS_MIN: u32 = 30;
@@ -83,7 +82,7 @@ pub(super) fn compare_periods(
         return (None, Vec::new());
     };
     let plan = &stated.body;
-    let late = is_late(history, stated, after);
+    let late = is_late(history, stated.received_ms, after);
     let mut out = Vec::new();
     for (b, a) in before.iter().zip(after) {
         out.extend(COMPARED.iter().filter_map(|compared| Some(compare_one(compared, b, a, plan, late)?.comparison)));
@@ -98,9 +97,9 @@ pub(super) fn compare_periods(
 }
 
 /// Whether a plan was stated after its reporting period began.
-fn is_late(history: &History, stated: &Stated<Plan>, after: &[MachinePeriod]) -> bool {
+fn is_late(history: &History, received_ms: i64, after: &[MachinePeriod]) -> bool {
     let begins = after.iter().filter_map(|m| m.span).map(|s| s.from_ms).min();
-    begins.is_some_and(|b| stated.received_ms > b) && !history.is_simulated()
+    begins.is_some_and(|b| received_ms > b) && !history.is_simulated()
 }
 
 /// A comparison with what a target in percent is measured against.
@@ -158,7 +157,7 @@ fn short(metric: &PlanMetric, sides: [&MachinePeriod; 2]) -> Option<&'static str
 /// The comparison of a plan's metric on two sides evaluated for it.
 pub(super) fn compare_metric(
     history: &History,
-    stated: &Stated<Plan>,
+    (plan, received_ms): (&Plan, i64),
     (definition, machine): (&str, &str),
     before: &[MachinePeriod],
     after: &[MachinePeriod],
@@ -166,7 +165,7 @@ pub(super) fn compare_metric(
     let compared = COMPARED.iter().find(|c| c.definition == definition)?;
     let of = |side: &'_ [MachinePeriod]| side.iter().position(|m| m.machine == machine);
     let (b, a) = (before.get(of(before)?)?, after.get(of(after)?)?);
-    compare_one(compared, b, a, &stated.body, is_late(history, stated, after))
+    compare_one(compared, b, a, plan, is_late(history, received_ms, after))
 }
 
 /// Sums of a metric over one side, and the production days behind it.

@@ -225,7 +225,7 @@ pub(super) fn planned(
     }
     let of = |name: &str| parts.iter().find(|(p, _)| p.name == name).map_or(&[][..], |(_, m)| m.as_slice());
     let metrics = wanted.iter().map(|(metric, at)| {
-        let now = compare_metric(history, stated, (&metric.definition, &metric.machine), of("baseline"), of("reporting"));
+        let now = compare_metric(history, (body, stated.received_ms), (&metric.definition, &metric.machine), of("baseline"), of("reporting"));
         let lock = at.and_then(|i| locks.get(i));
         let after = grade_of(&metric.definition, &metric.machine, of("reporting"));
         metric_result(statements, body, metric, (now, after), lock, measured)
@@ -282,7 +282,9 @@ fn evaluate_lock<'s>(
     }
     let own = sides.iter().find(|(size, _)| !is_one && *size == lock.body.size).map(|(_, s)| s);
     let (before, after) = own.map_or_else(|| (of("baseline"), of("reporting")), |s| (s.before.as_slice(), s.after.as_slice()));
-    let compare = compare_metric(history, plan, metric, before, after);
+    // Reporting dates may change; chosen after they began, they are late whatever is locked.
+    let now = statements.plan(&lock.body.plan).filter(|now| now.body.reporting != plan.body.reporting);
+    let compare = compare_metric(history, (&plan.body, now.unwrap_or(plan).received_ms), metric, before, after);
     let leaves = before.iter().find(|m| m.machine == lock.body.machine).map(|m| &m.total.statements);
     let parameters = leaves.map(|l| plan::parameters(statements, lock.body.size, lock.body.plan_leaf, l)).unwrap_or_default();
     let said = parameters == lock.body.parameters && plan::parameters_digest(&parameters) == lock.body.parameters_digest;
@@ -348,7 +350,13 @@ fn lock_result(
     let declared = statements.declared(l.stated.leaf).map(|d| &d.body);
     let text = |of: fn(&protocol::Declaration) -> &String| declared.map(of).cloned().unwrap_or_default();
     let as_locked = l.compare.as_ref().map(|c| c.comparison.clone());
-    let differs = as_locked.as_ref() != now.map(|c| &c.comparison);
+    // When a plan was stated again is told by its statements; it is no other result.
+    let result = |c: &Comparison| {
+        let mut c = c.clone();
+        c.cautions.retain(|code| *code != "PLAN_AFTER_START");
+        c
+    };
+    let differs = as_locked.as_ref().map(result) != now.map(|c| result(&c.comparison));
     LockResult {
         leaf: l.stated.leaf,
         received_ms: l.stated.received_ms,
