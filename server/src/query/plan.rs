@@ -112,6 +112,26 @@ pub struct LockView {
     pub parameters_digest: String,
 }
 
+/// A production day that is not valid.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct MissingDay {
+    /// Production date.
+    pub date: String,
+    /// Cause.
+    pub cause: String,
+}
+
+/// The longest gap of a baseline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct LongestGap {
+    /// First instant, Unix ms.
+    pub from_ms: i64,
+    /// First instant after.
+    pub to_ms: i64,
+    /// Cause.
+    pub cause: String,
+}
+
 /// How far a metric has come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct MetricState {
@@ -132,9 +152,9 @@ pub struct MetricState {
     /// Working days by weekday, Monday first: baseline so far, reporting period by the calendar.
     pub weekdays: [Vec<i64>; 2],
     /// Days that are not valid, each with its cause.
-    pub missing: Vec<[String; 2]>,
-    /// The longest gap: from, to, cause.
-    pub gap: Option<(i64, i64, String)>,
+    pub missing: Vec<MissingDay>,
+    /// The longest gap.
+    pub gap: Option<LongestGap>,
     /// Readings that came late, of readings.
     pub late: [u64; 2],
     /// What was found.
@@ -435,8 +455,8 @@ fn metric_state(s: Sufficiency, lock: Option<LockView>) -> MetricState {
         needs_days: s.needs_days,
         shifts: [s.valid_shifts, s.scheduled_shifts],
         weekdays: s.weekdays.map(|days| days.to_vec()),
-        missing: s.missing.into_iter().map(|h| [h.date, h.cause.to_owned()]).collect(),
-        gap: s.longest_gap.map(|(from, to, cause)| (from, to, cause.to_owned())),
+        missing: s.missing.into_iter().map(|h| MissingDay { date: h.date, cause: h.cause.to_owned() }).collect(),
+        gap: s.longest_gap.map(|(from_ms, to_ms, cause)| LongestGap { from_ms, to_ms, cause: cause.to_owned() }),
         late: s.late,
         advice: s.advice.into_iter().map(advice).collect(),
         lock,

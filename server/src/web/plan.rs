@@ -50,7 +50,7 @@ struct StateLine {
     gap: String,
     late: String,
     missing: Vec<String>,
-    missing_more: usize,
+    missing_more: String,
     advice: Vec<(bool, String)>,
     lock: String,
     lock_digest: String,
@@ -213,12 +213,15 @@ fn state(t: &Texts, data: &PlanView, face: &Clockface, m: &MetricState, from: &S
         days: t.f("plan-of", &[("n", &m.days[0]), ("of", &m.days[1])]),
         shifts: t.f("plan-of", &[("n", &m.shifts[0]), ("of", &m.shifts[1])]),
         weekdays: format!("{} / {}", days(&m.weekdays[0]), days(&m.weekdays[1])),
-        gap: m.gap.as_ref().map_or_else(|| t.s("plan-no-gap"), |(from, to, cause)| {
-            format!("{} · {} · {}", format::duration(to - from), word(t, "cause", cause), face.day_minute(*from))
+        gap: m.gap.as_ref().map_or_else(|| t.s("plan-no-gap"), |gap| {
+            format!("{} · {} · {}", format::duration(gap.to_ms - gap.from_ms), cause(t, &gap.cause), face.day_minute(gap.from_ms))
         }),
         late: share(m.late[0], m.late[1]).unwrap_or_else(|| format::NONE.to_owned()),
-        missing: m.missing.iter().take(MISSING_SHOWN).map(|[date, cause]| format!("{date} · {}", word(t, "cause", cause))).collect(),
-        missing_more: m.missing.len().saturating_sub(MISSING_SHOWN),
+        missing: m.missing.iter().take(MISSING_SHOWN).map(|d| format!("{} · {}", d.date, cause(t, &d.cause))).collect(),
+        missing_more: match m.missing.len().saturating_sub(MISSING_SHOWN) {
+            0 => String::new(),
+            n => t.f1("plan-missing-more", "n", n),
+        },
         advice: m.advice.iter().map(|a| (a.blocks, said(t, &a.words))).collect(),
         lock: m.lock.as_ref().map_or_else(String::new, |l| {
             let key = if l.sufficient { "plan-lock-line" } else { "plan-lock-line-insufficient" };
@@ -229,6 +232,15 @@ fn state(t: &Texts, data: &PlanView, face: &Clockface, m: &MetricState, from: &S
         must_reason: !m.is_sufficient,
         problem: if own { from.problem.clone() } else { String::new() },
         reason: if own { from.reason.clone() } else { String::new() },
+    }
+}
+
+/// The cause of a gap, or what a day lacks without one.
+fn cause(t: &Texts, code: &str) -> String {
+    match code {
+        "not_recorded" => t.s("plan-not-recorded"),
+        "coverage" => t.s("plan-coverage"),
+        code => word(t, "cause", code),
     }
 }
 

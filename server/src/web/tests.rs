@@ -130,7 +130,9 @@ fn keys(ftl: &str) -> BTreeSet<String> {
 }
 
 /// Keys whose last part comes from data; each family is looked up in one place.
-const FAMILIES: [&str; 27] = [
+const FAMILIES: [&str; 29] = [
+    "ipmvp-",
+    "plan-role-",
     "plate-",
     "questionnaire-",
     "floor-",

@@ -39,7 +39,7 @@ async fn a_plan_is_drafted_stated_and_locked_and_what_would_move_the_lock_is_ref
 
     let page = factory.page(PAGE).await;
     assert!(page.contains("根据设备台账和已有数据拟的草案") && page.contains("value=\"press\" checked"), "{page}");
-    assert!(page.contains("value=\"2026-03-02\"") && page.contains("最早的读数在 2026-03-02"), "whole weeks from the first reading: {page}");
+    assert!(page.contains("value=\"2026-03-02\"") && page.contains("最早的记录在 2026-03-01"), "whole weeks from the first reading: {page}");
     let token = field(&page, "token").to_owned();
     let before = size();
     // Looking logs nothing; what is wrong is said, and what was typed stays.
