@@ -26,6 +26,7 @@ pub mod gateways;
 pub mod machine;
 pub mod meters;
 pub mod plan;
+mod promise;
 pub mod questionnaire;
 pub mod reports;
 mod routes;

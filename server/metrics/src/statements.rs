@@ -18,7 +18,7 @@ use crate::assessment::declared::{Assessed, LevelAssessed};
 use crate::batch::recipe::Recipe;
 use crate::batch::record::BatchRecord;
 use crate::metrology::{Meter, Quantity};
-use crate::plan::BaselineLock;
+use crate::plan::{BaselineLock, EvidenceDocument};
 use crate::savings::declared::NonRoutine;
 use crate::settlement::{Bill, BillKey};
 
@@ -82,6 +82,7 @@ pub struct Statements {
     cycle_times: BTreeMap<(String, String), Dated<CycleTime>>,
     plans: BTreeMap<String, Dated<Plan>>,
     locks: BTreeMap<String, Vec<Stated<BaselineLock>>>,
+    documents: BTreeMap<String, Stated<EvidenceDocument>>,
     lines: BTreeMap<String, Dated<Line>>,
     stops: BTreeMap<String, Dated<PlannedStop>>,
     meters: BTreeMap<String, Dated<MeterReplaced>>,
@@ -139,6 +140,10 @@ impl Statements {
             Ok(Body::BaselineLock(b)) => {
                 let stated = Stated { leaf, received_ms, effective_from, body: *b };
                 self.locks.entry(stated.body.plan.clone()).or_default().push(stated);
+            }
+            Ok(Body::EvidenceDocument(b)) => {
+                let stated = Stated { leaf, received_ms, effective_from, body: *b };
+                self.documents.insert(stated.body.document.clone(), stated);
             }
             Ok(Body::Line(b)) => {
                 add(self.lines.entry(b.line.clone()).or_default(), leaf, received_ms, effective_from, b);
@@ -288,6 +293,11 @@ impl Statements {
     /// Every lock of a metric's baseline under a plan, in order of the log.
     pub fn locks(&self, plan: &str) -> &[Stated<BaselineLock>] {
         self.locks.get(plan).map_or(&[], Vec::as_slice)
+    }
+
+    /// Documents that stand: of each the newest statement, unless that withdraws it.
+    pub fn documents(&self) -> impl Iterator<Item = &Stated<EvidenceDocument>> {
+        self.documents.values().filter(|d| !d.body.withdrawn)
     }
 
     /// Ids of all plans, sorted.

@@ -130,7 +130,10 @@ fn keys(ftl: &str) -> BTreeSet<String> {
 }
 
 /// Keys whose last part comes from data; each family is looked up in one place.
-const FAMILIES: [&str; 29] = [
+const FAMILIES: [&str; 32] = [
+    "plan-finding-",
+    "plan-in-",
+    "promise-because-",
     "ipmvp-",
     "plan-role-",
     "plate-",

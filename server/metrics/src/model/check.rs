@@ -11,7 +11,7 @@ use crate::batch::record::BatchRecord;
 use crate::credibility::course::{FindingRef, FindingShown};
 use crate::credibility::explanation::{self, Explanation};
 use crate::metrology::{self, Meter};
-use crate::plan::BaselineLock;
+use crate::plan::{BaselineLock, EvidenceDocument};
 use crate::production::material::Material;
 use crate::production::stops::StopReason;
 use crate::quality::specification::Specification;
@@ -67,6 +67,8 @@ pub enum Body {
     Plan(Plan),
     /// `baseline_lock`
     BaselineLock(Box<BaselineLock>),
+    /// `evidence_document`
+    EvidenceDocument(Box<EvidenceDocument>),
     /// `line`
     Line(Line),
     /// `level_assessed`
@@ -102,7 +104,7 @@ pub enum Body {
 }
 
 /// The declaration kinds this crate computes with.
-pub const KINDS: [&str; 24] = [
+pub const KINDS: [&str; 25] = [
     "site",
     "calendar",
     "machine",
@@ -112,6 +114,7 @@ pub const KINDS: [&str; 24] = [
     "quality_count",
     "plan",
     "baseline_lock",
+    "evidence_document",
     "line",
     "level_assessed",
     "recipe",
@@ -173,6 +176,7 @@ pub fn parse_body(kind: &str, body: &serde_json::Value) -> Result<Body, ModelErr
             Body::Plan(plan::check(read(kind, body)?)?)
         }
         "baseline_lock" => Body::BaselineLock(Box::new(read::<BaselineLock>(kind, body)?.checked()?)),
+        "evidence_document" => Body::EvidenceDocument(Box::new(read::<EvidenceDocument>(kind, body)?.checked()?)),
         "line" => Body::Line(check_line(read(kind, body)?)?),
         "level_assessed" => Body::LevelAssessed(declared::check(read(kind, body)?)?),
         "recipe" => Body::Recipe(Box::new(read::<Recipe>(kind, body)?.checked()?)),

@@ -46,7 +46,7 @@ pub struct PlanResult {
 /// Something about a plan or a lock, with the leaf that says so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PlanFinding {
-    /// `LOCK_INVALID`, `LOCK_MISSTATED`, `LOCK_REPEATED`, `LOCKED_INSUFFICIENT`, `MACHINE_NOT_DECLARED`, `PLAN_CHANGED_AFTER_LOCK`.
+    /// `DOCUMENTS_OVERLAP`, `LOCK_INVALID`, `LOCK_MISSTATED`, `LOCK_REPEATED`, `LOCKED_INSUFFICIENT`, `MACHINE_NOT_DECLARED`, `PLAN_CHANGED_AFTER_LOCK`.
     pub code: &'static str,
     /// Leaf.
     pub leaf: u64,
@@ -75,6 +75,8 @@ pub struct MetricResult {
     pub grades: [Option<&'static str>; 2],
     /// The lock of the baseline.
     pub lock: Option<LockResult>,
+    /// What documents say of the time before: weaker evidence, no interval.
+    pub documented: Option<plan::Documented>,
 }
 
 /// A change in the unit of a target: a ratio (5 % is 0.050000).
@@ -210,8 +212,6 @@ pub(super) fn planned(
     if body.machines.iter().chain(&body.incoming).any(|m| statements.machine_definitions(m).is_empty()) {
         findings.push(PlanFinding { code: "MACHINE_NOT_DECLARED", leaf: stated.leaf });
     }
-    findings.sort_by_key(|f| (f.leaf, f.code));
-    findings.dedup();
     let measured = parts.iter().find(|(p, _)| p.name == "baseline").is_some_and(|(_, m)| m.iter().any(|m| m.valid > 0));
     let mut wanted: Vec<(PlanMetric, Option<usize>)> = body.metrics.iter().map(|m| (m.clone(), None)).collect();
     for (i, lock) in locks.iter().enumerate() {
@@ -230,6 +230,11 @@ pub(super) fn planned(
         let after = grade_of(&metric.definition, &metric.machine, of("reporting"));
         metric_result(statements, body, metric, (now, after), lock, measured)
     });
+    let metrics: Vec<MetricResult> = metrics.collect();
+    let overlapping = metrics.iter().filter_map(|m| m.documented.as_ref()).filter(|d| d.overlap);
+    findings.extend(overlapping.filter_map(|d| Some(PlanFinding { code: "DOCUMENTS_OVERLAP", leaf: *d.documents.last()? })));
+    findings.sort_by_key(|f| (f.leaf, f.code));
+    findings.dedup();
     Some(PlanResult {
         plan: id.to_owned(),
         names: Words::from(&body.names),
@@ -239,7 +244,7 @@ pub(super) fn planned(
         design: if body.baseline.is_some() && measured { "before_after" } else { "after_only" },
         option: body.option,
         boundary: body.boundary.as_ref().map(Words::from),
-        metrics: metrics.collect(),
+        metrics,
         findings,
     })
 }
@@ -336,6 +341,7 @@ fn metric_result(
         reasons,
         follows: if lock.is_some() { "locked" } else { "declared" },
         grades,
+        documented: plan::documented(statements, plan, promised),
         lock: lock.map(|l| lock_result(statements, l, now.as_ref(), (verdict, now_says.1))),
     }
 }

@@ -50,7 +50,7 @@ pub(in crate::web) fn plan() -> PlanView {
     };
     let missing = (1..=16).map(|d| MissingDay { date: format!("2026-09-{d:02}"), cause: "device_silent".into() }).collect();
     PlanView {
-        site: head("jh-07", "锦华精密 <冲压>", "Jinhua Precision", true),
+        site: head("jh-07", "锦华精密 <冲压>", "Jinhua Precision", false),
         plans: vec!["retrofit".into(), "first-try".into()],
         draft: PlanDraft {
             plan: "retrofit".into(),
