@@ -116,7 +116,7 @@ def check_locks(said, raw, report):
     for lock, metric in [(m["lock"], m) for m in plan["metrics"] if m["lock"]]:
         body = next((s[4] for s in said if s[1] == lock["leaf"] and s[3] == "baseline_lock"), None)
         need(body is not None, "leaf %d is no baseline_lock" % lock["leaf"])
-        fields = ("size", "numerator", "denominator", "value", "sufficient", "parameters", "parameters_digest")
+        fields = ("size", "numerator", "denominator", "value", "sufficient", "parameters", "parameters_digest", "counts", "counts_digest")
         need(all(body[f] == lock[f] for f in fields), "lock %d: the report says something else" % lock["leaf"])
         need((body["definition"], body["machine"]) == (metric["definition"], metric["machine"]), "lock %d: another metric" % lock["leaf"])
         if not lock["confirmed"]: continue
@@ -124,6 +124,11 @@ def check_locks(said, raw, report):
             need(p["leaf"] < body["size"] <= lock["leaf"], "lock %d: a parameter later than its prefix" % lock["leaf"])
             need(one(message(raw[p["leaf"]]), 7, b"").hex() == p["digest"], "lock %d: parameter %d has another digest" % (lock["leaf"], p["leaf"]))
         need(sha256(canonical(body["parameters"]).encode("utf-8")).hex() == body["parameters_digest"], "lock %d: digest of the parameters" % lock["leaf"])
+        counts = {l for s in report["periods"] if s["period"] == "baseline" and s["machine"] == body["machine"] for l in s["statements"]} if not lock["differs"] else None
+        kinds = {s[1]: s[3] for s in said}
+        if counts is not None:
+            listed = [{"leaf": l, "digest": one(message(raw[l]), 7, b"").hex()} for l in sorted(counts) if kinds[l] in ("quality_count", "batch")]
+            need((len(listed), sha256(canonical(listed).encode("utf-8")).hex()) == (body["counts"], body["counts_digest"]), "lock %d: other quality counts or batches" % lock["leaf"])
         before = (lock["as_locked"] or next(c for c in report["comparisons"] if (c["definition"], c["machine"]) == (body["definition"], body["machine"])))["before"]
         need((before["numerator"], before["denominator"]) == (body["numerator"], body["denominator"]), "lock %d: other sums" % lock["leaf"])
         if "PLAN_CHANGED_AFTER_LOCK" not in [f["code"] for f in plan["findings"]] and body["machine"] != "*" and not lock["differs"]:

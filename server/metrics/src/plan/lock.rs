@@ -11,7 +11,7 @@ use crate::report::{ALL_MACHINES, Comparison, side_sum};
 use crate::statements::Statements;
 
 /// Most parameters a lock lists.
-const PARAMETERS_MAX: usize = 20_000;
+const PARAMETERS_MAX: usize = 2_500;
 
 /// A statement that moves a locked metric over the baseline.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -49,6 +49,12 @@ pub struct BaselineLock {
     pub parameters: Vec<Parameter>,
     /// SHA-256 of the canonical JSON of `parameters`, hex.
     pub parameters_digest: String,
+    /// Quality counts and batches the baseline rests on: how many, as there may be thousands.
+    #[serde(default)]
+    pub counts: u64,
+    /// SHA-256 of the canonical JSON of their list, made like `parameters`, hex.
+    #[serde(default)]
+    pub counts_digest: String,
     /// Whether the baseline sufficed; if not, the statement's reason says why it was locked all the same, and the grade falls.
     pub sufficient: bool,
     /// Valid production days, and production days asked for.
@@ -123,6 +129,14 @@ pub enum LockError {
         /// Definition.
         definition: String,
     },
+    /// More statements than a lock can list.
+    #[error("{definition} rests on {statements} statements, more than a lock lists: lock it machine by machine / 该指标依据的填报多达 {statements} 条，请按设备分别锁定")]
+    TooMany {
+        /// Definition.
+        definition: String,
+        /// How many.
+        statements: usize,
+    },
     /// Too little.
     #[error("the baseline does not suffice: {en}. Wait, or lock it with `insufficient` and a reason; the grade then falls / 基期数据不足：{zh}。请继续积累，或注明理由按“数据不足”锁定（等级降低）")]
     Insufficient {
@@ -164,7 +178,10 @@ impl Baseline<'_> {
         let (sum, _) = side_sum(definition, part).ok_or_else(no_value)?;
         let value = crate::decimal::ratio6(sum.0, sum.1).ok_or_else(no_value)?;
         let size = history.size();
-        let parameters = parameters(statements, size, stated.leaf, &part.total.statements);
+        let Rests { parameters, counts } = rests(statements, size, stated.leaf, &part.total.statements);
+        if parameters.len() > PARAMETERS_MAX {
+            return Err(LockError::TooMany { definition: definition.to_owned(), statements: parameters.len() });
+        }
         Ok(BaselineLock {
             plan: plan.plan.clone(),
             plan_leaf: stated.leaf,
@@ -175,8 +192,10 @@ impl Baseline<'_> {
             numerator: sum.0.to_string(),
             denominator: sum.1.to_string(),
             value,
-            parameters_digest: parameters_digest(&parameters),
+            parameters_digest: list_digest(&parameters),
             parameters,
+            counts: counts.len() as u64,
+            counts_digest: list_digest(&counts),
             sufficient: facts.is_sufficient,
             days: [facts.valid_days, facts.min_days],
             shifts: [facts.valid_shifts, facts.scheduled_shifts],
@@ -184,13 +203,29 @@ impl Baseline<'_> {
     }
 }
 
-/// The parameters behind a baseline: the plan, the site, and the statements its facts rest on, by leaf.
-pub(crate) fn parameters(statements: &Statements, size: u64, plan_leaf: u64, found: &BTreeSet<u64>) -> Vec<Parameter> {
+/// What a baseline rests on.
+pub(crate) struct Rests {
+    /// The plan, the site, and every statement in force but those of `counts`, by leaf.
+    pub(crate) parameters: Vec<Parameter>,
+    /// Quality counts and batches, by leaf.
+    pub(crate) counts: Vec<Parameter>,
+}
+
+/// The statements behind a baseline whose facts rest on `found`.
+pub(crate) fn rests(statements: &Statements, size: u64, plan_leaf: u64, found: &BTreeSet<u64>) -> Rests {
     let mut leaves = found.clone();
     leaves.insert(plan_leaf);
     let sites = statements.ledger().iter().filter(|s| s.body.kind == "site" && s.leaf < size);
     leaves.extend(sites.map(|s| s.leaf));
-    leaves.into_iter().filter_map(|leaf| Some(Parameter { leaf, digest: digest_of(statements, leaf)?.to_string() })).collect()
+    let is_count = |leaf: &u64| {
+        statements.declared(*leaf).is_some_and(|s| ["quality_count", "batch"].contains(&s.body.kind.as_str()))
+    };
+    let (counts, parameters): (Vec<u64>, Vec<u64>) = leaves.into_iter().partition(is_count);
+    let list = |leaves: Vec<u64>| -> Vec<Parameter> {
+        let one = |leaf| Some(Parameter { leaf, digest: digest_of(statements, leaf)?.to_string() });
+        leaves.into_iter().filter_map(one).collect()
+    };
+    Rests { parameters: list(parameters), counts: list(counts) }
 }
 
 /// The content digest of a statement.
@@ -199,7 +234,7 @@ fn digest_of(statements: &Statements, leaf: u64) -> Option<Digest> {
 }
 
 /// SHA-256 of the canonical JSON of a list of parameters, hex; empty for what canonical JSON cannot hold.
-pub(crate) fn parameters_digest(parameters: &[Parameter]) -> String {
+fn list_digest(parameters: &[Parameter]) -> String {
     let json = serde_json::to_value(parameters).ok().and_then(|v| protocol::canonical_json(&v).ok());
     json.map(|bytes| sha256(&bytes).to_string()).unwrap_or_default()
 }
@@ -208,6 +243,14 @@ impl BaselineLock {
     /// Whether a comparison's baseline is what was locked.
     pub(crate) fn says(&self, comparison: &Comparison) -> bool {
         comparison.before.numerator == self.numerator && comparison.before.denominator == self.denominator
+    }
+
+    /// Whether a baseline rests on what was locked.
+    pub(crate) fn rests_on(&self, found: &Rests) -> bool {
+        let counts = (found.counts.len() as u64, list_digest(&found.counts));
+        self.parameters == found.parameters
+            && self.parameters_digest == list_digest(&found.parameters)
+            && (self.counts, &self.counts_digest) == (counts.0, &counts.1)
     }
 
     /// The metric it locks.

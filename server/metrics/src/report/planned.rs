@@ -119,6 +119,10 @@ pub struct LockResult {
     pub parameters: Vec<plan::Parameter>,
     /// Their digest.
     pub parameters_digest: String,
+    /// Quality counts and batches it rests on.
+    pub counts: u64,
+    /// The digest of their list.
+    pub counts_digest: String,
     /// Its numbers and its parameters are what its prefix of the log gives.
     pub confirmed: bool,
     /// Parameters as declared now give another result than as locked.
@@ -291,8 +295,8 @@ fn evaluate_lock<'s>(
     let now = statements.plan(&lock.body.plan).filter(|now| now.body.reporting != plan.body.reporting);
     let compare = compare_metric(history, (&plan.body, now.unwrap_or(plan).received_ms), metric, before, after);
     let leaves = before.iter().find(|m| m.machine == lock.body.machine).map(|m| &m.total.statements);
-    let parameters = leaves.map(|l| plan::parameters(statements, lock.body.size, lock.body.plan_leaf, l)).unwrap_or_default();
-    let said = parameters == lock.body.parameters && plan::parameters_digest(&parameters) == lock.body.parameters_digest;
+    let found = leaves.map(|leaves| plan::rests(statements, lock.body.size, lock.body.plan_leaf, leaves));
+    let said = found.is_some_and(|found| lock.body.rests_on(&found));
     Locked {
         confirmed: said && compare.as_ref().is_some_and(|c| lock.body.says(&c.comparison)),
         stated: lock,
@@ -376,6 +380,8 @@ fn lock_result(
         sufficient: body.sufficient,
         parameters: body.parameters.clone(),
         parameters_digest: body.parameters_digest.clone(),
+        counts: body.counts,
+        counts_digest: body.counts_digest.clone(),
         confirmed: l.confirmed,
         differs,
         as_locked: as_locked.filter(|_| differs),
