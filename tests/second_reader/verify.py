@@ -124,7 +124,7 @@ def check_locks(said, raw, report):
             need(p["leaf"] < body["size"] <= lock["leaf"], "lock %d: a parameter later than its prefix" % lock["leaf"])
             need(one(message(raw[p["leaf"]]), 7, b"").hex() == p["digest"], "lock %d: parameter %d has another digest" % (lock["leaf"], p["leaf"]))
         need(sha256(canonical(body["parameters"]).encode("utf-8")).hex() == body["parameters_digest"], "lock %d: digest of the parameters" % lock["leaf"])
-        counts = {l for s in report["periods"] if s["period"] == "baseline" and s["machine"] == body["machine"] for l in s["statements"]} if not lock["differs"] else None
+        counts = {l for s in report["periods"] if s["period"] == "baseline" and s["machine"] == body["machine"] for l in s["statements"]} if not lock["changes"] and not lock["later_records"] else None
         kinds = {s[1]: s[3] for s in said}
         if counts is not None:
             listed = [{"leaf": l, "digest": one(message(raw[l]), 7, b"").hex()} for l in sorted(counts) if kinds[l] in ("quality_count", "batch")]
