@@ -28,6 +28,7 @@ use crate::identity::Enrolment;
 use crate::live::{Board, BoardState};
 use crate::locale::Lang;
 use crate::setup;
+use crate::source::lending::Lending;
 use crate::status::{Snapshot, Status};
 
 /// Longest request head.
@@ -53,6 +54,8 @@ pub struct Sources {
     pub lang: Lang,
     /// For the guided setup; without it the page offers none.
     pub restart: Option<setup::Restart>,
+    /// The serial ports the agent reads, for the guided setup.
+    pub lending: Lending,
 }
 
 /// Everything at one moment.
@@ -227,7 +230,7 @@ async fn answer_setup(
     // No length: what is found is written as it is found, and the connection's end is the page's end.
     stream.write_all(&headers("200 OK", HTML, None)).await?;
     let step = setup::Step { path: asked.path, form, is_post: asked.is_post, lang };
-    setup::answer(stream, &step, &sources.config, restart).await
+    setup::answer(stream, &step, &sources.config, &sources.lending, restart).await
 }
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -254,10 +257,11 @@ fn answer(head: &[u8], sources: &Sources) -> Vec<u8> {
     response(status, kind, &body, asked.is_head)
 }
 
+/// Not `no-referrer`: with it browsers send `Origin: null` with our own forms, and nothing could ever be saved.
 fn headers(status: &str, kind: &str, length: Option<usize>) -> Vec<u8> {
     let length = length.map_or_else(String::new, |length| format!("Content-Length: {length}\r\n"));
     format!(
-        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n{length}Connection: close\r\nCache-Control: no-store\r\nContent-Security-Policy: default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n\r\n"
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n{length}Connection: close\r\nCache-Control: no-store\r\nContent-Security-Policy: default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: same-origin\r\n\r\n"
     )
     .into_bytes()
 }

@@ -140,6 +140,23 @@ struct StorageFile {
 }
 
 impl Config {
+    /// Gateways on other machines may enrol, but are told to come to a name that leads them to themselves.
+    #[must_use]
+    pub fn misleads_gateways(&self) -> bool {
+        let is_here = self.public_host == "localhost"
+            || self.public_host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        is_here && !self.enrol.ip().is_loopback()
+    }
+
+    /// `port` of this server as others reach it, `host:port`; an IPv6 address stands in brackets.
+    #[must_use]
+    pub fn reached_at(&self, port: u16) -> String {
+        match self.public_host.parse::<std::net::Ipv6Addr>() {
+            Ok(address) => format!("[{address}]:{port}"),
+            Err(_) => format!("{}:{port}", self.public_host),
+        }
+    }
+
     /// Reads and checks the file at `path`; relative paths in it are relative to its folder.
     ///
     /// # Errors

@@ -119,7 +119,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running> {
     let stop = CancellationToken::new();
     let facts = WebFacts {
         public_host: config.public_host.clone(),
-        enrol_host_port: format!("{}:{}", config.public_host, config.enrol.port()),
+        enrol_host_port: config.reached_at(config.enrol.port()),
         tls: config.web.tls.is_some(),
         version: env!("CARGO_PKG_VERSION"),
     };
@@ -175,7 +175,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running> {
     let mqtt_address = mqtt.as_ref().map(TcpListener::local_addr).transpose()?;
     let mqtt_host_port = match (&config.intake, mqtt_address) {
         (Intake::Broker { host, port, .. }, _) => format!("{host}:{port}"),
-        (_, address) => format!("{}:{}", config.public_host, address.map_or(0, |address| address.port())),
+        (_, address) => config.reached_at(address.map_or(0, |address| address.port())),
     };
     let hosts = vec![config.public_host.clone(), "localhost".to_owned(), "127.0.0.1".to_owned()];
     let (chain, key) = evidence.keys.server_certificate(&hosts, clock.now_ms())?;

@@ -17,7 +17,16 @@ fn sources() -> Sources {
     let board = Board::new(&config.devices);
     let clock = Arc::new(SystemClock::new(Settings::default()).expect("clock"));
     let status = Status::new(0);
-    Sources { config, enrolment: None, board, status, clock, lang: Lang::En, restart: None }
+    Sources {
+        config,
+        enrolment: None,
+        board,
+        status,
+        clock,
+        lang: Lang::En,
+        restart: None,
+        lending: Default::default(),
+    }
 }
 
 fn get(target: &str, sources: &Sources) -> String {
@@ -86,6 +95,15 @@ fn only_reading_is_possible() {
 }
 
 #[test]
+fn a_raw_value_shows_its_digits_or_its_size() {
+    assert_eq!(view::raw(&Value::F32(230.5)), "230.5");
+    assert_eq!(view::raw(&Value::F32(0.0)), "0");
+    assert_eq!(view::raw(&Value::F32(1.0e-40)), "1e-40");
+    assert_eq!(view::raw(&Value::F64(-3.0e20)), "-3e20");
+    assert_eq!(view::raw(&Value::U64(u64::MAX)), u64::MAX.to_string());
+}
+
+#[test]
 fn utc_is_right_at_the_edges() {
     assert_eq!(view::utc(0), "1970-01-01 00:00:00");
     assert_eq!(view::utc(-1), "1969-12-31 23:59:59");
@@ -147,6 +165,8 @@ async fn without_leave_the_setup_is_refused_with_what_to_do() {
         let mut text = String::new();
         stream.read_to_string(&mut text).await.expect("answer");
         assert!(text.starts_with(&format!("HTTP/1.1 {expected}\r\n")), "{text}");
+        // Otherwise a browser hides the origin of the setup's own form, and the form is refused.
+        assert!(text.contains("\r\nReferrer-Policy: same-origin\r\n"), "{text}");
         assert!(text.contains("ssh -L 8470") == (expected == "403 Forbidden"), "{text}");
         stop.cancel();
         server.await.expect("ends");
