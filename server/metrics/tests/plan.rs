@@ -376,18 +376,18 @@ fn documents_speak_for_a_baseline_that_was_not_measured_and_never_meet_a_target(
     for (id, from, to, amount) in [("jan", "2026-01-01", "2026-01-31", "900.5"), ("feb", "2026-02-01", "2026-02-28", "1099.5"), ("may", "2026-05-01", "2026-05-02", "1")] {
         log = append(&log, "evidence_document", MONDAY, document(id, from, to, amount));
     }
-    let report = self::report(&log);
-    let energy = metric(&report, "energy.per_good@1");
+    let printed = report(&log);
+    let energy = metric(&printed, "energy.per_good@1");
     let found = energy.documented.as_ref().expect("two documents before the reporting period");
     assert_eq!((found.value.as_deref(), found.grade), (Some("0.500000"), "D"));
     assert_eq!(found.documents, [log.size() - 3, log.size() - 2]);
-    assert_eq!((energy.verdict, metric(&report, OEE).documented.as_ref()), (Some("INSUFFICIENT"), None));
+    assert_eq!((energy.verdict, metric(&printed, OEE).documented.as_ref()), (Some("INSUFFICIENT"), None));
     // A day that two documents count has no value; the finding names the leaf.
     let log = append(&log, "evidence_document", MONDAY, document("again", "2026-01-31", "2026-01-31", "5"));
-    let report = self::report(&log);
-    let found = metric(&report, "energy.per_good@1").documented.as_ref().unwrap();
+    let printed = report(&log);
+    let found = metric(&printed, "energy.per_good@1").documented.as_ref().unwrap();
     assert!(found.overlap && found.value.is_none());
-    assert!(planned(&report).findings.iter().any(|f| f.code == "DOCUMENTS_OVERLAP"));
+    assert!(planned(&printed).findings.iter().any(|f| f.code == "DOCUMENTS_OVERLAP"));
     for (field, wrong, words) in [("sha256", json!("AB"), "64 位十六进制"), ("pages", json!(" "), "须注明页码"), ("per", json!("0"), "须为数字"), ("amount", json!("1."), "须为数字"), ("to", json!("2025-12-31"), "不得早于")] {
         let mut body = document("jan", "2026-01-01", "2026-01-31", "1");
         body[field] = wrong;
