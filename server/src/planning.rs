@@ -79,21 +79,22 @@ pub enum PlanningError {
     Evaluation(#[from] ReportingError),
 }
 
-/// Checks a statement about a plan against what the log holds. Keep the guard until the statement is appended.
+/// Checks statements against what the log has locked. Keep the guard until they are appended.
 pub(crate) async fn check(
     logs: &SiteLogs,
     site: &SiteId,
-    kind: &str,
-    body: &serde_json::Value,
+    declarations: &[Declaration],
 ) -> Result<Option<MutexGuard<'static, ()>>, PlanningError> {
-    if ![PLAN, BASELINE_LOCK].contains(&kind) {
+    let ours = |d: &&Declaration| [PLAN, BASELINE_LOCK].contains(&d.kind.as_str());
+    let ours: Vec<Declaration> = declarations.iter().filter(ours).cloned().collect();
+    if ours.is_empty() {
         return Ok(None);
     }
     let guard = ONE_AT_A_TIME.lock().await;
-    let (logs, site, kind, body) = (logs.clone(), site.clone(), kind.to_owned(), body.clone());
+    let (logs, site) = (logs.clone(), site.clone());
     off_thread(move || {
         let statements = reporting::statements(&logs, &site)?;
-        Ok(check_stated(&statements, &kind, &body)?)
+        Ok(ours.iter().try_for_each(|d| check_stated(&statements, &d.kind, &d.body))?)
     })
     .await?;
     Ok(Some(guard))

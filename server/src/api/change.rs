@@ -72,7 +72,7 @@ pub(crate) async fn state_it(
         body: statement.body,
     };
     declaration.encode().map_err(|error| Failure::invalid(error.to_string(), format!("填报内容有误：{error}")))?;
-    let _guard = planning::check(&state.logs, &id, &declaration.kind, &declaration.body).await?;
+    let _guard = planning::check(&state.logs, &id, std::slice::from_ref(&declaration)).await?;
     Ok(state.logs.append_declaration(&id, &declaration).await?)
 }
 

@@ -50,6 +50,8 @@ pub struct PlanDraft {
     pub incoming: String,
     /// Metrics and targets.
     pub metrics: Vec<MetricDraft>,
+    /// Seed, replicates and block of the interval.
+    pub interval: [String; 3],
 }
 
 /// A metric of a draft.
@@ -69,6 +71,8 @@ pub struct MetricDraft {
     pub min_days: String,
     /// Least coverage, percent.
     pub coverage_percent: String,
+    /// IPMVP option, where it is another than the plan's.
+    pub option: String,
 }
 
 /// A machine that a plan can name.
@@ -209,6 +213,9 @@ impl PlanDraft {
                     out[key] = number(text);
                 }
             }
+            if !m.option.is_empty() {
+                out["option"] = json!(m.option);
+            }
             out
         });
         let mut out = json!({
@@ -230,6 +237,11 @@ impl PlanDraft {
         if !self.boundary.zh.trim().is_empty() || !self.boundary.en.trim().is_empty() {
             out["boundary"] = json!({"zh": self.boundary.zh.trim(), "en": self.boundary.en.trim()});
         }
+        for (key, text) in ["seed", "replicates", "block_days"].into_iter().zip(&self.interval) {
+            if !text.trim().is_empty() {
+                out[key] = number(text);
+            }
+        }
         out
     }
 
@@ -243,24 +255,32 @@ impl PlanDraft {
             direction: m.target.as_ref().map_or("", |t| direction(t.direction)).to_owned(),
             min_days: text(m.min_days),
             coverage_percent: text(m.coverage_percent),
+            option: option(m.option),
         };
         let dates = |r: &metrics::model::DateRange| [r.from.clone(), r.to.clone()];
         Self {
             plan: plan.plan.clone(),
             names: Words::from(&plan.names),
             boundary: plan.boundary.as_ref().map(Words::from).unwrap_or_default(),
-            option: plan.option.map_or("", |o| match o {
-                IpmvpOption::A => "A",
-                IpmvpOption::B => "B",
-                IpmvpOption::C => "C",
-            }).to_owned(),
+            option: option(plan.option),
             baseline: plan.baseline.as_ref().map(dates).unwrap_or_default(),
             reporting: dates(&plan.reporting),
             machines: plan.machines.clone(),
             incoming: plan.incoming.clone().unwrap_or_default(),
             metrics: plan.metrics.iter().map(metric).collect(),
+            interval: [plan.seed, plan.replicates, plan.block_days].map(|n| n.to_string()),
         }
     }
+}
+
+fn option(option: Option<IpmvpOption>) -> String {
+    match option {
+        None => "",
+        Some(IpmvpOption::A) => "A",
+        Some(IpmvpOption::B) => "B",
+        Some(IpmvpOption::C) => "C",
+    }
+    .to_owned()
 }
 
 fn unit(unit: TargetUnit) -> &'static str {

@@ -7,7 +7,7 @@
 //! - Nothing here is an acceptance result, and the page says so.
 
 use askama::Template;
-use metrics::report::COMPARED_DEFINITIONS;
+use metrics::report::{ALL_MACHINES, COMPARED_DEFINITIONS};
 
 use crate::query::{MetricDraft, MetricState, PlanView};
 
@@ -27,9 +27,10 @@ struct MachineLine {
     is_meter: bool,
 }
 
-/// A row of the table of metrics: everything that can be compared, chosen or not.
+/// A row of the table of metrics: everything that can be compared, chosen or not, and what the plan names of one machine.
 struct MetricLine {
-    definition: String,
+    /// Definition, and the machine if it is one.
+    key: String,
     name: String,
     is_ratio: bool,
     chosen: bool,
@@ -99,6 +100,7 @@ pub struct PlanPage {
     first: String,
     machines: Vec<MachineLine>,
     metrics: Vec<MetricLine>,
+    interval: [String; 3],
     states: Vec<StateLine>,
     is_stated: bool,
     prefix: String,
@@ -143,7 +145,8 @@ impl PlanPage {
                 None => t.s("plan-first-none"),
             },
             machines: machines(t, data),
-            metrics: COMPARED_DEFINITIONS.iter().map(|d| metric(t, data, d)).collect(),
+            metrics: metrics(t, data),
+            interval: draft.interval.clone(),
             states: data.metrics.iter().map(|m| state(t, data, face, m, &from)).collect(),
             is_stated: data.leaf.is_some(),
             prefix: t.f1("meters-prefix", "prefix", format::integer(data.prefix)),
@@ -165,15 +168,27 @@ fn machines(t: &Texts, data: &PlanView) -> Vec<MachineLine> {
     data.machines.iter().map(line).collect()
 }
 
-fn metric(t: &Texts, data: &PlanView, definition: &str) -> MetricLine {
-    let typed = data.draft.metrics.iter().find(|m| m.definition == definition && matches!(m.machine.as_str(), "*" | ""));
-    MetricLine {
-        definition: definition.to_owned(),
-        name: compared(t, definition),
+fn metrics(t: &Texts, data: &PlanView) -> Vec<MetricLine> {
+    let line = |key: String, definition: &str, machine: &str, typed: Option<&MetricDraft>| MetricLine {
+        key,
+        name: format!("{}{}", compared(t, definition), of_machine(t, data, machine)),
         is_ratio: definition.contains(".iso22400@"),
         chosen: typed.is_some(),
         typed: typed.cloned().unwrap_or_default(),
+    };
+    let (all, single): (Vec<_>, Vec<_>) = data.draft.metrics.iter().partition(|m| m.machine == ALL_MACHINES);
+    let of_all = |d: &&'static str| line((*d).to_owned(), d, ALL_MACHINES, all.iter().find(|m| m.definition == **d).copied());
+    let of_one = |m: &&MetricDraft| line(format!("{}/{}", m.definition, m.machine), &m.definition, &m.machine, Some(*m));
+    COMPARED_DEFINITIONS.iter().map(of_all).chain(single.iter().map(of_one)).collect()
+}
+
+/// The name of a single machine behind a metric's name.
+fn of_machine(t: &Texts, data: &PlanView, machine: &str) -> String {
+    if machine == ALL_MACHINES {
+        return String::new();
     }
+    let named = data.machines.iter().find(|n| n.id == machine);
+    format!(" · {}", named.map_or_else(|| machine.to_owned(), |n| words::name(&n.names, t.lang(), &n.id)))
 }
 
 /// The name of a comparison: of its definition, or of the amount per production day.
@@ -187,12 +202,7 @@ fn compared(t: &Texts, definition: &str) -> String {
 
 fn state(t: &Texts, data: &PlanView, face: &Clockface, m: &MetricState, from: &Said) -> StateLine {
     let days = |list: &[i64]| list.iter().map(ToString::to_string).collect::<Vec<_>>().join("-");
-    let machine = if m.machine == "*" {
-        String::new()
-    } else {
-        let named = data.machines.iter().find(|n| n.id == m.machine);
-        format!(" · {}", named.map_or_else(|| m.machine.clone(), |n| words::name(&n.names, t.lang(), &n.id)))
-    };
+    let machine = of_machine(t, data, &m.machine);
     let key = format!("{}/{}", m.definition, m.machine);
     let own = from.metric == key;
     let (verdict, css) = match (&m.lock, m.is_sufficient, m.is_over) {

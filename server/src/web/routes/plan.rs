@@ -79,14 +79,20 @@ impl Fields {
     }
 
     fn draft(&self) -> PlanDraft {
-        let metric = |definition: String| MetricDraft {
-            machine: ALL_MACHINES.to_owned(),
-            value: self.one(&format!("value.{definition}")),
-            unit: self.one(&format!("unit.{definition}")),
-            direction: self.one(&format!("direction.{definition}")),
-            min_days: self.one(&format!("days.{definition}")),
-            coverage_percent: String::new(),
-            definition,
+        // A metric of one machine is named with it.
+        let metric = |key: String| {
+            let (definition, machine) = key.split_once('/').unwrap_or((&key, ALL_MACHINES));
+            let typed = |field: &str| self.one(&format!("{field}.{key}"));
+            MetricDraft {
+                definition: definition.to_owned(),
+                machine: machine.to_owned(),
+                value: typed("value"),
+                unit: typed("unit"),
+                direction: typed("direction"),
+                min_days: typed("days"),
+                coverage_percent: typed("coverage"),
+                option: typed("option"),
+            }
         };
         PlanDraft {
             plan: self.one("plan"),
@@ -98,6 +104,7 @@ impl Fields {
             machines: self.all("machine"),
             incoming: self.one("incoming"),
             metrics: self.all("metric").into_iter().map(metric).collect(),
+            interval: ["seed", "replicates", "block_days"].map(|field| self.one(field)),
         }
     }
 }

@@ -12,6 +12,7 @@ fn metric(definition: &str, machine: &str, value: &str, unit: &str, direction: &
         direction: direction.into(),
         min_days: "30".into(),
         coverage_percent: String::new(),
+        option: String::new(),
     }
 }
 
@@ -66,6 +67,7 @@ pub(in crate::web) fn plan() -> PlanView {
                 metric("energy.per_good@1", "*", "3.5", "percent", "decrease"),
                 metric("oee.iso22400@1", "press-1", "", "", ""),
             ],
+            interval: ["7".into(), "2000".into(), "7".into()],
         },
         leaf: Some(12),
         problem: None,

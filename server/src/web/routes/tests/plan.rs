@@ -1,5 +1,7 @@
 //! A plan drafted, stated and locked, as a browser does it; and everything that is refused on the way.
 
+use serde_json::json;
+
 use super::*;
 use crate::projection::tests::fixture::{HOUR, MONDAY, World};
 use crate::state::Clock;
@@ -21,6 +23,28 @@ fn stated(token: &str, what: &str, baseline_from: &str, unit: &str) -> String {
 
 fn locked(token: &str, more: &str) -> String {
     format!("token={}&what=lock&plan=retrofit&metric={OEE}&machine=*{more}", url_part(token))
+}
+
+/// What a browser sends of a form as it stands, without its button.
+fn sent(form: &str) -> String {
+    let attribute = |tag: &str, name: &str| {
+        let value = tag.split_once(&format!("{name}=\""))?.1.split_once('"')?.0;
+        Some(value.replace("&#38;", "&").replace("&#34;", "\""))
+    };
+    let mut out: Vec<String> = Vec::new();
+    let mut select = String::new();
+    for tag in form.split('<').filter_map(|t| t.split_once('>').map(|(tag, _)| tag)) {
+        let is = |name: &str| tag.starts_with(name);
+        if is("select ") {
+            select = attribute(tag, "name").unwrap();
+        }
+        let name = if is("option ") && tag.ends_with(" selected") { Some(select.clone()) } else { attribute(tag, " name") };
+        let is_sent = is("option ") || is("input ") && (!tag.contains("checkbox") || tag.ends_with(" checked"));
+        if let Some(name) = name.filter(|_| is_sent) {
+            out.push(format!("{}={}", url_part(&name), url_part(&attribute(tag, " value").unwrap_or_default())));
+        }
+    }
+    out.join("&")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,7 +110,27 @@ async fn a_plan_is_drafted_stated_and_locked_and_what_would_move_the_lock_is_ref
         let (status, _, page) = post(&factory, &body).await;
         assert!(status == StatusCode::CONFLICT && page.contains(&words), "{words}: {status} {page}");
     }
+    // The operator's file of statements goes through the same door, whole or not at all.
+    let press = |plan: &str, from: &str| json!({"kind": "plan", "body": {"plan": plan, "machines": ["press"], "incoming": "main",
+        "baseline": {"from": from, "to": "2026-04-05"}, "reporting": {"from": "2026-04-06", "to": "2026-05-10"}}});
+    let file = json!([press("other", "2026-03-02"), press("retrofit", "2026-03-09")]).to_string();
+    let declare = admin::Request::Declare { site: Inside::site(), text: file };
+    let refused = admin::execute(&inside.context, declare).await.unwrap_err().to_string();
+    assert!(refused.contains(&format!("locked in leaf {leaf}")), "{refused}");
     assert_eq!(size(), leaf + 1, "nothing refused was logged");
+    // What the form carries along: a plan declared with more than the page asks for comes back whole.
+    let whole = json!([{"kind": "plan", "body": {"plan": "other", "names": {"zh": "", "en": ""}, "machines": ["press"], "incoming": "main",
+        "baseline": {"from": "2026-03-02", "to": "2026-04-05"}, "reporting": {"from": "2026-04-06", "to": "2026-05-10"},
+        "seed": 7, "replicates": 3000, "block_days": 14, "option": "B",
+        "metrics": [{"definition": "oee.iso22400@1", "machine": "press", "option": "A", "coverage_percent": 97, "min_days": 40}]}}]);
+    inside.admin(admin::Request::Declare { site: Inside::site(), text: whole.to_string() }).await;
+    let page = factory.page(&format!("{PAGE}?plan=other")).await;
+    let form = page.split("<form").find(|f| f.contains("plan-form")).unwrap();
+    let again = post(&factory, &(sent(form) + "&what=state")).await;
+    assert_eq!(again.0, StatusCode::SEE_OTHER, "{}", again.2);
+    let statements = crate::reporting::statements(&inside.context.logs, &Inside::site()).unwrap();
+    let versions: Vec<_> = statements.plan_versions("other").into_iter().map(|p| &p.body).collect();
+    assert!(versions.len() == 2 && versions[0] == versions[1], "{versions:#?}");
     // A longer reporting period is no baseline.
     let longer = stated(&token, "state", "2026-03-02", "percentage_points").replace("2026-05-10", "2026-05-31");
     assert_eq!(post(&factory, &longer).await.0, StatusCode::SEE_OTHER);
