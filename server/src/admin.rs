@@ -388,11 +388,12 @@ struct Statement {
 
 async fn declare(context: &Context, site: &SiteId, text: &str, now_ms: i64) -> Result<Reply, AdminError> {
     let declarations = parse_statements(text, now_ms)?;
-    let _guard = planning::check(&context.logs, site, &declarations).await?;
+    let checked = planning::check(&context.logs, site, &declarations).await?;
     let mut leaves = Vec::new();
     for declaration in &declarations {
         leaves.push(context.logs.append_declaration(site, declaration).await?.to_string());
     }
+    planning::publish(&context.logs, site, checked).await?;
     let count = leaves.len();
     reply(leaves.join("\n"), format!("已填报 {count} 项"), format!("{count} statements logged"))
 }

@@ -2,7 +2,7 @@
 //!
 //! Constraints
 //! 1. One plan or lock after the other: two locks of one metric cannot both find it unlocked.
-//! 2. A lock rests on a published checkpoint, and is under one when this answers.
+//! 2. A lock rests on a published checkpoint; plans and locks are under one when this answers, so that pages show them at once.
 //! 3. What is refused changes nothing.
 
 use metrics::plan::{Baseline, DoorError, LockError, check_stated};
@@ -79,7 +79,7 @@ pub enum PlanningError {
     Evaluation(#[from] ReportingError),
 }
 
-/// Checks statements against what the log has locked. Keep the guard until they are appended.
+/// Checks statements against what the log has locked. Keep the guard until they are appended, and give it to [`publish`].
 pub(crate) async fn check(
     logs: &SiteLogs,
     site: &SiteId,
@@ -100,6 +100,19 @@ pub(crate) async fn check(
     Ok(Some(guard))
 }
 
+/// Puts what was appended after [`check`] under a checkpoint, if it is about a plan.
+pub(crate) async fn publish(
+    logs: &SiteLogs,
+    site: &SiteId,
+    checked: Option<MutexGuard<'static, ()>>,
+) -> Result<(), PlanningError> {
+    if checked.is_none() {
+        return Ok(());
+    }
+    let (logs, site) = (logs.clone(), site.clone());
+    off_thread(move || Ok(logs.publish_now(&site).map(drop)?)).await
+}
+
 /// Locks the baseline of a metric: computed over everything logged so far, stated, and under a checkpoint.
 pub(crate) async fn lock(
     logs: &SiteLogs,
@@ -112,7 +125,7 @@ pub(crate) async fn lock(
     if wanted.insufficient && wanted.reason.trim().is_empty() {
         return Err(PlanningError::Reason);
     }
-    let _one = ONE_AT_A_TIME.lock().await;
+    let one = ONE_AT_A_TIME.lock().await;
     let reason = wanted.reason.trim().to_owned();
     let computed = {
         let (logs, site, plan) = (logs.clone(), site.clone(), plan.to_owned());
@@ -137,8 +150,7 @@ pub(crate) async fn lock(
         body,
     };
     let leaf = logs.append_declaration(site, &declaration).await?;
-    let (logs, site) = (logs.clone(), site.clone());
-    off_thread(move || Ok(logs.publish_now(&site).map(drop)?)).await?;
+    publish(logs, site, Some(one)).await?;
     Ok(Locked {
         leaf,
         size: computed.size,

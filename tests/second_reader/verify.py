@@ -135,13 +135,32 @@ def check_locks(said, raw, report):
             section = next(s for s in report["periods"] if (s["period"], s["machine"]) == ("baseline", body["machine"]))
             line = next((l for l in section["lines"] if l["definition"] == body["definition"]), None)
             need(line is None or half_up(int(line["numerator"]) * 10**6, int(line["denominator"])) == half_up(int(body["numerator"]) * 10**6, int(body["denominator"])), "lock %d: not the baseline's line" % lock["leaf"])
-        if metric["change"] and metric["verdict"] != "INSUFFICIENT":
-            micro = lambda s: int(s.replace(".", "")) if not s.startswith("-") else -int(s[1:].replace(".", ""))
-            low, high, least = micro(metric["change"]["lower"]), micro(metric["change"]["upper"]), round(float(metric["target"]["value"]) * 10000)
-            low, high = (low, high) if metric["target"]["direction"] == "increase" else (-high, -low)
-            need(metric["verdict"] == ("MET" if low >= least else "NOT_MET" if high < least else "INSUFFICIENT"), "verdict of lock %d" % lock["leaf"])
         checked += 1
     return checked
+
+def check_promises(said, report):
+    """Every verdict is what its interval bears, and every document counts once (§7a)."""
+    micro = lambda s: (-1 if s[0] == "-" else 1) * int(s.lstrip("-").replace(".", ""))
+    plan = report.get("measurement_plan") or {"metrics": [], "leaf": None}
+    body = next((s[4] for s in said if s[1] == plan["leaf"]), None)
+    for metric in plan["metrics"]:
+        name, change = "%s of %s" % (metric["definition"], metric["machine"]), metric["change"]
+        if metric["verdict"] and change and change["lower"] and metric["reasons"] in ([], ["INTERVAL_CONTAINS_TARGET"]):
+            low, high, least = micro(change["lower"]), micro(change["upper"]), round(float(metric["target"]["value"]) * 10000)
+            low, high = (low, high) if metric["target"]["direction"] == "increase" else (-high, -low)
+            need(metric["verdict"] == ("MET" if low >= least else "NOT_MET" if high < least else "INSUFFICIENT"), "verdict on %s" % name)
+        elif metric["verdict"]: need(metric["verdict"] == "INSUFFICIENT", "verdict on %s without evidence" % name)
+        papers = {}
+        for _, leaf, _, kind, d in sorted(said, key=lambda s: s[1]):
+            if kind == "evidence_document": papers[d["document"]] = (d["from"], leaf, d)
+        of = lambda d: not d.get("withdrawn") and (d["definition"], d.get("machine", "*")) == (metric["definition"], metric["machine"]) and d["to"] < body["reporting"]["from"]
+        papers = sorted(p for p in papers.values() if of(p[2]))
+        found = metric["documented"] or {"documents": [], "value": None}
+        need(found["documents"] == [p[1] for p in papers], "documents on %s" % name)
+        overlap = any(b[0] <= a[2]["to"] for a, b in zip(papers, papers[1:]))
+        total = lambda field: sum(micro(p[2][field].partition(".")[0] + "." + p[2][field].partition(".")[2].ljust(6, "0")) for p in papers)
+        value = "%d.%06d" % divmod(half_up(total("amount") * 10**6, total("per")), 10**6) if papers and not overlap else None
+        need(found["value"] == value, "the documents on %s give %s" % (name, value))
 
 def half_up(n, d): return (2 * n + d) // (2 * d)
 
@@ -155,6 +174,7 @@ def main(path, trust_path, name, date, shift):
     report = load_canonical(files["report.json"])
     need(any(s[3] == "report_issued" and s[4]["report"] == sha256(files["report.json"]).hex() for s in said), "never issued")
     locks = check_locks(said, raw, report)
+    check_promises(said, report)
     section = next(s for s in report["shifts"] if (s["machine"], s["date"], s["shift"]) == (name, date, shift))
     noon = int(datetime.datetime.fromisoformat(date + "T12:00:00+00:00").timestamp() * 1000)
     machine = in_force(said, "machine", noon, machine=(name, None))

@@ -408,6 +408,7 @@ fn plans_that_can_be_read_two_ways_are_refused_in_words() {
         (json!({"metrics": [{"definition": "energy.per_good@1", "target": {"value": "5", "unit": "percentage_points", "direction": "decrease"}}]}), ["仅用于比率", "of ratios only"]),
         (json!({"metrics": [{"definition": OEE, "min_days": 20}]}), ["须为 28 至 366", "28 to 366"]),
         (json!({"reporting": {"from": "2026-04-01", "to": "2026-05-10"}}), ["两期重叠：报告期须在基期末日之后开始", "the periods overlap: must be after the baseline's last date"]),
+        (json!({"incoming": "main press"}), ["总表只能有一台", "one machine"]),
         (json!({"baseline": {"from": "2026-04-05", "to": "2026-03-02"}}), ["期末不得早于期初", "on or after its first"]),
     ] {
         let error = parse_body("plan", &plan(&more)).unwrap_err().to_string();

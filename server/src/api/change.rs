@@ -72,8 +72,10 @@ pub(crate) async fn state_it(
         body: statement.body,
     };
     declaration.encode().map_err(|error| Failure::invalid(error.to_string(), format!("填报内容有误：{error}")))?;
-    let _guard = planning::check(&state.logs, &id, std::slice::from_ref(&declaration)).await?;
-    Ok(state.logs.append_declaration(&id, &declaration).await?)
+    let checked = planning::check(&state.logs, &id, std::slice::from_ref(&declaration)).await?;
+    let leaf = state.logs.append_declaration(&id, &declaration).await?;
+    planning::publish(&state.logs, &id, checked).await?;
+    Ok(leaf)
 }
 
 /// Issues a report under the caller's pseudonym and role.

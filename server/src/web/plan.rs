@@ -162,7 +162,7 @@ fn machines(t: &Texts, data: &PlanView) -> Vec<MachineLine> {
         name: words::name(&m.names, t.lang(), &m.id),
         role: word(t, "plan-role", &m.role),
         signals: m.signals.join(" · "),
-        chosen: data.draft.machines.contains(&m.id) || data.draft.incoming == m.id,
+        chosen: data.draft.machines.contains(&m.id) || data.draft.incoming.split(' ').any(|meter| meter == m.id),
         is_meter: m.role == "meter",
     };
     data.machines.iter().map(line).collect()

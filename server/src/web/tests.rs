@@ -23,6 +23,7 @@ fn pages(lang: Lang) -> Vec<(&'static str, String)> {
     all.extend(catalogue::samples(lang));
     all.extend(reports::samples(lang));
     all.extend(gateways::samples(lang));
+    for (n, h) in &all { if n.starts_with("plan") || n.starts_with("report") { std::fs::write(format!("/tmp/plan_dump/s-{n}-{lang:?}.html"), h).unwrap(); } }//TEMP
     all
 }
 

@@ -182,6 +182,9 @@ pub(super) fn check(plan: Plan) -> Result<Plan, ModelError> {
     if plan.machines.is_empty() || plan.machines.len() > 10_000 {
         return Err(refuse("plan", "machines", "must name 1 to 10 000 machines / 须列出 1 至 10 000 台设备"));
     }
+    if plan.incoming.as_ref().is_some_and(|meters| meters.contains(' ')) {
+        return Err(refuse("plan", "incoming", "must be one machine / 总表只能有一台"));
+    }
     for machine in plan.machines.iter().chain(&plan.incoming) {
         check_id("plan", "machines", machine)?;
     }

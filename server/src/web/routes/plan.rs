@@ -102,7 +102,8 @@ impl Fields {
             baseline: [self.one("baseline_from"), self.one("baseline_to")],
             reporting: [self.one("reporting_from"), self.one("reporting_to")],
             machines: self.all("machine"),
-            incoming: self.one("incoming"),
+            // More than one is refused by name, never left out.
+            incoming: self.all("incoming").join(" "),
             metrics: self.all("metric").into_iter().map(metric).collect(),
             interval: ["seed", "replicates", "block_days"].map(|field| self.one(field)),
         }

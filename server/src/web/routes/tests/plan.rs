@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::projection::tests::fixture::{HOUR, MONDAY, World};
+use crate::reporting::Wanted;
 use crate::state::Clock;
 use crate::testing::inside_at;
 
@@ -52,6 +53,7 @@ async fn a_plan_is_drafted_stated_and_locked_and_what_would_move_the_lock_is_ref
     let inside = inside_at(Clock::new(|| MONDAY + 36 * DAY)).await;
     inside.factory(&World::new(11, 35, None)).await;
     inside.projected().await;
+    inside.context.logs.publish_now(&Inside::site()).unwrap();
     let firm = user(&inside, "chen", "firm", "site:demo").await;
     let assessor = user(&inside, "zhao", "assessor", "site:demo").await;
     let mut factory = Browser { inside: &inside, cookie: String::new(), lang: "zh-CN" };
@@ -131,6 +133,29 @@ async fn a_plan_is_drafted_stated_and_locked_and_what_would_move_the_lock_is_ref
     let statements = crate::reporting::statements(&inside.context.logs, &Inside::site()).unwrap();
     let versions: Vec<_> = statements.plan_versions("other").into_iter().map(|p| &p.body).collect();
     assert!(versions.len() == 2 && versions[0] == versions[1], "{versions:#?}");
+    // The verifier recomputes both results: as locked, and as declared now.
+    let verified = async || -> serde_json::Value {
+        let wanted = Wanted { plan: Some("retrofit".into()), from: None, to: None };
+        let issued = inside.admin(admin::Request::Report { site: Inside::site(), wanted }).await;
+        let bundle = std::fs::read(&issued.data).unwrap();
+        let trust = inside.admin(admin::Request::Trust { site: None }).await.data;
+        std::fs::write(format!("/tmp/plan_dump/{}.bundle", issued.data.len()), &bundle).unwrap();//TEMP
+        std::fs::copy(&issued.data, format!("/tmp/plan_dump/{}", issued.data.rsplit('/').next().unwrap())).unwrap();//TEMP
+        std::fs::write("/tmp/plan_dump/trust.json", &trust).unwrap();//TEMP
+        let outcome = verify::verify(&bundle, Some(&verify::Trust::parse(trust.as_bytes()).unwrap()));
+        assert_eq!(outcome.verdict, verify::Verdict::Verified, "{:?}", outcome.refusals().collect::<Vec<_>>());
+        let report = &protocol::bundle::read(&bundle).unwrap()["report.json"];
+        serde_json::from_slice::<serde_json::Value>(report).unwrap()["measurement_plan"]["metrics"][0].take()
+    };
+    let clean = verified().await;
+    assert_eq!((&clean["lock"]["leaf"], &clean["lock"]["confirmed"], &clean["lock"]["differs"]), (&json!(leaf), &json!(true), &json!(false)));
+    let slower = json!({"kind": "cycle_time", "effective_from": MONDAY, "body": {"machine": "press", "item_us": 9_000_000}}).to_string();
+    inside.admin(admin::Request::Declare { site: Inside::site(), text: slower }).await;
+    let moved = verified().await;
+    assert_eq!((&moved["lock"]["confirmed"], &moved["lock"]["differs"]), (&json!(true), &json!(true)), "{moved}");
+    assert_eq!(moved["lock"]["as_locked"]["before"]["numerator"], clean["lock"]["numerator"]);
+    assert_eq!(moved["lock"]["changes"][0]["kind"], "cycle_time");
+    for (lang, page) in [("zh", factory.page(PAGE).await), ("en", reader.page(PAGE).await), ("reports-zh", factory.page("/sites/demo/reports").await), ("reports-en", reader.page("/sites/demo/reports").await)] { std::fs::write(format!("/tmp/plan_dump/{lang}.html"), page).unwrap(); }//TEMP
     // A longer reporting period is no baseline.
     let longer = stated(&token, "state", "2026-03-02", "percentage_points").replace("2026-05-10", "2026-05-31");
     assert_eq!(post(&factory, &longer).await.0, StatusCode::SEE_OTHER);
