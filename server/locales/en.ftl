@@ -1048,6 +1048,7 @@ plan-draft = A draft from the ledger and the readings so far. Nothing is logged 
 plan-step-1 = 1 · Boundary and machines
 plan-step-1-words = Tick the machines inside the measurement boundary. The list is frozen: a machine added after a lock is refused.
 plan-no-machines = No machine is in the ledger yet: declare the machines first.
+plan-signals = Signals
 plan-role = Role
 plan-role-production = production
 plan-role-auxiliary = auxiliary

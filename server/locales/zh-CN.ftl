@@ -1009,6 +1009,7 @@ plan-draft = 根据设备台账和已有数据拟的草案，填报之前不写�
 plan-step-1 = 1 · 测量边界与设备
 plan-step-1-words = 勾选测量边界内的设备。清单即行固定：锁定后不得增加设备。
 plan-no-machines = 台账中还没有设备，请先填报设备。
+plan-signals = 信号
 plan-role = 类别
 plan-role-production = 生产设备
 plan-role-auxiliary = 辅助设备
