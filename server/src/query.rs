@@ -40,7 +40,10 @@ pub use machine::{history, last_date, machine, machine_shift};
 pub use meters::{METER_DAYS_MAX, MetersView, meters};
 pub use metrics::report::Words;
 pub use model::*;
-pub use plan::{AdviceView, LockView, LongestGap, MetricDraft, MetricState, MissingDay, PlanDraft, PlanMachine, PlanView, PlanWanted, plan};
+pub use plan::{
+    AdviceView, LockView, LongestGap, MetricDraft, MetricState, MissingDay, PlanDraft, PlanMachine, PlanView,
+    PlanWanted, plan,
+};
 pub use questionnaire::{QuestionnaireView, questionnaire};
 pub use savings::{SavedView, SavingsView, savings};
 pub use site::{add_seen, declarations, gateways, reports, site, sites};

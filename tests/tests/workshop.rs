@@ -224,7 +224,8 @@ fn the_known_improvement_of_a_retrofit_lies_in_the_interval_of_its_locked_baseli
     let lock = Baseline::evaluate(&history, stated, retrofit_ms + DAY).lock("oee.iso22400@1", "*", false).unwrap();
     let (author, role, reason) = ("u1".into(), "firm".into(), "".into());
     let body = serde_json::to_value(&lock).unwrap();
-    let declaration = Declaration { kind: "baseline_lock".into(), effective_from: retrofit_ms, author, role, reason, body };
+    let declaration =
+        Declaration { kind: "baseline_lock".into(), effective_from: retrofit_ms, author, role, reason, body };
     let bytes = declaration.encode().unwrap();
     log.insert(at, (Leaf::declaration(log[at].0.received_ms, "baseline_lock", &bytes), bytes));
     let history = history_of(&log);
@@ -234,11 +235,25 @@ fn the_known_improvement_of_a_retrofit_lies_in_the_interval_of_its_locked_baseli
 
     // What really was made in the shifts that count, over the time planned for them.
     let truth = |period: &str| {
-        let sections = report.shifts.iter().filter(|s| s.period == period && s.machine == "press" && s.shift.as_deref() != Some("-"));
-        let excluded = |s: &Section| report.periods.iter().flat_map(|p| &p.excluded).any(|e| *e == format!("press {} {}", s.date.as_deref().unwrap(), s.shift.as_deref().unwrap()));
+        let sections = report
+            .shifts
+            .iter()
+            .filter(|s| s.period == period && s.machine == "press" && s.shift.as_deref() != Some("-"));
+        let excluded = |s: &Section| {
+            report
+                .periods
+                .iter()
+                .flat_map(|p| &p.excluded)
+                .any(|e| *e == format!("press {} {}", s.date.as_deref().unwrap(), s.shift.as_deref().unwrap()))
+        };
         let (mut made, mut planned) = (0_i64, 0_i64);
         for section in sections.filter(|s| !excluded(s)) {
-            let closed = producer.world().closed_shifts().iter().find(|c| c.machine == "press" && c.shift.start() == section.from_ms).unwrap();
+            let closed = producer
+                .world()
+                .closed_shifts()
+                .iter()
+                .find(|c| c.machine == "press" && c.shift.start() == section.from_ms)
+                .unwrap();
             let products = producer.world().machine("press").unwrap().profile().products;
             made += products.iter().zip(closed.tally.good).map(|(p, n)| p.pri_ms * n as i64).sum::<i64>();
             planned += section.buckets_ms["PBT"];

@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 use crate::state::MachineState;
 
 pub use self::check::{Body, KINDS, ModelError, parse_body};
-pub use self::plan::{Direction, IpmvpOption, Plan, PlanMetric, Target, TargetUnit};
 pub(crate) use self::check::{check_date, check_id, check_signal, refuse};
+pub use self::plan::{Direction, IpmvpOption, Plan, PlanMetric, Target, TargetUnit};
 
 /// A name in both languages of the product.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

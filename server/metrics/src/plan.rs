@@ -20,8 +20,10 @@ mod sufficiency;
 pub(crate) use self::documents::documented;
 pub use self::documents::{DocumentKind, Documented, EvidenceDocument};
 pub use self::door::{DoorError, check_stated};
-pub use self::lock::{BaselineLock, LockError, Parameter};
 pub(crate) use self::lock::rests;
-pub(crate) use self::locked::{Side, as_locked, changes, later_records, locked_baselines, locked_until_ms, moved_since};
+pub use self::lock::{BaselineLock, LockError, Parameter};
+pub(crate) use self::locked::{
+    Side, as_locked, changes, later_records, locked_baselines, locked_until_ms, moved_since,
+};
 pub use self::sufficiency::{Advice, Baseline, Hole, Sufficiency};
 pub(crate) use self::sufficiency::{valid_days, valid_shifts};

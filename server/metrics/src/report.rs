@@ -20,10 +20,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use build::{Calendars, apply_quality, evaluate, evaluate_window, section};
+pub(crate) use build::{
+    DateFacts, MachinePeriod, assemble, evaluate_date, evaluate_side, placed_window, rough_day, unit, windows_of,
+};
 pub use compared::COMPARED_DEFINITIONS;
-pub use planned::{LockChange, LockResult, MetricResult, PlanFinding, PlanResult, TargetChange};
 pub(crate) use compared::side_sum;
-pub(crate) use build::{DateFacts, MachinePeriod, assemble, evaluate_side, evaluate_date, placed_window, rough_day, unit, windows_of};
+pub use planned::{LockChange, LockResult, MetricResult, PlanFinding, PlanResult, TargetChange};
 
 use crate::history::History;
 use crate::interval::Interval;

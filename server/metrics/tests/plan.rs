@@ -60,7 +60,13 @@ fn lock(log: &Log, size: usize, definition: &str, insufficient: bool) -> Result<
     lock_until(log, size, definition, insufficient, log.leaves[size - 1].received_ms)
 }
 
-fn lock_until(log: &Log, size: usize, definition: &str, insufficient: bool, until_ms: i64) -> Result<BaselineLock, LockError> {
+fn lock_until(
+    log: &Log,
+    size: usize,
+    definition: &str,
+    insufficient: bool,
+    until_ms: i64,
+) -> Result<BaselineLock, LockError> {
     let mut log = log.clone();
     log.leaves.truncate(size);
     let history = log.history();
@@ -118,7 +124,11 @@ fn a_locked_baseline_is_confirmed_and_the_target_is_met_by_the_whole_interval() 
     assert_eq!((&change.lower, &change.upper), (&comparison.lower, &comparison.upper));
     assert_eq!((&lock.numerator, &lock.denominator), (&comparison.before.numerator, &comparison.before.denominator));
     assert!(planned(&report).findings.is_empty() && planned(&report).design == "before_after");
-    let kinds: Vec<&str> = lock.parameters.iter().map(|p| report.statements.iter().find(|s| s.leaf == p.leaf).unwrap().kind.as_str()).collect();
+    let kinds: Vec<&str> = lock
+        .parameters
+        .iter()
+        .map(|p| report.statements.iter().find(|s| s.leaf == p.leaf).unwrap().kind.as_str())
+        .collect();
     assert_eq!(kinds, ["site", "calendar", "machine", "cycle_time", "plan"]);
     for parameter in &lock.parameters {
         let digest = log.leaves[parameter.leaf as usize].content_digest().unwrap();
@@ -128,7 +138,10 @@ fn a_locked_baseline_is_confirmed_and_the_target_is_met_by_the_whole_interval() 
     let energy = metric(&report, "energy.per_good@1");
     let change = energy.change.as_ref().unwrap();
     let number = |s: &Option<String>| s.as_ref().unwrap().parse::<f64>().unwrap();
-    assert!(number(&change.lower) < number(&change.value) && number(&change.value) < number(&change.upper), "{change:?}");
+    assert!(
+        number(&change.lower) < number(&change.value) && number(&change.value) < number(&change.upper),
+        "{change:?}"
+    );
     assert_eq!(energy.lock, None);
     // One pass gives the same bytes.
     assert_eq!(pass(log).unwrap().to_json().unwrap(), report.to_json().unwrap());
@@ -136,7 +149,9 @@ fn a_locked_baseline_is_confirmed_and_the_target_is_met_by_the_whole_interval() 
 
 #[test]
 fn a_verdict_needs_the_whole_interval() {
-    for (value, direction, verdict) in [("5", "increase", "MET"), ("60", "increase", "NOT_MET"), ("1", "decrease", "NOT_MET")] {
+    for (value, direction, verdict) in
+        [("5", "increase", "MET"), ("60", "increase", "NOT_MET"), ("1", "decrease", "NOT_MET")]
+    {
         let target = json!([{"definition": OEE, "target": {"value": value, "unit": "percentage_points", "direction": direction}}]);
         let report = report(&append(&UNLOCKED, "plan", MONDAY, plan(&json!({"metrics": target}))));
         assert_eq!(metric(&report, OEE).verdict, Some(verdict), "{value} {direction}");
@@ -145,7 +160,8 @@ fn a_verdict_needs_the_whole_interval() {
     let own = report(&UNLOCKED);
     let middle = metric(&own, OEE).change.as_ref().unwrap().value.clone().unwrap();
     let points = format!("{:.3}", middle.parse::<f64>().unwrap() * 100.0);
-    let target = json!([{"definition": OEE, "target": {"value": points, "unit": "percentage_points", "direction": "increase"}}]);
+    let target =
+        json!([{"definition": OEE, "target": {"value": points, "unit": "percentage_points", "direction": "increase"}}]);
     let report = report(&append(&UNLOCKED, "plan", MONDAY, plan(&json!({"metrics": target}))));
     let oee = metric(&report, OEE);
     assert_eq!((oee.verdict, oee.reasons.as_slice()), (Some("INSUFFICIENT"), ["INTERVAL_CONTAINS_TARGET"].as_slice()));
@@ -156,25 +172,44 @@ fn afterwards() -> Vec<(&'static str, i64, Json, bool)> {
     let reporting = MONDAY + SIDE as i64 * DAY;
     let shift = |end: &str| json!({"shifts": [{"shift": "day", "start": "08:00", "end": end, "weekdays": [1, 2, 3, 4, 5, 6, 7]}]});
     let signal = |tag: &str| json!({"gateway": fixture::GATEWAY, "tag": tag});
-    let machine = |idle: &str| json!({
-        "machine": "press", "names": {"zh": "冲床", "en": "Press"}, "critical": true,
-        "signals": {"state": signal("press/state"), "good": signal("press/good"), "reject": signal("press/reject"), "energy": signal("press/energy")},
-        "state_rule": {"codes": {"1": "off", "2": idle, "4": "run", "5": "setup", "6": "fault"}},
-    });
+    let machine = |idle: &str| {
+        json!({
+            "machine": "press", "names": {"zh": "冲床", "en": "Press"}, "critical": true,
+            "signals": {"state": signal("press/state"), "good": signal("press/good"), "reject": signal("press/reject"), "energy": signal("press/energy")},
+            "state_rule": {"codes": {"1": "off", "2": idle, "4": "run", "5": "setup", "6": "fault"}},
+        })
+    };
     let at = MONDAY + 3 * DAY + 3 * HOUR;
     vec![
         ("cycle_time", MONDAY, json!({"machine": "press", "item_us": 3_000_000}), true),
         ("cycle_time", reporting, json!({"machine": "press", "item_us": 9_000_000}), true),
         ("cycle_time", reporting + 5 * DAY, json!({"machine": "press", "item_us": 7_000_000}), true),
         ("cycle_time", reporting, json!({"machine": "press", "product": "new", "item_us": 1_000_000}), false),
-        ("quality_count", MONDAY, json!({"machine": "press", "date": "2026-03-10", "shift": "day", "reject": 900}), true),
-        ("planned_stop", MONDAY, json!({"machine": "press", "from_ms": at, "to_ms": at + 5 * HOUR, "reason": "afterwards"}), true),
+        (
+            "quality_count",
+            MONDAY,
+            json!({"machine": "press", "date": "2026-03-10", "shift": "day", "reject": 900}),
+            true,
+        ),
+        (
+            "planned_stop",
+            MONDAY,
+            json!({"machine": "press", "from_ms": at, "to_ms": at + 5 * HOUR, "reason": "afterwards"}),
+            true,
+        ),
         // Logged after the days it speaks of: the calendar logged before them goes on to hold.
         ("calendar", MONDAY, shift("14:00"), false),
         ("machine", MONDAY, machine("run"), true),
         ("plan", MONDAY, plan(&json!({"baseline": {"from": "2026-03-09", "to": "2026-04-05"}})), true),
         ("plan", MONDAY, plan(&json!({"seed": 8})), true),
-        ("plan", MONDAY, plan(&json!({"metrics": [{"definition": OEE, "target": {"value": "1", "unit": "percentage_points", "direction": "increase"}}]})), false),
+        (
+            "plan",
+            MONDAY,
+            plan(
+                &json!({"metrics": [{"definition": OEE, "target": {"value": "1", "unit": "percentage_points", "direction": "increase"}}]}),
+            ),
+            false,
+        ),
     ]
 }
 
@@ -212,8 +247,19 @@ fn a_holiday_announced_in_advance_and_a_quality_count_of_the_reporting_period_co
     let (log, leaf) = &*LOCKED;
     let shifts = json!([{"shift": "day", "names": {"zh": "白班", "en": "Day"}, "start": "08:00", "end": "20:00", "weekdays": [1, 2, 3, 4, 5, 6, 7], "breaks": [{"start": "12:00", "end": "12:50"}]}]);
     let mut changed = log.clone();
-    insert(&mut changed, *leaf as usize + 1, "calendar", MONDAY + 36 * DAY, json!({"shifts": shifts, "holidays": ["2026-05-01"]}));
-    let changed = append(&changed, "quality_count", MONDAY, json!({"machine": "press", "date": "2026-04-20", "shift": "day", "reject": 500}));
+    insert(
+        &mut changed,
+        *leaf as usize + 1,
+        "calendar",
+        MONDAY + 36 * DAY,
+        json!({"shifts": shifts, "holidays": ["2026-05-01"]}),
+    );
+    let changed = append(
+        &changed,
+        "quality_count",
+        MONDAY,
+        json!({"machine": "press", "date": "2026-04-20", "shift": "day", "reject": 500}),
+    );
     let report = report(&changed);
     let lock = metric(&report, OEE).lock.as_ref().unwrap();
     assert!(lock.confirmed && !lock.differs && lock.changes.is_empty(), "{lock:?}");
@@ -251,25 +297,26 @@ fn a_lock_that_says_something_else_than_its_prefix_proves_nothing() {
         insert(&mut log, at, "baseline_lock", MONDAY, body);
         log
     };
-    for (field, value) in [
-        ("numerator", json!("1")),
-        ("parameters", json!([])),
-        ("parameters_digest", json!("00")),
-    ] {
+    for (field, value) in [("numerator", json!("1")), ("parameters", json!([])), ("parameters_digest", json!("00"))] {
         let report = report(&with(field, value));
         let codes: Vec<(&str, u64)> = planned(&report).findings.iter().map(|f| (f.code, f.leaf)).collect();
         assert_eq!(codes, [("LOCK_MISSTATED", *leaf)], "{field}");
         let oee = metric(&report, OEE);
         assert_eq!((oee.verdict, oee.grades[0]), (Some("INSUFFICIENT"), Some("D")), "{field}");
     }
-    for (field, value) in [("plan_leaf", json!(0)), ("machines", json!(["main"])), ("definition", json!("quality.iso22400@1"))] {
+    for (field, value) in
+        [("plan_leaf", json!(0)), ("machines", json!(["main"])), ("definition", json!("quality.iso22400@1"))]
+    {
         let report = report(&with(field, value));
         assert!(planned(&report).findings.iter().any(|f| f.code == "LOCK_INVALID" && f.leaf == *leaf), "{field}");
         assert_eq!(metric(&report, OEE).lock, None, "{field}");
     }
     // A second lock of the same metric is named and counts for nothing.
     let report = report(&append(log, "baseline_lock", MONDAY, body));
-    assert_eq!(planned(&report).findings.iter().map(|f| (f.code, f.leaf)).collect::<Vec<_>>(), [("LOCK_REPEATED", log.size())]);
+    assert_eq!(
+        planned(&report).findings.iter().map(|f| (f.code, f.leaf)).collect::<Vec<_>>(),
+        [("LOCK_REPEATED", log.size())]
+    );
     assert_eq!(metric(&report, OEE).lock.as_ref().unwrap().leaf, *leaf);
 }
 
@@ -288,11 +335,19 @@ fn the_door_refuses_what_would_move_a_lock() {
         json!({"plan": "another", "seed": 8}),
     ];
     free.iter().for_each(|more| check("plan", &plan(more)).unwrap());
-    assert!(matches!(check("plan", &plan(&json!({"machines": ["press", "lathe"]}))), Err(DoorError::Locked { .. })), "a machine added after the lock");
+    assert!(
+        matches!(check("plan", &plan(&json!({"machines": ["press", "lathe"]}))), Err(DoorError::Locked { .. })),
+        "a machine added after the lock"
+    );
     let body = serde_json::to_value(lock(&UNLOCKED, *leaf as usize, OEE, false).unwrap()).unwrap();
     assert_eq!(check("baseline_lock", &body), Err(DoorError::LockByHand));
     let words = check("plan", &plan(&json!({"seed": 8}))).unwrap_err().to_string();
-    assert!(words.contains("of this plan is locked in leaf") && words.contains(&format!("leaf {leaf}")) && words.contains(&format!("第 {leaf} 条")), "{words}");
+    assert!(
+        words.contains("of this plan is locked in leaf")
+            && words.contains(&format!("leaf {leaf}"))
+            && words.contains(&format!("第 {leaf} 条")),
+        "{words}"
+    );
     assert_eq!(lock(log, log.leaves.len(), OEE, true), Err(LockError::Locked { definition: OEE.into(), leaf: *leaf }));
 }
 
@@ -310,12 +365,18 @@ fn what_a_baseline_lacks_is_said_before_it_is_locked() {
     let baseline = Baseline::evaluate(&history, stated.clone(), part.leaves.last().unwrap().received_ms);
     let found = baseline.sufficiency(&stated.body.metrics[0]);
     assert_eq!((found.valid_days, found.min_days, found.needs_days, found.is_over), (20, 28, 10, false), "{found:?}");
-    assert!(found.advice.iter().any(|a| a.code == "FEW_VALID_DAYS" && a.blocks && a.words.zh.contains("10 个") && a.words.en.contains("10 more")));
+    assert!(found.advice.iter().any(|a| a.code == "FEW_VALID_DAYS"
+        && a.blocks
+        && a.words.zh.contains("10 个")
+        && a.words.en.contains("10 more")));
     // A baseline of ten days ends, and does not suffice; locked all the same it says so and the grade falls.
     let short = append(log, "plan", MONDAY, plan(&json!({"baseline": {"from": "2026-03-02", "to": "2026-03-11"}})));
     let size = short.leaves.len();
     let refused = lock(&short, size, OEE, false).unwrap_err();
-    assert!(matches!(&refused, LockError::Insufficient { zh, en } if en.contains("valid production days: make it longer") && zh.contains("个有效生产日：请延长基期")), "{refused}");
+    assert!(
+        matches!(&refused, LockError::Insufficient { zh, en } if en.contains("valid production days: make it longer") && zh.contains("个有效生产日：请延长基期")),
+        "{refused}"
+    );
     let stated = lock(&short, size, OEE, true).unwrap();
     assert!(!stated.sufficient);
     let report = report(&append(&short, "baseline_lock", MONDAY, serde_json::to_value(stated).unwrap()));
@@ -333,20 +394,34 @@ fn what_a_baseline_lacks_is_said_before_it_is_locked() {
 #[test]
 fn missing_days_have_their_cause_and_the_calendar_its_holes() {
     let mut log = Log::new(false);
-    log.declare("plan", plan(&json!({"machines": ["press", "lathe"], "baseline": {"from": "2026-02-23", "to": "2026-03-08"}})));
+    log.declare(
+        "plan",
+        plan(&json!({"machines": ["press", "lathe"], "baseline": {"from": "2026-02-23", "to": "2026-03-08"}})),
+    );
     log.run(&World::new(5, 10, None), true, |_, minute| !(2 * 1440 + 600..2 * 1440 + 900).contains(&minute));
     let history = log.history();
     let stated = history.statements().plan("retrofit").unwrap().clone();
     let found = Baseline::evaluate(&history, stated.clone(), log.end_ms()).sufficiency(&stated.body.metrics[0]);
     let causes: Vec<(&str, &str)> = found.missing.iter().map(|h| (h.date.as_str(), h.cause)).collect();
-    assert!(causes.contains(&("2026-03-04", "device_silent")) && causes.contains(&("2026-03-01", "no_data")), "{causes:?}");
-    assert!(found.longest_gap.is_some_and(|(from, to, cause)| to - from >= 300 * 60_000 && cause == "device_silent"), "{found:?}");
+    assert!(
+        causes.contains(&("2026-03-04", "device_silent")) && causes.contains(&("2026-03-01", "no_data")),
+        "{causes:?}"
+    );
+    assert!(
+        found.longest_gap.is_some_and(|(from, to, cause)| to - from >= 300 * 60_000 && cause == "device_silent"),
+        "{found:?}"
+    );
     let codes: Vec<&str> = found.advice.iter().map(|a| a.code).collect();
     let words: Vec<&str> = found.advice.iter().flat_map(|a| [a.words.zh.as_str(), a.words.en.as_str()]).collect();
     for said in ["天没有班次日历：请补报日历", "days have no calendar: declare it"] {
         assert!(words.iter().any(|w| w.contains(said)), "{said}: {words:?}");
     }
-    assert!(codes.contains(&"MACHINE_NOT_DECLARED") && codes.contains(&"CALENDAR_HOLES") && codes.contains(&"BASELINE_TOO_SHORT"), "{codes:?}");
+    assert!(
+        codes.contains(&"MACHINE_NOT_DECLARED")
+            && codes.contains(&"CALENDAR_HOLES")
+            && codes.contains(&"BASELINE_TOO_SHORT"),
+        "{codes:?}"
+    );
 }
 
 #[test]
@@ -366,14 +441,20 @@ fn a_plan_without_a_baseline_reports_after_only_and_says_so() {
 
 #[test]
 fn documents_speak_for_a_baseline_that_was_not_measured_and_never_meet_a_target() {
-    let document = |id: &str, from: &str, to: &str, amount: &str| json!({
-        "document": id, "kind": "production_report", "from": from, "to": to, "definition": "energy.per_good@1",
-        "amount": amount, "per": "2000", "sha256": "ab".repeat(32), "pages": "1-3",
-    });
+    let document = |id: &str, from: &str, to: &str, amount: &str| {
+        json!({
+            "document": id, "kind": "production_report", "from": from, "to": to, "definition": "energy.per_good@1",
+            "amount": amount, "per": "2000", "sha256": "ab".repeat(32), "pages": "1-3",
+        })
+    };
     let mut body = plan(&json!({}));
     body.as_object_mut().unwrap().remove("baseline");
     let mut log = append(&UNLOCKED, "plan", MONDAY, body);
-    for (id, from, to, amount) in [("jan", "2026-01-01", "2026-01-31", "900.5"), ("feb", "2026-02-01", "2026-02-28", "1099.5"), ("may", "2026-05-01", "2026-05-02", "1")] {
+    for (id, from, to, amount) in [
+        ("jan", "2026-01-01", "2026-01-31", "900.5"),
+        ("feb", "2026-02-01", "2026-02-28", "1099.5"),
+        ("may", "2026-05-01", "2026-05-02", "1"),
+    ] {
         log = append(&log, "evidence_document", MONDAY, document(id, from, to, amount));
     }
     let printed = report(&log);
@@ -388,7 +469,13 @@ fn documents_speak_for_a_baseline_that_was_not_measured_and_never_meet_a_target(
     let found = metric(&printed, "energy.per_good@1").documented.as_ref().unwrap();
     assert!(found.overlap && found.value.is_none());
     assert!(planned(&printed).findings.iter().any(|f| f.code == "DOCUMENTS_OVERLAP"));
-    for (field, wrong, words) in [("sha256", json!("AB"), "64 位十六进制"), ("pages", json!(" "), "须注明页码"), ("per", json!("0"), "须为数字"), ("amount", json!("1."), "须为数字"), ("to", json!("2025-12-31"), "不得早于")] {
+    for (field, wrong, words) in [
+        ("sha256", json!("AB"), "64 位十六进制"),
+        ("pages", json!(" "), "须注明页码"),
+        ("per", json!("0"), "须为数字"),
+        ("amount", json!("1."), "须为数字"),
+        ("to", json!("2025-12-31"), "不得早于"),
+    ] {
         let mut body = document("jan", "2026-01-01", "2026-01-31", "1");
         body[field] = wrong;
         assert!(parse_body("evidence_document", &body).unwrap_err().to_string().contains(words), "{field}");
@@ -404,12 +491,24 @@ fn plans_that_can_be_read_two_ways_are_refused_in_words() {
         (target(json!({"value": "5.", "unit": "percent", "direction": "increase"})), ["须为正数", "positive decimal"]),
         (json!({"metrics": [{"definition": "oee.mine@1"}]}), ["指标未定义，可选：", "is not compared; known"]),
         (json!({"metrics": [{"definition": OEE}, {"definition": OEE}]}), ["指标重复", "named twice"]),
-        (json!({"metrics": [{"definition": OEE, "machine": "lathe"}]}), ["不在方案的设备清单", "not a machine of the plan"]),
-        (json!({"metrics": [{"definition": "energy.per_good@1", "target": {"value": "5", "unit": "percentage_points", "direction": "decrease"}}]}), ["仅用于比率", "of ratios only"]),
+        (
+            json!({"metrics": [{"definition": OEE, "machine": "lathe"}]}),
+            ["不在方案的设备清单", "not a machine of the plan"],
+        ),
+        (
+            json!({"metrics": [{"definition": "energy.per_good@1", "target": {"value": "5", "unit": "percentage_points", "direction": "decrease"}}]}),
+            ["仅用于比率", "of ratios only"],
+        ),
         (json!({"metrics": [{"definition": OEE, "min_days": 20}]}), ["须为 28 至 366", "28 to 366"]),
-        (json!({"reporting": {"from": "2026-04-01", "to": "2026-05-10"}}), ["两期重叠：报告期须在基期末日之后开始", "the periods overlap: must be after the baseline's last date"]),
+        (
+            json!({"reporting": {"from": "2026-04-01", "to": "2026-05-10"}}),
+            ["两期重叠：报告期须在基期末日之后开始", "the periods overlap: must be after the baseline's last date"],
+        ),
         (json!({"incoming": "main press"}), ["总表只能有一台", "one machine"]),
-        (json!({"baseline": {"from": "2026-04-05", "to": "2026-03-02"}}), ["期末不得早于期初", "on or after its first"]),
+        (
+            json!({"baseline": {"from": "2026-04-05", "to": "2026-03-02"}}),
+            ["期末不得早于期初", "on or after its first"],
+        ),
     ] {
         let error = parse_body("plan", &plan(&more)).unwrap_err().to_string();
         assert!(words.iter().all(|w| error.contains(w)), "{more}: {error}");

@@ -374,7 +374,8 @@ impl Chosen {
             let metrics = stated.body.metrics.clone();
             let baseline = Baseline::evaluate(history, stated, until_ms);
             let state = |metric: &metrics::model::PlanMetric| {
-                let lock = locks.iter().find(|l| l.body.definition == metric.definition && l.body.machine == metric.machine);
+                let lock =
+                    locks.iter().find(|l| l.body.definition == metric.definition && l.body.machine == metric.machine);
                 let lock = lock.map(|l| LockView {
                     leaf: count(l.leaf),
                     at_ms: l.received_ms,
@@ -438,13 +439,18 @@ fn suggested(light: &History, now_ms: i64) -> PlanDraft {
         ([from.to_string(), to.to_string()], to.saturating_add(jiff::Span::new().days(1)))
     };
     // The first Monday from then on: weeks are whole.
-    let monday = first.map(|d| d.saturating_add(jiff::Span::new().days((7 - i64::from(d.weekday().to_monday_zero_offset())) % 7)));
+    let monday = first
+        .map(|d| d.saturating_add(jiff::Span::new().days((7 - i64::from(d.weekday().to_monday_zero_offset())) % 7)));
     let (baseline, next) = monday.map_or_else(Default::default, |monday| {
         let (baseline, next) = weeks(monday);
         (baseline, Some(next))
     });
     let has_energy = |m: &String| statements.machine_definitions(m).iter().any(|d| d.body.signals.energy.is_some());
-    let metric = |definition: &str| MetricDraft { definition: definition.to_owned(), machine: ALL_MACHINES.to_owned(), ..MetricDraft::default() };
+    let metric = |definition: &str| MetricDraft {
+        definition: definition.to_owned(),
+        machine: ALL_MACHINES.to_owned(),
+        ..MetricDraft::default()
+    };
     let mut metrics = vec![metric("oee.iso22400@1")];
     if machines.iter().any(has_energy) {
         metrics.push(metric("energy.per_good@1"));

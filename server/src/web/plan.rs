@@ -137,7 +137,12 @@ impl PlanPage {
             en: draft.names.en.clone(),
             boundary_zh: draft.boundary.zh.clone(),
             boundary_en: draft.boundary.en.clone(),
-            options: vec![("", t.s("plan-option-none"), draft.option.is_empty()), option("A"), option("B"), option("C")],
+            options: vec![
+                ("", t.s("plan-option-none"), draft.option.is_empty()),
+                option("A"),
+                option("B"),
+                option("C"),
+            ],
             baseline: draft.baseline.clone(),
             reporting: draft.reporting.clone(),
             first: match data.first_ms {
@@ -177,8 +182,10 @@ fn metrics(t: &Texts, data: &PlanView) -> Vec<MetricLine> {
         typed: typed.cloned().unwrap_or_default(),
     };
     let (all, single): (Vec<_>, Vec<_>) = data.draft.metrics.iter().partition(|m| m.machine == ALL_MACHINES);
-    let of_all = |d: &&'static str| line((*d).to_owned(), d, ALL_MACHINES, all.iter().find(|m| m.definition == **d).copied());
-    let of_one = |m: &&MetricDraft| line(format!("{}/{}", m.definition, m.machine), &m.definition, &m.machine, Some(*m));
+    let of_all =
+        |d: &&'static str| line((*d).to_owned(), d, ALL_MACHINES, all.iter().find(|m| m.definition == **d).copied());
+    let of_one =
+        |m: &&MetricDraft| line(format!("{}/{}", m.definition, m.machine), &m.definition, &m.machine, Some(*m));
     COMPARED_DEFINITIONS.iter().map(of_all).chain(single.iter().map(of_one)).collect()
 }
 
@@ -223,9 +230,17 @@ fn state(t: &Texts, data: &PlanView, face: &Clockface, m: &MetricState, from: &S
         days: t.f("plan-of", &[("n", &m.days[0]), ("of", &m.days[1])]),
         shifts: t.f("plan-of", &[("n", &m.shifts[0]), ("of", &m.shifts[1])]),
         weekdays: format!("{} / {}", days(&m.weekdays[0]), days(&m.weekdays[1])),
-        gap: m.gap.as_ref().map_or_else(|| t.s("plan-no-gap"), |gap| {
-            format!("{} · {} · {}", format::duration(gap.to_ms - gap.from_ms), cause(t, &gap.cause), face.day_minute(gap.from_ms))
-        }),
+        gap: m.gap.as_ref().map_or_else(
+            || t.s("plan-no-gap"),
+            |gap| {
+                format!(
+                    "{} · {} · {}",
+                    format::duration(gap.to_ms - gap.from_ms),
+                    cause(t, &gap.cause),
+                    face.day_minute(gap.from_ms)
+                )
+            },
+        ),
         late: share(m.late[0], m.late[1]).unwrap_or_else(|| format::NONE.to_owned()),
         missing: m.missing.iter().take(MISSING_SHOWN).map(|d| format!("{} · {}", d.date, cause(t, &d.cause))).collect(),
         missing_more: match m.missing.len().saturating_sub(MISSING_SHOWN) {
@@ -273,7 +288,15 @@ pub(super) fn samples(lang: Lang) -> Vec<(&'static str, String)> {
         reason: "a \"reason\"".into(),
         ..Said::default()
     };
-    let empty = PlanView { plans: vec![], leaf: None, metrics: vec![], machines: vec![], first_ms: None, may_declare: false, ..data.clone() };
+    let empty = PlanView {
+        plans: vec![],
+        leaf: None,
+        metrics: vec![],
+        machines: vec![],
+        first_ms: None,
+        may_declare: false,
+        ..data.clone()
+    };
     let wrong = PlanView { leaf: None, problem: Some("`metrics[0]`: …".into()), ..data.clone() };
     vec![
         render("plan", data, refused),

@@ -140,12 +140,14 @@ fn promise(t: &Texts, m: &Metric, name: String) -> Promise {
     }
     Promise {
         name,
-        target: m.target.as_ref().map_or_else(|| NONE.to_owned(), |target| {
-            format!("{} {} {unit}", word(t, "plan", &target.direction), target.value)
-        }),
-        change: change.map_or_else(|| NONE.to_owned(), |c| {
-            format!("{} [{}, {}] {unit}", percent(&c.value), percent(&c.lower), percent(&c.upper))
-        }),
+        target: m.target.as_ref().map_or_else(
+            || NONE.to_owned(),
+            |target| format!("{} {} {unit}", word(t, "plan", &target.direction), target.value),
+        ),
+        change: change.map_or_else(
+            || NONE.to_owned(),
+            |c| format!("{} [{}, {}] {unit}", percent(&c.value), percent(&c.lower), percent(&c.upper)),
+        ),
         grades: m.grades.iter().map(|g| g.as_deref().unwrap_or(NONE)).collect::<Vec<_>>().join(" / "),
         css: match m.verdict.as_deref() {
             Some("MET") => "up",
@@ -220,7 +222,18 @@ mod tests {
         let plan: Plan = serde_json::from_value(json).unwrap();
         for (lang, words) in [
             (Lang::Zh, ["证据不足", "提高 5 百分点", "第 77 条", "达标", "第 99 条", "2 条", "重复"]),
-            (Lang::En, ["insufficient evidence", "up by 5 percentage points", "leaf 77", "met", "leaf 99", "2 records", "again"]),
+            (
+                Lang::En,
+                [
+                    "insufficient evidence",
+                    "up by 5 percentage points",
+                    "leaf 77",
+                    "met",
+                    "leaf 99",
+                    "2 records",
+                    "again",
+                ],
+            ),
         ] {
             let shown = present(lang.texts(), &plan, |d, m| format!("{d} {m}"));
             let line = &shown.lines[0];

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use super::text::{EN_FTL, Lang, ZH_FTL};
 use super::{
-    catalogue, door, figures, findings, fleet, gateways, machine, meters, plan, questionnaire, reports, savings, site, why,
+    catalogue, door, figures, findings, fleet, gateways, machine, meters, plan, questionnaire, reports, savings, site,
+    why,
 };
 
 fn pages(lang: Lang) -> Vec<(&'static str, String)> {
@@ -23,7 +24,6 @@ fn pages(lang: Lang) -> Vec<(&'static str, String)> {
     all.extend(catalogue::samples(lang));
     all.extend(reports::samples(lang));
     all.extend(gateways::samples(lang));
-    for (n, h) in &all { if n.starts_with("plan") || n.starts_with("report") { std::fs::write(format!("/tmp/plan_dump/s-{n}-{lang:?}.html"), h).unwrap(); } }//TEMP
     all
 }
 

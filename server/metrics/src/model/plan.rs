@@ -176,7 +176,8 @@ pub(super) fn check(plan: Plan) -> Result<Plan, ModelError> {
         }
     }
     if plan.baseline.as_ref().is_some_and(|b| b.to >= plan.reporting.from) {
-        let reason = "the periods overlap: must be after the baseline's last date / 两期重叠：报告期须在基期末日之后开始";
+        let reason =
+            "the periods overlap: must be after the baseline's last date / 两期重叠：报告期须在基期末日之后开始";
         return Err(refuse("plan", "reporting.from", reason));
     }
     if plan.machines.is_empty() || plan.machines.len() > 10_000 {

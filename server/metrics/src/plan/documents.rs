@@ -62,7 +62,8 @@ fn all_machines() -> String {
 fn millionths(text: &str) -> Option<i128> {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
-    let fits = (1..=15).contains(&whole.len()) && part.len() <= 6 && digits(whole) && digits(part) && !text.ends_with('.');
+    let fits =
+        (1..=15).contains(&whole.len()) && part.len() <= 6 && digits(whole) && digits(part) && !text.ends_with('.');
     fits.then(|| format!("{whole}{part:0<6}").parse().ok())?
 }
 
@@ -90,7 +91,11 @@ impl EvidenceDocument {
             return Err(refuse(KIND, "per", wrong));
         }
         if self.sha256.len() != 64 || !self.sha256.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
-            return Err(refuse(KIND, "sha256", "must be 64 hexadecimal digits of the file's SHA-256 / 须为文件 SHA-256 的 64 位十六进制数"));
+            return Err(refuse(
+                KIND,
+                "sha256",
+                "must be 64 hexadecimal digits of the file's SHA-256 / 须为文件 SHA-256 的 64 位十六进制数",
+            ));
         }
         if self.pages.trim().is_empty() || self.pages.len() > 64 {
             return Err(refuse(KIND, "pages", "must name the pages, up to 64 bytes / 须注明页码，不超过 64 字节"));

@@ -83,7 +83,11 @@ impl BaselineLock {
         }
         let ordered = self.parameters.windows(2).all(|w| matches!(w, [a, b] if a.leaf < b.leaf));
         if !ordered || self.parameters.len() > PARAMETERS_MAX {
-            return Err(refuse(KIND, "parameters", format!("must be in order of their leaves, at most {PARAMETERS_MAX}")));
+            return Err(refuse(
+                KIND,
+                "parameters",
+                format!("must be in order of their leaves, at most {PARAMETERS_MAX}"),
+            ));
         }
         if self.plan_leaf >= self.size || self.parameters.iter().any(|p| p.leaf >= self.size) {
             return Err(refuse(KIND, "size", "must be more than every leaf named"));
@@ -118,7 +122,9 @@ pub enum LockError {
         leaf: u64,
     },
     /// The baseline is not over.
-    #[error("the baseline runs until {to}; it can be locked once that day is over and its readings have come / 基期至 {to}，须待该日结束且数据到齐后锁定")]
+    #[error(
+        "the baseline runs until {to}; it can be locked once that day is over and its readings have come / 基期至 {to}，须待该日结束且数据到齐后锁定"
+    )]
     NotOver {
         /// Last date.
         to: String,
@@ -130,7 +136,9 @@ pub enum LockError {
         definition: String,
     },
     /// More statements than a lock can list.
-    #[error("{definition} rests on {statements} statements, more than a lock lists: lock it machine by machine / 该指标依据的填报多达 {statements} 条，请按设备分别锁定")]
+    #[error(
+        "{definition} rests on {statements} statements, more than a lock lists: lock it machine by machine / 该指标依据的填报多达 {statements} 条，请按设备分别锁定"
+    )]
     TooMany {
         /// Definition.
         definition: String,
@@ -138,7 +146,9 @@ pub enum LockError {
         statements: usize,
     },
     /// Too little.
-    #[error("the baseline does not suffice: {en}. Wait, or lock it with `insufficient` and a reason; the grade then falls / 基期数据不足：{zh}。请继续积累，或注明理由按“数据不足”锁定（等级降低）")]
+    #[error(
+        "the baseline does not suffice: {en}. Wait, or lock it with `insufficient` and a reason; the grade then falls / 基期数据不足：{zh}。请继续积累，或注明理由按“数据不足”锁定（等级降低）"
+    )]
     Insufficient {
         /// What is missing.
         zh: String,
@@ -156,10 +166,9 @@ impl Baseline<'_> {
         let Self { history, stated, .. } = self;
         let (statements, plan) = (history.statements(), &stated.body);
         let baseline = plan.baseline.as_ref().ok_or_else(|| LockError::NoBaseline(plan.plan.clone()))?;
-        let metric = plan.metric(definition, machine).ok_or_else(|| LockError::NoMetric {
-            plan: plan.plan.clone(),
-            definition: definition.to_owned(),
-        })?;
+        let metric = plan
+            .metric(definition, machine)
+            .ok_or_else(|| LockError::NoMetric { plan: plan.plan.clone(), definition: definition.to_owned() })?;
         if let Some(lock) = statements.locks(&plan.plan).iter().find(|l| l.body.locks(metric)) {
             return Err(LockError::Locked { definition: definition.to_owned(), leaf: lock.leaf });
         }

@@ -1,8 +1,8 @@
 //! What statements say *as locked*, and which later ones say something else.
 
 use super::BaselineLock;
-use crate::history::History;
 use crate::calendar::parse_date;
+use crate::history::History;
 use crate::model::{Body, DateRange, Machine, Plan, parse_body};
 use crate::statements::{Stated, Statements};
 
@@ -119,7 +119,8 @@ fn state_tags(machine: &Machine) -> [Option<(&str, &str)>; 3] {
 /// Whether a product of a machine had a planned time when the lock was made.
 fn has_planned_time(prefix: &Statements, machine: &str, product: &str) -> bool {
     let known = |product: &str| {
-        prefix.cycle_time_at(machine, product, i64::MAX).is_some() || prefix.recipe_at(machine, product, i64::MAX).is_some()
+        prefix.cycle_time_at(machine, product, i64::MAX).is_some()
+            || prefix.recipe_at(machine, product, i64::MAX).is_some()
     };
     known(product)
 }
@@ -139,7 +140,8 @@ pub(crate) fn changes<'s>(all: &'s Statements, lock: &Stated<BaselineLock>) -> V
         match body {
             Body::Site(b) => Some(&b.zone) != zone.as_ref(),
             Body::Calendar(b) => {
-                stated.effective_from <= noon_ms || prefix.calendar_latest(&b.calendar).is_some_and(|locked| locked.body.shifts != b.shifts)
+                stated.effective_from <= noon_ms
+                    || prefix.calendar_latest(&b.calendar).is_some_and(|locked| locked.body.shifts != b.shifts)
             }
             Body::Machine(b) if ours(&b.machine) => {
                 let other = |l: &Stated<Machine>| {

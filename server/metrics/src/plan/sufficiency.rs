@@ -137,7 +137,10 @@ impl<'h> Baseline<'h> {
         let min_days = metric.min_days.unwrap_or(usual);
         let part = self.part(&metric.machine);
         let span = part.and_then(|p| p.span);
-        let dates = plan.baseline.as_ref().map(|r| Period { name: String::new(), from: r.from.clone(), to: r.to.clone() }.dates());
+        let dates = plan
+            .baseline
+            .as_ref()
+            .map(|r| Period { name: String::new(), from: r.from.clone(), to: r.to.clone() }.dates());
         let dates = dates.unwrap_or_default();
         let (valid, shifts) = part.map_or((0, 0), |p| (valid_days(p, percent), valid_shifts(p, percent)));
         let scheduled = part.map_or(0, |p| i64::from(p.scheduled));
@@ -168,33 +171,80 @@ impl<'h> Baseline<'h> {
 
     fn advise(&self, out: &mut Sufficiency, metric: &PlanMetric, (usual, worked): (i64, i64), undated: i64) {
         let plan = &self.stated.body;
-        let mut say = |code, blocks, zh: String, en: String| out.advice.push(Advice { code, blocks, words: (zh, en).into() });
-        let gone: Vec<&str> = plan.machines.iter().chain(&plan.incoming).map(String::as_str)
-            .filter(|m| self.history.statements().machine_definitions(m).is_empty()).collect();
+        let mut say =
+            |code, blocks, zh: String, en: String| out.advice.push(Advice { code, blocks, words: (zh, en).into() });
+        let gone: Vec<&str> = plan
+            .machines
+            .iter()
+            .chain(&plan.incoming)
+            .map(String::as_str)
+            .filter(|m| self.history.statements().machine_definitions(m).is_empty())
+            .collect();
         if !gone.is_empty() {
             let list = gone.join(", ");
-            say("MACHINE_NOT_DECLARED", true, format!("设备 {list} 未在台账填报：请先填报设备或改清单"), format!("machines {list} are not in the ledger: declare them or change the list"));
+            say(
+                "MACHINE_NOT_DECLARED",
+                true,
+                format!("设备 {list} 未在台账填报：请先填报设备或改清单"),
+                format!("machines {list} are not in the ledger: declare them or change the list"),
+            );
         }
         if undated > 0 {
-            say("CALENDAR_HOLES", true, format!("有 {undated} 天没有班次日历：请补报日历（事后填报会降低等级）"), format!("{undated} days have no calendar: declare it (declared afterwards it lowers the grade)"));
+            say(
+                "CALENDAR_HOLES",
+                true,
+                format!("有 {undated} 天没有班次日历：请补报日历（事后填报会降低等级）"),
+                format!("{undated} days have no calendar: declare it (declared afterwards it lowers the grade)"),
+            );
         }
         if out.days < out.min_days {
             let (days, min) = (out.days, out.min_days);
-            say("BASELINE_TOO_SHORT", true, format!("基期仅 {days} 天，本指标至少需要 {min} 个有效生产日：请延长基期"), format!("the baseline has {days} days, this metric needs at least {min} valid production days: make it longer"));
+            say(
+                "BASELINE_TOO_SHORT",
+                true,
+                format!("基期仅 {days} 天，本指标至少需要 {min} 个有效生产日：请延长基期"),
+                format!(
+                    "the baseline has {days} days, this metric needs at least {min} valid production days: make it longer"
+                ),
+            );
         }
         if out.needs_days > 0 {
             let (n, valid, min) = (out.needs_days, out.valid_days, out.min_days);
-            say("FEW_VALID_DAYS", true, format!("还需至少 {n} 个有效生产日（现有 {valid}，需 {min}，且不少于 {SHIFTS_MIN} 个有效班次）"), format!("needs at least {n} more valid production days (has {valid} of {min}, and no fewer than {SHIFTS_MIN} valid shifts)"));
+            say(
+                "FEW_VALID_DAYS",
+                true,
+                format!("还需至少 {n} 个有效生产日（现有 {valid}，需 {min}，且不少于 {SHIFTS_MIN} 个有效班次）"),
+                format!(
+                    "needs at least {n} more valid production days (has {valid} of {min}, and no fewer than {SHIFTS_MIN} valid shifts)"
+                ),
+            );
         }
         if out.scheduled_shifts > 0 && out.valid_shifts * 100 < out.scheduled_shifts * 75 {
             let (v, s) = (out.valid_shifts, out.scheduled_shifts);
-            say("COVERAGE_TOO_LOW", true, format!("应有 {s} 个班次，有效 {v} 个，不足 75%：请检查网关与信号"), format!("{v} of {s} scheduled shifts are valid, below 75 %: look at the gateway and its signals"));
+            say(
+                "COVERAGE_TOO_LOW",
+                true,
+                format!("应有 {s} 个班次，有效 {v} 个，不足 75%：请检查网关与信号"),
+                format!("{v} of {s} scheduled shifts are valid, below 75 %: look at the gateway and its signals"),
+            );
         }
-        if worked > 0 && self.part(&metric.machine).is_some_and(|p| crate::report::side_sum(&metric.definition, p).is_none()) {
-            say("NO_VALUE", true, "基期内本指标没有数值：所需信号或节拍未填报".to_owned(), "this metric has no value in the baseline: a signal or a planned cycle time is missing".to_owned());
+        if worked > 0
+            && self.part(&metric.machine).is_some_and(|p| crate::report::side_sum(&metric.definition, p).is_none())
+        {
+            say(
+                "NO_VALUE",
+                true,
+                "基期内本指标没有数值：所需信号或节拍未填报".to_owned(),
+                "this metric has no value in the baseline: a signal or a planned cycle time is missing".to_owned(),
+            );
         }
         if metric.min_days.is_some_and(|d| d < usual) {
-            say("BELOW_RECOMMENDED", false, format!("方案规定的最少天数低于建议值 {usual}"), format!("the plan asks for fewer days than the {usual} recommended"));
+            say(
+                "BELOW_RECOMMENDED",
+                false,
+                format!("方案规定的最少天数低于建议值 {usual}"),
+                format!("the plan asks for fewer days than the {usual} recommended"),
+            );
         }
         let [before, after] = out.weekdays.map(|days| (days, days.iter().sum::<i64>()));
         let far = |i: usize| {
@@ -202,7 +252,12 @@ impl<'h> Baseline<'h> {
             (share(before) - share(after)).abs() > 100
         };
         if before.1 > 0 && after.1 > 0 && (0..7).any(far) {
-            say("WEEKDAY_MIX", false, "两期的星期构成不同：请使两期均为完整的周".to_owned(), "the periods have other weekdays: let both be whole weeks".to_owned());
+            say(
+                "WEEKDAY_MIX",
+                false,
+                "两期的星期构成不同：请使两期均为完整的周".to_owned(),
+                "the periods have other weekdays: let both be whole weeks".to_owned(),
+            );
         }
         let months = |r: &DateRange| -> BTreeSet<i8> {
             let period = Period { name: String::new(), from: r.from.clone(), to: r.to.clone() };
@@ -212,13 +267,28 @@ impl<'h> Baseline<'h> {
         if is_other && metric.definition.starts_with("energy.") {
             say("SEASON", false, "两期不在相同月份：采暖、制冷用能可能不同，请同期比较或在说明中列明".to_owned(), "the periods have no month in common: heating and cooling may differ; compare the same months or say so".to_owned());
         } else if is_other {
-            say("SEASON", false, "两期不在相同月份：请说明订单与季节影响".to_owned(), "the periods have no month in common: say what orders and season change".to_owned());
+            say(
+                "SEASON",
+                false,
+                "两期不在相同月份：请说明订单与季节影响".to_owned(),
+                "the periods have no month in common: say what orders and season change".to_owned(),
+            );
         }
         if out.late[1] > 0 && out.late[0] * 20 > out.late[1] {
-            say("LATE_READINGS", false, "超过 5% 的读数晚于 24 小时到达且无断网说明：等级降低".to_owned(), "more than 5 % of the readings came later than 24 hours without an outage: the grade falls".to_owned());
+            say(
+                "LATE_READINGS",
+                false,
+                "超过 5% 的读数晚于 24 小时到达且无断网说明：等级降低".to_owned(),
+                "more than 5 % of the readings came later than 24 hours without an outage: the grade falls".to_owned(),
+            );
         }
         if out.longest_gap.is_some_and(|(from, to, _)| to - from >= LONG_GAP_MS) {
-            say("LONG_GAP", false, "有超过一天的连续缺数：请填写说明".to_owned(), "there is a gap of more than a day: explain it".to_owned());
+            say(
+                "LONG_GAP",
+                false,
+                "有超过一天的连续缺数：请填写说明".to_owned(),
+                "there is a gap of more than a day: explain it".to_owned(),
+            );
         }
     }
 
@@ -282,7 +352,10 @@ impl<'h> Baseline<'h> {
             let part = gap.interval.intersect(&day);
             *by_cause.entry(gap.cause).or_default() += part.to_ms - part.from_ms;
         }
-        by_cause.into_iter().max_by_key(|(_, ms)| *ms).map_or(if is_empty { "no_data" } else { "coverage" }, |(cause, _)| cause)
+        by_cause
+            .into_iter()
+            .max_by_key(|(_, ms)| *ms)
+            .map_or(if is_empty { "no_data" } else { "coverage" }, |(cause, _)| cause)
     }
 
     fn longest_gap(&self, machine: &str, span: Interval) -> Option<(i64, i64, &'static str)> {
@@ -295,9 +368,18 @@ impl<'h> Baseline<'h> {
     /// Tags of the machines behind a part.
     fn tags(&self, machine: &str) -> BTreeSet<(String, String)> {
         let counts = |p: &&MachinePeriod| {
-            p.machine != ALL_MACHINES && (p.machine == machine || machine == ALL_MACHINES && p.role == MachineRole::Production)
+            p.machine != ALL_MACHINES
+                && (p.machine == machine || machine == ALL_MACHINES && p.role == MachineRole::Production)
         };
-        let of = |m: &str| self.history.statements().machine_definitions(m).iter().flat_map(|d| d.body.signals.all()).map(|(_, s)| (s.gateway.clone(), s.tag.clone())).collect::<Vec<_>>();
+        let of = |m: &str| {
+            self.history
+                .statements()
+                .machine_definitions(m)
+                .iter()
+                .flat_map(|d| d.body.signals.all())
+                .map(|(_, s)| (s.gateway.clone(), s.tag.clone()))
+                .collect::<Vec<_>>()
+        };
         self.parts.iter().filter(counts).flat_map(|p| of(&p.machine)).collect()
     }
 }

@@ -192,13 +192,7 @@ fn series(part: &MachinePeriod, day: fn(&Facts) -> Option<Day>) -> Vec<Day> {
     part.days.values().map(|f| day(f).unwrap_or((0, 0))).collect()
 }
 
-fn comparison(
-    compared: &Compared,
-    b: &MachinePeriod,
-    a: &MachinePeriod,
-    change: &Change,
-    is_late: bool,
-) -> Comparison {
+fn comparison(compared: &Compared, b: &MachinePeriod, a: &MachinePeriod, change: &Change, is_late: bool) -> Comparison {
     let mut cautions = Vec::new();
     let few = |p: &MachinePeriod| p.valid < VALID_SHIFTS_MIN || p.days.len() < SPAN_DAYS_MIN;
     if few(b) || few(a) || change.interval.is_none() {

@@ -185,7 +185,9 @@ pub(super) fn planned(
     let mut locks: Vec<Locked<'_>> = Vec::new();
     let mut sides: Vec<(u64, Side)> = Vec::new();
     for lock in statements.locks(id) {
-        let same = |l: &Locked<'_>| (&l.stated.body.definition, &l.stated.body.machine) == (&lock.body.definition, &lock.body.machine);
+        let same = |l: &Locked<'_>| {
+            (&l.stated.body.definition, &l.stated.body.machine) == (&lock.body.definition, &lock.body.machine)
+        };
         if locks.iter().any(same) {
             findings.push(PlanFinding { code: "LOCK_REPEATED", leaf: lock.leaf });
             continue;
@@ -193,7 +195,10 @@ pub(super) fn planned(
         let locked_plan = versions.iter().filter(|p| p.leaf < lock.body.size).max_by_key(|p| p.leaf).copied();
         let names_it = |p: &&Stated<Plan>| {
             let metric = p.body.metric(&lock.body.definition, &lock.body.machine);
-            p.leaf == lock.body.plan_leaf && p.body.baseline.is_some() && p.body.machines == lock.body.machines && metric.is_some()
+            p.leaf == lock.body.plan_leaf
+                && p.body.baseline.is_some()
+                && p.body.machines == lock.body.machines
+                && metric.is_some()
         };
         match locked_plan.filter(names_it).filter(|_| lock.body.size <= lock.leaf) {
             Some(plan) => locks.push(evaluate_lock(history, request, parts, (lock, plan), &mut sides)),
@@ -229,14 +234,22 @@ pub(super) fn planned(
     }
     let of = |name: &str| parts.iter().find(|(p, _)| p.name == name).map_or(&[][..], |(_, m)| m.as_slice());
     let metrics = wanted.iter().map(|(metric, at)| {
-        let now = compare_metric(history, (body, stated.received_ms), (&metric.definition, &metric.machine), of("baseline"), of("reporting"));
+        let now = compare_metric(
+            history,
+            (body, stated.received_ms),
+            (&metric.definition, &metric.machine),
+            of("baseline"),
+            of("reporting"),
+        );
         let lock = at.and_then(|i| locks.get(i));
         let after = grade_of(&metric.definition, &metric.machine, of("reporting"));
         metric_result(statements, body, metric, (now, after), lock, measured)
     });
     let metrics: Vec<MetricResult> = metrics.collect();
     let overlapping = metrics.iter().filter_map(|m| m.documented.as_ref()).filter(|d| d.overlap);
-    findings.extend(overlapping.filter_map(|d| Some(PlanFinding { code: "DOCUMENTS_OVERLAP", leaf: *d.documents.last()? })));
+    findings.extend(
+        overlapping.filter_map(|d| Some(PlanFinding { code: "DOCUMENTS_OVERLAP", leaf: *d.documents.last()? })),
+    );
     findings.sort_by_key(|f| (f.leaf, f.code));
     findings.dedup();
     Some(PlanResult {
@@ -274,7 +287,11 @@ fn evaluate_lock<'s>(
     let is_one = changes.is_empty() && later_records.is_empty();
     if !is_one && !sides.iter().any(|(size, _)| *size == lock.body.size) {
         let machines: Vec<String> = plan.body.machines.iter().chain(&plan.body.incoming).cloned().collect();
-        let period = |name: &str, r: &crate::model::DateRange| Period { name: name.to_owned(), from: r.from.clone(), to: r.to.clone() };
+        let period = |name: &str, r: &crate::model::DateRange| Period {
+            name: name.to_owned(),
+            from: r.from.clone(),
+            to: r.to.clone(),
+        };
         let (size, all) = (lock.body.size, statements);
         let before = history.with_statements(plan::as_locked(all, size, plan::Side::Baseline), Some(size));
         let after = history.with_statements(plan::as_locked(all, size, plan::Side::Reporting), None);
@@ -284,13 +301,17 @@ fn evaluate_lock<'s>(
         let mut sorted = machines;
         sorted.sort();
         sorted.dedup();
-        sides.push((size, Side {
-            before: baseline.map_or_else(Vec::new, |p| evaluate_side(&before, &sorted, &p, request.until_ms)),
-            after: evaluate_side(&after, &sorted, &reporting, request.until_ms),
-        }));
+        sides.push((
+            size,
+            Side {
+                before: baseline.map_or_else(Vec::new, |p| evaluate_side(&before, &sorted, &p, request.until_ms)),
+                after: evaluate_side(&after, &sorted, &reporting, request.until_ms),
+            },
+        ));
     }
     let own = sides.iter().find(|(size, _)| !is_one && *size == lock.body.size).map(|(_, s)| s);
-    let (before, after) = own.map_or_else(|| (of("baseline"), of("reporting")), |s| (s.before.as_slice(), s.after.as_slice()));
+    let (before, after) =
+        own.map_or_else(|| (of("baseline"), of("reporting")), |s| (s.before.as_slice(), s.after.as_slice()));
     // Reporting dates may change; chosen after they began, they are late whatever is locked.
     let now = statements.plan(&lock.body.plan).filter(|now| now.body.reporting != plan.body.reporting);
     let compare = compare_metric(history, (&plan.body, now.unwrap_or(plan).received_ms), metric, before, after);
@@ -415,12 +436,8 @@ fn judge(
         TargetUnit::PercentagePoints => (c.difference.clone(), found.interval),
         TargetUnit::Percent => (c.relative.clone(), found.relative),
     };
-    let change = TargetChange {
-        unit: target.unit,
-        value,
-        lower: ends.map(|e| fixed6(e.0)),
-        upper: ends.map(|e| fixed6(e.1)),
-    };
+    let change =
+        TargetChange { unit: target.unit, value, lower: ends.map(|e| fixed6(e.0)), upper: ends.map(|e| fixed6(e.1)) };
     let withheld = ["FEW_VALID_SHIFTS", "COVERAGE_TOO_LOW"];
     let mut reasons: Vec<&'static str> = c.cautions.iter().copied().filter(|code| withheld.contains(code)).collect();
     if reasons.is_empty() {

@@ -139,7 +139,8 @@ pub(super) async fn answer(
         api::lock_it(&state, visitor.access(), &site, &plan, wanted).await.map(drop)
     } else {
         let said = if reason.is_empty() { "measurement plan".to_owned() } else { reason.clone() };
-        let statement = Statement { kind: PLAN.to_owned(), effective_from_ms: None, reason: said, body: form.draft().body() };
+        let statement =
+            Statement { kind: PLAN.to_owned(), effective_from_ms: None, reason: said, body: form.draft().body() };
         api::state_it(&state, visitor.access(), &site, statement).await.map(drop)
     };
     let Err(failure) = refused else {

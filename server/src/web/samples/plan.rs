@@ -1,7 +1,9 @@
 //! A measurement plan half way: one metric locked, one short of days with every finding, one of a single machine.
 
 use super::{DAY_SHIFT_MS, H, head, names};
-use crate::query::{AdviceView, LockView, LongestGap, MetricDraft, MetricState, MissingDay, PlanDraft, PlanMachine, PlanView};
+use crate::query::{
+    AdviceView, LockView, LongestGap, MetricDraft, MetricState, MissingDay, PlanDraft, PlanMachine, PlanView,
+};
 
 fn metric(definition: &str, machine: &str, value: &str, unit: &str, direction: &str) -> MetricDraft {
     MetricDraft {
@@ -49,7 +51,8 @@ pub(in crate::web) fn plan() -> PlanView {
         sufficient: false,
         parameters_digest: "9f".repeat(32),
     };
-    let missing = (1..=16).map(|d| MissingDay { date: format!("2026-09-{d:02}"), cause: "device_silent".into() }).collect();
+    let missing =
+        (1..=16).map(|d| MissingDay { date: format!("2026-09-{d:02}"), cause: "device_silent".into() }).collect();
     PlanView {
         site: head("jh-07", "锦华精密 <冲压>", "Jinhua Precision", false),
         plans: vec!["retrofit".into(), "first-try".into()],
@@ -83,11 +86,23 @@ pub(in crate::web) fn plan() -> PlanView {
                 days: [41, 60],
                 needs_days: 19,
                 missing,
-                gap: Some(LongestGap { from_ms: DAY_SHIFT_MS, to_ms: DAY_SHIFT_MS + 30 * H, cause: "unclean_boot".into() }),
+                gap: Some(LongestGap {
+                    from_ms: DAY_SHIFT_MS,
+                    to_ms: DAY_SHIFT_MS + 30 * H,
+                    cause: "unclean_boot".into(),
+                }),
                 late: [52_000, 812_000],
                 advice: vec![
-                    AdviceView { code: "FEW_VALID_DAYS".into(), blocks: true, words: names("还需至少 19 个有效生产日", "needs at least 19 more valid production days") },
-                    AdviceView { code: "SEASON".into(), blocks: false, words: names("两期不在相同月份", "the periods have no month in common") },
+                    AdviceView {
+                        code: "FEW_VALID_DAYS".into(),
+                        blocks: true,
+                        words: names("还需至少 19 个有效生产日", "needs at least 19 more valid production days"),
+                    },
+                    AdviceView {
+                        code: "SEASON".into(),
+                        blocks: false,
+                        words: names("两期不在相同月份", "the periods have no month in common"),
+                    },
                 ],
                 ..state("energy.per_good@1", "*")
             },

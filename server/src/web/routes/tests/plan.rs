@@ -39,7 +39,8 @@ fn sent(form: &str) -> String {
         if is("select ") {
             select = attribute(tag, "name").unwrap();
         }
-        let name = if is("option ") && tag.ends_with(" selected") { Some(select.clone()) } else { attribute(tag, " name") };
+        let name =
+            if is("option ") && tag.ends_with(" selected") { Some(select.clone()) } else { attribute(tag, " name") };
         let is_sent = is("option ") || is("input ") && (!tag.contains("checkbox") || tag.ends_with(" checked"));
         if let Some(name) = name.filter(|_| is_sent) {
             out.push(format!("{}={}", url_part(&name), url_part(&attribute(tag, " value").unwrap_or_default())));
@@ -65,7 +66,10 @@ async fn a_plan_is_drafted_stated_and_locked_and_what_would_move_the_lock_is_ref
 
     let page = factory.page(PAGE).await;
     assert!(page.contains("根据设备台账和已有数据拟的草案") && page.contains("value=\"press\" checked"), "{page}");
-    assert!(page.contains("value=\"2026-03-02\"") && page.contains("最早的记录在 2026-03-01"), "whole weeks from the first reading: {page}");
+    assert!(
+        page.contains("value=\"2026-03-02\"") && page.contains("最早的记录在 2026-03-01"),
+        "whole weeks from the first reading: {page}"
+    );
     let token = field(&page, "token").to_owned();
     let before = size();
     // Looking logs nothing; what is wrong is said, and what was typed stays.
@@ -100,21 +104,27 @@ async fn a_plan_is_drafted_stated_and_locked_and_what_would_move_the_lock_is_ref
     let page = factory.page(location(&headers)).await;
     let leaf = size() - 1;
     assert!(page.contains(&format!("基期已锁定（日志第 {leaf} 条")), "{page}");
-    let published = protocol::note::Checkpoint::read_unverified(&inside.context.logs.checkpoint(&Inside::site()).unwrap().unwrap());
+    let published =
+        protocol::note::Checkpoint::read_unverified(&inside.context.logs.checkpoint(&Inside::site()).unwrap().unwrap());
     assert!(published.unwrap().size > leaf, "a lock is under a checkpoint when the answer comes");
 
     for (body, words) in [
         (locked(&token, ""), format!("已在日志第 {leaf} 条锁定，不能重复锁定")),
         (locked(&token, "&insufficient=yes&reason="), "请注明数据不足仍锁定的理由".to_owned()),
         (stated(&token, "state", "2026-03-09", "percentage_points"), format!("已在日志第 {leaf} 条锁定")),
-        (stated(&token, "state", "2026-03-02", "percentage_points") + "&machine=lathe", format!("已在日志第 {leaf} 条锁定")),
+        (
+            stated(&token, "state", "2026-03-02", "percentage_points") + "&machine=lathe",
+            format!("已在日志第 {leaf} 条锁定"),
+        ),
     ] {
         let (status, _, page) = post(&factory, &body).await;
         assert!(status == StatusCode::CONFLICT && page.contains(&words), "{words}: {status} {page}");
     }
     // The operator's file of statements goes through the same door, whole or not at all.
-    let press = |plan: &str, from: &str| json!({"kind": "plan", "body": {"plan": plan, "machines": ["press"], "incoming": "main",
-        "baseline": {"from": from, "to": "2026-04-05"}, "reporting": {"from": "2026-04-06", "to": "2026-05-10"}}});
+    let press = |plan: &str, from: &str| {
+        json!({"kind": "plan", "body": {"plan": plan, "machines": ["press"], "incoming": "main",
+        "baseline": {"from": from, "to": "2026-04-05"}, "reporting": {"from": "2026-04-06", "to": "2026-05-10"}}})
+    };
     let file = json!([press("other", "2026-03-02"), press("retrofit", "2026-03-09")]).to_string();
     let declare = admin::Request::Declare { site: Inside::site(), text: file };
     let refused = admin::execute(&inside.context, declare).await.unwrap_err().to_string();
@@ -139,23 +149,24 @@ async fn a_plan_is_drafted_stated_and_locked_and_what_would_move_the_lock_is_ref
         let issued = inside.admin(admin::Request::Report { site: Inside::site(), wanted }).await;
         let bundle = std::fs::read(&issued.data).unwrap();
         let trust = inside.admin(admin::Request::Trust { site: None }).await.data;
-        std::fs::write(format!("/tmp/plan_dump/{}.bundle", issued.data.len()), &bundle).unwrap();//TEMP
-        std::fs::copy(&issued.data, format!("/tmp/plan_dump/{}", issued.data.rsplit('/').next().unwrap())).unwrap();//TEMP
-        std::fs::write("/tmp/plan_dump/trust.json", &trust).unwrap();//TEMP
         let outcome = verify::verify(&bundle, Some(&verify::Trust::parse(trust.as_bytes()).unwrap()));
         assert_eq!(outcome.verdict, verify::Verdict::Verified, "{:?}", outcome.refusals().collect::<Vec<_>>());
         let report = &protocol::bundle::read(&bundle).unwrap()["report.json"];
         serde_json::from_slice::<serde_json::Value>(report).unwrap()["measurement_plan"]["metrics"][0].take()
     };
     let clean = verified().await;
-    assert_eq!((&clean["lock"]["leaf"], &clean["lock"]["confirmed"], &clean["lock"]["differs"]), (&json!(leaf), &json!(true), &json!(false)));
-    let slower = json!({"kind": "cycle_time", "effective_from": MONDAY, "body": {"machine": "press", "item_us": 9_000_000}}).to_string();
+    assert_eq!(
+        (&clean["lock"]["leaf"], &clean["lock"]["confirmed"], &clean["lock"]["differs"]),
+        (&json!(leaf), &json!(true), &json!(false))
+    );
+    let slower =
+        json!({"kind": "cycle_time", "effective_from": MONDAY, "body": {"machine": "press", "item_us": 9_000_000}})
+            .to_string();
     inside.admin(admin::Request::Declare { site: Inside::site(), text: slower }).await;
     let moved = verified().await;
     assert_eq!((&moved["lock"]["confirmed"], &moved["lock"]["differs"]), (&json!(true), &json!(true)), "{moved}");
     assert_eq!(moved["lock"]["as_locked"]["before"]["numerator"], clean["lock"]["numerator"]);
     assert_eq!(moved["lock"]["changes"][0]["kind"], "cycle_time");
-    for (lang, page) in [("zh", factory.page(PAGE).await), ("en", reader.page(PAGE).await), ("reports-zh", factory.page("/sites/demo/reports").await), ("reports-en", reader.page("/sites/demo/reports").await)] { std::fs::write(format!("/tmp/plan_dump/{lang}.html"), page).unwrap(); }//TEMP
     // A longer reporting period is no baseline.
     let longer = stated(&token, "state", "2026-03-02", "percentage_points").replace("2026-05-10", "2026-05-31");
     assert_eq!(post(&factory, &longer).await.0, StatusCode::SEE_OTHER);
