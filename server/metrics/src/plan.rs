@@ -8,8 +8,9 @@
 //! 3. What merely happens later — stops, exchanged meters, rejects, batches, a holiday announced in advance, a machine's new
 //!    tags — counts in the reporting period both ways: it is no parameter.
 //!
-//! `plan/documents.rs` is what papers say where nothing was measured; `plan/door.rs` refuses what would move a lock; `plan/lock.rs` makes a lock and refuses; `plan/locked.rs` is what statements say as locked; `plan/sufficiency.rs` asks whether a
-//! baseline suffices; `report/planned.rs` prints.
+//! `plan/documents.rs` is what papers say where nothing was measured; `plan/door.rs` refuses what would move a lock;
+//! `plan/lock.rs` makes a lock and refuses; `plan/locked.rs` is what statements say as locked; `plan/sufficiency.rs` asks whether
+//! a baseline suffices; `report/planned.rs` prints.
 
 mod documents;
 mod door;

@@ -22,7 +22,7 @@ enum Later {
     /// Counted as it is.
     As,
     /// Counted with the locked part put back.
-    With(Body),
+    With(serde_json::Value),
 }
 
 /// The statements of a log as a lock over the first `size` leaves has them.
@@ -34,15 +34,7 @@ pub(crate) fn as_locked(all: &Statements, size: u64, side: Side) -> Statements {
         match later(&prefix, &declaration.kind, &declaration.body, side) {
             Later::Out => continue,
             Later::As => {}
-            Later::With(body) => {
-                let json = match &body {
-                    Body::Calendar(b) => serde_json::to_value(b),
-                    Body::Machine(b) => serde_json::to_value(b),
-                    _ => continue,
-                };
-                let Ok(json) = json else { continue };
-                declaration.body = json;
-            }
+            Later::With(body) => declaration.body = body,
         }
         out.push(stated.leaf, stated.received_ms, declaration);
     }
@@ -88,7 +80,7 @@ fn later(prefix: &Statements, kind: &str, body: &serde_json::Value, side: Side) 
         Body::Calendar(mut b) => match prefix.calendar_latest(&b.calendar) {
             Some(locked) => {
                 b.shifts.clone_from(&locked.body.shifts);
-                Later::With(Body::Calendar(b))
+                put_back(&b)
             }
             None => Later::As,
         },
@@ -102,12 +94,17 @@ fn later(prefix: &Statements, kind: &str, body: &serde_json::Value, side: Side) 
                 }
                 // What says nothing else than the lock's own statement says nothing.
                 let of = |m: &Machine| (m.calendar.clone(), m.role, m.signals.clone(), m.state_rule.clone());
-                if of(&b) == of(&locked.body) { Later::Out } else { Later::With(Body::Machine(b)) }
+                if of(&b) == of(&locked.body) { Later::Out } else { put_back(&b) }
             }
             None => Later::As,
         },
         _ => Later::As,
     }
+}
+
+/// A statement in its new words.
+fn put_back(body: &impl serde::Serialize) -> Later {
+    serde_json::to_value(body).map_or(Later::Out, Later::With)
 }
 
 /// Gateway and tag of everything that can tell a machine's state.
