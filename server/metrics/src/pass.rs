@@ -16,7 +16,7 @@ mod stated;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
-use protocol::{Leaf, LeafBody};
+use protocol::{Content, Declaration, Leaf, LeafBody};
 
 use crate::history::{History, HistoryError, REACH_MS};
 use crate::interval::Interval;
@@ -87,6 +87,8 @@ pub struct Pass {
     simulated: Option<bool>,
     /// Records of earlier time are later than a lock of their baseline.
     locked_until_ms: Option<i64>,
+    /// Every statement was given ahead.
+    knows: bool,
 }
 
 /// One machine over one period.
@@ -129,7 +131,37 @@ impl Pass {
             disturbed: None,
             simulated: None,
             locked_until_ms: None,
+            knows: false,
         }
+    }
+
+    /// A pass that knows every statement of the prefix before its first leaf, as (leaf, when it was received, statement): then none
+    /// comes too late, however long after the fact it was made.
+    ///
+    /// # Errors
+    /// None of its own; as [`Pass::push`].
+    pub fn knowing(
+        request: ReportRequest,
+        statements: impl IntoIterator<Item = (u64, i64, Declaration)>,
+    ) -> Result<Self, PassError> {
+        let mut pass = Self { knows: true, ..Self::new(request) };
+        for (leaf, received_ms, declaration) in statements {
+            pass.history.state_ahead(leaf, received_ms, declaration);
+        }
+        // Nothing else will be asked for.
+        pass.history.keep_only(pass.history.statements().tags_used());
+        pass.resolve(0)?;
+        Ok(pass)
+    }
+
+    /// Takes in the next leaf as [`Pass::push`] does, with the content of a record decoded already, after [`Pass::knowing`].
+    ///
+    /// # Errors
+    /// As [`Pass::push`].
+    pub fn push_decoded(&mut self, index: u64, leaf: &Leaf, content: Option<&Content>) -> Result<(), PassError> {
+        self.check()?;
+        self.history.push_decoded(index, leaf, content)?;
+        self.pushed(index, leaf)
     }
 
     /// Takes in the next leaf with its content, and evaluates the dates that are complete by it.
@@ -139,6 +171,10 @@ impl Pass {
     pub fn push(&mut self, index: u64, leaf: &Leaf, content: Option<&[u8]>) -> Result<(), PassError> {
         self.check()?;
         self.history.push(index, leaf, content)?;
+        self.pushed(index, leaf)
+    }
+
+    fn pushed(&mut self, index: u64, leaf: &Leaf) -> Result<(), PassError> {
         match &leaf.body {
             LeafBody::Record { header, .. } => {
                 let end_ms = self.history.newest_of(&header.gateway);
@@ -148,7 +184,8 @@ impl Pass {
                     return self.disturb(index, By::Readings);
                 }
             }
-            LeafBody::Declaration { .. } => self.stated(index)?,
+            LeafBody::Declaration { .. } if !self.knows => self.stated(index)?,
+            LeafBody::Declaration { .. } => self.locked(index),
             LeafBody::Quarantine { .. } | LeafBody::Epoch { .. } => {}
         }
         if self.simulated.is_some_and(|was| was != self.history.is_simulated()) {

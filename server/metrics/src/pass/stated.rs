@@ -22,9 +22,7 @@ impl Pass {
         if changed {
             return self.disturb(leaf, By::Statement);
         }
-        if let Some(plan) = self.asked.plan.as_deref() {
-            self.locked_until_ms = crate::plan::locked_until_ms(self.history.statements(), plan);
-        }
+        self.locked(leaf);
         self.watch_new_tags();
         self.resolve(leaf)?;
         let until_ms = self.asked.until_ms;
@@ -32,6 +30,13 @@ impl Pass {
             part.plan(&self.history, until_ms);
         }
         Ok(())
+    }
+
+    /// Looks for locks of the plan up to a leaf: what comes later and says something of their baselines is another history.
+    pub(super) fn locked(&mut self, leaf: u64) {
+        if let Some(plan) = self.asked.plan.as_deref() {
+            self.locked_until_ms = crate::plan::locked_until_ms(self.history.statements(), plan, leaf);
+        }
     }
 
     /// Whether a statement changes dates of a part that were evaluated.
@@ -102,7 +107,7 @@ impl Pass {
     }
 
     /// Which dates of which machines are asked for, as far as the log says by now.
-    fn resolve(&mut self, leaf: u64) -> Result<(), PassError> {
+    pub(super) fn resolve(&mut self, leaf: u64) -> Result<(), PassError> {
         let Ok(resolved) = self.asked.resolve(&self.history) else { return Ok(()) };
         if self.request.as_ref().is_some_and(|was| was.periods != resolved.periods) {
             if self.forgotten_at_ms.is_some() || self.parts.values().any(|p| !p.done.is_empty()) {

@@ -216,9 +216,10 @@ fn baseline_end_ms(statements: &Statements, lock: &Stated<BaselineLock>) -> Opti
     Some(crate::calendar::local_days(zone, to, to)?.to_ms)
 }
 
-/// The latest end of any locked baseline of a plan.
-pub(crate) fn locked_until_ms(statements: &Statements, plan: &str) -> Option<i64> {
-    statements.locks(plan).iter().filter_map(|lock| baseline_end_ms(statements, lock)).max()
+/// The latest end of any baseline of a plan that was locked by a leaf.
+pub(crate) fn locked_until_ms(statements: &Statements, plan: &str, by_leaf: u64) -> Option<i64> {
+    let locks = statements.locks(plan);
+    locks.iter().filter(|lock| lock.leaf <= by_leaf).filter_map(|lock| baseline_end_ms(statements, lock)).max()
 }
 
 /// The first leaf by which what a plan locked and what is declared now may be two.
