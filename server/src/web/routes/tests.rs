@@ -10,6 +10,7 @@ use crate::projection::tests::fixture::World;
 use crate::testing::{Inside, inside};
 
 mod findings;
+mod plan;
 
 struct Browser<'i> {
     inside: &'i Inside,
