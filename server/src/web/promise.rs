@@ -184,7 +184,7 @@ fn lock_notes(t: &Texts, definition: &str, lock: &Lock) -> Vec<String> {
         let leaf = format::integer(c.leaf);
         let kind = word(t, "declared", &c.kind);
         let reason = if c.reason.is_empty() { NONE } else { &c.reason };
-        t.f("promise-later", &[("leaf", &leaf), ("kind", &kind), ("author", &c.author), ("reason", reason)])
+        t.f("promise-later", &[("leaf", &leaf), ("kind", &kind), ("author", &c.author), ("reason", &reason)])
     };
     out.extend(lock.changes.iter().map(later));
     if !lock.later_records.is_empty() {
