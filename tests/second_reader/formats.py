@@ -1,5 +1,5 @@
 """Reads the formats of docs/formats.md: protobuf, zstd, Ed25519, RFC 6962, C2SP notes. Written from that page alone."""
-import base64, hashlib, itertools, json, struct, sys, zipfile
+import base64, hashlib, itertools, json, os, struct, sys, zipfile
 import zstandard
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -80,7 +80,7 @@ def header(data):
     c = message(one(m, 13, b""))
     return {"kind": one(m, 2), "site": text(m, 3), "gateway": text(m, 4), "chain": one(m, 5, b""), "sequence": one(m, 6),
             "previous": one(m, 7, b""), "content": one(m, 8, b""), "readings": one(m, 10), "configuration": one(m, 11, b""),
-            "boot_ms": zigzag(one(c, 2)), "wall_ms": zigzag(one(c, 3)), "sync": one(c, 4), "first_ms": zigzag(one(m, 14)), "last_ms": zigzag(one(m, 15))}
+            "simulated": one(c, 7), "length": one(m, 9), "boot_ms": zigzag(one(c, 2)), "wall_ms": zigzag(one(c, 3)), "sync": one(c, 4), "first_ms": zigzag(one(m, 14)), "last_ms": zigzag(one(m, 15))}
 def batch(plain):
     """(columns, gaps): column = (tag, times, values, good flags); gap = (tag or None, boot or None, from, to)."""
     m = message(plain)
@@ -135,12 +135,14 @@ def checkpoint(note, log_keys):
         name, key_id, data = key.split("+", 2)
         public = base64.b64decode(data)[1:]
         need(sha256(name.encode() + b"\n\x01" + public)[:4].hex() == key_id, "trust file: key id")
+        found = False
         for line in lines.splitlines():
             dash, signer, value = line.split(" ")
             value = base64.b64decode(value)
             if dash == "\u2014" and signer == name and value[:4].hex() == key_id:
                 signed(public, b"", body.encode(), value[4:])
-                return origin, int(size), base64.b64decode(digest)
+                found = True
+        if found: return origin, int(size), base64.b64decode(digest)
     need(False, "checkpoint is not signed by a trusted log key")
 def plain(body):
     """What a body is compared by (§8.1): its names and number, letters and digits alone."""
@@ -167,12 +169,37 @@ def witnesses(note, trust, newest_ms):
                     found.append((names, seconds))
     need(len(found) >= trust.get("witnesses_required", 0), "too few witnesses")
     return found
+def site_of(origin, site):
+    """The epoch of an origin `<server>/<site>` or `<server>/<site>/<epoch>` (§7)."""
+    parts = origin.split("/")
+    if parts[-1] == site: return 0
+    need(len(parts) > 2 and parts[-2] == site and parts[-1].isdecimal(), "the log is of another site than the manifest says")
+    return int(parts[-1])
 def open_bundle(path):
-    with zipfile.ZipFile(path) as archive:
+    """Manifest and files (§8)."""
+    with open(path, "rb") as whole, zipfile.ZipFile(whole) as archive:
+        length, first = whole.seek(0, 2), archive.infolist()[0].header_offset if archive.infolist() else 0
+        whole.seek(-22, 2)
+        end = whole.read()
+        count, size, begin, comment = struct.unpack("<HIIH", end[10:])
+        need(end[:4] == b"PK\5\6" and not comment and not first and archive.start_dir in (begin, archive.start_dir if begin == 0xffffffff else -1), "bytes before or behind the archive")
+        need(begin == 0xffffffff or begin + size + 22 == length or count == 0xffff, "its directory is not where it says")
         need(len(archive.namelist()) == len(set(archive.namelist())), "a file appears twice")
+        need(sum(f.file_size for f in archive.infolist()) <= min(2 << 30, (64 << 20) + 32 * os.path.getsize(path)), "it would fill the memory")
         files = {name: archive.read(name) for name in archive.namelist()}
-    listed = {f["path"]: f for f in load_canonical(files["manifest.json"])["files"]}
-    need(set(listed) | {"manifest.json"} == set(files), "files missing or extra")
-    for name, f in listed.items():
-        need(len(files[name]) == f["length"] and sha256(files[name]).hex() == f["sha256"], name + " is other than listed")
-    return files
+        need(all(len(files[f.filename]) == f.file_size for f in archive.infolist()), "a file of another length than stated")
+    need("manifest.json" in files, "no manifest")
+    manifest = load_canonical(files["manifest.json"])
+    need(set(manifest) == {"files", "format", "origin", "site", "size", "version"}, "manifest of other fields")
+    need((manifest["format"], manifest["version"]) == ("gongzheng-bundle", 1), "another format or version")
+    paths = [f["path"] for f in manifest["files"]]
+    need(paths == sorted(set(paths)), "files of the manifest are not in order")
+    need(set(paths) | {"manifest.json"} == set(files), "files missing or extra")
+    for f in manifest["files"]:
+        need(len(files[f["path"]]) == f["length"] and sha256(files[f["path"]]).hex() == f["sha256"], f["path"] + " is other than listed")
+    return manifest, files
+def extra(files, tiles, contents):
+    """Files that no bundle has, or that nothing in this one names (§8)."""
+    own = {"manifest.json", "checkpoint", "README.md", "README.zh-CN.md"}
+    known = own | set(tiles) | {"contents/" + digest.hex() for digest in contents}
+    return sorted(p for p in files if p not in known and not (p.startswith("report.") and "/" not in p))

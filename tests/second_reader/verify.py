@@ -3,17 +3,24 @@ Usage: verify.py BUNDLE TRUST MACHINE DATE SHIFT"""
 import datetime, json, sys, zoneinfo
 from formats import *
 
-def walk(files, raw, trust):
-    """Checks signatures, chains and contents; returns (statements, records)."""
-    keys, announced, heads, said, records = {}, set(), {}, [], []
+def walk(files, raw, trust, site, epoch):
+    """Checks signatures, chains, contents and restores; returns (statements, records, digests of contents)."""
+    keys, announced, heads, said, records, named, restored, simulated = {}, set(), {}, [], [], set(), 0, []
     trusted = {(g["site"], g["gateway"], g["key_sha256"]) for g in trust["gateways"]}
     for index, leaf in enumerate(raw):
         m = message(leaf)
         received, kind, where = zigzag(one(m, 2)), one(m, 3), "leaf %d: " % index
-        digest = one(m, 7, b"") if kind == 2 else header(one(m, 4))["content"] if kind in (1, 4) else None
+        h = header(one(m, 4)) if kind in (1, 4) else None
+        digest, length = (one(m, 7, b""), one(m, 8)) if kind == 2 else (h["content"], h["length"]) if h else (None, 0)
+        named |= {digest} - {None}
         content = files.get("contents/" + digest.hex()) if digest else None
-        need(content is None or sha256(content) == digest, where + "content altered")
+        need(content is None or (sha256(content), len(content)) == (digest, length), where + "content altered")
+        if kind == 3:
+            e = message(one(m, 9, b""))
+            need(one(e, 4) == index and one(e, 1) > restored, where + "a restore that did not happen so")
+            restored = one(e, 1)
         if kind == 2:
+            need(content is not None, where + "content missing")
             d = load_canonical(content)
             need(d["kind"] == text(m, 6), where + "another kind than declared")
             said.append((d["effective_from"], index, received, d["kind"], d["body"]))
@@ -21,18 +28,23 @@ def walk(files, raw, trust):
                 keys[d["body"]["gateway"]] = bytes.fromhex(d["body"]["key"])
                 announced.discard(d["body"]["gateway"])
         elif kind in (1, 4):
-            h, signature = header(one(m, 4)), one(m, 5)
+            signature = one(m, 5)
+            need(h["site"] == site, where + "another site")
+            simulated += [index] if h["simulated"] else []
             name, is_lost = h["gateway"], h["kind"] == 3
             need(name in keys, where + "gateway not enrolled")
             need(name in announced or (h["site"], name, sha256(keys[name]).hex()) in trusted, where + "gateway not trusted")
             signed(keys[name], b"gongzheng/v1/record\0", one(m, 4), signature)
-            if kind == 4: continue
+            if kind == 4:
+                following, previous = heads.get((name, h["chain"]), (0, b""))
+                need(h["sequence"] < following or h["sequence"] == following and h["previous"] != previous != b"", where + "in quarantine and contradicts nothing")
+                continue
             begun, (following, previous) = (name, h["chain"]) in heads, heads.get((name, h["chain"]), (0, bytes(32)))
             need(h["kind"] != 4 if begun else h["kind"] in (3, 4), where + "a chain begins here, or does not begin here")
             inside = is_lost and h["sequence"] < following
             need(h["sequence"] == following or inside, where + "a hole: record %d belongs here" % following)
             need(h["previous"] == previous or inside or is_lost and h["previous"] == bytes(32), where + "chain broken")
-            need(content is not None or h["kind"] not in (3, 5), where + "content missing")
+            need(content is not None or h["kind"] == 1, where + "content missing")
             head = (h["sequence"] + 1, sha256(one(m, 4) + signature))
             if is_lost:
                 lost = message(decompress(content))
@@ -45,7 +57,9 @@ def walk(files, raw, trust):
                 announced.add(name)
             heads[name, h["chain"]] = head
             records.append((h, content))
-    return sorted(said, key=lambda s: s[:2]), records
+    need(restored == epoch, "the checkpoint is not of the epoch the log is in")
+    need(not simulated or any(s[3] == "site" and s[4].get("simulated") for s in said), "simulated time at a site that is not said to be")
+    return sorted(said, key=lambda s: s[:2]), records, named
 
 def in_force(said, kind, at, **key):
     found = [s for s in said if s[3] == kind and s[0] <= at and all(s[4].get(k, d) == v for k, (v, d) in key.items())]
@@ -164,20 +178,36 @@ def check_promises(said, report):
         value = "%d.%06d" % divmod(half_up(total("amount") * 10**6, total("per")), 10**6) if papers and not overlap else None
         need(found["value"] == value, "the documents on %s give %s" % (name, value))
 
+def check_withheld(records, report):
+    """What is not in the bundle and falls into a period, the report says to be missing (§8)."""
+    for p in report["request"]["periods"]:
+        begin, end = (datetime.datetime.fromisoformat(d).replace(tzinfo=zoneinfo.ZoneInfo(report["zone"])).timestamp() * 1000 for d in (p["from"], p["to"]))
+        told = any("CONTENT_MISSING" in s["flags"] for s in report["periods"] if s["period"] == p["name"])
+        for h, content in records:
+            offset = h["wall_ms"] - h["boot_ms"]
+            inside = h["sync"] == 2 and h["readings"] and h["last_ms"] + offset >= begin and h["first_ms"] + offset < end + 86400000
+            need(content is not None or not inside or told, "record %d of %s is withheld and the report does not say so" % (h["sequence"], h["gateway"]))
+
 def half_up(n, d): return (2 * n + d) // (2 * d)
 
 def main(path, trust_path, name, date, shift):
     trust = json.load(open(trust_path, encoding="utf-8"))
-    files = open_bundle(path)
+    manifest, files = open_bundle(path)
     origin, size, digest = checkpoint(files["checkpoint"].decode("utf-8"), trust["log_keys"])
-    raw = [e for n in range((size + 255) // 256) for e in entries(files[entry_path(n, min(256, size - 256 * n))])]
+    need((origin, size) == (manifest["origin"], manifest["size"]), "the manifest names another log or size")
+    need(size <= 256 * len(files), "leaves missing")
+    tiles = [entry_path(n, min(256, size - 256 * n)) for n in range((size + 255) // 256)]
+    raw = [e for tile in tiles for e in entries(files[tile])]
     need(len(raw) == size and root([sha256(b"\0" + leaf) for leaf in raw]) == digest, "leaves are not the checkpoint's")
     seen = witnesses(files["checkpoint"].decode("utf-8"), trust, zigzag(one(message(raw[-1]), 2)))
-    said, records = walk(files, raw, trust)
-    report = load_canonical(files["report.json"])
+    said, records, named = walk(files, raw, trust, manifest["site"], site_of(origin, manifest["site"]))
+    more = extra(files, tiles, named)
+    need(not more, "files that nothing speaks for: " + " ".join(more))
     need(any(s[3] == "report_issued" and s[4]["report"] == sha256(files["report.json"]).hex() for s in said), "never issued")
+    report = load_canonical(files["report.json"])
     locks = check_locks(said, raw, report)
     check_promises(said, report)
+    check_withheld(records, report)
     section = next(s for s in report["shifts"] if (s["machine"], s["date"], s["shift"]) == (name, date, shift))
     noon = int(datetime.datetime.fromisoformat(date + "T12:00:00+00:00").timestamp() * 1000)
     machine = in_force(said, "machine", noon, machine=(name, None))

@@ -14,6 +14,7 @@ use protocol::{
     note::Checkpoint,
 };
 
+use crate::kept::epoch_of;
 use crate::leaves::Leaves;
 use crate::{Finding, Progress, Settings, leaves, parallel};
 
@@ -47,8 +48,15 @@ pub(crate) fn open<'s>(
     let (manifest, wrong) = match check_manifest(&archive, &hashed) {
         Ok(checked) => checked,
         Err(e) => {
-            let zh = format!("文件清单不可用（{e}）");
-            let en = format!("the manifest cannot be used ({e})");
+            let (zh, en) = match &e {
+                protocol::Error::UnknownVersion { got, known, .. } => (
+                    format!("佐证包格式为第 {got} 版，本程序只认识第 {known} 版；请使用新版核验程序"),
+                    format!(
+                        "the bundle is of version {got}, and this program knows version {known}; use a newer verifier"
+                    ),
+                ),
+                e => (format!("文件清单不可用（{e}）"), format!("the manifest cannot be used ({e})")),
+            };
             findings.push(Finding::refused("manifest", "manifest.json", zh, en));
             return None;
         }
@@ -76,7 +84,24 @@ pub(crate) fn open<'s>(
         let en = "the manifest names another log or size than the checkpoint";
         findings.push(Finding::refused("manifest", "manifest.json", "清单与检查点所指站点日志不一致", en));
     }
+    if epoch_of(&checkpoint.origin, &manifest.site).is_none() {
+        let en = "the manifest names another site than the log is of";
+        findings.push(Finding::refused("manifest", "manifest.json", "清单所写企业与站点日志不符", en));
+    }
+    let tiles: BTreeSet<&str> = leaves.tile_paths().collect();
+    for path in archive.paths().filter(|path| !is_of_a_bundle(path) && !tiles.contains(path)) {
+        let zh = "佐证包中不应有此文件：没有签名或摘要为它作证";
+        let en = "no bundle has such a file: neither a signature nor a digest speaks for it";
+        findings.push(Finding::refused("archive", path, zh, en));
+    }
     Some(Bundle { archive, manifest, checkpoint_note, leaves })
+}
+
+/// Files beside leaves and contents. Documents of the report (`report.<language>.pdf`) are not recomputed: a step of their own asks
+/// whether the log names them.
+fn is_of_a_bundle(path: &str) -> bool {
+    matches!(path, "manifest.json" | "checkpoint" | "README.md" | "README.zh-CN.md")
+        || path.starts_with("report.") && !path.contains('/')
 }
 
 fn not_opened(error: &protocol::Error) -> Finding {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use protocol::{ChainId, Content, Digest, Header, Kind, Leaf, LeafBody, PublicKey, record::record_digest};
 
+use crate::kept::epoch_of;
 use crate::records::Keys;
 use crate::{Finding, Trust, contents::Declared};
 
@@ -38,6 +39,8 @@ pub(crate) struct Chains<'a> {
     pub(crate) keys: &'a Keys,
     heads: BTreeMap<(String, ChainId), Head>,
     pub(crate) announced: Announced,
+    /// Of the newest restore the log states; 0 before the first.
+    epoch: u32,
     records: u64,
     is_refused: bool,
     findings: Vec<Finding>,
@@ -46,7 +49,8 @@ pub(crate) struct Chains<'a> {
 impl<'a> Chains<'a> {
     pub(crate) fn new(site: &'a str, declared: &'a Declared, trust: Option<&'a Trust>, keys: &'a Keys) -> Self {
         let (heads, announced) = (BTreeMap::new(), BTreeMap::new());
-        Self { site, declared, trust, keys, heads, announced, records: 0, is_refused: false, findings: Vec::new() }
+        let (epoch, records, is_refused, findings) = (0, 0, false, Vec::new());
+        Self { site, declared, trust, keys, heads, announced, epoch, records, is_refused, findings }
     }
 
     /// Whether anything was refused so far.
@@ -54,8 +58,14 @@ impl<'a> Chains<'a> {
         self.is_refused
     }
 
-    /// Writes what was found.
-    pub(crate) fn report(self, findings: &mut Vec<Finding>) {
+    /// Writes what was found. `origin` is that of the checkpoint.
+    pub(crate) fn report(mut self, origin: &str, findings: &mut Vec<Finding>) {
+        if let Some((_, named)) = epoch_of(origin, self.site).filter(|(_, named)| *named != self.epoch) {
+            let stated = self.epoch;
+            let zh = format!("站点日志中最近一次恢复是第 {stated} 纪元，检查点却属于第 {named} 纪元");
+            let en = format!("the newest restore in the log is epoch {stated}, and the checkpoint is of epoch {named}");
+            self.findings.push(Finding::refused("epoch", "checkpoint", zh, en));
+        }
         findings.extend(self.findings);
         let (records, chains) = (self.records, self.heads.len());
         let zh = format!("网关签名记录 {records} 条，{chains} 条链，签名与次序已逐条核对");
@@ -79,7 +89,14 @@ impl<'a> Chains<'a> {
                 }
             }
             LeafBody::Quarantine { header, .. } => {
-                self.signed(index, header, leaf, signed);
+                if !self.signed(index, header, leaf, signed) {
+                    return;
+                }
+                if !self.contradicts(header) {
+                    let zh = "该记录并不与链上的其他记录矛盾，却被隔离：其读数被排除在外";
+                    let en = "in quarantine, though it contradicts no record of its chain: its readings are kept out";
+                    self.refuse("chain", index, header, zh, en);
+                }
                 let place = place(index, header);
                 let zh = "同一链同一序号另有一条有效签名的记录：疑似网关被复制，其读数不参与计算";
                 let en = "a second validly signed record for the same place: the gateway may have been cloned; not computed with";
@@ -93,9 +110,34 @@ impl<'a> Chains<'a> {
                     "the server was restored from a backup: epoch {epoch}, {old_size} leaves before, {restored_size} restored ({cause})"
                 );
                 self.findings.push(Finding::note("epoch", format!("leaf {index}"), zh, en));
+                self.restored(index, *epoch, *restored_size);
             }
             LeafBody::Declaration { .. } => {}
         }
+    }
+
+    /// The leaf of a restore is the first one added to what was restored: one that stands elsewhere would excuse a history
+    /// rewritten before it.
+    fn restored(&mut self, index: u64, epoch: u32, restored_size: u64) {
+        if restored_size != index || epoch <= self.epoch {
+            self.is_refused = true;
+            let zh = format!(
+                "恢复说明不实：写的是恢复 {restored_size} 条、第 {epoch} 纪元，与它在站点日志中的位置或此前的纪元不符"
+            );
+            let en = format!(
+                "this restore did not happen so: {restored_size} leaves and epoch {epoch} do not fit its place in the log and the epoch before"
+            );
+            self.findings.push(Finding::refused("epoch", format!("leaf {index}"), zh, en));
+        }
+        self.epoch = self.epoch.max(epoch);
+    }
+
+    /// Whether a record in quarantine is for a place that is held, or follows another history than the one that is.
+    fn contradicts(&self, header: &Header) -> bool {
+        let head = self.heads.get(&(header.gateway.to_string(), header.chain));
+        head.is_some_and(|head| {
+            header.sequence < head.next || header.sequence == head.next && header.previous != head.digest
+        })
     }
 
     fn refuse(&mut self, code: &'static str, index: u64, header: &Header, zh: &str, en: &str) {
@@ -120,6 +162,12 @@ impl<'a> Chains<'a> {
                 self.refuse("gateway", index, header, &zh, &en);
                 return false;
             }
+        }
+        if header.clock.simulated && !self.declared.simulated {
+            let zh = "网关注明其时间为模拟，而企业未注明为模拟";
+            let en = "the gateway says that its time is simulated, and the site does not say that it is";
+            self.refuse("chain", index, header, zh, en);
+            return false;
         }
         let found = found.filter(|(with, _)| *with == key).map(|(_, holds)| holds);
         if !found.unwrap_or_else(|| self.keys.is_signed(leaf, &key)) {
@@ -179,8 +227,8 @@ impl<'a> Chains<'a> {
                     en,
                 ));
             }
-            // Without them nobody can say how the chain goes on or who signs it.
-            None if matches!(header.kind, Kind::Lost | Kind::KeyChange) => {
+            // Without them nobody can say how the chain goes on, who signs it, and what its readings are.
+            None if header.kind != Kind::Batch => {
                 self.refuse("chain", index, header, "该记录的内容缺失", "the content of this record is missing");
             }
             _ => {}

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use protocol::{Content, Declaration, Header, Kind, Leaf, LeafBody, PublicKey, bundle::Archive, sha256};
+use protocol::{Content, Declaration, Digest, Header, Kind, Leaf, LeafBody, PublicKey, bundle::Archive, sha256};
 
 use crate::{Finding, Withheld, archive::Bundle};
 
@@ -28,6 +28,8 @@ pub(crate) struct Contents {
     missing: u64,
     /// By gateway: contents that are not in the bundle.
     withheld: BTreeMap<String, Withheld>,
+    /// By place among the archive's contents: some leaf names it.
+    named: Vec<bool>,
     /// With the leaf each is about.
     findings: Vec<(u64, Finding)>,
 }
@@ -50,7 +52,8 @@ impl Beside {
         keep: &dyn Fn(u32) -> bool,
     ) -> protocol::Result<Option<Self>> {
         let Some(bytes) = archive.content(&header.content_digest)? else { return Ok(None) };
-        let is_altered = sha256(&bytes) != header.content_digest;
+        let is_altered =
+            sha256(&bytes) != header.content_digest || bytes.len() as u64 != u64::from(header.content_length);
         let (content, trouble, readings) = match Content::decode_some(header.kind, &bytes, keep) {
             Ok((content, readings)) => (Some(content), None, readings as u64),
             Err(e) => (None, Some(e), 0),
@@ -73,6 +76,25 @@ impl Contents {
     /// Whether anything was refused so far.
     pub(crate) fn is_refused(&self) -> bool {
         !self.findings.is_empty()
+    }
+
+    /// Takes note that a leaf names this content.
+    pub(crate) fn name(&mut self, archive: &Archive<'_>, digest: &Digest) {
+        self.named.resize(archive.content_names().len(), false);
+        let at = archive.content_index(&format!("contents/{digest}"));
+        if let Some(is_named) = at.and_then(|at| self.named.get_mut(at)) {
+            *is_named = true;
+        }
+    }
+
+    /// Refuses contents that no leaf names; the log has been walked to its end.
+    pub(crate) fn unnamed(&self, archive: &Archive<'_>, findings: &mut Vec<Finding>) {
+        let is_named = |at: usize| self.named.get(at).copied().unwrap_or_default();
+        for (_, digest) in archive.content_names().enumerate().filter(|(at, _)| !is_named(*at)) {
+            let zh = "站点日志中没有条目提到此内容：它不属于这份佐证包";
+            let en = "no leaf of the log names this content: it does not belong to this bundle";
+            findings.push(Finding::refused("archive", format!("contents/{digest}"), zh, en));
+        }
     }
 
     fn altered(&mut self, index: u64, leaf: &Leaf) {
@@ -141,7 +163,7 @@ impl Contents {
 pub(crate) fn declared(bundle: &Bundle<'_>, contents: &mut Contents) -> Declared {
     let mut declared = Declared::default();
     for (index, leaf) in &bundle.leaves.stated {
-        let LeafBody::Declaration { kind, digest, .. } = &leaf.body else { continue };
+        let LeafBody::Declaration { kind, digest, length } = &leaf.body else { continue };
         let (index, place) = (*index, format!("leaf {index}"));
         let Ok(Some(bytes)) = bundle.archive.content(digest) else {
             // A declaration moves numbers: one that is withheld could hide what it moved.
@@ -150,7 +172,8 @@ pub(crate) fn declared(bundle: &Bundle<'_>, contents: &mut Contents) -> Declared
             contents.refuse(index, "content", place, zh, en);
             continue;
         };
-        if sha256(&bytes) != *digest {
+        contents.name(&bundle.archive, digest);
+        if sha256(&bytes) != *digest || bytes.len() as u64 != u64::from(*length) {
             contents.altered(index, leaf);
             continue;
         }

@@ -155,7 +155,7 @@ fn compare(bundle: &Bundle<'_>, own_epoch: u32, wanted: &[(u32, Checkpoint)], fi
 }
 
 /// `<server name>/<site>` and the epoch of an origin.
-fn epoch_of<'o>(origin: &'o str, site: &str) -> Option<(&'o str, u32)> {
+pub(crate) fn epoch_of<'o>(origin: &'o str, site: &str) -> Option<(&'o str, u32)> {
     let is_base = |text: &str| text.rsplit_once('/').is_some_and(|(_, last)| last == site);
     if is_base(origin) {
         return Some((origin, 0));

@@ -139,6 +139,11 @@ impl Leaves {
         self.tiles.len()
     }
 
+    /// Paths of the entry bundles.
+    pub(crate) fn tile_paths(&self) -> impl Iterator<Item = &str> {
+        self.tiles.iter().map(|(path, _)| path.as_str())
+    }
+
     /// The leaves of an entry bundle, read again, with the index of the first.
     ///
     /// # Errors

@@ -160,8 +160,11 @@ fn steps(source: &dyn Source, settings: &Settings<'_>, found: &mut Found) -> Opt
         recomputation.stop();
     }
     let walked = records::check(&bundle, &declared, settings, &mut contents, &mut chains, &mut recomputation);
+    if walked.is_ok() {
+        contents.unnamed(&bundle.archive, findings);
+    }
     found.withheld = contents.report(findings);
-    chains.report(findings);
+    chains.report(&bundle.manifest.origin, findings);
     findings.extend(walked.err());
     if !findings.iter().any(refused) {
         found.figures = recomputation.finish(&bundle, &declared, findings);

@@ -130,6 +130,7 @@ pub(crate) fn check(
             let Checked { leaf, beside, signed } = checked;
             let mut content = beside.as_ref().and_then(|b| b.content.as_ref());
             if let LeafBody::Record { header, .. } | LeafBody::Quarantine { header, .. } = &leaf.body {
+                contents.name(&bundle.archive, &header.content_digest);
                 contents.record(index, leaf, header, beside.as_ref());
             }
             chains.leaf(index, leaf, content, *signed);

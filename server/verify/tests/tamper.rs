@@ -50,7 +50,7 @@ fn repacked(bundle: &[u8], log: &Log, change: impl FnOnce(&mut Files)) -> Vec<u8
     files.remove("manifest.json");
     change(&mut files);
     // One more leaf than the log: the issue of the report.
-    bundle::write(fixture::SITE, &format!("test.example/{}", fixture::SITE), log.size() + 1, &files).unwrap()
+    bundle::write(fixture::SITE, &log.origin(), log.size() + 1, &files).unwrap()
 }
 
 /// The leaf and index of the `n`-th batch.
@@ -177,22 +177,33 @@ fn leaves_cannot_be_left_out_changed_or_reordered() {
 
 #[test]
 fn a_restore_from_a_backup_excuses_no_hole() {
-    let epoch = LeafBody::Epoch {
-        epoch: 1,
-        old_size: 9,
-        old_root: protocol::sha256(b"old"),
-        restored_size: 7,
-        cause: "x".into(),
+    let with_epoch = |is_instead: bool| {
+        let mut log = honest();
+        let (index, leaf) = batch_leaf(&log, 7);
+        let (old_size, old_root) = (index as u64 + 2, protocol::sha256(b"old"));
+        let body = LeafBody::Epoch { epoch: 1, old_size, old_root, restored_size: index as u64, cause: "x".into() };
+        let leaf = Leaf { received_ms: leaf.received_ms, body };
+        log.epoch = 1;
+        if is_instead {
+            log.leaves[index] = leaf
+        } else {
+            log.leaves.insert(index, leaf)
+        }
+        (log, index)
     };
-    let mut holed = honest();
-    let (index, leaf) = batch_leaf(&holed, 7);
-    holed.leaves[index] = Leaf { received_ms: leaf.received_ms, body: epoch.clone() };
+    let (holed, index) = with_epoch(true);
     refused(&holed.bundle(&report(&holed)), &holed, "chain", &format!("leaf {}", index + 1));
-    let mut restored = honest();
-    restored.leaves.insert(index, Leaf { received_ms: leaf.received_ms, body: epoch });
+    let (restored, index) = with_epoch(false);
     let outcome = verify(&restored.bundle(&report(&restored)), Some(&trust(&restored)));
     assert_eq!(outcome.verdict, Verdict::Verified, "{:?}", outcome.findings);
     assert!(outcome.findings.iter().any(|f| f.code == "epoch"));
+    // Under the old name, or in another place than it says, it would excuse what was rewritten before it.
+    let mut unnamed = restored.clone();
+    unnamed.epoch = 0;
+    refused(&unnamed.bundle(&report(&unnamed)), &unnamed, "epoch", "checkpoint");
+    let mut elsewhere = restored;
+    elsewhere.leaves.swap(index, index - 1);
+    refused(&elsewhere.bundle(&report(&elsewhere)), &elsewhere, "epoch", &format!("leaf {}", index - 1));
 }
 
 #[test]
@@ -467,4 +478,36 @@ fn an_archive_that_would_exhaust_the_memory_is_refused_in_both_languages() {
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].en.contains("not opened, so that it cannot exhaust the memory"), "{}", found[0].en);
     assert!(found[0].zh.contains("为避免耗尽内存，未予打开"), "{}", found[0].zh);
+}
+
+#[test]
+fn a_version_to_come_and_an_unknown_key_are_told_in_both_languages() {
+    let log = honest();
+    let bytes = log.bundle(&report(&log));
+    let mut files = bundle::read(&bytes).unwrap();
+    let manifest = String::from_utf8(files.remove("manifest.json").unwrap()).unwrap();
+    let newer = manifest.replace("\"version\":1}", "\"version\":2}");
+    let rest = files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice()));
+    let newer = bundle::write_files([("manifest.json", newer.as_bytes())].into_iter().chain(rest)).unwrap();
+    let mut stranger = log.clone();
+    stranger.log_key = SecretKey::from_seed(&[99; 32]);
+    let unknown = stranger.bundle(&report(&stranger));
+    for (bundle, place, en, zh) in [
+        (
+            newer,
+            "manifest.json",
+            "the bundle is of version 2, and this program knows version 1; use a newer verifier",
+            "请使用新版核验程序",
+        ),
+        (
+            unknown,
+            "checkpoint",
+            "not signed by any log key of the trust file",
+            "检查点的签名不属于信任文件中的任何站点日志密钥",
+        ),
+    ] {
+        let outcome = verify(&bundle, Some(&trust(&log)));
+        let told = refusals(&outcome).iter().any(|f| f.place == place && f.en.contains(en) && f.zh.contains(zh));
+        assert!(told && outcome.verdict == Verdict::Refused, "{en}: {:?}", outcome.findings);
+    }
 }

@@ -1,0 +1,278 @@
+//! Tampering: an attacker who has the server's disk and database packs a bundle again so that every checksum fits, and is refused,
+//! with the reason naming the place; also when he has the server's key, and keys of gateways, as long as a witness or a kept checkpoint
+//! stands against him. `docs/concepts/tampering.md` counts the kinds, `docs/concepts/not-caught.md` says what is not caught.
+//!
+//! Constraints
+//! 1. Every attempt is judged by the exact set of steps that may refuse it: a checksum that does not fit would be a failure of the
+//!    test, because the attacker packs well.
+//! 2. What the server's key alone may change is asked of two readers: one who knows keys alone accepts it, or the table lies about what
+//!    stands in the attacker's way; one with witnesses and kept checkpoints refuses.
+
+#![allow(unreachable_pub, reason = "modules of one test, as the fixture is")]
+
+#[path = "../../metrics/tests/fixture/mod.rs"]
+mod fixture;
+mod tampering {
+    pub mod corpus;
+    pub mod forge;
+    pub mod kinds;
+    pub mod said;
+    pub mod site;
+}
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{LazyLock, Mutex};
+
+use protocol::Digest;
+use tampering::corpus::{CORPUS, MET};
+use tampering::kinds::{self, Answer, Attempt, Change, Class, Kind, proofs};
+use verify::{KeptCheckpoints, Outcome, Settings, Trust, Verdict, check_proof, verify_source};
+
+/// What the threat model promises.
+const KINDS_MIN: usize = 200;
+
+fn read(bundle: &[u8], trust: &Trust, kept: Option<&KeptCheckpoints>) -> Outcome {
+    verify_source(&bundle, &Settings { threads: 1, ..Settings::new(Some(trust), kept) })
+}
+
+/// Whether the pieces of a place stand in it, in order.
+fn names(place: &str, wanted: &str) -> bool {
+    let mut rest = place;
+    wanted.split(" … ").all(|piece| match rest.split_once(piece) {
+        Some((_, behind)) => {
+            rest = behind;
+            true
+        }
+        None => false,
+    })
+}
+
+/// What is wrong with an outcome, measured by the answer wanted.
+fn judge(outcome: &Outcome, answer: &Answer) -> Option<String> {
+    let refusals: Vec<_> = outcome.refusals().collect();
+    let told: Vec<String> = refusals.iter().map(|f| format!("{} [{}] {}", f.code, f.place, f.en)).collect();
+    if answer.must.is_empty() {
+        return (outcome.verdict != Verdict::Verified).then(|| format!("wanted: accepted; {told:#?}"));
+    }
+    if outcome.verdict != Verdict::Refused {
+        return Some(format!("NOT REFUSED; wanted {:?}", answer.must));
+    }
+    let missing = answer.must.iter().find(|(code, place)| {
+        !refusals.iter().any(|f| f.code == *code && names(&f.place, place) && !f.zh.is_empty() && !f.en.is_empty())
+    });
+    let allowed: BTreeSet<&str> = answer.must.iter().map(|(code, _)| *code).chain(answer.may.iter().copied()).collect();
+    let more = refusals.iter().find(|f| !allowed.contains(f.code));
+    match (missing, more) {
+        (Some(missing), _) => Some(format!("wanted {missing:?}; {told:#?}")),
+        (None, Some(more)) => Some(format!("refused by {} as well; {told:#?}", more.code)),
+        (None, None) => None,
+    }
+}
+
+/// What came of one kind.
+struct Judged {
+    class: Class,
+    name: String,
+    /// SHA-256 of every attempt.
+    digests: Vec<Digest>,
+    /// Steps that refused, as wanted: of somebody without the log's key, and of the server.
+    steps: [BTreeSet<&'static str>; 2],
+    wrong: Vec<String>,
+}
+
+impl Judged {
+    fn of(kind: &Kind, at: usize) -> Self {
+        let corpus = &*CORPUS;
+        let (mut digests, mut steps, mut wrong) = (Vec::new(), [BTreeSet::new(), BTreeSet::new()], Vec::new());
+        for (n, attempt) in kind.attempts(corpus).into_iter().enumerate() {
+            let Attempt { by, bundle, keys, witnessed } = &attempt;
+            digests.push(protocol::sha256(bundle));
+            if let Some(folder) = &*FOLDER {
+                std::fs::write(folder.path().join(format!("{at:04}-{n}.zip")), bundle).unwrap();
+            }
+            let full = (witnessed, &corpus.witnessed, Some(&corpus.kept));
+            for (answer, trust, kept) in keys.iter().map(|keys| (keys, &corpus.keys, None)).chain([full]) {
+                steps[usize::from(*by == "server")].extend(answer.must.iter().map(|(step, _)| *step));
+                let reader = if kept.is_some() { "with witnesses" } else { "keys alone" };
+                let why = judge(&read(bundle, trust, kept), answer);
+                wrong.extend(why.map(|why| format!("{} (by {by}, read {reader}): {why}", kind.name)));
+            }
+        }
+        Self { class: kind.class, name: kind.name.clone(), digests, steps, wrong }
+    }
+}
+
+/// Every kind, tried on all cores.
+static JUDGED: LazyLock<Vec<Judged>> = LazyLock::new(|| {
+    let kinds = kinds::all(&CORPUS);
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(2, std::num::NonZero::get) {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(kind) = kinds.get(at) else { break };
+                    let judged = Judged::of(kind, at);
+                    done.lock().unwrap().insert(at, judged);
+                }
+            });
+        }
+    });
+    done.into_inner().unwrap().into_values().collect()
+});
+
+/// Where tampered bundles lie for the second reader; none where there is no such reader.
+static FOLDER: LazyLock<Option<tempfile::TempDir>> = LazyLock::new(|| python().map(|_| tempfile::tempdir().unwrap()));
+
+/// A Python that can read bundles: `cargo xtask test` names one in `GZ_PYTHON`.
+fn python() -> Option<PathBuf> {
+    let python = std::env::var_os("GZ_PYTHON").unwrap_or_else(|| "python3".into());
+    let has = Command::new(&python)
+        .args(["-c", "import zstandard, cryptography"])
+        .stderr(std::process::Stdio::null())
+        .status();
+    has.is_ok_and(|s| s.success()).then(|| python.into())
+}
+
+#[test]
+fn the_untouched_bundle_is_accepted_by_every_reader() {
+    for corpus in [&*CORPUS, &*MET] {
+        let bundle = corpus.copy.pack();
+        for (trust, kept) in [(&corpus.keys, None), (&corpus.witnessed, None), (&corpus.witnessed, Some(&corpus.kept))]
+        {
+            let outcome = read(&bundle, trust, kept);
+            assert_eq!(outcome.verdict, Verdict::Verified, "{:#?}", outcome.findings);
+            assert_eq!(outcome.withheld.len(), 1, "a day nobody needs is withheld");
+        }
+        let mut again = corpus.copy.clone();
+        again.recompute("");
+        assert!(again.report == corpus.copy.report && again.leaves == corpus.copy.leaves, "his tools add nothing");
+    }
+}
+
+#[test]
+fn every_kind_of_tampering_is_refused_at_its_place() {
+    let wrong: Vec<&String> = JUDGED.iter().flat_map(|judged| &judged.wrong).collect();
+    assert!(wrong.is_empty(), "{}\n{wrong:#?}", wrong.len());
+}
+
+#[test]
+fn the_kinds_are_two_hundred_and_no_two_are_one() {
+    let names: BTreeSet<&str> = JUDGED.iter().map(|judged| judged.name.as_str()).collect();
+    assert!(names.len() == JUDGED.len() && names.len() >= KINDS_MIN, "{} kinds, {} names", JUDGED.len(), names.len());
+    let mut seen = BTreeMap::from([(protocol::sha256(&CORPUS.copy.pack()), "untouched")]);
+    for judged in JUDGED.iter() {
+        for digest in &judged.digests {
+            assert_eq!(seen.insert(*digest, &judged.name), None, "{} gives bytes that were there", judged.name);
+        }
+    }
+}
+
+/// Where a target is met, nobody makes it more, or less.
+#[test]
+fn a_verdict_that_is_given_cannot_be_altered() {
+    let report = String::from_utf8(MET.copy.report.clone()).unwrap();
+    assert!(report.contains("\"verdict\":\"MET\"") && report.contains("\"confirmed\":true"));
+    let kinds = kinds::report::kinds(&MET);
+    let promises = [
+        "change/value",
+        "change/lower",
+        "change/upper",
+        "verdict: altered",
+        "target/value",
+        "lock/value",
+        "lock/confirmed",
+    ];
+    let of_promises = |kind: &&Kind| {
+        kind.name.starts_with("report: measurement_plan") && promises.iter().any(|promise| kind.name.contains(promise))
+    };
+    let mut tried = 0;
+    for kind in kinds.iter().filter(of_promises) {
+        assert!(matches!(kind.change, Change::Report(_)));
+        let attempt = kind.attempts(&MET).swap_remove(0);
+        let why = judge(&read(&attempt.bundle, &MET.witnessed, Some(&MET.kept)), &attempt.witnessed);
+        assert_eq!(why, None, "{}", kind.name);
+        tried += 1;
+    }
+    assert!(tried >= promises.len(), "{tried}");
+}
+
+#[test]
+fn every_tampered_proof_is_refused() {
+    let corpus = &*CORPUS;
+    let older = corpus.copy.checkpoint(proofs::OLD, &corpus.log_key);
+    let check = |text: &str| check_proof(text, Some(&corpus.witnessed), Some(&older));
+    let honest = [proofs::inclusion(&corpus.copy).encode(), proofs::consistency(&corpus.copy).encode()];
+    for text in &honest {
+        let outcome = check(text);
+        assert_eq!(outcome.verdict, Verdict::Verified, "{:#?}", outcome.findings);
+    }
+    let mut seen = BTreeSet::from(honest);
+    for proof in proofs::all(corpus) {
+        let outcome = check(&proof.text);
+        let is_named = outcome.refusals().any(|f| f.code == proof.refused && !f.zh.is_empty());
+        assert!(outcome.verdict == Verdict::Refused && is_named, "{}: {:#?}", proof.name, outcome.findings);
+        assert!(seen.insert(proof.text), "{} gives bytes that were there", proof.name);
+    }
+}
+
+#[test]
+fn the_page_counts_the_kinds_and_names_the_steps() {
+    let mut rows: BTreeMap<Class, (usize, [BTreeSet<&str>; 2])> = BTreeMap::new();
+    for judged in JUDGED.iter() {
+        let (kinds, steps) = rows.entry(judged.class).or_default();
+        *kinds += 1;
+        steps.iter_mut().zip(&judged.steps).for_each(|(all, own)| all.extend(own));
+    }
+    let proofs = proofs::all(&CORPUS);
+    let steps = proofs.iter().map(|proof| proof.refused).collect();
+    rows.insert(Class::Proofs, (proofs.len(), [steps, BTreeSet::new()]));
+    let told = |steps: &BTreeSet<&str>| match steps.iter().map(|step| format!("`{step}`")).collect::<Vec<_>>().join(" ")
+    {
+        none if none.is_empty() => "–".to_owned(),
+        steps => steps,
+    };
+    let total: usize = rows.values().map(|(kinds, _)| kinds).sum();
+    let row = |(class, (kinds, [disk, server])): (&Class, &(usize, [BTreeSet<&str>; 2]))| {
+        format!("| {} | {kinds} | {} | {} |\n", class.words(), told(disk), told(server))
+    };
+    let table: String = rows.iter().map(row).collect::<String>() + &format!("| **together** | **{total}** | | |\n");
+    let page =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/concepts/tampering.md")).unwrap();
+    assert!(page.contains(&table), "docs/concepts/tampering.md should say:\n{table}");
+}
+
+#[test]
+fn the_second_reader_refuses_every_one_of_them_too() {
+    let corpus = &*CORPUS;
+    let (Some(python), Some(folder)) = (python(), &*FOLDER) else {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "no Python with cryptography and zstandard; under CI nothing is skipped"
+        );
+        return;
+    };
+    LazyLock::force(&JUDGED);
+    std::fs::write(folder.path().join("untouched.zip"), corpus.copy.pack()).unwrap();
+    let trust = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(trust.path(), corpus.witnessed.to_json()).unwrap();
+    let reader = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/second_reader/corpus.py");
+    let out = Command::new(python)
+        .args([reader.as_ref(), folder.path().as_os_str(), trust.path().as_os_str()])
+        .args(["lathe", "2026-03-03", "day"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&out.stdout);
+    let accepted: Vec<&str> = said.lines().filter(|line| line.ends_with(": accepted")).collect();
+    let attempts: usize = JUDGED.iter().map(|judged| judged.digests.len()).sum();
+    assert_eq!(said.lines().count(), attempts + 1, "{}", String::from_utf8_lossy(&out.stderr));
+    let named = |line: &&str| {
+        let at = line.split_once('-').and_then(|(at, _)| at.parse::<usize>().ok());
+        at.map_or_else(|| (*line).to_owned(), |at| format!("{line}: {}", JUDGED[at].name))
+    };
+    let accepted: Vec<String> = accepted.iter().map(named).collect();
+    assert_eq!(accepted, ["untouched.zip: accepted"], "of {attempts}");
+}

@@ -1,0 +1,141 @@
+//! What the people of the firm state: every kind of statement once, one of them corrected.
+
+use serde_json::{Value as Json, json};
+
+use super::corpus::{GATEWAYS, PLAN};
+use crate::fixture::{HOUR, MONDAY};
+
+pub const OEE: &str = "oee.iso22400@1";
+const DAY: i64 = 24 * HOUR;
+
+fn names(zh: &str, en: &str) -> Json {
+    json!({"zh": zh, "en": en})
+}
+
+fn signal(tag: &str) -> Json {
+    json!({"gateway": GATEWAYS[usize::from(tag.starts_with("lathe"))], "tag": tag})
+}
+
+/// What a firm states before anything is read.
+pub fn founding(side: i64) -> Vec<(&'static str, Json)> {
+    let shift = json!({"shift": "day", "names": names("白班", "Day"), "start": "08:00", "end": "20:00", "weekdays": [1, 2, 3, 4, 5, 6, 7], "breaks": [{"start": "12:00", "end": "12:50"}]});
+    let machine = |id: &str, zh: &str, en: &str| {
+        let tag = |name: &str| signal(&format!("{id}/{name}"));
+        json!({"machine": id, "names": names(zh, en), "critical": true,
+            "signals": {"state": tag("state"), "good": tag("good"), "reject": tag("reject"), "energy": tag("energy")},
+            "state_rule": {"codes": {"1": "off", "2": "idle", "4": "run", "5": "setup", "6": "fault"}}})
+    };
+    let plan = json!({
+        "plan": PLAN, "names": names("冲压线改造", "Press line retrofit"), "machines": ["lathe", "press"], "incoming": "main", "seed": 7, "option": "B", "replicates": 2000,
+        "baseline": {"from": date_of(0), "to": date_of(side - 1)}, "reporting": {"from": date_of(side), "to": date_of(2 * side - 1)},
+        "boundary": names("冲压车间", "press shop"),
+        "metrics": [
+            {"definition": OEE, "target": {"value": "5", "unit": "percentage_points", "direction": "increase"}},
+            {"definition": "energy.per_good@1", "target": {"value": "0.5", "unit": "percent", "direction": "decrease"}},
+        ],
+    });
+    vec![
+        (
+            "site",
+            json!({"names": names("示范厂", "Demo works"), "zone": "Asia/Shanghai", "simulated": false, "district": "西山", "sub_sector": "金属制品", "city": "昆明", "province": "云南"}),
+        ),
+        ("calendar", json!({"shifts": [shift]})),
+        ("machine", machine("press", "冲床", "Press")),
+        ("machine", machine("lathe", "车床", "Lathe")),
+        (
+            "machine",
+            json!({"machine": "main", "names": names("总表", "Incoming meter"), "role": "meter", "signals": {"energy": signal("main/energy")}}),
+        ),
+        ("cycle_time", json!({"machine": "press", "item_us": 6_000_000})),
+        ("cycle_time", json!({"machine": "lathe", "item_us": 6_500_000, "items_per_cycle": 1})),
+        ("line", json!({"line": "a", "route": ["press", "lathe"], "constraint": "press"})),
+        (
+            "meter",
+            json!({"machine": "main", "serial": "0071", "class": "0.5S", "register": "secondary", "ct": {"class": "0.2S", "primary": 200, "secondary": 5}}),
+        ),
+        (
+            "specification",
+            json!({"machine": "press", "characteristic": "c", "names": names("长度", "Length"), "signal": signal("press/good"), "unit": "mm", "lsl": "1", "usl": "2", "sampling": "individuals", "rules": "nelson@1"}),
+        ),
+        (
+            "alarm_code",
+            json!({"machine": "lathe", "code": "7", "names": names("光栅", "Light curtain"), "class": "safety"}),
+        ),
+        (
+            "material",
+            json!({"machine": "press", "material": "m", "names": names("钢带", "Strip"), "unit": "kg", "source": "backflush", "standard": "0.5"}),
+        ),
+        (
+            "recipe",
+            json!({"machine": "vat", "product": "x", "standard_ms": 3_600_000, "output": {"micro": 500_000_000, "unit": "kg"}}),
+        ),
+        (
+            "level_assessed",
+            json!({"edition": "2024", "level": 2, "date": "2026-02-10", "assessed": "by_itself", "body": "示范厂", "assessor": "u9", "document": "ab".repeat(32)}),
+        ),
+        (
+            "evidence_document",
+            json!({"document": "d1", "kind": "production_report", "from": "2026-01-01", "to": "2026-01-31", "definition": "energy.per_good@1", "amount": "900.5", "per": "41000", "sha256": "cd".repeat(32), "pages": "1-3"}),
+        ),
+        ("plan", plan),
+    ]
+}
+
+/// What people state later: on the evening of which day, kind, from when it holds, body.
+pub fn statements(side: i64) -> Vec<(i64, &'static str, i64, Json)> {
+    let at = |day: i64, hour: i64| MONDAY + day * DAY + hour * HOUR;
+    let finding = |from_ms: i64| {
+        let key = metrics::credibility::key("flat-power@1", "press", from_ms);
+        json!({"finding": key, "detector": "flat-power@1", "machine": "press", "from_ms": from_ms})
+    };
+    let mut explained = finding(MONDAY);
+    explained["text"] = json!("当日检修，空载试车。");
+    let handled = json!({"machine": "lathe", "code": "7", "raised_ms": at(1, 9), "acknowledged_ms": at(1, 10), "handled_ms": at(1, 11)});
+    let adjustment = json!({"plan": PLAN, "id": "e1", "from": date_of(side + 1), "to": date_of(side + 2), "kind": "meter_fault", "evidence": "检修单 12", "proposer": "u1", "approver": "u2", "reason": "电能表更换", "treatment": "exclude", "machines": ["press"]});
+    let bill = json!({"carrier": "electricity", "account": "0533", "from": date_of(0), "to": date_of(6), "amount": "5321.5", "unit": "kWh", "issuer": "供电局", "source": "third_party_settlement", "digest": "ef".repeat(32)});
+    let batch = json!({"machine": "vat", "batch": "L-1", "product": "x", "from_ms": at(2, 9), "to_ms": at(2, 15), "unit": "kg", "good_micro": 400_000_000});
+    let quality = |reject: u64| json!({"machine": "press", "date": date_of(3), "shift": "day", "reject": reject});
+    vec![
+        (
+            1,
+            "stop_reason",
+            at(1, 9),
+            json!({"machine": "lathe", "at_ms": at(1, 9), "reason": "卡料", "first_action_ms": at(1, 10)}),
+        ),
+        (1, "alarm_handled", at(1, 9), handled),
+        (2, "batch", at(2, 9), batch),
+        (
+            2,
+            "planned_stop",
+            at(5, 9),
+            json!({"machine": "press", "from_ms": at(5, 14), "to_ms": at(5, 15), "reason": "换模"}),
+        ),
+        (3, "quality_count", at(3, 8), quality(7)),
+        // A correction: the later one holds.
+        (4, "quality_count", at(3, 8), quality(9)),
+        (5, "finding_shown", at(5, 9), json!({"findings": [finding(MONDAY)]})),
+        (6, "finding_acknowledged", at(6, 9), finding(MONDAY)),
+        (7, "explanation", at(7, 9), explained),
+        (
+            7,
+            "meter_replaced",
+            at(7, 1),
+            json!({"machine": "main", "at_ms": at(7, 1), "old_final_raw": 900_000, "new_initial_raw": 900_000}),
+        ),
+        (7, "bill", at(7, 1), bill),
+        (side + 3, "adjustment", at(side + 3, 1), adjustment),
+        (side + 2, "cycle_time", at(side + 4, 0), json!({"machine": "lathe", "product": "new", "item_us": 4_000_000})),
+    ]
+}
+
+/// The production date of a day from [`MONDAY`] on.
+pub fn date_of(day: i64) -> String {
+    // 2026-03-02 is day 60 of the year, from 0.
+    let lengths = [31, 28, 31, 30, 31, 30];
+    let (mut of_year, mut month) = (60 + day, 0);
+    while of_year >= lengths[month] {
+        of_year -= lengths[month];
+        month += 1;
+    }
+    format!("2026-{:02}-{:02}", month + 1, of_year + 1)
+}
