@@ -85,6 +85,11 @@ pub enum Request {
         /// Let in again.
         again: bool,
     },
+    /// Delete a locked-out user's name and everything that belongs to it; the logs keep the pseudonym.
+    UserForget {
+        /// Whom.
+        name: String,
+    },
     /// Users with their grants and tokens, as JSON.
     UserList,
     /// Create a site, with its log and its first declaration.
@@ -259,6 +264,7 @@ pub async fn execute(context: &Context, request: Request) -> Result<Reply, Admin
         | Request::UserGrant { .. }
         | Request::UserEnd { .. }
         | Request::UserDisable { .. }
+        | Request::UserForget { .. }
         | Request::UserList
         | Request::Token { .. }
         | Request::TokenRevoke { .. } => people::execute(context, request, now_ms).await,

@@ -195,6 +195,18 @@ async fn appointments(inside: &Inside, token: &str) {
     assert!(execute(&inside.context, revoke).await.is_err(), "only once");
     let text = inside.admin(Request::UserList).await.data;
     assert!(!text.contains(&token[4..20]) && !text.contains("argon2"), "no secret: {text}");
+    // A name is deleted for good, of one who is locked out; the pseudonym is said a last time.
+    let forget = || Request::UserForget { name: "li".into() };
+    let refused = execute(&inside.context, forget()).await.expect_err("still in").to_string();
+    assert!(refused.contains("admin user disable") && refused.contains("姓名删除后不可恢复"), "{refused}");
+    inside.admin(disable(false)).await;
+    let reply = inside.admin(forget()).await;
+    assert!(reply.zh.contains(list[0]["pseudonym"].as_str().unwrap()), "{}", reply.zh);
+    assert_eq!(inside.admin(Request::UserList).await.data, "[]");
+    assert!(execute(&inside.context, forget()).await.expect_err("gone").to_string().contains("there is no user li"));
+    let database = std::fs::read(inside.data_dir().join("server.db")).unwrap();
+    let pseudonym = list[0]["pseudonym"].as_str().unwrap().as_bytes();
+    assert!(!database.windows(pseudonym.len()).any(|window| window == pseudonym), "the row is still in a free page");
 }
 
 /// What was counted and noted reaches the operator.

@@ -156,6 +156,12 @@ enum User {
         #[arg(long)]
         name: String,
     },
+    /// Delete a locked-out user's name, grants and tokens for good; the logs keep the pseudonym.
+    Forget {
+        /// The user.
+        #[arg(long)]
+        name: String,
+    },
     /// Print users with their grants and tokens as JSON.
     List,
 }
@@ -258,6 +264,7 @@ fn request(command: Command) -> Result<Request> {
         Command::User(User::End { name, grant, on }) => Request::UserEnd { name, grant, on },
         Command::User(User::Disable { name }) => Request::UserDisable { name, again: false },
         Command::User(User::Enable { name }) => Request::UserDisable { name, again: true },
+        Command::User(User::Forget { name }) => Request::UserForget { name },
         Command::User(User::List) => Request::UserList,
         Command::Site(Site::Add { site, name_zh, name_en, city, district, sub_sector, zone, simulated }) => {
             Request::SiteAdd { site, name_zh, name_en, city, district, sub_sector, zone, simulated }
