@@ -5,9 +5,13 @@
 
 use std::collections::BTreeMap;
 
+use protocol::content::DeviceConfig;
 use protocol::{Content, Declaration, Header, Kind, Leaf, LeafBody, PublicKey, bundle::Archive, sha256};
 
 use crate::{Finding, Withheld, archive::Bundle};
+
+/// What one reading takes, about, bytes.
+const READING_BYTES: u64 = 32;
 
 /// What the declarations say.
 #[derive(Default)]
@@ -37,6 +41,8 @@ pub(crate) struct Beside {
     is_altered: bool,
     /// What it decodes to, unless too much is held already.
     pub(crate) content: Option<Content>,
+    /// It was decoded and let go: whoever needs it decodes it again.
+    pub(crate) is_dropped: bool,
     trouble: Option<protocol::Error>,
     /// Readings, of a batch.
     readings: Option<u64>,
@@ -56,12 +62,34 @@ impl Beside {
             Err(e) => (None, Some(e), 0),
         };
         let readings = matches!(content, Some(Content::Batch(_))).then_some(readings);
-        Ok(Some(Self { is_altered, content, trouble, readings }))
+        Ok(Some(Self { is_altered, content, is_dropped: false, trouble, readings }))
     }
 
-    /// Readings, of a batch.
-    pub(crate) fn readings(&self) -> u64 {
-        self.readings.unwrap_or_default()
+    /// How much is held by its content, in readings: whatever a stranger can pack a great deal of into few bytes counts. What
+    /// the chain is made of weighs nothing, for it is short.
+    pub(crate) fn weight(&self) -> u64 {
+        let texts = |texts: &[&str]| texts.iter().map(|text| text.len() as u64).sum::<u64>() / READING_BYTES;
+        match &self.content {
+            Some(Content::Batch(batch)) => {
+                let events = batch.events.iter().map(|e| 2 + texts(&[&e.kind, &e.subject, &e.detail]));
+                self.readings.unwrap_or_default() + 2 * batch.gaps.len() as u64 + events.sum::<u64>()
+            }
+            Some(Content::Configuration(configuration)) => {
+                let profile = |device: &DeviceConfig| device.profile.as_ref().map_or(0, |p| texts(&[p]));
+                let devices = configuration.devices.iter();
+                let devices = devices.map(|d| 4 + profile(d) + texts(&[d.id.as_str(), &d.protocol, &d.address]));
+                let tags = configuration.tags.iter();
+                let tags = tags.map(|t| 8 + texts(&[t.id.as_str(), &t.unit, &t.role, &t.address]));
+                devices.chain(tags).sum()
+            }
+            _ => 0,
+        }
+    }
+
+    /// Lets the content go.
+    pub(crate) fn drop_content(&mut self) {
+        self.content = None;
+        self.is_dropped = true;
     }
 }
 
