@@ -192,16 +192,12 @@ impl Witnesses {
 
     /// Cosignatures below a note that count.
     fn count(&self, note: &str) -> Vec<CosignedBy> {
-        let mut by: Vec<CosignedBy> = Vec::new();
-        for (config, _) in self.0.peers.iter().filter(|(config, _)| counts(self.0.own.as_ref(), config)) {
-            if let Ok(Some(seconds)) = cosignature::cosigned_at(note, &config.key)
-                && !by.iter().any(|known| known.operator.is_same_body(&config.operator))
-            {
-                let (witness, operator) = (config.key.name.clone(), config.operator.clone());
-                by.push(CosignedBy { witness, operator, seconds });
-            }
-        }
-        by
+        let others = self.0.peers.iter().filter(|(config, _)| counts(self.0.own.as_ref(), config));
+        let signed = others.filter_map(|(config, _)| {
+            let seconds = cosignature::cosigned_at(note, &config.key).ok()??;
+            Some(CosignedBy { witness: config.key.name.clone(), operator: config.operator.clone(), seconds })
+        });
+        Operator::one_each(signed, |by| &by.operator)
     }
 
     /// Publishes and asks every witness about the newest checkpoint; those that failed a moment ago only when `all`.

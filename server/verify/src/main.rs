@@ -9,7 +9,7 @@ mod table;
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
-use clap::{Parser, ValueEnum};
+use clap::{Args, Parser, ValueEnum};
 use verify::{BundleFile, KeptCheckpoints, Outcome, Settings, Severity, Verdict};
 
 /// Checks an evidence bundle offline. 离线核验电子佐证包。
@@ -19,20 +19,27 @@ struct Arguments {
     /// The bundle. 佐证包文件。
     #[arg(required = true)]
     bundle: Option<PathBuf>,
-    /// Trust file: the keys that count. 信任文件。
-    #[arg(long)]
-    trust: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
     /// Checkpoints kept from earlier: must agree with the bundle. 以前留存的检查点，须与佐证包一致。
     #[arg(long)]
     checkpoint: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<command::Command>,
+}
+
+/// What a bundle and a proof are checked with, and how the answer is given.
+#[derive(Args)]
+struct Common {
+    /// Trust file: the keys that count. 信任文件。
+    #[arg(long)]
+    trust: Option<PathBuf>,
     /// Language of the answer. 语言。
     #[arg(long, value_enum)]
     lang: Option<Lang>,
     /// Print findings as JSON. 以 JSON 输出。
     #[arg(long)]
     json: bool,
-    #[command(subcommand)]
-    command: Option<command::Command>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -59,7 +66,8 @@ impl Lang {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let lang = Lang::choose(arguments.lang.or_else(|| arguments.command.as_ref().and_then(command::Command::lang)));
+    let lang =
+        Lang::choose(arguments.common.lang.or_else(|| arguments.command.as_ref().and_then(command::Command::lang)));
     let done = match &arguments.command {
         Some(command) => command::run(command, lang),
         None => run(&arguments, lang).map(Verdict::exit_code),
@@ -75,7 +83,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments, lang: Lang) -> anyhow::Result<Verdict> {
-    let trust = arguments.trust.as_deref().map(command::trust).transpose()?;
+    let trust = arguments.common.trust.as_deref().map(command::trust).transpose()?;
     let path = arguments.bundle.as_ref().context("no bundle")?;
     let bundle = BundleFile::open(path).with_context(|| path.display().to_string())?;
     let kept = match &arguments.checkpoint {
@@ -87,7 +95,7 @@ fn run(arguments: &Arguments, lang: Lang) -> anyhow::Result<Verdict> {
         }
     };
     let outcome = verify::verify_source(&bundle, &Settings::new(trust.as_ref(), kept.as_ref()));
-    show(&outcome, &table::lines(&outcome, lang), arguments.json, lang)?;
+    show(&outcome, &table::lines(&outcome, lang), arguments.common.json, lang)?;
     Ok(outcome.verdict)
 }
 
