@@ -9,6 +9,7 @@ mod table;
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
+use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, ValueEnum};
 use verify::{BundleFile, KeptCheckpoints, Outcome, Settings, Severity, Verdict};
 
@@ -65,7 +66,10 @@ impl Lang {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(e) => return not_understood(&e),
+    };
     let lang =
         Lang::choose(arguments.common.lang.or_else(|| arguments.command.as_ref().and_then(command::Command::lang)));
     let done = match &arguments.command {
@@ -80,6 +84,19 @@ fn main() -> ExitCode {
             ExitCode::from(3)
         }
     }
+}
+
+/// A command line that cannot be followed leaves the code of what cannot be verified, never that of a verdict.
+fn not_understood(error: &clap::Error) -> ExitCode {
+    match error.get(ContextKind::InvalidSubcommand) {
+        // Whatever follows the bundle is looked for among the commands.
+        Some(ContextValue::String(more)) => eprintln!(
+            "一次只核验一个佐证包，多出了“{more}”；请逐个核验，用法见 --help / one bundle is checked at a time, and `{more}` is one too many; check them one by one, see --help"
+        ),
+        // Nothing is left to do about a closed output.
+        _ => _ = error.print(),
+    }
+    if error.use_stderr() { ExitCode::from(3) } else { ExitCode::SUCCESS }
 }
 
 fn run(arguments: &Arguments, lang: Lang) -> anyhow::Result<Verdict> {
