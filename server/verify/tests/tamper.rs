@@ -526,7 +526,7 @@ fn a_version_to_come_and_an_unknown_key_are_told_in_both_languages() {
             newer,
             "manifest.json",
             "the bundle is of version 2, and this program knows version 1; use a newer verifier",
-            "请使用新版核验程序",
+            "版；请使用新版核验程序",
         ),
         (
             unknown,
