@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use super::text::{EN_FTL, Lang, ZH_FTL};
 use super::{
-    catalogue, door, figures, findings, fleet, gateways, machine, meters, plan, questionnaire, reports, savings, site,
-    why,
+    catalogue, declare, door, figures, findings, fleet, gateways, machine, meters, plan, questionnaire, reports,
+    savings, site, why,
 };
 
 fn pages(lang: Lang) -> Vec<(&'static str, String)> {
@@ -20,6 +20,7 @@ fn pages(lang: Lang) -> Vec<(&'static str, String)> {
     all.extend(questionnaire::samples(lang));
     all.extend(savings::samples(lang));
     all.extend(plan::samples(lang));
+    all.extend(declare::samples(lang));
     all.extend(findings::samples(lang));
     all.extend(catalogue::samples(lang));
     all.extend(reports::samples(lang));
