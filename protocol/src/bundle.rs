@@ -6,6 +6,7 @@
 //! tile/entries/…           every leaf, so that nothing unfavourable can be left out unseen
 //! contents/<sha-256>       each content used: record contents as sent, declarations as canonical JSON
 //! report.json              the report, canonical JSON: what verification recomputes
+//! report.zh-CN.pdf …       the report as documents to print, sign and file; the log names their digests
 //! README.zh-CN.md README.md
 //! ```
 //!
@@ -82,6 +83,8 @@ pub struct Parts<'p> {
     pub contents: &'p BTreeMap<Digest, Vec<u8>>,
     /// The report, canonical JSON.
     pub report: &'p [u8],
+    /// The report as documents: path and bytes.
+    pub documents: &'p [(String, Vec<u8>)],
 }
 
 /// Assembles a bundle. Refuses leaves that are not those of the checkpoint.
@@ -105,6 +108,7 @@ pub fn assemble(parts: Parts<'_>) -> Result<Vec<u8>> {
         files.insert(format!("contents/{digest}"), content.clone());
     }
     files.insert("report.json".into(), parts.report.to_vec());
+    files.extend(parts.documents.iter().cloned());
     files.insert("README.md".into(), include_bytes!("bundle/README.md").to_vec());
     files.insert("README.zh-CN.md".into(), include_bytes!("bundle/README.zh-CN.md").to_vec());
     write(parts.site, &checkpoint.origin, checkpoint.size, &files)

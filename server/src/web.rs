@@ -16,12 +16,10 @@
 
 pub mod assets;
 pub mod catalogue;
-pub mod chart;
 pub mod door;
 pub mod figures;
 pub mod findings;
 pub mod fleet;
-pub mod format;
 pub mod gateways;
 pub mod machine;
 pub mod meters;
@@ -32,13 +30,13 @@ mod routes;
 mod samples;
 pub mod savings;
 pub mod site;
-pub mod text;
 mod trouble;
 pub mod verdict;
 pub mod view;
 pub mod why;
 pub mod words;
 
+pub use look::{chart, format, text};
 pub use routes::routes;
 
 #[cfg(test)]

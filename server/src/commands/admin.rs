@@ -206,6 +206,12 @@ pub(crate) fn run(config: &Path, arguments: Arguments) -> Result<ExitCode> {
 
 /// Performs a request and prints: data on stdout, words on stderr.
 pub(super) fn send(config: &Path, request: Request) -> Result<ExitCode> {
+    answered(config, request)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The same, and returns the data.
+pub(super) fn answered(config: &Path, request: Request) -> Result<String> {
     let config = load(config)?;
     let reply = block_on(async { perform(&config, request).await })?;
     let words = if chinese() { reply.zh } else { reply.en };
@@ -215,7 +221,7 @@ pub(super) fn send(config: &Path, request: Request) -> Result<ExitCode> {
     if !reply.data.is_empty() {
         println!("{}", reply.data);
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(reply.data)
 }
 
 fn request(command: Command) -> Result<Request> {

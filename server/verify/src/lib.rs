@@ -9,6 +9,7 @@
 //! 3. [`chain`]: every record is signed by its gateway's enrolled key and follows the one before it;
 //! 4. [`contents`]: every content is the one its leaf names, and decodes;
 //! 5. [`recompute`]: the report, evaluated again from those contents alone, is the report in the bundle, byte for byte.
+//! 6. [`documents`]: PDF and XLSX are those that the log says were issued with the report.
 //!
 //! The steps are those of `docs/formats.md` §8.1. Each adds [`Finding`]s — good and bad — that name a place; [`verify`] turns
 //! them into one [`Verdict`]. Only `protocol` and `metrics` are shared with the server.
@@ -17,6 +18,7 @@ mod anchor;
 mod archive;
 mod chain;
 mod contents;
+mod documents;
 mod finding;
 mod kept;
 mod recompute;
@@ -83,5 +85,6 @@ fn steps(
         return Some(enrolled.simulated);
     }
     recompute::check(&archive, findings);
+    documents::check(&archive, findings);
     Some(enrolled.simulated)
 }

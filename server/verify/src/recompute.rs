@@ -7,9 +7,9 @@ use serde_json::Value as Json;
 
 use crate::{Finding, archive::Archive};
 
-const REPORT: &str = "report.json";
+pub(crate) const REPORT: &str = "report.json";
 /// Kind of the declaration that says a report was issued, with its SHA-256 as `report`.
-const REPORT_ISSUED: &str = "report_issued";
+pub(crate) const REPORT_ISSUED: &str = "report_issued";
 
 pub(crate) fn check(archive: &Archive, findings: &mut Vec<Finding>) {
     let Some(given) = archive.files.get(REPORT) else {

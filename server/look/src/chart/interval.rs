@@ -6,8 +6,8 @@
 //! shown. A row whose interval is missing shows the reason instead of a dot.
 
 use super::{INK, LABEL, RULE, Svg, TEAL, Width, text_units, xy};
-use crate::web::format::{self, THIN};
-use crate::web::text::Texts;
+use crate::format::{self, THIN};
+use crate::text::Texts;
 
 /// A value with its bounds, all in hundredths of a percent (7 240 = 72.40 %).
 #[derive(Clone, Copy, Debug)]
@@ -149,7 +149,7 @@ fn mark(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::web::text::Lang;
+    use crate::text::Lang;
 
     #[test]
     fn both_periods_share_one_axis_and_the_verdict_is_in_words() {

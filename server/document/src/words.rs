@@ -1,0 +1,167 @@
+//! The words of the documents: a language, and what codes of the report mean in it.
+//!
+//! Constraints first: official terms as policy papers write them (验收意见 belongs to the experts, so no word here is one);
+//! a code this program does not know is printed as it is, never hidden.
+
+use look::text::{Lang, Texts};
+use metrics::grade::Flag;
+use metrics::oee::Undefined;
+
+use crate::read::{Names, Report};
+
+/// The language of a document.
+#[derive(Clone, Copy)]
+pub(crate) struct Words {
+    pub(crate) lang: Lang,
+}
+
+impl Words {
+    /// One of two texts.
+    pub(crate) fn s<'w>(self, zh: &'w str, en: &'w str) -> &'w str {
+        match self.lang {
+            Lang::Zh => zh,
+            Lang::En => en,
+        }
+    }
+
+    /// Words of the pages, for pictures and codes.
+    pub(crate) fn texts(self) -> &'static Texts {
+        self.lang.texts()
+    }
+
+    /// A name in this language; the other language, then the id, stand in.
+    pub(crate) fn name(self, names: &Names, id: &str) -> String {
+        let (first, second) = match self.lang {
+            Lang::Zh => (&names.zh, &names.en),
+            Lang::En => (&names.en, &names.zh),
+        };
+        [first, second].into_iter().find(|n| !n.is_empty()).map_or_else(|| id.to_owned(), Clone::clone)
+    }
+
+    /// A machine, or the sum over all.
+    pub(crate) fn machine(self, report: &Report, id: &str) -> String {
+        if id == metrics::report::ALL_MACHINES {
+            return self.s("全部生产设备合计", "All production machines").to_owned();
+        }
+        report.machines.iter().find(|m| m.machine == id).map_or_else(|| id.to_owned(), |m| self.name(&m.names, id))
+    }
+
+    /// A period.
+    pub(crate) fn period(self, name: &str) -> String {
+        match name {
+            "baseline" => self.s("基期（改造前）", "Base period (before)").to_owned(),
+            "reporting" => self.s("报告期（改造后）", "Reporting period (after)").to_owned(),
+            "period" => self.s("报告期", "Reporting period").to_owned(),
+            other => other.to_owned(),
+        }
+    }
+
+    /// What a definition is called.
+    pub(crate) fn definition(self, report: &Report, id: &str) -> String {
+        match id {
+            "energy.per_production_day@1" => self.s("每生产日用电量", "Energy per production day").to_owned(),
+            "good.per_production_day@1" => self.s("每生产日合格数", "Good items per production day").to_owned(),
+            id => {
+                let found = report.definitions.iter().find(|d| d.id == id);
+                found.map_or_else(|| id.to_owned(), |d| self.name(&d.names, id))
+            }
+        }
+    }
+
+    /// The unit as it is printed.
+    pub(crate) fn unit(self, unit: &str) -> String {
+        match self.lang {
+            Lang::Zh => unit.replace("pcs", "件"),
+            Lang::En => unit.to_owned(),
+        }
+    }
+
+    /// The change, in words.
+    pub(crate) fn change(self, code: &str, definition: &str) -> &'static str {
+        let amount = definition.starts_with("energy.") || definition.starts_with("good.");
+        match (code, amount) {
+            ("UP", true) => self.fixed("增加", "increase"),
+            ("DOWN", true) => self.fixed("减少", "decrease"),
+            ("UP", _) => self.fixed("提升", "increase"),
+            ("DOWN", _) => self.fixed("下降", "decrease"),
+            ("NOT_SIGNIFICANT", _) => self.fixed("统计上无显著变化", "no significant change"),
+            _ => self.fixed("证据不足", "insufficient evidence"),
+        }
+    }
+
+    /// The verdict against a target.
+    pub(crate) fn verdict(self, code: &str) -> &'static str {
+        match code {
+            "MET" => self.fixed("达标", "target met"),
+            "NOT_MET" => self.fixed("未达标", "target not met"),
+            _ => self.fixed("证据不足", "insufficient evidence"),
+        }
+    }
+
+    fn fixed(self, zh: &'static str, en: &'static str) -> &'static str {
+        match self.lang {
+            Lang::Zh => zh,
+            Lang::En => en,
+        }
+    }
+
+    /// Why a comparison or a verdict is withheld or weak.
+    pub(crate) fn caution(self, code: &str) -> String {
+        let words = match code {
+            "FEW_VALID_SHIFTS" => ("有效班次或天数不足", "too few valid shifts or days"),
+            "COVERAGE_TOO_LOW" => ("有效班次不足 75 %", "fewer than 75 % of shifts are valid"),
+            "COVERAGE_QUALIFIED" => ("有效班次为 75 %–90 %", "75–90 % of shifts are valid"),
+            "PLAN_AFTER_START" => ("方案在报告期开始后才填报", "the plan was stated after the reporting period began"),
+            "FEW_DAYS" => ("生产日数少于方案约定", "fewer production days than the plan asks for"),
+            "INTERVAL_CONTAINS_TARGET" => ("95 % 区间跨越目标值", "the 95 % interval contains the target"),
+            "NO_INTERVAL" => ("无法给出 95 % 区间", "there is no 95 % interval"),
+            "NO_BASELINE" => ("无基期", "there is no base period"),
+            "NO_BASELINE_DATA" => ("基期无数据", "the base period has no data"),
+            "NO_DATA" => ("无数据", "there is no data"),
+            "LOCK_MISSTATED" => ("基期锁定与站点日志不符", "the lock of the base period does not say what the log gives"),
+            other => return other.to_owned(),
+        };
+        self.s(words.0, words.1).to_owned()
+    }
+
+    /// What a flag means.
+    pub(crate) fn flag(self, code: &str) -> String {
+        Flag::from_code(code).map_or_else(|| code.to_owned(), |flag| self.pair(flag.words()))
+    }
+
+    /// Why there is no value.
+    pub(crate) fn undefined(self, code: &str) -> String {
+        Undefined::from_code(code).map_or_else(|| code.to_owned(), |reason| self.pair(reason.words()))
+    }
+
+    fn pair(self, (zh, en): (&str, &str)) -> String {
+        self.s(zh, en).to_owned()
+    }
+
+    /// A word under a family of keys of the pages: `cause` + `device_silent`.
+    pub(crate) fn word(self, family: &str, code: &str) -> String {
+        let key = format!("{family}-{}", code.replace('_', "-"));
+        if self.texts().has(&key) { self.texts().s(&key) } else { code.to_owned() }
+    }
+
+    /// A kind of declaration.
+    pub(crate) fn kind(self, kind: &str) -> String {
+        for family in ["declared", "param"] {
+            let word = self.word(family, kind);
+            if word != kind {
+                return word;
+            }
+        }
+        kind.to_owned()
+    }
+
+    /// How many shifts of a period were valid.
+    pub(crate) fn standing(self, code: &str) -> String {
+        match code {
+            "full" => self.s("完整（有效班次不少于 90 %）", "full (at least 90 % of shifts valid)").to_owned(),
+            "qualified" => self.s("受限（有效班次 75 %–90 %）", "qualified (75–90 % of shifts valid)").to_owned(),
+            "none" => self.s("不足（有效班次少于 75 %）", "insufficient (fewer than 75 % of shifts valid)").to_owned(),
+            other => other.to_owned(),
+        }
+    }
+}
