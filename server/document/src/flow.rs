@@ -8,7 +8,7 @@
 
 mod table;
 
-pub(crate) use table::{Cell, Column, Part, Row};
+pub(crate) use table::{Cell, Column, Row};
 
 use crate::DocumentError;
 use crate::font::{Face, shown};

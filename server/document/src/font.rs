@@ -136,7 +136,7 @@ impl Tables {
 /// The bytes of a table of an OpenType file.
 pub(crate) fn table<'f>(file: &'f [u8], tag: &[u8; 4]) -> Option<&'f [u8]> {
     let count = usize::from(u16_at(file, 4)?);
-    let record = (0..count).map(|i| 12 + i * 16).find(|at| file.get(*at..*at + 4) == Some(tag))?;
+    let record = (0..count).map(|i| 12 + i * 16).find(|at| file.get(*at..*at + 4) == Some(tag.as_slice()))?;
     let (from, length) = (u32_at(file, record + 8)? as usize, u32_at(file, record + 12)? as usize);
     file.get(from..from.checked_add(length)?)
 }

@@ -74,7 +74,7 @@ fn rows(c: &Context<'_>) -> Vec<Row> {
     let promised: Vec<&Promised> =
         report.measurement_plan.iter().flat_map(|p| &p.metrics).filter(|m| m.target.is_some()).collect();
     for metric in &promised {
-        out.push(row(c, &metric.definition, &metric.machine, report.comparison(&metric.definition, &metric.machine), Some(metric)));
+        out.push(row(c, &metric.definition, &metric.machine, report.comparison(&metric.definition, &metric.machine), Some(*metric)));
     }
     for definition in FIRST {
         let total = metrics::report::ALL_MACHINES;

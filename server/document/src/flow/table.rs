@@ -15,7 +15,7 @@ pub(crate) struct Column {
 
 /// Words of one look in a cell; each begins on a line of its own.
 #[derive(Clone, Debug)]
-pub(crate) struct Part {
+struct Part {
     words: String,
     style: Style,
     /// A dotted outline: stated by a person.
