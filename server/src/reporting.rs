@@ -253,7 +253,8 @@ fn evaluate(logs: &SiteLogs, site: &SiteId, wanted: &Wanted, now_ms: i64) -> Res
     let report = metrics::evaluate(&history, &request)?;
     let json = report.to_json()?;
     let declared = declared(logs, site, size)?;
-    let documents = document::documents(&document::Source { report: &json, checkpoint: &checkpoint, declared: &declared })?;
+    let documents =
+        document::documents(&document::Source { report: &json, checkpoint: &checkpoint, declared: &declared })?;
     Ok(Evaluated {
         size,
         definitions: report.definitions.iter().map(|definition| definition.id).collect(),

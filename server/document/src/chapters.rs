@@ -52,6 +52,14 @@ impl Context<'_> {
             .to_owned()
     }
 
+    /// The report's name at the head of a page.
+    fn short_title(&self) -> &'static str {
+        match self.words.lang {
+            Lang::Zh => "数字化改造成效数据佐证报告",
+            Lang::En => "Supporting data report",
+        }
+    }
+
     /// The factory as it is called.
     pub(crate) fn factory(&self) -> String {
         self.words.name(&self.report.names, &self.report.site)
@@ -102,7 +110,8 @@ impl Context<'_> {
     /// `1 `, `一、`.
     fn numbered(&self, n: usize, title: &str) -> String {
         const ZH: [&str; 17] = [
-            "", "一", "二", "三", "四", "五", "六", "七", "八", "九", "十", "十一", "十二", "十三", "十四", "十五", "十六",
+            "", "一", "二", "三", "四", "五", "六", "七", "八", "九", "十", "十一", "十二", "十三", "十四", "十五",
+            "十六",
         ];
         match self.words.lang {
             Lang::Zh => format!("{}、{title}", ZH.get(n).copied().unwrap_or_default()),
@@ -143,7 +152,7 @@ fn set_once(context: &Context<'_>, contents: &[Heading]) -> Result<Flow, Documen
     front::cover(&mut flow, context);
     front::contents(&mut flow, context, contents);
     flow.chapter(&next(words.s("结论一览", "Findings at a glance")), true);
-    verdict::set(&mut flow, context);
+    verdict::set(&mut flow, context)?;
     for chapter in policy::CHAPTERS {
         flow.chapter(&next(words.s(chapter.zh, chapter.en)), chapter.is_first);
         policy::set(&mut flow, context, &chapter)?;
@@ -156,7 +165,7 @@ fn set_once(context: &Context<'_>, contents: &[Heading]) -> Result<Flow, Documen
     coverage::set(&mut flow, context);
     flow.chapter(&next(words.s("待核实事项与企业说明", "Matters to verify and the factory's explanations")), false);
     coverage::matters(&mut flow, context);
-    flow.chapter(&next(words.s("参数与变更", "Parameters and their changes")), true);
+    flow.chapter(&next(words.s("参数与变更", "Parameters and their changes")), false);
     statements::parameters(&mut flow, context);
     flow.chapter(&next(words.s("人工填报", "Statements by people")), false);
     statements::entries(&mut flow, context);
@@ -176,10 +185,9 @@ fn set_once(context: &Context<'_>, contents: &[Heading]) -> Result<Flow, Documen
 fn finished(context: &Context<'_>, flow: Flow) -> Made {
     let Flow { mut pages, headings, .. } = flow;
     let tag = context.words.lang.tag();
-    let codes: Vec<String> =
-        pages.iter().enumerate().map(|(i, page)| page.code(&context.digest, tag, i + 1)).collect();
+    let codes: Vec<String> = pages.iter().enumerate().map(|(i, page)| page.code(&context.digest, tag, i + 1)).collect();
     let lang = context.words.lang;
-    let title = format!("{} · {}", context.title(), context.factory());
+    let title = format!("{} · {}", context.short_title(), context.factory());
     let frame = Frame {
         title: &title,
         number: &context.number(),

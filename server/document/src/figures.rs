@@ -43,7 +43,13 @@ fn share_places(lower: Option<&str>, upper: Option<&str>) -> u32 {
 }
 
 /// A quotient with a number of decimals; from the exact fraction, else from the printed value.
-fn exact(numerator: Option<&str>, denominator: Option<&str>, value: Option<&str>, times: i128, decimals: u32) -> String {
+fn exact(
+    numerator: Option<&str>,
+    denominator: Option<&str>,
+    value: Option<&str>,
+    times: i128,
+    decimals: u32,
+) -> String {
     let fraction = numerator.and_then(|n| n.parse::<i128>().ok()).zip(denominator.and_then(|d| d.parse::<i128>().ok()));
     fraction
         .and_then(|(n, d)| quotient(n.checked_mul(times)?, d, decimals))

@@ -13,7 +13,9 @@ pub(crate) use table::{Cell, Column, Row};
 use crate::DocumentError;
 use crate::font::{Face, shown};
 use crate::lines::broken;
-use crate::paper::{Align, BOTTOM, Colour, LEFT, MEASURE, Mark, Page, Paint, RIGHT, Style, TOP, WIDTH, line, rect, text};
+use crate::paper::{
+    Align, BOTTOM, Colour, LEFT, MEASURE, Mark, Page, Paint, RIGHT, Style, TOP, WIDTH, line, rect, text,
+};
 use crate::svg::Picture;
 
 /// Deep ink: measured values, headings.
@@ -53,7 +55,7 @@ impl Style {
 /// A heading that stands in the contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Heading {
-    /// 1 for chapters, 2 for parts of a chapter.
+    /// 1 for chapters, 2 for the machines, which have entries of their own.
     pub(crate) level: u8,
     pub(crate) title: String,
     /// Page, from 0.
@@ -118,8 +120,18 @@ impl Flow {
             self.put([text(LEFT, self.y, Align::Left, style, &words)]);
         }
         let y = self.y + 7.0;
-        self.put([line((LEFT, y), (LEFT + MEASURE, y), INK, 1.1), line((LEFT, y + 2.2), (LEFT + MEASURE, y + 2.2), INK, 0.35)]);
+        self.put([
+            line((LEFT, y), (LEFT + MEASURE, y), INK, 1.1),
+            line((LEFT, y + 2.2), (LEFT + MEASURE, y + 2.2), INK, 0.35),
+        ]);
         self.y = y + 12.0;
+    }
+
+    /// A heading inside a chapter that stands in the contents too.
+    pub(crate) fn entry(&mut self, title: &str) {
+        self.need(90.0);
+        self.mark(2, title);
+        self.part(title);
     }
 
     /// A heading inside a chapter.
@@ -128,7 +140,6 @@ impl Flow {
         if self.y > TOP {
             self.gap(9.0);
         }
-        self.mark(2, title);
         self.put([Mark::Fill(rect(LEFT, self.y + 2.0, 2.6, 10.5), Paint::Plain(TEAL))]);
         let style = Style { size: 11.0, face: Face::Bold, colour: INK };
         for words in broken(&shown(title), style.face, style.size, MEASURE - 10.0) {
@@ -166,6 +177,39 @@ impl Flow {
         let y = self.y + style.size * 1.6 * 0.7;
         self.put([text(LEFT, y, Align::Left, style.bold().ink(INK), number)]);
         self.indented(16.0, style, words);
+    }
+
+    /// Pictures side by side, each with its caption; one below the other where they would be too small to read.
+    pub(crate) fn pictures(&mut self, pictures: &[(String, String)], scale: f32) -> Result<(), DocumentError> {
+        const GUTTER: f32 = 16.0;
+        let room = (MEASURE - GUTTER * pictures.len().saturating_sub(1) as f32) / pictures.len().max(1) as f32;
+        let read: Vec<Picture> = pictures.iter().map(|(svg, _)| Picture::read(svg)).collect::<Result<_, _>>()?;
+        let widest = read.iter().map(|p| p.width).fold(1.0, f32::max);
+        let fitting = scale.min(room / widest);
+        if fitting < scale * 0.7 || pictures.len() < 2 {
+            for (svg, caption) in pictures {
+                self.picture(svg, caption, scale)?;
+            }
+            return Ok(());
+        }
+        let style = FINE.ink(INK).bold();
+        let captions: Vec<Vec<String>> =
+            pictures.iter().map(|(_, caption)| broken(&shown(caption), style.face, style.size, room)).collect();
+        let head = captions.iter().map(Vec::len).max().unwrap_or(0) as f32 * style.size * 1.5 + 4.0;
+        let tallest = read.iter().map(|p| p.height).fold(0.0, f32::max) * fitting;
+        self.need(head + tallest + 8.0);
+        let top = self.y;
+        for (i, (picture, caption)) in read.iter().zip(&captions).enumerate() {
+            let x = LEFT + i as f32 * (room + GUTTER);
+            for (row, words) in caption.iter().enumerate() {
+                let y = top + (row as f32 + 1.0) * style.size * 1.5;
+                self.put([text(x, y, Align::Left, style, words)]);
+            }
+            let marks = picture.marks(x, top + head, fitting)?;
+            self.put(marks);
+        }
+        self.gap(head + tallest + 8.0);
+        Ok(())
     }
 
     /// A picture of the chart module, as wide as the text or as `width`, with its caption.
@@ -212,7 +256,7 @@ impl Frame<'_> {
             let right = WIDTH - RIGHT;
             let mut marks = Vec::new();
             if i > 0 {
-                marks.push(text(LEFT, 49.0, Align::Left, NOTE, &fitted(self.title, NOTE, MEASURE * 0.62)));
+                marks.push(text(LEFT, 49.0, Align::Left, NOTE, &fitted(self.title, NOTE, MEASURE * 0.64)));
                 marks.push(text(right, 49.0, Align::Right, FINE, self.number));
                 marks.push(line((LEFT, 55.0), (right, 55.0), RULE, 0.5));
             }

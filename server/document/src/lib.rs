@@ -121,7 +121,7 @@ fn edition(source: &Source<'_>, lang: Lang) -> Result<Edition, DocumentError> {
         declared: source.declared,
     };
     let made = chapters::set(&context)?;
-    let about = pdf::About { title: &context.title(), language: lang.tag(), id: digest.as_bytes() };
+    let about = pdf::About { title: &context.title(), language: lang.tag(), id: &digest.0 };
     let bookmarks: Vec<pdf::Bookmark> = made
         .headings
         .iter()

@@ -158,7 +158,7 @@ impl Page {
     pub(crate) fn code(&self, digest: &str, tag: &str, number: usize) -> String {
         let words = self.words();
         let digest = sha256(format!("gongzheng page\n{digest}\n{tag}\n{number}\n{words}").as_bytes());
-        symbols(digest.as_bytes())
+        symbols(&digest.0)
     }
 }
 

@@ -9,9 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use miniz_oxide::deflate::compress_to_vec_zlib;
-use pdf_writer::types::{
-    CidFontType, FontFlags, PaintType, SystemInfo, TilingType, UnicodeCmap,
-};
+use pdf_writer::types::{CidFontType, FontFlags, PaintType, SystemInfo, TilingType, UnicodeCmap};
 use pdf_writer::{Content, Filter, Finish as _, Name, Pdf, Rect, Ref, Str, TextStr};
 use subsetter::GlyphRemapper;
 
@@ -35,8 +33,7 @@ pub(crate) struct About<'a> {
     pub(crate) id: &'a [u8],
 }
 
-const IDENTITY: SystemInfo<'static> =
-    SystemInfo { registry: Str(b"Adobe"), ordering: Str(b"Identity"), supplement: 0 };
+const IDENTITY: SystemInfo<'static> = SystemInfo { registry: Str(b"Adobe"), ordering: Str(b"Identity"), supplement: 0 };
 /// Deflate: the usual compromise.
 const LEVEL: u8 = 6;
 
@@ -48,8 +45,7 @@ pub(crate) fn written(pages: &[Page], bookmarks: &[Bookmark], about: &About<'_>)
     pdf.set_version(1, 7);
     pdf.set_file_id((about.id.to_vec(), about.id.to_vec()));
     let (catalog, tree, info) = (id(), id(), id());
-    let faces: BTreeMap<Face, (Ref, GlyphRemapper)> =
-        Face::ALL.into_iter().map(|face| (face, (id(), glyphs_of(pages, face)))).collect();
+    let faces: BTreeMap<Face, Used> = Face::ALL.into_iter().map(|face| (face, Used::of(pages, face, id()))).collect();
     let patterns: BTreeMap<(Pattern, Colour), Ref> = patterns_of(pages).into_iter().map(|p| (p, id())).collect();
     let page_ids: Vec<(Ref, Ref)> = pages.iter().map(|_| (id(), id())).collect();
     let (outline, items): (Ref, Vec<Ref>) = (id(), bookmarks.iter().map(|_| id()).collect());
@@ -61,8 +57,8 @@ pub(crate) fn written(pages: &[Page], bookmarks: &[Bookmark], about: &About<'_>)
     pdf.document_info(info).title(TextStr(about.title)).producer(TextStr("Gongzheng"));
     let count = i32::try_from(pages.len()).unwrap_or(i32::MAX);
     pdf.pages(tree).kids(page_ids.iter().map(|p| p.0)).count(count);
-    for (face, (font, mapper)) in &faces {
-        write_face(&mut pdf, &mut id, *face, *font, mapper)?;
+    for (face, used) in &faces {
+        write_face(&mut pdf, &mut id, *face, used)?;
     }
     for ((pattern, colour), at) in &patterns {
         write_pattern(&mut pdf, *at, *pattern, *colour);
@@ -72,8 +68,8 @@ pub(crate) fn written(pages: &[Page], bookmarks: &[Bookmark], about: &About<'_>)
         out.parent(tree).media_box(Rect::new(0.0, 0.0, WIDTH, HEIGHT)).contents(*content_id);
         let mut resources = out.resources();
         let mut fonts = resources.fonts();
-        for (face, (font, _)) in &faces {
-            fonts.pair(Name(face_name(*face)), *font);
+        for (face, used) in &faces {
+            fonts.pair(Name(face_name(*face)), used.font);
         }
         fonts.finish();
         let mut dict = resources.patterns();
@@ -106,21 +102,31 @@ fn pattern_name((pattern, colour): (Pattern, Colour)) -> String {
     format!("{pattern:?}{colour:06X}")
 }
 
-/// The glyphs that pages use of a face, numbered anew.
-fn glyphs_of(pages: &[Page], face: Face) -> GlyphRemapper {
-    let mut used = BTreeSet::new();
-    for mark in pages.iter().flat_map(|p| p.body.iter().chain(&p.frame)) {
-        if let Mark::Text { face: f, text, .. } = mark
-            && *f == face
-        {
-            used.extend(text.chars().map(|c| face.glyph(plain(c))));
+/// What pages use of a face.
+struct Used {
+    font: Ref,
+    /// The one character of each glyph.
+    characters: BTreeMap<u16, char>,
+    /// Glyphs numbered anew.
+    mapper: GlyphRemapper,
+}
+
+impl Used {
+    fn of(pages: &[Page], face: Face, font: Ref) -> Self {
+        let mut characters = BTreeMap::new();
+        for mark in pages.iter().flat_map(|p| p.body.iter().chain(&p.frame)) {
+            if let Mark::Text { face: f, text, .. } = mark
+                && *f == face
+            {
+                characters.extend(text.chars().map(plain).map(|c| (face.glyph(c), c)));
+            }
         }
+        let mut mapper = GlyphRemapper::new();
+        for glyph in characters.keys() {
+            mapper.remap(*glyph);
+        }
+        Self { font, characters, mapper }
     }
-    let mut mapper = GlyphRemapper::new();
-    for glyph in used {
-        mapper.remap(glyph);
-    }
-    mapper
 }
 
 fn patterns_of(pages: &[Page]) -> BTreeSet<(Pattern, Colour)> {
@@ -142,8 +148,7 @@ fn write_face(
     pdf: &mut Pdf,
     id: &mut impl FnMut() -> Ref,
     face: Face,
-    font: Ref,
-    mapper: &GlyphRemapper,
+    Used { font, characters, mapper }: &Used,
 ) -> Result<(), DocumentError> {
     let (descendant, descriptor, map, file) = (id(), id(), id(), id());
     // Six letters before the name say that this is a subset; they need only differ between subsets of one file.
@@ -152,13 +157,17 @@ fn write_face(
     let broken = |e: &dyn std::fmt::Display| DocumentError::Font(e.to_string());
     let subset = subsetter::subset(face.file(), 0, mapper).map_err(|e| broken(&e))?;
     let outlines = table(&subset, b"CFF ").ok_or_else(|| broken(&"no outlines"))?;
-    pdf.type0_font(font)
+    pdf.type0_font(*font)
         .base_font(name)
         .encoding_predefined(Name(b"Identity-H"))
         .descendant_font(descendant)
         .to_unicode(map);
     let mut cid = pdf.cid_font(descendant);
-    cid.subtype(CidFontType::Type0).base_font(name).system_info(IDENTITY).font_descriptor(descriptor).default_width(1000.0);
+    cid.subtype(CidFontType::Type0)
+        .base_font(name)
+        .system_info(IDENTITY)
+        .font_descriptor(descriptor)
+        .default_width(1000.0);
     let widths: Vec<f32> = mapper.remapped_gids().map(|g| f32::from(face.glyph_advance(g))).collect();
     cid.widths().consecutive(0, widths);
     cid.finish();
@@ -175,9 +184,9 @@ fn write_face(
     let packed = compress_to_vec_zlib(outlines, LEVEL);
     pdf.stream(file, &packed).filter(Filter::FlateDecode).pair(Name(b"Subtype"), Name(b"CIDFontType0C"));
     let mut unicode = UnicodeCmap::<u16>::new(Name(b"Custom"), IDENTITY);
-    for (glyph, c) in characters(face) {
-        if let Some(new) = mapper.get(glyph).filter(|new| *new != 0) {
-            unicode.pair(new, c);
+    for (glyph, c) in characters {
+        if let Some(new) = mapper.get(*glyph) {
+            unicode.pair(new, *c);
         }
     }
     let packed = compress_to_vec_zlib(&unicode.finish(), LEVEL);
@@ -185,13 +194,7 @@ fn write_face(
     Ok(())
 }
 
-/// The one character of each glyph, in the order of glyphs.
-fn characters(face: Face) -> BTreeMap<u16, char> {
-    let all = (0x20_u32..=0x2_ffff).filter_map(char::from_u32);
-    all.filter(|c| crate::font::shown(&c.to_string()) == c.to_string()).map(|c| (face.glyph(plain(c)), plain(c))).collect()
-}
-
-fn draw(content: &mut Content, marks: &[Mark], faces: &BTreeMap<Face, (Ref, GlyphRemapper)>) {
+fn draw(content: &mut Content, marks: &[Mark], faces: &BTreeMap<Face, Used>) {
     for mark in marks {
         match mark {
             Mark::Fill(path, paint) => {
@@ -228,27 +231,20 @@ fn draw(content: &mut Content, marks: &[Mark], faces: &BTreeMap<Face, (Ref, Glyp
 }
 
 /// Shows a text; a narrow space is a space drawn together.
-fn show(content: &mut Content, face: Face, text: &str, faces: &BTreeMap<Face, (Ref, GlyphRemapper)>) {
-    let Some((_, mapper)) = faces.get(&face) else { return };
+fn show(content: &mut Content, face: Face, text: &str, faces: &BTreeMap<Face, Used>) {
+    let Some(Used { mapper, .. }) = faces.get(&face) else { return };
     let mut shown = content.show_positioned();
     let mut items = shown.items();
+    let bytes = |part: &str| -> Vec<u8> {
+        part.chars().flat_map(|c| mapper.get(face.glyph(c)).unwrap_or(0).to_be_bytes()).collect()
+    };
     for (i, part) in text.split(NARROW).enumerate() {
-        let mut bytes = Vec::with_capacity(part.len() * 2);
-        let space = (i > 0).then_some(' ');
-        for c in space.into_iter().chain(part.chars()) {
-            let glyph = mapper.get(face.glyph(c)).unwrap_or(0);
-            bytes.extend(glyph.to_be_bytes());
-            if space.is_some() && bytes.len() == 2 {
-                items.show(Str(&bytes));
-                items.adjust(f32::from(face.advance(' ')) - f32::from(face.advance(NARROW)));
-                bytes.clear();
-                // The rest of the part follows as it is.
-                bytes.extend(part.chars().flat_map(|c| mapper.get(face.glyph(c)).unwrap_or(0).to_be_bytes()));
-                break;
-            }
+        if i > 0 {
+            items.show(Str(&bytes(" ")));
+            items.adjust(f32::from(face.advance(' ')) - f32::from(face.advance(NARROW)));
         }
-        if !bytes.is_empty() {
-            items.show(Str(&bytes));
+        if !part.is_empty() {
+            items.show(Str(&bytes(part)));
         }
     }
     items.finish();

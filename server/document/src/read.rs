@@ -97,8 +97,6 @@ pub(crate) struct Side {
     pub(crate) days: u64,
     #[serde(default)]
     pub(crate) grade: Option<String>,
-    #[serde(default)]
-    pub(crate) standing: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -89,8 +89,10 @@ impl Picture {
                 "path" => path(element.get("d"), at)?,
                 _ => {
                     let (left, base) = at(number("x")?, number("y")?);
-                    let face = if matches!(element.get("font-weight"), "600" | "700") { Face::Bold } else { Face::Regular };
-                    let style = Style { size: number("font-size")? * scale, face, colour: colour(element.get("fill"))? };
+                    let face =
+                        if matches!(element.get("font-weight"), "600" | "700") { Face::Bold } else { Face::Regular };
+                    let style =
+                        Style { size: number("font-size")? * scale, face, colour: colour(element.get("fill"))? };
                     let align = match element.get("text-anchor") {
                         "middle" => Align::Centre,
                         "end" => Align::Right,
@@ -107,7 +109,8 @@ impl Picture {
                 let stroke = seen(colour(element.get("stroke"))?, element.get("stroke-opacity"));
                 let width = if element.get("stroke-width").is_empty() { 1.0 } else { number("stroke-width")? };
                 let dash = element.get("stroke-dasharray").split_once(' ');
-                let dash = dash.and_then(|(a, b)| Some((a.parse::<f32>().ok()? * scale, b.parse::<f32>().ok()? * scale)));
+                let dash =
+                    dash.and_then(|(a, b)| Some((a.parse::<f32>().ok()? * scale, b.parse::<f32>().ok()? * scale)));
                 out.push(Mark::Stroke(path, stroke, width * scale, dash));
             }
         }
@@ -225,7 +228,9 @@ mod tests {
     #[test]
     fn an_unknown_word_is_an_error() {
         let wrap = |inner: &str| format!("<svg width=\"10\" height=\"10\">{inner}</svg>");
-        for bad in ["<ellipse rx=\"2\"/>", "<path d=\"M0 0A1 1\" fill=\"#000000\"/>", "<rect width=\"x\" fill=\"#000000\"/>"] {
+        for bad in
+            ["<ellipse rx=\"2\"/>", "<path d=\"M0 0A1 1\" fill=\"#000000\"/>", "<rect width=\"x\" fill=\"#000000\"/>"]
+        {
             let outcome = Picture::read(&wrap(bad)).and_then(|p| p.marks(0.0, 0.0, 1.0).map(|m| m.len()));
             assert!(outcome.is_err(), "{bad}");
         }
@@ -239,6 +244,10 @@ mod tests {
                    fill=\"#16324F\">a &amp; b</text></svg>";
         let marks = Picture::read(svg).and_then(|p| p.marks(100.0, 200.0, 0.5)).expect("a picture");
         assert_eq!(marks[0], Mark::Fill(rect(105.0, 202.5, 10.0, 4.0), Paint::Pattern(Pattern::Hatch, 0x8A8F98)));
-        assert!(matches!(&marks[1], Mark::Text { text, size, .. } if text == "a & b" && *size == 6.0), "{:?}", marks[1]);
+        assert!(
+            matches!(&marks[1], Mark::Text { text, size, .. } if text == "a & b" && *size == 6.0),
+            "{:?}",
+            marks[1]
+        );
     }
 }

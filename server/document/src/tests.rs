@@ -14,7 +14,8 @@ use crate::font::Face;
 use crate::paper::{BOTTOM, LEFT, Mark, RIGHT, TOP, WIDTH};
 
 const REPORT: &str = include_str!("../tests/data/report.json");
-const CHECKPOINT: &str = "127.0.0.1/demo-works\n3680\nlEzXkcV6LpUeMLuLp/U7IfHL8Qi5DWPmXYjSIaetu2c=\n\n— 127.0.0.1 AAAA\n";
+const CHECKPOINT: &str =
+    "127.0.0.1/demo-works\n3680\nlEzXkcV6LpUeMLuLp/U7IfHL8Qi5DWPmXYjSIaetu2c=\n\n— 127.0.0.1 AAAA\n";
 
 fn report() -> Json {
     serde_json::from_str(REPORT).expect("JSON")
@@ -66,8 +67,22 @@ fn every_chapter_stands_under_the_policys_own_heading_in_both_languages() {
     let zh = made(&report(), Lang::Zh);
     let chapters: Vec<String> = contents(&zh);
     for want in [
-        "结论一览", "设备综合利用率", "生产效率", "不良率", "能源资源利用率", "单位产品能耗", "安全及其他绩效指标", "逐台设备",
-        "覆盖率与数据缺失", "待核实事项与企业说明", "参数与变更", "人工填报", "数据可信等级", "如何核验（五步）", "签字与盖章", "附录 A",
+        "结论一览",
+        "设备综合利用率",
+        "生产效率",
+        "不良率",
+        "能源资源利用率",
+        "单位产品能耗",
+        "安全及其他绩效指标",
+        "逐台设备",
+        "覆盖率与数据缺失",
+        "待核实事项与企业说明",
+        "参数与变更",
+        "人工填报",
+        "数据可信等级",
+        "如何核验（五步）",
+        "签字与盖章",
+        "附录 A",
         "附录 B",
     ] {
         assert!(chapters.iter().any(|c| c.contains(want)), "{want}: {chapters:?}");
@@ -108,7 +123,11 @@ fn every_page_says_what_it_is_and_carries_its_code() {
         let total = edition.pages.len();
         assert_eq!(edition.codes.len(), total);
         for (i, (page, code)) in edition.pages.iter().zip(&edition.codes).enumerate() {
-            let frame: Vec<&str> = page.frame.iter().filter_map(|m| if let Mark::Text { text, .. } = m { Some(text.as_str()) } else { None }).collect();
+            let frame: Vec<&str> = page
+                .frame
+                .iter()
+                .filter_map(|m| if let Mark::Text { text, .. } = m { Some(text.as_str()) } else { None })
+                .collect();
             let of = match lang {
                 Lang::Zh => format!("第 {} 页 共 {total} 页", i + 1),
                 Lang::En => format!("page {} of {total}", i + 1),
@@ -145,7 +164,8 @@ fn nothing_runs_out_of_the_text_area() {
             for mark in &page.body {
                 let Mark::Text { x, y, size, face, text, .. } = mark else { continue };
                 let right = x + face.width(text, *size);
-                let fits = *x >= LEFT - 15.0 && right <= WIDTH - RIGHT + 15.0 && *y <= BOTTOM + 2.0 && *y >= TOP.min(80.0);
+                let fits =
+                    *x >= LEFT - 15.0 && right <= WIDTH - RIGHT + 15.0 && *y <= BOTTOM + 2.0 && *y >= TOP.min(80.0);
                 assert!(fits, "page {}: {x} {right} {y}: {text}", i + 1);
             }
         }
@@ -155,7 +175,8 @@ fn nothing_runs_out_of_the_text_area() {
 #[test]
 fn verdicts_follow_the_plan_and_are_honest_without_one() {
     let text = all(&made(&promising(report()), Lang::Zh));
-    for want in ["提高不少于 5 个百分点", "达标", "未达标", "证据不足", "95 % 区间跨越目标值", "基期锁定：日志第 77 条"] {
+    for want in ["提高不少于 5 个百分点", "达标", "未达标", "证据不足", "95 % 区间跨越目标值", "基期锁定：日志第 77 条"]
+    {
         assert!(text.contains(want), "{want}");
     }
     let without = made(&report(), Lang::Zh);
@@ -171,7 +192,18 @@ fn verdicts_follow_the_plan_and_are_honest_without_one() {
 fn no_document_states_an_acceptance_result_or_a_level() {
     for lang in Lang::ALL {
         let text = all(&made(&promising(report()), lang));
-        for word in ["验收通过", "通过验收", "验收合格", "予以通过", "二级", "三级", "acceptance passed", "accepted by", "level 2", "Level 2"] {
+        for word in [
+            "验收通过",
+            "通过验收",
+            "验收合格",
+            "予以通过",
+            "二级",
+            "三级",
+            "acceptance passed",
+            "accepted by",
+            "level 2",
+            "Level 2",
+        ] {
             assert!(!text.contains(word), "{word}");
         }
     }
@@ -224,7 +256,8 @@ fn the_workbook_holds_the_reports_numbers() {
                 lines += 1;
                 assert_eq!(row[1].to_string(), section["machine"].as_str().expect("machine"));
                 assert_eq!(row[5].to_string(), line["definition"].as_str().expect("definition"));
-                for (column, key) in [(7, "numerator"), (8, "denominator"), (9, "value"), (10, "lower"), (11, "upper")] {
+                for (column, key) in [(7, "numerator"), (8, "denominator"), (9, "value"), (10, "lower"), (11, "upper")]
+                {
                     same(&row[column], &line[key]);
                 }
             }
@@ -249,7 +282,9 @@ fn the_workbook_holds_the_reports_numbers() {
 fn same(cell: &Data, text: &Json) {
     match (cell, text.as_str()) {
         (Data::Empty, None) => {}
-        (Data::Float(n), Some(text)) => assert!((n - text.parse::<f64>().expect("decimal")).abs() <= n.abs() * 1e-15, "{n} {text}"),
+        (Data::Float(n), Some(text)) => {
+            assert!((n - text.parse::<f64>().expect("decimal")).abs() <= n.abs() * 1e-15, "{n} {text}")
+        }
         (Data::Int(n), Some(text)) => assert_eq!(n.to_string(), text),
         (Data::String(cell), Some(text)) => assert_eq!(cell, text),
         (cell, text) => panic!("{cell:?} is not {text:?}"),
@@ -260,7 +295,8 @@ fn same(cell: &Data, text: &Json) {
 fn what_is_no_report_is_refused_in_words() {
     let declared = BTreeMap::new();
     for (bytes, checkpoint) in [(&b"{}"[..], CHECKPOINT), (b"not JSON", CHECKPOINT), (REPORT.as_bytes(), "nothing")] {
-        let refused = documents(&Source { report: bytes, checkpoint, declared: &declared }).expect_err("refused").to_string();
+        let refused =
+            documents(&Source { report: bytes, checkpoint, declared: &declared }).expect_err("refused").to_string();
         assert!(refused.contains(" / "), "{refused}");
     }
 }

@@ -56,6 +56,15 @@ impl Words {
         }
     }
 
+    /// A period in a narrow column.
+    pub(crate) fn short_period(self, name: &str) -> String {
+        match name {
+            "baseline" => self.s("基期", "before").to_owned(),
+            "reporting" => self.s("报告期", "after").to_owned(),
+            other => self.period(other),
+        }
+    }
+
     /// What a definition is called.
     pub(crate) fn definition(self, report: &Report, id: &str) -> String {
         match id {
@@ -118,7 +127,9 @@ impl Words {
             "NO_BASELINE" => ("无基期", "there is no base period"),
             "NO_BASELINE_DATA" => ("基期无数据", "the base period has no data"),
             "NO_DATA" => ("无数据", "there is no data"),
-            "LOCK_MISSTATED" => ("基期锁定与站点日志不符", "the lock of the base period does not say what the log gives"),
+            "LOCK_MISSTATED" => {
+                ("基期锁定与站点日志不符", "the lock of the base period does not say what the log gives")
+            }
             other => return other.to_owned(),
         };
         self.s(words.0, words.1).to_owned()

@@ -9,7 +9,9 @@
 
 mod sheets;
 
-use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError};
+use rust_xlsxwriter::{
+    DocProperties, ExcelDateTime, Format, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError,
+};
 
 use crate::DocumentError;
 use crate::chapters::Context;
@@ -134,7 +136,13 @@ pub(crate) struct Table {
     pub(crate) rows: Vec<Vec<Value>>,
 }
 
-fn write_sheet(book: &mut Workbook, c: &Context<'_>, formats: &Formats, name: &str, table: &Table) -> Result<(), XlsxError> {
+fn write_sheet(
+    book: &mut Workbook,
+    c: &Context<'_>,
+    formats: &Formats,
+    name: &str,
+    table: &Table,
+) -> Result<(), XlsxError> {
     let sheet = book.add_worksheet();
     sheet.set_name(name)?;
     sheet.set_landscape().set_paper_size(9).set_print_fit_to_pages(1, 0).set_repeat_rows(1, 1)?;
@@ -142,7 +150,8 @@ fn write_sheet(book: &mut Workbook, c: &Context<'_>, formats: &Formats, name: &s
     let mark = |text: &str| text.replace('&', "&&");
     sheet.set_header(format!("&L{}&C{}&R{}", mark(&c.title()), mark(simulated), mark(&c.number())));
     sheet.set_footer(format!("&L{}&R&P / &N", mark(c.notice())));
-    let note = [simulated, &c.factory(), &c.number(), c.notice()].into_iter().filter(|t| !t.is_empty()).collect::<Vec<_>>();
+    let note = [simulated.to_owned(), c.factory(), c.number(), c.notice().to_owned()];
+    let note: Vec<String> = note.into_iter().filter(|words| !words.is_empty()).collect();
     sheet.write_string_with_format(0, 0, note.join(" · "), &formats.note)?;
     for (column, (title, width)) in (0_u16..).zip(&table.head) {
         sheet.set_column_width(column, *width)?;

@@ -14,8 +14,11 @@ use crate::{Finding, archive::Archive, recompute};
 pub(crate) fn check(archive: &Archive, findings: &mut Vec<Finding>) {
     let Some(report) = archive.files.get(recompute::REPORT) else { return };
     let named = named(archive, &sha256(report).to_string());
-    let paths: BTreeSet<&str> =
-        named.keys().map(String::as_str).chain(archive.files.keys().map(String::as_str).filter(|p| is_document(p))).collect();
+    let paths: BTreeSet<&str> = named
+        .keys()
+        .map(String::as_str)
+        .chain(archive.files.keys().map(String::as_str).filter(|p| is_document(p)))
+        .collect();
     let mut held = 0;
     for path in paths {
         match (named.get(path), archive.files.get(path)) {

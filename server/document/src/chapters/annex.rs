@@ -50,7 +50,11 @@ pub(super) fn grades(flow: &mut Flow, c: &Context<'_>) {
             ])
         })
         .collect();
-    flow.table(&columns, &[words.s("标记", "Flag"), words.s("含义", "Meaning"), words.s("涉及设备", "Machines")], &rows);
+    flow.table(
+        &columns,
+        &[words.s("标记", "Flag"), words.s("含义", "Meaning"), words.s("涉及设备", "Machines")],
+        &rows,
+    );
 }
 
 pub(super) fn definitions(flow: &mut Flow, c: &Context<'_>) {
@@ -75,7 +79,11 @@ pub(super) fn definitions(flow: &mut Flow, c: &Context<'_>) {
         .definitions
         .iter()
         .map(|d| {
-            let source = if d.source == "Gongzheng" { words.s("本系统定义", "our own").to_owned() } else { d.source.clone() };
+            let source = if d.source == "Gongzheng" {
+                words.s("本系统定义", "our own").to_owned()
+            } else {
+                d.source.clone()
+            };
             let unit = if d.unit == "1" { words.s("比率", "ratio").to_owned() } else { words.unit(&d.unit) };
             Row::new([
                 Cell::styled(words.name(&d.names, &d.id), CELL.bold().ink(INK)),
@@ -140,13 +148,8 @@ pub(super) fn codes(flow: &mut Flow, c: &Context<'_>) {
     let tag = words.lang.tag();
     // The list's own pages cannot be in it: their words would hold their own codes.
     let before = flow.pages.len().saturating_sub(1);
-    let codes: Vec<(usize, String)> = flow
-        .pages
-        .iter()
-        .take(before)
-        .enumerate()
-        .map(|(i, page)| (i + 1, page.code(&c.digest, tag, i + 1)))
-        .collect();
+    let codes: Vec<(usize, String)> =
+        flow.pages.iter().take(before).enumerate().map(|(i, page)| (i + 1, page.code(&c.digest, tag, i + 1))).collect();
     let pair = [Column { share: 0.5, align: Align::Right }, Column { share: 1.5, align: Align::Left }];
     let columns: Vec<Column> = pair.iter().copied().cycle().take(6).collect();
     let name = [words.s("页", "Page"), words.s("校验码", "Check code")];
@@ -154,7 +157,9 @@ pub(super) fn codes(flow: &mut Flow, c: &Context<'_>) {
     let rows: Vec<Row> = codes
         .chunks(3)
         .map(|three| {
-            let cells = three.iter().flat_map(|(page, code)| [Cell::new(page.to_string()), Cell::styled(code.clone(), CELL.bold())]);
+            let cells = three
+                .iter()
+                .flat_map(|(page, code)| [Cell::new(page.to_string()), Cell::styled(code.clone(), CELL.bold())]);
             let mut cells: Vec<Cell> = cells.collect();
             cells.resize(6, Cell::default());
             Row::new(cells)

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use look::format::{NONE, duration};
+use look::format::{Clockface, NONE, duration};
 
 use super::Context;
 use crate::figures;
 use crate::flow::{BODY, CELL, Cell, Column, Flow, INK, NOTE, Row};
 use crate::paper::Align;
-use crate::read::Gap;
+use crate::read::{Gap, Section};
 
 /// Gaps printed one by one; the workbook has all.
 const GAPS_MAX: usize = 120;
@@ -38,8 +38,8 @@ fn periods(flow: &mut Flow, c: &Context<'_>) {
     let words = c.words;
     flow.part(words.s("各设备各期间的覆盖率", "Coverage of each machine and period"));
     let columns = [
-        Column { share: 1.4, align: Align::Left },
-        Column { share: 1.3, align: Align::Left },
+        Column { share: 1.5, align: Align::Left },
+        Column { share: 0.8, align: Align::Left },
         Column { share: 0.7, align: Align::Right },
         Column { share: 0.7, align: Align::Right },
         Column { share: 0.9, align: Align::Right },
@@ -55,7 +55,10 @@ fn periods(flow: &mut Flow, c: &Context<'_>) {
     ];
     let mut last = String::new();
     let mut rows = Vec::new();
-    for section in &c.report.periods {
+    let mut sections: Vec<&Section> = c.report.periods.iter().collect();
+    let order: Vec<&String> = c.report.machines.iter().map(|m| &m.machine).collect();
+    sections.sort_by_key(|s| order.iter().position(|m| **m == s.machine).unwrap_or(order.len()));
+    for section in sections {
         let line = section.line("oee.iso22400@1").or_else(|| section.lines.first());
         let name = words.machine(c.report, &section.machine);
         let shown = if last == name { String::new() } else { name.clone() };
@@ -63,7 +66,7 @@ fn periods(flow: &mut Flow, c: &Context<'_>) {
         let standing = section.standing.as_deref().map_or_else(|| NONE.to_owned(), |s| words.standing(s));
         rows.push(Row::new([
             Cell::styled(shown, CELL.bold().ink(INK)),
-            Cell::new(words.period(&section.period)),
+            Cell::new(words.short_period(&section.period)),
             Cell::new(line.map_or_else(|| NONE.to_owned(), |l| figures::coverage(l.coverage))),
             Cell::new(figures::count(section.shifts)),
             Cell::new(figures::count(section.readings)),
@@ -94,10 +97,17 @@ fn excluded(flow: &mut Flow, c: &Context<'_>) {
         .map(|(period, shift)| {
             let mut parts = shift.splitn(2, ' ');
             let machine = words.machine(c.report, parts.next().unwrap_or_default());
-            Row::new([Cell::new(period.clone()), Cell::new(format!("{machine} · {}", parts.next().unwrap_or_default()))])
+            Row::new([
+                Cell::new(period.clone()),
+                Cell::new(format!("{machine} · {}", parts.next().unwrap_or_default())),
+            ])
         })
         .collect();
-    flow.table(&columns, &[words.s("期间", "Period"), words.s("设备 · 生产日期 班次", "Machine · production date, shift")], &rows);
+    flow.table(
+        &columns,
+        &[words.s("期间", "Period"), words.s("设备 · 生产日期 班次", "Machine · production date, shift")],
+        &rows,
+    );
     more(flow, c, all.len(), EXCLUDED_MAX);
 }
 
@@ -177,7 +187,7 @@ fn causes(flow: &mut Flow, c: &Context<'_>) {
         .map(|(gap, tags)| {
             let tags = if tags.is_empty() { words.s("全部测点", "every tag").to_owned() } else { tags.join(", ") };
             Row::new([
-                Cell::new(format!("{} – {}", face.full(gap.from_ms), face.day_minute(gap.to_ms))),
+                Cell::new(span(&face, gap)),
                 Cell::new(duration(gap.to_ms - gap.from_ms)),
                 Cell::new(words.word("cause", &gap.cause)),
                 Cell::new(format!("{} · {tags}", gap.gateway)),
@@ -187,6 +197,13 @@ fn causes(flow: &mut Flow, c: &Context<'_>) {
         .collect();
     flow.table(&columns, &head, &rows);
     more(flow, c, events.len(), GAPS_MAX);
+}
+
+/// `2026-06-11 12:30 – 13:22`; the second date only where it is another.
+fn span(face: &Clockface, gap: &Gap) -> String {
+    let (from, to) = (face.day(gap.from_ms), face.day(gap.to_ms));
+    let end = if from == to { face.minute(gap.to_ms) } else { face.day_minute(gap.to_ms) };
+    format!("{from} {} – {end}", face.minute(gap.from_ms))
 }
 
 /// Signals that do not fit together, with what the factory says of them.
@@ -201,7 +218,13 @@ pub(super) fn matters(flow: &mut Flow, c: &Context<'_>) {
     );
     let said: Vec<_> = c.report.statements.iter().filter(|s| s.kind == "explanation").collect();
     if said.is_empty() {
-        return flow.words(BODY, words.s("截至本报告所依据的日志，企业没有填报说明。", "Up to the leaves of this report the factory has stated no explanation."));
+        return flow.words(
+            BODY,
+            words.s(
+                "截至本报告所依据的日志，企业没有填报说明。",
+                "Up to the leaves of this report the factory has stated no explanation.",
+            ),
+        );
     }
     let columns = [
         Column { share: 0.55, align: Align::Right },
@@ -216,7 +239,11 @@ pub(super) fn matters(flow: &mut Flow, c: &Context<'_>) {
             let body = c.declared.get(&s.leaf);
             let text = |key: &str| body.and_then(|b| b.get(key)).and_then(|v| v.as_str()).unwrap_or_default();
             let from = body.and_then(|b| b.get("from_ms")).and_then(serde_json::Value::as_i64);
-            let about = format!("{} {}", words.machine(c.report, text("machine")), from.map(|ms| face.day(ms)).unwrap_or_default());
+            let about = format!(
+                "{} {}",
+                words.machine(c.report, text("machine")),
+                from.map(|ms| face.day(ms)).unwrap_or_default()
+            );
             let explained = if text("text").is_empty() { s.reason.clone() } else { text("text").to_owned() };
             Row::new([
                 Cell::new(s.leaf.to_string()),

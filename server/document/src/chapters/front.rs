@@ -6,7 +6,7 @@ use super::Context;
 use crate::flow::{BODY, FINE, Flow, Heading, INK, LABEL, NOTE, RED, RULE, TEXT};
 use crate::font::{Face, shown};
 use crate::lines::broken;
-use crate::paper::{Align, BOTTOM, LEFT, MEASURE, Mark, Paint, Style, TOP, WIDTH, line, rect, text};
+use crate::paper::{Align, BOTTOM, LEFT, MEASURE, Mark, Paint, RIGHT, Style, TOP, WIDTH, line, rect, text};
 
 /// The cover: what this is, of whom, about when, and the digest that ties paper and file together.
 pub(super) fn cover(flow: &mut Flow, c: &Context<'_>) {
@@ -35,7 +35,10 @@ pub(super) fn cover(flow: &mut Flow, c: &Context<'_>) {
     }
     if c.report.simulated {
         let style = Style { size: 12.0, face: Face::Bold, colour: RED };
-        let note = words.s("模拟数据 SIMULATED：数据由模拟器产生，没有真实设备", "模拟数据 SIMULATED: made by simulators, no machine stands behind it");
+        let note = words.s(
+            "模拟数据 SIMULATED：数据由模拟器产生，没有真实设备",
+            "模拟数据 SIMULATED: made by simulators, no machine stands behind it",
+        );
         let width = style.face.width(&shown(note), style.size) + 20.0;
         flow.put([
             Mark::Stroke(rect(centre - width / 2.0, y, width, 24.0), RED, 1.0, None),
@@ -65,8 +68,13 @@ fn facts(flow: &mut Flow, c: &Context<'_>, top: f32) -> f32 {
     row(words.s("企业（站点）", "Factory (site)"), format!("{} ({})", c.factory(), c.report.site));
     row(
         words.s("测量方案", "Measurement plan"),
-        c.plan().unwrap_or_else(|| words.s("未指定方案，按日期出具，不作前后对比", "none: issued for dates, nothing is compared").to_owned()),
+        c.plan().unwrap_or_else(|| {
+            words.s("未指定方案，按日期出具，不作前后对比", "none: issued for dates, nothing is compared").to_owned()
+        }),
     );
+    if let Some(boundary) = c.report.measurement_plan.as_ref().and_then(|p| p.boundary.as_ref()) {
+        row(words.s("测量边界", "Measurement boundary"), words.name(boundary, ""));
+    }
     for period in c.periods() {
         row(&words.period(&period.name), format!("{} {} {}", period.from, words.s("至", "to"), period.to));
     }
@@ -80,7 +88,7 @@ fn facts(flow: &mut Flow, c: &Context<'_>, top: f32) -> f32 {
     if let Some(until) = c.report.request.until_ms {
         row(words.s("数据截至", "Data until"), format!("{} {}", face.full(until), face.zone_words(until)));
     }
-    let (name_width, size) = (110.0, 10.0);
+    let (name_width, size) = (if words.lang == look::text::Lang::Zh { 110.0 } else { 172.0 }, 10.0);
     let mut y = top;
     for (name, value) in rows {
         let mut lines = broken(&shown(&value), Face::Regular, size, MEASURE - name_width - 24.0);
@@ -119,7 +127,10 @@ fn digests(flow: &mut Flow, c: &Context<'_>, top: f32) {
                 path.extend(rect(left + (x + 4.0) * module, top + (y + 4.0) * module, module, module));
             }
         }
-        flow.put([Mark::Fill(path, Paint::Plain(0x000000)), Mark::Stroke(rect(left, top, side, side), RULE, 0.5, None)]);
+        flow.put([
+            Mark::Fill(path, Paint::Plain(0x000000)),
+            Mark::Stroke(rect(left, top, side, side), RULE, 0.5, None),
+        ]);
     }
     let x = left + side + 16.0;
     let mut y = top + 12.0;
@@ -131,9 +142,9 @@ fn digests(flow: &mut Flow, c: &Context<'_>, top: f32) {
     ];
     for (name, value) in entries {
         flow.put([text(x, y, Align::Left, FINE.bold().ink(INK), name)]);
-        for words in broken(&shown(&value), Face::Regular, 8.6, WIDTH - 51.0 - x - 12.0) {
+        for words in broken(&shown(&value), Face::Regular, 8.1, WIDTH - RIGHT - x) {
             y += 11.5;
-            flow.put([text(x, y, Align::Left, Style { size: 8.6, ..BODY }, &words)]);
+            flow.put([text(x, y, Align::Left, Style { size: 8.1, ..BODY }, &words)]);
         }
         y += 15.0;
     }
@@ -166,13 +177,22 @@ pub(super) fn contents(flow: &mut Flow, c: &Context<'_>, headings: &[Heading]) {
     }
     let lang = words.lang.tag();
     let files = [
-        ("report.json", words.s("报告本体（规范文本），摘要见封面", "the report itself (the norm); its digest is on the cover")),
+        (
+            "report.json",
+            words.s("报告本体（规范文本），摘要见封面", "the report itself (the norm); its digest is on the cover"),
+        ),
         (
             "*.gzbundle.zip",
-            words.s("电子佐证包：签名记录、填报、检查点及上述各文件，供离线核验", "the bundle: signed records, statements, checkpoint and these files, to verify offline"),
+            words.s(
+                "电子佐证包：签名记录、填报、检查点及上述各文件，供离线核验",
+                "the bundle: signed records, statements, checkpoint and these files, to verify offline",
+            ),
         ),
     ];
-    let sheets = words.s("表格文件：逐班数值、缺失明细、填报、各页校验码", "the workbook: shifts, all gaps, statements, check codes of the pages");
+    let sheets = words.s(
+        "表格文件：逐班数值、缺失明细、填报、各页校验码",
+        "the workbook: shifts, all gaps, statements, check codes of the pages",
+    );
     let xlsx = format!("report.{lang}.xlsx");
     for (name, what) in files.into_iter().chain([(xlsx.as_str(), sheets)]) {
         flow.need(16.0);

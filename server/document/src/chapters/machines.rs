@@ -11,7 +11,7 @@ use look::format::NONE;
 use super::{Context, policy};
 use crate::DocumentError;
 use crate::figures;
-use crate::flow::{CELL, Cell, Column, FINE, Flow, INK, NOTE, Row, TEAL};
+use crate::flow::{CELL, Cell, Column, FINE, Flow, INK, NOTE, Row, TEAL, TEXT};
 use crate::paper::Align;
 use crate::read::{Comparison, Machine, Section};
 
@@ -28,12 +28,15 @@ pub(super) fn set(flow: &mut Flow, c: &Context<'_>) -> Result<(), DocumentError>
 fn page(flow: &mut Flow, c: &Context<'_>, machine: &Machine) -> Result<(), DocumentError> {
     let words = c.words;
     let id = machine.machine.as_str();
-    flow.part(&words.machine(c.report, id));
+    flow.entry(&words.machine(c.report, id));
     let role = words.word("kind", &machine.role);
     let critical = if machine.critical { words.s(" · 关键生产设备", " · key machine") } else { "" };
     flow.words(NOTE, &format!("{} {id} · {role}{critical}", words.s("设备编号", "id")));
     let sections: Vec<&Section> = c.report.periods.iter().filter(|s| s.machine == id).collect();
-    values(flow, c, &sections);
+    // Two periods side by side are what a page holds.
+    for pair in sections.chunks(2) {
+        values(flow, c, pair);
+    }
     let compared: Vec<&Comparison> = c
         .report
         .comparisons
@@ -52,15 +55,14 @@ fn page(flow: &mut Flow, c: &Context<'_>, machine: &Machine) -> Result<(), Docum
         let svg = waterfall::svg("losses", &caption, &steps, Width::Wide);
         flow.picture(&svg, &caption, 0.5)?;
     }
-    for section in &sections {
-        calendar(flow, c, section)?;
-    }
+    let calendars: Vec<(String, String)> = sections.iter().filter_map(|s| calendar(c, s)).collect();
+    flow.pictures(&calendars, 0.5)?;
     flags(flow, c, &sections);
     Ok(())
 }
 
 /// The name before its explanation in brackets.
-fn short(name: &str) -> String {
+pub(super) fn short(name: &str) -> String {
     name.split(['（', '(']).next().unwrap_or(name).trim().to_owned()
 }
 
@@ -69,10 +71,12 @@ fn values(flow: &mut Flow, c: &Context<'_>, sections: &[&Section]) {
     let mut columns = vec![Column { share: 1.7, align: Align::Left }];
     let mut head = vec![words.s("指标", "Indicator").to_owned()];
     for section in sections {
-        columns.push(Column { share: 1.35, align: Align::Right });
-        columns.push(Column { share: 0.62, align: Align::Centre });
-        head.push(format!("{} [{}]", words.period(&section.period), words.s("上下限", "bounds")));
-        head.push(words.s("覆盖率 等级", "Coverage, grade").to_owned());
+        columns.push(Column { share: 0.95, align: Align::Right });
+        columns.push(Column { share: 1.2, align: Align::Left });
+        columns.push(Column { share: 0.75, align: Align::Right });
+        head.push(words.short_period(&section.period));
+        head.push(words.s("[下限, 上限]", "[bounds]").to_owned());
+        head.push(words.s("覆盖率 级", "Cov., grade").to_owned());
     }
     let mut definitions: Vec<&str> = Vec::new();
     for line in sections.iter().flat_map(|s| &s.lines) {
@@ -86,13 +90,14 @@ fn values(flow: &mut Flow, c: &Context<'_>, sections: &[&Section]) {
             let mut cells = vec![Cell::styled(words.definition(c.report, definition), CELL.ink(INK).bold())];
             for section in sections {
                 let Some(line) = section.line(definition) else {
-                    cells.extend([Cell::new(NONE), Cell::new("")]);
+                    cells.extend([Cell::new(NONE), Cell::new(""), Cell::new("")]);
                     continue;
                 };
                 let (value, bounds) = figures::value(words, line);
-                cells.push(Cell::styled(value, CELL.ink(TEAL)).and(bounds));
+                cells.push(Cell::styled(value, CELL.ink(TEAL)));
+                cells.push(Cell::styled(bounds, FINE));
                 let grade = line.grade.clone().unwrap_or_else(|| NONE.to_owned());
-                cells.push(Cell::styled(grade, CELL).and(figures::coverage(line.coverage)));
+                cells.push(Cell::styled(format!("{} {grade}", figures::coverage(line.coverage)), FINE.ink(TEXT)));
             }
             Row::new(cells)
         })
@@ -123,14 +128,16 @@ fn losses(c: &Context<'_>, section: &Section) -> Option<Vec<Step>> {
         step(words.s("不良损失", "Scrap"), made - good, Kind::Computed),
         step(words.s("合格品工时", "Good time"), good, Kind::Good),
     ];
-    let steps: Vec<Step> = steps.into_iter().filter(|s| s.ms != 0 || matches!(s.kind, Kind::Planned | Kind::Good)).collect();
+    let steps: Vec<Step> =
+        steps.into_iter().filter(|s| s.ms != 0 || matches!(s.kind, Kind::Planned | Kind::Good)).collect();
     (planned > 0 && waterfall::tiles(&steps)).then_some(steps)
 }
 
-fn calendar(flow: &mut Flow, c: &Context<'_>, section: &Section) -> Result<(), DocumentError> {
+/// The calendar of a period and its caption.
+fn calendar(c: &Context<'_>, section: &Section) -> Option<(String, String)> {
     let words = c.words;
-    let Some(period) = c.periods().iter().find(|p| p.name == section.period) else { return Ok(()) };
-    let (Ok(from), Ok(to)) = (period.from.parse::<Date>(), period.to.parse::<Date>()) else { return Ok(()) };
+    let period = c.periods().iter().find(|p| p.name == section.period)?;
+    let (from, to) = (period.from.parse::<Date>().ok()?, period.to.parse::<Date>().ok()?);
     let mut known: BTreeMap<Date, (i64, i64)> = BTreeMap::new();
     for shift in c.report.shifts.iter().filter(|s| s.machine == section.machine && s.period == section.period) {
         let date = shift.date.as_deref().and_then(|d| d.parse::<Date>().ok());
@@ -152,13 +159,13 @@ fn calendar(flow: &mut Flow, c: &Context<'_>, section: &Section) -> Result<(), D
     let caption = format!(
         "{}{} {} – {}{}",
         words.s("图  覆盖率日历 · ", "Figure  Coverage by day · "),
-        words.period(&period.name),
+        words.short_period(&period.name),
         period.from,
         period.to,
         words.s("（实：已观测；斜线：未知；点：无计划）", " (solid: observed; hatched: unknown; dot: nothing planned)")
     );
     let svg = look::chart::calendar::svg("days", &caption, &days, words.texts());
-    flow.picture(&svg, &caption, 0.42)
+    Some((svg, caption))
 }
 
 fn flags(flow: &mut Flow, c: &Context<'_>, sections: &[&Section]) {
@@ -166,7 +173,7 @@ fn flags(flow: &mut Flow, c: &Context<'_>, sections: &[&Section]) {
     let mut seen: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for section in sections {
         for flag in &section.flags {
-            seen.entry(flag).or_default().push(words.period(&section.period));
+            seen.entry(flag).or_default().push(words.short_period(&section.period));
         }
     }
     if seen.is_empty() {

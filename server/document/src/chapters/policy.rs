@@ -73,14 +73,18 @@ pub(super) fn set(flow: &mut Flow, c: &Context<'_>, chapter: &Chapter) -> Result
         any |= indicator(flow, c, definition)?;
     }
     if !any {
-        flow.words(BODY, c.words.s("本期没有可用于该指标的设备数据。", "No equipment data of these periods speak to this heading."));
+        flow.words(
+            BODY,
+            c.words.s("本期没有可用于该指标的设备数据。", "No equipment data of these periods speak to this heading."),
+        );
     }
     Ok(())
 }
 
 /// One indicator over all machines; whether there is anything to say.
 fn indicator(flow: &mut Flow, c: &Context<'_>, definition: &str) -> Result<bool, DocumentError> {
-    let compared: Vec<&Comparison> = total_last(c.report.comparisons.iter().filter(|k| k.definition == definition), |k| &k.machine);
+    let compared: Vec<&Comparison> =
+        total_last(c.report.comparisons.iter().filter(|k| k.definition == definition), |k| &k.machine);
     if !compared.is_empty() {
         flow.part(&c.words.definition(c.report, definition));
         comparison_table(flow, c, &compared);
@@ -90,8 +94,11 @@ fn indicator(flow: &mut Flow, c: &Context<'_>, definition: &str) -> Result<bool,
         }
         return Ok(true);
     }
-    let sections: Vec<&Section> =
+    let mut sections: Vec<&Section> =
         total_last(c.report.periods.iter().filter(|s| s.line(definition).is_some()), |s| &s.machine);
+    // Machine by machine, each with its periods in the order of the request.
+    let order: Vec<&String> = c.report.machines.iter().map(|m| &m.machine).collect();
+    sections.sort_by_key(|s| order.iter().position(|m| **m == s.machine).unwrap_or(order.len()));
     if sections.is_empty() {
         return Ok(false);
     }
@@ -127,20 +134,22 @@ fn comparison_table(flow: &mut Flow, c: &Context<'_>, compared: &[&Comparison]) 
         words.s("报告期 [上下限]", "After [bounds]"),
         words.s("变化 [95 % 区间]", "Change [95 % interval]"),
         words.s("变化说明", "In words"),
-        words.s("等级 前/后", "Grade b/a"),
+        words.s("等级", "Grades"),
     ];
     let rows = compared.iter().map(|k| {
         let share = figures::is_share(&figures::unit_of(c.report, &k.definition, &k.machine));
         let scale = k.before.value.as_deref();
-        let name = Cell::styled(words.machine(c.report, &k.machine), CELL.bold().ink(INK)).and(figures::unit_words(words, c.report, k));
+        let name = Cell::styled(words.machine(c.report, &k.machine), CELL.bold().ink(INK))
+            .and(figures::unit_words(words, c.report, k));
         let side = |side: &crate::read::Side, period: &str| {
             let line = c.report.period(&k.machine, period).and_then(|s| s.line(&k.definition));
-            let bounds = line.map(|l| figures::value(words, l).1).unwrap_or_default();
+            // Where the sum over the period is undefined there are no bounds; why stands on the machine's page.
+            let bounds = line.filter(|l| l.value.is_some()).map(|l| figures::value(words, l).1).unwrap_or_default();
             let days = match words.lang {
                 look::text::Lang::Zh => format!("{} 天", side.days),
-                look::text::Lang::En => format!("{} days", side.days),
+                look::text::Lang::En => format!("{} d", side.days),
             };
-            let cover = line.map(|l| format!("{} {}", words.s("覆盖率", "coverage"), figures::coverage(l.coverage)));
+            let cover = line.map(|l| format!("{} {}", words.s("覆盖率", "cov."), figures::coverage(l.coverage)));
             let foot = cover.map_or(days.clone(), |cover| format!("{cover} · {days}"));
             Cell::styled(figures::side(side, share), CELL.ink(TEAL)).and(bounds).and(foot)
         };
@@ -162,8 +171,8 @@ fn comparison_table(flow: &mut Flow, c: &Context<'_>, compared: &[&Comparison]) 
 fn value_table(flow: &mut Flow, c: &Context<'_>, definition: &str, sections: &[&Section]) {
     let words = c.words;
     let columns = [
-        Column { share: 1.6, align: Align::Left },
-        Column { share: 1.3, align: Align::Left },
+        Column { share: 1.7, align: Align::Left },
+        Column { share: 0.9, align: Align::Left },
         Column { share: 1.1, align: Align::Right },
         Column { share: 1.5, align: Align::Right },
         Column { share: 0.8, align: Align::Right },
@@ -186,7 +195,7 @@ fn value_table(flow: &mut Flow, c: &Context<'_>, definition: &str, sections: &[&
         last = &section.machine;
         let row = Row::new([
             Cell::styled(name, CELL.bold().ink(INK)),
-            Cell::new(words.period(&section.period)),
+            Cell::new(words.short_period(&section.period)),
             Cell::styled(value, CELL.ink(TEAL)),
             Cell::new(bounds),
             Cell::new(figures::coverage(line.coverage)),
@@ -251,7 +260,7 @@ fn bar(c: &Context<'_>, k: &Comparison, name: String) -> Bar {
 pub(super) fn others(flow: &mut Flow, c: &Context<'_>) {
     let words = c.words;
     let columns = [Column { share: 1.0, align: Align::Left }, Column { share: 2.4, align: Align::Left }];
-    let not = words.s("非设备数据，见企业材料", "not equipment data: see the firm's papers");
+    let not = words.s("「非设备数据，见企业材料」", "not equipment data: see the firm's papers");
     let asked = [
         ("安全（安全生产、事故与隐患）", "Safety (accidents and hazards)"),
         ("产品研发周期", "Development time of products"),
@@ -263,7 +272,7 @@ pub(super) fn others(flow: &mut Flow, c: &Context<'_>) {
     ];
     let rows: Vec<Row> = asked
         .iter()
-        .map(|(zh, en)| Row::new([Cell::styled(words.s(zh, en), CELL.bold().ink(INK)), Cell::new(format!("「{not}」"))]))
+        .map(|(zh, en)| Row::new([Cell::styled(words.s(zh, en), CELL.bold().ink(INK)), Cell::new(not)]))
         .collect();
     flow.table(&columns, &[words.s("指标", "Indicator"), words.s("说明", "Note")], &rows);
     flow.words(

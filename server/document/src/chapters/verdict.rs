@@ -3,9 +3,10 @@
 use look::format::NONE;
 
 use super::Context;
+use crate::DocumentError;
 use crate::figures;
 use crate::flow::{BODY, CELL, Cell, Column, Flow, INK, LABEL, NOTE, RED, Row, TEAL};
-use crate::paper::{Align, Style};
+use crate::paper::{Align, BOTTOM, Style};
 use crate::read::{Comparison, Promised};
 
 /// Definitions a reader asks for first, of all production machines together.
@@ -19,10 +20,11 @@ const FIRST: [&str; 7] = [
     "energy.per_good@1",
 ];
 
-pub(super) fn set(flow: &mut Flow, c: &Context<'_>) {
+pub(super) fn set(flow: &mut Flow, c: &Context<'_>) -> Result<(), DocumentError> {
     let words = c.words;
     if !c.report.is_compared() && !c.report.has_targets() {
-        return measured(flow, c);
+        measured(flow, c);
+        return Ok(());
     }
     let rows = rows(c);
     let head = [
@@ -32,17 +34,17 @@ pub(super) fn set(flow: &mut Flow, c: &Context<'_>) {
         words.s("报告期（实测）", "After (measured)"),
         words.s("变化 [95 % 区间]", "Change [95 % interval]"),
         words.s("结论", "Verdict"),
-        words.s("等级 前/后", "Grade b/a"),
+        words.s("等级", "Grades"),
     ];
     let column = |share, align| Column { share, align };
     let columns = [
-        column(1.75, Align::Left),
+        column(1.7, Align::Left),
         column(1.1, Align::Left),
-        column(0.85, Align::Right),
+        column(0.8, Align::Right),
         column(0.95, Align::Right),
         column(1.4, Align::Right),
-        column(1.15, Align::Left),
-        column(0.62, Align::Centre),
+        column(1.2, Align::Left),
+        column(0.7, Align::Centre),
     ];
     if !c.report.has_targets() {
         let note = words.s(
@@ -66,6 +68,19 @@ pub(super) fn set(flow: &mut Flow, c: &Context<'_>) {
     for note in notes {
         flow.words(NOTE, note);
     }
+    // The shares of the sum on one axis, where they fit below the table.
+    let total = metrics::report::ALL_MACHINES;
+    let shares: Vec<&Comparison> = c
+        .report
+        .comparisons
+        .iter()
+        .filter(|k| k.machine == total && figures::is_share(&figures::unit_of(c.report, &k.definition, total)))
+        .collect();
+    if !shares.is_empty() && flow.y() + 40.0 + 30.0 * shares.len() as f32 <= BOTTOM {
+        flow.gap(6.0);
+        super::policy::plot(flow, c, &shares, |k| super::machines::short(&words.definition(c.report, &k.definition)))?;
+    }
+    Ok(())
 }
 
 fn rows(c: &Context<'_>) -> Vec<Row> {
@@ -74,7 +89,13 @@ fn rows(c: &Context<'_>) -> Vec<Row> {
     let promised: Vec<&Promised> =
         report.measurement_plan.iter().flat_map(|p| &p.metrics).filter(|m| m.target.is_some()).collect();
     for metric in &promised {
-        out.push(row(c, &metric.definition, &metric.machine, report.comparison(&metric.definition, &metric.machine), Some(*metric)));
+        out.push(row(
+            c,
+            &metric.definition,
+            &metric.machine,
+            report.comparison(&metric.definition, &metric.machine),
+            Some(*metric),
+        ));
     }
     for definition in FIRST {
         let total = metrics::report::ALL_MACHINES;
@@ -89,7 +110,13 @@ fn rows(c: &Context<'_>) -> Vec<Row> {
     out
 }
 
-fn row(c: &Context<'_>, definition: &str, machine: &str, found: Option<&Comparison>, promised: Option<&Promised>) -> Row {
+fn row(
+    c: &Context<'_>,
+    definition: &str,
+    machine: &str,
+    found: Option<&Comparison>,
+    promised: Option<&Promised>,
+) -> Row {
     let words = c.words;
     let name = words.definition(c.report, definition);
     let unit = found.map(|k| figures::unit_words(words, c.report, k)).unwrap_or_default();
@@ -197,7 +224,7 @@ fn measured(flow: &mut Flow, c: &Context<'_>) {
             let (value, bounds) = figures::value(words, line);
             rows.push(Row::new([
                 Cell::styled(words.definition(c.report, &line.definition), CELL.bold().ink(INK)),
-                Cell::new(words.period(&section.period)),
+                Cell::new(words.short_period(&section.period)),
                 Cell::styled(value, CELL.bold().ink(TEAL)),
                 Cell::new(bounds),
                 Cell::new(figures::coverage(line.coverage)),

@@ -44,7 +44,10 @@ pub(super) fn steps(flow: &mut Flow, c: &Context<'_>) {
 
 fn witnessed(c: &Context<'_>) -> String {
     if c.witnesses.is_empty() {
-        return c.words.s("出具时检查点没有第三方见证签名", "no signature of a witness was on the checkpoint when this was issued").to_owned();
+        return c
+            .words
+            .s("出具时检查点没有第三方见证签名", "no signature of a witness was on the checkpoint when this was issued")
+            .to_owned();
     }
     c.witnesses.join(c.words.s("、", ", "))
 }

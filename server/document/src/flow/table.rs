@@ -173,9 +173,11 @@ fn lines_of(row: &Row, widths: &[f32]) -> Vec<Vec<Line>> {
         parts
             .flat_map(|part| {
                 let room = width - 2.0 * PAD - if part.stated { 4.0 } else { 0.0 };
-                broken(&shown(&part.words), part.style.face, part.style.size, room)
-                    .into_iter()
-                    .map(|words| Line { words, style: part.style, stated: part.stated })
+                broken(&shown(&part.words), part.style.face, part.style.size, room).into_iter().map(|words| Line {
+                    words,
+                    style: part.style,
+                    stated: part.stated,
+                })
             })
             .collect()
     };

@@ -33,31 +33,34 @@ fn look(unit: &str) -> Look {
 }
 
 fn verdict(c: &Context<'_>) -> Table {
-    let head = head(c, &[
-        ("指标", "Indicator", 26.0),
-        ("口径", "Definition", 26.0),
-        ("范围", "Scope", 20.0),
-        ("设备编号", "Machine id", 12.0),
-        ("单位", "Unit", 9.0),
-        ("绩效目标", "Target", 22.0),
-        ("基期 分子", "Before numerator", 18.0),
-        ("基期 分母", "Before denominator", 18.0),
-        ("基期 数值", "Before value", 13.0),
-        ("基期 天数", "Before days", 9.0),
-        ("基期 等级", "Before grade", 9.0),
-        ("报告期 分子", "After numerator", 18.0),
-        ("报告期 分母", "After denominator", 18.0),
-        ("报告期 数值", "After value", 13.0),
-        ("报告期 天数", "After days", 9.0),
-        ("报告期 等级", "After grade", 9.0),
-        ("变化", "Change", 13.0),
-        ("95 % 区间 下限", "95 % interval lower", 13.0),
-        ("95 % 区间 上限", "95 % interval upper", 13.0),
-        ("相对变化", "Relative change", 11.0),
-        ("变化说明", "Change in words", 18.0),
-        ("对目标的结论", "Verdict on target", 14.0),
-        ("提示", "Notes", 40.0),
-    ]);
+    let head = head(
+        c,
+        &[
+            ("指标", "Indicator", 26.0),
+            ("口径", "Definition", 26.0),
+            ("范围", "Scope", 20.0),
+            ("设备编号", "Machine id", 12.0),
+            ("单位", "Unit", 9.0),
+            ("绩效目标", "Target", 22.0),
+            ("基期 分子", "Before numerator", 18.0),
+            ("基期 分母", "Before denominator", 18.0),
+            ("基期 数值", "Before value", 13.0),
+            ("基期 天数", "Before days", 9.0),
+            ("基期 等级", "Before grade", 9.0),
+            ("报告期 分子", "After numerator", 18.0),
+            ("报告期 分母", "After denominator", 18.0),
+            ("报告期 数值", "After value", 13.0),
+            ("报告期 天数", "After days", 9.0),
+            ("报告期 等级", "After grade", 9.0),
+            ("变化", "Change", 13.0),
+            ("95 % 区间 下限", "95 % interval lower", 13.0),
+            ("95 % 区间 上限", "95 % interval upper", 13.0),
+            ("相对变化", "Relative change", 11.0),
+            ("变化说明", "Change in words", 18.0),
+            ("对目标的结论", "Verdict on target", 14.0),
+            ("提示", "Notes", 40.0),
+        ],
+    );
     let mut comparisons: Vec<&Comparison> = c.report.comparisons.iter().collect();
     comparisons.sort_by_key(|k| k.machine != ALL_MACHINES);
     let rows = comparisons.into_iter().map(|k| compared(c, k)).collect();
@@ -125,28 +128,31 @@ fn line_cells(c: &Context<'_>, line: &Line) -> Vec<Value> {
 }
 
 fn machines(c: &Context<'_>) -> Table {
-    let head = head(c, &[
-        ("设备", "Machine", 20.0),
-        ("设备编号", "Machine id", 12.0),
-        ("类别", "Role", 10.0),
-        ("期间", "Period", 20.0),
-        ("指标", "Indicator", 26.0),
-        ("口径", "Definition", 26.0),
-        ("单位", "Unit", 9.0),
-        ("分子", "Numerator", 20.0),
-        ("分母", "Denominator", 20.0),
-        ("数值", "Value", 14.0),
-        ("下限", "Lower bound", 14.0),
-        ("上限", "Upper bound", 14.0),
-        ("已观测 ms", "Observed ms", 14.0),
-        ("应观测 ms", "Of ms", 14.0),
-        ("覆盖率", "Coverage", 9.0),
-        ("等级", "Grade", 7.0),
-        ("无定义原因", "Why undefined", 22.0),
-        ("计入班次", "Shifts", 9.0),
-        ("期间状况", "Standing", 22.0),
-        ("标记", "Flags", 40.0),
-    ]);
+    let head = head(
+        c,
+        &[
+            ("设备", "Machine", 20.0),
+            ("设备编号", "Machine id", 12.0),
+            ("类别", "Role", 10.0),
+            ("期间", "Period", 20.0),
+            ("指标", "Indicator", 26.0),
+            ("口径", "Definition", 26.0),
+            ("单位", "Unit", 9.0),
+            ("分子", "Numerator", 20.0),
+            ("分母", "Denominator", 20.0),
+            ("数值", "Value", 14.0),
+            ("下限", "Lower bound", 14.0),
+            ("上限", "Upper bound", 14.0),
+            ("已观测 ms", "Observed ms", 14.0),
+            ("应观测 ms", "Of ms", 14.0),
+            ("覆盖率", "Coverage", 9.0),
+            ("等级", "Grade", 7.0),
+            ("无定义原因", "Why undefined", 22.0),
+            ("计入班次", "Shifts", 9.0),
+            ("期间状况", "Standing", 22.0),
+            ("标记", "Flags", 40.0),
+        ],
+    );
     let w = c.words;
     let mut rows = Vec::new();
     for section in &c.report.periods {
@@ -174,23 +180,32 @@ fn machines(c: &Context<'_>) -> Table {
 
 fn shifts(c: &Context<'_>) -> Table {
     let w = c.words;
-    let mut columns = head(c, &[
-        ("设备", "Machine", 18.0),
-        ("设备编号", "Machine id", 11.0),
-        ("期间", "Period", 16.0),
-        ("生产日期", "Production date", 12.0),
-        ("班次", "Shift", 9.0),
-    ]);
+    let mut columns = head(
+        c,
+        &[
+            ("设备", "Machine", 18.0),
+            ("设备编号", "Machine id", 11.0),
+            ("期间", "Period", 16.0),
+            ("生产日期", "Production date", 12.0),
+            ("班次", "Shift", 9.0),
+        ],
+    );
     let buckets: BTreeSet<&String> = c.report.shifts.iter().flat_map(|s| s.buckets_ms.keys()).collect();
     let states: BTreeSet<&String> = c.report.shifts.iter().flat_map(|s| s.states_ms.keys()).collect();
     columns.extend(buckets.iter().map(|b| (format!("{b} ms"), 11.0)));
     columns.extend(states.iter().map(|s| (format!("{} ms", w.word("state", s)), 11.0)));
     let used: BTreeSet<&str> = c.report.shifts.iter().flat_map(|s| &s.lines).map(|l| l.definition.as_str()).collect();
-    let definitions: Vec<&str> = c.report.definitions.iter().map(|d| d.id.as_str()).filter(|id| used.contains(id)).collect();
+    let definitions: Vec<&str> =
+        c.report.definitions.iter().map(|d| d.id.as_str()).filter(|id| used.contains(id)).collect();
     for id in &definitions {
         let name = w.definition(c.report, id);
         let part = |zh: &str, en: &str| (format!("{name} {}", w.s(zh, en)), 13.0);
-        columns.extend([part("分子", "numerator"), part("分母", "denominator"), part("数值", "value"), part("等级", "grade")]);
+        columns.extend([
+            part("分子", "numerator"),
+            part("分母", "denominator"),
+            part("数值", "value"),
+            part("等级", "grade"),
+        ]);
     }
     columns.push((w.s("标记", "Flags").to_owned(), 40.0));
     let rows = c.report.shifts.iter().map(|s| shift(c, s, (&buckets, &states), &definitions)).collect();
@@ -231,15 +246,18 @@ fn shift(
 
 /// Energy by machine and production date, from the shifts; a date with a shift whose energy is undefined has none.
 fn energy(c: &Context<'_>) -> Table {
-    let head = head(c, &[
-        ("设备", "Machine", 20.0),
-        ("设备编号", "Machine id", 12.0),
-        ("期间", "Period", 20.0),
-        ("生产日期", "Production date", 13.0),
-        ("用电量 分子（10⁻⁶ kWh）", "Energy numerator (10⁻⁶ kWh)", 22.0),
-        ("用电量 kWh", "Energy kWh", 14.0),
-        ("说明", "Note", 30.0),
-    ]);
+    let head = head(
+        c,
+        &[
+            ("设备", "Machine", 20.0),
+            ("设备编号", "Machine id", 12.0),
+            ("期间", "Period", 20.0),
+            ("生产日期", "Production date", 13.0),
+            ("用电量 分子（10⁻⁶ kWh）", "Energy numerator (10⁻⁶ kWh)", 22.0),
+            ("用电量 kWh", "Energy kWh", 14.0),
+            ("说明", "Note", 30.0),
+        ],
+    );
     let w = c.words;
     let mut days: BTreeMap<(&str, &str, &str), Result<i128, String>> = BTreeMap::new();
     for s in &c.report.shifts {
@@ -273,16 +291,19 @@ fn energy(c: &Context<'_>) -> Table {
 }
 
 fn gaps(c: &Context<'_>) -> Table {
-    let head = head(c, &[
-        ("网关", "Gateway", 16.0),
-        ("测点", "Tag", 24.0),
-        ("起（站点时间）", "From (local)", 20.0),
-        ("止（站点时间）", "To (local)", 20.0),
-        ("时长 s", "Length s", 12.0),
-        ("原因", "Cause", 18.0),
-        ("原因代码", "Cause code", 18.0),
-        ("站点日志条", "Leaf", 11.0),
-    ]);
+    let head = head(
+        c,
+        &[
+            ("网关", "Gateway", 16.0),
+            ("测点", "Tag", 24.0),
+            ("起（站点时间）", "From (local)", 20.0),
+            ("止（站点时间）", "To (local)", 20.0),
+            ("时长 s", "Length s", 12.0),
+            ("原因", "Cause", 18.0),
+            ("原因代码", "Cause code", 18.0),
+            ("站点日志条", "Leaf", 11.0),
+        ],
+    );
     let face = c.face();
     let rows = c
         .report
@@ -305,19 +326,22 @@ fn gaps(c: &Context<'_>) -> Table {
 }
 
 fn statements(c: &Context<'_>) -> Table {
-    let head = head(c, &[
-        ("站点日志条", "Leaf", 10.0),
-        ("填报时间", "Logged", 20.0),
-        ("生效时间", "Takes effect", 20.0),
-        ("内容", "What", 16.0),
-        ("类别代码", "Kind", 18.0),
-        ("参数 / 填报", "Parameter / entry", 12.0),
-        ("填报人", "Author", 14.0),
-        ("角色", "Role", 16.0),
-        ("取值", "Values", 60.0),
-        ("情况说明", "Reason", 40.0),
-        ("无效原因", "Why invalid", 30.0),
-    ]);
+    let head = head(
+        c,
+        &[
+            ("站点日志条", "Leaf", 10.0),
+            ("填报时间", "Logged", 20.0),
+            ("生效时间", "Takes effect", 20.0),
+            ("内容", "What", 16.0),
+            ("类别代码", "Kind", 18.0),
+            ("参数 / 填报", "Parameter / entry", 12.0),
+            ("填报人", "Author", 14.0),
+            ("角色", "Role", 16.0),
+            ("取值", "Values", 60.0),
+            ("情况说明", "Reason", 40.0),
+            ("无效原因", "Why invalid", 30.0),
+        ],
+    );
     let w = c.words;
     let face = c.face();
     let rows = c
@@ -335,7 +359,7 @@ fn statements(c: &Context<'_>) -> Table {
                 class.into(),
                 s.author.as_str().into(),
                 w.word("role", &s.role).into(),
-                c.declared.get(&s.leaf).map(statement_body).into(),
+                c.declared.get(&s.leaf).map(|b| statement_body(w, b)).into(),
                 s.reason.as_str().into(),
                 s.invalid.clone().into(),
             ]
@@ -345,13 +369,16 @@ fn statements(c: &Context<'_>) -> Table {
 }
 
 fn definitions(c: &Context<'_>) -> Table {
-    let head = head(c, &[
-        ("名称", "Name", 34.0),
-        ("口径编号", "Definition", 26.0),
-        ("单位", "Unit", 12.0),
-        ("公式", "Formula", 34.0),
-        ("出处", "Source", 30.0),
-    ]);
+    let head = head(
+        c,
+        &[
+            ("名称", "Name", 34.0),
+            ("口径编号", "Definition", 26.0),
+            ("单位", "Unit", 12.0),
+            ("公式", "Formula", 34.0),
+            ("出处", "Source", 30.0),
+        ],
+    );
     let w = c.words;
     let mut rows: Vec<Vec<Value>> = c
         .report
@@ -359,12 +386,23 @@ fn definitions(c: &Context<'_>) -> Table {
         .iter()
         .map(|d| {
             let unit = if d.unit == "1" { w.s("比率", "ratio").to_owned() } else { w.unit(&d.unit) };
-            vec![w.name(&d.names, &d.id).into(), d.id.as_str().into(), unit.into(), d.formula.as_str().into(), d.source.as_str().into()]
+            vec![
+                w.name(&d.names, &d.id).into(),
+                d.id.as_str().into(),
+                unit.into(),
+                d.formula.as_str().into(),
+                d.source.as_str().into(),
+            ]
         })
         .collect();
     if let Some(m) = &c.report.method {
         let said = format!("{} · seed {} · replicates {} · block {} d", m.interval, m.seed, m.replicates, m.block_days);
-        rows.push(vec![w.s("变化的 95 % 区间", "95 % interval of a change").into(), m.interval.as_str().into(), Value::Empty, said.into()]);
+        rows.push(vec![
+            w.s("变化的 95 % 区间", "95 % interval of a change").into(),
+            m.interval.as_str().into(),
+            Value::Empty,
+            said.into(),
+        ]);
     }
     rows.push(vec![w.s("取整", "Rounding").into(), Value::Empty, Value::Empty, c.report.rounding.as_str().into()]);
     Table { head, rows }
