@@ -29,7 +29,7 @@ pub(super) fn cover(flow: &mut Flow, c: &Context<'_>) {
     flow.put([line((centre - 60.0, y - 8.0), (centre + 60.0, y - 8.0), INK, 0.8)]);
     let firm = Style { size: 15.0, face: Face::Bold, colour: TEXT };
     y += 22.0;
-    for words in broken(&shown(&c.factory()), firm.face, firm.size, MEASURE - 20.0).iter().take(3) {
+    for words in broken(&shown(&c.factory()), firm.face, firm.size, MEASURE - 20.0).iter().take(2) {
         flow.put([text(centre, y, Align::Centre, firm, words)]);
         y += 21.0;
     }
@@ -92,8 +92,8 @@ fn facts(flow: &mut Flow, c: &Context<'_>, top: f32) -> f32 {
     let mut y = top;
     for (name, value) in rows {
         let mut lines = broken(&shown(&value), Face::Regular, size, MEASURE - name_width - 24.0);
-        if lines.len() > 4 {
-            lines.truncate(4);
+        if lines.len() > 3 {
+            lines.truncate(3);
             if let Some(last) = lines.last_mut() {
                 last.push('…');
             }
