@@ -26,6 +26,7 @@ pub(crate) mod tags;
 #[cfg(test)]
 mod tests;
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -133,20 +134,28 @@ impl Config {
             file: file.clone(),
             list: vec![Problem { severity: Severity::Error, file: None, line: None, what, hint }],
         };
-        let unreadable = |reason: String| {
-            alone(
-                words!("读不了配置文件：{reason}", "cannot read the configuration file: {reason}"),
-                words!(
-                    "检查路径和权限，或用 `gongzheng-agent init` 生成一份",
-                    "check path and permissions, or make one with `gongzheng-agent init`"
-                ),
-            )
+        let because = |reason: String, hint| {
+            alone(words!("读不了配置文件：{reason}", "cannot read the configuration file: {reason}"), hint)
         };
-        let size = std::fs::metadata(path).map_err(|e| unreadable(e.to_string()))?.len();
+        let unreadable = |error: std::io::Error| {
+            let hint = match error.kind() {
+                ErrorKind::PermissionDenied => words!(
+                    "在命令前面加 `sudo -u gongzheng`：配置文件只有网关的用户能读",
+                    "put `sudo -u gongzheng` before the command: only the gateway's user may read the file"
+                ),
+                _ => words!(
+                    "检查路径，或用 `gongzheng-agent init` 生成一份",
+                    "check the path, or make one with `gongzheng-agent init`"
+                ),
+            };
+            because(error.to_string(), hint)
+        };
+        let size = std::fs::metadata(path).map_err(unreadable)?.len();
         if size > FILE_BYTES_MAX {
-            return Err(unreadable(format!("{size} > {FILE_BYTES_MAX} bytes")));
+            let hint = words!("检查路径", "check the path");
+            return Err(because(format!("{size} > {FILE_BYTES_MAX} bytes"), hint));
         }
-        let text = std::fs::read_to_string(path).map_err(|e| unreadable(e.to_string()))?;
+        let text = std::fs::read_to_string(path).map_err(unreadable)?;
         Self::parse(&text, path)
     }
 

@@ -254,10 +254,11 @@ fn answer(head: &[u8], sources: &Sources) -> Vec<u8> {
     response(status, kind, &body, asked.is_head)
 }
 
+/// Not `no-referrer`: with it browsers send `Origin: null` with our own forms, and nothing could ever be saved.
 fn headers(status: &str, kind: &str, length: Option<usize>) -> Vec<u8> {
     let length = length.map_or_else(String::new, |length| format!("Content-Length: {length}\r\n"));
     format!(
-        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n{length}Connection: close\r\nCache-Control: no-store\r\nContent-Security-Policy: default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n\r\n"
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\n{length}Connection: close\r\nCache-Control: no-store\r\nContent-Security-Policy: default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: same-origin\r\n\r\n"
     )
     .into_bytes()
 }

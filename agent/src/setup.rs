@@ -118,7 +118,7 @@ async fn write(stream: &mut (impl AsyncWrite + Unpin), text: &str) -> std::io::R
     stream.flush().await
 }
 
-/// Serial ports this box has, the ones with a lasting name first.
+/// Serial ports this box has, each once: under its lasting name where it has one.
 fn serial_ports() -> Vec<String> {
     let list = |folder: &str, prefixes: &[&str]| {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
@@ -131,8 +131,18 @@ fn serial_ports() -> Vec<String> {
         found
     };
     let mut ports = list("/dev/serial/by-id", &[""]);
-    ports.extend(list("/dev", &["ttyUSB", "ttyACM", "ttyAMA", "ttymxc", "ttyAS", "ttyWK"]));
+    let named: Vec<_> = ports.iter().filter_map(|port| std::fs::canonicalize(port).ok()).collect();
+    let built_in = list("/dev", &["ttyS"]).into_iter().filter(|port| is_built_in(Path::new("/sys/class/tty"), port));
+    let others = list("/dev", &["ttyUSB", "ttyACM", "ttyAMA", "ttymxc", "ttyAS", "ttyWK"]).into_iter().chain(built_in);
+    ports.extend(others.filter(|port| !named.iter().any(|known| known == Path::new(port))));
     ports
+}
+
+/// Whether a `ttyS` is there (the kernel makes four names on any box) and not the system's own console.
+fn is_built_in(class: &Path, port: &str) -> bool {
+    let Some(name) = Path::new(port).file_name() else { return false };
+    let says = |what: &str| std::fs::read_to_string(class.join(name).join(what)).unwrap_or_default();
+    !matches!(says("type").trim(), "" | "0") && says("console").trim() != "Y"
 }
 
 async fn find(stream: &mut (impl AsyncWrite + Unpin), step: &Step<'_>, config: &Config) -> std::io::Result<()> {
@@ -158,13 +168,13 @@ async fn find(stream: &mut (impl AsyncWrite + Unpin), step: &Step<'_>, config: &
         let mut count = 0;
         while let Some(device) = receiver.recv().await {
             count += 1;
-            write(stream, &view::found(&device.how(lang), &device.draft(), lang)).await?;
+            write(stream, &view::found(&device, lang)).await?;
         }
         std::io::Result::Ok(count)
     };
     let (searched, count) = tokio::join!(search, show);
     let ending = match searched {
-        Ok(()) => format!("<p>{}</p>", page::view::escape(scan::summary(count?).get(lang))),
+        Ok(()) => view::ending(count?, lang),
         Err(words) => view::refusal(&[words], lang),
     };
     write(stream, &format!("</ul>{ending}{}", view::FOOT)).await

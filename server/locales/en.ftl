@@ -473,6 +473,7 @@ gateways-problem = This gateway id is taken. Choose another, or revoke the old g
 code-title = Enrolment code of { $gateway }
 code-until = Valid once, within 24 hours: until { $time }
 code-do = Run on the gateway:
+code-lang = en
 code-note = The code is shown only this once. It carries this server's fingerprint; the gateway will not talk to any other server.
 gateway-online = Online · { $age }
 gateway-offline = Offline · last { $age }

@@ -461,6 +461,7 @@ gateways-problem = 网关编号已被使用。请换一个编号，或先停用�
 code-title = { $gateway } 的入网码
 code-until = 24 小时内有效，只能使用一次：{ $time } 前
 code-do = 在网关上运行：
+code-lang = zh
 code-note = 入网码只显示这一次。它同时带有本服务器的指纹，网关不会连到别的服务器。
 gateway-online = 在线 · { $age }
 gateway-offline = 离线 · 最近 { $age }

@@ -27,6 +27,21 @@ pub(crate) fn say(zh: &str, en: &str) -> String {
     if chinese() { zh.to_owned() } else { en.to_owned() }
 }
 
+/// That `public_host` leads gateways to themselves, and what to do; where [`Config::misleads_gateways`].
+pub(crate) fn misleading_host(config: &Config) -> (String, String) {
+    let host = &config.public_host;
+    (
+        say(
+            &format!("public_host 是 {host}：别的机器上的网关会连到它们自己"),
+            &format!("public_host is {host}: gateways on other machines would connect to themselves"),
+        ),
+        say(
+            "填写网关访问本服务器所用的名称或地址，最好在首次启动之前",
+            "set it to the name or address gateways reach this server by, best before the first start",
+        ),
+    )
+}
+
 pub(crate) fn load(path: &Path) -> Result<Config> {
     Ok(Config::load(path)?)
 }

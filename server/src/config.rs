@@ -140,6 +140,14 @@ struct StorageFile {
 }
 
 impl Config {
+    /// Gateways on other machines may enrol, but are told to come to a name that leads them to themselves.
+    #[must_use]
+    pub fn misleads_gateways(&self) -> bool {
+        let is_here = self.public_host == "localhost"
+            || self.public_host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        is_here && !self.enrol.ip().is_loopback()
+    }
+
     /// Reads and checks the file at `path`; relative paths in it are relative to its folder.
     ///
     /// # Errors

@@ -1,18 +1,17 @@
 //! Every decoder that takes bytes from a stranger, each with well-formed inputs to damage. One table for the mutation test
 //! (`tests/tests/mutate.rs`, minutes of CI) and the fuzz targets (`tests/fuzz`, hours at a desk), so that neither rots.
+//! What the fuzzer found worth keeping lies in `tests/fuzz/corpus`, a folder a decoder.
 //!
 //! A decoder here returns nothing: refusing is fine, accepting is fine, panicking or allocating without bound is not.
 
-use std::path::Path;
+// The paths are written out because the fuzz targets include this file from elsewhere.
+#[path = "corpus/acquisition.rs"]
+mod acquisition;
+#[path = "corpus/opcua.rs"]
+mod opcua;
+
 use std::sync::OnceLock;
 
-use agent::config::Config;
-use agent::locale::Lang;
-use agent::source::dlt645::{frame, value};
-use agent::source::dtu;
-use agent::source::modbus::decode::{self, Charset, Encoding, Order, ScaleRegister};
-use agent::source::modbus::plan::Area;
-use agent::source::modbus::rtu::{self, Answer, Question};
 use protocol::{
     Batch, BootId, ChainId, ChainStart, ChainStartCause, Clock, Configuration, Content, Declaration, Digest, Event,
     Gap, GapCause, GapStart, Header, KeyChange, Kind, Leaf, Lost, LostCause, Quality, Reading, Receipt, Record,
@@ -32,8 +31,23 @@ pub struct Decoder {
     pub corpus: fn() -> Vec<Vec<u8>>,
 }
 
-/// Every decoder.
-pub const DECODERS: &[Decoder] = &[
+/// What machines, meters and modems send, and the files that say how to read them. Each has a committed corpus.
+pub const OF_MACHINES: &[Decoder] = &[
+    Decoder { name: "modbus_decode", run: acquisition::run_modbus_decode, corpus: acquisition::modbus_values },
+    Decoder { name: "modbus_rtu", run: acquisition::run_modbus_rtu, corpus: acquisition::modbus_frames },
+    Decoder { name: "modbus_tcp", run: acquisition::run_modbus_tcp, corpus: acquisition::modbus_tcp_frames },
+    Decoder { name: "dlt645", run: acquisition::run_dlt645, corpus: acquisition::dlt645_answers },
+    Decoder { name: "dtu", run: acquisition::run_dtu, corpus: acquisition::dtu_streams },
+    Decoder { name: "agent_config", run: acquisition::run_agent_config, corpus: acquisition::agent_configs },
+    Decoder { name: "profile", run: acquisition::run_profile, corpus: acquisition::profiles },
+    Decoder { name: "fingerprint", run: acquisition::run_fingerprint, corpus: acquisition::scan_answers },
+    Decoder { name: "opcua_value", run: opcua::run_opcua_value, corpus: opcua::opcua_values },
+    Decoder { name: "opcua_browse", run: opcua::run_opcua_browse, corpus: opcua::opcua_spaces },
+    Decoder { name: "opcua_endpoint", run: opcua::run_opcua_endpoint, corpus: opcua::opcua_endpoints },
+];
+
+/// What gateways, servers and people send and keep.
+pub const OF_EVIDENCE: &[Decoder] = &[
     Decoder { name: "record", run: run_record, corpus: records },
     Decoder {
         name: "header",
@@ -53,19 +67,19 @@ pub const DECODERS: &[Decoder] = &[
     Decoder { name: "bundle", run: run_bundle, corpus: || vec![archive()] },
     Decoder { name: "plan_file", run: run_plan_file, corpus: || vec![PLAN_FILE.into()] },
     Decoder { name: "readings_csv", run: run_readings_csv, corpus: readings_csv },
-    Decoder { name: "modbus_decode", run: run_modbus_decode, corpus: modbus_values },
-    Decoder { name: "modbus_rtu", run: run_modbus_rtu, corpus: modbus_frames },
-    Decoder { name: "agent_config", run: run_agent_config, corpus: || vec![AGENT_CONFIG.into()] },
-    Decoder { name: "dlt645", run: run_dlt645, corpus: dlt645_answers },
-    Decoder { name: "dtu", run: run_dtu, corpus: dtu_streams },
 ];
+
+/// Every decoder.
+pub fn decoders() -> impl Iterator<Item = &'static Decoder> {
+    OF_MACHINES.iter().chain(OF_EVIDENCE)
+}
 
 /// The decoder of this name.
 ///
 /// # Panics
 /// When there is none.
 pub fn decoder(name: &str) -> &'static Decoder {
-    DECODERS.iter().find(|d| d.name == name).unwrap_or_else(|| panic!("no decoder {name}"))
+    decoders().find(|d| d.name == name).unwrap_or_else(|| panic!("no decoder {name}"))
 }
 
 /// One step of a fuzz target: `bytes` to the decoder of this name. A run begins with the empty input; the well-formed ones go
@@ -79,52 +93,6 @@ pub fn fuzz(name: &str, bytes: &[u8]) {
         (decoder.corpus)().iter().for_each(|input| (decoder.run)(input));
     }
     (decoder.run)(bytes);
-}
-
-/// What a meter's line delivers, against one question; and its data in every type.
-fn run_dlt645(bytes: &[u8]) {
-    let (answer, judged) = frame::judge(bytes, &meter_question());
-    assert!(judged <= bytes.len());
-    if let frame::Answer::Data(data) = answer {
-        for (_, kind) in value::Kind::NAMES {
-            let _ = value::decode(&data, kind, u8::try_from(data.len()).unwrap_or(u8::MAX));
-        }
-    }
-}
-
-fn meter_question() -> frame::Question {
-    frame::Question { meter: frame::Meter::parse("000012345678").expect("a number"), di: frame::Di([0, 1, 0, 0]) }
-}
-
-/// 123456.78 kWh, and "no such data".
-fn dlt645_answers() -> Vec<Vec<u8>> {
-    let number = [0x68, 0x78, 0x56, 0x34, 0x12, 0x00, 0x00, 0x68];
-    let bodies: [&[u8]; 2] = [&[0x91, 0x08, 0x33, 0x33, 0x34, 0x33, 0xAB, 0x89, 0x67, 0x45], &[0xD1, 0x01, 0x35]];
-    let framed = |body: &&[u8]| {
-        let frame = [&number, *body].concat();
-        let sum = frame.iter().fold(0u8, |sum, byte| sum.wrapping_add(*byte));
-        [&[0xFE, 0xFE][..], &frame, &[sum, 0x16]].concat()
-    };
-    bodies.iter().map(framed).collect()
-}
-
-/// What a DTU delivers: who it says it is, then heartbeats around the answer of a meter. The first byte says how long the heartbeat is.
-fn run_dtu(bytes: &[u8]) {
-    let Some((size, rest)) = bytes.split_first() else { return };
-    let (heartbeat, received) = rest.split_at(usize::from(size % 8).min(rest.len()));
-    dtu::recognise(received, [b"press-dtu-01".as_slice()]);
-    let (skipped, (_, judged)) = dtu::likeliest(received, heartbeat, |bytes| {
-        let judged = frame::judge(bytes, &meter_question());
-        (judged.0.fate(), judged)
-    });
-    assert!(skipped + judged <= received.len());
-}
-
-fn dtu_streams() -> Vec<Vec<u8>> {
-    let around = |answer: Vec<u8>| [b"\x04beatbeatbeat", &answer[..], b"beatbe"].concat();
-    let mut streams: Vec<Vec<u8>> = dlt645_answers().into_iter().map(around).collect();
-    streams.push(b"\x00press-dtu-01".to_vec());
-    streams
 }
 
 fn run_record(bytes: &[u8]) {
@@ -201,60 +169,6 @@ fn run_readings_csv(bytes: &[u8]) {
 fn run_bundle(bytes: &[u8]) {
     if let Ok(files) = bundle::read(bytes) {
         let _ = bundle::check_manifest(&files);
-    }
-}
-
-/// Six bytes choose the encoding, the rest are registers.
-fn run_modbus_decode(bytes: &[u8]) {
-    let Some(([kind, orders, bit, value_at, at, decimals], words)) = bytes.split_first_chunk() else { return };
-    let order = |bit: u8| if orders >> bit & 1 == 0 { Order::Big } else { Order::Little };
-    let (_, kind) = decode::Kind::NAMES[usize::from(*kind) % decode::Kind::NAMES.len()];
-    let encoding = Encoding {
-        bit: *bit,
-        byte: order(2),
-        charset: Charset::NAMES[usize::from(orders >> 3 & 3) % Charset::NAMES.len()].1,
-        scale: (orders >> 7 == 1).then_some(ScaleRegister {
-            value_at: (*value_at).into(),
-            at: (*at).into(),
-            decimals: *decimals,
-        }),
-        ..Encoding::plain(kind, order(0), order(1))
-    };
-    let words: Vec<u16> = words.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect();
-    match decode::decode(&words, encoding) {
-        Ok(value) => assert_eq!(value.value_type(), kind.value_type(), "a value is of the type the evidence states"),
-        Err(nonsense) => assert!(!nonsense.words().get(Lang::Zh).is_empty()),
-    }
-}
-
-/// Six bytes are the question, the rest is what came from the line.
-fn run_modbus_rtu(bytes: &[u8]) {
-    let Some(([unit, area, address_high, address_low, count_high, count_low], received)) = bytes.split_first_chunk()
-    else {
-        return;
-    };
-    let question = Question {
-        unit: *unit,
-        area: [Area::Coil, Area::Discrete, Area::Holding, Area::Input][usize::from(area % 4)],
-        address: u16::from_be_bytes([*address_high, *address_low]),
-        count: u16::from_be_bytes([*count_high, *count_low]),
-    };
-    match rtu::judge(received, &question) {
-        Answer::Data(data) => assert_eq!(data.len() + 5, question.answer_bytes(), "an answer is as long as was asked"),
-        Answer::Incomplete(more) => assert!(more > 0, "what is whole is judged"),
-        Answer::Exception(_) | Answer::Wrong(_) => {}
-    }
-}
-
-/// A file is refused in both languages, or is a configuration that can be stated in the evidence.
-fn run_agent_config(bytes: &[u8]) {
-    match Config::parse(&String::from_utf8_lossy(bytes), Path::new("agent.toml")) {
-        Ok((config, _)) => drop(config.configuration().expect("a checked configuration can be recorded")),
-        Err(problems) => {
-            assert!(
-                problems.is_fatal() && !problems.render(Lang::Zh).is_empty() && !problems.render(Lang::En).is_empty()
-            );
-        }
     }
 }
 
@@ -483,29 +397,4 @@ fn readings_csv() -> Vec<Vec<u8>> {
         2026-03-02 08:30:00,p/run,0,uncertain\r\n";
     let wide = "time;p/run;p/good;p/x\n2026-03-02 08:00:00;1;7;\n2026-03-02 09:00:00;0;1e2;x\n\n2026-03-02 10:00:00;true;300;\n";
     vec![long.into(), wide.into()]
-}
-
-/// The example of the manual: every section of the agent's file.
-const AGENT_CONFIG: &str = include_str!("../../configs/agent.example.toml");
-
-/// An encoding of six bytes and its registers: every kind in one order, and the two that need more.
-fn modbus_values() -> Vec<Vec<u8>> {
-    let plain = (0..decode::Kind::NAMES.len()).map(|kind| {
-        let (_, kind_of) = decode::Kind::NAMES[kind];
-        let registers = usize::from(kind_of.registers().unwrap_or(4));
-        [&[kind as u8, 0, 0, 0, 0, 0], &[0x12, 0x34, 0x00, 0x41, 0x09, 0x87, 0x00, 0x00][..2 * registers]].concat()
-    });
-    let scaled = vec![5, 0x80, 0, 0, 2, 3, 0x00, 0x00, 0x09, 0x01, 0xFF, 0xFE];
-    let gbk = vec![21, 0x10, 0, 0, 0, 0, 0xB3, 0xE5, 0xB4, 0xB2, 0x41, 0x31, 0x00, 0x00];
-    plain.chain([scaled, gbk]).collect()
-}
-
-/// A question of six bytes and its answer: the example of Modbus Application Protocol V1.1b3, 6.3, coils, and a refusal.
-fn modbus_frames() -> Vec<Vec<u8>> {
-    let framed = |question: [u8; 6], body: &[u8]| [&question[..], body, &rtu::crc(body).to_le_bytes()].concat();
-    vec![
-        framed([0x11, 2, 0x00, 0x6B, 0, 3], &[0x11, 3, 6, 0x02, 0x2B, 0x00, 0x00, 0x00, 0x64]),
-        framed([0x11, 0, 0x00, 0x13, 0, 19], &[0x11, 1, 3, 0xCD, 0x6B, 0x05]),
-        framed([0x11, 3, 0x00, 0x08, 0, 1], &[0x11, 0x84, 2]),
-    ]
 }

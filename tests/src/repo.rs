@@ -33,7 +33,7 @@ pub fn files() -> Vec<PathBuf> {
         for entry in entries.flatten() {
             let path = entry.path();
             let name = entry.file_name();
-            if name == ".git" || name == "target" || name == "corpus" || name == "artifacts" {
+            if name == ".git" || name == "target" || name == "artifacts" || path.ends_with("fuzz/corpus") {
                 continue;
             }
             match entry.file_type() {

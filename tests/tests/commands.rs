@@ -422,7 +422,7 @@ fn the_agents_commands_say_what_is_well_and_what_is_not() -> Result<()> {
 
     says(&stack, "probe", &["press"])?.well(&["press/good", "press/state"]);
     says(&stack, "probe", &["nosuch"])?.ill(&["there is no device `nosuch`", "press"]);
-    says(&stack, "status", &[])?.ill(&["no running agent answers", "gongzheng-agent run"]);
+    says(&stack, "status", &[])?.ill(&["no running agent answers", "systemctl start gongzheng-agent"]);
     says(&stack, "doctor", &[])?.ill(&["✕ enrolment", "not enrolled"]);
 
     stack.enrol_and_start_agent()?;

@@ -1,12 +1,16 @@
 //! Damages well-formed inputs of every decoder in every way we could think of, thirty seconds in all, on a stable compiler.
-//! For hours of it with coverage guidance: `cargo fuzz run <decoder>` in `tests/fuzz`.
+//! What longer runs with coverage guidance found worth keeping (`tests/fuzz/corpus`) goes in too; how to make such a run is in
+//! `docs/reference/fuzzing.md`.
 //!
 //! `GZ_MUTATE_SECONDS` and `GZ_MUTATE_SEED` change length and seed; a failure prints both and the bytes.
 
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use tests::corpus::{DECODERS, Decoder};
+use tests::corpus::{Decoder, OF_MACHINES, decoders};
+use tests::repo;
 use tests::seed::Random;
 
 const INTERESTING: [u8; 8] = [0x00, 0x01, 0x7F, 0x80, 0xFE, 0xFF, b'"', b'\n'];
@@ -45,14 +49,32 @@ fn damage(random: &mut Random, corpus: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
+/// Where the fuzzer keeps its inputs, a folder a decoder.
+fn folder() -> PathBuf {
+    repo::root().join("tests/fuzz/corpus")
+}
+
+/// The committed inputs of a decoder, in the order of their names.
+fn kept(decoder: &Decoder) -> Vec<(PathBuf, Vec<u8>)> {
+    let Ok(entries) = std::fs::read_dir(folder().join(decoder.name)) else { return Vec::new() };
+    let files: BTreeSet<PathBuf> = entries.map(|entry| entry.expect("a folder can be listed").path()).collect();
+    files.into_iter().map(|file| (file.clone(), std::fs::read(file).expect("a file can be read"))).collect()
+}
+
 fn run(decoder: &Decoder, index: usize, seed: u64, time: Duration) -> u64 {
-    let corpus = (decoder.corpus)();
+    let mut corpus = (decoder.corpus)();
     assert!(!corpus.is_empty(), "{}: no corpus", decoder.name);
     for whole in &corpus {
         (decoder.run)(whole);
-        for cut in 0..whole.len().min(4096) {
+        // At every byte, or of long texts at some hundreds of places.
+        for cut in (0..whole.len().min(4096)).step_by(1 + whole.len() / 1024) {
             (decoder.run)(&whole[..cut]);
         }
+    }
+    for (file, whole) in kept(decoder) {
+        let fine = std::panic::catch_unwind(AssertUnwindSafe(|| (decoder.run)(&whole))).is_ok();
+        assert!(fine, "{} panicked on {}", decoder.name, file.display());
+        corpus.push(whole);
     }
     let start = Instant::now();
     let mut count = 0;
@@ -73,9 +95,9 @@ fn run(decoder: &Decoder, index: usize, seed: u64, time: Duration) -> u64 {
 fn no_decoder_panics_on_damaged_bytes() {
     let seed = Random::seed_from("GZ_MUTATE_SEED", 20_260_101);
     let seconds = Random::seed_from("GZ_MUTATE_SECONDS", 30);
-    let each = Duration::from_secs(seconds) / u32::try_from(DECODERS.len()).unwrap_or(1);
+    let each = Duration::from_secs(seconds) / u32::try_from(decoders().count()).unwrap_or(1);
     println!("seed {seed}, {seconds} s");
-    for (index, decoder) in DECODERS.iter().enumerate() {
+    for (index, decoder) in decoders().enumerate() {
         let count = run(decoder, index, seed, each);
         println!("{:<16} {count:>9} damaged inputs", decoder.name);
         assert!(count > 20, "{}: too slow to mean anything", decoder.name);
@@ -84,19 +106,37 @@ fn no_decoder_panics_on_damaged_bytes() {
 
 #[test]
 fn every_decoder_has_a_fuzz_target() {
-    for decoder in DECODERS {
-        let target = std::path::PathBuf::from(format!("tests/fuzz/fuzz_targets/{}.rs", decoder.name));
-        let text = tests::repo::text(&target).unwrap_or_default();
+    for decoder in decoders() {
+        let target = PathBuf::from(format!("tests/fuzz/fuzz_targets/{}.rs", decoder.name));
+        let text = repo::text(&target).unwrap_or_default();
         assert!(
             text.contains(&format!("\"{}\"", decoder.name)),
             "{} is missing or runs another decoder",
             target.display()
         );
-        let manifest = tests::repo::text(std::path::Path::new("tests/fuzz/Cargo.toml")).unwrap_or_default();
+        let manifest = repo::text(Path::new("tests/fuzz/Cargo.toml")).unwrap_or_default();
         assert!(
             manifest.contains(&format!("name = \"{}\"", decoder.name)),
             "tests/fuzz/Cargo.toml has no {}",
             decoder.name
         );
     }
+}
+
+#[test]
+fn every_decoder_of_machines_has_a_corpus_and_every_corpus_a_decoder() {
+    for decoder in OF_MACHINES {
+        assert!(!kept(decoder).is_empty(), "tests/fuzz/corpus/{} is missing or empty", decoder.name);
+    }
+    let known: BTreeSet<&str> = decoders().map(|d| d.name).collect();
+    let (mut strange, mut bytes) = (Vec::new(), 0);
+    for entry in std::fs::read_dir(folder()).expect("the corpus is there") {
+        let name = entry.expect("a folder can be listed").file_name().to_string_lossy().into_owned();
+        match decoders().find(|d| d.name == name) {
+            Some(decoder) => bytes += kept(decoder).iter().map(|(_, whole)| whole.len()).sum::<usize>(),
+            None => strange.push(name),
+        }
+    }
+    assert!(strange.is_empty(), "no decoder is called {strange:?}; there are {known:?}");
+    assert!(bytes < 1_000_000, "{bytes} bytes: minimise the corpus before committing it (`cargo fuzz cmin`)");
 }

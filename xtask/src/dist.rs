@@ -3,9 +3,10 @@
 use anyhow::{Context, Result};
 
 use crate::arm::{ARMS, add_target, build};
-use crate::tools::{cargo, provide, sh, target_dir};
+use crate::tools::{cargo, provide, root, sh, target_dir};
 
-/// Builds agent and verifier for every processor, and everything for this one, into `target/dist/<target>/`.
+/// Builds agent and verifier for every processor, and everything for this one, into `target/dist/<target>/`; beside every agent lies the
+/// unit that starts it.
 pub(crate) fn dist() -> Result<()> {
     provide(crate::tools::NEEDS.get(2..4).unwrap_or_default())?;
     sh(cargo().args(["build", "--locked", "--release", "--bins"]).args([
@@ -33,5 +34,8 @@ fn copy(from: &std::path::Path, to: &std::path::Path, names: &[&str]) -> Result<
         let bytes = std::fs::copy(from.join(&file), to.join(&file)).with_context(|| format!("copying {file}"))?;
         println!("{:>12} bytes  {}", bytes, to.join(&file).display());
     }
+    let unit = "gongzheng-agent.service";
+    std::fs::copy(root().join("configs/systemd").join(unit), to.join(unit))
+        .with_context(|| format!("copying {unit}"))?;
     Ok(())
 }

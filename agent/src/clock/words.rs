@@ -21,8 +21,8 @@ pub fn state(now: &ClockReading) -> (Words, Option<Words>) {
         SyncState::Unsynchronised => (
             words!("未同步", "not synchronised"),
             Some(words!(
-                "数据照常采集，但时间要等同步后才能确定。启用 systemd-timesyncd 或 chrony，或填写厂内时间服务器",
-                "reading goes on, but times are only known after synchronisation. Enable systemd-timesyncd or chrony, or name the factory's time server"
+                "数据照常采集，但时间要等同步后才能确定。让网关能访问时间服务器（UDP 123），或在 /etc/systemd/timesyncd.conf 的 `NTP=` 填厂内时间服务器；`timedatectl` 显示现状",
+                "reading goes on, but times are only known after synchronisation. Let the gateway reach a time server (UDP 123), or name the factory's own as `NTP=` in /etc/systemd/timesyncd.conf; `timedatectl` shows the state"
             )),
         ),
         SyncState::Unknown => (

@@ -16,7 +16,7 @@ use crate::locale::{Lang, Words, words};
 use crate::source::modbus::decode::Kind;
 use crate::source::opcua::browse::{BrowsedNode, Snippet, Snippets, found, in_order, tree};
 use crate::source::opcua::companion::{Suggested, suggest};
-use crate::source::opcua::endpoint::printable;
+use crate::source::opcua::endpoint::{one_line, printable};
 use crate::source::opcua::node::{Identifier, Namespace, Node};
 use crate::source::opcua::session::Live;
 use crate::source::opcua::walk::{Bounds, Walk};
@@ -99,7 +99,8 @@ const OBJECTS: Identifier = Identifier::Number(85);
 /// A page of browse results takes a PLC longer than one value.
 const CALL_LEAST: Duration = Duration::from_secs(10);
 
-fn render(walk: &Walk, options: &Options, lang: Lang) -> String {
+/// What was found, as the options ask for it.
+pub fn render(walk: &Walk, options: &Options, lang: Lang) -> String {
     let nodes = &walk.nodes;
     let kept = options.find.as_deref().map(|text| found(nodes, text)).unwrap_or_default();
     let mut out = if options.suggest {
@@ -129,7 +130,7 @@ fn render(walk: &Walk, options: &Options, lang: Lang) -> String {
 
 fn tags(nodes: &[BrowsedNode], kept: &[bool], find: Option<&str>, lang: Lang) -> String {
     let mut snippets = Snippets::default();
-    let mut left_out = 0;
+    let (mut left_out, mut unwritable) = (0, 0);
     for index in in_order(nodes) {
         let Some(node) = nodes.get(index) else { continue };
         let Some(shown) = node.shown.as_ref().filter(|_| kept.get(index).copied().unwrap_or(true)) else { continue };
@@ -139,6 +140,7 @@ fn tags(nodes: &[BrowsedNode], kept: &[bool], find: Option<&str>, lang: Lang) ->
             continue;
         }
         match shown.kind {
+            Some(_) if !node.node.can_be_written() => unwritable += 1,
             Some(kind) => {
                 let comments = [format!("{} = {}", node.name.name, shown.text)];
                 snippets.push(&Snippet {
@@ -156,6 +158,13 @@ fn tags(nodes: &[BrowsedNode], kept: &[bool], find: Option<&str>, lang: Lang) ->
         let words = words!(
             "另有 {left_out} 个变量是数组、结构或日期，不能作数据点",
             "left out, as they are arrays, structures or dates: {left_out}"
+        );
+        let _ = writeln!(snippets.text, "# {}", words.get(lang));
+    }
+    if unwritable > 0 {
+        let words = words!(
+            "另有 {unwritable} 个变量的节点号写不进配置文件（空的、超过 1024 字节或含有控制字符）",
+            "left out, as their ids are empty, longer than 1,024 bytes or have control characters and cannot be written: {unwritable}"
         );
         let _ = writeln!(snippets.text, "# {}", words.get(lang));
     }
@@ -181,9 +190,9 @@ fn suggestions(suggested: &[Suggested], lang: Lang) -> String {
             let words = words!("在服务器上声明机器时：{rule}", "when the machine is declared on the server: {rule}");
             comments.push(words.get(lang).to_owned());
         }
-        let Some(kind) = tag.kind else {
-            let _ =
-                writeln!(unrecorded, "# {}  {}  {}", tag.name, printable(&tag.node.to_string()), comments.join("  "));
+        let Some(kind) = tag.kind.filter(|_| tag.node.can_be_written()) else {
+            let (id, comments) = (printable(&tag.node.to_string()), one_line(&comments.join("  ")));
+            let _ = writeln!(unrecorded, "# {}  {id}  {comments}", tag.name);
             continue;
         };
         let mut rest = vec![format!("role = \"{}\"", tag.role)];
@@ -208,4 +217,71 @@ fn suggestions(suggested: &[Suggested], lang: Lang) -> String {
         snippets.text.push_str(&unrecorded);
     }
     snippets.text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::source::opcua::browse::{Class, Name, Shown};
+
+    fn walk(ids: &[Node]) -> Walk {
+        let node = |node: &Node| BrowsedNode {
+            node: node.clone(),
+            parent: None,
+            depth: 0,
+            name: Name {
+                namespace: "http://opcfoundation.org/UA/PlasticsRubber/IMM2MES/".into(),
+                name: "ProductionStatus".into(),
+            },
+            class: Class::Variable,
+            type_definition: None,
+            shown: Some(Shown { text: "1".into(), kind: Some(Kind::I32) }),
+        };
+        let mut nodes: Vec<BrowsedNode> = ids.iter().map(node).collect();
+        // A suggestion hangs under something.
+        nodes.iter_mut().skip(1).for_each(|node| node.parent = Some(0));
+        Walk { nodes, is_cut: false, refused: Vec::new() }
+    }
+
+    #[test]
+    fn a_node_whose_id_cannot_stand_in_the_file_is_told_and_no_tag() {
+        let text = |text: &str| Node { namespace: Namespace::Index(2), identifier: Identifier::Text(text.to_owned()) };
+        let ids = [text("good"), text(""), text("a\nb"), text(&"x".repeat(2_000)), text("also good")];
+        let options = |suggest: bool| Options {
+            device: "m".into(),
+            node: None,
+            depth: 8,
+            nodes: 10,
+            find: None,
+            toml: !suggest,
+            suggest,
+        };
+        for (suggest, tags) in [(false, 2), (true, 1)] {
+            let snippets = render(&walk(&ids), &options(suggest), Lang::En);
+            let file = format!(
+                "[gateway]\nstate_dir = \"/tmp/x\"\n[[device]]\nname = \"m\"\nprotocol = \"opcua\"\nendpoint = \"opc.tcp://m:4840\"\n{snippets}"
+            );
+            let (config, _) = Config::parse(&file, Path::new("agent.toml")).unwrap_or_else(|p| panic!("{p}\n{file}"));
+            assert_eq!(config.devices[0].tags.len(), tags);
+            assert!(suggest || snippets.contains("cannot be written: 3"), "{snippets}");
+        }
+    }
+
+    #[test]
+    fn a_machine_with_a_line_end_in_its_name_adds_no_line_to_the_file() {
+        let mut walk = walk(&[Node::parse("ns=2;s=press").expect("id"), Node::parse("ns=2;s=state").expect("id")]);
+        walk.nodes[0].name.name = "Press\nunit = 7".into();
+        // An array, which is told in a comment.
+        walk.nodes[1].name.name = "JobGoodPartsCounter".into();
+        walk.nodes[1].shown = Some(Shown { text: "[2]".into(), kind: None });
+        walk.nodes.insert(1, walk.nodes[0].clone());
+        walk.nodes[1].name.name = "ActiveJobValues".into();
+        walk.nodes[1].parent = Some(0);
+        walk.nodes[2].parent = Some(1);
+        let text = suggestions(&suggest(&walk.nodes), Lang::En);
+        assert!(text.contains("Press·unit"), "{text}");
+        assert!(text.lines().all(|line| line.is_empty() || line.starts_with('#')), "{text}");
+    }
 }

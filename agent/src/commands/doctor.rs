@@ -1,7 +1,8 @@
 //! `gongzheng-agent doctor`: tests the installation and says, per check, what was tried, what it means and what to do next.
 //!
 //! Constraints: it only looks (reads of devices, connections that are closed at once, one file made and removed in the state
-//! directory); it works beside a running agent as far as a device allows a second connection, and says when that may be the reason.
+//! directory); it works beside a running agent as far as a device allows a second connection, and says when that may be the reason. A line
+//! that only one program can hold is asked through the running agent.
 
 mod opcua;
 mod running;
@@ -53,7 +54,8 @@ impl Finding {
         Self { verdict, tried, meaning }
     }
 
-    fn render(&self, lang: Lang) -> String {
+    /// As lines for a terminal.
+    pub(super) fn render(&self, lang: Lang) -> String {
         let mark = match self.verdict {
             Verdict::Good => "✓",
             Verdict::Warning => "!",
@@ -94,12 +96,18 @@ pub async fn run(config: &Config, lang: Lang) -> bool {
         tell(certificate(enrolment, crate::clock::wall_ms()));
         tell(server(config, enrolment).await);
     }
+    let running = running::ask(config).await;
     for device in &config.devices {
-        for finding in device_findings(config, device).await {
+        let said = running.as_ref().and_then(|answer| running::device(answer.as_ref().ok()?, device));
+        let findings = match said {
+            Some(finding) => vec![finding],
+            None => device_findings(config, device).await,
+        };
+        for finding in findings {
             tell(finding);
         }
     }
-    for finding in running::findings(config).await {
+    for finding in running.map(running::findings).unwrap_or_default() {
         tell(finding);
     }
     all_good
@@ -214,7 +222,7 @@ fn certificate(enrolment: &Enrolment, now_ms: i64) -> Finding {
 }
 
 /// Reaches whatever this gateway delivers to, up to the end of the TLS handshake: a port that answers may be anybody's.
-async fn server(config: &Config, enrolment: &Enrolment) -> Finding {
+pub(super) async fn server(config: &Config, enrolment: &Enrolment) -> Finding {
     let address = config.uplink.address.as_ref().unwrap_or(&enrolment.mqtt_host_port);
     let tried = words!("连接服务器 {address}", "reaching the server at {address}");
     let bad = |words: Words| Finding::new(Verdict::Bad, tried.clone(), words);

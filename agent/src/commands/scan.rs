@@ -74,15 +74,15 @@ pub(crate) struct Found {
     /// The exception it refused the first register with, if it did.
     refused: Option<u8>,
     /// Profiles that fit, best first: id, title, and why.
-    suggested: Vec<Suggested>,
+    pub(crate) suggested: Vec<Suggested>,
 }
 
 /// A profile that fits what a device answered.
 #[derive(Debug)]
 pub(crate) struct Suggested {
-    id: String,
-    title: Words,
-    why: Vec<Words>,
+    pub(crate) id: String,
+    pub(crate) title: Words,
+    pub(crate) why: Vec<Words>,
 }
 
 /// Looks and prints what answers as it is found; at the end how many.
@@ -190,8 +190,8 @@ impl Target {
             Some(config) if is_in_use(config, port).await => {
                 let shown = port.display();
                 Err(words!(
-                    "{shown} 正由运行中的网关程序使用，同时扫描会互相干扰。先停下它：`systemctl stop gongzheng-agent`",
-                    "{shown} is in use by the running agent; both would garble each other. Stop it first: `systemctl stop gongzheng-agent`"
+                    "{shown} 正由运行中的网关程序使用，同时扫描会互相干扰。先停下它：`sudo systemctl stop gongzheng-agent`，再用 `sudo -u gongzheng gongzheng-agent scan --serial {shown}` 查找，把打印的一段贴到配置文件末尾，然后重新启动",
+                    "{shown} is in use by the running agent; both would garble each other. Stop it first: `sudo systemctl stop gongzheng-agent`; then search with `sudo -u gongzheng gongzheng-agent scan --serial {shown}`, paste the section it prints at the end of the configuration file, and start the agent again"
                 ))
             }
             _ => Ok(Self::Serial(lines(port, bauds, parities))),
@@ -219,15 +219,18 @@ pub(crate) async fn look(
     timeout: Duration,
     found: &mpsc::Sender<Found>,
 ) -> Result<(), Words> {
+    // Read once: for every address of a subnet it would keep a small processor from reading its machines meanwhile.
+    let profiles: Arc<[Profile]> = profile::all().unwrap_or_default().into();
     match target {
         Target::Network { hosts, port } => {
             let (places, mut tasks) = (Arc::new(Semaphore::new(AT_ONCE)), JoinSet::new());
             for host in hosts {
                 let Ok(place) = places.clone().acquire_owned().await else { break };
                 let (carrier, units, found) = (Carrier::Tcp(format!("{host}:{port}")), units.clone(), found.clone());
+                let profiles = profiles.clone();
                 tasks.spawn(async move {
                     // Most addresses of a subnet have nobody: that is no trouble.
-                    let _ = ask_units(&carrier, &units, timeout, &found).await;
+                    let _ = ask_units(&carrier, &units, timeout, &profiles, &found).await;
                     drop(place);
                 });
                 tokio::time::sleep(PACE).await;
@@ -237,7 +240,7 @@ pub(crate) async fn look(
         Target::Serial(lines) => {
             for line in lines {
                 let place = line.path.display().to_string();
-                let count = ask_units(&Carrier::Serial(line), units, timeout, found).await;
+                let count = ask_units(&Carrier::Serial(line), units, timeout, &profiles, found).await;
                 let count = count.map_err(|failure| {
                     failure
                         .connection_words("scan", &place)
@@ -259,9 +262,9 @@ async fn ask_units(
     carrier: &Carrier,
     units: &Units,
     timeout: Duration,
+    profiles: &[Profile],
     found: &mpsc::Sender<Found>,
 ) -> Result<usize, Failure> {
-    let profiles = profile::all().unwrap_or_default();
     let mut connection = Connection::new(carrier.clone());
     let (mut count, mut is_open) = (0, false);
     for unit in units.iter() {
@@ -274,7 +277,7 @@ async fn ask_units(
         }
         if let Some(refused) = answers(&mut connection, unit, timeout).await {
             count += 1;
-            let suggested = identify(&mut connection, &profiles, unit, timeout).await;
+            let suggested = identify(&mut connection, profiles, unit, timeout).await;
             if found.send(Found { carrier: carrier.clone(), unit, refused, suggested }).await.is_err() {
                 // Nobody listens any more.
                 break;
@@ -321,13 +324,23 @@ async fn identify(connection: &mut Connection, profiles: &[Profile], unit: u8, t
 
 impl Found {
     /// Where and how it answered.
-    pub(crate) fn how(&self, lang: Lang) -> String {
+    pub(crate) fn answer(&self, lang: Lang) -> String {
         let (place, unit) = (&self.carrier, self.unit);
-        let how = match self.refused {
-            None => lang.pick("有应答", "answers").to_owned(),
-            Some(code) => format!("{} {code}", lang.pick("有应答，异常码", "answers with exception")),
+        // Many devices have nothing at the first register asked for: that is no fault of theirs.
+        let how = match (self.refused, lang) {
+            (None, Lang::Zh) => "有应答".to_owned(),
+            (None, Lang::En) => "answers".to_owned(),
+            (Some(code), Lang::Zh) => format!("有应答（没有所问的寄存器，异常码 {code}，属正常）"),
+            (Some(code), Lang::En) => {
+                format!("answers (not with the register asked for, exception {code}: that is normal)")
+            }
         };
-        let mut text = format!("{place} {} {unit}: {how}", lang.pick("站号", "unit"));
+        format!("{place} {} {unit}: {how}", lang.pick("站号", "unit"))
+    }
+
+    /// The same with the profiles that fit, for a terminal.
+    pub(crate) fn how(&self, lang: Lang) -> String {
+        let mut text = self.answer(lang);
         for fit in &self.suggested {
             let why: Vec<&str> = fit.why.iter().map(|w| w.get(lang)).collect();
             let (id, title, why) = (&fit.id, fit.title.get(lang), why.join("; "));
@@ -363,8 +376,10 @@ impl Found {
     }
 }
 
+/// Whether a carrier is this port, under whichever of its names.
 fn on_port(carrier: &Carrier, port: &Path) -> bool {
-    matches!(carrier, Carrier::Serial(serial) if serial.path == port)
+    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    matches!(carrier, Carrier::Serial(serial) if real(&serial.path) == real(port))
 }
 
 async fn is_in_use(config: &Config, port: &Path) -> bool {

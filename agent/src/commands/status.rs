@@ -62,8 +62,8 @@ pub(super) async fn ask(listen: &str) -> Result<Json, Words> {
     let json = body.and_then(|body| serde_json::from_str(&body).map_err(std::io::Error::from));
     json.map_err(|error| {
         words!(
-            "{listen} 上没有正在运行的网关程序：{error}。用 `gongzheng-agent run` 启动，或检查 `[page] listen`",
-            "no running agent answers on {listen}: {error}. Start it with `gongzheng-agent run`, or check `[page] listen`"
+            "{listen} 上没有正在运行的网关程序：{error}。用 `sudo systemctl start gongzheng-agent` 启动，或检查 `[page] listen`",
+            "no running agent answers on {listen}: {error}. Start it with `sudo systemctl start gongzheng-agent`, or check `[page] listen`"
         )
     })
 }

@@ -101,7 +101,8 @@ fn value(value: &Value) -> Json {
         Value::Bool(v) => json!(v),
         Value::I64(v) => json!(v),
         Value::U64(v) => json!(v),
-        Value::F32(v) => json!(v),
+        // Widened to 64 bits it would show digits that nobody measured: 230.1999969482422 for 230.2.
+        Value::F32(v) => v.to_string().parse::<f64>().map_or(Json::Null, |v| json!(v)),
         Value::F64(v) => json!(v),
         Value::Text(v) => json!(v),
     }

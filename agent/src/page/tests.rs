@@ -147,6 +147,8 @@ async fn without_leave_the_setup_is_refused_with_what_to_do() {
         let mut text = String::new();
         stream.read_to_string(&mut text).await.expect("answer");
         assert!(text.starts_with(&format!("HTTP/1.1 {expected}\r\n")), "{text}");
+        // Otherwise a browser hides the origin of the setup's own form, and the form is refused.
+        assert!(text.contains("\r\nReferrer-Policy: same-origin\r\n"), "{text}");
         assert!(text.contains("ssh -L 8470") == (expected == "403 Forbidden"), "{text}");
         stop.cancel();
         server.await.expect("ends");

@@ -110,9 +110,15 @@ fn facts(out: &mut String, moment: &Moment<'_>, lang: Lang) {
             t("✕ 缓存已满，停止采集并记录缺口", "✕ full: nothing is taken, the gap is recorded")
         );
     } else if let Some(hours) = status.hours_left {
-        let _ = match lang {
-            Lang::Zh => write!(text, "<br>断网可再存约 {hours} 小时"),
-            Lang::En => write!(text, "<br>room for about {hours} hours without a connection"),
+        // Few devices fill little: nobody plans with years of hours.
+        let (days, is_long) = (hours / 24, hours >= 24 * 365);
+        let _ = match (lang, hours) {
+            (Lang::Zh, _) if is_long => write!(text, "<br>断网可再存一年以上"),
+            (Lang::En, _) if is_long => write!(text, "<br>room for more than a year without a connection"),
+            (Lang::Zh, 73..) => write!(text, "<br>断网可再存约 {days} 天"),
+            (Lang::En, 73..) => write!(text, "<br>room for about {days} days without a connection"),
+            (Lang::Zh, _) => write!(text, "<br>断网可再存约 {hours} 小时"),
+            (Lang::En, _) => write!(text, "<br>room for about {hours} hours without a connection"),
         };
     }
     fact(t("断网缓存", "Buffer"), text);

@@ -58,7 +58,8 @@ async fn a_device_is_found_and_saved_and_the_agent_starts_again() {
 
     let found = get("/setup/find", &format!("network=127.0.0.1&port={port}&units=1"), false, &config, &restart).await;
     assert!(found.contains(&format!("127.0.0.1:{port} 站号 1: 有应答")) && found.contains("找到 1 台"), "{found}");
-    let link = found.split("href=\"/setup/read?").nth(1).and_then(|rest| rest.split('"').next()).expect("a link");
+    // Every profile that fits is one click; the last link leads to the list of all.
+    let link = found.rsplit("href=\"/setup/read?").next().and_then(|rest| rest.split('"').next()).expect("a link");
     let query = link.replace("&amp;", "&");
 
     let read = get("/setup/read", &query, false, &config, &restart).await;
@@ -107,4 +108,18 @@ async fn what_is_wrong_is_told_and_nothing_is_written() {
     assert!(page.contains("设备名 `Press` 不合规定") && !page.contains("不能作数据点名"), "told once: {page}");
     assert!(!restart.is_wanted());
     assert_eq!(std::fs::read_to_string(&config.file).expect("read"), HEAD);
+}
+
+#[test]
+fn a_port_of_the_box_is_offered_and_a_mere_name_or_the_console_is_not() {
+    let class = tempfile::tempdir().expect("folder");
+    for (name, kind, console) in [("ttyS0", "4\n", "Y\n"), ("ttyS1", "4\n", "N\n"), ("ttyS2", "0\n", "N\n")] {
+        let folder = class.path().join(name);
+        std::fs::create_dir(&folder).expect("made");
+        std::fs::write(folder.join("type"), kind).expect("written");
+        std::fs::write(folder.join("console"), console).expect("written");
+    }
+    let offered = |port: &str| is_built_in(class.path(), port);
+    assert!(offered("/dev/ttyS1"));
+    assert!(!offered("/dev/ttyS0") && !offered("/dev/ttyS2") && !offered("/dev/ttyS3"));
 }

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use protocol::Value;
 
 use super::draft::Draft;
+use crate::commands::scan::{self, Found};
 use crate::config::device::Device;
 use crate::locale::{Lang, Words};
 use crate::page::view::{engineering, escape};
@@ -45,9 +46,13 @@ pub(super) fn start(ports: &[String], lang: Lang) -> String {
     let t = |zh, en| lang.pick(zh, en);
     let mut out = head(1, lang);
     let hidden = format!("<input type=\"hidden\" name=\"lang\" value=\"{}\">", lang.name());
+    let (other, other_name) = match lang {
+        Lang::Zh => ("en", "English"),
+        Lang::En => ("zh", "中文"),
+    };
     let _ = write!(
         out,
-        "<p>{}</p><section class=\"cards\">",
+        "<p>{} <a href=\"/setup?lang={other}\" lang=\"{other}\">{other_name}</a></p><section class=\"cards\">",
         t(
             "只读取，不写入任何设备。只在您指定的地方查找。",
             "Devices are only read, never written. Only the places you name are searched."
@@ -104,11 +109,45 @@ pub(super) fn start(ports: &[String], lang: Lang) -> String {
     out
 }
 
-/// One device that was found, as a list item.
-pub(super) fn found(how: &str, draft: &Draft, lang: Lang) -> String {
-    let (how, query) = (escape(how), escape(&draft.query()));
-    let choose = lang.pick("是这台，下一步", "This one: next");
-    format!("<li>{how} <a href=\"/setup/read?lang={}&amp;{query}\">{choose}</a></li>", lang.name())
+/// One device that was found, as a list item: every profile that fits is one click, and so is the list of all.
+pub(super) fn found(device: &Found, lang: Lang) -> String {
+    let link = |draft: &Draft, words: &str| {
+        let query = escape(&draft.query());
+        format!("<a href=\"/setup/read?lang={}&amp;{query}\">{}</a>", lang.name(), escape(words))
+    };
+    let draft = device.draft().with("profile", "");
+    let mut out = format!("<li>{}", escape(&device.answer(lang)));
+    for fit in &device.suggested {
+        let title = fit.title.get(lang);
+        let words = match lang {
+            Lang::Zh => format!("像 {title}：读一次看看"),
+            Lang::En => format!("Looks like {title}: read it once"),
+        };
+        let why: Vec<&str> = fit.why.iter().map(|w| w.get(lang)).collect();
+        let chosen = draft.with("profile", &fit.id);
+        let _ =
+            write!(out, "<br>→ {}<br><span class=\"raw\">{}</span>", link(&chosen, &words), escape(&why.join("; ")));
+    }
+    let choose = match device.suggested.is_empty() {
+        true => lang.pick("是这台，选型号", "This one: choose its profile"),
+        false => lang.pick("都不是，自己选型号", "None of these: choose its profile"),
+    };
+    let _ = write!(out, "<br>→ {}</li>", link(&draft, choose));
+    out
+}
+
+/// What to do after the search.
+pub(super) fn ending(count: usize, lang: Lang) -> String {
+    if count == 0 {
+        let again = lang.pick("返回上一步修改", "Go back and change it");
+        let words = escape(scan::summary(count).get(lang));
+        return format!("<p class=\"warn\">{words}</p><p><a href=\"/setup?lang={}\">{again}</a></p>", lang.name());
+    }
+    let words = match lang {
+        Lang::Zh => format!("查找结束，找到 {count} 台。点其中一台继续。"),
+        Lang::En => format!("The search is over: {count} found. Choose one to go on."),
+    };
+    format!("<p>{words}</p>")
 }
 
 /// What to do when something is wrong.

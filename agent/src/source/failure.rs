@@ -50,6 +50,10 @@ impl Failure {
     /// What happened to the connection itself, to `device` at `place`; `None` when something was said on it, or nothing.
     pub fn connection_words(&self, device: &str, place: &str) -> Option<Words> {
         Some(match self {
+            Self::Unreachable(reason) if place.starts_with('/') && reason.contains("busy") => words!(
+                "`{device}` 的串口 {place} 正被别的程序使用：{reason}。关掉它；若是正在运行的网关程序，先 `sudo systemctl stop gongzheng-agent`",
+                "another program has the serial port {place} of `{device}`: {reason}. End it; if it is the running agent, `sudo systemctl stop gongzheng-agent` first"
+            ),
             Self::Unreachable(reason) if place.starts_with('/') => words!(
                 "打不开 `{device}` 的串口 {place}：{reason}。检查转换器是否插好、`port` 是否正确，当前用户是否在 dialout 组",
                 "cannot open the serial port {place} of `{device}`: {reason}. Check that the adapter is plugged in, that `port` is right and that this user is in the group dialout"

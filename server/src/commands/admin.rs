@@ -8,7 +8,7 @@ use clap::Subcommand;
 use protocol::{GatewayId, SiteId};
 use server::admin::{Request, perform};
 
-use super::{block_on, chinese, load};
+use super::{block_on, chinese, load, misleading_host, say};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -213,6 +213,7 @@ pub(super) fn send(config: &Path, request: Request) -> Result<ExitCode> {
 /// The same, and returns the data.
 pub(super) fn answered(config: &Path, request: Request) -> Result<String> {
     let config = load(config)?;
+    let is_code = matches!(request, Request::GatewayCode { .. });
     let reply = block_on(async { perform(&config, request).await })?;
     let words = if chinese() { reply.zh } else { reply.en };
     if !words.is_empty() {
@@ -220,6 +221,19 @@ pub(super) fn answered(config: &Path, request: Request) -> Result<String> {
     }
     if !reply.data.is_empty() {
         println!("{}", reply.data);
+    }
+    if is_code {
+        // The whole line, so that nothing has to be put together on a ladder.
+        let (host, port, lang) = (&config.public_host, config.enrol.port(), say("zh", "en"));
+        eprintln!("{}", say("在网关上运行：", "on the gateway run:"));
+        eprintln!(
+            "  sudo -u gongzheng gongzheng-agent --lang {lang} init --server {host}:{port} --code {}",
+            reply.data
+        );
+        if config.misleads_gateways() {
+            let (what, todo) = misleading_host(&config);
+            eprintln!("{what}\n  {} {todo}", say("建议：", "hint:"));
+        }
     }
     Ok(reply.data)
 }

@@ -29,6 +29,10 @@ pub(crate) fn run(config: &Path) -> Result<ExitCode> {
         }
     }
     println!("  {}: https://{}", say("入网", "enrolment"), config.enrol);
+    if config.misleads_gateways() {
+        let (what, todo) = super::misleading_host(&config);
+        println!("  {what}\n    {} {todo}", say("建议：", "hint:"));
+    }
     match &config.checkpoint_copy {
         Some(folder) => println!("  {}: {}", say("检查点副本", "checkpoint copy"), folder.display()),
         None => println!(

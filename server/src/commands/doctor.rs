@@ -26,6 +26,10 @@ pub(crate) fn run(config: &Path) -> Result<ExitCode> {
         journal(&config, &mut report);
         sites(&config, keys.as_ref(), &mut report);
     }
+    if config.misleads_gateways() {
+        let (what, todo) = super::misleading_host(&config);
+        report.warn(&what, &todo);
+    }
     clock(Clock::system().now_ms(), &mut report);
     checkpoint_copy(&config, &mut report);
     block_on(async {

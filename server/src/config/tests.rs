@@ -29,6 +29,17 @@ fn an_unknown_key_is_refused_with_line_and_hint_in_both_languages() {
 }
 
 #[test]
+fn a_name_that_leads_gateways_to_themselves_is_known() {
+    let misleads = |host: &str, enrol: &str| {
+        let text = format!("data_dir = \"d\"\npublic_host = \"{host}\"\n[enrol]\nlisten = \"{enrol}:8443\"");
+        parse(&text).unwrap().misleads_gateways()
+    };
+    assert!(misleads("localhost", "0.0.0.0") && misleads("127.0.0.1", "192.168.1.2") && misleads("::1", "0.0.0.0"));
+    assert!(!misleads("localhost", "127.0.0.1"), "a trial on one machine");
+    assert!(!misleads("server.example", "0.0.0.0") && !misleads("192.168.1.2", "0.0.0.0"));
+}
+
+#[test]
 fn contradictions_are_refused() {
     let open = parse("data_dir = \"d\"\n[web]\nlisten = \"0.0.0.0:80\"").unwrap_err();
     assert!(open.en.contains("loopback only"), "{open}");

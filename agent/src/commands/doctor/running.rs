@@ -6,15 +6,46 @@ use serde_json::Value as Json;
 use super::{Finding, Verdict};
 use crate::commands::status::{self, NOTICES_SHOWN};
 use crate::config::Config;
+use crate::config::device::{Carrier, Device, Link};
 use crate::locale::{Words, words};
 
 /// Asks, if there is a page to ask.
-pub(super) async fn findings(config: &Config) -> Vec<Finding> {
-    let Some(listen) = &config.page.listen else { return Vec::new() };
-    match status::ask(listen).await {
+pub(super) async fn ask(config: &Config) -> Option<Result<Json, Words>> {
+    match &config.page.listen {
+        Some(listen) => Some(status::ask(listen).await),
+        None => None,
+    }
+}
+
+/// What follows from its answer.
+pub(super) fn findings(answer: Result<Json, Words>) -> Vec<Finding> {
+    match answer {
         Ok(json) => judge(&json),
         Err(words) => vec![Finding::new(Verdict::Warning, tried(), words)],
     }
+}
+
+/// What it says of a device on a line that it holds alone, a serial port or the port of a DTU: opening it again would only say "busy".
+pub(super) fn device(json: &Json, device: &Device) -> Option<Finding> {
+    let carrier = match &device.link {
+        Link::Modbus(link) => &link.carrier,
+        Link::Dlt645(link) => &link.carrier,
+        Link::OpcUa(_) => return None,
+    };
+    if !matches!(carrier, Carrier::Serial(_) | Carrier::Dtu(_)) {
+        return None;
+    }
+    let name = &device.name;
+    let said = json["devices"].as_array()?.iter().find(|said| said["name"] == name.as_str())?;
+    let tried = words!(
+        "设备 `{name}`（{carrier}）：线路由运行中的网关程序使用，问它",
+        "device `{name}` ({carrier}): the running agent has the line and was asked"
+    );
+    Some(match said["state"].as_str()? {
+        "up" => Finding::new(Verdict::Good, tried, words!("应答正常", "answered")),
+        "starting" => Finding::new(Verdict::Warning, tried, words!("刚刚启动，还没有结果", "has only just started")),
+        _ => Finding::new(Verdict::Bad, tried, both(&said["trouble"])),
+    })
 }
 
 fn tried() -> Words {

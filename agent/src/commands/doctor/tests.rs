@@ -114,6 +114,26 @@ fn a_lost_connection_and_a_full_buffer_of_the_running_agent_are_found() {
 }
 
 #[test]
+fn a_line_that_the_running_agent_holds_is_asked_through_it() {
+    let text = "[gateway]\nstate_dir = \"/tmp/gz-none\"\n\
+        [[device]]\nname = \"meter\"\nprofile = \"eastron-sdm630\"\nprotocol = \"modbus_rtu\"\nport = \"/dev/ttyUSB0\"\nbaud = 9600\nunit = 1\n\
+        [[device]]\nname = \"press\"\nprofile = \"eastron-sdm630\"\nprotocol = \"modbus_tcp\"\naddress = \"10.0.0.5:502\"\n";
+    let (config, _) = Config::parse(text, Path::new("agent.toml")).unwrap_or_else(|p| panic!("{p}"));
+    let (meter, press) = (&config.devices[0], &config.devices[1]);
+    let said = |state: &str| {
+        let trouble = serde_json::json!({"zh": "线断了", "en": "the wire is cut"});
+        serde_json::json!({"devices": [{"name": "meter", "state": state, "trouble": trouble}, {"name": "press", "state": "up"}]})
+    };
+    let verdict = |state| running::device(&said(state), meter).map(|finding| finding.verdict);
+    assert_eq!(verdict("up"), Some(Verdict::Good));
+    assert_eq!(verdict("starting"), Some(Verdict::Warning));
+    let down = running::device(&said("down"), meter).expect("asked");
+    assert!(down.verdict == Verdict::Bad && down.render(Lang::Zh).contains("线断了"), "{down:?}");
+    assert!(running::device(&said("up"), press).is_none(), "a network device is read directly");
+    assert!(running::device(&serde_json::json!({"devices": []}), meter).is_none(), "it does not read this one");
+}
+
+#[test]
 fn an_agent_that_does_not_answer_is_a_warning_that_says_how_to_start_it() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
     let words = runtime.block_on(async {
@@ -123,12 +143,14 @@ fn an_agent_that_does_not_answer_is_a_warning_that_says_how_to_start_it() {
         status::ask(&address).await.expect_err("nobody there")
     });
     assert!(
-        words.zh.contains("上没有正在运行的网关程序") && words.zh.contains("用 `gongzheng-agent run` 启动"),
+        words.zh.contains("上没有正在运行的网关程序")
+            && words.zh.contains("用 `sudo systemctl start gongzheng-agent` 启动"),
         "{}",
         words.zh
     );
     assert!(
-        words.en.contains("no running agent answers on") && words.en.contains("Start it with `gongzheng-agent run`")
+        words.en.contains("no running agent answers on")
+            && words.en.contains("Start it with `sudo systemctl start gongzheng-agent`")
     );
 }
 

@@ -71,7 +71,9 @@ async fn values_and_refusals_are_devices_and_only_small_reads_are_sent() {
     let units: Units = "1-4".parse().expect("units");
     let carrier = Carrier::Tcp(format!("127.0.0.1:{port}"));
     let (sender, mut receiver) = mpsc::channel(8);
-    let count = ask_units(&carrier, &units, Duration::from_millis(200), &sender).await.expect("open");
+    let count = ask_units(&carrier, &units, Duration::from_millis(200), &profile::all().expect("profiles"), &sender)
+        .await
+        .expect("open");
     drop(sender);
     let mut found = Vec::new();
     while let Some(device) = receiver.recv().await {

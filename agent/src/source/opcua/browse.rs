@@ -4,10 +4,10 @@
 //! the URI of its namespace, so that it survives a server that numbers its namespaces anew; what cannot become a tag is counted, never
 //! left out in silence.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
-use opcua_types::{DataValue, NodeId, StatusCode, Variant};
+use opcua_types::{DataValue, NodeClass, NodeId, QualifiedName, ReferenceDescription, StatusCode, Variant};
 
 use super::endpoint::{one_line, printable};
 use super::node::Node;
@@ -33,6 +33,22 @@ pub struct BrowsedNode {
     pub shown: Option<Shown>,
 }
 
+impl BrowsedNode {
+    /// What a server says of a node under the node at `parent`, by its table of namespaces; its value is read later.
+    pub fn of(reference: &ReferenceDescription, namespaces: &[String], parent: usize, depth: usize) -> Self {
+        let definition = &reference.type_definition;
+        Self {
+            node: Node::from_wire(&reference.node_id.node_id, namespaces),
+            parent: Some(parent),
+            depth,
+            name: Name::of(&reference.browse_name, namespaces),
+            class: if reference.node_class == NodeClass::Variable { Class::Variable } else { Class::Object },
+            type_definition: (!definition.node_id.is_null()).then(|| Node::from_wire(&definition.node_id, namespaces)),
+            shown: None,
+        }
+    }
+}
+
 /// A browse name: unique under one parent, the same on every machine that follows a specification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
@@ -40,6 +56,14 @@ pub struct Name {
     pub namespace: String,
     /// The name.
     pub name: String,
+}
+
+impl Name {
+    /// By a server's table of namespaces.
+    pub fn of(name: &QualifiedName, namespaces: &[String]) -> Self {
+        let uri = namespaces.get(usize::from(name.namespace_index)).filter(|_| name.namespace_index != 0);
+        Self { namespace: uri.cloned().unwrap_or_default(), name: name.name.as_ref().to_owned() }
+    }
 }
 
 /// Node classes that matter to reading.
@@ -203,6 +227,8 @@ pub struct Snippet<'a> {
 #[derive(Debug, Default)]
 pub struct Snippets {
     taken: HashSet<String>,
+    /// The next number to try behind a name: a machine may call thousands of nodes the same.
+    numbers: HashMap<String, u32>,
     /// The text so far.
     pub text: String,
 }
@@ -227,11 +253,11 @@ impl Snippets {
 
     fn unique(&mut self, wanted: &str) -> String {
         let mut name = wanted.to_owned();
-        let mut number = 2u32;
+        let number = self.numbers.entry(name.clone()).or_insert(2);
         while !self.taken.insert(name.clone()) {
             let tail = format!("_{number}");
             name = format!("{}{tail}", wanted.chars().take(32 - tail.len()).collect::<String>());
-            number += 1;
+            *number += 1;
         }
         name
     }
@@ -340,6 +366,19 @@ mod tests {
                 .collect();
             prop_assert_eq!(loaded, nodes.iter().map(ToString::to_string).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn many_nodes_of_one_name_become_many_tags_at_once() {
+        // Looked for one by one, the free numbers would cost minutes here.
+        const NODES: u32 = 50_000;
+        let node = Node::parse("ns=2;s=x").expect("id");
+        let mut snippets = Snippets::default();
+        for _ in 0..NODES {
+            snippets.push(&Snippet { name: "温度", node: &node, kind: Kind::F32, rest: &[], comments: &[] });
+        }
+        assert_eq!(snippets.taken.len(), NODES as usize);
+        assert!(snippets.taken.contains(&format!("tag_{NODES}")));
     }
 
     #[test]

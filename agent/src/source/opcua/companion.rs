@@ -8,6 +8,8 @@
 //! - OPC 40077 (EUROMAP 77) with the types of OPC 40083 (EUROMAP 83): injection moulding machines.
 //! - OPC 30050 (PackML): the state machines, Status and Admin of packaging machines.
 
+use std::collections::HashMap;
+
 use super::browse::{BrowsedNode, Class};
 use super::node::{Namespace, Node};
 use crate::locale::{Words, words};
@@ -183,17 +185,16 @@ pub fn suggest(nodes: &[BrowsedNode]) -> Vec<Suggested> {
         space.state_machine(index, &mut out);
         space.leaf(index, &mut out);
     }
-    let mut machines: Vec<String> = Vec::new();
+    let mut machines: HashMap<String, usize> = HashMap::new();
     for tag in &out {
-        if !machines.contains(&tag.machine) {
-            machines.push(tag.machine.clone());
-        }
+        let place = machines.len();
+        machines.entry(tag.machine.clone()).or_insert(place);
     }
     let rank = |role: &str| match role {
         "identity" => ROLES.len() + 1,
         role => ROLES.iter().position(|r| *r == role).unwrap_or(ROLES.len()),
     };
-    out.sort_by_key(|tag| (machines.iter().position(|m| *m == tag.machine), rank(tag.role)));
+    out.sort_by_key(|tag| (machines.get(&tag.machine).copied(), rank(tag.role)));
     out
 }
 

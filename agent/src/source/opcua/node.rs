@@ -3,7 +3,7 @@
 //! Constraints: a namespace may be given by its URI (`nsu=`), which survives a server that renumbers its namespaces at a restart; an
 //! index (`ns=`) is taken as it is. A misread node id would be another machine's value, so nothing is guessed.
 
-use opcua_types::{ByteString, Guid, NodeId};
+use opcua_types::{ByteString, DataValue, Guid, NodeId, Variant};
 
 /// A node id of the configuration file.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -85,9 +85,19 @@ impl Node {
         })
     }
 
-    /// The lasting form of a server's id: with the URI of its namespace where the table has one.
+    /// Whether its text is read as the same node: servers have ids that are empty, too long or have line ends in them.
+    pub fn can_be_written(&self) -> bool {
+        Self::parse(&self.to_string()).as_ref() == Some(self)
+    }
+
+    /// The lasting form of a server's id: with the URI of its namespace where the table has one that leads back to it.
     pub fn from_wire(id: &NodeId, namespaces: &[String]) -> Self {
-        let uri = namespaces.get(usize::from(id.namespace)).filter(|uri| id.namespace != 0 && !uri.is_empty());
+        let index = usize::from(id.namespace);
+        let uri = namespaces.get(index).filter(|uri| {
+            let is_plain = !uri.is_empty() && !uri.contains(|c: char| c == ';' || c.is_control());
+            // A table that names one namespace twice means its first place.
+            id.namespace != 0 && is_plain && namespaces.iter().position(|known| known == *uri) == Some(index)
+        });
         let namespace = uri.map_or(Namespace::Index(id.namespace), |uri| Namespace::Uri(uri.clone()));
         let identifier = match &id.identifier {
             opcua_types::Identifier::Numeric(number) => Identifier::Number(*number),
@@ -112,6 +122,13 @@ impl std::fmt::Display for Node {
             Identifier::Bytes(bytes) => write!(f, "b={}", data_encoding::BASE64.encode(bytes)),
         }
     }
+}
+
+/// A server's table of namespaces, from the answer to a read of its NamespaceArray; `None` when that is no array.
+pub fn namespaces(answer: &DataValue) -> Option<Vec<String>> {
+    let Some(Variant::Array(array)) = &answer.value else { return None };
+    let uri = |value: &Variant| if let Variant::String(uri) = value { uri.as_ref().to_owned() } else { String::new() };
+    Some(array.values.iter().map(uri).collect())
 }
 
 #[cfg(test)]
@@ -163,5 +180,18 @@ mod tests {
         }
         // Without a URI the index is all there is.
         assert_eq!(Node::from_wire(&NodeId::new(5, 1u32), &table(&before)).to_string(), "ns=5;i=1");
+    }
+
+    #[test]
+    fn an_id_in_a_namespace_whose_uri_says_too_little_or_too_much_keeps_its_index() {
+        let table: Vec<String> = ["", "urn:a", "urn:a", "urn:b;s=1", "urn:c\n", "urn:d"].map(str::to_owned).to_vec();
+        let written = [(1, "nsu=urn:a"), (2, "ns=2"), (3, "ns=3"), (4, "ns=4"), (5, "nsu=urn:d"), (6, "ns=6")];
+        for (index, namespace) in written {
+            let id = NodeId::new(index, "x");
+            let node = Node::from_wire(&id, &table);
+            assert_eq!(node.to_string(), format!("{namespace};s=x"));
+            assert_eq!(Node::parse(&node.to_string()).as_ref(), Some(&node));
+            assert_eq!(node.on_wire(&table), Some(id), "and it is the same node");
+        }
     }
 }

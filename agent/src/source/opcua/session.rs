@@ -23,7 +23,7 @@ use opcua_crypto::{CertificateStore, SecurityPolicy, X509};
 use opcua_types::{
     AttributeId, ByteString, DataValue, EndpointDescription, MessageSecurityMode, MonitoredItemCreateRequest,
     MonitoringMode, MonitoringParameters, NodeId, NotificationMessage, ReadValueId, StatusCode, TimestampsToReturn,
-    VariableId, Variant,
+    VariableId,
 };
 use protocol::GapCause;
 use tokio::sync::mpsc;
@@ -32,7 +32,7 @@ use tokio::time::timeout;
 
 use super::endpoint::{Offer, fingerprint, hex, state_token_policies};
 use super::limits::Limits;
-use super::node::Node;
+use super::node::{Node, namespaces};
 use super::subscription::{Granted, bad_cause, is_login_refused, is_mistrusted};
 use crate::clock::SharedClock;
 use crate::config::device::{Mode, OpcUaLink, Policy, User};
@@ -306,12 +306,8 @@ impl Live {
             answers.extend(self.read_chunk(std::slice::from_ref(node), AttributeId::Value).await?);
         }
         if let Some((first, stated)) = answers.split_first() {
-            if let Some(Variant::Array(array)) = &first.value {
-                self.namespaces = array
-                    .values
-                    .iter()
-                    .map(|v| if let Variant::String(uri) = v { uri.as_ref().to_owned() } else { String::new() })
-                    .collect();
+            if let Some(namespaces) = namespaces(first) {
+                self.namespaces = namespaces;
             }
             self.limits = Limits::stated(stated);
         }

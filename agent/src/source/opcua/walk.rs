@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use opcua_types::{
-    AttributeId, BrowseDescription, BrowseDirection, BrowseResult, ByteString, DataValue, NodeClass, NodeId, ObjectId,
+    AttributeId, BrowseDescription, BrowseDirection, BrowseResult, ByteString, DataValue, NodeId, ObjectId,
     ReferenceDescription, ReferenceTypeId, StatusCode, Variant,
 };
 use tokio::time::timeout;
@@ -54,7 +54,7 @@ impl Live {
             told.extend(self.read_attribute(std::slice::from_ref(&first), attribute).await?);
         }
         let name = match told.first().map(|d| (&d.value, d.status)) {
-            Some((Some(Variant::QualifiedName(name)), _)) => self.name(name.namespace_index, name.name.as_ref()),
+            Some((Some(Variant::QualifiedName(name)), _)) => Name::of(name, self.namespaces()),
             Some((_, Some(status))) if status.is_bad() => return Err(status),
             _ => return Err(StatusCode::BadNodeIdUnknown),
         };
@@ -108,7 +108,7 @@ impl Live {
                         if id.node_id != diagnostics {
                             next.push(walk.nodes.len());
                         }
-                        walk.nodes.push(self.browsed(&reference, *parent, depth));
+                        walk.nodes.push(BrowsedNode::of(&reference, self.namespaces(), *parent, depth));
                         ids.push(id.node_id.clone());
                     }
                 }
@@ -143,25 +143,6 @@ impl Live {
             }
         }
         Ok(())
-    }
-
-    fn browsed(&self, reference: &ReferenceDescription, parent: usize, depth: usize) -> BrowsedNode {
-        let definition = &reference.type_definition;
-        BrowsedNode {
-            node: Node::from_wire(&reference.node_id.node_id, self.namespaces()),
-            parent: Some(parent),
-            depth,
-            name: self.name(reference.browse_name.namespace_index, reference.browse_name.name.as_ref()),
-            class: if reference.node_class == NodeClass::Variable { Class::Variable } else { Class::Object },
-            type_definition: (!definition.node_id.is_null())
-                .then(|| Node::from_wire(&definition.node_id, self.namespaces())),
-            shown: None,
-        }
-    }
-
-    fn name(&self, namespace: u16, name: &str) -> Name {
-        let uri = self.namespaces().get(usize::from(namespace)).filter(|_| namespace != 0);
-        Name { namespace: uri.cloned().unwrap_or_default(), name: name.to_owned() }
     }
 
     async fn browse(&self, nodes: &[NodeId]) -> Result<Vec<BrowseResult>, StatusCode> {
