@@ -28,6 +28,7 @@ use crate::identity::Enrolment;
 use crate::live::{Board, BoardState};
 use crate::locale::Lang;
 use crate::setup;
+use crate::source::lending::Lending;
 use crate::status::{Snapshot, Status};
 
 /// Longest request head.
@@ -53,6 +54,8 @@ pub struct Sources {
     pub lang: Lang,
     /// For the guided setup; without it the page offers none.
     pub restart: Option<setup::Restart>,
+    /// The serial ports the agent reads, for the guided setup.
+    pub lending: Lending,
 }
 
 /// Everything at one moment.
@@ -227,7 +230,7 @@ async fn answer_setup(
     // No length: what is found is written as it is found, and the connection's end is the page's end.
     stream.write_all(&headers("200 OK", HTML, None)).await?;
     let step = setup::Step { path: asked.path, form, is_post: asked.is_post, lang };
-    setup::answer(stream, &step, &sources.config, restart).await
+    setup::answer(stream, &step, &sources.config, &sources.lending, restart).await
 }
 
 const TEXT: &str = "text/plain; charset=utf-8";

@@ -15,6 +15,7 @@
 pub(crate) mod builtin;
 pub mod fingerprint;
 pub mod golden;
+pub mod names;
 mod read;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,8 @@
 //! 2. Devices are only read, with the same code as everywhere else; nothing is asked that the person did not point at.
 //! 3. The one thing it changes is the configuration file: a section is added at its end, after the whole new file was checked as
 //!    `gongzheng-agent check` does, and the file is replaced in one step. Then the agent starts itself again, which is evidence.
-//! 4. Works without script; what takes long is written to the browser while it is found.
+//! 4. A serial line that the agent reads is borrowed from it ([`crate::source::lending`]): two masters would garble each other.
+//! 5. Works without script; what takes long is written to the browser while it is found.
 //!
 //! [`draft`] is what the person has said so far (pure), [`file`] adds it to the configuration, [`view`] draws the steps (pure).
 
@@ -26,16 +27,20 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use self::draft::Draft;
-use crate::commands::scan::targets::{Units, parity};
+use crate::commands::scan::targets::{Units, lines, parity};
 use crate::commands::scan::{self, Target};
 use crate::config::Config;
+use crate::config::device::{Carrier, Link};
 use crate::locale::{Lang, Words, words};
 use crate::page;
 use crate::profile::{self, Profile};
+use crate::source::lending::Lending;
 use crate::source::once;
 
 /// How long one question of a search waits.
 const TIMEOUT: Duration = Duration::from_millis(300);
+/// The browser that was told of the restart still fetches what the answer looks with.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// Longest life of a connection that looks for devices.
 pub const CONNECTION_LIMIT: Duration = Duration::from_secs(180);
 /// Longest body of a form.
@@ -54,10 +59,14 @@ impl Restart {
         Self { wanted: Arc::default(), shutdown }
     }
 
-    /// Asks for it.
+    /// Asks for it; it begins after [`FAREWELL`].
     pub fn ask(&self) {
         self.wanted.store(true, Ordering::SeqCst);
-        self.shutdown.cancel();
+        let shutdown = self.shutdown.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(FAREWELL).await;
+            shutdown.cancel();
+        });
     }
 
     /// Whether it was asked for.
@@ -86,20 +95,20 @@ pub async fn answer(
     stream: &mut (impl AsyncWrite + Unpin),
     step: &Step<'_>,
     config: &Config,
+    lending: &Lending,
     restart: &Restart,
 ) -> std::io::Result<()> {
     let (lang, draft) = (step.lang, Draft::parse(step.form));
     match (step.path, step.is_post) {
         ("/setup", false) => write(stream, &view::start(&serial_ports(), lang)).await,
-        ("/setup/find", false) => find(stream, step, config).await,
-        ("/setup/read", false) => read(stream, draft, config, lang).await,
+        ("/setup/find", false) => find(stream, step, config, lending).await,
+        ("/setup/read", false) => read(stream, draft, config, lending, lang).await,
         ("/setup/add", true) => {
             let added = add(&draft, config);
             let said = match &added {
                 Ok(()) => view::saved(draft.get("name"), lang),
                 Err(reasons) => view::refusal(reasons, lang),
             };
-            // The answer is on its way before the agent ends.
             let written = write(stream, &(view::head(4, lang) + &said + view::FOOT)).await;
             if added.is_ok() {
                 restart.ask();
@@ -145,20 +154,30 @@ fn is_built_in(class: &Path, port: &str) -> bool {
     !matches!(says("type").trim(), "" | "0") && says("console").trim() != "Y"
 }
 
-async fn find(stream: &mut (impl AsyncWrite + Unpin), step: &Step<'_>, config: &Config) -> std::io::Result<()> {
+async fn find(
+    stream: &mut (impl AsyncWrite + Unpin),
+    step: &Step<'_>,
+    config: &Config,
+    lending: &Lending,
+) -> std::io::Result<()> {
     let lang = step.lang;
     let said: Vec<(String, String)> = draft::pairs(step.form).collect();
     let get = |key: &str| said.iter().find(|(k, _)| k == key).map_or("", |(_, value)| value.trim());
     write(stream, &view::head(1, lang)).await?;
-    let target = target(&get, config).await;
+    let port = Path::new(get("serial"));
+    let members = members(config, lending, port);
     let units = get("units").parse::<Units>().map_err(|why| Words::new(why.clone(), why));
-    let (target, units) = match (target, units) {
-        (Ok(target), Ok(units)) => (target, units),
+    let (target, units) = match (target(&get, lending, &members), units) {
+        (Ok(target), Ok(units)) => (target, units.without(&members)),
         (target, units) => {
             let reasons: Vec<Words> = target.err().into_iter().chain(units.err()).collect();
             return write(stream, &(view::refusal(&reasons, lang) + view::FOOT)).await;
         }
     };
+    if !members.is_empty() {
+        write(stream, &view::shared_line(&members, lang)).await?;
+    }
+    let _loan = lending.borrow(port).await;
     let longest_s = target.longest_s(&units, TIMEOUT);
     let opening = words!("正在查找，最多约 {longest_s} 秒……", "Searching, at most about {longest_s} s …");
     write(stream, &format!("<p>{}</p><ul>", opening.get(lang))).await?;
@@ -180,7 +199,19 @@ async fn find(stream: &mut (impl AsyncWrite + Unpin), step: &Step<'_>, config: &
     write(stream, &format!("</ul>{ending}{}", view::FOOT)).await
 }
 
-async fn target<'a>(get: &impl Fn(&str) -> &'a str, config: &Config) -> Result<Target, Words> {
+/// The devices that are read on `port` already, with their units.
+fn members<'c>(config: &'c Config, lending: &Lending, port: &Path) -> Vec<(u8, &'c str)> {
+    let Some(shared) = lending.settings(port) else { return Vec::new() };
+    let read = config.devices.iter().filter_map(|device| match &device.link {
+        Link::Modbus(link) if link.carrier == Carrier::Serial(shared.clone()) => {
+            Some((link.unit, device.name.as_str()))
+        }
+        _ => None,
+    });
+    read.collect()
+}
+
+fn target<'a>(get: &impl Fn(&str) -> &'a str, lending: &Lending, members: &[(u8, &str)]) -> Result<Target, Words> {
     if get("serial").is_empty() {
         let port = get("port").parse().map_err(|_| words!("端口是 1 到 65535", "a port is 1 to 65535"))?;
         return Target::network(&[get("network").to_owned()], port);
@@ -188,13 +219,23 @@ async fn target<'a>(get: &impl Fn(&str) -> &'a str, config: &Config) -> Result<T
     let bauds: Result<Vec<u32>, _> = get("bauds").split(',').map(|baud| baud.trim().parse()).collect();
     let bauds = bauds.map_err(|_| words!("波特率写成 9600 或 9600,19200", "write baud rates as 9600 or 9600,19200"))?;
     let parity = parity(get("parity")).map_err(|why| Words::new(why.clone(), why))?;
-    Target::serial(Some(config), Path::new(get("serial")), &bauds, &[parity]).await
+    let port = Path::new(get("serial"));
+    if lending.settings(port).is_some() && members.is_empty() {
+        return Err(words!(
+            "这条线上读的是 DL/T 645 电能表，一条线只能用一种协议。再加一块电能表，请在“DL/T 645 电能表”一栏填表号",
+            "this line reads DL/T 645 meters, and one line carries one protocol. Add a further meter by its number under \"A DL/T 645 energy meter\""
+        ));
+    }
+    // What hears a line that is read already has its settings.
+    let shared = lending.settings(port).map(|shared| vec![shared.clone()]);
+    Ok(Target::Serial(shared.unwrap_or_else(|| lines(port, &bauds, &[parity]))))
 }
 
 async fn read(
     stream: &mut (impl AsyncWrite + Unpin),
     draft: Draft,
     config: &Config,
+    lending: &Lending,
     lang: Lang,
 ) -> std::io::Result<()> {
     let draft = if draft.get("name").is_empty() { draft.with("name", "device-1") } else { draft };
@@ -209,7 +250,12 @@ async fn read(
         Ok((alone, _)) => match alone.devices.first().filter(|device| !device.tags.is_empty()) {
             Some(device) => {
                 let pki = config.gateway.state_dir.join("pki").join(&device.name);
+                let loan = match device.link.carrier() {
+                    Some(Carrier::Serial(port)) => lending.borrow(&port.path).await,
+                    _ => None,
+                };
                 let values = once::read(device, &pki).await;
+                drop(loan);
                 let next = match values.iter().any(Result::is_ok) {
                     true => view::save(&draft, lang),
                     false => view::refusal(&[nothing_read()], lang),
@@ -219,7 +265,7 @@ async fn read(
             None => {
                 let hint = words!(
                     "选好型号再读取。列表里没有的设备：用 `gongzheng-agent probe` 对照寄存器，再把数据点写进配置文件",
-                    "choose a profile and read. For a device that is not in the list, compare registers with `gongzheng-agent probe` and write its tags into the configuration file"
+                    "Choose a profile and read. For a device that is not in the list, compare registers with `gongzheng-agent probe` and write its tags into the configuration file"
                 );
                 format!("<p>{}</p>", page::view::escape(hint.get(lang)))
             }

@@ -18,6 +18,7 @@ pub mod dtu;
 pub mod failure;
 pub mod gaps;
 pub mod identity;
+pub mod lending;
 pub mod line;
 pub mod modbus;
 pub mod once;
@@ -58,8 +59,8 @@ pub fn start(config: &Config, world: &World, stop: &CancellationToken) -> JoinSe
         }
     }
     let dial: Arc<dyn Dial> = Arc::new(dtu::hub::Hubs::start(config, world, &mut tasks, stop));
-    modbus.start(&mut tasks, &dial, stop);
-    dlt645.start(&mut tasks, &dial, stop);
+    modbus.start(&mut tasks, &dial, world, stop);
+    dlt645.start(&mut tasks, &dial, world, stop);
     tasks
 }
 
@@ -79,9 +80,10 @@ impl<W: Wire + 'static> Lines<W> {
         line.1.push(member);
     }
 
-    fn start(self, tasks: &mut JoinSet<()>, dial: &Arc<dyn Dial>, stop: &CancellationToken) {
+    fn start(self, tasks: &mut JoinSet<()>, dial: &Arc<dyn Dial>, world: &World, stop: &CancellationToken) {
         for (carrier, members) in self.0.into_values() {
-            tasks.spawn(line::run(W::through(carrier, dial.clone()), members, stop.clone()));
+            let keeper = world.lending.keeper(&carrier);
+            tasks.spawn(line::run(W::through(carrier, dial.clone()), members, keeper, stop.clone()));
         }
     }
 }

@@ -47,7 +47,13 @@ impl Reader {
         let (config, _) = Config::parse(&text, Path::new("agent.toml")).unwrap_or_else(|p| panic!("{p}"));
         let (sender, events) = mpsc::channel(1_024);
         let clock = Arc::new(SystemClock::new(Settings::default()).expect("clock"));
-        let world = World { clock, events: sender, board: Board::new(&config.devices), known: Default::default() };
+        let world = World {
+            clock,
+            events: sender,
+            board: Board::new(&config.devices),
+            known: Default::default(),
+            lending: Default::default(),
+        };
         let stop = CancellationToken::new();
         let mut tasks = start(&config, &world, &stop);
         tokio::spawn(async move { while tasks.join_next().await.is_some() {} });

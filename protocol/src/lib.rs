@@ -12,12 +12,14 @@
 //! 3. [`record`]: header + signature + content; one sequence and one hash chain per gateway.
 //! 4. [`receipt`]: the server's signed answer; only a receipt lets a gateway forget.
 //! 5. [`declaration`]: what a person stated, as canonical JSON.
-//! 6. [`leaf`], [`tree`], [`note`]: the site's log — RFC 6962 tree, C2SP tiles and checkpoints.
+//! 6. [`leaf`], [`tree`], [`note`]: the site's log — RFC 6962 tree, C2SP tiles and checkpoints; [`cosignature`] of witnesses
+//!    and [`proof`] files.
 //! 7. [`bundle`] (feature `bundle`): everything needed to verify a report offline, in one archive.
 
 #[cfg(feature = "bundle")]
 pub mod bundle;
 pub mod content;
+pub mod cosignature;
 pub mod declaration;
 mod digest;
 mod error;
@@ -25,6 +27,7 @@ mod ids;
 mod key;
 pub mod leaf;
 pub mod note;
+pub mod proof;
 pub mod reading;
 pub mod receipt;
 pub mod record;

@@ -9,11 +9,11 @@ use data_encoding::{BASE64, HEXLOWER};
 
 use crate::{Digest, Error, PublicKey, Result, SecretKey, Signature, sha256};
 
-/// Longest signed note, bytes.
-pub const NOTE_MAX: usize = 4096;
+/// Longest signed note, bytes: a checkpoint with well over the 16 signatures that C2SP wants every reader to take.
+pub const NOTE_MAX: usize = 16 * 1024;
 
 const ED25519: u8 = 0x01;
-const DASH: &str = "\u{2014} ";
+pub(crate) const DASH: &str = "\u{2014} ";
 
 /// The public half of a key that signs notes, with its name: `<name>+<key id>+<base64(0x01 ‖ key)>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,46 +27,73 @@ pub struct VerifierKey {
 impl VerifierKey {
     /// A named key. The name must be usable in a signature line.
     pub fn new(name: &str, key: PublicKey) -> Result<Self> {
-        if name.is_empty() || name.len() > 128 || name.chars().any(|c| c.is_whitespace() || c == '+' || c.is_control())
-        {
-            return Err(Error::malformed("key name", "empty, too long, or with a space or '+'"));
-        }
+        check_name(name)?;
         Ok(Self { name: name.to_owned(), key })
     }
 
     /// The four-byte hint of the signature line.
     pub fn id(&self) -> [u8; 4] {
-        let mut bytes = self.name.as_bytes().to_vec();
-        bytes.extend_from_slice(b"\n");
-        bytes.push(ED25519);
-        bytes.extend_from_slice(&self.key.to_bytes());
-        let digest = sha256(&bytes).0;
-        [digest[0], digest[1], digest[2], digest[3]]
+        key_id(&self.name, ED25519, &self.key)
     }
 
     /// Reads the text form.
     pub fn parse(text: &str) -> Result<Self> {
-        let bad = |why: &str| Error::malformed("verifier key", why);
-        // The base64 part may hold '+', so split only twice.
-        let mut parts = text.splitn(3, '+');
-        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(bad("not <name>+<id>+<key>"));
-        };
-        let bytes = BASE64.decode(key.as_bytes()).map_err(|_| bad("the key is not base64"))?;
-        let Some((&ED25519, key)) = bytes.split_first() else { return Err(bad("not an Ed25519 key")) };
-        let key = Self::new(name, PublicKey::from_slice(key)?)?;
-        if HEXLOWER.encode(&key.id()) != id {
-            return Err(bad("the id does not belong to the name and key"));
-        }
-        Ok(key)
+        let (name, key) = parse_key(text, ED25519)?;
+        Ok(Self { name, key })
     }
+}
+
+fn check_name(name: &str) -> Result<()> {
+    if name.is_empty() || name.len() > 128 || name.chars().any(|c| c.is_whitespace() || c == '+' || c.is_control()) {
+        return Err(Error::malformed("key name", "empty, too long, or with a space or '+'"));
+    }
+    Ok(())
+}
+
+/// First four bytes of SHA-256(name ‖ "\n" ‖ type ‖ key).
+pub(crate) fn key_id(name: &str, kind: u8, key: &PublicKey) -> [u8; 4] {
+    let mut bytes = name.as_bytes().to_vec();
+    bytes.extend_from_slice(&[b'\n', kind]);
+    bytes.extend_from_slice(&key.to_bytes());
+    let digest = sha256(&bytes).0;
+    [digest[0], digest[1], digest[2], digest[3]]
+}
+
+/// Reads `<name>+<key id>+<base64(type ‖ key)>` of one signature type.
+pub(crate) fn parse_key(text: &str, kind: u8) -> Result<(String, PublicKey)> {
+    let bad = |why: &str| Error::malformed("verifier key", why);
+    // The base64 part may hold '+', so split only twice.
+    let mut parts = text.splitn(3, '+');
+    let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(bad("not <name>+<id>+<key>"));
+    };
+    let bytes = BASE64.decode(key.as_bytes()).map_err(|_| bad("the key is not base64"))?;
+    let key = match bytes.split_first() {
+        Some((found, key)) if *found == kind => key,
+        Some((&ED25519, _)) => return Err(bad("the key of a log, where that of a witness belongs")),
+        Some((&crate::cosignature::COSIGNATURE_V1, _)) => {
+            return Err(bad("the key of a witness, where that of a log belongs"));
+        }
+        _ => return Err(bad("not an Ed25519 key")),
+    };
+    check_name(name)?;
+    let key = PublicKey::from_slice(key)?;
+    if HEXLOWER.encode(&key_id(name, kind, &key)) != id {
+        return Err(bad("the id does not belong to the name and key"));
+    }
+    Ok((name.to_owned(), key))
+}
+
+/// The text form that [`parse_key`] reads.
+pub(crate) fn show_key(f: &mut fmt::Formatter<'_>, name: &str, kind: u8, key: &PublicKey) -> fmt::Result {
+    let mut bytes = vec![kind];
+    bytes.extend_from_slice(&key.to_bytes());
+    write!(f, "{name}+{}+{}", HEXLOWER.encode(&key_id(name, kind, key)), BASE64.encode(&bytes))
 }
 
 impl fmt::Display for VerifierKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut bytes = vec![ED25519];
-        bytes.extend_from_slice(&self.key.to_bytes());
-        write!(f, "{}+{}+{}", self.name, HEXLOWER.encode(&self.id()), BASE64.encode(&bytes))
+        show_key(f, &self.name, ED25519, &self.key)
     }
 }
 
@@ -81,8 +108,45 @@ pub fn sign(text: &str, name: &str, key: &SecretKey) -> Result<String> {
     Ok(format!("{text}\n{DASH}{name} {}\n", BASE64.encode(&bytes)))
 }
 
-/// Returns the text of `note` when one of its signature lines is by `key` and holds.
+/// Returns the text of `note` when one of its signature lines is by `key` and holds. Lines of other keys are ignored.
 pub fn verify<'n>(note: &'n str, key: &VerifierKey) -> Result<&'n str> {
+    let (text, lines) = split(note)?;
+    let mut ours = lines.iter().filter(|line| line.is_by(&key.name, key.id())).peekable();
+    if ours.peek().is_none() {
+        return Err(Error::malformed("signed note", format!("not signed by {}", key.name)));
+    }
+    for line in ours {
+        key.key.verify_bytes("checkpoint", text.as_bytes(), &Signature::from_slice(&line.signature)?)?;
+    }
+    Ok(text)
+}
+
+/// The note with no other signatures than those of `key`, which must hold.
+pub fn only(note: &str, key: &VerifierKey) -> Result<String> {
+    let text = verify(note, key)?;
+    let (_, lines) = split(note)?;
+    let own = lines.iter().filter(|line| line.is_by(&key.name, key.id())).map(|line| format!("{}\n", line.line));
+    Ok(format!("{text}\n{}", own.collect::<String>()))
+}
+
+/// One signature line of a note.
+pub(crate) struct SignatureLine<'n> {
+    name: &'n str,
+    id: [u8; 4],
+    /// What follows the key id.
+    pub(crate) signature: Vec<u8>,
+    /// The whole line, without its newline.
+    pub(crate) line: &'n str,
+}
+
+impl SignatureLine<'_> {
+    pub(crate) fn is_by(&self, name: &str, id: [u8; 4]) -> bool {
+        self.name == name && self.id == id
+    }
+}
+
+/// Takes a note apart into its text and its signature lines, without believing any.
+pub(crate) fn split(note: &str) -> Result<(&str, Vec<SignatureLine<'_>>)> {
     if note.len() > NOTE_MAX {
         return Err(Error::TooLarge { what: "signed note", got: note.len(), max: NOTE_MAX });
     }
@@ -92,21 +156,21 @@ pub fn verify<'n>(note: &'n str, key: &VerifierKey) -> Result<&'n str> {
     if signatures.is_empty() || !signatures.ends_with('\n') {
         return Err(Error::malformed("signed note", "no signature line, or the last is not ended"));
     }
-    let mut ours = None;
-    for line in signatures.lines() {
-        let rest =
-            line.strip_prefix(DASH).ok_or_else(|| Error::malformed("signed note", "a line that is no signature"))?;
-        let (name, bytes) =
-            rest.split_once(' ').ok_or_else(|| Error::malformed("signed note", "a signature without name"))?;
-        let bytes =
-            BASE64.decode(bytes.as_bytes()).map_err(|_| Error::malformed("signed note", "a signature not base64"))?;
-        if name == key.name && bytes.get(..4) == Some(&key.id()) {
-            ours = Some(Signature::from_slice(&bytes[4..])?);
-        }
-    }
-    let signature = ours.ok_or_else(|| Error::malformed("signed note", format!("not signed by {}", key.name)))?;
-    key.key.verify_bytes("checkpoint", text.as_bytes(), &signature)?;
-    Ok(text)
+    Ok((text, signature_lines(signatures)?))
+}
+
+/// Reads signature lines alone: the end of a note, or what a witness answers.
+pub(crate) fn signature_lines(text: &str) -> Result<Vec<SignatureLine<'_>>> {
+    let read =
+        |line| signature_line(line).ok_or_else(|| Error::malformed("signed note", "a line that is no signature"));
+    text.lines().map(read).collect()
+}
+
+fn signature_line(line: &str) -> Option<SignatureLine<'_>> {
+    let (name, bytes) = line.strip_prefix(DASH)?.split_once(' ')?;
+    let bytes = BASE64.decode(bytes.as_bytes()).ok()?;
+    let (id, signature) = bytes.split_at_checked(4)?;
+    Some(SignatureLine { name, id: id.try_into().ok()?, signature: signature.to_vec(), line })
 }
 
 /// Size and root of a site's log, under a signature. Only this is called a checkpoint.
@@ -156,6 +220,9 @@ impl Checkpoint {
 
     /// Reads a signed note without believing it.
     pub fn read_unverified(note: &str) -> Result<Self> {
+        if note.len() > NOTE_MAX {
+            return Err(Error::TooLarge { what: "signed note", got: note.len(), max: NOTE_MAX });
+        }
         let end = note.rfind("\n\n").ok_or_else(|| Error::malformed("signed note", "no blank line"))?;
         Self::parse(&note[..=end])
     }

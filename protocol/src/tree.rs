@@ -4,6 +4,8 @@
 //! of two below n. Tiles hold 256 hashes of one level; entry bundles hold 256 leaves, each after its length as a
 //! big-endian `u16`.
 
+use std::ops::Range;
+
 use crate::{Digest, DigestWriter, Error, Result, leaf::LEAF_MAX};
 
 /// Hashes in a full tile, and leaves in a full entry bundle.
@@ -74,24 +76,80 @@ pub fn root(leaves: &[Digest]) -> Digest {
     tree.root()
 }
 
+/// The leaves below each hash of the proof that leaf `index` is in a tree of `size` leaves, from the leaf up. A proof is the
+/// roots over these ranges, wherever they come from: leaves in memory, or tiles on disk.
+pub fn inclusion_ranges(index: u64, size: u64) -> Vec<Range<u64>> {
+    let (mut ranges, mut whole) = (Vec::new(), 0..size);
+    while index < size && whole.end - whole.start > 1 {
+        let middle = whole.start + split(whole.end - whole.start);
+        let (within, sibling) = if index < middle {
+            (whole.start..middle, middle..whole.end)
+        } else {
+            (middle..whole.end, whole.start..middle)
+        };
+        ranges.push(sibling);
+        whole = within;
+    }
+    ranges.reverse();
+    ranges
+}
+
+/// The same for the proof that a tree of `new` leaves extends the one over its first `old`.
+pub fn consistency_ranges(old: u64, new: u64) -> Vec<Range<u64>> {
+    let (mut ranges, mut whole, mut known) = (Vec::new(), 0..new, true);
+    if old == 0 || old >= new {
+        return ranges;
+    }
+    while old < whole.end {
+        let middle = whole.start + split(whole.end - whole.start);
+        if old <= middle {
+            ranges.push(middle..whole.end);
+            whole.end = middle;
+        } else {
+            ranges.push(whole.start..middle);
+            whole.start = middle;
+            known = false;
+        }
+    }
+    // The verifier knows the old root already when the old tree is a subtree of its own.
+    if !known {
+        ranges.push(whole);
+    }
+    ranges.reverse();
+    ranges
+}
+
+/// The root over a range of leaves that is a subtree of RFC 6962, from the roots of perfect, aligned subtrees:
+/// `perfect(level, n)` covers the leaves from n·2^level to (n+1)·2^level.
+pub fn range_root<E>(
+    range: Range<u64>,
+    perfect: &mut impl FnMut(u8, u64) -> std::result::Result<Digest, E>,
+) -> std::result::Result<Digest, E> {
+    let length = range.end - range.start;
+    if length == 0 {
+        return Ok(crate::sha256(&[]));
+    }
+    if length.is_power_of_two() && range.start.is_multiple_of(length) {
+        // The trailing zeros of a u64 fit.
+        return perfect(length.trailing_zeros() as u8, range.start / length);
+    }
+    let middle = range.start + split(length);
+    let left = range_root(range.start..middle, perfect)?;
+    Ok(node_hash(&left, &range_root(middle..range.end, perfect)?))
+}
+
 /// Largest power of two below `n` (n ≥ 2).
-fn split(n: usize) -> usize {
-    1 << (usize::BITS - 1 - (n - 1).leading_zeros())
+fn split(n: u64) -> u64 {
+    1 << (u64::BITS - 1 - (n - 1).leading_zeros())
+}
+
+fn roots(leaves: &[Digest], ranges: Vec<Range<u64>>) -> Vec<Digest> {
+    ranges.into_iter().map(|range| root(&leaves[range.start as usize..range.end as usize])).collect()
 }
 
 /// Proof that leaf `index` is in the tree over `leaves`: sibling hashes from the leaf up.
 pub fn inclusion_proof(leaves: &[Digest], index: usize) -> Vec<Digest> {
-    if leaves.len() < 2 || index >= leaves.len() {
-        return Vec::new();
-    }
-    let k = split(leaves.len());
-    let (mut proof, sibling) = if index < k {
-        (inclusion_proof(&leaves[..k], index), root(&leaves[k..]))
-    } else {
-        (inclusion_proof(&leaves[k..], index - k), root(&leaves[..k]))
-    };
-    proof.push(sibling);
-    proof
+    roots(leaves, inclusion_ranges(index as u64, leaves.len() as u64))
 }
 
 /// Checks an inclusion proof (RFC 9162 §2.1.3.2).
@@ -123,27 +181,7 @@ pub fn verify_inclusion(leaf: Digest, index: u64, size: u64, proof: &[Digest], r
 
 /// Proof that the tree over `leaves` extends the one over its first `old` leaves.
 pub fn consistency_proof(leaves: &[Digest], old: usize) -> Vec<Digest> {
-    fn sub(leaves: &[Digest], old: usize, whole: bool, proof: &mut Vec<Digest>) {
-        if old == leaves.len() {
-            if !whole {
-                proof.push(root(leaves));
-            }
-            return;
-        }
-        let k = split(leaves.len());
-        if old <= k {
-            sub(&leaves[..k], old, whole, proof);
-            proof.push(root(&leaves[k..]));
-        } else {
-            sub(&leaves[k..], old - k, false, proof);
-            proof.push(root(&leaves[..k]));
-        }
-    }
-    let mut proof = Vec::new();
-    if old > 0 && old < leaves.len() {
-        sub(leaves, old, true, &mut proof);
-    }
-    proof
+    roots(leaves, consistency_ranges(old as u64, leaves.len() as u64))
 }
 
 /// Checks a consistency proof (RFC 9162 §2.1.4.2).

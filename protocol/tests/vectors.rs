@@ -9,7 +9,9 @@ use protocol::{
     Gap, GapCause, GapStart, Header, KeyChange, Kind, Leaf, LeafBody, Lost, LostCause, Quality, Reading, Receipt,
     Record, Refusal, RefusalReason, SecretKey, ServerMessage, StateMessage, StateValue, SyncState, Value, ValueType,
     content::{CounterConfig, DeviceConfig, Ratio, TagConfig},
+    cosignature::{WitnessKey, attach, cosign},
     note::{Checkpoint, VerifierKey},
+    proof::{ConsistencyProof, InclusionProof},
     tree,
 };
 
@@ -290,4 +292,33 @@ fn a_quarantine_leaf_keeps_its_bytes() {
     let bytes = golden("quarantine-leaf.bin", &leaf.encode().expect("small"));
     assert_eq!(leaf.encode().expect("small"), bytes);
     assert_eq!(Leaf::decode(&bytes).expect("golden"), leaf);
+}
+
+/// What a witness signs and is asked, and the proof of one leaf, over the log of three leaves above.
+#[test]
+fn a_cosigned_checkpoint_and_its_proofs_keep_their_bytes() {
+    let note = String::from_utf8(golden("checkpoint", &[])).expect("text");
+    let bundle = golden("entries.bin", &[]);
+    let leaves = tree::decode_entries(&bundle).expect("golden");
+    let hashes: Vec<Digest> = leaves.iter().map(|leaf| tree::leaf_hash(leaf)).collect();
+    let key = SecretKey::from_seed(&[3; 32]);
+    let witness = WitnessKey::new("witness.example/logs", key.public()).expect("name");
+    let text = &note[..=note.find("\n\n").expect("a blank line")];
+    let line = cosign(text, &witness.name, &key, 1_780_000_060).expect("cosigns");
+    let cosigned = attach(&note, &line, &witness).expect("holds").0;
+    let inclusion = InclusionProof {
+        leaf: Some(leaves[1].to_vec()),
+        index: 1,
+        hashes: tree::inclusion_proof(&hashes, 1),
+        note: cosigned.clone(),
+    };
+    let consistency = ConsistencyProof { old: 2, hashes: tree::consistency_proof(&hashes, 2), note };
+    for (name, text) in [
+        ("witness-key.txt", witness.to_string()),
+        ("checkpoint-cosigned", cosigned),
+        ("leaf.tlog-proof", inclusion.encode()),
+        ("add-checkpoint", consistency.encode()),
+    ] {
+        assert_eq!(String::from_utf8(golden(name, text.as_bytes())).expect("text"), text, "{name}");
+    }
 }

@@ -26,9 +26,11 @@ use crate::state::{Clock, Door};
 use crate::store::{SiteRow, Store, StoreError};
 
 mod people;
+mod proof;
 mod socket;
 mod status;
 
+pub use proof::ProofWanted;
 pub use socket::{is_running, listen, perform, serve};
 
 /// What the operator wants.
@@ -153,6 +155,13 @@ pub enum Request {
         site: SiteId,
         /// Plan or dates.
         wanted: Wanted,
+    },
+    /// Proof that a leaf is in a site's log, or that the log at one size continues the log at another.
+    Proof {
+        /// Site.
+        site: SiteId,
+        /// Which.
+        wanted: ProofWanted,
     },
     /// Sites, gateways, number of users, and the health of the way in, as JSON.
     Status,
@@ -314,6 +323,7 @@ pub async fn execute(context: &Context, request: Request) -> Result<Reply, Admin
                 format!("{}report issued over {} leaves, digest of report.json {}", mark.1, issued.size, issued.digest),
             )
         }
+        Request::Proof { site, wanted } => proof::execute(context, &site, &wanted).await,
         Request::Status => reply(status::report(context).await?.to_string(), "", ""),
     }
 }
@@ -459,7 +469,22 @@ async fn trust(context: &Context, site: Option<&SiteId>) -> Result<String, Admin
             gateways.push(verify::TrustedGateway { site: row_site, gateway, key_sha256: key.fingerprint() });
         }
     }
-    Ok(verify::Trust { log_keys: vec![context.logs.key().verifier()], gateways }.to_json())
+    let witnesses = context.logs.witnesses();
+    let known: Vec<verify::TrustedWitness> = witnesses
+        .iter()
+        .flat_map(|witnesses| witnesses.configured())
+        .map(|w| verify::TrustedWitness { key: w.key.clone(), operator: w.operator.clone() })
+        .collect();
+    let note = (!known.is_empty()).then(|| TRUST_NOTE.to_owned());
+    let trust = verify::Trust {
+        log_keys: vec![context.logs.key().verifier()],
+        gateways,
+        operator: witnesses.and_then(|witnesses| witnesses.own().cloned()),
+        witnesses: known,
+        witnesses_required: witnesses.map_or(0, crate::witness::Witnesses::required),
+        note,
+    };
+    Ok(trust.to_json())
 }
 
 /// Where the socket is, below the data directory.
@@ -467,6 +492,9 @@ pub(crate) fn socket_path(data_dir: &Path) -> PathBuf {
     data_dir.join("admin").join("socket")
 }
 
+/// A reader who takes the witnesses' keys from the server has only the server's word for them.
+const TRUST_NOTE: &str = "见证方密钥由服务器运营单位提供：使用前请直接向各见证方核对其密钥与单位名称 / the witnesses' keys \
+                          come from the server's operator: confirm each key and name with the witness itself before use";
 /// Author of what the operator states on the command line.
 const OPERATOR: &str = "operator";
 

@@ -8,6 +8,7 @@ pub(crate) mod metrics;
 pub(crate) mod rebuild;
 pub(crate) mod report;
 pub(crate) mod run;
+mod witness;
 
 use std::future::Future;
 use std::path::Path;

@@ -7,6 +7,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use verify::Operator;
+
+use crate::witness::WitnessConfig;
+
+mod witnesses;
 
 /// The server's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +32,12 @@ pub struct Config {
     pub publish_seconds: u64,
     /// Free disk below which no records are taken, MiB.
     pub reserve_mib: u64,
+    /// The body that operates this server.
+    pub operator: Option<Operator>,
+    /// Bodies that cosign checkpoints.
+    pub witnesses: Vec<WitnessConfig>,
+    /// How many other bodies are to cosign a checkpoint before it is called witnessed.
+    pub witnesses_required: usize,
 }
 
 /// Where pages are served.
@@ -93,6 +104,9 @@ struct File {
     log: LogFile,
     #[serde(default)]
     storage: StorageFile,
+    operator: Option<Operator>,
+    #[serde(default)]
+    witness: Vec<witnesses::WitnessFile>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -131,6 +145,7 @@ struct EnrolFile {
 struct LogFile {
     checkpoint_copy: Option<PathBuf>,
     publish_seconds: u64,
+    witnesses_required: Option<usize>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -146,6 +161,15 @@ impl Config {
         let is_here = self.public_host == "localhost"
             || self.public_host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
         is_here && !self.enrol.ip().is_loopback()
+    }
+
+    /// `port` of this server as others reach it, `host:port`; an IPv6 address stands in brackets.
+    #[must_use]
+    pub fn reached_at(&self, port: u16) -> String {
+        match self.public_host.parse::<std::net::Ipv6Addr>() {
+            Ok(address) => format!("[{address}]:{port}"),
+            Err(_) => format!("{}:{port}", self.public_host),
+        }
     }
 
     /// Reads and checks the file at `path`; relative paths in it are relative to its folder.
@@ -228,6 +252,12 @@ impl Config {
                 "填写网关访问本服务器所用的主机名",
             );
         }
+        let required = file.log.witnesses_required;
+        let (witnesses, witnesses_required) =
+            match witnesses::read(file.witness, file.operator.as_ref(), required, &resolve) {
+                Ok(read) => read,
+                Err(wrong) => return refuse(wrong.key, &wrong.en, &wrong.zh, wrong.hint, wrong.hint_zh),
+            };
         Ok(Self {
             data_dir: resolve(file.data_dir),
             public_host: file.public_host,
@@ -237,6 +267,9 @@ impl Config {
             checkpoint_copy: file.log.checkpoint_copy.map(resolve),
             publish_seconds: file.log.publish_seconds.clamp(1, 3600),
             reserve_mib: file.storage.reserve_mib,
+            operator: file.operator,
+            witnesses,
+            witnesses_required,
         })
     }
 }
@@ -255,7 +288,7 @@ impl Default for EnrolFile {
 
 impl Default for LogFile {
     fn default() -> Self {
-        Self { checkpoint_copy: None, publish_seconds: 60 }
+        Self { checkpoint_copy: None, publish_seconds: 60, witnesses_required: None }
     }
 }
 
@@ -386,8 +419,9 @@ fn at(text: &str, name: &str, key: &str) -> String {
     };
     let line = match key.split_once('.') {
         Some((section, key)) => {
-            let head = format!("[{section}]");
-            let mut lines = text.lines().enumerate().skip_while(|(_, line)| line.trim() != head);
+            let heads = [format!("[{section}]"), format!("[[{section}]]")];
+            let mut lines =
+                text.lines().enumerate().skip_while(|(_, line)| !heads.iter().any(|head| line.trim() == head));
             let first = lines.next();
             let own = lines.take_while(|(_, line)| !line.trim_start().starts_with('['));
             own.into_iter().find(|(_, line)| is_key(line, key)).or(first)
@@ -414,7 +448,7 @@ fn nearest(unknown: &str) -> Option<&'static str> {
     crate::spelling::nearest(unknown, KEYS, 3).into_iter().next()
 }
 
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 24] = [
     "data_dir",
     "public_host",
     "web",
@@ -433,6 +467,12 @@ const KEYS: [&str; 18] = [
     "checkpoint_copy",
     "publish_seconds",
     "reserve_mib",
+    "operator",
+    "witness",
+    "witnesses_required",
+    "zh",
+    "en",
+    "id",
 ];
 const DEFAULT_WEB: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8480);
 const DEFAULT_MQTT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 8883);

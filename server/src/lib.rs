@@ -1,7 +1,7 @@
 //! The server: takes signed records from gateways, keeps each site's log, computes and shows what follows from it.
 //!
 //! Where to look, in the order a record travels: how it arrives ([`enrol`], [`ingest`]), its site's log ([`sitelog`]) and
-//! the files below both ([`storage`]), what is computed from it
+//! the files below both ([`storage`]), who else signs its checkpoints ([`witness`]), what is computed from it
 //! ([`projection`]), the database ([`store`]), what people may see ([`roles`], [`query`]) and how ([`api`], [`web`]).
 //! What needs no log at all is [`evaluate`]: somebody's own file, by the same code.
 //! Truth is the log; everything in [`store`] below the line is derived and can be rebuilt.
@@ -26,6 +26,7 @@ pub mod state;
 pub mod storage;
 pub mod store;
 pub mod web;
+pub mod witness;
 
 #[cfg(test)]
 mod testing;

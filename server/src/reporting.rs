@@ -6,7 +6,7 @@
 //!    documents (PDF and XLSX, two languages) with `document`;
 //! 3. append `report_issued` {prefix size, digest of report.json, digests of the documents, definitions} to the log, so that
 //!    neither can be issued again in a better version unseen;
-//! 4. publish again and bundle **all** leaves under that checkpoint — nothing unfavourable can be left out — with every
+//! 4. publish again, have that checkpoint witnessed (waiting a bounded time), and bundle **all** leaves under that checkpoint — nothing unfavourable can be left out — with every
 //!    statement and every reading the report depends on;
 //! 5. write the bundle to `reports/<site>/`, complete or not at all.
 //!
@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use metrics::report::ReportError;
 use metrics::{History, HistoryError, Interval, ReportRequest};
@@ -142,11 +143,13 @@ pub async fn issue(
         }),
     };
     let leaf = logs.append_declaration(site, &declaration).await?;
+    // Witnessed where a witness can be reached; a report is never held back for want of one, and says so.
+    let witnessed = logs.witnessed(site, WITNESS_WAIT).await?;
     let (logs, site, folder) = (logs.clone(), site.clone(), folder(data_dir, site.as_str()));
     let (size, simulated) = (evaluated.size, evaluated.simulated);
     let name = file.clone();
     let bytes = off_thread(move || {
-        let archive = assemble(&logs, &site, &evaluated)?;
+        let archive = assemble(&logs, &site, &evaluated, &witnessed.note)?;
         write(&folder, &name, &archive)?;
         Ok::<_, ReportingError>(archive.len() as u64)
     })
@@ -318,9 +321,13 @@ fn is_batch(body: &LeafBody) -> bool {
 }
 
 /// The bundle under a checkpoint that covers the `report_issued` leaf.
-fn assemble(logs: &SiteLogs, site: &SiteId, evaluated: &Evaluated) -> Result<Vec<u8>, ReportingError> {
-    let checkpoint = logs.publish_now(site)?;
-    let size = Checkpoint::read_unverified(&checkpoint)?.size;
+fn assemble(
+    logs: &SiteLogs,
+    site: &SiteId,
+    evaluated: &Evaluated,
+    checkpoint: &str,
+) -> Result<Vec<u8>, ReportingError> {
+    let size = Checkpoint::read_unverified(checkpoint)?.size;
     let mut encoded: Vec<Vec<u8>> = Vec::new();
     let mut contents: BTreeMap<Digest, Vec<u8>> = BTreeMap::new();
     while (encoded.len() as u64) < size {
@@ -342,7 +349,7 @@ fn assemble(logs: &SiteLogs, site: &SiteId, evaluated: &Evaluated) -> Result<Vec
     }
     Ok(bundle::assemble(bundle::Parts {
         site: site.as_str(),
-        checkpoint: &checkpoint,
+        checkpoint,
         leaves: &encoded,
         contents: &contents,
         report: &evaluated.report,
@@ -369,6 +376,8 @@ async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static
     tokio::task::spawn_blocking(work).await.map_err(|error| ReportingError::Stopped(error.to_string()))
 }
 
+/// How long a report waits for witnesses.
+pub(crate) const WITNESS_WAIT: Duration = Duration::from_secs(15);
 /// A site whose newest reading is younger than this is delivering.
 const RECENT_MS: i64 = 60_000;
 /// Leaves read at once.

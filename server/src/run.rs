@@ -30,6 +30,7 @@ use crate::sitelog::SiteLogs;
 use crate::state::{AppState, Clock, Door, WebFacts};
 use crate::storage::{Disk, Storage, private_folder};
 use crate::store::Store;
+use crate::witness::Witnesses;
 use crate::{admin, projection};
 
 #[cfg(test)]
@@ -83,11 +84,20 @@ impl Evidence {
             ..Options::default()
         };
         let (log_key, clock) = (keys.log().clone(), clock.clone());
-        // Replaying a journal and walking packs can take seconds.
-        let (logs, ingest, recovery) = tokio::task::spawn_blocking(move || -> Result<_> {
+        let witnesses =
+            Witnesses::new(config.operator.clone(), config.witnesses.clone(), config.witnesses_required, clock.clone())
+                .context("[[witness]]")?;
+        // Walking packs and replaying a journal can take seconds.
+        let (disk, logs) = tokio::task::spawn_blocking(move || -> Result<_> {
             let disk: Arc<dyn Storage> =
                 Arc::new(Disk::open(&folder).with_context(|| format!("data directory {}", folder.display()))?);
             let logs = SiteLogs::open(Arc::clone(&disk), log_key, copy)?;
+            Ok((disk, logs))
+        })
+        .await??;
+        logs.set_witnesses(witnesses.clone());
+        witnesses.ask_what_they_hold(&logs).await;
+        let (logs, ingest, recovery) = tokio::task::spawn_blocking(move || -> Result<_> {
             let (ingest, recovery) = Ingest::start(disk, logs.clone(), clock, options).context(
                 "bringing the journal into the site logs. If the disk is full, free space and start again: nothing is \
                  lost, gateways keep their records / 若磁盘已满，请清理后重新启动；数据不会丢失",
@@ -119,7 +129,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running> {
     let stop = CancellationToken::new();
     let facts = WebFacts {
         public_host: config.public_host.clone(),
-        enrol_host_port: format!("{}:{}", config.public_host, config.enrol.port()),
+        enrol_host_port: config.reached_at(config.enrol.port()),
         tls: config.web.tls.is_some(),
         version: env!("CARGO_PKG_VERSION"),
     };
@@ -145,6 +155,9 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running> {
         config.data_dir.clone(),
         stop.clone(),
     )));
+    if let Some(witnesses) = evidence.logs.witnesses() {
+        tasks.push(tokio::spawn(crate::witness::run(witnesses.clone(), evidence.logs.clone(), stop.clone())));
+    }
     match admin::listen(&config.data_dir) {
         Ok(listener) => {
             let context = admin::Context {
@@ -175,7 +188,7 @@ pub async fn start(config: Config, clock: Clock) -> Result<Running> {
     let mqtt_address = mqtt.as_ref().map(TcpListener::local_addr).transpose()?;
     let mqtt_host_port = match (&config.intake, mqtt_address) {
         (Intake::Broker { host, port, .. }, _) => format!("{host}:{port}"),
-        (_, address) => format!("{}:{}", config.public_host, address.map_or(0, |address| address.port())),
+        (_, address) => config.reached_at(address.map_or(0, |address| address.port())),
     };
     let hosts = vec![config.public_host.clone(), "localhost".to_owned(), "127.0.0.1".to_owned()];
     let (chain, key) = evidence.keys.server_certificate(&hosts, clock.now_ms())?;

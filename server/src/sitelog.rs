@@ -21,9 +21,11 @@ use tokio::sync::broadcast;
 use crate::ingest::accept::SiteState;
 use crate::ingest::journal::{Entry, Lsn};
 use crate::storage::{Storage, replace_file};
+use crate::witness::Witnesses;
 
 pub mod checkpoint;
 mod contents;
+mod cosigned;
 mod epoch;
 mod fsck;
 mod site;
@@ -96,6 +98,9 @@ struct Inner {
     closed: RwLock<BTreeMap<SiteId, String>>,
     events: broadcast::Sender<LogEvent>,
     declarer: OnceLock<Arc<dyn Declarer>>,
+    witnesses: OnceLock<Witnesses>,
+    /// Checkpoints of ours that witnesses hold, heard at start.
+    heard: Mutex<Vec<(SiteId, String)>>,
 }
 
 impl SiteLogs {
@@ -114,8 +119,9 @@ impl SiteLogs {
             }
         }
         let (events, _) = broadcast::channel(EVENTS_KEPT);
-        let (closed, declarer) = (RwLock::default(), OnceLock::new());
-        let logs = Self(Arc::new(Inner { storage, key, copy, sites: RwLock::new(sites), closed, events, declarer }));
+        let (closed, declarer, witnesses) = (RwLock::default(), OnceLock::new(), OnceLock::new());
+        let (sites, heard) = (RwLock::new(sites), Mutex::default());
+        let logs = Self(Arc::new(Inner { storage, key, copy, sites, closed, events, declarer, witnesses, heard }));
         for (site, error) in damaged {
             logs.close(&site, &error.to_string());
         }
@@ -245,6 +251,17 @@ impl SiteLogs {
         Ok(fsck::check(&*self.0.storage, &self.0.key, site))
     }
 
+    /// Sets who is asked to cosign; once, at start.
+    pub(crate) fn set_witnesses(&self, witnesses: Witnesses) {
+        // A second set would be a mistake of this program; the first stays.
+        let _ = self.0.witnesses.set(witnesses);
+    }
+
+    /// Who is asked to cosign; `None` where nobody has been set.
+    pub fn witnesses(&self) -> Option<&Witnesses> {
+        self.0.witnesses.get()
+    }
+
     // For `ingest`, which alone changes logs.
 
     pub(crate) fn set_declarer(&self, declarer: Arc<dyn Declarer>) {
@@ -257,6 +274,11 @@ impl SiteLogs {
         let log = self.log(site)?;
         let log = lock(&log);
         Ok((log.committed.state.clone(), log.committed.epoch, log.committed.lsn))
+    }
+
+    /// Told before the journal is replayed: a checkpoint of ours that a witness holds.
+    pub(crate) fn heard(&self, site: &SiteId, note: String) {
+        self.0.heard.lock().unwrap_or_else(PoisonError::into_inner).push((site.clone(), note));
     }
 
     /// Integrates entries of any sites, in journal order. A site that turns out to be damaged is closed and its entries
@@ -369,6 +391,14 @@ impl SiteLogs {
         {
             known.push(("checkpoint copy outside the data directory", text));
         }
+        if let Some((_, text)) = cosigned::all(&*self.0.storage, &log.folder).pop() {
+            known.push(("checkpoint that a witness cosigned, kept beside the log", text));
+        }
+        let heard = self.0.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        for (_, text) in heard.iter().filter(|(of, _)| of == site) {
+            known.push(("checkpoint that a witness holds", text.clone()));
+        }
+        drop(heard);
         for (place, text) in known {
             let Some(head) = self.0.key.read_own(site, &text) else { continue };
             // A head of an epoch before ours is what the epoch leaf already speaks of.

@@ -11,7 +11,7 @@
 //!
 //! `door` sign-in, setup, errors · `fleet` all sites · `site` one site · `machine` one machine · `why` why this number ·
 //! `figures` every figure over dates · `meters` meters and bills · `questionnaire` what data evidences of the 评测指标 · `savings` energy saved under a plan ·
-//! `findings` matters to verify · `catalogue` every definition · `reports` issued reports · `gateways` gateways and enrolment codes ·
+//! `findings` matters to verify · `catalogue` every definition · `reports` issued reports · `gateways` gateways and enrolment codes, with `witnessing` who else vouches for the log ·
 //! `chart` pictures · `view` frame and figure.
 
 pub mod assets;
@@ -34,6 +34,7 @@ mod trouble;
 pub mod verdict;
 pub mod view;
 pub mod why;
+pub mod witnessing;
 pub mod words;
 
 pub use look::{chart, format, text};

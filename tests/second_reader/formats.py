@@ -142,6 +142,31 @@ def checkpoint(note, log_keys):
                 signed(public, b"", body.encode(), value[4:])
                 return origin, int(size), base64.b64decode(digest)
     need(False, "checkpoint is not signed by a trusted log key")
+def plain(body):
+    """What a body is compared by (§8.1): its names and number, letters and digits alone."""
+    words = ["".join(c for c in body.get(k) or "" if c.isalnum()).lower() for k in ("zh", "en", "id")]
+    return {w for w in words if w}
+def witnesses(note, trust, newest_ms):
+    """The other bodies of the trust file that cosigned the checkpoint, each with when (§7, §8.1)."""
+    body, _, lines = note.rpartition("\n\n")
+    found, own = [], plain(trust.get("operator") or {})
+    log_keys = {base64.b64decode(k.split("+", 2)[2])[1:] for k in trust["log_keys"]}
+    for witness in trust.get("witnesses", []):
+        name, key_id, data = witness["key"].split("+", 2)
+        kind, public = base64.b64decode(data)[:1], base64.b64decode(data)[1:]
+        need(kind == b"\x04" and sha256(name.encode() + b"\n\x04" + public)[:4].hex() == key_id, "trust file: witness key")
+        for line in lines.splitlines():
+            dash, signer, value = line.split(" ")
+            value = base64.b64decode(value)
+            if signer == name and value[:4].hex() == key_id:
+                seconds, = struct.unpack(">Q", value[4:12])
+                signed(public, b"cosignature/v1\ntime %d\n" % seconds, body.encode() + b"\n", value[12:])
+                names = plain(witness["operator"])
+                counts = own and public not in log_keys and not names & own and seconds * 1000 + 600000 >= newest_ms
+                if counts and not any(names & other for other, _ in found):
+                    found.append((names, seconds))
+    need(len(found) >= trust.get("witnesses_required", 0), "too few witnesses")
+    return found
 def open_bundle(path):
     with zipfile.ZipFile(path) as archive:
         need(len(archive.namelist()) == len(set(archive.namelist())), "a file appears twice")

@@ -118,6 +118,7 @@ def main(path, trust_path, name, date, shift):
     origin, size, digest = checkpoint(files["checkpoint"].decode("utf-8"), trust["log_keys"])
     raw = [e for n in range((size + 255) // 256) for e in entries(files[entry_path(n, min(256, size - 256 * n))])]
     need(len(raw) == size and root([sha256(b"\0" + leaf) for leaf in raw]) == digest, "leaves are not the checkpoint's")
+    seen = witnesses(files["checkpoint"].decode("utf-8"), trust, zigzag(one(message(raw[-1]), 2)))
     said, records = walk(files, raw, trust)
     report = load_canonical(files["report.json"])
     need(any(s[3] == "report_issued" and s[4]["report"] == sha256(files["report.json"]).hex() for s in said), "never issued")
@@ -145,6 +146,6 @@ def main(path, trust_path, name, date, shift):
     good = planned_us(said, records, name, machine["signals"], window)
     line = next(l for l in section["lines"] if l["definition"] == "oee.iso22400@1")
     value = "%d.%06d" % divmod(half_up(good * 1000000, pbt * 1000), 1000000)
-    print("leaves %d, records %d, PBT %d ms, planned time of good %d us, OEE %s" % (size, len(records), pbt, good, value))
+    print("leaves %d, witnesses %d, records %d, PBT %d ms, planned time of good %d us, OEE %s" % (size, len(seen), len(records), pbt, good, value))
     need([str(good), str(pbt * 1000), value] == [line["numerator"], line["denominator"], line["value"]], "the report says %s" % line)
 if __name__ == "__main__": main(*sys.argv[1:])

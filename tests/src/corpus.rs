@@ -9,6 +9,8 @@
 mod acquisition;
 #[path = "corpus/opcua.rs"]
 mod opcua;
+#[path = "corpus/witness.rs"]
+mod witness;
 
 use std::sync::OnceLock;
 
@@ -63,6 +65,9 @@ pub const OF_EVIDENCE: &[Decoder] = &[
     Decoder { name: "entries", run: |b| drop(tree::decode_entries(b).map(|e| e.len())), corpus: entries },
     Decoder { name: "declaration", run: |b| drop(Declaration::decode(b)), corpus: || vec![declaration()] },
     Decoder { name: "note", run: run_note, corpus: || vec![checkpoint().into_bytes()] },
+    Decoder { name: "proof", run: witness::run_proof, corpus: witness::proofs },
+    Decoder { name: "cosigned", run: witness::run_cosigned, corpus: witness::cosigned_notes },
+    Decoder { name: "witness_finding", run: witness::run_finding, corpus: witness::findings },
     Decoder { name: "topic", run: run_topic, corpus: || vec![b"gz/v1/site-1/gw-1/record".to_vec()] },
     Decoder { name: "bundle", run: run_bundle, corpus: || vec![archive()] },
     Decoder { name: "plan_file", run: run_plan_file, corpus: || vec![PLAN_FILE.into()] },

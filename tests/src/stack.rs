@@ -281,6 +281,11 @@ impl Stack {
         format!("http://127.0.0.1:{}", self.ports.web)
     }
 
+    /// Where the agent's own page is.
+    pub fn gateway_page(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports.page)
+    }
+
     /// Starts the server and waits until its pages answer.
     ///
     /// # Errors

@@ -23,65 +23,6 @@ const WIDTHS: [(u32, u32); 2] = [(1280, 900), (390, 844)];
 const PAPER: (u32, u32) = (665, 1001);
 const WHO: &str = "wang.fang";
 
-/// What is looked at in every page; returns what is wrong with it, and its links.
-const CHECK: &str = r#"
-const bad = [], root = document.documentElement;
-const say = (what, e) => bad.push(what + ': ' + (e ? e.outerHTML.slice(0, 160) : ''));
-const seen = e => e.getClientRects().length > 0 && getComputedStyle(e).visibility !== 'hidden';
-if (root.scrollWidth > a[0]) {
-  const over = [...document.querySelectorAll('body *')].filter(e => seen(e) && e.getBoundingClientRect().right > a[0] + 1);
-  say(`scrolls sideways, ${root.scrollWidth} of ${a[0]} px`, over.find(e => !e.closest('.scroll, .sr, svg')));
-}
-if (document.body.textContent.includes('⟦')) say('missing words', document.body);
-for (const t of document.querySelectorAll('table')) {
-  if (!t.caption || !t.caption.textContent.trim()) say('table without caption', t);
-  if (!t.querySelector('thead th')) say('table without headers', t);
-  for (const h of t.querySelectorAll('th')) if (!h.scope) say('header without scope', h);
-}
-// On a phone a cell stands beside its column's name: the name is not said again.
-for (const c of document.querySelectorAll('td.num[data-label], td[data-label] .fig')) {
-  const name = c.closest('td').dataset.label;
-  if (c.textContent.trim().startsWith(name)) say(`${name} said twice`, c);
-}
-for (const s of document.querySelectorAll('svg.chart, svg.mini'))
-  if (!s.querySelector(':scope > title')?.textContent.trim()) say('picture without title', s);
-for (const e of document.querySelectorAll('a[href], button, input:not([type=hidden]), select, summary')) {
-  const label = [...(e.labels || [])].map(l => l.textContent).join('');
-  if (!((e.getAttribute('aria-label') || '') + e.textContent + label).trim()) say('no name', e);
-}
-const rgb = c => (c.match(/[\d.]+/g) || []).map(Number);
-const light = c => { const [r, g, b] = c.map(v => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4); return .2126 * r + .7152 * g + .0722 * b; };
-const ratio = (x, y) => { const [h, l] = [light(x), light(y)].sort((p, q) => q - p); return (h + .05) / (l + .05); };
-const ground = e => {
-  for (let n = e; n; n = n.parentElement) {
-    const s = getComputedStyle(n), c = rgb(s.backgroundColor);
-    if (s.backgroundImage !== 'none') return null;
-    if (c.length === 3 || c[3] > .99) return c.slice(0, 3);
-  }
-  return [255, 255, 255];
-};
-const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-const done = new Set();
-while (walker.nextNode()) {
-  const e = walker.currentNode.parentElement;
-  if (!walker.currentNode.data.trim() || done.has(e) || !seen(e) || e.closest('.sr, .skip, title, desc, script')) continue;
-  done.add(e);
-  const s = getComputedStyle(e), size = parseFloat(s.fontSize);
-  // Letters inside bars are decoration of a bar whose title says the same; all others stand on paper.
-  const inPicture = e.closest('svg'), ink = rgb(inPicture ? s.fill : s.color).slice(0, 3);
-  const under = inPicture ? rgb('251 250 246') : ground(e);
-  if (!under || (inPicture && light(ink) > .8)) continue;
-  const large = size >= 24 || (size >= 18.66 && Number(s.fontWeight) >= 700);
-  const found = ratio(ink, under);
-  if (found < (large ? 3 : 4.5)) say(`contrast ${found.toFixed(2)}`, e);
-}
-return {
-  bad, lang: root.lang,
-  simulated: document.querySelector('p.simulated')?.textContent || '',
-  links: [...new Set([...document.querySelectorAll('a[href]')].map(l => l.getAttribute('href')))],
-};
-"#;
-
 struct Walk<'b> {
     browser: &'b Browser,
     base: String,
@@ -108,7 +49,7 @@ impl Walk<'_> {
         let label = self.label(name);
         for size in WIDTHS {
             self.browser.resize(size, 1.0)?;
-            let seen = self.browser.script(CHECK, &[json!(size.0)])?;
+            let seen = self.browser.script(browser::CHECK, &[json!(size.0)])?;
             let bad = seen["bad"].as_array().with_context(|| format!("{label}: {seen}"))?;
             ensure!(bad.is_empty(), "{label} at {} px: {bad:#?}", size.0);
             ensure!(seen["lang"] == self.lang, "{label}: html lang is {}", seen["lang"]);

@@ -258,7 +258,8 @@ fn pure_crates_touch_no_disk_network_clock_or_chance() {
 
 #[test]
 fn each_program_reads_the_wall_clock_in_one_place() {
-    let doors = ["agent/src/clock.rs", "server/src/state.rs", "simulators/src/clock.rs"];
+    let doors =
+        ["agent/src/clock.rs", "server/src/state.rs", "server/verify/src/witness/clock.rs", "simulators/src/clock.rs"];
     let words = [
         "SystemTime",
         "clock_gettime",

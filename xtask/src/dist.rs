@@ -1,9 +1,12 @@
 //! Small, stripped release binaries, one folder per processor. Slow (full link-time optimisation): not part of CI.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::arm::{ARMS, add_target, build};
 use crate::tools::{cargo, provide, root, sh, target_dir};
+
+/// Largest agent for aarch64, bytes (docs/decisions/016).
+const AGENT_BYTES_MAX: u64 = 9_000_000;
 
 /// Builds agent and verifier for every processor, and everything for this one, into `target/dist/<target>/`; beside every agent lies the
 /// unit that starts it.
@@ -33,6 +36,8 @@ fn copy(from: &std::path::Path, to: &std::path::Path, names: &[&str]) -> Result<
         let file = format!("gongzheng-{name}");
         let bytes = std::fs::copy(from.join(&file), to.join(&file)).with_context(|| format!("copying {file}"))?;
         println!("{:>12} bytes  {}", bytes, to.join(&file).display());
+        let is_bounded = to.ends_with("aarch64-unknown-linux-gnu") && *name == "agent";
+        ensure!(!is_bounded || bytes <= AGENT_BYTES_MAX, "the agent has more than {AGENT_BYTES_MAX} bytes");
     }
     let unit = "gongzheng-agent.service";
     std::fs::copy(root().join("configs/systemd").join(unit), to.join(unit))

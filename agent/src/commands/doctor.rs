@@ -325,6 +325,11 @@ async fn device_findings(config: &Config, device: &Device) -> Vec<Finding> {
                                 words.en +=
                                     ". Some devices allow one connection only: stop a running agent and try again";
                             }
+                            let last = findings.last().filter(|last: &&Finding| last.verdict == Verdict::Bad);
+                            if last.is_some_and(|last| last.meaning == words) {
+                                // It fails as a whole: saying so for every block would only hide the rest of the list.
+                                return findings;
+                            }
                             findings.push(Finding::new(Verdict::Bad, tried, words));
                         }
                     }

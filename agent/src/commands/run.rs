@@ -18,6 +18,7 @@ use crate::live::Board;
 use crate::locale::{Lang, words};
 use crate::pipeline::{self, Setup, UplinkSettings};
 use crate::setup::Restart;
+use crate::source::lending::Lending;
 use crate::source::{self, World, identity as identity_of_devices};
 use crate::status::Status;
 use crate::uplink::{delivery, kept};
@@ -50,6 +51,7 @@ pub async fn run(config: Config, lang: Lang) -> anyhow::Result<bool> {
     let shutdown = CancellationToken::new();
     spawn_signals(&shutdown)?;
     let restart = config.page.setup.then(|| Restart::new(shutdown.clone()));
+    let lending = Lending::new(&config);
     let page = match &config.page.listen {
         Some(listen) => {
             let listener = TcpListener::bind(listen.as_str()).await.map_err(|error| {
@@ -68,6 +70,7 @@ pub async fn run(config: Config, lang: Lang) -> anyhow::Result<bool> {
                 clock: clock.clone(),
                 lang,
                 restart: restart.clone(),
+                lending: lending.clone(),
             };
             Some(tokio::spawn(page::serve(listener, Arc::new(sources), shutdown.clone())))
         }
@@ -101,7 +104,7 @@ pub async fn run(config: Config, lang: Lang) -> anyhow::Result<bool> {
         enrolment,
     };
     let sources = |context: pipeline::SourceContext| {
-        let world = World { clock: context.clock, events: context.events, board, known };
+        let world = World { clock: context.clock, events: context.events, board, known, lending };
         source::start(&config, &world, &context.shutdown)
     };
     let result = pipeline::run(setup, sources, shutdown.clone()).await;

@@ -24,12 +24,13 @@ use tokio::task::JoinSet;
 use self::targets::{HOSTS_MAX, Units, hosts, lines};
 use super::{Told, status};
 use crate::config::Config;
-use crate::config::device::{Carrier, Link, Parity, SerialPort};
+use crate::config::device::{Carrier, Parity, SerialPort};
 use crate::locale::{Lang, Words, words};
 use crate::profile::fingerprint::{self, Answers, Outcome};
 use crate::profile::{self, Profile};
 use crate::setup::draft::Draft;
 use crate::source::failure::Failure;
+use crate::source::lending::Lending;
 use crate::source::modbus::client::{Ask, Connection, Payload};
 use crate::source::modbus::plan::{Area, Request};
 
@@ -176,7 +177,7 @@ impl Target {
         Ok(Self::Network { hosts: wanted, port })
     }
 
-    /// A serial port, if the running agent of this configuration does not use it.
+    /// A serial port, if the running agent of this configuration does not use it; the page of that agent can borrow it instead.
     ///
     /// # Errors
     /// It does: two masters on one line garble each other.
@@ -190,8 +191,8 @@ impl Target {
             Some(config) if is_in_use(config, port).await => {
                 let shown = port.display();
                 Err(words!(
-                    "{shown} 正由运行中的网关程序使用，同时扫描会互相干扰。先停下它：`sudo systemctl stop gongzheng-agent`，再用 `sudo -u gongzheng gongzheng-agent scan --serial {shown}` 查找，把打印的一段贴到配置文件末尾，然后重新启动",
-                    "{shown} is in use by the running agent; both would garble each other. Stop it first: `sudo systemctl stop gongzheng-agent`; then search with `sudo -u gongzheng gongzheng-agent scan --serial {shown}`, paste the section it prints at the end of the configuration file, and start the agent again"
+                    "{shown} 正由运行中的网关程序使用，同时扫描会互相干扰。在它的页面上查找（`/setup`，查找期间它让出这条线），或先停下它：`sudo systemctl stop gongzheng-agent`，再用 `sudo -u gongzheng gongzheng-agent scan --serial {shown}` 查找，把打印的一段贴到配置文件末尾，然后重新启动",
+                    "{shown} is in use by the running agent; both would garble each other. Search on its page (`/setup`: it gives the line away meanwhile), or stop it first: `sudo systemctl stop gongzheng-agent`; then search with `sudo -u gongzheng gongzheng-agent scan --serial {shown}`, paste the section it prints at the end of the configuration file, and start the agent again"
                 ))
             }
             _ => Ok(Self::Serial(lines(port, bauds, parities))),
@@ -376,18 +377,8 @@ impl Found {
     }
 }
 
-/// Whether a carrier is this port, under whichever of its names.
-fn on_port(carrier: &Carrier, port: &Path) -> bool {
-    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    matches!(carrier, Carrier::Serial(serial) if real(&serial.path) == real(port))
-}
-
 async fn is_in_use(config: &Config, port: &Path) -> bool {
-    let uses = config.devices.iter().any(|device| match &device.link {
-        Link::Modbus(link) => on_port(&link.carrier, port),
-        Link::Dlt645(link) => on_port(&link.carrier, port),
-        Link::OpcUa(_) => false,
-    });
+    let uses = Lending::new(config).settings(port).is_some();
     match config.page.listen.as_deref().filter(|_| uses) {
         Some(listen) => status::ask(listen).await.is_ok(),
         None => false,

@@ -41,6 +41,17 @@ pub enum Link {
     Dlt645(Dlt645Link),
 }
 
+impl Link {
+    /// The wire; an OPC UA server has none of its own.
+    pub fn carrier(&self) -> Option<&Carrier> {
+        match self {
+            Self::Modbus(link) => Some(&link.carrier),
+            Self::Dlt645(link) => Some(&link.carrier),
+            Self::OpcUa(_) => None,
+        }
+    }
+}
+
 /// A Modbus device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModbusLink {

@@ -19,7 +19,7 @@ pub(super) fn check(root: &Section<'_, '_>, devices: &[Device]) {
     check_dtus(root, devices);
     let mut lines: BTreeMap<&PathBuf, Vec<(&Device, &SerialPort)>> = BTreeMap::new();
     for device in devices {
-        if let Some(Carrier::Serial(port)) = carrier(device) {
+        if let Some(Carrier::Serial(port)) = device.link.carrier() {
             lines.entry(&port.path).or_default().push((device, port));
         }
     }
@@ -81,18 +81,10 @@ pub(crate) fn load_permille(device: &Device, port: &SerialPort, turnaround_us: u
     }
 }
 
-fn carrier(device: &Device) -> Option<&Carrier> {
-    match &device.link {
-        Link::Modbus(link) => Some(&link.carrier),
-        Link::Dlt645(link) => Some(&link.carrier),
-        Link::OpcUa(_) => None,
-    }
-}
-
 fn check_protocols(root: &Section<'_, '_>, devices: &[Device]) {
     let mut lines: BTreeMap<String, (&Device, bool)> = BTreeMap::new();
     for device in devices {
-        let place = match carrier(device) {
+        let place = match device.link.carrier() {
             Some(carrier @ (Carrier::Serial(_) | Carrier::RtuOverTcp(_) | Carrier::Dtu(_))) => carrier.to_string(),
             Some(Carrier::Tcp(_)) | None => continue,
         };
@@ -119,7 +111,7 @@ fn check_protocols(root: &Section<'_, '_>, devices: &[Device]) {
 fn check_dtus(root: &Section<'_, '_>, devices: &[Device]) {
     let mut known: Vec<(&Device, &Dtu)> = Vec::new();
     for device in devices {
-        let Some(Carrier::Dtu(dtu)) = carrier(device) else { continue };
+        let Some(Carrier::Dtu(dtu)) = device.link.carrier() else { continue };
         let same_port = known.iter().filter(|(_, other)| other.listen == dtu.listen);
         let begins = |(_, other): &&(&Device, &Dtu)| {
             other.registration.starts_with(&dtu.registration) || dtu.registration.starts_with(&other.registration)

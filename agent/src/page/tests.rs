@@ -17,7 +17,16 @@ fn sources() -> Sources {
     let board = Board::new(&config.devices);
     let clock = Arc::new(SystemClock::new(Settings::default()).expect("clock"));
     let status = Status::new(0);
-    Sources { config, enrolment: None, board, status, clock, lang: Lang::En, restart: None }
+    Sources {
+        config,
+        enrolment: None,
+        board,
+        status,
+        clock,
+        lang: Lang::En,
+        restart: None,
+        lending: Default::default(),
+    }
 }
 
 fn get(target: &str, sources: &Sources) -> String {
@@ -83,6 +92,15 @@ fn only_reading_is_possible() {
     assert_eq!(status(b"GET / HTTP/1.1\r\nX: "), "HTTP/1.1 431 Request Header Fields Too Large");
     let head = answer(b"HEAD / HTTP/1.1\r\n\r\n", &sources);
     assert!(head.ends_with(b"\r\n\r\n"));
+}
+
+#[test]
+fn a_raw_value_shows_its_digits_or_its_size() {
+    assert_eq!(view::raw(&Value::F32(230.5)), "230.5");
+    assert_eq!(view::raw(&Value::F32(0.0)), "0");
+    assert_eq!(view::raw(&Value::F32(1.0e-40)), "1e-40");
+    assert_eq!(view::raw(&Value::F64(-3.0e20)), "-3e20");
+    assert_eq!(view::raw(&Value::U64(u64::MAX)), u64::MAX.to_string());
 }
 
 #[test]

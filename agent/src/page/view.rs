@@ -13,6 +13,7 @@ use crate::config::device::{Link, Tag};
 use crate::event::DeviceState;
 use crate::live::TagState;
 use crate::locale::Lang;
+use crate::profile::names;
 
 /// The page's style sheet: quiet paper, one accent, tabular figures, works on a phone and in print.
 pub const STYLE: &str = "\
@@ -23,23 +24,24 @@ main{max-width:1200px;margin:0 auto;padding:1rem}\
 header{display:flex;flex-wrap:wrap;gap:.5rem 1.5rem;align-items:baseline;border-bottom:2px solid var(--ink);padding-bottom:.5rem}\
 h1{font-size:1.4rem;color:var(--ink);margin:0}h2{font-size:1.1rem;color:var(--ink);margin:1.6rem 0 .4rem}\
 nav{margin-left:auto}a{color:var(--teal)}\
+caption{text-align:left;font-size:1.1rem;font-weight:700;color:var(--ink);margin:1.6rem 0 .4rem;position:sticky;left:0}\
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}\
 th,td{text-align:left;padding:.25rem .6rem .25rem 0;border-bottom:1px solid var(--rule);vertical-align:top}\
 th{font-weight:600;color:var(--grey);font-size:.9rem}\
 td.n{text-align:right;white-space:nowrap}\
-.v{font-weight:600;color:var(--ink)}.u{color:var(--grey)}.raw{color:var(--grey);font-size:.85rem}\
+.v{font-weight:600;color:var(--ink)}.u{color:var(--grey)}.raw{color:var(--grey);font-size:.85rem}.word{white-space:nowrap}\
 .gap{background:repeating-linear-gradient(45deg,transparent 0 5px,#C9CFD6 5px 7px);color:#1C2430}\
 .gap span{background:var(--paper);padding:0 .3rem}\
 .bad{color:var(--red);font-weight:600}.warn{color:#8A5A12;font-weight:600}.ok{color:var(--teal);font-weight:600}\
 .facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(15rem,1fr));gap:.6rem 1.5rem;margin:.6rem 0}\
 .facts div{border-left:3px solid var(--rule);padding-left:.7rem}.facts b{display:block;color:var(--grey);font-size:.9rem;font-weight:600}\
-.sim{background:var(--amber);color:#1C2430;padding:.3rem .8rem;font-weight:700}\
+.sim{background:var(--amber);color:#0B0F14;padding:.3rem .8rem;font-weight:700}\
 .scroll{overflow-x:auto}\
 .steps{display:flex;flex-wrap:wrap;gap:.3rem 1.5rem;padding:0 0 0 1.2rem;color:var(--grey)}.steps li{padding-right:1rem}.steps [aria-current]{color:var(--ink)}\
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(17rem,1fr));gap:1rem}\
 form{border:1px solid var(--rule);border-radius:6px;padding:.4rem 1rem 1rem;background:#fff}form h2{margin:.4rem 0}\
 form.row{display:flex;flex-wrap:wrap;gap:.6rem 1rem;align-items:end;padding-top:.8rem}\
-label{display:block;color:var(--grey);font-size:.9rem;margin:.4rem 0}.row label{margin:0}\
+label{display:block;color:var(--grey);font-size:.9rem;margin:.4rem 0}.row label{margin:0;min-width:0;max-width:100%}\
 input,select,button{display:block;font:inherit;padding:.3rem .5rem;border:1px solid var(--grey);border-radius:4px;background:#fff;color:#1C2430;max-width:100%}\
 form:not(.row) input,form:not(.row) select{width:100%}\
 button{background:var(--ink);color:#fff;border-color:var(--ink);padding:.35rem 1.2rem;cursor:pointer}\
@@ -148,7 +150,7 @@ fn devices(out: &mut String, moment: &Moment<'_>, lang: Lang) {
     let t = |zh, en| lang.pick(zh, en);
     let _ = write!(
         out,
-        "<h2>{}</h2><div class=\"scroll\"><table><thead><tr><th>{}</th><th>{}</th><th>{}</th><th>{}</th><th>{}</th><th>{}</th><th>{}</th></tr></thead><tbody>",
+        "<div class=\"scroll\"><table><caption>{}</caption><thead><tr><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th></tr></thead><tbody>",
         t("设备", "Devices"),
         t("设备", "Device"),
         t("地址", "Address"),
@@ -201,7 +203,7 @@ fn values(out: &mut String, moment: &Moment<'_>, lang: Lang) {
     let t = |zh, en| lang.pick(zh, en);
     let _ = write!(
         out,
-        "<h2>{}</h2><div class=\"scroll\"><table><thead><tr><th>{}</th><th>{}</th><th>{}</th><th>{}</th></tr></thead><tbody>",
+        "<div class=\"scroll\"><table><caption>{}</caption><thead><tr><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th></tr></thead><tbody>",
         t("实时数值", "Live values"),
         t("数据点", "Tag"),
         t("数值", "Value"),
@@ -216,8 +218,8 @@ fn values(out: &mut String, moment: &Moment<'_>, lang: Lang) {
 }
 
 fn value_row(out: &mut String, tag: &Tag, state: &TagState, now: i64, lang: Lang) {
-    let id = escape(&tag.id);
-    let _ = write!(out, "<tr><td>{id}</td>");
+    let name = name(tag, &tag.id, lang);
+    let _ = write!(out, "<tr><td>{name}</td>");
     match &state.latest {
         Some(latest) => {
             let doubt = match latest.quality {
@@ -230,7 +232,7 @@ fn value_row(out: &mut String, tag: &Tag, state: &TagState, now: i64, lang: Lang
                 }
             };
             let (value, unit, raw) =
-                (escape(&engineering(tag, &latest.value)), escape(&tag.unit), escape(&latest.value.to_string()));
+                (escape(&engineering(tag, &latest.value)), escape(&tag.unit), escape(&raw(&latest.value)));
             let when = age(now - latest.boot_ms, lang);
             let _ = write!(
                 out,
@@ -252,6 +254,15 @@ fn value_row(out: &mut String, tag: &Tag, state: &TagState, now: i64, lang: Lang
         }
     }
     out.push_str("</tr>");
+}
+
+/// A tag's name or id, with what it is called in Chinese.
+pub fn name(tag: &Tag, shown: &str, lang: Lang) -> String {
+    let shown = escape(shown);
+    match (lang, names::chinese(tag.name())) {
+        (Lang::Zh, Some(word)) => format!("{shown} <span class=\"raw word\">{word}</span>"),
+        _ => shown,
+    }
 }
 
 fn notices(out: &mut String, moment: &Moment<'_>, lang: Lang) {
@@ -284,6 +295,21 @@ pub fn engineering(tag: &Tag, value: &Value) -> String {
         (_, below) => below.to_string().len().saturating_sub(1).clamp(1, 6),
     };
     format!("{:.places$}", tag.scale.apply_for_display(raw))
+}
+
+/// The value as the device gave it. A number read in the wrong order is often tiny or huge: its size is what tells, not forty digits.
+pub fn raw(value: &Value) -> String {
+    let size = match value {
+        Value::F32(v) => f64::from(*v).abs(),
+        Value::F64(v) => v.abs(),
+        _ => 0.0,
+    };
+    match value {
+        _ if size == 0.0 || (1e-6..1e15).contains(&size) => value.to_string(),
+        Value::F32(v) => format!("{v:e}"),
+        Value::F64(v) => format!("{v:e}"),
+        _ => value.to_string(),
+    }
 }
 
 /// Why there is no value, in a few words.

@@ -10,7 +10,7 @@ use super::draft::Draft;
 use crate::commands::scan::{self, Found};
 use crate::config::device::Device;
 use crate::locale::{Lang, Words};
-use crate::page::view::{engineering, escape};
+use crate::page::view::{engineering, escape, name, raw};
 use crate::profile::{Multiply, Profile};
 
 /// The head of every step up to its content; `step` is 1 to 4.
@@ -109,6 +109,21 @@ pub(super) fn start(ports: &[String], lang: Lang) -> String {
     out
 }
 
+/// What a search on a line means for the devices that are read on it.
+pub(super) fn shared_line(members: &[(u8, &str)], lang: Lang) -> String {
+    let list: Vec<String> = members.iter().map(|(unit, name)| format!("{name} ({unit})")).collect();
+    let list = list.join(lang.pick("、", ", "));
+    let words = match lang {
+        Lang::Zh => format!(
+            "网关正在这条线上读取 {list}。查找期间暂停读取它们（记录为“线路占用”），结束后自动继续。用同样的波特率和校验查找其余站号。"
+        ),
+        Lang::En => format!(
+            "The gateway reads {list} on this line. While you search they are not read (recorded as \"line busy\"); reading goes on by itself afterwards. The other units are searched with the same baud rate and parity."
+        ),
+    };
+    format!("<p>{}</p>", escape(&words))
+}
+
 /// One device that was found, as a list item: every profile that fits is one click, and so is the list of all.
 pub(super) fn found(device: &Found, lang: Lang) -> String {
     let link = |draft: &Draft, words: &str| {
@@ -200,7 +215,7 @@ pub(super) fn profiles(known: &[Profile], draft: &Draft, lang: Lang) -> String {
 pub(super) fn values(device: &Device, values: &[Result<Value, Words>], lang: Lang) -> String {
     let t = |zh, en| lang.pick(zh, en);
     let mut out = format!(
-        "<h2>{}</h2><div class=\"scroll\"><table><thead><tr><th>{}</th><th>{}</th><th>{}</th></tr></thead><tbody>",
+        "<div class=\"scroll\"><table><caption>{}</caption><thead><tr><th scope=\"col\">{}</th><th scope=\"col\">{}</th><th scope=\"col\">{}</th></tr></thead><tbody>",
         t("刚刚读到的数值", "What was read just now"),
         t("数据点", "Tag"),
         t("数值", "Value"),
@@ -208,7 +223,7 @@ pub(super) fn values(device: &Device, values: &[Result<Value, Words>], lang: Lan
     );
     let mut before: Option<&Words> = None;
     for (tag, value) in device.tags.iter().zip(values) {
-        let name = escape(tag.name());
+        let name = name(tag, tag.name(), lang);
         let is_same = value.as_ref().err().is_some_and(|why| before == Some(why));
         before = value.as_ref().err();
         let _ = match value {
@@ -217,7 +232,7 @@ pub(super) fn values(device: &Device, values: &[Result<Value, Words>], lang: Lan
                 "<tr><td>{name}</td><td><span class=\"v\">{}</span>&#8239;<span class=\"u\">{}</span></td><td class=\"raw\">{}</td></tr>",
                 escape(&engineering(tag, value)),
                 escape(&tag.unit),
-                escape(&value.to_string()),
+                escape(&raw(value)),
             ),
             Err(_) if is_same => {
                 write!(

@@ -16,12 +16,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
+use super::lending::Keeper;
 use super::report::{Observed, Reporter};
 use super::schedule::{Backoff, Breaker, Schedule};
 use super::stream::Dial;
 use crate::config::device::{Carrier, Device};
 use crate::event::{DeviceState, NoteKind};
-use crate::locale::Words;
+use crate::locale::{Words, words};
 
 /// Position of a tag among its device's tags, and what was decoded for it or why that is no value.
 pub type Decoded = (usize, Result<protocol::Value, Words>);
@@ -88,8 +89,15 @@ const TRIAL_REST: i64 = 4;
 const STAGGER_MS: i64 = 17;
 
 /// Reads all devices behind `connection` until `stop`.
-pub async fn run<W: Wire>(connection: W, devices: Vec<(Arc<Device>, W::Link, Reporter)>, stop: CancellationToken) {
-    let mut line = Line::new(connection, devices, stop);
+///
+/// While the port is lent (`keeper`), nothing is read.
+pub async fn run<W: Wire>(
+    connection: W,
+    devices: Vec<(Arc<Device>, W::Link, Reporter)>,
+    keeper: Keeper,
+    stop: CancellationToken,
+) {
+    let mut line = Line::new(connection, devices, keeper, stop);
     line.poll_until_stopped().await;
     for member in &mut line.members {
         member.reporter.finish().await;
@@ -112,6 +120,7 @@ struct Line<W: Wire> {
     silent: u32,
     /// After so many the connection is opened anew.
     reopen: u32,
+    keeper: Keeper,
     stop: CancellationToken,
 }
 
@@ -135,7 +144,12 @@ struct Group<R> {
 }
 
 impl<W: Wire> Line<W> {
-    fn new(connection: W, devices: Vec<(Arc<Device>, W::Link, Reporter)>, stop: CancellationToken) -> Self {
+    fn new(
+        connection: W,
+        devices: Vec<(Arc<Device>, W::Link, Reporter)>,
+        keeper: Keeper,
+        stop: CancellationToken,
+    ) -> Self {
         let shared = devices.len() > 1;
         let reopen = match connection.carrier() {
             Carrier::Dtu(_) => SILENT_REOPEN_DTU,
@@ -158,6 +172,7 @@ impl<W: Wire> Line<W> {
             trial_ms: i64::MIN,
             silent: 0,
             reopen,
+            keeper,
             stop,
         }
     }
@@ -177,8 +192,14 @@ impl<W: Wire> Line<W> {
             if let Ok(wait) = u64::try_from(due_ms - now) {
                 tokio::select! {
                     () = self.stop.cancelled() => return,
+                    () = self.keeper.asked() => {}
                     () = tokio::time::sleep(Duration::from_millis(wait)) => {}
                 }
+            }
+            if self.keeper.is_asked() {
+                self.connection.close();
+                self.keeper.give();
+                continue;
             }
             self.poll(m, g).await;
             if self.members[m].reporter.is_gone() {
@@ -193,6 +214,12 @@ impl<W: Wire> Line<W> {
         let missed = self.members[m].groups[g].schedule.take(now);
         self.members[m].reporter.missed(now, missed).await;
         let requests = self.members[m].groups[g].requests.clone();
+        if !self.keeper.take() {
+            self.members[m].unread(now, &requests, GapCause::BusBusy).await;
+            self.members[m].reporter.trouble(now, lent()).await;
+            self.members[m].groups[g].schedule.failed(now);
+            return;
+        }
         let is_dead = self.members[m].is_dead();
         if is_dead && !self.may_try(m, now) {
             let why = self.members[m].why;
@@ -305,6 +332,13 @@ impl<W: Wire> Line<W> {
             }
         }
     }
+}
+
+fn lent() -> Words {
+    words!(
+        "有人正在本页的“添加设备”里使用这条线路，结束后自动继续读取",
+        "somebody uses the line under \"Add a device\" on this page; it is read again when that ends"
+    )
 }
 
 impl<W: Wire> Member<W> {

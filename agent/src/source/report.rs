@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 use super::change::Filter;
 use super::gaps::{Piece, Tracker};
 use super::identity::{self, Known, Seen};
+use super::lending::Lending;
 use crate::clock::SharedClock;
 use crate::config::device::Device;
 use crate::event::{DeviceIndex, DeviceState, NoteKind, Reading, SourceEvent, TagIndex};
@@ -39,6 +40,8 @@ pub struct World {
     pub board: Board,
     /// What the devices last said of who they are.
     pub known: watch::Sender<Known>,
+    /// The serial ports, which the local page may borrow.
+    pub lending: Lending,
 }
 
 impl World {
@@ -362,7 +365,7 @@ mod tests {
         let clock = Arc::new(SystemClock::new(Settings::default()).expect("clock"));
         let board = Board::new(&config.devices);
         let known = watch::Sender::default();
-        (World { clock, events, board, known }, config.devices[0].clone(), receiver)
+        (World { clock, events, board, known, lending: Lending::default() }, config.devices[0].clone(), receiver)
     }
 
     fn seen(item: usize, value: u64) -> Vec<Observed> {

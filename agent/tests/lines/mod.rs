@@ -33,8 +33,17 @@ impl Run {
         let board = Board::new(&config.devices);
         let clock = Arc::new(SystemClock::new(Settings::default()).expect("clock"));
         let stop = CancellationToken::new();
-        let mut tasks =
-            start(&config, &World { clock, events: sender, board: board.clone(), known: Default::default() }, &stop);
+        let mut tasks = start(
+            &config,
+            &World {
+                clock,
+                events: sender,
+                board: board.clone(),
+                known: Default::default(),
+                lending: Default::default(),
+            },
+            &stop,
+        );
         tokio::spawn(async move { while tasks.join_next().await.is_some() {} });
         let (readings, gaps, notes) = (BTreeMap::new(), Vec::new(), Vec::new());
         Self { events, board, stop, readings, gaps, notes, events_seen: 0 }

@@ -1,10 +1,11 @@
 //! What the operator can ask the server at any time: sites, gateways, and how the way in fares.
 
+use protocol::SiteId;
 use serde_json::{Map, Value as Json, json};
 
 use super::{AdminError, Context};
 
-/// Sites with their gateways, the number of users, counters and alarms of the way in since the start, and the endpoint's
+/// Sites with their gateways and what witnesses say of their logs, the number of users, counters and alarms of the way in since the start, and the endpoint's
 /// counters where one listens. Times are Unix ms.
 pub(super) async fn report(context: &Context) -> Result<Json, AdminError> {
     let sites = context.store.all_sites().await?;
@@ -30,11 +31,32 @@ pub(super) async fn report(context: &Context) -> Result<Json, AdminError> {
             let id = site.id.parse().ok();
             let leaves = id.as_ref().and_then(|id| context.logs.size(id).ok());
             let closed = id.as_ref().and_then(|id| context.logs.why_closed(id)).map(|why| why.to_string());
-            json!({"id": site.id, "simulated": site.simulated, "leaves": leaves, "closed": closed, "gateways": own})
+            let witnessed = id.as_ref().map(|id| witnessed(context, id));
+            json!({"id": site.id, "simulated": site.simulated, "leaves": leaves, "closed": closed, "witnessed": witnessed, "gateways": own})
         })
         .collect();
     let users = context.store.user_count().await?;
     Ok(json!({"sites": list, "users": users, "intake": intake(context).await, "endpoint": endpoint_counters(context)}))
+}
+
+/// The newest checkpoint that was cosigned, by whom, and how every witness stands to the site.
+fn witnessed(context: &Context, site: &SiteId) -> Json {
+    let cosigned = context.logs.cosigned(site).ok().flatten().map(|cosigned| {
+        let by = cosigned.by.iter();
+        let by: Vec<Json> =
+            by.map(|by| json!({"witness": by.witness, "operator": by.operator, "seconds": by.seconds})).collect();
+        json!({"size": cosigned.checkpoint.size, "enough": cosigned.is_witnessed(), "required": cosigned.required, "by": by})
+    });
+    let peers = context.logs.witnesses().map(|witnesses| witnesses.peers(site)).unwrap_or_default();
+    let peers: Vec<Json> = peers
+        .iter()
+        .map(|peer| {
+            let (zh, en) = peer.standing.words();
+            json!({"witness": peer.name, "operator": peer.operator, "counts": peer.counts, "alarm": peer.standing.is_alarm(),
+                   "now": peer.standing, "zh": zh, "en": en})
+        })
+        .collect();
+    json!({"newest": cosigned, "witnesses": peers})
 }
 
 async fn intake(context: &Context) -> Json {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use protocol::{GatewayId, SiteId};
-use server::admin::{Request, perform};
+use server::admin::{ProofWanted, Request, perform};
 
 use super::{block_on, chinese, load, misleading_host, say};
 
@@ -43,6 +43,21 @@ enum Command {
         /// Only this site's gateways.
         #[arg(long)]
         site: Option<SiteId>,
+    },
+    /// Print a proof: that a leaf is in a site's log (.tlog-proof), or that its log at one size continues an earlier one.
+    Proof {
+        /// The site.
+        #[arg(long)]
+        site: SiteId,
+        /// Number of the leaf, from 0.
+        #[arg(long, conflicts_with_all = ["from", "to"], required_unless_present = "from")]
+        leaf: Option<u64>,
+        /// Size of the earlier log.
+        #[arg(long, requires = "to")]
+        from: Option<u64>,
+        /// Size of the later log.
+        #[arg(long, requires = "from")]
+        to: Option<u64>,
     },
     /// API tokens.
     #[command(subcommand)]
@@ -224,12 +239,9 @@ pub(super) fn answered(config: &Path, request: Request) -> Result<String> {
     }
     if is_code {
         // The whole line, so that nothing has to be put together on a ladder.
-        let (host, port, lang) = (&config.public_host, config.enrol.port(), say("zh", "en"));
+        let (server, lang) = (config.reached_at(config.enrol.port()), say("zh", "en"));
         eprintln!("{}", say("在网关上运行：", "on the gateway run:"));
-        eprintln!(
-            "  sudo -u gongzheng gongzheng-agent --lang {lang} init --server {host}:{port} --code {}",
-            reply.data
-        );
+        eprintln!("  sudo -u gongzheng gongzheng-agent --lang {lang} init --server {server} --code {}", reply.data);
         if config.misleads_gateways() {
             let (what, todo) = misleading_host(&config);
             eprintln!("{what}\n  {} {todo}", say("建议：", "hint:"));
@@ -260,6 +272,11 @@ fn request(command: Command) -> Result<Request> {
         Command::Gateway(Gateway::Revoke { site, gateway, reason }) => Request::GatewayRevoke { site, gateway, reason },
         Command::Declare { site, file } => Request::Declare { site, text: read(&file)? },
         Command::Trust { site } => Request::Trust { site },
+        Command::Proof { site, leaf, from, to } => {
+            let sizes = from.zip(to).map(|(from, to)| ProofWanted::Sizes(from, to));
+            let wanted = leaf.map(ProofWanted::Leaf).or(sizes).context("--leaf, or --from and --to")?;
+            Request::Proof { site, wanted }
+        }
         Command::Token(Token::Add { user, label, days }) => Request::Token { user, label, days },
         Command::Token(Token::Revoke { user, token }) => Request::TokenRevoke { user, token },
         Command::Status => Request::Status,

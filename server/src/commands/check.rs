@@ -29,6 +29,7 @@ pub(crate) fn run(config: &Path) -> Result<ExitCode> {
         }
     }
     println!("  {}: https://{}", say("入网", "enrolment"), config.enrol);
+    super::witness::configured(&config);
     if config.misleads_gateways() {
         let (what, todo) = super::misleading_host(&config);
         println!("  {what}\n    {} {todo}", say("建议：", "hint:"));

@@ -50,25 +50,26 @@ pub(crate) fn run(config: &Path) -> Result<ExitCode> {
             }
         }
         broker(&config, &mut report).await;
+        super::witness::doctor(&config, running, &mut report).await;
         Ok(())
     })?;
     Ok(if report.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-struct Report {
+pub(super) struct Report {
     failed: bool,
 }
 
 impl Report {
-    fn good(&self, what: &str) {
+    pub(super) fn good(&self, what: &str) {
         println!("ok    {what}");
     }
 
-    fn warn(&self, what: &str, todo: &str) {
+    pub(super) fn warn(&self, what: &str, todo: &str) {
         println!("warn  {what}\n      {} {todo}", say("建议：", "hint:"));
     }
 
-    fn bad(&mut self, what: &str, todo: &str) {
+    pub(super) fn bad(&mut self, what: &str, todo: &str) {
         self.failed = true;
         println!("FAIL  {what}\n      {} {todo}", say("建议：", "hint:"));
     }

@@ -40,6 +40,14 @@ fn a_name_that_leads_gateways_to_themselves_is_known() {
 }
 
 #[test]
+fn a_server_is_reached_at_its_host_and_port() {
+    let reached = |host: &str| parse(&format!("data_dir = \"d\"\npublic_host = \"{host}\"")).unwrap().reached_at(8443);
+    assert_eq!(reached("gz.example"), "gz.example:8443");
+    assert_eq!(reached("192.168.1.2"), "192.168.1.2:8443");
+    assert_eq!(reached("fd00::1"), "[fd00::1]:8443");
+}
+
+#[test]
 fn contradictions_are_refused() {
     let open = parse("data_dir = \"d\"\n[web]\nlisten = \"0.0.0.0:80\"").unwrap_err();
     assert!(open.en.contains("loopback only"), "{open}");
@@ -77,4 +85,57 @@ fn a_broker_is_read() {
     assert_eq!((host.as_str(), port), ("b.example", 8883));
     assert_eq!(ca.unwrap(), Path::new("/etc/gz/ca.pem"));
     assert_eq!(credentials.unwrap(), ("u".into(), "/etc/gz/p".into()));
+}
+
+#[test]
+fn a_witness_is_another_body_and_what_is_required_can_be_met() {
+    let key = |number: u8, name: &str| {
+        let public = protocol::SecretKey::from_seed(&[number; 32]).public();
+        protocol::cosignature::WitnessKey::new(name, public).unwrap().to_string()
+    };
+    let witness = |number: u8, zh: &str| {
+        let key = key(number, "w");
+        format!("[[witness]]\nurl = \"https://w:1\"\nkey = \"{key}\"\noperator = {{ zh = \"{zh}\" }}\n")
+    };
+    let whole = |log: &str, witnesses: &str| {
+        parse(&format!("data_dir = \"d\"\n[operator]\nzh = \"某云平台公司\"\n[log]\n{log}\n{witnesses}"))
+    };
+    let config = whole("", &(witness(1, "计量院") + &witness(2, "某云平台 公司"))).unwrap();
+    assert_eq!((config.witnesses.len(), config.witnesses_required), (2, 1));
+    assert_eq!(whole("", &witness(2, "某云平台 公司")).unwrap().witnesses_required, 0, "nobody counts");
+    let many = whole("witnesses_required = 2", &(witness(1, "计量院") + &witness(2, "计量院"))).unwrap_err();
+    assert!(many.en.contains("2 witnesses are required and 1 other bodies"), "{many}");
+    assert_eq!(many.place, "server.toml, line 5");
+    let nameless = parse(&format!("data_dir = \"d\"\n{}", witness(1, "计量院"))).unwrap_err();
+    assert!(nameless.en.contains("who is not named") && nameless.zh.contains("没有写明运营单位"), "{nameless}");
+    let twice = whole("", &(witness(1, "计量院") + &witness(1, "促进中心"))).unwrap_err();
+    assert!(twice.en.contains("is there twice"), "{twice}");
+    let plain = whole("", &witness(1, "计量院").replace("https", "http")).unwrap_err();
+    assert!(plain.en.contains("is not understood") && plain.place.ends_with("line 7"), "{plain}");
+    let log_key = witness(1, "计量院").replace(&key(1, "w"), "w+00000000+AQ==");
+    assert!(whole("", &log_key).unwrap_err().en.contains("cannot be used"));
+}
+
+#[test]
+fn what_the_example_leaves_commented_out_is_right_too() {
+    let example = include_str!("../../../configs/server.example.toml");
+    let wanted = [
+        "# witnesses_required",
+        "# [operator]",
+        "# [[witness]]",
+        "# zh",
+        "# en",
+        "# id",
+        "# url = \"https",
+        "# key = \"witness",
+        "# operator",
+        "# ca = \"witness",
+    ];
+    let text: Vec<&str> = example
+        .lines()
+        .map(|line| if wanted.iter().any(|w| line.starts_with(w)) { &line[2..] } else { line })
+        .collect();
+    let config = parse(&text.join("\n")).unwrap();
+    assert_eq!((config.witnesses.len(), config.witnesses_required), (1, 1));
+    assert!(config.operator.is_some() && config.witnesses[0].ca.is_some());
 }

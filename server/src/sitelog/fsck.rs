@@ -1,12 +1,12 @@
 //! Checks a site's folder from its files alone: nothing the running server believes is used.
 //!
 //! Every entry bundle is read, every leaf decoded and hashed; hash tiles, committed state and checkpoint are compared with
-//! what the leaves give; every content is fetched and hashed; every record's signature is checked under the keys that
+//! what the leaves give, and so is every checkpoint that a witness cosigned; every content is fetched and hashed; every record's signature is checked under the keys that
 //! the log itself enrols, and every chain for order. Each finding names the file or the leaf.
 
 use std::io;
 
-use protocol::{Declaration, Digest, Leaf, LeafBody, PublicKey, Record, SiteId, tree};
+use protocol::{Declaration, Digest, Leaf, LeafBody, PublicKey, Record, SiteId, note::Checkpoint, tree};
 
 use super::checkpoint::LogKey;
 use super::contents::{Contents, PackEnd};
@@ -56,6 +56,7 @@ pub(super) fn check(storage: &dyn Storage, key: &LogKey, site: &SiteId) -> Fsck 
             }
             check_leaves(storage, &folder, packs, &leaves, &mut fsck);
             check_checkpoint(storage, key, site, &folder, &leaves, &mut fsck);
+            check_cosigned(storage, key, site, &folder, &leaves, &mut fsck);
             size
         }
         Ok(None) => 0,
@@ -256,6 +257,65 @@ fn check_checkpoint(
             if tree::root(&hashes) != checkpoint.root {
                 fsck.find(path, "the leaves do not have the root it states");
             }
+        }
+    }
+}
+
+/// Every checkpoint that a witness cosigned must be continued by the leaves, but for what the log itself says was lost when the
+/// server was restored from a backup.
+fn check_cosigned(
+    storage: &dyn Storage,
+    key: &LogKey,
+    site: &SiteId,
+    folder: &str,
+    leaves: &[Vec<u8>],
+    fsck: &mut Fsck,
+) {
+    let files = match super::cosigned::files(storage, folder) {
+        Ok(files) => files,
+        Err(error) => return fsck.find(format!("{folder}/cosigned"), error.to_string()),
+    };
+    let restores: Vec<(u32, u64)> = leaves
+        .iter()
+        .filter_map(|leaf| match Leaf::decode(leaf).ok()?.body {
+            LeafBody::Epoch { epoch, restored_size, .. } => Some((epoch, restored_size)),
+            _ => None,
+        })
+        .collect();
+    let mut kept: Vec<(String, Checkpoint)> = Vec::new();
+    for path in files {
+        let read = storage.read(&path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        match read.map(|text| key.read_own(site, &text)) {
+            Err(error) => fsck.find(path, error.to_string()),
+            Ok(None) => fsck.find(path, "not signed by this server's log key for this site"),
+            Ok(Some((checkpoint, epoch))) => {
+                let is_told = restores.iter().any(|(later, size)| *later > epoch && *size < checkpoint.size);
+                if !is_told {
+                    kept.push((path, checkpoint));
+                }
+            }
+        }
+    }
+    kept.sort_by_key(|(_, checkpoint)| checkpoint.size);
+    let mut tree = tree::Tree::new();
+    for (path, checkpoint) in kept {
+        let Some(more) = usize::try_from(checkpoint.size).ok().and_then(|size| leaves.get(tree.size() as usize..size))
+        else {
+            let what = format!(
+                "a witness cosigned {} leaves, {} are here: the log was cut back, or restored from a backup without saying so",
+                checkpoint.size,
+                leaves.len()
+            );
+            fsck.find(path, what);
+            continue;
+        };
+        for leaf in more {
+            tree.push(tree::leaf_hash(leaf));
+        }
+        if tree.root() != checkpoint.root {
+            let what =
+                format!("the first {} leaves are not those a witness cosigned: the log was rewritten", checkpoint.size);
+            fsck.find(path, what);
         }
     }
 }

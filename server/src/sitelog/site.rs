@@ -33,6 +33,8 @@ pub(crate) struct SiteLog {
     pub(super) contents: Contents,
     pub(super) committed: Committed,
     pub(super) published: Option<Published>,
+    /// The newest checkpoint that a witness cosigned, with its note.
+    pub(super) cosigned: Option<(Checkpoint, String)>,
 }
 
 /// `state.json`: everything that must change together.
@@ -96,7 +98,7 @@ impl SiteLog {
             return Err(damaged(&folder, "the tiles do not have the committed root; run `gongzheng-server fsck`"));
         }
         let contents = open_contents(storage, &folder, committed.packs)?;
-        let mut log = Self { site, folder, tiles, contents, committed, published: None };
+        let mut log = Self { site, folder, tiles, contents, committed, published: None, cosigned: None };
         if let Ok(bytes) = storage.read(&log.path(CHECKPOINT))
             && let Ok(note) = String::from_utf8(bytes)
             && let Some((checkpoint, epoch)) = key.read_own(&log.site, &note)
@@ -107,6 +109,7 @@ impl SiteLog {
             let through = if checkpoint.size == log.committed.size { log.heads() } else { BTreeMap::new() };
             log.published = Some(Published { note, checkpoint, through });
         }
+        log.cosigned = super::cosigned::newest(storage, key, &log);
         Ok(log)
     }
 

@@ -145,6 +145,24 @@ impl Tiles {
         }
         Ok(root_of(levels.iter().map(Vec::as_slice)))
     }
+
+    /// The root over a range of leaves within the tree that is a subtree of RFC 6962: what proofs are made of.
+    pub(super) fn range_root(&self, storage: &dyn Storage, folder: &str, range: Range<u64>) -> io::Result<Digest> {
+        tree::range_root(range, &mut |level, n| {
+            let (tile_level, below) = (level / 8, level % 8);
+            let (from, count) = (n << below, 1_usize << below);
+            let within = (from % WIDTH) as usize;
+            let edge = self.levels.get(usize::from(tile_level));
+            let hashes = if from / WIDTH == hashes_at(self.size, tile_level) / WIDTH {
+                edge.cloned().unwrap_or_default()
+            } else {
+                read_hashes(storage, folder, tile_level, from / WIDTH, WIDTH)?
+            };
+            let hashes =
+                hashes.get(within..within + count).ok_or_else(|| damaged(folder, "beyond the end of the log"))?;
+            Ok(tree::root(hashes))
+        })
+    }
 }
 
 /// Complete hashes of a level in a tree of `size` leaves.
@@ -232,6 +250,18 @@ mod tests {
         for old in [0, 1, 2, 255, 256, 257, 512, 1000, 65_535, 65_536, 65_537, 65_999, 66_000] {
             assert_eq!(tiles.root_at(&disk, "f", old).unwrap(), roots[old as usize], "old size {old}");
         }
+        let root = tiles.root();
+        for old in [1, 2, 255, 256, 257, 511, 1000, 65_535, 65_536, 65_537, 65_999] {
+            let ranges = tree::consistency_ranges(old, 66_000).into_iter();
+            let proof: Vec<_> = ranges.map(|range| tiles.range_root(&disk, "f", range).unwrap()).collect();
+            assert!(tree::verify_consistency(old, &roots[old as usize], 66_000, &root, &proof), "from {old}");
+            let size = old + 1;
+            let ranges = tree::inclusion_ranges(old, size).into_iter();
+            let proof: Vec<_> = ranges.map(|range| tiles.range_root(&disk, "f", range).unwrap()).collect();
+            let leaf = tree::leaf_hash(&old.to_be_bytes());
+            assert!(tree::verify_inclusion(leaf, old, size, &proof, &roots[size as usize]), "leaf {old}");
+        }
+        assert!(tiles.range_root(&disk, "f", 65_536..131_072).is_err(), "beyond the end");
         let leaves = tiles.leaves(&disk, "f", 250..66_000).unwrap();
         assert_eq!(leaves.len(), 65_750);
         assert!(leaves.iter().zip(250_u64..).all(|(leaf, i)| *leaf == i.to_be_bytes()));

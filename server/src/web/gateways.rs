@@ -14,6 +14,7 @@ use super::site::Fact;
 use super::text::Texts;
 use super::trouble::{self, Note};
 use super::view::{Frame, Nav, url_part};
+use super::witnessing::{self, WitnessCard, Witnessing};
 use super::words;
 
 /// A code that was just made.
@@ -73,6 +74,7 @@ pub struct GatewaysPage {
     problem: String,
     code: Option<CodeCard>,
     gateways: Vec<Card>,
+    witness: WitnessCard,
     can_issue: bool,
     action: String,
     form_token: String,
@@ -86,6 +88,7 @@ impl GatewaysPage {
         data: &SiteView,
         code: Option<&NewCode>,
         live: &BTreeMap<String, Live>,
+        witnessed: &Witnessing,
         face: &Clockface,
         problem: String,
     ) -> Self {
@@ -113,6 +116,7 @@ impl GatewaysPage {
                     ..card(t, face, g, data.now_ms)
                 })
                 .collect(),
+            witness: witnessing::card(t, frame.lang, face, witnessed),
             can_issue: data.may.iter().any(|p| p == "manage_gateways"),
             action: format!("/sites/{}/gateways", url_part(&data.site.id)),
             form_token: frame.reader.as_ref().map(|r| r.form_token.clone()).unwrap_or_default(),
@@ -197,7 +201,8 @@ pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {
     use super::samples;
     use crate::query::RefusalView;
     let t = lang.texts();
-    let html = |data: &SiteView, code: Option<&NewCode>, problem: &str| {
+    let witnessing = witnessing::samples();
+    let html = |data: &SiteView, code: Option<&NewCode>, witnessed: usize, problem: &str| {
         let frame = samples::frame(
             lang,
             t.s("nav-gateways"),
@@ -222,9 +227,17 @@ pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {
             ..protocol::StateMessage::default()
         };
         let live = data.gateways.iter().take(1).map(|g| (g.id.clone(), Live { age_ms: 1_000, state: state.clone() }));
-        GatewaysPage::new(frame, data, code, &live.collect(), &samples::face(lang), problem.into())
-            .render()
-            .expect("renders")
+        GatewaysPage::new(
+            frame,
+            data,
+            code,
+            &live.collect(),
+            &witnessing[witnessed],
+            &samples::face(lang),
+            problem.into(),
+        )
+        .render()
+        .expect("renders")
     };
     let mut troubled = samples::site();
     let gateway = &mut troubled.gateways[1];
@@ -239,9 +252,10 @@ pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {
         server: "192.168.10.5:8443".into(),
     };
     vec![
-        ("gateways", html(&samples::site(), Some(&code), "")),
-        ("gateways-trouble", html(&troubled, None, "")),
-        ("gateways-empty", html(&samples::site_new(), None, &t.s("gateways-problem"))),
+        ("gateways", html(&samples::site(), Some(&code), 0, "")),
+        ("gateways-trouble", html(&troubled, None, 1, "")),
+        ("gateways-empty", html(&samples::site_new(), None, 3, &t.s("gateways-problem"))),
+        ("gateways-too-few", html(&samples::site(), None, 2, "")),
     ]
 }
 
@@ -263,7 +277,10 @@ mod tests {
         let state = protocol::StateMessage { backlog_records: 3, values: vec![value], ..Default::default() };
         let live = BTreeMap::from([(data.gateways[0].id.clone(), Live { age_ms: 10_000, state })]);
         let frame = all::frame(lang, String::new(), "/", Nav::Gateways, Some(&data.site), false);
-        GatewaysPage::new(frame, &data, None, &live, &all::face(lang), String::new()).render().expect("renders")
+        let nobody = Witnessing::default();
+        GatewaysPage::new(frame, &data, None, &live, &nobody, &all::face(lang), String::new())
+            .render()
+            .expect("renders")
     }
 
     #[test]

@@ -2,16 +2,16 @@
 
 use protocol::note::Checkpoint;
 
-use crate::{Finding, Trust, archive::Archive};
+use crate::{Finding, Trust};
 
-pub(crate) fn check(archive: &Archive, trust: Option<&Trust>, findings: &mut Vec<Finding>) {
+pub(crate) fn check(note: &str, trust: Option<&Trust>, findings: &mut Vec<Finding>) {
     let Some(trust) = trust else {
         let zh = "未提供信任文件：只能说明内部一致，不能说明出自谁手（未锚定）";
         let en = "no trust file: the bundle may agree with itself, but nothing says whose it is (NOT anchored)";
         findings.push(Finding::note("anchor", "checkpoint", zh, en));
         return;
     };
-    match trust.log_keys.iter().find(|key| Checkpoint::verify(&archive.checkpoint_note, key).is_ok()) {
+    match trust.log_keys.iter().find(|key| Checkpoint::verify(note, key).is_ok()) {
         Some(key) => {
             let (zh, en) =
                 (format!("检查点由 {} 签名，有效", key.name), format!("the checkpoint is signed by {}", key.name));

@@ -5,7 +5,8 @@
 //!
 //! 1. [`archive`]: the files are whole, and every leaf of the log is there and hashes to the checkpoint's root;
 //! 2. [`anchor`]: the checkpoint is signed by a log key of the *trust file*, which came by another way;
-//!    and on request [`kept`]: checkpoints somebody kept from earlier say the same of the leaves they cover;
+//!    [`cosign`]: which other bodies witnessed it; and on request [`kept`]: checkpoints somebody kept from earlier say the same
+//!    of the leaves they cover;
 //! 3. [`chain`]: every record is signed by its gateway's enrolled key and follows the one before it;
 //! 4. [`contents`]: every content is the one its leaf names, and decodes;
 //! 5. [`recompute`]: the report, evaluated again from those contents alone, is the report in the bundle, byte for byte.
@@ -17,16 +18,23 @@
 mod anchor;
 mod archive;
 mod chain;
+mod conflict;
 mod contents;
+mod cosign;
 mod documents;
 mod finding;
 mod kept;
+mod proofs;
 mod recompute;
 mod trust;
+#[cfg(feature = "witness")]
+pub mod witness;
 
+pub use conflict::{Conflict, ConflictKind, Worth};
 pub use finding::{Finding, Severity, Verdict};
 pub use kept::KeptCheckpoints;
-pub use trust::{Trust, TrustedGateway};
+pub use proofs::check_proof;
+pub use trust::{Operator, Trust, TrustedGateway, TrustedWitness};
 
 /// What verification found.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -40,6 +48,17 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    fn new(findings: Vec<Finding>, is_anchored: bool, simulated: bool) -> Self {
+        let verdict = if findings.iter().any(|f| f.severity == Severity::Refused) {
+            Verdict::Refused
+        } else if is_anchored {
+            Verdict::Verified
+        } else {
+            Verdict::ConsistentNotAnchored
+        };
+        Self { verdict, simulated, findings }
+    }
+
     /// The findings that refuse the bundle.
     pub fn refusals(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|f| f.severity == Severity::Refused)
@@ -56,14 +75,7 @@ pub fn verify(bundle: &[u8], trust: Option<&Trust>) -> Outcome {
 pub fn verify_with(bundle: &[u8], trust: Option<&Trust>, kept: Option<&KeptCheckpoints>) -> Outcome {
     let mut findings = Vec::new();
     let simulated = steps(bundle, trust, kept, &mut findings).unwrap_or(false);
-    let verdict = if findings.iter().any(|f| f.severity == Severity::Refused) {
-        Verdict::Refused
-    } else if trust.is_none() {
-        Verdict::ConsistentNotAnchored
-    } else {
-        Verdict::Verified
-    };
-    Outcome { verdict, simulated, findings }
+    Outcome::new(findings, trust.is_some(), simulated)
 }
 
 /// Runs the steps; stops (`None`) where the next one would have nothing to stand on.
@@ -74,7 +86,8 @@ fn steps(
     findings: &mut Vec<Finding>,
 ) -> Option<bool> {
     let archive = archive::open(bundle, findings)?;
-    anchor::check(&archive, trust, findings);
+    anchor::check(&archive.checkpoint_note, trust, findings);
+    cosign::check(&archive.checkpoint_note, archive.leaves.last().map(|leaf| leaf.received_ms), trust, findings);
     if let Some(kept) = kept {
         kept::check(&archive, trust, kept, findings);
     }

@@ -1,19 +1,23 @@
 //! `gongzheng-verify <bundle> [--trust FILE] [--checkpoint FILE]`: says whether a bundle holds, where it does not, and leaves a matching exit code.
+//! `proof`, `finding` and `witness` are in [`command`].
 //!
 //! Exit codes: 0 verified · 1 refused · 2 consistent, not anchored (no trust file) · 3 the program could not do its work.
+
+mod command;
 
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
-use verify::{KeptCheckpoints, Outcome, Severity, Trust, Verdict};
+use verify::{KeptCheckpoints, Outcome, Severity, Verdict};
 
 /// Checks an evidence bundle offline. 离线核验电子佐证包。
 #[derive(Parser)]
-#[command(name = "gongzheng-verify", version)]
+#[command(name = "gongzheng-verify", version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 struct Arguments {
     /// The bundle. 佐证包文件。
-    bundle: PathBuf,
+    #[arg(required = true)]
+    bundle: Option<PathBuf>,
     /// Trust file: the keys that count. 信任文件。
     #[arg(long)]
     trust: Option<PathBuf>,
@@ -26,6 +30,8 @@ struct Arguments {
     /// Print findings as JSON. 以 JSON 输出。
     #[arg(long)]
     json: bool,
+    #[command(subcommand)]
+    command: Option<command::Command>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -52,25 +58,25 @@ impl Lang {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let lang = Lang::choose(arguments.lang);
-    match run(&arguments, lang) {
-        Ok(verdict) => ExitCode::from(verdict.exit_code()),
+    let lang = Lang::choose(arguments.lang.or_else(|| arguments.command.as_ref().and_then(command::Command::lang)));
+    let done = match &arguments.command {
+        Some(command) => command::run(command, lang),
+        None => run(&arguments, lang).map(Verdict::exit_code),
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
         Err(e) => {
-            eprintln!("{}{e:#}", lang.pick("无法核验：", "cannot verify: "));
+            let (zh, en) = command::failed(arguments.command.as_ref());
+            eprintln!("{}{e:#}", lang.pick(zh, en));
             ExitCode::from(3)
         }
     }
 }
 
 fn run(arguments: &Arguments, lang: Lang) -> anyhow::Result<Verdict> {
-    let trust = match &arguments.trust {
-        None => None,
-        Some(path) => {
-            let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
-            Some(Trust::parse(&bytes).map_err(anyhow::Error::msg)?)
-        }
-    };
-    let bundle = std::fs::read(&arguments.bundle).with_context(|| arguments.bundle.display().to_string())?;
+    let trust = arguments.trust.as_deref().map(command::trust).transpose()?;
+    let path = arguments.bundle.as_ref().context("no bundle")?;
+    let bundle = std::fs::read(path).with_context(|| path.display().to_string())?;
     let kept = match &arguments.checkpoint {
         None => None,
         Some(path) => {
@@ -80,12 +86,17 @@ fn run(arguments: &Arguments, lang: Lang) -> anyhow::Result<Verdict> {
         }
     };
     let outcome = verify::verify_with(&bundle, trust.as_ref(), kept.as_ref());
-    if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&outcome)?);
-    } else {
-        print(&outcome, lang);
-    }
+    show(&outcome, arguments.json, lang)?;
     Ok(outcome.verdict)
+}
+
+fn show(outcome: &Outcome, json: bool, lang: Lang) -> anyhow::Result<()> {
+    if json {
+        println!("{}", serde_json::to_string_pretty(outcome)?);
+    } else {
+        print(outcome, lang);
+    }
+    Ok(())
 }
 
 fn print(outcome: &Outcome, lang: Lang) {

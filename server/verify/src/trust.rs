@@ -1,6 +1,6 @@
 //! The trust file: whose signatures count. It comes from the server's operator (or a witness) by another way than the bundle.
 
-use protocol::{Digest, GatewayId, SiteId, note::VerifierKey};
+use protocol::{Digest, GatewayId, SiteId, cosignature::WitnessKey, note::VerifierKey};
 use serde::{Deserialize, Serialize};
 
 /// Longest trust file, bytes.
@@ -11,6 +11,69 @@ const TRUST_MAX: usize = 4 * 1024 * 1024;
 struct TrustFile {
     log_keys: Vec<String>,
     gateways: Vec<TrustedGateway>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    operator: Option<Operator>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    witnesses: Vec<WitnessLine>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    witnesses_required: usize,
+    /// For whoever opens the file; nothing is read from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WitnessLine {
+    key: String,
+    operator: Operator,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
+/// A body that operates something: a log, or a witness.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operator {
+    /// Its Chinese name.
+    pub zh: String,
+    /// Its English name; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub en: String,
+    /// Its registration number (统一社会信用代码), where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+}
+
+impl Operator {
+    /// The name for readers of one language.
+    pub fn name(&self, chinese: bool) -> &str {
+        if chinese || self.en.is_empty() { &self.zh } else { &self.en }
+    }
+
+    /// Whether both are one body: the same number or the same name in either language, however it is spaced or written. When
+    /// in doubt they are one, and a witness that is one with the log's operator does not count.
+    pub fn is_same_body(&self, other: &Self) -> bool {
+        let plain = |text: &str| -> String {
+            text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+        };
+        let words = |operator: &Self| {
+            [Some(&operator.zh), Some(&operator.en), operator.id.as_ref()].map(|text| plain(text.map_or("", |t| t)))
+        };
+        let others = words(other);
+        words(self).iter().any(|word| !word.is_empty() && others.contains(word))
+    }
+}
+
+/// A witness whose cosignatures count, and the body that operates it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrustedWitness {
+    /// Its key.
+    pub key: WitnessKey,
+    /// Whose it is.
+    pub operator: Operator,
 }
 
 /// A gateway whose key somebody compared with the label on its box.
@@ -32,6 +95,14 @@ pub struct Trust {
     pub log_keys: Vec<VerifierKey>,
     /// Keys that may sign records. A gateway that changed its key has several lines.
     pub gateways: Vec<TrustedGateway>,
+    /// Who operates the log; without it no witness can be told to be another body.
+    pub operator: Option<Operator>,
+    /// Witnesses, each with its body.
+    pub witnesses: Vec<TrustedWitness>,
+    /// How many bodies must have cosigned; 0 where the reader only wants to know.
+    pub witnesses_required: usize,
+    /// A sentence for whoever opens the file.
+    pub note: Option<String>,
 }
 
 impl Trust {
@@ -46,7 +117,42 @@ impl Trust {
         if log_keys.is_empty() {
             return Err("the trust file names no log key".to_owned());
         }
-        Ok(Self { log_keys, gateways: file.gateways })
+        let witness = |line: WitnessLine| {
+            let key = WitnessKey::parse(&line.key).map_err(|e| format!("the witness key {:?}: {e}", line.key))?;
+            Ok::<_, String>(TrustedWitness { key, operator: line.operator })
+        };
+        let trust = Self {
+            log_keys,
+            gateways: file.gateways,
+            operator: file.operator,
+            witnesses: file.witnesses.into_iter().map(witness).collect::<Result<_, _>>()?,
+            witnesses_required: file.witnesses_required,
+            note: file.note,
+        };
+        let (bodies, required) = (trust.bodies(|_| true).len(), trust.witnesses_required);
+        if required > bodies {
+            return Err(format!(
+                "the trust file requires {required} witnesses and names {bodies} bodies other than the operator of the log"
+            ));
+        }
+        Ok(trust)
+    }
+
+    /// Witnesses that count, one for each body other than the log's operator, of those that `holds` is true of.
+    pub(crate) fn bodies(&self, holds: impl Fn(&TrustedWitness) -> bool) -> Vec<&TrustedWitness> {
+        let mut bodies: Vec<&TrustedWitness> = Vec::new();
+        for witness in self.witnesses.iter().filter(|w| self.is_other_body(w) && holds(w)) {
+            if !bodies.iter().any(|known| known.operator.is_same_body(&witness.operator)) {
+                bodies.push(witness);
+            }
+        }
+        bodies
+    }
+
+    /// Whether a witness is another body than the operator of the log, and signs with another key.
+    pub(crate) fn is_other_body(&self, witness: &TrustedWitness) -> bool {
+        let own_key = self.log_keys.iter().any(|key| key.key == witness.key.key);
+        !own_key && self.operator.as_ref().is_some_and(|operator| !operator.is_same_body(&witness.operator))
     }
 
     /// The file's text, canonical.
@@ -54,6 +160,14 @@ impl Trust {
         let file = TrustFile {
             log_keys: self.log_keys.iter().map(ToString::to_string).collect(),
             gateways: self.gateways.clone(),
+            operator: self.operator.clone(),
+            witnesses: self
+                .witnesses
+                .iter()
+                .map(|w| WitnessLine { key: w.key.to_string(), operator: w.operator.clone() })
+                .collect(),
+            witnesses_required: self.witnesses_required,
+            note: self.note.clone(),
         };
         serde_json::to_string_pretty(&file).unwrap_or_default()
     }

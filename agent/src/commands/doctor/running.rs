@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use super::{Finding, Verdict};
 use crate::commands::status::{self, NOTICES_SHOWN};
 use crate::config::Config;
-use crate::config::device::{Carrier, Device, Link};
+use crate::config::device::{Carrier, Device};
 use crate::locale::{Words, words};
 
 /// Asks, if there is a page to ask.
@@ -27,11 +27,7 @@ pub(super) fn findings(answer: Result<Json, Words>) -> Vec<Finding> {
 
 /// What it says of a device on a line that it holds alone, a serial port or the port of a DTU: opening it again would only say "busy".
 pub(super) fn device(json: &Json, device: &Device) -> Option<Finding> {
-    let carrier = match &device.link {
-        Link::Modbus(link) => &link.carrier,
-        Link::Dlt645(link) => &link.carrier,
-        Link::OpcUa(_) => return None,
-    };
+    let carrier = device.link.carrier()?;
     if !matches!(carrier, Carrier::Serial(_) | Carrier::Dtu(_)) {
         return None;
     }

@@ -178,3 +178,19 @@ fn an_expired_certificate_is_found_with_what_happens_next() {
     assert!(en.contains("expired on 2026-01-01 00:00:00 UTC; it is renewed when the server is reached"), "{en}");
     assert_eq!(certificate(&enrolment, 1_700_000_000_000).verdict, Verdict::Good);
 }
+
+#[tokio::test]
+async fn a_device_that_is_not_there_is_told_once() {
+    let tags: String = (0..4)
+        .map(|n| {
+            format!("[[device.tag]]\nname = \"t{n}\"\narea = \"holding\"\naddress = {}\ntype = \"u16\"\n", n * 1_000)
+        })
+        .collect();
+    let text = format!(
+        "[gateway]\nstate_dir = \"/tmp/gz-none\"\n[[device]]\nname = \"press\"\nprotocol = \"modbus_rtu\"\nport = \"/dev/gz-none\"\nunit = 1\n{tags}"
+    );
+    let (config, _) = Config::parse(&text, Path::new("agent.toml")).unwrap_or_else(|p| panic!("{p}"));
+    let findings = device_findings(&config, &config.devices[0]).await;
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    assert!(findings[0].verdict == Verdict::Bad && findings[0].meaning.en.contains("cannot open the serial port"));
+}

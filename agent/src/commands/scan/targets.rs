@@ -53,6 +53,11 @@ impl Units {
         self.0.iter().copied()
     }
 
+    /// The others than these: nobody needs to be found twice.
+    pub(crate) fn without(self, known: &[(u8, &str)]) -> Self {
+        Self(self.0.into_iter().filter(|unit| known.iter().all(|(other, _)| other != unit)).collect())
+    }
+
     /// How many.
     pub(crate) fn len(&self) -> usize {
         self.0.len()

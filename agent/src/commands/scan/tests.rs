@@ -6,6 +6,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::config::device::Link;
 
 #[test]
 fn a_subnet_is_its_hosts_without_network_and_broadcast_address() {

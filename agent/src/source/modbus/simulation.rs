@@ -44,6 +44,7 @@ use crate::config::Config;
 use crate::config::device::{Carrier, Link};
 use crate::event::{EVENT_QUEUE_MAX, SourceEvent};
 use crate::live::Board;
+use crate::source::lending::Keeper;
 use crate::source::report::Reporter;
 use crate::source::{World, line};
 
@@ -72,7 +73,13 @@ fn simulate(
         let (sender, mut receiver) = mpsc::channel(EVENT_QUEUE_MAX);
         let board = Board::new(&config.devices);
         let clock: SharedClock = Arc::new(VirtualClock::new());
-        let world = World { clock: clock.clone(), events: sender, board: board.clone(), known: Default::default() };
+        let world = World {
+            clock: clock.clone(),
+            events: sender,
+            board: board.clone(),
+            known: Default::default(),
+            lending: Default::default(),
+        };
         let listener = tokio::spawn(async move {
             while let Some(event) = receiver.recv().await {
                 hear(event);
@@ -96,7 +103,7 @@ fn simulate(
         for (carrier, first, members) in wires {
             let network = Network::start(plan(first));
             let connection = Connection::through(carrier, Arc::new(Plug(network.clone())));
-            lines.spawn(line::run(connection, members, stop.clone()));
+            lines.spawn(line::run(connection, members, Keeper::default(), stop.clone()));
             networks.push(network);
         }
         let mut stopped_ms = VirtualClock::START_MS + run_ms;

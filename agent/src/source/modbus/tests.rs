@@ -168,7 +168,13 @@ impl Run {
         let (sender, events) = mpsc::channel(4_096);
         let board = Board::new(&config.devices);
         let clock = Arc::new(SystemClock::new(Settings::default()).expect("clock"));
-        let world = World { clock, events: sender, board: board.clone(), known: tokio::sync::watch::Sender::default() };
+        let world = World {
+            clock,
+            events: sender,
+            board: board.clone(),
+            known: Default::default(),
+            lending: Default::default(),
+        };
         let stop = CancellationToken::new();
         let mut tasks = start(&config, &world, &stop);
         tokio::spawn(async move { while tasks.join_next().await.is_some() {} });

@@ -23,6 +23,7 @@ use crate::web::reports::{Details, ReportsPage};
 use crate::web::text::Lang;
 use crate::web::verdict::{self, Verdicts};
 use crate::web::view::{Nav, url_part};
+use crate::web::witnessing::Witnessing;
 
 /// How many of the newest reports a page opens.
 const OPENED_MAX: usize = 5;
@@ -234,7 +235,18 @@ async fn gateways_page(
         (age_ms <= LIVE_MS).then(|| (gateway.id.clone(), Live { age_ms, state }))
     };
     let live = data.gateways.iter().filter(|gateway| gateway.revoked_ms.is_none()).filter_map(live).collect();
-    Ok(html(status, &GatewaysPage::new(frame, &data, code.as_ref(), &live, &face, problem)))
+    let witnessed = witnessing(state, &data.site.id);
+    Ok(html(status, &GatewaysPage::new(frame, &data, code.as_ref(), &live, &witnessed, &face, problem)))
+}
+
+/// What witnesses say of a site's log; nothing where the log is closed, which the page says by itself.
+fn witnessing(state: &AppState, site: &str) -> Witnessing {
+    let Ok(site) = site.parse() else { return Witnessing::default() };
+    Witnessing {
+        newest: state.logs.cosigned(&site).ok().flatten(),
+        leaves: state.logs.size(&site).unwrap_or_default(),
+        peers: state.logs.witnesses().map(|witnesses| witnesses.peers(&site)).unwrap_or_default(),
+    }
 }
 
 /// A message older than this says nothing about now, ms.
