@@ -190,7 +190,7 @@ mod tests {
     fn a_character_outside_the_faces_is_printed_as_its_code_point() {
         assert_eq!(shown("张𪛖厂"), "张〔U+2A6D6〕厂");
         assert_eq!(shown("a\u{7}b\nc"), "a b c");
-        assert_eq!(shown("龘"), "龘", "third level of the standard table");
+        assert_eq!(shown("爨"), "爨", "third level of the standard table");
         assert_eq!(shown("✎"), "〔U+270E〕");
     }
 

@@ -86,7 +86,10 @@ pub fn svg(id: &str, title: &str, rows: &[Row], t: &Texts, width: Width) -> Stri
         }
         let weight = if row.total { "600" } else { "400" };
         let (mid, name_y) = if wide { (top + row_h / 2.0, top + row_h / 2.0 + 5.0) } else { (top + 64.0, top + 20.0) };
-        svg.text_weight(0.0, name_y, 14, "start", INK, weight, &row.name);
+        // The dots' titles say the whole name.
+        let room = if wide { left } else { units };
+        let size = if text_units(&row.name, 14) < room { 14 } else { 11 };
+        svg.text_weight(0.0, name_y, size, "start", INK, weight, &super::fitted(&row.name, size, room));
         // On a phone the verdict has a line of its own under the name.
         let (verdict_x, verdict_y) = if wide { (units - right + 18.0, name_y) } else { (0.0, name_y + 19.0) };
         let both = row.before.zip(row.after).map(|(b, a)| format!("{} → {}", words(b), words(a)));
