@@ -11,6 +11,7 @@
 //!   typesetter of the PDF ignores them. Ids are prefixed, so that several pictures live on one page.
 //! - Same data, same bytes: coordinates are rounded to hundredths in one place.
 
+pub mod bar;
 pub mod calendar;
 pub mod control;
 pub mod energy;
