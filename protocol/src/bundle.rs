@@ -13,14 +13,21 @@
 //! Nothing inside is trusted because it is inside: keys come from the trust file, digests are recomputed, and the manifest
 //! only helps to say which file is damaged.
 
-use std::{
-    collections::BTreeMap,
-    io::{Cursor, Read as _, Write as _},
-};
+mod archive;
+mod manifest;
+#[cfg(feature = "bundle-write")]
+mod pack;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Error, Result, canonical_json, note::Checkpoint, sha256, tree};
+use crate::{Digest, Error, Result, sha256};
+
+pub use self::archive::{Archive, Source};
+pub use self::manifest::read as read_manifest;
+#[cfg(feature = "bundle-write")]
+pub use self::pack::{Parts, assemble, write, write_files};
 
 /// Largest archive, bytes.
 pub const BUNDLE_MAX: usize = 2 * 1024 * 1024 * 1024 - 1;
@@ -70,127 +77,18 @@ pub struct Manifest {
 /// Files of a bundle by path, manifest included.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
-/// What a bundle is made of.
-#[derive(Debug, Clone, Copy)]
-pub struct Parts<'p> {
-    /// Which site.
-    pub site: &'p str,
-    /// The signed checkpoint over exactly these leaves.
-    pub checkpoint: &'p str,
-    /// Every leaf of the log under the checkpoint, encoded, in order.
-    pub leaves: &'p [Vec<u8>],
-    /// Contents by digest.
-    pub contents: &'p BTreeMap<Digest, Vec<u8>>,
-    /// The report, canonical JSON.
-    pub report: &'p [u8],
-    /// The report as documents: path and bytes.
-    pub documents: &'p [(String, Vec<u8>)],
-}
-
-/// Assembles a bundle. Refuses leaves that are not those of the checkpoint.
-pub fn assemble(parts: Parts<'_>) -> Result<Vec<u8>> {
-    let checkpoint = Checkpoint::read_unverified(parts.checkpoint)?;
-    let mut root = tree::Tree::new();
-    for leaf in parts.leaves {
-        root.push(tree::leaf_hash(leaf));
-    }
-    if root.size() != checkpoint.size || root.root() != checkpoint.root {
-        return Err(Error::malformed("bundle", "these leaves are not those of the checkpoint"));
-    }
-    let mut files = Files::new();
-    files.insert("checkpoint".into(), parts.checkpoint.as_bytes().to_vec());
-    for ((path, _), leaves) in
-        tree::entries_paths(checkpoint.size).into_iter().zip(parts.leaves.chunks(tree::TILE_WIDTH as usize))
-    {
-        files.insert(path, tree::encode_entries(leaves.iter().map(Vec::as_slice))?);
-    }
-    for (digest, content) in parts.contents {
-        files.insert(format!("contents/{digest}"), content.clone());
-    }
-    files.insert("report.json".into(), parts.report.to_vec());
-    files.extend(parts.documents.iter().cloned());
-    files.insert("README.md".into(), include_bytes!("bundle/README.md").to_vec());
-    files.insert("README.zh-CN.md".into(), include_bytes!("bundle/README.zh-CN.md").to_vec());
-    write(parts.site, &checkpoint.origin, checkpoint.size, &files)
-}
-
-/// Builds the archive from `files` (without manifest). The same input gives the same bytes.
-pub fn write(site: &str, origin: &str, size: u64, files: &Files) -> Result<Vec<u8>> {
-    let manifest = Manifest {
-        format: "gongzheng-bundle".into(),
-        version: 1,
-        site: site.into(),
-        origin: origin.into(),
-        size,
-        files: files
-            .iter()
-            .map(|(path, bytes)| ManifestFile { path: path.clone(), length: bytes.len() as u64, sha256: sha256(bytes) })
-            .collect(),
-    };
-    let json = serde_json::to_value(&manifest).map_err(|e| Error::malformed("manifest", e.to_string()))?;
-    let manifest = canonical_json(&json)?;
-    write_files(
-        std::iter::once(("manifest.json", manifest.as_slice()))
-            .chain(files.iter().map(|(p, b)| (p.as_str(), b.as_slice()))),
-    )
-}
-
-/// Writes an archive of exactly these files in this order.
-pub fn write_files<'f>(files: impl IntoIterator<Item = (&'f str, &'f [u8])>) -> Result<Vec<u8>> {
-    let bad = |e: &dyn std::fmt::Display| Error::malformed("bundle", e.to_string());
-    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    for (path, bytes) in files {
-        // Contents are compressed already; only text gains from being deflated.
-        let method = if path.starts_with("contents/") {
-            zip::CompressionMethod::Stored
-        } else {
-            zip::CompressionMethod::Deflated
-        };
-        let options = zip::write::SimpleFileOptions::default()
-            .compression_method(method)
-            .last_modified_time(zip::DateTime::default())
-            .unix_permissions(0o644);
-        archive.start_file(path, options).map_err(|e| bad(&e))?;
-        archive.write_all(bytes).map_err(|e| bad(&e))?;
-    }
-    Ok(archive.finish().map_err(|e| bad(&e))?.into_inner())
-}
-
-/// Takes an archive apart. Digests are not checked here: [`check_manifest`] does.
+/// Takes an archive apart, all of it at once: for small ones. Digests are not checked here: [`check_manifest`] does.
 ///
-/// The memory it takes is bounded by the length of the archive: before a file is unpacked its stated length must fit what
-/// is left ([`UNPACKED_MAX`], [`UNPACKED_RATIO`], [`UNPACKED_FREE`]), and unpacking stops where that length is exceeded.
+/// # Errors
+/// As [`Archive::open`] and [`Archive::file`].
 pub fn read(bytes: &[u8]) -> Result<Files> {
-    let bad = |e: &dyn std::fmt::Display| Error::malformed("bundle", e.to_string());
-    if bytes.len() > BUNDLE_MAX {
-        return Err(Error::TooLarge { what: "bundle", got: bytes.len(), max: BUNDLE_MAX });
-    }
-    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|e| bad(&e))?;
-    if archive.len() > FILES_MAX {
-        return Err(bad(&format!("{} files; at most {FILES_MAX} are allowed", archive.len())));
-    }
-    let max = UNPACKED_MAX.min(UNPACKED_FREE + UNPACKED_RATIO * bytes.len() as u64);
+    let archive = Archive::open(&bytes)?;
+    let contents = archive.content_names().map(|digest| format!("contents/{digest}"));
+    let paths: Vec<String> = contents.chain(archive.paths().map(str::to_owned)).collect();
     let mut files = Files::new();
-    let mut total = 0_u64;
-    for i in 0..archive.len() {
-        let file = archive.by_index(i).map_err(|e| bad(&e))?;
-        let path = file.name().map_err(|e| bad(&e))?.into_owned();
-        let stated = file.size();
-        total = total.saturating_add(stated);
-        for (what, got, max) in [("file of a bundle", stated, FILE_MAX), (UNPACKED, total, max)] {
-            if got > max {
-                let size = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
-                return Err(Error::TooLarge { what, got: size(got), max: size(max) });
-            }
-        }
-        let mut content = Vec::new();
-        // What an archive states is a stranger's claim: read one byte past it and look.
-        let length = file.take(stated + 1).read_to_end(&mut content).map_err(|e| bad(&format!("{path}: {e}")))? as u64;
-        if length != stated {
-            return Err(bad(&format!("{path} is not the {stated} bytes long that the archive states")));
-        }
-        if files.insert(path.clone(), content).is_some() {
-            return Err(bad(&format!("the file {path} appears twice")));
+    for path in paths {
+        if let Some(content) = archive.file(&path)? {
+            files.insert(path, content);
         }
     }
     Ok(files)
@@ -199,22 +97,17 @@ pub fn read(bytes: &[u8]) -> Result<Files> {
 /// Reads the manifest and names every file that is missing, extra or other than it says.
 pub fn check_manifest(files: &Files) -> Result<(Manifest, Vec<String>)> {
     let bytes = files.get("manifest.json").ok_or_else(|| Error::malformed("bundle", "manifest.json is missing"))?;
-    let manifest: Manifest = serde_json::from_slice(bytes).map_err(|e| Error::malformed("manifest", e.to_string()))?;
-    if manifest.format != "gongzheng-bundle" {
-        return Err(Error::malformed("manifest", "not a Gongzheng bundle"));
-    }
-    if manifest.version != 1 {
-        return Err(Error::UnknownVersion { what: "bundle", got: manifest.version, known: 1 });
-    }
-    let mut wrong = Vec::new();
-    let mut named = std::collections::BTreeSet::new();
-    for entry in &manifest.files {
-        named.insert(entry.path.as_str());
+    let (mut wrong, mut named) = (Vec::new(), std::collections::BTreeSet::new());
+    let mut listed = Vec::new();
+    let mut manifest = manifest::read(bytes.as_slice(), |entry| {
         match files.get(&entry.path) {
             Some(content) if content.len() as u64 == entry.length && sha256(content) == entry.sha256 => {}
             _ => wrong.push(entry.path.clone()),
         }
-    }
+        named.insert(entry.path.clone());
+        listed.push(entry);
+    })?;
+    manifest.files = listed;
     wrong.extend(files.keys().filter(|p| *p != "manifest.json" && !named.contains(p.as_str())).cloned());
     Ok((manifest, wrong))
 }

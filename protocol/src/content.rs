@@ -8,12 +8,18 @@
 mod batch;
 mod columns;
 mod configuration;
+#[cfg(any(test, target_family = "wasm"))]
+mod pure;
+mod some;
 
 pub use self::{
     batch::{Batch, Column, Values},
     columns::Columns,
     configuration::{Configuration, CounterConfig, DeviceConfig, Ratio, TagConfig},
 };
+
+#[cfg(not(target_family = "wasm"))]
+use std::cell::RefCell;
 
 use prost::Message as _;
 
@@ -30,32 +36,65 @@ pub const READINGS_MAX: usize = 262_144;
 /// The domain of a new key's proof of possession.
 pub const KEY_CHANGE_DOMAIN: &str = "gongzheng/v1/key-change\0";
 
+#[cfg(not(target_family = "wasm"))]
 const LEVEL: i32 = 3;
+/// What a zstd frame begins with.
+const FRAME: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// Compresses `plain` into the content bytes of a record.
 pub fn compress(plain: &[u8]) -> Result<Vec<u8>> {
     if plain.len() > PLAIN_MAX {
         return Err(Error::TooLarge { what: "content before compression", got: plain.len(), max: PLAIN_MAX });
     }
-    zstd::bulk::compress(plain, LEVEL).map_err(|e| Error::malformed("content", e.to_string()))
+    #[cfg(not(target_family = "wasm"))]
+    return zstd::bulk::compress(plain, LEVEL).map_err(|e| Error::malformed("content", e.to_string()));
+    // A browser verifies; it makes no records.
+    #[cfg(target_family = "wasm")]
+    Err(Error::malformed("content", "this build does not compress"))
 }
 
 /// Undoes [`compress`], allocating no more than the frame states and never more than [`PLAIN_MAX`].
 pub fn decompress(content: &[u8]) -> Result<Vec<u8>> {
-    let size = match zstd::zstd_safe::get_frame_content_size(content) {
-        Ok(Some(size)) => size,
+    #[cfg(not(target_family = "wasm"))]
+    let stated = zstd::zstd_safe::get_frame_content_size(content);
+    #[cfg(target_family = "wasm")]
+    let stated = pure::frame_size(content);
+    let size = match stated {
+        Ok(Some(size)) if content.starts_with(&FRAME) => size,
         Ok(None) => return Err(Error::malformed("content", "the zstd frame does not state its size")),
-        Err(_) => return Err(Error::malformed("content", "not a zstd frame")),
+        _ => return Err(Error::malformed("content", "not a zstd frame")),
     };
     if size > PLAIN_MAX as u64 {
         return Err(Error::TooLarge { what: "content after decompression", got: size as usize, max: PLAIN_MAX });
     }
-    let plain =
-        zstd::bulk::decompress(content, size as usize).map_err(|e| Error::malformed("content", e.to_string()))?;
+    #[cfg(not(target_family = "wasm"))]
+    let plain = native(content, size as usize);
+    #[cfg(target_family = "wasm")]
+    let plain = pure::decompress(content, size as usize);
+    let plain = plain.map_err(|e| Error::malformed("content", e))?;
     if plain.len() as u64 != size {
         return Err(Error::malformed("content", "the zstd frame is shorter than it states"));
     }
     Ok(plain)
+}
+
+/// The content of exactly one frame that states `size`.
+#[cfg(not(target_family = "wasm"))]
+fn native(content: &[u8], size: usize) -> std::result::Result<Vec<u8>, String> {
+    if zstd::zstd_safe::find_frame_compressed_size(content) != Ok(content.len()) {
+        return Err("not one whole frame".to_owned());
+    }
+    // A context takes longer to make than a small content to decompress.
+    thread_local! {
+        static CONTEXT: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
+    }
+    CONTEXT.with_borrow_mut(|context| {
+        if context.is_none() {
+            *context = Some(zstd::bulk::Decompressor::new().map_err(|e| e.to_string())?);
+        }
+        let context = context.as_mut().ok_or_else(|| "no memory".to_owned())?;
+        context.decompress(content, size).map_err(|e| e.to_string())
+    })
 }
 
 /// The content of a record, decoded.
@@ -94,6 +133,19 @@ impl Content {
             Self::ChainStart(start) => start.encode_plain(),
             Self::KeyChange(change) => change.encode_plain(),
         })
+    }
+
+    /// Reads content bytes as sent, of a batch only the columns that `keep` says of their tag index; the second number is how many
+    /// readings there are in all its columns. It accepts what [`Content::decode`] accepts.
+    ///
+    /// # Errors
+    /// As [`Content::decode`].
+    pub fn decode_some(kind: Kind, content: &[u8], keep: &dyn Fn(u32) -> bool) -> Result<(Self, usize)> {
+        if kind != Kind::Batch {
+            return Ok((Self::decode(kind, content)?, 0));
+        }
+        let (batch, readings) = some::decode(&decompress(content)?, keep)?;
+        Ok((Self::Batch(batch), readings))
     }
 
     /// Reads content bytes as sent.
@@ -287,5 +339,89 @@ impl KeyChange {
         let proof = Signature::from_slice(&w.proof)?;
         new_key.verify("key change", KEY_CHANGE_DOMAIN, &new_key.to_bytes(), &proof)?;
         Ok(Self { new_key, proof })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{Quality, Reading, Value};
+
+    /// What the decompressor of a browser says of bytes.
+    fn purely(content: &[u8]) -> Option<Vec<u8>> {
+        let size = pure::frame_size(content).ok().flatten().filter(|size| *size <= PLAIN_MAX as u64)?;
+        pure::decompress(content, size as usize).ok().filter(|plain| plain.len() as u64 == size)
+    }
+
+    proptest! {
+        #[test]
+        fn both_decompressors_give_the_same(
+            piece in proptest::collection::vec(any::<u8>(), 0..600),
+            repeated in 1_usize..400,
+            flip in any::<(usize, u8)>(),
+            cut in any::<usize>(),
+        ) {
+            let plain = piece.repeat(repeated);
+            let content = compress(&plain).unwrap();
+            prop_assert_eq!(purely(&content), Some(plain));
+            let mut altered = content.clone();
+            altered[flip.0 % content.len()] ^= flip.1;
+            prop_assert_eq!(purely(&altered), decompress(&altered).ok());
+            let cut = &content[..cut % content.len()];
+            prop_assert_eq!(purely(cut), decompress(cut).ok());
+            let twice = [content.as_slice(), &compress(&[]).unwrap()].concat();
+            prop_assert_eq!((purely(&twice), decompress(&twice).ok()), (None, None));
+        }
+    }
+
+    /// All columns of some content, and only every other one.
+    fn read_some(content: &[u8]) {
+        let whole = Content::decode(Kind::Batch, content);
+        let every = Content::decode_some(Kind::Batch, content, &|_| true);
+        let some = Content::decode_some(Kind::Batch, content, &|tag| tag % 2 == 1);
+        let Ok(Content::Batch(mut batch)) = whole else {
+            assert_eq!((whole.clone().err(), whole.err()), (every.err(), some.err()));
+            return;
+        };
+        let readings = batch.len();
+        assert_eq!(every, Ok((Content::Batch(batch.clone()), readings)));
+        batch.columns.retain(|column| column.tag % 2 == 1);
+        assert_eq!(some, Ok((Content::Batch(batch), readings)));
+    }
+
+    proptest! {
+        #[test]
+        fn a_batch_read_for_some_columns_is_the_batch(
+            readings in proptest::collection::vec((0_u32..6, 0_i64..4, any::<i64>(), 0_u8..9), 0..60),
+            flips in proptest::collection::vec((any::<usize>(), any::<u8>()), 0..24),
+        ) {
+            let reading = |(tag, boot_ms, value, odd): (u32, i64, i64, u8)| Reading {
+                tag,
+                boot_ms: 1_000_000 + boot_ms,
+                value: match (tag, odd) {
+                    (0, _) => Value::U64(value.cast_unsigned()),
+                    (1, _) => Value::I64(value),
+                    (2, _) => Value::Bool(value & 1 == 0),
+                    (3, _) => Value::F64(value as f64 / 7.0),
+                    (4, _) => Value::F32(value as f32),
+                    _ => Value::Text(format!("text {}", value % 3).into()),
+                },
+                quality: if odd == 1 { Quality::Bad } else { Quality::Good },
+                source_ms: (odd == 2).then_some(1_700_000_000_000 + boot_ms),
+            };
+            let batch = Batch::from_readings(readings.into_iter().map(reading), Vec::new(), Vec::new());
+            let plain = batch.encode_plain().unwrap();
+            read_some(&compress(&plain).unwrap());
+            for (at, with) in flips {
+                let mut altered = plain.clone();
+                if let Some(byte) = altered.get_mut(at % plain.len().max(1)) {
+                    *byte ^= with;
+                }
+                read_some(&compress(&altered).unwrap());
+                read_some(&compress(&plain[..at % (plain.len() + 1)]).unwrap());
+            }
+        }
     }
 }

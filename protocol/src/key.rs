@@ -3,11 +3,14 @@
 //! Valid means what `docs/formats.md` §2 says: RFC 8032 with canonical S and neither a small-order key nor a small-order R
 //! (`verify_strict`), so that every reader accepts exactly the same set.
 
+mod prepared;
+
 use std::fmt;
 
 use data_encoding::HEXLOWER;
 use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 
+pub use self::prepared::PreparedKey;
 use crate::{Digest, Error, Result, sha256};
 
 /// An Ed25519 signature, 64 bytes.

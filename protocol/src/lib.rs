@@ -41,7 +41,7 @@ pub use crate::{
     digest::{Digest, DigestWriter, sha256},
     error::{Error, Result},
     ids::{BootId, ChainId, DeviceId, GatewayId, MachineId, SiteId, TagId},
-    key::{PublicKey, SecretKey, Signature},
+    key::{PreparedKey, PublicKey, SecretKey, Signature},
     leaf::{Leaf, LeafBody},
     reading::{Event, Gap, GapCause, GapStart, Quality, Reading, Value, ValueType},
     receipt::{Receipt, Refusal, RefusalReason, ServerMessage, StateMessage, StateValue},

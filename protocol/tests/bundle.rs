@@ -49,3 +49,84 @@ fn the_manifest_keeps_its_bytes() {
     let golden = include_bytes!("../vectors/manifest.json");
     assert_eq!(String::from_utf8(manifest).unwrap(), String::from_utf8(golden.to_vec()).unwrap());
 }
+
+fn refusal(bytes: &[u8]) -> String {
+    bundle::read(bytes).err().map(|e| e.to_string()).unwrap_or_default()
+}
+
+fn replaced(bytes: &[u8], from: &[u8], to: &[u8], which: usize) -> Vec<u8> {
+    let places: Vec<usize> = (0..=bytes.len() - from.len()).filter(|at| bytes[*at..].starts_with(from)).collect();
+    let mut out = bytes.to_vec();
+    out[places[which]..places[which] + to.len()].copy_from_slice(to);
+    out
+}
+
+#[test]
+fn an_archive_with_two_readings_is_refused() {
+    let honest = bundle::write_files([("aaaa", b"first".as_slice()), ("bbbb", b"second"), ("cccc", b"third")]).unwrap();
+    assert_eq!(bundle::read(&honest).unwrap().len(), 3);
+    // Each name stands before its file and in the directory.
+    let twice = replaced(&replaced(&honest, b"bbbb", b"aaaa", 0), b"bbbb", b"aaaa", 0);
+    assert!(refusal(&twice).contains("twice"), "{}", refusal(&twice));
+    let renamed = replaced(&honest, b"bbbb", b"xxxx", 1);
+    assert!(refusal(&renamed).contains("not where the directory says"), "{}", refusal(&renamed));
+    let mut longer = honest.clone();
+    longer.push(0);
+    assert!(refusal(&longer).contains("directory is missing"), "{}", refusal(&longer));
+    let before = [b"#!/bin/sh\n".as_slice(), &honest].concat();
+    assert!(refusal(&before).contains("not where it says"), "{}", refusal(&before));
+    let altered = bundle::write_files([("contents/x", b"first".as_slice())]).unwrap();
+    let altered = replaced(&altered, b"first", b"other", 0);
+    assert!(refusal(&altered).contains("checksum"), "{}", refusal(&altered));
+    for cut in 0..honest.len() {
+        assert!(bundle::read(&honest[..cut]).is_err(), "cut at {cut}");
+    }
+}
+
+/// From 65,536 files on the end of an archive is written in another form (ZIP64).
+#[test]
+fn an_archive_of_very_many_files_is_read() {
+    let names: Vec<String> = (0..66_000).map(|n| format!("contents/{n}")).collect();
+    let archive = bundle::write_files(names.iter().map(|name| (name.as_str(), name.as_bytes()))).unwrap();
+    let files = bundle::read(&archive).unwrap();
+    assert_eq!(files.len(), names.len());
+    assert!(files.iter().all(|(path, bytes)| path.as_bytes() == bytes));
+}
+
+/// What is read of an archive at a time: never all of it.
+struct Watched<'b> {
+    bytes: &'b [u8],
+    most: std::sync::atomic::AtomicUsize,
+}
+
+impl bundle::Source for Watched<'_> {
+    fn length(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    fn read(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<()> {
+        self.most.fetch_max(buffer.len(), std::sync::atomic::Ordering::Relaxed);
+        bundle::Source::read(&self.bytes, offset, buffer)
+    }
+}
+
+#[test]
+fn a_large_file_is_hashed_piece_by_piece() {
+    let mut random = 1_u32;
+    let large: Vec<u8> = std::iter::repeat_with(|| {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (random >> 24) as u8
+    })
+    .take(6_000_000)
+    .collect();
+    let archive = bundle::write_files([("manifest.json", large.as_slice()), ("contents/a", b"a")]).unwrap();
+    let watched = Watched { bytes: &archive, most: 0.into() };
+    let opened = bundle::Archive::open(&watched).unwrap();
+    assert_eq!(opened.digest_of("manifest.json").unwrap(), Some(protocol::sha256(&large)));
+    let most = watched.most.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(most <= 70_000, "{most} bytes at once");
+    let mut damaged = archive.clone();
+    damaged[3_000_000] ^= 1;
+    let watched = Watched { bytes: &damaged, most: 0.into() };
+    assert!(bundle::Archive::open(&watched).unwrap().digest_of("manifest.json").is_err());
+}

@@ -276,6 +276,15 @@ impl Browser {
         self.post(&format!("{element}/value"), &json!({"text": text})).map(drop)
     }
 
+    /// Chooses a file in the first file input of a selector.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn choose(&self, selector: &str, file: &Path) -> Result<()> {
+        let element = self.element(selector)?;
+        self.post(&format!("{element}/value"), &json!({"text": file.display().to_string()})).map(drop)
+    }
+
     /// Presses a key by its name and code; `types` is what it writes, such as a line end.
     ///
     /// # Errors

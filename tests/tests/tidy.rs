@@ -15,6 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("gongzheng-protocol", &[]),
     ("gongzheng-metrics", &["gongzheng-protocol"]),
     ("gongzheng-verify", &["gongzheng-protocol", "gongzheng-metrics"]),
+    ("gongzheng-verify-web", &["gongzheng-protocol", "gongzheng-verify"]),
     ("gongzheng-agent", &["gongzheng-protocol"]),
     ("gongzheng-endpoint", &[]),
     ("gongzheng-look", &[]),
@@ -38,7 +39,20 @@ const MAY_USE: &[(&str, &[&str])] = &[
 const PURE: &[(&str, &[&str])] = &[
     (
         "gongzheng-protocol",
-        &["prost", "serde", "serde_json", "zstd", "ed25519-dalek", "sha2", "thiserror", "data-encoding", "zip"],
+        &[
+            "prost",
+            "serde",
+            "serde_json",
+            "zstd",
+            "ed25519-dalek",
+            "sha2",
+            "thiserror",
+            "data-encoding",
+            "zip",
+            "flate2",
+            "ruzstd",
+            "curve25519-dalek",
+        ],
     ),
     (
         "gongzheng-metrics",
@@ -408,6 +422,7 @@ fn the_architecture_names_every_crate_and_main_file_and_nothing_else() {
         "server/src",
         "server/metrics/src",
         "server/verify/src",
+        "server/verify/web/src",
         "server/endpoint/src",
         "simulators/src",
     ];

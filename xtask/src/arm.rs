@@ -9,22 +9,22 @@ use anyhow::{Result, bail, ensure};
 
 use crate::tools::{cargo, output, sh, strict, which};
 
-/// One processor: Rust target and the C compiler for it.
-pub(crate) struct Arm {
+/// Another machine than this one: Rust target and the C compiler for it.
+pub(crate) struct Machine {
     pub(crate) target: &'static str,
     pub(crate) gcc: &'static str,
 }
 
 /// The two processors gateways have.
-pub(crate) const ARMS: &[Arm] = &[
-    Arm { target: "aarch64-unknown-linux-gnu", gcc: "aarch64-linux-gnu-gcc" },
-    Arm { target: "armv7-unknown-linux-gnueabihf", gcc: "arm-linux-gnueabihf-gcc" },
+pub(crate) const ARMS: &[Machine] = &[
+    Machine { target: "aarch64-unknown-linux-gnu", gcc: "aarch64-linux-gnu-gcc" },
+    Machine { target: "armv7-unknown-linux-gnueabihf", gcc: "arm-linux-gnueabihf-gcc" },
 ];
 
 /// `cargo build` for one processor, linker and C compiler set.
 ///
 /// aarch64 is linked statically: under user-mode emulation a dynamically linked aarch64 program hangs in its first thread.
-pub(crate) fn build(arm: &Arm, extra: &[&str]) -> Result<()> {
+pub(crate) fn build(arm: &Machine, extra: &[&str]) -> Result<()> {
     let mut command = cargo();
     command
         .args(["build", "--locked", "--package", "gongzheng-agent", "--package", "gongzheng-verify", "--bins"])
@@ -32,7 +32,7 @@ pub(crate) fn build(arm: &Arm, extra: &[&str]) -> Result<()> {
     sh(targeted(&mut command, arm))
 }
 
-fn targeted<'c>(command: &'c mut Command, arm: &Arm) -> &'c mut Command {
+pub(crate) fn targeted<'c>(command: &'c mut Command, arm: &Machine) -> &'c mut Command {
     let upper = arm.target.to_uppercase().replace('-', "_");
     command
         .args(["--target", arm.target])
@@ -69,20 +69,27 @@ pub(crate) fn same_numbers(printed: &Path) -> Result<()> {
     sh(targeted(&mut command, arm))
 }
 
-/// Builds for every processor whose compiler is there; says what was skipped otherwise.
+/// Builds for every processor whose compiler is there.
 pub(crate) fn build_all() -> Result<()> {
     for arm in ARMS {
-        if which(arm.gcc).is_none() {
-            if strict() {
-                bail!("{} is missing and nothing may be skipped under CI", arm.gcc);
-            }
-            println!("SKIPPED {}: {} not found", arm.target, arm.gcc);
-            continue;
+        if arm.is_ready()? {
+            build(arm, &[])?;
         }
-        add_target(arm.target)?;
-        build(arm, &[])?;
     }
     Ok(())
+}
+
+impl Machine {
+    /// Whether we can build for it; says what is skipped otherwise.
+    pub(crate) fn is_ready(&self) -> Result<bool> {
+        if which(self.gcc).is_none() {
+            ensure!(!strict(), "{} is missing and nothing may be skipped under CI", self.gcc);
+            println!("SKIPPED {}: {} not found", self.target, self.gcc);
+            return Ok(false);
+        }
+        add_target(self.target)?;
+        Ok(true)
+    }
 }
 
 /// The standard library for the target, through rustup when the toolchain is rustup's.

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, ensure};
 
 use crate::arm::{ARMS, add_target, build};
+use crate::portable;
 use crate::tools::{cargo, provide, root, sh, target_dir};
 
 /// Largest agent for aarch64, bytes (docs/decisions/016).
@@ -12,6 +13,7 @@ const AGENT_BYTES_MAX: u64 = 9_000_000;
 /// unit that starts it.
 pub(crate) fn dist() -> Result<()> {
     provide(crate::tools::NEEDS.get(2..4).unwrap_or_default())?;
+    provide(crate::tools::PORTABLE)?;
     sh(cargo().args(["build", "--locked", "--release", "--bins"]).args([
         "--package",
         "gongzheng-agent",
@@ -26,6 +28,13 @@ pub(crate) fn dist() -> Result<()> {
         add_target(arm.target)?;
         build(arm, &["--release"])?;
         copy(&target.join(arm.target).join("release"), &target.join("dist").join(arm.target), &["agent", "verify"])?;
+    }
+    for (folder, file) in portable::build_all()? {
+        let to = target.join("dist").join(folder);
+        std::fs::create_dir_all(&to)?;
+        let to = to.join(file.file_name().unwrap_or_default());
+        let bytes = std::fs::copy(&file, &to).with_context(|| format!("copying {}", file.display()))?;
+        println!("{bytes:>12} bytes  {}", to.display());
     }
     Ok(())
 }

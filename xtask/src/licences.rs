@@ -18,8 +18,10 @@ use crate::tools::{cargo, output, root, sh};
 /// All checks; prints what was checked and fails with every finding, not only the first.
 pub(crate) fn check() -> Result<()> {
     let deny: toml::Table = std::fs::read_to_string(root().join("deny.toml"))?.parse().context("deny.toml")?;
-    // What the server is built for, and what the gateway is.
-    let platforms = ["x86_64-unknown-linux-gnu"].into_iter().chain(ARMS.iter().map(|arm| arm.target));
+    // What the server is built for, what the verifier is, and what the gateway is.
+    let platforms = ["x86_64-unknown-linux-gnu", "x86_64-pc-windows-gnu", "wasm32-unknown-unknown"]
+        .into_iter()
+        .chain(ARMS.iter().map(|arm| arm.target));
     let mut command = cargo();
     command.args(["metadata", "--format-version", "1", "--locked"]);
     command.args(platforms.flat_map(|platform| ["--filter-platform", platform]));

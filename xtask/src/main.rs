@@ -11,6 +11,7 @@ mod dist;
 mod generate;
 mod licences;
 mod phases;
+mod portable;
 mod run;
 mod tools;
 
@@ -29,7 +30,8 @@ cargo xtask <command>
                          rewrite the generated files, or fail when they are stale; or take the documentation's pictures
                          of the pages again (Chromium over the demo's data)
   rules                  only the licences, bans, sources and advisories
-  dist                   small release binaries for x86_64, aarch64 and armv7 under target/dist
+  dist                   small release binaries for x86_64, aarch64 and armv7 under target/dist, and the verifier as a page,
+                         for Windows and as a static program
 ";
 
 fn main() -> Result<()> {

@@ -11,7 +11,7 @@ use crate::tools::{
     NEEDS, cargo, duckdb_python, node_opcua, node_red, provide, python, sh, stacks_python, statistics_python, strict,
     target_dir,
 };
-use crate::{arm, tools};
+use crate::{arm, portable, tools};
 
 /// The members the demo, the tests and CI build, always together: another selection would choose other features for
 /// shared dependencies and compile them a second time. `tests/bench` carries the engines we compare with and stays out.
@@ -71,6 +71,7 @@ pub(crate) fn test_phases(phases: &mut Phases, args: &[String]) -> Result<()> {
     phases.phase("tools for the tests", || provide(NEEDS))?;
     phases.phase("build programs", build_programs)?;
     phases.phase("build for ARM", arm::build_all)?;
+    phases.phase("build the verifier for anywhere", portable::build_for_tests)?;
     // What the metrics print here, for another processor to be compared with.
     let printed = target_dir().join("printed");
     let _ = std::fs::remove_dir_all(&printed);

@@ -23,6 +23,13 @@ pub(crate) const BROWSER: Need = Need {
     packages: &["chromium", "chromium-driver", "fonts-noto-cjk"],
 };
 
+const WINDOWS: Need =
+    Need { what: "the verifier for Windows", probe: "x86_64-w64-mingw32-gcc", packages: &["gcc-mingw-w64-x86-64"] };
+
+/// Compilers for the verifier that runs anywhere.
+pub(crate) const PORTABLE: &[Need] =
+    &[WINDOWS, Need { what: "the static verifier", probe: "musl-gcc", packages: &["musl-tools"] }];
+
 /// Everything `cargo xtask test` wants on the machine.
 pub(crate) const NEEDS: &[Need] = &[
     Need { what: "an external MQTT broker", probe: "mosquitto", packages: &["mosquitto"] },
@@ -51,6 +58,8 @@ pub(crate) const NEEDS: &[Need] = &[
         probe: "/usr/include/modbus/modbus.h",
         packages: &["libmodbus-dev", "gcc", "libc6-dev"],
     },
+    WINDOWS,
+    Need { what: "the verifier for Windows, run", probe: "wine", packages: &["wine", "wine64"] },
     Need { what: "Modbus RTU against other stacks", probe: "socat", packages: &["socat"] },
 ];
 

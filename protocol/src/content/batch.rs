@@ -271,7 +271,7 @@ fn encode_column(column: &Column, axis: u32) -> Result<ColumnWire> {
     Ok(w)
 }
 
-fn decode_column(w: ColumnWire, times: &[i64]) -> Result<Column> {
+pub(super) fn decode_column(w: ColumnWire, times: &[i64]) -> Result<Column> {
     let bad = |why: String| Err(Error::malformed("batch column", why));
     let count = times.len();
     if count == 0 {
@@ -338,7 +338,7 @@ fn encode_gap(gap: &Gap) -> GapWire {
     }
 }
 
-fn decode_gap(w: GapWire) -> Result<Gap> {
+pub(super) fn decode_gap(w: GapWire) -> Result<Gap> {
     check_times("gap", [w.from_ms, w.to_ms])?;
     let boot = if w.from_boot.is_empty() { None } else { Some(BootId::from_slice(&w.from_boot)?) };
     if boot.is_none() && w.from_ms > w.to_ms {
@@ -362,7 +362,7 @@ fn encode_event(event: &Event) -> EventWire {
     }
 }
 
-fn decode_event(w: EventWire) -> Result<Event> {
+pub(super) fn decode_event(w: EventWire) -> Result<Event> {
     if w.kind.len() > 64 || w.subject.len() > 128 || w.detail.len() > 1024 {
         return Err(Error::malformed("event", "a text longer than allowed"));
     }

@@ -10,7 +10,7 @@
 //! - What is simulated says so on every page and sheet. What a person stated is amber and outlined with dots, what nobody
 //!   knows is hatched, as on the pages.
 //!
-//! Why there is our own layouter: `docs/decisions/014-own-typesetting.md`.
+//! Why there is our own layouter: `docs/decisions/017-own-typesetting.md`.
 //!
 //! `read` report.json · `words`, `figures` how codes and values are said · `font`, `lines`, `flow`, `paper` setting text ·
 //! `svg` the pictures of `look::chart` · `chapters` what the report says · `pdf`, `xlsx` the two files.

@@ -50,19 +50,31 @@ impl Meaning {
             == (other.num, other.den, &other.unit, other.unit_per_raw, other.text)
     }
 
-    fn new(tag: &TagConfig, value_type: ValueType) -> Self {
+    /// Whether this is what a tag read as this type means; nothing is made for it.
+    fn is_of(&self, tag: &TagConfig, value_type: ValueType) -> bool {
+        let Self { num, den, unit, interval_ms, modulus, max_per_hour, unit_per_raw, text } = self;
+        let is = (*num, *den, *interval_ms, *modulus, *max_per_hour, *unit_per_raw, *text);
+        *unit == tag.unit && is == Self::numbers(tag, value_type)
+    }
+
+    /// All but the unit, in the order of the fields.
+    fn numbers(tag: &TagConfig, value_type: ValueType) -> (i64, i128, i64, Option<i64>, Option<i64>, i64, bool) {
         let float = matches!(value_type, ValueType::F32 | ValueType::F64);
         let unit: i64 = if float { 1_000_000 } else { 1 };
-        Self {
-            num: tag.scale.num,
-            den: i128::from(tag.scale.den) * i128::from(unit),
-            unit: tag.unit.clone(),
-            interval_ms: tag.interval_ms.max(1),
-            modulus: tag.counter.and_then(|c| c.modulus).and_then(|m| m.checked_mul(unit)),
-            max_per_hour: tag.counter.map(|c| c.max_per_hour.saturating_mul(unit)),
-            unit_per_raw: unit,
-            text: value_type == ValueType::Text,
-        }
+        (
+            tag.scale.num,
+            i128::from(tag.scale.den) * i128::from(unit),
+            tag.interval_ms.max(1),
+            tag.counter.and_then(|c| c.modulus).and_then(|m| m.checked_mul(unit)),
+            tag.counter.map(|c| c.max_per_hour.saturating_mul(unit)),
+            unit,
+            value_type == ValueType::Text,
+        )
+    }
+
+    fn new(tag: &TagConfig, value_type: ValueType) -> Self {
+        let (num, den, interval_ms, modulus, max_per_hour, unit_per_raw, text) = Self::numbers(tag, value_type);
+        Self { num, den, unit: tag.unit.clone(), interval_ms, modulus, max_per_hour, unit_per_raw, text }
     }
 }
 
@@ -130,9 +142,9 @@ pub struct RecordPlace {
 impl Column {
     /// Appends a wire column of a record.
     pub fn push(&mut self, record: u32, tag: &TagConfig, column: &Wire) {
-        let meaning = Meaning::new(tag, column.values.value_type());
-        let meaning = self.meanings.iter().rposition(|m| *m == meaning).unwrap_or_else(|| {
-            self.meanings.push(meaning);
+        let value_type = column.values.value_type();
+        let meaning = self.meanings.iter().rposition(|m| m.is_of(tag, value_type)).unwrap_or_else(|| {
+            self.meanings.push(Meaning::new(tag, value_type));
             self.meanings.len() - 1
         }) as u32;
         let good = column.qualities.iter().all(|(q, _)| *q == Quality::Good);

@@ -94,6 +94,8 @@ struct Gateway {
     taken: BTreeMap<ChainId, u64>,
     clocks: Clocks,
     configurations: BTreeMap<Digest, Configuration>,
+    /// Of the configuration used last: which of its tags are kept.
+    wanted: Option<(Digest, Vec<bool>)>,
     columns: BTreeMap<TagId, Column>,
     gaps: Vec<(Option<TagId>, GapCause, StatedGap)>,
     lost: Vec<u32>,
@@ -213,6 +215,7 @@ pub struct History {
     forgotten_ms: Option<i64>,
     disturbed: Option<Disturbance>,
     is_unsigned: bool,
+    is_stated_ahead: bool,
 }
 
 impl History {
@@ -243,10 +246,42 @@ impl History {
         if index != self.size {
             return Err(HistoryError::Order { got: index, want: self.size });
         }
+        if let (LeafBody::Declaration { .. }, false) = (&leaf.body, self.is_stated_ahead)
+            && let Some(declaration) = content.and_then(|bytes| Declaration::decode(bytes).ok())
+        {
+            self.statements.push(index, leaf.received_ms, declaration);
+        }
+        let content = match &leaf.body {
+            LeafBody::Record { header, .. } => content.and_then(|bytes| Content::decode(header.kind, bytes).ok()),
+            _ => None,
+        };
+        self.push_decoded(index, leaf, content.as_ref())
+    }
+
+    /// From here on keeps only these (gateway, tag).
+    pub(crate) fn keep_only(&mut self, tags: BTreeSet<(String, String)>) {
+        self.tags = Some(tags);
+    }
+
+    /// Takes in a statement before its leaf comes. Then all are given before the first leaf, in order, and those that come with
+    /// their leaves say nothing new.
+    pub fn state_ahead(&mut self, index: u64, received_ms: i64, declaration: Declaration) {
+        self.is_stated_ahead = true;
+        self.statements.push(index, received_ms, declaration);
+    }
+
+    /// Takes in the next leaf as [`History::push`] does, with the content of a record decoded already. A declaration is one of
+    /// [`History::state_ahead`], or says nothing.
+    ///
+    /// # Errors
+    /// A leaf out of order; the history is unchanged then.
+    pub fn push_decoded(&mut self, index: u64, leaf: &Leaf, content: Option<&Content>) -> Result<(), HistoryError> {
+        if index != self.size {
+            return Err(HistoryError::Order { got: index, want: self.size });
+        }
         match &leaf.body {
             LeafBody::Record { header, .. } if self.is_repeated(header) => {}
             LeafBody::Record { header, .. } => {
-                let content = content.and_then(|bytes| Content::decode(header.kind, bytes).ok());
                 self.site.get_or_insert_with(|| header.site.clone());
                 self.simulated_records += u64::from(header.clock.simulated);
                 let gateway = self.gateways.entry(header.gateway.clone()).or_default();
@@ -267,12 +302,12 @@ impl History {
                 });
                 match content {
                     Some(Content::Configuration(c)) => {
-                        gateway.configurations.insert(header.content_digest, c);
+                        gateway.configurations.insert(header.content_digest, c.clone());
                     }
                     Some(Content::Lost(_)) => gateway.lost.push(record),
                     Some(Content::Batch(batch)) => {
                         let tags = self.tags.as_ref();
-                        self.readings += gateway.take_batch(record, header, &batch, tags);
+                        self.readings += gateway.take_batch(record, header, batch, tags);
                     }
                     Some(Content::ChainStart(_) | Content::KeyChange(_)) | None => {}
                 }
@@ -281,13 +316,8 @@ impl History {
                     self.disturbed = Some(Disturbance { leaf: index, by });
                 }
             }
-            LeafBody::Declaration { .. } => {
-                if let Some(declaration) = content.and_then(|bytes| Declaration::decode(bytes).ok()) {
-                    self.statements.push(index, leaf.received_ms, declaration);
-                }
-            }
             LeafBody::Quarantine { .. } => self.quarantined.push(index),
-            LeafBody::Epoch { .. } => {}
+            LeafBody::Declaration { .. } | LeafBody::Epoch { .. } => {}
         }
         self.size += 1;
         Ok(())
@@ -445,13 +475,24 @@ impl Gateway {
             }
             return 0;
         };
-        let gateway = header.gateway.as_str();
-        let wanted = |tag: &TagId| tags.is_none_or(|t| t.contains(&(gateway.to_owned(), tag.to_string())));
+        // Asking for every tag of every batch costs more than taking the batch.
+        if self.wanted.as_ref().is_none_or(|(of, _)| *of != header.configuration) {
+            let gateway = header.gateway.as_str();
+            let is_wanted = |tag: &TagId| tags.is_none_or(|t| t.contains(&(gateway.to_owned(), tag.to_string())));
+            let of = configuration.tags.iter().map(|tag| is_wanted(&tag.id)).collect();
+            self.wanted = Some((header.configuration, of));
+        }
+        let wanted = |tag: u32| {
+            self.wanted.as_ref().and_then(|(_, wanted)| wanted.get(tag as usize)).is_some_and(|wanted| *wanted)
+        };
         let (mut kept, mut oldest_ms) = (0, None);
         for column in &batch.columns {
             let Some(tag) = configuration.tags.get(column.tag as usize) else { continue };
-            if wanted(&tag.id) {
-                self.columns.entry(tag.id.clone()).or_default().push(record, tag, column);
+            if wanted(column.tag) {
+                match self.columns.get_mut(&tag.id) {
+                    Some(of) => of.push(record, tag, column),
+                    None => self.columns.entry(tag.id.clone()).or_default().push(record, tag, column),
+                }
                 kept += column.times.len() as u64;
                 oldest_ms = oldest_ms.into_iter().chain(column.times.iter().copied()).min();
             }
@@ -460,7 +501,7 @@ impl Gateway {
             let tag = match gap.tag {
                 None => None,
                 Some(index) => match configuration.tags.get(index as usize) {
-                    Some(tag) if wanted(&tag.id) => Some(tag.id.clone()),
+                    Some(tag) if wanted(index) => Some(tag.id.clone()),
                     _ => continue,
                 },
             };

@@ -15,7 +15,7 @@ mod stated;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
-use protocol::{Leaf, LeafBody};
+use protocol::{Content, Declaration, Leaf, LeafBody};
 
 use crate::history::{History, HistoryError, REACH_MS};
 use crate::interval::Interval;
@@ -84,6 +84,8 @@ pub struct Pass {
     forgotten_at_ms: Option<i64>,
     disturbed: Option<Disturbance>,
     simulated: Option<bool>,
+    /// Every statement was given ahead.
+    knows: bool,
 }
 
 /// One machine over one period.
@@ -125,7 +127,37 @@ impl Pass {
             forgotten_at_ms: None,
             disturbed: None,
             simulated: None,
+            knows: false,
         }
+    }
+
+    /// A pass that knows every statement of the prefix before its first leaf, as (leaf, when it was received, statement): then none
+    /// comes too late, however long after the fact it was made.
+    ///
+    /// # Errors
+    /// None of its own; as [`Pass::push`].
+    pub fn knowing(
+        request: ReportRequest,
+        statements: impl IntoIterator<Item = (u64, i64, Declaration)>,
+    ) -> Result<Self, PassError> {
+        let mut pass = Self { knows: true, ..Self::new(request) };
+        for (leaf, received_ms, declaration) in statements {
+            pass.history.state_ahead(leaf, received_ms, declaration);
+        }
+        // Nothing else will be asked for.
+        pass.history.keep_only(pass.history.statements().tags_used());
+        pass.resolve(0)?;
+        Ok(pass)
+    }
+
+    /// Takes in the next leaf as [`Pass::push`] does, with the content of a record decoded already, after [`Pass::knowing`].
+    ///
+    /// # Errors
+    /// As [`Pass::push`].
+    pub fn push_decoded(&mut self, index: u64, leaf: &Leaf, content: Option<&Content>) -> Result<(), PassError> {
+        self.check()?;
+        self.history.push_decoded(index, leaf, content)?;
+        self.pushed(index, leaf)
     }
 
     /// Takes in the next leaf with its content, and evaluates the dates that are complete by it.
@@ -135,12 +167,17 @@ impl Pass {
     pub fn push(&mut self, index: u64, leaf: &Leaf, content: Option<&[u8]>) -> Result<(), PassError> {
         self.check()?;
         self.history.push(index, leaf, content)?;
+        self.pushed(index, leaf)
+    }
+
+    fn pushed(&mut self, index: u64, leaf: &Leaf) -> Result<(), PassError> {
         match &leaf.body {
             LeafBody::Record { header, .. } => {
                 let end_ms = self.history.newest_of(&header.gateway);
                 self.newest_ms = self.newest_ms.max(end_ms);
             }
-            LeafBody::Declaration { .. } => self.stated(index)?,
+            LeafBody::Declaration { .. } if !self.knows => self.stated(index)?,
+            LeafBody::Declaration { .. } => {}
             LeafBody::Quarantine { .. } | LeafBody::Epoch { .. } => {}
         }
         if self.simulated.is_some_and(|was| was != self.history.is_simulated()) {

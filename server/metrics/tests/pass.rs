@@ -107,15 +107,46 @@ impl Leaves {
         Ok((pass.finish()?.to_json().unwrap(), most))
     }
 
+    /// A pass that knows every statement ahead gives what the whole gives, or was disturbed by what is no statement.
+    fn assert_known_ahead(&self, request: &ReportRequest, what: &str) {
+        let declared = self.list.iter().enumerate().filter_map(|(i, (leaf, content))| {
+            let is_one = matches!(leaf.body, LeafBody::Declaration { .. });
+            let declaration = Declaration::decode(content.as_ref().filter(|_| is_one)?).ok()?;
+            Some((i as u64, leaf.received_ms, declaration))
+        });
+        let mut pass = Pass::knowing(request.clone(), declared).unwrap();
+        let taken = self.list.iter().enumerate().try_for_each(|(i, (leaf, content))| {
+            let content = match (&leaf.body, content) {
+                (LeafBody::Record { header, .. }, Some(bytes)) => Content::decode(header.kind, bytes).ok(),
+                _ => None,
+            };
+            pass.push_decoded(i as u64, leaf, content.as_ref())
+        });
+        match taken.and_then(|()| pass.finish()) {
+            Ok(report) => {
+                assert!(report.to_json().unwrap() == self.whole(request), "{what}: another report, all stated ahead");
+            }
+            Err(PassError::Disturbed(d)) => {
+                assert!(
+                    !matches!(d.by, By::Statement | By::Plan),
+                    "{what}: disturbed by a statement known ahead: {d:?}"
+                );
+            }
+            Err(e) => panic!("{what}: {e}"),
+        }
+    }
+
     /// One pass gives what the whole gives.
     fn assert_same(&self, request: &ReportRequest, what: &str) -> u64 {
         let (bytes, most) = self.pass(request).unwrap_or_else(|e| panic!("{what}: {e}"));
         assert!(bytes == self.whole(request), "{what}: another report");
+        self.assert_known_ahead(request, what);
         most
     }
 
     /// One pass gives what the whole gives, or nothing; says what disturbed it.
     fn assert_same_or_told(&self, request: &ReportRequest, what: &str) -> Option<Disturbance> {
+        self.assert_known_ahead(request, what);
         match self.pass(request) {
             Ok((bytes, _)) => {
                 assert!(bytes == self.whole(request), "{what}: another report, and nothing was said");

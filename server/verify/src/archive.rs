@@ -1,154 +1,184 @@
 //! Step 1: the archive is whole, and every leaf is there and hashes to the root that the checkpoint states.
+//!
+//! Constraints
+//! 1. The bundle is read where it lies: no step holds more than an index of its files and a few entry bundles. What a step
+//!    needs again it reads again, and a file that changed in between is noticed.
+//! 2. Everything in it is read and hashed once here, so that no later step meets a file that cannot be unpacked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
 use protocol::{
-    Digest, Leaf,
-    bundle::{self, Files, Manifest},
+    Digest,
+    bundle::{self, Archive, Manifest, ManifestFile, Source},
     note::Checkpoint,
-    tree,
 };
 
-use crate::Finding;
+use crate::leaves::Leaves;
+use crate::{Finding, Progress, Settings, leaves, parallel};
 
-/// A bundle taken apart, with its leaves.
-pub(crate) struct Archive {
-    pub(crate) files: Files,
+/// Contents hashed in one piece of work.
+const PIECE: usize = 256;
+
+/// A bundle opened, with an index of its leaves.
+pub(crate) struct Bundle<'s> {
+    pub(crate) archive: Archive<'s>,
     pub(crate) manifest: Manifest,
     pub(crate) checkpoint_note: String,
-    pub(crate) leaves: Vec<Leaf>,
-    /// Their hashes in the tree.
-    pub(crate) hashes: Vec<Digest>,
+    pub(crate) leaves: Leaves,
 }
 
-pub(crate) fn open(bytes: &[u8], findings: &mut Vec<Finding>) -> Option<Archive> {
-    let files = match bundle::read(bytes) {
-        Ok(files) => files,
-        Err(protocol::Error::TooLarge { what: bundle::UNPACKED, got, max }) => {
-            let zh = format!("解包后至少 {got} 字节，超过此文件允许的 {max} 字节；为避免耗尽内存，未予打开");
-            let en = format!(
-                "it unpacks to {got} bytes or more, and {max} are allowed for a file of its length; not opened, so that it cannot exhaust the memory"
-            );
-            findings.push(Finding::refused("archive", "", zh, en));
-            return None;
-        }
+pub(crate) fn open<'s>(
+    source: &'s dyn Source,
+    settings: &Settings<'_>,
+    findings: &mut Vec<Finding>,
+) -> Option<Bundle<'s>> {
+    let opened = Archive::open(source).and_then(|archive| {
+        let hashed = Hashed::of(&archive, settings)?;
+        Ok((archive, hashed))
+    });
+    let (archive, hashed) = match opened {
+        Ok(opened) => opened,
         Err(e) => {
-            let zh = format!("不是完整的佐证包，无法打开（{e}）。请重新获取文件");
-            findings.push(Finding::refused(
-                "archive",
-                "",
-                zh,
-                format!("not a whole bundle ({e}); fetch the file again"),
-            ));
+            findings.push(not_opened(&e));
             return None;
         }
     };
-    let (manifest, wrong) = match bundle::check_manifest(&files) {
+    let (manifest, wrong) = match check_manifest(&archive, &hashed) {
         Ok(checked) => checked,
         Err(e) => {
             let zh = format!("文件清单不可用（{e}）");
-            findings.push(Finding::refused(
-                "manifest",
-                "manifest.json",
-                zh,
-                format!("the manifest cannot be used ({e})"),
-            ));
+            let en = format!("the manifest cannot be used ({e})");
+            findings.push(Finding::refused("manifest", "manifest.json", zh, en));
             return None;
         }
     };
     for path in &wrong {
         let zh = "该文件与清单不符：缺失、多余或已被改动";
-        findings.push(Finding::refused(
-            "manifest",
-            path,
-            zh,
-            "this file is missing, extra or other than the manifest says",
-        ));
+        let en = "this file is missing, extra or other than the manifest says";
+        findings.push(Finding::refused("manifest", path, zh, en));
     }
-    let Some(checkpoint_note) = files.get("checkpoint").and_then(|b| String::from_utf8(b.clone()).ok()) else {
+    let note = archive.file("checkpoint").ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok());
+    let Some(checkpoint_note) = note else {
         findings.push(Finding::refused("archive", "checkpoint", "缺少检查点", "the checkpoint is missing"));
         return None;
     };
     let checkpoint = match Checkpoint::read_unverified(&checkpoint_note) {
         Ok(checkpoint) => checkpoint,
         Err(e) => {
-            findings.push(Finding::refused(
-                "archive",
-                "checkpoint",
-                format!("检查点无法读取（{e}）"),
-                format!("the checkpoint cannot be read ({e})"),
-            ));
+            let (zh, en) = (format!("检查点无法读取（{e}）"), format!("the checkpoint cannot be read ({e})"));
+            findings.push(Finding::refused("archive", "checkpoint", zh, en));
             return None;
         }
     };
-    let (leaves, hashes) = read_leaves(&files, &checkpoint, findings)?;
+    let leaves = leaves::read(&archive, &checkpoint, settings, findings)?;
     if checkpoint.origin != manifest.origin || checkpoint.size != manifest.size {
         let en = "the manifest names another log or size than the checkpoint";
         findings.push(Finding::refused("manifest", "manifest.json", "清单与检查点所指站点日志不一致", en));
     }
-    Some(Archive { files, manifest, checkpoint_note, leaves, hashes })
+    Some(Bundle { archive, manifest, checkpoint_note, leaves })
 }
 
-fn read_leaves(
-    files: &Files,
-    checkpoint: &Checkpoint,
-    findings: &mut Vec<Finding>,
-) -> Option<(Vec<Leaf>, Vec<Digest>)> {
-    let (mut leaves, mut hashes) = (Vec::new(), Vec::new());
-    let mut root = tree::Tree::new();
-    // The size is a stranger's claim; the number of files that exist bounds the work.
-    if checkpoint.size.div_ceil(tree::TILE_WIDTH) > files.len() as u64 {
-        let zh = format!("检查点记有 {} 条记录，包内不全", checkpoint.size);
-        let en = format!("the checkpoint states {} leaves, and the bundle does not hold that many", checkpoint.size);
-        findings.push(Finding::refused("tree", "tile/entries", zh, en));
-        return None;
+fn not_opened(error: &protocol::Error) -> Finding {
+    let (zh, en) = match error {
+        protocol::Error::TooLarge { what: bundle::UNPACKED, got, max } => (
+            format!("解包后至少 {got} 字节，超过此文件允许的 {max} 字节；为避免耗尽内存，未予打开"),
+            format!(
+                "it unpacks to {got} bytes or more, and {max} are allowed for a file of its length; not opened, so that it cannot exhaust the memory"
+            ),
+        ),
+        e => (
+            format!("不是完整的佐证包，无法打开（{e}）。请重新获取文件"),
+            format!("not a whole bundle ({e}); fetch the file again"),
+        ),
+    };
+    Finding::refused("archive", "", zh, en)
+}
+
+/// The digests of all files. A content that is what its name says costs one bit.
+struct Hashed {
+    as_named: Vec<bool>,
+    others: BTreeMap<String, Digest>,
+}
+
+impl Hashed {
+    /// Reads and hashes everything. The error is that of the first file that cannot be read, contents first.
+    fn of(archive: &Archive<'_>, settings: &Settings<'_>) -> protocol::Result<Self> {
+        let contents = archive.content_names().len();
+        let pieces = contents.div_ceil(PIECE);
+        let others: Vec<&str> = archive.paths().collect();
+        let work = |piece: usize| match piece.checked_sub(pieces) {
+            None => {
+                let names = archive.content_names().skip(piece * PIECE).take(PIECE);
+                let hash = |name: &Digest| -> protocol::Result<_> {
+                    Ok((*name, archive.content(name)?.as_deref().map(protocol::sha256)))
+                };
+                names.map(hash).collect()
+            }
+            Some(other) => {
+                let path = others.get(other).copied().unwrap_or_default();
+                archive.digest_of(path).map(|digest| vec![(Digest::ZERO, digest)])
+            }
+        };
+        let mut hashed = Self { as_named: Vec::with_capacity(contents), others: BTreeMap::new() };
+        let (mut failed, mut piece) = (None, 0_usize);
+        let count = pieces + others.len();
+        parallel::in_order(settings.threads, count, work, |result: protocol::Result<Vec<_>>| {
+            match result {
+                Ok(digests) => hashed.take(piece.checked_sub(pieces).and_then(|o| others.get(o)).copied(), digests),
+                Err(e) => failed = Some(e),
+            }
+            piece += 1;
+            settings.tell(Progress::Files, piece, count);
+            if failed.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        failed.map_or(Ok(hashed), Err)
     }
-    for (path, width) in tree::entries_paths(checkpoint.size) {
-        let refuse = |zh: &str, en: &str| Finding::refused("tree", &path, zh, en);
-        let Some(bytes) = files.get(&path) else {
-            findings.push(refuse("站点日志条目文件缺失", "these leaves of the log are missing"));
-            return None;
-        };
-        let entries = match tree::decode_entries(bytes) {
-            Ok(entries) if entries.len() as u64 == width => entries,
-            Ok(entries) => {
-                let en = format!("{} leaves where {width} belong", entries.len());
-                findings.push(refuse(&format!("应有 {width} 条，实有 {} 条", entries.len()), &en));
-                return None;
-            }
-            Err(e) => {
-                findings.push(refuse(&format!("无法读取（{e}）"), &format!("cannot be read ({e})")));
-                return None;
-            }
-        };
-        for entry in entries {
-            let hash = tree::leaf_hash(entry);
-            root.push(hash);
-            hashes.push(hash);
-            match Leaf::decode(entry) {
-                Ok(leaf) => leaves.push(leaf),
-                Err(e) => {
-                    let place = format!("leaf {}", leaves.len());
-                    findings.push(Finding::refused(
-                        "tree",
-                        place,
-                        format!("条目无法读取（{e}）"),
-                        format!("cannot be read ({e})"),
-                    ));
-                    return None;
+
+    fn take(&mut self, path: Option<&str>, digests: Vec<(Digest, Option<Digest>)>) {
+        for (name, digest) in digests {
+            match (path, digest) {
+                (None, digest) => {
+                    self.as_named.push(digest == Some(name));
+                    if let Some(digest) = digest.filter(|digest| *digest != name) {
+                        self.others.insert(format!("contents/{name}"), digest);
+                    }
                 }
+                (Some(path), Some(digest)) => {
+                    self.others.insert(path.to_owned(), digest);
+                }
+                (Some(_), None) => {}
             }
         }
     }
-    if root.root() != checkpoint.root {
-        let zh = "站点日志条目与检查点的根摘要不符：至少一条被增加、删除或改动";
-        let en = "the leaves do not hash to the checkpoint's root: at least one was added, removed or altered";
-        findings.push(Finding::refused("tree", "checkpoint", zh, en));
-    } else {
-        let n = leaves.len();
-        findings.push(Finding::ok(
-            "tree",
-            format!("站点日志共 {n} 条，完整"),
-            format!("all {n} leaves of the log are present and whole"),
-        ));
-    }
-    Some((leaves, hashes))
+}
+
+/// Reads the manifest and names every file that is missing, extra or other than it says.
+fn check_manifest(archive: &Archive<'_>, hashed: &Hashed) -> protocol::Result<(Manifest, Vec<String>)> {
+    let mut wrong = Vec::new();
+    let mut contents = vec![false; hashed.as_named.len()];
+    let mut others = BTreeSet::new();
+    let manifest = bundle::read_manifest(archive.stream("manifest.json")?, |entry: ManifestFile| {
+        let content = archive.content_index(&entry.path);
+        let is_as_named = content.is_some_and(|i| hashed.as_named.get(i) == Some(&true));
+        let is_same = archive.length_of(&entry.path) == Some(entry.length)
+            && if is_as_named {
+                entry.path.ends_with(&entry.sha256.to_string())
+            } else {
+                hashed.others.get(&entry.path) == Some(&entry.sha256)
+            };
+        match content.and_then(|i| contents.get_mut(i)) {
+            Some(is_named) => *is_named = true,
+            None => _ = others.insert(entry.path.clone()),
+        }
+        if !is_same {
+            wrong.push(entry.path);
+        }
+    })?;
+    let unnamed = archive.content_names().zip(contents).filter(|(_, is_named)| !is_named);
+    let mut extra: Vec<String> = unnamed.map(|(digest, _)| format!("contents/{digest}")).collect();
+    extra.extend(archive.paths().filter(|p| *p != "manifest.json" && !others.contains(*p)).map(str::to_owned));
+    extra.sort_unstable();
+    wrong.extend(extra);
+    Ok((manifest, wrong))
 }

@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use protocol::{
-    ChainId, Content, Digest, Header, Kind, Leaf, LeafBody, PublicKey, Signature,
-    record::{RECORD_DOMAIN, record_digest},
-};
+use protocol::{ChainId, Content, Digest, Header, Kind, Leaf, LeafBody, PublicKey, record::record_digest};
 
-use crate::{Finding, Trust, archive::Archive, contents::Enrolled};
+use crate::records::Keys;
+use crate::{Finding, Trust, contents::Declared};
 
 /// Where a chain stands.
 #[derive(Clone, Copy)]
@@ -17,43 +15,71 @@ struct Head {
     digest: Digest,
 }
 
-pub(crate) fn check(archive: &Archive, enrolled: &Enrolled, trust: Option<&Trust>, findings: &mut Vec<Finding>) {
-    let mut walk =
-        Walk { archive, enrolled, trust, heads: BTreeMap::new(), keys: BTreeMap::new(), records: 0, findings };
-    for (index, leaf) in archive.leaves.iter().enumerate() {
-        walk.leaf(index as u64, leaf);
-    }
-    let (records, chains) = (walk.records, walk.heads.len());
-    let zh = format!("网关签名记录 {records} 条，{chains} 条链，签名与次序已逐条核对");
-    findings.push(Finding::ok(
-        "chain",
-        zh,
-        format!("{records} signed records in {chains} chains: signature and order of each were checked"),
-    ));
+/// The newest key a KeyChange record announced for a gateway, and the leaf of that record.
+pub(crate) type Announced = BTreeMap<String, (u64, PublicKey)>;
+
+/// The key of a gateway before a leaf, and whether it was announced by a KeyChange since the newest enrolment.
+pub(crate) fn key_of(
+    declared: &Declared,
+    announced: &Announced,
+    index: u64,
+    gateway: &str,
+) -> Option<(PublicKey, bool)> {
+    let (leaf, enrolled) = declared.keys.get(gateway)?.iter().rfind(|(leaf, _)| *leaf < index)?;
+    let announced = announced.get(gateway).filter(|(announced, _)| announced > leaf);
+    Some(announced.map_or((*enrolled, false), |(_, key)| (*key, true)))
 }
 
-struct Walk<'a> {
-    archive: &'a Archive,
-    enrolled: &'a Enrolled,
+/// The chains of a log, as far as its leaves were given.
+pub(crate) struct Chains<'a> {
+    site: &'a str,
+    declared: &'a Declared,
     trust: Option<&'a Trust>,
+    pub(crate) keys: &'a Keys,
     heads: BTreeMap<(String, ChainId), Head>,
-    /// The newest key a KeyChange record announced, and the leaf of that record.
-    keys: BTreeMap<String, (u64, PublicKey)>,
+    pub(crate) announced: Announced,
     records: u64,
-    findings: &'a mut Vec<Finding>,
+    is_refused: bool,
+    findings: Vec<Finding>,
 }
 
-impl Walk<'_> {
-    fn leaf(&mut self, index: u64, leaf: &Leaf) {
+impl<'a> Chains<'a> {
+    pub(crate) fn new(site: &'a str, declared: &'a Declared, trust: Option<&'a Trust>, keys: &'a Keys) -> Self {
+        let (heads, announced) = (BTreeMap::new(), BTreeMap::new());
+        Self { site, declared, trust, keys, heads, announced, records: 0, is_refused: false, findings: Vec::new() }
+    }
+
+    /// Whether anything was refused so far.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.is_refused
+    }
+
+    /// Writes what was found.
+    pub(crate) fn report(self, findings: &mut Vec<Finding>) {
+        findings.extend(self.findings);
+        let (records, chains) = (self.records, self.heads.len());
+        let zh = format!("网关签名记录 {records} 条，{chains} 条链，签名与次序已逐条核对");
+        let en = format!("{records} signed records in {chains} chains: signature and order of each were checked");
+        findings.push(Finding::ok("chain", zh, en));
+    }
+
+    /// Takes the next leaf with the content of its record, and what its signature was found to be under some key.
+    pub(crate) fn leaf(
+        &mut self,
+        index: u64,
+        leaf: &Leaf,
+        content: Option<&Content>,
+        signed: Option<(PublicKey, bool)>,
+    ) {
         match &leaf.body {
             LeafBody::Record { header, header_bytes, signature } => {
                 self.records += 1;
-                if self.signed(index, header, header_bytes, signature) {
-                    self.follow(index, header, record_digest(header_bytes, signature));
+                if self.signed(index, header, leaf, signed) {
+                    self.follow(index, header, record_digest(header_bytes, signature), content);
                 }
             }
-            LeafBody::Quarantine { header, header_bytes, signature } => {
-                self.signed(index, header, header_bytes, signature);
+            LeafBody::Quarantine { header, .. } => {
+                self.signed(index, header, leaf, signed);
                 let place = place(index, header);
                 let zh = "同一链同一序号另有一条有效签名的记录：疑似网关被复制，其读数不参与计算";
                 let en = "a second validly signed record for the same place: the gateway may have been cloned; not computed with";
@@ -73,22 +99,16 @@ impl Walk<'_> {
     }
 
     fn refuse(&mut self, code: &'static str, index: u64, header: &Header, zh: &str, en: &str) {
+        self.is_refused = true;
         self.findings.push(Finding::refused(code, place(index, header), zh, en));
     }
 
-    /// The key of a gateway before a leaf, and whether it was announced by a KeyChange since the newest enrolment.
-    fn key(&self, index: u64, gateway: &str) -> Option<(PublicKey, bool)> {
-        let (leaf, enrolled) = self.enrolled.keys.get(gateway)?.iter().rfind(|(leaf, _)| *leaf < index)?;
-        let announced = self.keys.get(gateway).filter(|(announced, _)| announced > leaf);
-        Some(announced.map_or((*enrolled, false), |(_, key)| (*key, true)))
-    }
-
-    fn signed(&mut self, index: u64, header: &Header, bytes: &[u8], signature: &Signature) -> bool {
-        if header.site.as_str() != self.archive.manifest.site {
+    fn signed(&mut self, index: u64, header: &Header, leaf: &Leaf, found: Option<(PublicKey, bool)>) -> bool {
+        if header.site.as_str() != self.site {
             self.refuse("chain", index, header, "记录属于另一个企业", "the record belongs to another site");
             return false;
         }
-        let Some((key, announced)) = self.key(index, header.gateway.as_str()) else {
+        let Some((key, announced)) = key_of(self.declared, &self.announced, index, header.gateway.as_str()) else {
             self.refuse("gateway", index, header, "该网关在此之前没有入网", "this gateway was not enrolled before");
             return false;
         };
@@ -101,7 +121,8 @@ impl Walk<'_> {
                 return false;
             }
         }
-        if key.verify("record", RECORD_DOMAIN, bytes, signature).is_err() {
+        let found = found.filter(|(with, _)| *with == key).map(|(_, holds)| holds);
+        if !found.unwrap_or_else(|| self.keys.is_signed(leaf, &key)) {
             let zh = "网关签名无效：记录在签名后被改动，或由别的密钥签名";
             let en = "the gateway's signature does not hold: altered after signing, or signed with another key";
             self.refuse("signature", index, header, zh, en);
@@ -112,10 +133,8 @@ impl Walk<'_> {
 
     /// The chain rule of `docs/formats.md` §3. A restore from a backup excuses nothing: the log goes on where the backup
     /// stood, because gateways send the difference again or state under signature what they no longer have.
-    fn follow(&mut self, index: u64, header: &Header, digest: Digest) {
+    fn follow(&mut self, index: u64, header: &Header, digest: Digest, content: Option<&Content>) {
         let name = (header.gateway.to_string(), header.chain);
-        let content = self.archive.files.get(&format!("contents/{}", header.content_digest));
-        let content = content.and_then(|bytes| Content::decode(header.kind, bytes).ok());
         let head = self.heads.get(&name).copied();
         let (next, expects) = head.map_or((0, Digest::ZERO), |head| (head.next, head.digest));
         // A Lost record may begin inside what is held: its gateway had not heard the last receipts.
@@ -151,7 +170,7 @@ impl Walk<'_> {
                 self.findings.push(Finding::note("lost", place(index, header), zh, en));
             }
             Some(Content::KeyChange(change)) => {
-                self.keys.insert(header.gateway.to_string(), (index, change.new_key));
+                self.announced.insert(header.gateway.to_string(), (index, change.new_key));
                 let en = format!("the gateway's key changes to {}", change.new_key.fingerprint());
                 self.findings.push(Finding::note(
                     "gateway",

@@ -70,7 +70,7 @@ pub(crate) fn run(command: &Command, lang: Lang) -> anyhow::Result<u8> {
             let keys = keys.as_deref().map(trust).transpose()?;
             let older = checkpoint.as_deref().map(text).transpose()?;
             let outcome = check_proof(&text(file)?, keys.as_ref(), older.as_deref());
-            show(&outcome, *json, lang)?;
+            show(&outcome, &[], *json, lang)?;
             Ok(outcome.verdict.exit_code())
         }
         Command::Finding { file, trust: keys, proof, .. } => {

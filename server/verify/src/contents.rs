@@ -1,102 +1,180 @@
 //! Step 4: every content is the one its leaf names, and decodes. Declarations also say which gateway holds which key.
+//!
+//! Declarations are read first and as a whole ([`declared`]): what they say of keys and machines is needed for the records,
+//! which follow entry bundle by entry bundle ([`Contents::record`]).
 
 use std::collections::BTreeMap;
 
-use protocol::{Content, Declaration, LeafBody, PublicKey, sha256};
+use protocol::{Content, Declaration, Header, Kind, Leaf, LeafBody, PublicKey, bundle::Archive, sha256};
 
-use crate::{Finding, archive::Archive};
+use crate::{Finding, Withheld, archive::Bundle};
 
-/// What the declarations say of gateways and the site.
+/// What the declarations say.
 #[derive(Default)]
-pub(crate) struct Enrolled {
+pub(crate) struct Declared {
     /// Gateway → (leaf index, key), in order of the log.
     pub(crate) keys: BTreeMap<String, Vec<(u64, PublicKey)>>,
     /// The site was created as simulated.
     pub(crate) simulated: bool,
+    /// Those that can be read: leaf, when it was received, what was stated.
+    pub(crate) statements: Vec<(u64, i64, Declaration)>,
 }
 
-pub(crate) fn check(archive: &Archive, findings: &mut Vec<Finding>) -> Option<Enrolled> {
-    let mut enrolled = Enrolled::default();
-    let (mut present, mut readings, mut missing) = (0_u64, 0_u64, 0_u64);
-    for (index, leaf) in archive.leaves.iter().enumerate() {
+/// What was found of contents so far.
+#[derive(Default)]
+pub(crate) struct Contents {
+    present: u64,
+    readings: u64,
+    missing: u64,
+    /// By gateway: contents that are not in the bundle.
+    withheld: BTreeMap<String, Withheld>,
+    /// With the leaf each is about.
+    findings: Vec<(u64, Finding)>,
+}
+
+/// A content as it was found beside a record.
+pub(crate) struct Beside {
+    is_altered: bool,
+    /// What it decodes to, unless too much is held already.
+    pub(crate) content: Option<Content>,
+    trouble: Option<protocol::Error>,
+    /// Readings, of a batch.
+    readings: Option<u64>,
+}
+
+impl Beside {
+    /// Reads the content of a record, of a batch the columns that `keep` says; `None` when it is not in the bundle.
+    pub(crate) fn read(
+        archive: &Archive<'_>,
+        header: &Header,
+        keep: &dyn Fn(u32) -> bool,
+    ) -> protocol::Result<Option<Self>> {
+        let Some(bytes) = archive.content(&header.content_digest)? else { return Ok(None) };
+        let is_altered = sha256(&bytes) != header.content_digest;
+        let (content, trouble, readings) = match Content::decode_some(header.kind, &bytes, keep) {
+            Ok((content, readings)) => (Some(content), None, readings as u64),
+            Err(e) => (None, Some(e), 0),
+        };
+        let readings = matches!(content, Some(Content::Batch(_))).then_some(readings);
+        Ok(Some(Self { is_altered, content, trouble, readings }))
+    }
+
+    /// Readings, of a batch.
+    pub(crate) fn readings(&self) -> u64 {
+        self.readings.unwrap_or_default()
+    }
+}
+
+impl Contents {
+    fn refuse(&mut self, leaf: u64, code: &'static str, place: String, zh: impl Into<String>, en: impl Into<String>) {
+        self.findings.push((leaf, Finding::refused(code, place, zh, en)));
+    }
+
+    /// Whether anything was refused so far.
+    pub(crate) fn is_refused(&self) -> bool {
+        !self.findings.is_empty()
+    }
+
+    fn altered(&mut self, index: u64, leaf: &Leaf) {
+        let path = leaf.content_digest().map(|digest| format!("contents/{digest}")).unwrap_or_default();
+        let zh = format!("内容已被改动：与站点日志条目的摘要不符（{path}）");
+        let en = format!("the content was altered: it is not the one the leaf names ({path})");
+        self.refuse(index, "content", content_place(index, leaf), zh, en);
+    }
+
+    fn lacks(&mut self, header: &Header, received_ms: i64) {
+        self.missing += 1;
+        let of = self.withheld.entry(header.gateway.to_string());
+        let of = of.or_insert_with(|| Withheld::new(header.gateway.as_str(), received_ms));
+        of.records += 1;
+        of.readings += u64::from(header.readings);
+        of.from_ms = of.from_ms.min(received_ms);
+        of.to_ms = of.to_ms.max(received_ms);
+    }
+
+    /// Takes note of the content beside a record, or beside one in quarantine, of which only the digest counts.
+    pub(crate) fn record(&mut self, index: u64, leaf: &Leaf, header: &Header, beside: Option<&Beside>) {
+        let Some(beside) = beside else { return self.lacks(header, leaf.received_ms) };
+        if beside.is_altered {
+            return self.altered(index, leaf);
+        }
+        self.present += 1;
+        if matches!(leaf.body, LeafBody::Quarantine { .. }) {
+            return;
+        }
         let place = format!("leaf {index}");
-        let Some(digest) = leaf.content_digest() else { continue };
-        let path = format!("contents/{digest}");
-        let Some(bytes) = archive.files.get(&path) else {
-            // A declaration moves numbers: one that is withheld could hide what it moved.
-            if let LeafBody::Declaration { kind, .. } = &leaf.body {
-                let zh = format!("填报（{kind}）的内容缺失：{path}");
-                findings.push(Finding::refused(
-                    "content",
-                    place,
-                    zh,
-                    format!("the content of this {kind} declaration is missing: {path}"),
-                ));
-            } else {
-                missing += 1;
+        if let Some(e) = &beside.trouble {
+            let (zh, en) = (format!("内容无法解析（{e}）"), format!("does not decode ({e})"));
+            return self.refuse(index, "content", place, zh, en);
+        }
+        match beside.readings.filter(|_| header.kind == Kind::Batch) {
+            Some(readings) if readings != u64::from(header.readings) => {
+                let en = format!("{readings} readings where the header says {}", header.readings);
+                self.refuse(index, "content", place, format!("读数数量不符：{en}"), en);
             }
+            Some(readings) => self.readings += readings,
+            None => {}
+        }
+    }
+
+    /// Writes what was found, in the order of the log; returns what is not in the bundle.
+    pub(crate) fn report(mut self, findings: &mut Vec<Finding>) -> Vec<Withheld> {
+        // Stable: of one leaf in the order they were found.
+        self.findings.sort_by_key(|(leaf, _)| *leaf);
+        findings.extend(self.findings.into_iter().map(|(_, finding)| finding));
+        let (present, readings, missing) = (self.present, self.readings, self.missing);
+        let zh = format!("内容 {present} 份与站点日志一致，含 {readings} 条读数");
+        let en = format!("{present} contents are those the log names, with {readings} readings");
+        findings.push(Finding::ok("content", zh, en));
+        if missing > 0 {
+            let zh = format!("{missing} 份网关记录的内容未随包提供：相关数值只能由服务器陈述，不能复算");
+            let en = format!(
+                "the contents of {missing} records are not in the bundle: what rests on them is stated by the server, not recomputable"
+            );
+            findings.push(Finding::note("content", "contents", zh, en));
+        }
+        self.withheld.into_values().collect()
+    }
+}
+
+/// Reads every declaration of the log.
+pub(crate) fn declared(bundle: &Bundle<'_>, contents: &mut Contents) -> Declared {
+    let mut declared = Declared::default();
+    for (index, leaf) in &bundle.leaves.stated {
+        let LeafBody::Declaration { kind, digest, .. } = &leaf.body else { continue };
+        let (index, place) = (*index, format!("leaf {index}"));
+        let Ok(Some(bytes)) = bundle.archive.content(digest) else {
+            // A declaration moves numbers: one that is withheld could hide what it moved.
+            let zh = format!("填报（{kind}）的内容缺失：contents/{digest}");
+            let en = format!("the content of this {kind} declaration is missing: contents/{digest}");
+            contents.refuse(index, "content", place, zh, en);
             continue;
         };
-        if sha256(bytes) != digest {
-            let zh = format!("内容已被改动：与站点日志条目的摘要不符（{path}）");
-            let en = format!("the content was altered: it is not the one the leaf names ({path})");
-            findings.push(Finding::refused("content", content_place(index, leaf), zh, en));
+        if sha256(&bytes) != *digest {
+            contents.altered(index, leaf);
             continue;
         }
-        present += 1;
-        match &leaf.body {
-            LeafBody::Record { header, .. } => match Content::decode(header.kind, bytes) {
-                Ok(Content::Batch(batch)) if batch.len() as u64 != u64::from(header.readings) => {
-                    let en = format!("{} readings where the header says {}", batch.len(), header.readings);
-                    findings.push(Finding::refused("content", place, format!("读数数量不符：{en}"), en));
-                }
-                Ok(Content::Batch(_)) => readings += u64::from(header.readings),
-                Ok(_) => {}
-                Err(e) => findings.push(Finding::refused(
-                    "content",
-                    place,
-                    format!("内容无法解析（{e}）"),
-                    format!("does not decode ({e})"),
-                )),
-            },
-            LeafBody::Declaration { kind, .. } => match Declaration::decode(bytes) {
-                Ok(declaration) if declaration.kind == *kind => {
-                    note_declaration(index, &declaration, &mut enrolled, findings)
-                }
-                Ok(declaration) => {
-                    let en = format!("the leaf says {kind}, the declaration {}", declaration.kind);
-                    findings.push(Finding::refused("declaration", place, format!("填报种类不符：{en}"), en));
-                }
-                Err(e) => {
-                    findings.push(Finding::refused(
-                        "declaration",
-                        place,
-                        format!("填报无法读取（{e}）"),
-                        format!("cannot be read ({e})"),
-                    ));
-                }
-            },
-            LeafBody::Epoch { .. } | LeafBody::Quarantine { .. } => {}
+        contents.present += 1;
+        match Declaration::decode(&bytes) {
+            Ok(declaration) if declaration.kind == *kind => {
+                note_declaration(index, &declaration, &mut declared, contents);
+                declared.statements.push((index, leaf.received_ms, declaration));
+            }
+            Ok(declaration) => {
+                let en = format!("the leaf says {kind}, the declaration {}", declaration.kind);
+                contents.refuse(index, "declaration", place, format!("填报种类不符：{en}"), en);
+            }
+            Err(e) => {
+                let (zh, en) = (format!("填报无法读取（{e}）"), format!("cannot be read ({e})"));
+                contents.refuse(index, "declaration", place, zh, en);
+            }
         }
     }
-    let zh = format!("内容 {present} 份与站点日志一致，含 {readings} 条读数");
-    findings.push(Finding::ok(
-        "content",
-        zh,
-        format!("{present} contents are those the log names, with {readings} readings"),
-    ));
-    if missing > 0 {
-        let zh = format!("{missing} 份网关记录的内容未随包提供：相关数值只能由服务器陈述，不能复算");
-        let en = format!(
-            "the contents of {missing} records are not in the bundle: what rests on them is stated by the server, not recomputable"
-        );
-        findings.push(Finding::note("content", "contents", zh, en));
-    }
-    Some(enrolled)
+    declared
 }
 
 /// Where an altered content stands, in words a person can find again.
-fn content_place(index: usize, leaf: &protocol::Leaf) -> String {
+fn content_place(index: u64, leaf: &Leaf) -> String {
     match &leaf.body {
         LeafBody::Record { header, .. } | LeafBody::Quarantine { header, .. } => {
             format!("leaf {index}: record {} of gateway {}", header.sequence, header.gateway)
@@ -106,21 +184,21 @@ fn content_place(index: usize, leaf: &protocol::Leaf) -> String {
     }
 }
 
-fn note_declaration(index: usize, declaration: &Declaration, enrolled: &mut Enrolled, findings: &mut Vec<Finding>) {
+fn note_declaration(index: u64, declaration: &Declaration, declared: &mut Declared, contents: &mut Contents) {
     let text = |name: &str| declaration.body.get(name).and_then(|v| v.as_str());
     match declaration.kind.as_str() {
         "gateway_enrolled" => match (text("gateway"), text("key").map(PublicKey::from_hex)) {
             (Some(gateway), Some(Ok(key))) => {
-                enrolled.keys.entry(gateway.to_owned()).or_default().push((index as u64, key));
+                declared.keys.entry(gateway.to_owned()).or_default().push((index, key));
             }
             _ => {
                 let en = "the enrolment names no usable key";
-                findings.push(Finding::refused("gateway", format!("leaf {index}"), "网关入网条目没有可用的密钥", en));
+                contents.refuse(index, "gateway", format!("leaf {index}"), "网关入网条目没有可用的密钥", en);
             }
         },
         "site" => {
             let simulated = declaration.body.get("simulated").and_then(serde_json::Value::as_bool);
-            enrolled.simulated |= simulated == Some(true);
+            declared.simulated |= simulated == Some(true);
         }
         _ => {}
     }

@@ -6,23 +6,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::{Declaration, LeafBody, sha256};
+use protocol::{Digest, sha256};
 use serde_json::Value as Json;
 
-use crate::{Finding, archive::Archive, recompute};
+use crate::{Finding, archive::Bundle, contents::Declared, recompute};
 
-pub(crate) fn check(archive: &Archive, findings: &mut Vec<Finding>) {
-    let Some(report) = archive.files.get(recompute::REPORT) else { return };
-    let named = named(archive, &sha256(report).to_string());
-    let paths: BTreeSet<&str> = named
-        .keys()
-        .map(String::as_str)
-        .chain(archive.files.keys().map(String::as_str).filter(|p| is_document(p)))
-        .collect();
+pub(crate) fn check(bundle: &Bundle<'_>, declared: &Declared, findings: &mut Vec<Finding>) {
+    let archive = &bundle.archive;
+    let Some(report) = archive.file(recompute::REPORT).ok().flatten() else { return };
+    let named = named(declared, &sha256(&report));
+    let paths: BTreeSet<&str> =
+        named.keys().map(String::as_str).chain(archive.paths().filter(|p| is_document(p))).collect();
     let mut held = 0;
     for path in paths {
-        match (named.get(path), archive.files.get(path)) {
-            (Some(digests), Some(bytes)) if digests.contains(&sha256(bytes).to_string()) => held += 1,
+        match (named.get(path), archive.digest_of(path).ok().flatten()) {
+            (Some(digests), Some(digest)) if digests.contains(&digest.to_string()) => held += 1,
             (Some(_), Some(_)) => findings.push(Finding::refused(
                 "document",
                 path,
@@ -58,16 +56,12 @@ fn is_document(path: &str) -> bool {
 }
 
 /// Digests by path that issues of this report name.
-fn named(archive: &Archive, report: &str) -> BTreeMap<String, BTreeSet<String>> {
+fn named(declared: &Declared, report: &Digest) -> BTreeMap<String, BTreeSet<String>> {
+    let report = report.to_string();
     let mut out: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for leaf in &archive.leaves {
-        let content = leaf.content_digest().and_then(|d| archive.files.get(&format!("contents/{d}")));
-        let (LeafBody::Declaration { kind, .. }, Some(bytes)) = (&leaf.body, content) else { continue };
-        if kind != recompute::REPORT_ISSUED {
-            continue;
-        }
-        let Ok(declaration) = Declaration::decode(bytes) else { continue };
-        if declaration.body.get("report").and_then(Json::as_str) != Some(report) {
+    for (_, _, declaration) in &declared.statements {
+        let of_this = declaration.body.get("report").and_then(Json::as_str) == Some(&report);
+        if declaration.kind != recompute::REPORT_ISSUED || !of_this {
             continue;
         }
         let documents = declaration.body.get("documents").and_then(Json::as_object);

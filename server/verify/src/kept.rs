@@ -4,9 +4,11 @@
 //! kept a checkpoint — a gateway (its file `checkpoints.txt`), an assessor, a witness — holds a root over the first N leaves,
 //! and the first N leaves of the bundle either hash to it or they are not what they were.
 
-use protocol::{Digest, LeafBody, note::Checkpoint, tree::Tree};
+use std::collections::BTreeSet;
 
-use crate::{Finding, Trust, archive::Archive};
+use protocol::{LeafBody, note::Checkpoint};
+
+use crate::{Finding, Trust, archive::Bundle};
 
 /// Longest file of kept checkpoints, bytes.
 const KEPT_MAX: usize = 4 * 1024 * 1024;
@@ -38,17 +40,23 @@ impl KeptCheckpoints {
         }
         Ok(Self { notes })
     }
+
+    /// The sizes they are over.
+    pub(crate) fn sizes(&self) -> BTreeSet<u64> {
+        let read = self.notes.iter().filter_map(|note| Checkpoint::read_unverified(note).ok());
+        read.map(|checkpoint| checkpoint.size).collect()
+    }
 }
 
 /// A restore that the log itself states.
 struct Restore {
-    leaf: usize,
+    leaf: u64,
     epoch: u32,
     restored_size: u64,
 }
 
-pub(crate) fn check(archive: &Archive, trust: Option<&Trust>, kept: &KeptCheckpoints, findings: &mut Vec<Finding>) {
-    let Some((base, own_epoch)) = epoch_of(&archive.manifest.origin, &archive.manifest.site) else {
+pub(crate) fn check(bundle: &Bundle<'_>, trust: Option<&Trust>, kept: &KeptCheckpoints, findings: &mut Vec<Finding>) {
+    let Some((base, own_epoch)) = epoch_of(&bundle.manifest.origin, &bundle.manifest.site) else {
         let en = "the bundle names no log that checkpoints could be of";
         findings.push(Finding::refused("kept", "manifest.json", "佐证包没有写明站点日志的来源，无法比对检查点", en));
         return;
@@ -65,7 +73,7 @@ pub(crate) fn check(archive: &Archive, trust: Option<&Trust>, kept: &KeptCheckpo
             findings.push(Finding::refused("kept", "checkpoint", zh, en));
             continue;
         }
-        match epoch_of(&checkpoint.origin, &archive.manifest.site).filter(|(other, _)| *other == base) {
+        match epoch_of(&checkpoint.origin, &bundle.manifest.site).filter(|(other, _)| *other == base) {
             Some((_, epoch)) => wanted.push((epoch, checkpoint)),
             None => {
                 let zh = format!("所存检查点属于另一份站点日志（{}），未比对", checkpoint.origin);
@@ -80,27 +88,26 @@ pub(crate) fn check(archive: &Archive, trust: Option<&Trust>, kept: &KeptCheckpo
         findings.push(Finding::note("kept", "checkpoint", zh, en));
     }
     wanted.sort_by_key(|(_, checkpoint)| checkpoint.size);
-    compare(archive, own_epoch, &wanted, findings);
+    compare(bundle, own_epoch, &wanted, findings);
 }
 
-fn compare(archive: &Archive, own_epoch: u32, wanted: &[(u32, Checkpoint)], findings: &mut Vec<Finding>) {
-    let restores: Vec<Restore> = archive
+fn compare(bundle: &Bundle<'_>, own_epoch: u32, wanted: &[(u32, Checkpoint)], findings: &mut Vec<Finding>) {
+    let restores: Vec<Restore> = bundle
         .leaves
+        .stated
         .iter()
-        .enumerate()
         .filter_map(|(leaf, entry)| match &entry.body {
             LeafBody::Epoch { epoch, restored_size, .. } => {
-                Some(Restore { leaf, epoch: *epoch, restored_size: *restored_size })
+                Some(Restore { leaf: *leaf, epoch: *epoch, restored_size: *restored_size })
             }
             _ => None,
         })
         .collect();
     let (mut agreeing, mut newest, mut told) = (0, 0, 0);
-    let mut roots = Roots { hashes: &archive.hashes, tree: Tree::new() };
     for (epoch, checkpoint) in wanted {
         let size = checkpoint.size;
         let lost_by = restores.iter().find(|restore| restore.epoch > *epoch && restore.restored_size < size);
-        match (roots.at(size), lost_by) {
+        match (bundle.leaves.roots.get(&size), lost_by) {
             (_, Some(restore)) => {
                 told += 1;
                 let (leaf, left) = (restore.leaf, restore.restored_size);
@@ -112,7 +119,7 @@ fn compare(archive: &Archive, own_epoch: u32, wanted: &[(u32, Checkpoint)], find
                 );
                 findings.push(Finding::note("kept", format!("leaf {leaf}"), zh, en));
             }
-            (Some(root), None) if root == checkpoint.root => {
+            (Some(root), None) if *root == checkpoint.root => {
                 agreeing += 1;
                 newest = size;
             }
@@ -127,7 +134,7 @@ fn compare(archive: &Archive, own_epoch: u32, wanted: &[(u32, Checkpoint)], find
                 return;
             }
             (None, None) => {
-                let has = archive.hashes.len();
+                let has = bundle.leaves.size;
                 let zh = format!("所存检查点记有 {size} 条，佐证包只有 {has} 条：检查点比佐证包新，未比对");
                 let en = format!(
                     "a kept checkpoint is over {size} leaves, the bundle holds {has}: it is newer than the bundle and was not compared"
@@ -144,23 +151,6 @@ fn compare(archive: &Archive, own_epoch: u32, wanted: &[(u32, Checkpoint)], find
         let zh = "没有一个所存检查点可与此佐证包比对；请提供同一站点日志更早的检查点";
         let en = "none of the kept checkpoints can be compared with this bundle; give an earlier one of the same log";
         findings.push(Finding::refused("kept", "checkpoint", zh, en));
-    }
-}
-
-/// Roots over the first leaves, for growing sizes.
-struct Roots<'a> {
-    hashes: &'a [Digest],
-    tree: Tree,
-}
-
-impl Roots<'_> {
-    fn at(&mut self, size: u64) -> Option<Digest> {
-        let until = usize::try_from(size).ok().filter(|until| *until <= self.hashes.len())?;
-        let from = usize::try_from(self.tree.size()).ok()?;
-        for hash in self.hashes.get(from..until)? {
-            self.tree.push(*hash);
-        }
-        Some(self.tree.root())
     }
 }
 

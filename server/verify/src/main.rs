@@ -4,12 +4,13 @@
 //! Exit codes: 0 verified · 1 refused · 2 consistent, not anchored (no trust file) · 3 the program could not do its work.
 
 mod command;
+mod table;
 
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::{Parser, ValueEnum};
-use verify::{KeptCheckpoints, Outcome, Severity, Verdict};
+use verify::{BundleFile, KeptCheckpoints, Outcome, Settings, Severity, Verdict};
 
 /// Checks an evidence bundle offline. 离线核验电子佐证包。
 #[derive(Parser)]
@@ -76,7 +77,7 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments, lang: Lang) -> anyhow::Result<Verdict> {
     let trust = arguments.trust.as_deref().map(command::trust).transpose()?;
     let path = arguments.bundle.as_ref().context("no bundle")?;
-    let bundle = std::fs::read(path).with_context(|| path.display().to_string())?;
+    let bundle = BundleFile::open(path).with_context(|| path.display().to_string())?;
     let kept = match &arguments.checkpoint {
         None => None,
         Some(path) => {
@@ -85,21 +86,22 @@ fn run(arguments: &Arguments, lang: Lang) -> anyhow::Result<Verdict> {
             Some(kept.with_context(|| path.display().to_string())?)
         }
     };
-    let outcome = verify::verify_with(&bundle, trust.as_ref(), kept.as_ref());
-    show(&outcome, arguments.json, lang)?;
+    let outcome = verify::verify_source(&bundle, &Settings::new(trust.as_ref(), kept.as_ref()));
+    show(&outcome, &table::lines(&outcome, lang), arguments.json, lang)?;
     Ok(outcome.verdict)
 }
 
-fn show(outcome: &Outcome, json: bool, lang: Lang) -> anyhow::Result<()> {
+/// Shows findings, tables, verdict.
+fn show(outcome: &Outcome, tables: &[String], json: bool, lang: Lang) -> anyhow::Result<()> {
     if json {
         println!("{}", serde_json::to_string_pretty(outcome)?);
     } else {
-        print(outcome, lang);
+        print(outcome, tables, lang);
     }
     Ok(())
 }
 
-fn print(outcome: &Outcome, lang: Lang) {
+fn print(outcome: &Outcome, tables: &[String], lang: Lang) {
     if outcome.simulated {
         println!(
             "{}",
@@ -127,6 +129,12 @@ fn print(outcome: &Outcome, lang: Lang) {
     }
     for ((code, _), count) in shown.iter().filter(|(_, count)| **count > 10) {
         println!("  … {} {code}: {}", lang.pick("另有同类", "and more of"), count - 10);
+    }
+    for line in tables {
+        println!("{line}");
+    }
+    if !tables.is_empty() {
+        println!();
     }
     let (zh, en) = match outcome.verdict {
         Verdict::Verified => ("结论：核验通过", "VERIFIED"),

@@ -1,99 +1,193 @@
 //! Step 5: the report, evaluated again from leaves and contents alone, is the report in the bundle, byte for byte.
+//!
+//! Constraints
+//! 1. One pass ([`metrics::Pass`]) beside the other steps, in memory that does not grow with the period, given every statement
+//!    ahead. Where it says that something came too late for one pass, the whole is evaluated instead: the same bytes.
+//! 2. A report recomputed from altered leaves would only repeat what is already refused, in more words: it stops there.
 
+use std::collections::BTreeSet;
+
+use metrics::pass::{Pass, PassError};
 use metrics::statements::Statements;
 use metrics::{History, Report, ReportRequest, evaluate};
-use protocol::{Declaration, LeafBody, sha256};
+use protocol::{Content, Leaf, LeafBody, sha256};
 use serde_json::Value as Json;
 
-use crate::{Finding, archive::Archive};
+use crate::records::read_again;
+use crate::{Figures, Finding, archive::Bundle, contents::Declared};
 
 pub(crate) const REPORT: &str = "report.json";
 /// Kind of the declaration that says a report was issued, with its SHA-256 as `report`.
 pub(crate) const REPORT_ISSUED: &str = "report_issued";
 
-pub(crate) fn check(archive: &Archive, findings: &mut Vec<Finding>) {
-    let Some(given) = archive.files.get(REPORT) else {
-        findings.push(Finding::refused("report", REPORT, "缺少报告", "the report is missing"));
-        return;
-    };
-    let again = match again(archive, given) {
-        Ok(again) => again,
-        Err(why) => {
-            let zh = format!("无法由包内材料重新计算报告（{why}）");
-            let en = format!("the report cannot be computed again from the bundle's contents ({why})");
-            findings.push(Finding::refused("report", REPORT, zh, en));
-            return;
-        }
-    };
-    note_prefix(archive, given, findings);
-    if again == *given {
-        issued(archive, given, findings);
-        let zh = "报告已由签名数据重新计算，逐字节一致";
-        findings.push(Finding::ok(
-            "report",
-            zh,
-            "the report was computed again from the signed contents: the same bytes",
-        ));
-        return;
-    }
-    let place = first_difference(given, &again);
-    let zh = "报告与重新计算的结果不一致：该处数值不是由签名数据得出";
-    let en = "the report is not what the signed contents give: this place differs";
-    findings.push(Finding::refused("report", format!("{REPORT}: {place}"), zh, en));
+/// The report given, and the evaluation that is under way.
+pub(crate) struct Recomputation {
+    /// The report's bytes; `None` when it is missing.
+    given: Option<Vec<u8>>,
+    request: Result<ReportRequest, String>,
+    state: State,
 }
 
-fn again(archive: &Archive, given: &[u8]) -> Result<Vec<u8>, String> {
-    let request: ReportRequest = Report::request_of(given).map_err(|e| e.to_string())?;
-    if request.size > archive.leaves.len() as u64 {
-        return Err(format!("it is about {} leaves; the log has {}", request.size, archive.leaves.len()));
+enum State {
+    Runs(Box<Pass>),
+    /// Something came too late for one pass.
+    Disturbed,
+    Failed(String),
+    /// Something is refused: nothing to compute with.
+    Stopped,
+}
+
+impl Recomputation {
+    /// Reads the report and begins.
+    pub(crate) fn begin(bundle: &Bundle<'_>, declared: &Declared) -> Self {
+        let given = bundle.archive.file(REPORT).ok().flatten();
+        let request = Report::request_of(given.as_deref().unwrap_or_default()).map_err(|e| e.to_string());
+        let state = match &request {
+            Err(why) => State::Failed(why.clone()),
+            Ok(request) if request.size > bundle.leaves.size => {
+                let why = format!("it is about {} leaves; the log has {}", request.size, bundle.leaves.size);
+                State::Failed(why)
+            }
+            Ok(request) => {
+                let stated = declared.statements.iter().filter(|(leaf, _, _)| *leaf < request.size);
+                match Pass::knowing(request.clone(), stated.cloned()) {
+                    Ok(pass) => State::Runs(Box::new(pass)),
+                    Err(PassError::Disturbed(_)) => State::Disturbed,
+                    Err(e) => State::Failed(e.to_string()),
+                }
+            }
+        };
+        Self { given, request, state }
     }
-    // Only what some machine reads needs to be held: the statements say which tags those are.
-    let mut statements = Statements::default();
-    for (index, leaf) in archive.leaves.iter().take(request.size as usize).enumerate() {
-        let (LeafBody::Declaration { .. }, Some(digest)) = (&leaf.body, leaf.content_digest()) else { continue };
-        if let Some(bytes) = archive.files.get(&format!("contents/{digest}")) {
-            statements.push(index as u64, leaf.received_ms, Declaration::decode(bytes).map_err(|e| e.to_string())?);
+
+    /// The (gateway, tag) that some machine reads, as far as the report goes.
+    pub(crate) fn tags_used(&self, declared: &Declared) -> BTreeSet<(String, String)> {
+        let Ok(request) = &self.request else { return BTreeSet::new() };
+        statements(declared, request.size).tags_used()
+    }
+
+    /// Gives up: something is refused.
+    pub(crate) fn stop(&mut self) {
+        self.state = State::Stopped;
+    }
+
+    /// Whether contents are still wanted.
+    pub(crate) fn goes_on(&self) -> bool {
+        matches!(self.state, State::Runs(_))
+    }
+
+    /// Takes the next leaf with the content of its record.
+    pub(crate) fn leaf(&mut self, index: u64, leaf: &Leaf, content: Option<&Content>) {
+        let (State::Runs(pass), Ok(request)) = (&mut self.state, &self.request) else { return };
+        if index >= request.size {
+            return;
+        }
+        match pass.push_decoded(index, leaf, content) {
+            Ok(()) => {}
+            Err(PassError::Disturbed(_)) => self.state = State::Disturbed,
+            Err(e) => self.state = State::Failed(e.to_string()),
         }
     }
-    let mut history = History::for_tags(statements.tags_used());
-    for (index, leaf) in archive.leaves.iter().take(request.size as usize).enumerate() {
-        let content = leaf.content_digest().and_then(|d| archive.files.get(&format!("contents/{d}")));
-        history.push(index as u64, leaf, content.map(Vec::as_slice)).map_err(|e| e.to_string())?;
+
+    /// Compares; what was computed comes back as figures.
+    pub(crate) fn finish(
+        self,
+        bundle: &Bundle<'_>,
+        declared: &Declared,
+        findings: &mut Vec<Finding>,
+    ) -> Option<Figures> {
+        let Some(given) = &self.given else {
+            findings.push(Finding::refused("report", REPORT, "缺少报告", "the report is missing"));
+            return None;
+        };
+        let mut report = match self.state {
+            State::Stopped => return None,
+            State::Failed(why) => Err(why),
+            State::Disturbed => Err(String::new()),
+            State::Runs(pass) => match pass.finish() {
+                Ok(report) => Ok(report),
+                Err(PassError::Disturbed(_)) => Err(String::new()),
+                Err(e) => Err(e.to_string()),
+            },
+        };
+        if let (Err(why), Ok(request)) = (&report, &self.request)
+            && why.is_empty()
+        {
+            report = whole(bundle, declared, request);
+        }
+        let again = report.and_then(|r| r.to_json().map(|json| (r, json)).map_err(|e| e.to_string()));
+        let (report, again) = match again {
+            Ok(again) => again,
+            Err(why) => {
+                let zh = format!("无法由包内材料重新计算报告（{why}）");
+                let en = format!("the report cannot be computed again from the bundle's contents ({why})");
+                findings.push(Finding::refused("report", REPORT, zh, en));
+                return None;
+            }
+        };
+        note_prefix(bundle, report.request.size, findings);
+        if again == *given {
+            issued(declared, given, findings);
+            let zh = "报告已由签名数据重新计算，逐字节一致";
+            let en = "the report was computed again from the signed contents: the same bytes";
+            findings.push(Finding::ok("report", zh, en));
+        } else {
+            let place = first_difference(given, &again);
+            let zh = "报告与重新计算的结果不一致：该处数值不是由签名数据得出";
+            let en = "the report is not what the signed contents give: this place differs";
+            findings.push(Finding::refused("report", format!("{REPORT}: {place}"), zh, en));
+        }
+        Some(Figures::of(&report))
     }
-    evaluate(&history, &request).and_then(|r| r.to_json()).map_err(|e| e.to_string())
+}
+
+/// What was stated in the first so many leaves.
+fn statements(declared: &Declared, size: u64) -> Statements {
+    let mut statements = Statements::default();
+    for (leaf, received_ms, declaration) in declared.statements.iter().filter(|(leaf, _, _)| *leaf < size) {
+        statements.push(*leaf, *received_ms, declaration.clone());
+    }
+    statements
+}
+
+/// Evaluates the whole prefix at once.
+fn whole(bundle: &Bundle<'_>, declared: &Declared, request: &ReportRequest) -> Result<Report, String> {
+    // Only what some machine reads needs to be held: the statements say which tags those are.
+    let mut history = History::for_tags(statements(declared, request.size).tags_used());
+    for (leaf, received_ms, declaration) in
+        declared.statements.iter().filter(|(leaf, _, _)| *leaf < request.size).cloned()
+    {
+        history.state_ahead(leaf, received_ms, declaration);
+    }
+    for tile in 0..bundle.leaves.tiles() {
+        let (first, leaves) = bundle.leaves.tile(&bundle.archive, tile)?;
+        for (index, leaf) in (first..request.size).zip(&leaves) {
+            history.push_decoded(index, leaf, read_again(bundle, leaf).as_ref()).map_err(|e| e.to_string())?;
+        }
+    }
+    evaluate(&history, request).map_err(|e| e.to_string())
 }
 
 /// A report may be about fewer leaves than the checkpoint covers; then later statements are not in it.
-fn note_prefix(archive: &Archive, given: &[u8], findings: &mut Vec<Finding>) {
-    let Ok(request) = Report::request_of(given) else { return };
+fn note_prefix(bundle: &Bundle<'_>, size: u64, findings: &mut Vec<Finding>) {
     // The leaf that records the issue of this very report comes after its prefix, and readings never stop coming.
-    let stated =
-        |leaf: &&protocol::Leaf| matches!(&leaf.body, LeafBody::Declaration { kind, .. } if kind != REPORT_ISSUED);
-    let later = archive.leaves.iter().skip(request.size as usize).filter(stated).count();
+    let stated = |leaf: &Leaf| matches!(&leaf.body, LeafBody::Declaration { kind, .. } if kind != REPORT_ISSUED);
+    let later = bundle.leaves.stated.iter().filter(|(index, leaf)| *index >= size && stated(leaf)).count();
     if later > 0 {
-        let zh = format!("报告依据站点日志前 {} 条；其后另有 {later} 项填报，未计入", request.size);
-        let en = format!(
-            "the report rests on the first {} leaves; {later} statements made later are not in it",
-            request.size
-        );
+        let zh = format!("报告依据站点日志前 {size} 条；其后另有 {later} 项填报，未计入");
+        let en = format!("the report rests on the first {size} leaves; {later} statements made later are not in it");
         findings.push(Finding::note("report", REPORT, zh, en));
     }
 }
 
 /// The log must say that this very report was issued: otherwise anyone who holds a bundle could choose other dates or machines
 /// and pass the outcome off as a report of the server.
-fn issued(archive: &Archive, given: &[u8], findings: &mut Vec<Finding>) {
+fn issued(declared: &Declared, given: &[u8], findings: &mut Vec<Finding>) {
     let digest = sha256(given).to_string();
-    let mut issues = Vec::new();
-    for (index, leaf) in archive.leaves.iter().enumerate() {
-        let content = leaf.content_digest().and_then(|d| archive.files.get(&format!("contents/{d}")));
-        if let (LeafBody::Declaration { kind, .. }, Some(bytes)) = (&leaf.body, content)
-            && kind == REPORT_ISSUED
-            && let Ok(declaration) = Declaration::decode(bytes)
-        {
-            issues.push((index, declaration.body.get("report").and_then(Json::as_str) == Some(digest.as_str())));
-        }
-    }
+    let issues = declared.statements.iter().filter(|(_, _, declaration)| declaration.kind == REPORT_ISSUED);
+    let issues: Vec<(u64, bool)> = issues
+        .map(|(leaf, _, d)| (*leaf, d.body.get("report").and_then(Json::as_str) == Some(digest.as_str())))
+        .collect();
     match issues.iter().find(|(_, is_this)| *is_this) {
         Some((leaf, _)) => {
             let others = issues.len() - 1;
@@ -120,7 +214,7 @@ fn first_difference(given: &[u8], again: &[u8]) -> String {
 fn differ(given: &Json, again: &Json) -> Option<String> {
     match (given, again) {
         (Json::Object(g), Json::Object(a)) => {
-            let keys: std::collections::BTreeSet<&String> = g.keys().chain(a.keys()).collect();
+            let keys: BTreeSet<&String> = g.keys().chain(a.keys()).collect();
             keys.into_iter().find_map(|key| {
                 let inner = differ(g.get(key).unwrap_or(&Json::Null), a.get(key).unwrap_or(&Json::Null))?;
                 Some(if inner.starts_with('=') { format!("{key} {inner}") } else { format!("{key} › {inner}") })

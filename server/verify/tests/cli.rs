@@ -84,3 +84,42 @@ fn the_command_says_what_it_found_and_leaves_a_code() {
     assert_eq!(no_trust.code, Some(3));
     assert!(no_trust.err.contains("trust file"), "{}", no_trust.err);
 }
+
+#[test]
+fn the_figures_and_what_is_missing_are_told_in_both_languages() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = Log::new(false);
+    log.run(&World::new(4, 3, None), false, |_, _| true);
+    let request = ReportRequest::for_dates(log.size(), "2026-03-02", "2026-03-02", None);
+    // Two days after the report's only date.
+    let last = log.leaves.last().and_then(protocol::Leaf::content_digest).unwrap();
+    log.contents.remove(&last);
+    let report = evaluate(&log.history(), &request).unwrap().to_json().unwrap();
+    let bytes = log.bundle(&report);
+    let bundle = write(folder.path(), "b.zip", &bytes);
+    let trust = write(folder.path(), "trust.json", log.trust_json().as_bytes());
+    for (lang, title, period, withheld) in [
+        ("zh", "由签名数据重新计算的主要数值", "冲床 (press) · 期间 2026-03-02—2026-03-02", "不可核验：网关"),
+        (
+            "en",
+            "Main figures, computed again from the signed contents",
+            "Press (press) · period 2026-03-02—2026-03-02",
+            "not verifiable: the contents of 1 records of gateway",
+        ),
+    ] {
+        let said = run(&[&bundle, "--trust", &trust, "--lang", lang]);
+        assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+        for words in [title, period, withheld] {
+            assert!(said.out.contains(words), "{words}: {}", said.out);
+        }
+        let oee = said.out.lines().find(|line| line.contains("OEE")).unwrap();
+        assert!(oee.contains(" … ") && oee.ends_with(['A', 'B', 'C', 'D']), "{oee}");
+    }
+
+    let half = write(folder.path(), "half.zip", &bytes[..bytes.len() / 2]);
+    for (lang, words) in [("zh", "不是完整的佐证包，无法打开"), ("en", "not a whole bundle (")] {
+        let said = run(&[&half, "--trust", &trust, "--lang", lang]);
+        assert_eq!(said.code, Some(1));
+        assert!(said.out.contains(words), "{}", said.out);
+    }
+}

@@ -14,6 +14,7 @@ mod metric;
 mod node_red;
 mod onepass;
 mod plant;
+mod verify;
 mod workshop;
 
 use anyhow::Result;
@@ -30,6 +31,7 @@ const SECTIONS: &[Section] = &[
     ("metric", "Metrics: from leaves to shift results", metric::run),
     ("fold", "Metrics: the two folds alone", fold::run),
     ("onepass", "Metrics: one pass over months", onepass::run),
+    ("verify", "The verifier: bundles of a week and of a month", verify::run),
     ("duckdb", "Metrics: DuckDB over the same readings", duckdb::run),
     ("gateway", "The agent under load, Node-RED beside it", gateway::run),
 ];
@@ -40,6 +42,11 @@ fn main() -> Result<()> {
         && command == "one-pass"
     {
         return onepass::child(days);
+    }
+    if let Some((command, arguments)) = wanted.split_first()
+        && command == "bundle"
+    {
+        return verify::child(arguments);
     }
     let mut document = measure::preamble()?;
     for (name, title, run) in SECTIONS {

@@ -39,7 +39,7 @@ struct Outcome {
     report_bytes: usize,
 }
 
-fn peak_kib() -> Result<u64> {
+pub(crate) fn peak_kib() -> Result<u64> {
     let text = std::fs::read_to_string("/proc/self/status").context("/proc/self/status")?;
     let line = text.lines().find_map(|l| l.strip_prefix("VmHWM:")).context("no VmHWM")?;
     Ok(line.trim().trim_end_matches("kB").trim().parse()?)

@@ -6,8 +6,8 @@
 use anyhow::Result;
 use protocol::content::{Column, CounterConfig, DeviceConfig, Ratio, TagConfig, Values};
 use protocol::{
-    Batch, Configuration, Content, Declaration, Digest, Gap, GapCause, GapStart, Header, Kind, Leaf, Quality, Record,
-    SecretKey, ValueType,
+    Batch, ChainStart, ChainStartCause, Configuration, Content, Declaration, Digest, Gap, GapCause, GapStart, Header,
+    Kind, Leaf, Quality, Record, SecretKey, ValueType,
 };
 
 use crate::codec::{header, key};
@@ -68,8 +68,24 @@ impl Machine {
     }
 }
 
+/// How a plant is read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shape {
+    /// Machines.
+    pub(crate) machines: usize,
+    /// Tags of each beside state, counters and energy: amounts that no machine of the ledger names, with noise.
+    pub(crate) amounts: usize,
+    /// Seconds between readings.
+    pub(crate) every_s: i64,
+    /// Seconds in a record.
+    pub(crate) record_s: i64,
+}
+
 /// A plant and the chain of its gateway.
 pub(crate) struct Plant {
+    shape: Shape,
+    random: tests::seed::Random,
+    amounts: Vec<u64>,
     machines: Vec<Machine>,
     key: SecretKey,
     configuration: Digest,
@@ -88,8 +104,16 @@ fn name(number: usize) -> String {
 impl Plant {
     /// A plant of so many machines, at its first second.
     pub(crate) fn new(machines: usize) -> Self {
+        Self::shaped(Shape { machines, amounts: 0, every_s: 1, record_s: 60 })
+    }
+
+    /// A plant at its first second.
+    pub(crate) fn shaped(shape: Shape) -> Self {
         Self {
-            machines: (0..machines).map(Machine::new).collect(),
+            shape,
+            random: tests::seed::Random::new(77),
+            amounts: vec![5_000; shape.machines * shape.amounts],
+            machines: (0..shape.machines).map(Machine::new).collect(),
             key: key(),
             configuration: Digest::ZERO,
             previous: Digest::ZERO,
@@ -110,6 +134,7 @@ impl Plant {
         let mut stated = vec![
             ("site", serde_json::json!({"names": names("bench"), "zone": "Asia/Shanghai"})),
             ("calendar", serde_json::json!({"shifts": shifts})),
+            ("gateway_enrolled", serde_json::json!({"gateway": "gw-1", "key": self.key.public().hex()})),
         ];
         for id in (0..self.machines.len()).map(name) {
             let signal = |tag: &str| serde_json::json!({"gateway": "gw-1", "tag": format!("{id}/{tag}")});
@@ -134,6 +159,11 @@ impl Plant {
             let content = declaration.encode()?;
             leaves.push((Leaf::declaration(START_MS - DAY_MS, kind, &content), content));
         }
+        leaves.push(self.seal(
+            &Content::ChainStart(ChainStart { cause: ChainStartCause::First, old: None }),
+            0,
+            |_| (),
+        )?);
         let kept = self.seal(&Content::Configuration(self.configuration()), 0, |_| ())?;
         self.configuration = protocol::sha256(&kept.1);
         leaves.push(kept);
@@ -162,39 +192,58 @@ impl Plant {
                 unit: if is_energy { "Wh".into() } else { String::new() },
                 scale: Ratio { num: 1, den: 1 },
                 role: String::new(),
-                interval_ms: 1_000,
+                interval_ms: self.shape.every_s * 1_000,
                 address: "bench".into(),
-                counter: (tag != "state").then_some(counter),
+                counter: (tag != "state" && !tag.starts_with('a')).then_some(counter),
             })
         };
+        let amounts: Vec<String> = (0..self.shape.amounts).map(|n| format!("a{n:02}")).collect();
+        let tags = || TAGS.into_iter().chain(amounts.iter().map(String::as_str));
         Configuration {
             format: 1,
             devices: machines().filter_map(|id| device(id).ok()).collect(),
-            tags: machines().flat_map(|id| TAGS.map(|t| tag(&id, t))).filter_map(Result::ok).collect(),
+            tags: machines()
+                .flat_map(|id| tags().map(|t| tag(&id, t)).collect::<Vec<_>>())
+                .filter_map(Result::ok)
+                .collect(),
         }
     }
 
-    /// The next minute as a signed record, and how many readings it has.
+    /// The next stretch as a signed record — a minute, unless the shape says otherwise — and how many readings it has.
     pub(crate) fn minute(&mut self) -> Result<(Kept, u64)> {
-        let from_s = self.second;
+        let (from_s, to_s) = (self.second, self.second + self.shape.record_s);
+        let every_s = self.shape.every_s;
         let boot_ms = |second: i64| START_BOOT_MS + second * 1_000;
-        let mut values = vec![Vec::with_capacity(60); self.machines.len() * TAGS.len()];
-        for second in from_s..from_s + 60 {
-            for (machine, columns) in self.machines.iter_mut().zip(values.chunks_mut(TAGS.len())) {
-                for (value, column) in machine.second(second).into_iter().zip(columns) {
+        let of_machine = TAGS.len() + self.shape.amounts;
+        let mut values = vec![Vec::new(); self.machines.len() * of_machine];
+        for second in from_s..to_s {
+            let is_read = second % every_s == 0;
+            for (number, machine) in self.machines.iter_mut().enumerate() {
+                let registers = machine.second(second);
+                if !is_read {
+                    continue;
+                }
+                let amounts = self.amounts.iter_mut().skip(number * self.shape.amounts).take(self.shape.amounts);
+                let random = &mut self.random;
+                let amounts = amounts.map(|amount| {
+                    *amount = (*amount + random.between(0, 8)).saturating_sub(4);
+                    *amount
+                });
+                for (value, column) in registers.into_iter().chain(amounts).zip(&mut values[number * of_machine..]) {
                     column.push(value);
                 }
             }
         }
-        self.second += 60;
-        let silent_tag = values.len() - TAGS.len();
+        self.second = to_s;
+        let silent_tag = values.len() - of_machine;
         let is_silent = |tag: usize| tag == silent_tag && SILENT.contains(&(from_s % 86_400));
-        let times: Vec<i64> = (from_s..from_s + 60).map(boot_ms).collect();
+        let times: Vec<i64> = (from_s..to_s).filter(|second| second % every_s == 0).map(boot_ms).collect();
+        let count = times.len();
         let column = |(tag, values): (usize, Vec<u64>)| Column {
             tag: u32::try_from(tag).unwrap_or(u32::MAX),
             times: times.clone(),
             values: Values::U64(values),
-            qualities: vec![(Quality::Good, 60)],
+            qualities: vec![(Quality::Good, u32::try_from(count).unwrap_or(u32::MAX))],
             sources: None,
         };
         let columns: Vec<Column> =
@@ -202,13 +251,13 @@ impl Plant {
         // What was silent is stated when it speaks again.
         let gap = (from_s % 86_400 == SILENT.end).then(|| Gap {
             tag: u32::try_from(silent_tag).ok(),
-            from: GapStart { boot: None, boot_ms: boot_ms(from_s - (SILENT.end - SILENT.start) - 1) },
+            from: GapStart { boot: None, boot_ms: boot_ms(from_s - (SILENT.end - SILENT.start) - every_s) },
             to_boot_ms: boot_ms(from_s),
             cause: GapCause::DeviceSilent,
         });
-        let readings = 60 * columns.len() as u64;
+        let readings = (count * columns.len()) as u64;
         let batch = Batch { columns, gaps: gap.into_iter().collect(), events: Vec::new() };
-        let span = (boot_ms(from_s), boot_ms(from_s + 59));
+        let span = (boot_ms(from_s), boot_ms(to_s - every_s));
         let kept = self.seal(&Content::Batch(batch), usize::try_from(readings)?, |header| {
             (header.first_ms, header.last_ms) = span;
         })?;

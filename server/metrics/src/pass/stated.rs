@@ -99,7 +99,7 @@ impl Pass {
     }
 
     /// Which dates of which machines are asked for, as far as the log says by now.
-    fn resolve(&mut self, leaf: u64) -> Result<(), PassError> {
+    pub(super) fn resolve(&mut self, leaf: u64) -> Result<(), PassError> {
         let Ok(resolved) = self.asked.resolve(&self.history) else { return Ok(()) };
         if self.request.as_ref().is_some_and(|was| was.periods != resolved.periods) {
             if self.forgotten_at_ms.is_some() || self.parts.values().any(|p| !p.done.is_empty()) {
