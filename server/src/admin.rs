@@ -20,6 +20,7 @@ use crate::enrol::{self, CODE_LIFE_MS};
 use crate::ingest::Ingest;
 use crate::ingest::accept::REVOKED;
 use crate::keys::{KeyError, Keys};
+use crate::planning::{self, PlanningError};
 use crate::reporting::{self, Issuer, ReportingError, Wanted};
 use crate::sitelog::{LogError, SiteLogs};
 use crate::state::{Clock, Door};
@@ -225,6 +226,9 @@ pub enum AdminError {
     /// Report.
     #[error(transparent)]
     Report(#[from] ReportingError),
+    /// It would move a lock.
+    #[error(transparent)]
+    Planning(#[from] PlanningError),
 }
 
 fn invalid(zh: impl Into<String>, en: impl Into<String>) -> AdminError {
@@ -394,10 +398,12 @@ struct Statement {
 
 async fn declare(context: &Context, site: &SiteId, text: &str, now_ms: i64) -> Result<Reply, AdminError> {
     let declarations = parse_statements(text, now_ms)?;
+    let checked = planning::check(&context.logs, site, &declarations).await?;
     let mut leaves = Vec::new();
     for declaration in &declarations {
         leaves.push(context.logs.append_declaration(site, declaration).await?.to_string());
     }
+    planning::publish(&context.logs, site, checked).await?;
     let count = leaves.len();
     reply(leaves.join("\n"), format!("已填报 {count} 项"), format!("{count} statements logged"))
 }

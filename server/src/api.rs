@@ -15,6 +15,7 @@ use serde::Serialize;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema};
 
+use crate::planning::{self, PlanningError};
 use crate::query::{self, QueryError};
 use crate::reporting::{self, ReportingError};
 use crate::roles::Forbidden;
@@ -25,7 +26,7 @@ mod asked;
 mod change;
 mod read;
 
-pub(crate) use change::{Statement, issue_it, state_it};
+pub(crate) use change::{Statement, issue_it, lock_it, state_it};
 pub(crate) use read::bundle;
 
 /// The body of every error.
@@ -124,6 +125,20 @@ impl From<LogError> for Failure {
     }
 }
 
+impl From<PlanningError> for Failure {
+    fn from(error: PlanningError) -> Self {
+        match error {
+            PlanningError::Door(_) | PlanningError::Lock(_) | PlanningError::Reason => {
+                let text = error.to_string();
+                let (en, zh) = text.split_once(" / ").unwrap_or((&text, &text));
+                Self(StatusCode::CONFLICT, "refused", en.trim().to_owned(), zh.trim().to_owned())
+            }
+            PlanningError::Log(error) => error.into(),
+            PlanningError::Evaluation(error) => error.into(),
+        }
+    }
+}
+
 impl From<ReportingError> for Failure {
     fn from(error: ReportingError) -> Self {
         match error {
@@ -164,6 +179,7 @@ pub fn router() -> Router<AppState> {
         asked::meters,
         asked::questionnaire,
         asked::savings,
+        asked::plan,
         read::findings,
         read::definitions,
         read::gateways,
@@ -173,6 +189,7 @@ pub fn router() -> Router<AppState> {
         read::checkpoint,
         change::declare,
         change::issue,
+        change::lock,
     ),
     components(schemas(
         ApiError,
@@ -186,12 +203,14 @@ pub fn router() -> Router<AppState> {
         query::MetersView,
         query::QuestionnaireView,
         query::SavingsView,
+        query::PlanView,
         query::FindingsView,
         query::DefinitionView,
         query::GatewayView,
         query::DeclarationView,
         query::ReportView,
         reporting::Issued,
+        planning::Locked,
     )),
     modifiers(&Tokens),
     security(("token" = []))

@@ -14,6 +14,7 @@ pub mod enrol;
 pub mod evaluate;
 pub mod ingest;
 pub mod keys;
+pub mod planning;
 pub mod projection;
 pub mod query;
 pub mod reporting;

@@ -3,7 +3,7 @@
 //! Constraints:
 //! 1. Every function takes an [`Access`]; a site outside its scope is [`QueryError::NotFound`], exactly like a site that
 //!    does not exist.
-//! 2. Nothing is evaluated here, except what `figures`, `meters`, `questionnaire`, `savings` and `findings` are asked over dates of the reader's
+//! 2. Nothing is evaluated here, except what `figures`, `meters`, `questionnaire`, `savings`, `plan` and `findings` are asked over dates of the reader's
 //!    choice. Numbers come from the projector's rows as numerator and denominator; pages divide once, when they print.
 //! 3. Each function is a handful of indexed reads, whatever the number of sites: a page answers within 100 ms.
 //! 4. Times are Unix milliseconds (UTC); `time_zone` says how to show them. Dates are production dates, `YYYY-MM-DD`.
@@ -19,6 +19,7 @@ mod fleet;
 mod machine;
 mod meters;
 mod model;
+mod plan;
 mod questionnaire;
 mod savings;
 mod site;
@@ -39,6 +40,10 @@ pub use machine::{history, last_date, machine, machine_shift};
 pub use meters::{METER_DAYS_MAX, MetersView, meters};
 pub use metrics::report::Words;
 pub use model::*;
+pub use plan::{
+    AdviceView, LockView, LongestGap, MetricDraft, MetricState, MissingDay, PlanDraft, PlanMachine, PlanView,
+    PlanWanted, plan,
+};
 pub use questionnaire::{QuestionnaireView, questionnaire};
 pub use savings::{SavedView, SavingsView, savings};
 pub use site::{add_seen, declarations, gateways, reports, site, sites};

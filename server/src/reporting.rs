@@ -222,6 +222,12 @@ pub(crate) fn history_chosen(
     Ok((history, until_ms))
 }
 
+/// Everything stated about a site so far.
+pub(crate) fn statements(logs: &SiteLogs, site: &SiteId) -> Result<metrics::statements::Statements, ReportingError> {
+    let size = logs.size(site)?;
+    Ok(history(logs, site, size, BTreeSet::new(), &BTreeSet::new())?.statements().clone())
+}
+
 /// A history of a prefix of the log with every reading that windows of time depend on.
 pub(crate) fn history_over(
     logs: &SiteLogs,

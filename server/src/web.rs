@@ -11,7 +11,7 @@
 //!
 //! `door` sign-in, setup, errors · `fleet` all sites · `site` one site · `machine` one machine · `why` why this number ·
 //! `figures` every figure over dates · `meters` meters and bills · `questionnaire` what data evidences of the 评测指标 · `savings` energy saved under a plan ·
-//! `findings` matters to verify · `catalogue` every definition · `reports` issued reports · `gateways` gateways and enrolment codes, with `witnessing` who else vouches for the log ·
+//! `plan` the measurement plan · `findings` matters to verify · `catalogue` every definition · `reports` issued reports · `gateways` gateways and enrolment codes, with `witnessing` who else vouches for the log ·
 //! `chart` pictures · `view` frame and figure.
 
 pub mod assets;
@@ -23,6 +23,8 @@ pub mod fleet;
 pub mod gateways;
 pub mod machine;
 pub mod meters;
+pub mod plan;
+mod promise;
 pub mod questionnaire;
 pub mod reports;
 mod routes;

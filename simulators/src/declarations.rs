@@ -147,6 +147,12 @@ pub fn plan(hall: bool, span: &Span, effective_from: i64) -> Value {
             "machines": machines,
             "incoming": "main",
             "seed": 20_260,
+            "option": "B",
+            "boundary": { "zh": "产线全部生产设备", "en": "all production machines of the line" },
+            "metrics": [
+                { "definition": "oee.iso22400@1", "target": { "value": "2", "unit": "percentage_points", "direction": "increase" } },
+                { "definition": "energy.per_good@1", "target": { "value": "2", "unit": "percent", "direction": "decrease" } },
+            ],
         },
     })
 }

@@ -110,6 +110,58 @@ def planned_us(said, records, machine, signals, window):
             c = cycles.get(product) or cycles["*"]
             total += (part(window[1]) - part(window[0])) * c.get("items_per_cycle", 1) * c["item_us"]
     return half_up(total * tag["scale"]["num"], tag["scale"]["den"])
+def check_locks(said, raw, report):
+    """Every lock the report shows stands in its leaf, its parameters are the contents of their leaves, and the report says so (§7a)."""
+    checked, plan = 0, report.get("measurement_plan") or {"metrics": []}
+    for lock, metric in [(m["lock"], m) for m in plan["metrics"] if m["lock"]]:
+        body = next((s[4] for s in said if s[1] == lock["leaf"] and s[3] == "baseline_lock"), None)
+        need(body is not None, "leaf %d is no baseline_lock" % lock["leaf"])
+        fields = ("size", "numerator", "denominator", "value", "sufficient", "parameters", "parameters_digest", "counts", "counts_digest")
+        need(all(body[f] == lock[f] for f in fields), "lock %d: the report says something else" % lock["leaf"])
+        need((body["definition"], body["machine"]) == (metric["definition"], metric["machine"]), "lock %d: another metric" % lock["leaf"])
+        if not lock["confirmed"]: continue
+        for p in body["parameters"]:
+            need(p["leaf"] < body["size"] <= lock["leaf"], "lock %d: a parameter later than its prefix" % lock["leaf"])
+            need(one(message(raw[p["leaf"]]), 7, b"").hex() == p["digest"], "lock %d: parameter %d has another digest" % (lock["leaf"], p["leaf"]))
+        need(sha256(canonical(body["parameters"]).encode("utf-8")).hex() == body["parameters_digest"], "lock %d: digest of the parameters" % lock["leaf"])
+        counts = {l for s in report["periods"] if s["period"] == "baseline" and s["machine"] == body["machine"] for l in s["statements"]} if not lock["changes"] and not lock["later_records"] else None
+        kinds = {s[1]: s[3] for s in said}
+        if counts is not None:
+            listed = [{"leaf": l, "digest": one(message(raw[l]), 7, b"").hex()} for l in sorted(counts) if kinds[l] in ("quality_count", "batch")]
+            need((len(listed), sha256(canonical(listed).encode("utf-8")).hex()) == (body["counts"], body["counts_digest"]), "lock %d: other quality counts or batches" % lock["leaf"])
+        before = (lock["as_locked"] or next(c for c in report["comparisons"] if (c["definition"], c["machine"]) == (body["definition"], body["machine"])))["before"]
+        need((before["numerator"], before["denominator"]) == (body["numerator"], body["denominator"]), "lock %d: other sums" % lock["leaf"])
+        if "PLAN_CHANGED_AFTER_LOCK" not in [f["code"] for f in plan["findings"]] and body["machine"] != "*" and not lock["differs"]:
+            section = next(s for s in report["periods"] if (s["period"], s["machine"]) == ("baseline", body["machine"]))
+            line = next((l for l in section["lines"] if l["definition"] == body["definition"]), None)
+            need(line is None or half_up(int(line["numerator"]) * 10**6, int(line["denominator"])) == half_up(int(body["numerator"]) * 10**6, int(body["denominator"])), "lock %d: not the baseline's line" % lock["leaf"])
+        checked += 1
+    return checked
+
+def check_promises(said, report):
+    """Every verdict is what its interval bears, and every document counts once (§7a)."""
+    micro = lambda s: (-1 if s[0] == "-" else 1) * int(s.lstrip("-").replace(".", ""))
+    plan = report.get("measurement_plan") or {"metrics": [], "leaf": None}
+    body = next((s[4] for s in said if s[1] == plan["leaf"]), None)
+    for metric in plan["metrics"]:
+        name, change = "%s of %s" % (metric["definition"], metric["machine"]), metric["change"]
+        if metric["verdict"] and change and change["lower"] and metric["reasons"] in ([], ["INTERVAL_CONTAINS_TARGET"]):
+            low, high, least = micro(change["lower"]), micro(change["upper"]), round(float(metric["target"]["value"]) * 10000)
+            low, high = (low, high) if metric["target"]["direction"] == "increase" else (-high, -low)
+            need(metric["verdict"] == ("MET" if low >= least else "NOT_MET" if high < least else "INSUFFICIENT"), "verdict on %s" % name)
+        elif metric["verdict"]: need(metric["verdict"] == "INSUFFICIENT", "verdict on %s without evidence" % name)
+        papers = {}
+        for _, leaf, _, kind, d in sorted(said, key=lambda s: s[1]):
+            if kind == "evidence_document": papers[d["document"]] = (d["from"], leaf, d)
+        of = lambda d: not d.get("withdrawn") and (d["definition"], d.get("machine", "*")) == (metric["definition"], metric["machine"]) and d["to"] < body["reporting"]["from"]
+        papers = sorted(p for p in papers.values() if of(p[2]))
+        found = metric["documented"] or {"documents": [], "value": None}
+        need(found["documents"] == [p[1] for p in papers], "documents on %s" % name)
+        overlap = any(b[0] <= a[2]["to"] for a, b in zip(papers, papers[1:]))
+        total = lambda field: sum(micro(p[2][field].partition(".")[0] + "." + p[2][field].partition(".")[2].ljust(6, "0")) for p in papers)
+        value = "%d.%06d" % divmod(half_up(total("amount") * 10**6, total("per")), 10**6) if papers and not overlap else None
+        need(found["value"] == value, "the documents on %s give %s" % (name, value))
+
 def half_up(n, d): return (2 * n + d) // (2 * d)
 
 def main(path, trust_path, name, date, shift):
@@ -125,6 +177,8 @@ def main(path, trust_path, name, date, shift):
     for issue in (s[4] for s in said if s[3] == "report_issued" and s[4]["report"] == sha256(files["report.json"]).hex()):
         for path, digest in issue.get("documents", {}).items():
             need(path not in files or sha256(files[path]).hex() == digest, "not the document that was issued: " + path)
+    locks = check_locks(said, raw, report)
+    check_promises(said, report)
     section = next(s for s in report["shifts"] if (s["machine"], s["date"], s["shift"]) == (name, date, shift))
     noon = int(datetime.datetime.fromisoformat(date + "T12:00:00+00:00").timestamp() * 1000)
     machine = in_force(said, "machine", noon, machine=(name, None))
@@ -146,6 +200,6 @@ def main(path, trust_path, name, date, shift):
     good = planned_us(said, records, name, machine["signals"], window)
     line = next(l for l in section["lines"] if l["definition"] == "oee.iso22400@1")
     value = "%d.%06d" % divmod(half_up(good * 1000000, pbt * 1000), 1000000)
-    print("leaves %d, witnesses %d, records %d, PBT %d ms, planned time of good %d us, OEE %s" % (size, len(seen), len(records), pbt, good, value))
+    print("leaves %d, witnesses %d, locks %d, records %d, PBT %d ms, planned time of good %d us, OEE %s" % (size, len(seen), locks, len(records), pbt, good, value))
     need([str(good), str(pbt * 1000), value] == [line["numerator"], line["denominator"], line["value"]], "the report says %s" % line)
 if __name__ == "__main__": main(*sys.argv[1:])

@@ -5,10 +5,11 @@
 //! one reading for each of its own edges; energy registers show 0.01 kWh. The lathe, whose loading between two pieces is shorter than
 //! a minute, is read every five seconds in a test of its own.
 
+use metrics::plan::Baseline;
 use metrics::report::{Line, Section};
 use metrics::{History, Interval, MachineState, Report, ReportRequest, evaluate};
-use protocol::{Declaration, Leaf, SecretKey};
-use serde_json::json;
+use protocol::{Declaration, Leaf, LeafBody, SecretKey};
+use serde_json::{Value, json};
 use simulators::calendar::{DAY, MINUTE, Shift};
 use simulators::declarations::{Options, declarations};
 use simulators::history::{Identity, Plan, Producer};
@@ -52,21 +53,17 @@ fn assert_states(place: &str, section: &Section, truth: &[Stretch], reading: Rea
         .count()
 }
 
-/// The workshop's history as a report over the first days of March, and the world that made it.
-fn reported(config: Config, until_ms: i64, interval_ms: i64, last_date: &str) -> (Report, Producer) {
-    let mut history = History::new();
-    let mut at = 0;
-    let mut push = |leaf: &Leaf, content: &[u8]| {
-        history.push(at, leaf, Some(content)).unwrap();
-        at += 1;
-    };
+/// The workshop's log as its history producer signs it, with what the firm states and `more`, and the world that made it.
+fn logged(config: Config, until_ms: i64, interval_ms: i64, more: &[Value]) -> (Vec<(Leaf, Vec<u8>)>, Producer) {
+    let mut log = Vec::new();
+    let mut push = |leaf: &Leaf, content: &[u8]| log.push((leaf.clone(), content.to_vec()));
     let options = Options { config, gateway: "gw-history", history: None, effective_from: EPOCH - DAY };
     let site = json!({
         "names": {"zh": "模拟车间", "en": "Simulated workshop"},
         "zone": "Asia/Shanghai", "simulated": true, "district": "", "sub_sector": "", "city": ""
     });
     let site = json!({"kind": "site", "effective_from": EPOCH - DAY, "reason": "", "body": site});
-    for d in std::iter::once(site).chain(declarations(&options)) {
+    for d in std::iter::once(site).chain(declarations(&options)).chain(more.iter().cloned()) {
         let text = |key: &str| d[key].as_str().unwrap().to_owned();
         let declaration = Declaration {
             kind: text("kind"),
@@ -89,6 +86,21 @@ fn reported(config: Config, until_ms: i64, interval_ms: i64, last_date: &str) ->
     while let Some(record) = producer.next_record().unwrap() {
         push(&Leaf::record(EPOCH + 2 * DAYS * DAY, &record), record.content_bytes());
     }
+    (log, producer)
+}
+
+fn history_of(log: &[(Leaf, Vec<u8>)]) -> History {
+    let mut history = History::new();
+    for (at, (leaf, content)) in log.iter().enumerate() {
+        history.push(at as u64, leaf, Some(content)).unwrap();
+    }
+    history
+}
+
+/// The workshop's history as a report over the first days of March, and the world that made it.
+fn reported(config: Config, until_ms: i64, interval_ms: i64, last_date: &str) -> (Report, Producer) {
+    let (log, producer) = logged(config, until_ms, interval_ms, &[]);
+    let history = history_of(&log);
     assert!(history.statements().bad().is_empty(), "{:?}", history.statements().bad());
     let size = history.size();
     let report = evaluate(&history, &ReportRequest::for_dates(size, "2026-03-02", last_date, None)).unwrap();
@@ -181,4 +193,80 @@ fn weeks_of_the_workshop_agree_with_its_ground_truth() {
         );
         assert!(compared > 80 && exact * 4 > compared && states > 150, "{compared} {exact} {states}");
     }
+}
+
+#[test]
+fn the_known_improvement_of_a_retrofit_lies_in_the_interval_of_its_locked_baseline() {
+    const SIDE: i64 = 28;
+    let retrofit_ms = EPOCH + SIDE * DAY;
+    let config = Config {
+        seed: 9,
+        epoch_ms: EPOCH,
+        hall: false,
+        retrofit_ms: Some(retrofit_ms),
+        rest_weekday: None,
+        record: true,
+    };
+    let plan = json!({"kind": "plan", "effective_from": EPOCH - DAY, "reason": "", "body": {
+        "plan": "press", "machines": ["press"], "seed": 5,
+        "baseline": {"from": "2026-03-02", "to": "2026-03-29"}, "reporting": {"from": "2026-03-30", "to": "2026-04-26"},
+        "metrics": [{"definition": "oee.iso22400@1", "target": {"value": "0.1", "unit": "percentage_points", "direction": "increase"}}],
+    }});
+    let (mut log, producer) = logged(config, EPOCH + 2 * SIDE * DAY, MINUTE, &[plan]);
+    // Locked a day after the baseline, over what was logged by then.
+    let began = |leaf: &Leaf| match &leaf.body {
+        LeafBody::Record { header, .. } => Some(header.clock.wall_ms),
+        _ => None,
+    };
+    let at = log.iter().position(|(leaf, _)| began(leaf).is_some_and(|ms| ms > retrofit_ms + DAY)).unwrap();
+    let history = history_of(&log[..at]);
+    let stated = history.statements().plan("press").unwrap().clone();
+    let lock = Baseline::evaluate(&history, stated, retrofit_ms + DAY).lock("oee.iso22400@1", "*", false).unwrap();
+    let (author, role, reason) = ("u1".into(), "firm".into(), "".into());
+    let body = serde_json::to_value(&lock).unwrap();
+    let declaration =
+        Declaration { kind: "baseline_lock".into(), effective_from: retrofit_ms, author, role, reason, body };
+    let bytes = declaration.encode().unwrap();
+    log.insert(at, (Leaf::declaration(log[at].0.received_ms, "baseline_lock", &bytes), bytes));
+    let history = history_of(&log);
+    let report = evaluate(&history, &ReportRequest::for_plan(history.size(), "press")).unwrap();
+    let oee = &report.measurement_plan.as_ref().unwrap().metrics[0];
+    assert!(oee.lock.as_ref().is_some_and(|l| l.confirmed && !l.differs), "{oee:?}");
+
+    // What really was made in the shifts that count, over the time planned for them.
+    let truth = |period: &str| {
+        let sections = report
+            .shifts
+            .iter()
+            .filter(|s| s.period == period && s.machine == "press" && s.shift.as_deref() != Some("-"));
+        let excluded = |s: &Section| {
+            report
+                .periods
+                .iter()
+                .flat_map(|p| &p.excluded)
+                .any(|e| *e == format!("press {} {}", s.date.as_deref().unwrap(), s.shift.as_deref().unwrap()))
+        };
+        let (mut made, mut planned) = (0_i64, 0_i64);
+        for section in sections.filter(|s| !excluded(s)) {
+            let closed = producer
+                .world()
+                .closed_shifts()
+                .iter()
+                .find(|c| c.machine == "press" && c.shift.start() == section.from_ms)
+                .unwrap();
+            let products = producer.world().machine("press").unwrap().profile().products;
+            made += products.iter().zip(closed.tally.good).map(|(p, n)| p.pri_ms * n as i64).sum::<i64>();
+            planned += section.buckets_ms["PBT"];
+        }
+        assert!(planned > 0, "{period}");
+        made as f64 / planned as f64
+    };
+    let really = truth("reporting") - truth("baseline");
+    let end = |text: &Option<String>| text.as_deref().unwrap().parse::<f64>().unwrap();
+    let change = oee.change.as_ref().unwrap();
+    assert!(really > 0.0 && end(&change.lower) <= really && really <= end(&change.upper), "{really}: {change:?}");
+    assert!((end(&change.value) - really).abs() < 0.01, "{really}: {change:?}");
+    // The verdict says what the interval bears.
+    let met = end(&change.lower) >= 0.001;
+    assert_eq!(oee.verdict, Some(if met { "MET" } else { "INSUFFICIENT" }), "{change:?}");
 }

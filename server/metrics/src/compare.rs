@@ -105,5 +105,13 @@ pub fn compare_with_block(before: &[Day], after: &[Day], block: usize, replicate
     change
 }
 
+/// 95 % interval of after / before − 1 over the same replicates as the interval of a [`Change`] with this block; none when a
+/// replicate has no ratio or its baseline is zero.
+pub fn relative(before: &[Day], after: &[Day], block: usize, replicates: usize, seed: u64) -> Option<(f64, f64)> {
+    let found = resample::relatives(before, after, block, replicates, seed).ok()?;
+    let ends = quantile::of(found, &[0.025, 0.975])?;
+    Some((*ends.first()?, *ends.get(1)?))
+}
+
 #[cfg(test)]
 mod tests;

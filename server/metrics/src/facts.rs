@@ -332,7 +332,12 @@ impl Facts {
     /// Whether a scheduled shift counts as valid (reference §3.7): coverage of at least 95 % of planned busy time, no break in
     /// a counter, a clock good to two seconds for 95 % of the readings (beyond thirty nothing is placed at all).
     pub fn is_valid(&self) -> bool {
-        self.oee_cover().reaches(95)
+        self.is_valid_at(95)
+    }
+
+    /// The same with another least coverage, percent.
+    pub(crate) fn is_valid_at(&self, percent: u8) -> bool {
+        self.oee_cover().reaches(percent)
             && !self.flags.contains(&Flag::CounterReset)
             && !self.flags.contains(&Flag::RateExceeded)
             && self.readings_unsure.saturating_mul(20) <= self.readings

@@ -18,6 +18,7 @@
 mod past;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use protocol::{
     ChainId, Clock, Configuration, Content, Declaration, Digest, GapCause, GatewayId, Kind, Leaf, LeafBody, SiteId,
@@ -206,7 +207,8 @@ pub struct History {
     size: u64,
     site: Option<SiteId>,
     statements: Statements,
-    gateways: BTreeMap<GatewayId, Gateway>,
+    /// Shared with the views of [`History::with_statements`].
+    gateways: Arc<BTreeMap<GatewayId, Gateway>>,
     tags: Option<BTreeSet<(String, String)>>,
     quarantined: Vec<u64>,
     simulated_records: u64,
@@ -215,6 +217,8 @@ pub struct History {
     forgotten_ms: Option<i64>,
     disturbed: Option<Disturbance>,
     is_unsigned: bool,
+    /// Readings and gaps of this record leaf and later are not looked at: a view of what was there.
+    limit: Option<u64>,
     is_stated_ahead: bool,
 }
 
@@ -284,7 +288,7 @@ impl History {
             LeafBody::Record { header, .. } => {
                 self.site.get_or_insert_with(|| header.site.clone());
                 self.simulated_records += u64::from(header.clock.simulated);
-                let gateway = self.gateways.entry(header.gateway.clone()).or_default();
+                let gateway = Arc::make_mut(&mut self.gateways).entry(header.gateway.clone()).or_default();
                 gateway.taken.insert(header.chain, header.sequence);
                 let moves = gateway.clocks.moves_frozen(&header.clock);
                 gateway.clocks.observe(&header.clock);
@@ -348,6 +352,58 @@ impl History {
         &self.statements
     }
 
+    /// The same readings under other statements, those of later leaves than `limit` left out; nothing is copied but the statements.
+    pub(crate) fn with_statements(&self, statements: Statements, limit: Option<u64>) -> Self {
+        Self {
+            size: self.size,
+            site: self.site.clone(),
+            statements,
+            gateways: Arc::clone(&self.gateways),
+            tags: None,
+            quarantined: Vec::new(),
+            disturbed: None,
+            limit,
+            ..*self
+        }
+    }
+
+    /// Leaves of records from a leaf on that say something of time before an instant.
+    pub(crate) fn records_reaching(&self, from_leaf: u64, before_ms: i64) -> Vec<u64> {
+        let mut out = Vec::new();
+        for gateway in self.gateways.values() {
+            for (i, info) in gateway.numbers().zip(&gateway.records).filter(|(_, r)| r.leaf >= from_leaf) {
+                let says = matches!(info.kind, Kind::Batch | Kind::Lost);
+                out.extend(gateway.span(i).filter(|s| says && s.from_ms < before_ms).map(|_| info.leaf));
+            }
+        }
+        out.sort_unstable();
+        out
+    }
+
+    /// When the newest record of a gateway begins.
+    pub(crate) fn last_began_ms(&self, gateway: &GatewayId) -> Option<i64> {
+        let gateway = self.gateways.get(gateway)?;
+        Some(gateway.span(gateway.numbers().next_back()?)?.from_ms)
+    }
+
+    /// Readings of a window's records, and those of them that came late (see [`LATE_MS`]).
+    pub(crate) fn late_share(&self, window: Interval) -> [u64; 2] {
+        let mut out = [0, 0];
+        for gateway in self.gateways.values() {
+            for ((i, info), is_late) in gateway.numbers().zip(&gateway.records).zip(gateway.late()) {
+                let inside = gateway.span(i).is_some_and(|s| s.from_ms < window.to_ms && window.from_ms < s.to_ms);
+                if inside && info.kind == Kind::Batch {
+                    out = [out[0] + u64::from(is_late) * u64::from(info.readings), out[1] + u64::from(info.readings)];
+                }
+            }
+        }
+        out
+    }
+
+    fn gateways_mut(&mut self) -> &mut BTreeMap<GatewayId, Gateway> {
+        Arc::make_mut(&mut self.gateways)
+    }
+
     /// Leaves that hold evidence of a cloned gateway.
     pub fn quarantined(&self) -> &[u64] {
         &self.quarantined
@@ -372,7 +428,9 @@ impl History {
     /// What the series of a gateway have in common.
     pub(crate) fn placing(&self, gateway: &str, stretch: Stretch) -> Option<Placing<'_>> {
         let (_, gateway) = self.gateways.iter().find(|(id, _)| id.as_str() == gateway)?;
-        Some(Placing { gateway, late: gateway.late(), gaps: gateway.gaps(stretch.gaps_from_ms) })
+        let mut gaps = gateway.gaps(stretch.gaps_from_ms);
+        gaps.retain(|g| self.limit.is_none_or(|limit| g.leaf < limit));
+        Some(Placing { gateway, late: gateway.late(), gaps, limit: self.limit })
     }
 
     /// Every recorded gap that overlaps a window, by gateway and time.
@@ -521,6 +579,7 @@ pub(crate) struct Placing<'a> {
     gateway: &'a Gateway,
     late: Vec<bool>,
     gaps: Vec<GapAt<'a>>,
+    limit: Option<u64>,
 }
 
 impl Placing<'_> {
@@ -532,7 +591,11 @@ impl Placing<'_> {
             at.is_some_and(|is| *is)
         };
         let mut series = match self.gateway.columns.iter().find(|(id, _)| id.as_str() == tag) {
-            Some((_, column)) => column.placed(stretch, |record| self.gateway.record_place(record, is_late(record))),
+            Some((_, column)) => column.placed(stretch, |record| {
+                let place = self.gateway.record_place(record, is_late(record));
+                let offset_ms = place.offset_ms.filter(|_| self.limit.is_none_or(|limit| place.leaf < limit));
+                RecordPlace { offset_ms, ..place }
+            }),
             None => Series::default(),
         };
         for gap in self.gaps.iter().filter(|g| g.tag.is_none_or(|t| t == tag)) {

@@ -49,6 +49,7 @@ pub mod metrology;
 pub mod model;
 pub mod oee;
 pub mod pass;
+pub mod plan;
 pub mod production;
 pub mod quality;
 pub mod report;

@@ -10,6 +10,7 @@
 //! The envelope (kind, effective-from, author, role, reason) belongs to `protocol`; `crate::history` pairs the two.
 
 mod check;
+mod plan;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +20,7 @@ use crate::state::MachineState;
 
 pub use self::check::{Body, KINDS, ModelError, parse_body};
 pub(crate) use self::check::{check_date, check_id, check_signal, refuse};
+pub use self::plan::{Direction, IpmvpOption, Plan, PlanMetric, Target, TargetUnit};
 
 /// A name in both languages of the product.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -333,35 +335,6 @@ pub struct DateRange {
     pub to: String,
 }
 
-/// `plan`: what is compared with what, agreed before measuring.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Plan {
-    /// Plan id.
-    pub plan: String,
-    /// Display names.
-    #[serde(default)]
-    pub names: Names,
-    /// The period before the change.
-    pub baseline: DateRange,
-    /// The period after the change.
-    pub reporting: DateRange,
-    /// The frozen machine list.
-    pub machines: Vec<String>,
-    /// The machine that is the site's incoming meter.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub incoming: Option<String>,
-    /// Seed of the interval's random generator, published so that anyone repeats it.
-    #[serde(default)]
-    pub seed: i64,
-    /// Bootstrap replicates.
-    #[serde(default = "default_replicates")]
-    pub replicates: i64,
-    /// Length of a bootstrap block in production days; 7 keeps the weekly phase.
-    #[serde(default = "default_block")]
-    pub block_days: i64,
-}
-
 fn main_calendar() -> String {
     "main".to_owned()
 }
@@ -372,12 +345,4 @@ fn any_product() -> String {
 
 const fn one() -> i64 {
     1
-}
-
-const fn default_replicates() -> i64 {
-    2000
-}
-
-const fn default_block() -> i64 {
-    7
 }

@@ -8,7 +8,8 @@
 //! 3. A date is due when every gateway of the machine has delivered readings, by clocks that no later header in order will move,
 //!    from so long after its end that nothing nearer is looked at; or when one gateway of the site is so far ahead that waiting
 //!    for the others would hold too much.
-//! 4. Quality counts are applied when the report is made, however late they come; other statements count when they are logged.
+//! 4. A baseline that was locked is evaluated as locked and as declared now: where that can be two, one pass does not do.
+//! 5. Quality counts are applied when the report is made, however late they come; other statements count when they are logged.
 
 mod stated;
 
@@ -84,6 +85,8 @@ pub struct Pass {
     forgotten_at_ms: Option<i64>,
     disturbed: Option<Disturbance>,
     simulated: Option<bool>,
+    /// Records of earlier time are later than a lock of their baseline.
+    locked_until_ms: Option<i64>,
     /// Every statement was given ahead.
     knows: bool,
 }
@@ -127,6 +130,7 @@ impl Pass {
             forgotten_at_ms: None,
             disturbed: None,
             simulated: None,
+            locked_until_ms: None,
             knows: false,
         }
     }
@@ -175,9 +179,13 @@ impl Pass {
             LeafBody::Record { header, .. } => {
                 let end_ms = self.history.newest_of(&header.gateway);
                 self.newest_ms = self.newest_ms.max(end_ms);
+                let began_ms = self.locked_until_ms.and_then(|_| self.history.last_began_ms(&header.gateway));
+                if began_ms.zip(self.locked_until_ms).is_some_and(|(began, locked)| began < locked) {
+                    return self.disturb(index, By::Readings);
+                }
             }
             LeafBody::Declaration { .. } if !self.knows => self.stated(index)?,
-            LeafBody::Declaration { .. } => {}
+            LeafBody::Declaration { .. } => self.locked(index),
             LeafBody::Quarantine { .. } | LeafBody::Epoch { .. } => {}
         }
         if self.simulated.is_some_and(|was| was != self.history.is_simulated()) {
@@ -205,6 +213,9 @@ impl Pass {
         }
         self.history.look_again();
         self.check()?;
+        if let Some(leaf) = request.plan.as_deref().and_then(|plan| crate::plan::moved_since(&self.history, plan)) {
+            return self.disturb(leaf, By::Statement).and(Err(PassError::Report(ReportError::NoMachines)));
+        }
         let mut dates = |i: usize, machine: &String| {
             let part = parts.remove(&(i, machine.clone()));
             part.map_or_else(Vec::new, |p| p.done.into_iter().filter_map(|(_, facts)| facts).collect())

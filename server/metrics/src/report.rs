@@ -13,13 +13,19 @@
 
 mod build;
 mod compared;
+mod planned;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use build::{Calendars, apply_quality, evaluate, evaluate_window, section};
-pub(crate) use build::{DateFacts, assemble, evaluate_date, placed_window, rough_day, unit, windows_of};
+pub(crate) use build::{
+    DateFacts, MachinePeriod, assemble, evaluate_date, evaluate_side, placed_window, rough_day, unit, windows_of,
+};
+pub use compared::COMPARED_DEFINITIONS;
+pub(crate) use compared::side_sum;
+pub use planned::{LockChange, LockResult, MetricResult, PlanFinding, PlanResult, TargetChange};
 
 use crate::history::History;
 use crate::interval::Interval;
@@ -113,7 +119,8 @@ impl ReportRequest {
                     from: r.from.clone(),
                     to: r.to.clone(),
                 };
-                out.periods = vec![period("baseline", &plan.baseline), period("reporting", &plan.reporting)];
+                out.periods.extend(plan.baseline.as_ref().map(|baseline| period("baseline", baseline)));
+                out.periods.push(period("reporting", &plan.reporting));
             }
         }
         if out.machines.is_empty() {
@@ -150,7 +157,16 @@ impl ReportRequest {
         };
         // A zone lies within a day of UTC, and a shift ends within a day of its date.
         let window = |p: &Period| Some(Interval::new(utc(&p.from, -DAY_MS)?, utc(&p.to, 3 * DAY_MS)?));
-        Ok(resolved.periods.iter().filter_map(window).collect())
+        // A locked baseline is evaluated whatever the plan says now.
+        let locked = resolved.plan.iter().flat_map(|plan| crate::plan::locked_baselines(history.statements(), plan));
+        let locked = locked.map(|r| Period { name: String::new(), from: r.from, to: r.to });
+        let mut windows: Vec<Interval> = Vec::new();
+        for found in resolved.periods.iter().cloned().chain(locked).filter_map(|p| window(&p)) {
+            if !windows.contains(&found) {
+                windows.push(found);
+            }
+        }
+        Ok(windows)
     }
 }
 
@@ -430,6 +446,9 @@ pub struct Report {
     pub method: Option<Method>,
     /// Before against after.
     pub comparisons: Vec<Comparison>,
+    /// What the plan promises, what of it is locked, and what may be said; absent when the plan says neither.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub measurement_plan: Option<PlanResult>,
     /// Recorded gaps of the machines' tags in the periods.
     pub gaps: Vec<GapLine>,
     /// Everything stated by people.

@@ -18,6 +18,7 @@ use crate::assessment::declared::{Assessed, LevelAssessed};
 use crate::batch::recipe::Recipe;
 use crate::batch::record::BatchRecord;
 use crate::metrology::{Meter, Quantity};
+use crate::plan::{BaselineLock, EvidenceDocument};
 use crate::savings::declared::NonRoutine;
 use crate::settlement::{Bill, BillKey};
 
@@ -80,6 +81,8 @@ pub struct Statements {
     machines: BTreeMap<String, Dated<Machine>>,
     cycle_times: BTreeMap<(String, String), Dated<CycleTime>>,
     plans: BTreeMap<String, Dated<Plan>>,
+    locks: BTreeMap<String, Vec<Stated<BaselineLock>>>,
+    documents: BTreeMap<String, Stated<EvidenceDocument>>,
     lines: BTreeMap<String, Dated<Line>>,
     stops: BTreeMap<String, Dated<PlannedStop>>,
     meters: BTreeMap<String, Dated<MeterReplaced>>,
@@ -133,6 +136,14 @@ impl Statements {
             }
             Ok(Body::Plan(b)) => {
                 add(self.plans.entry(b.plan.clone()).or_default(), leaf, received_ms, effective_from, b);
+            }
+            Ok(Body::BaselineLock(b)) => {
+                let stated = Stated { leaf, received_ms, effective_from, body: *b };
+                self.locks.entry(stated.body.plan.clone()).or_default().push(stated);
+            }
+            Ok(Body::EvidenceDocument(b)) => {
+                let stated = Stated { leaf, received_ms, effective_from, body: *b };
+                self.documents.insert(stated.body.document.clone(), stated);
             }
             Ok(Body::Line(b)) => {
                 add(self.lines.entry(b.line.clone()).or_default(), leaf, received_ms, effective_from, b);
@@ -225,6 +236,11 @@ impl Statements {
         held.iter().rev().find(|s| is_simulated || s.received_ms <= ms).or(held.last())
     }
 
+    /// The calendar of an id that takes effect last.
+    pub(crate) fn calendar_latest(&self, calendar: &str) -> Option<&Stated<CalendarBody>> {
+        self.calendars.get(calendar)?.last()
+    }
+
     /// The machine as defined at an instant.
     pub fn machine_at(&self, machine: &str, ms: i64) -> Option<&Stated<Machine>> {
         at(self.machines.get(machine)?, ms)
@@ -265,6 +281,23 @@ impl Statements {
     /// A plan: the newest version.
     pub fn plan(&self, plan: &str) -> Option<&Stated<Plan>> {
         self.plans.get(plan)?.iter().max_by_key(|p| p.leaf)
+    }
+
+    /// Every statement of a plan, in order of the log.
+    pub fn plan_versions(&self, plan: &str) -> Vec<&Stated<Plan>> {
+        let mut all: Vec<&Stated<Plan>> = self.plans.get(plan).into_iter().flatten().collect();
+        all.sort_by_key(|p| p.leaf);
+        all
+    }
+
+    /// Every lock of a metric's baseline under a plan, in order of the log.
+    pub fn locks(&self, plan: &str) -> &[Stated<BaselineLock>] {
+        self.locks.get(plan).map_or(&[], Vec::as_slice)
+    }
+
+    /// Documents that stand: of each the newest statement, unless that withdraws it.
+    pub fn documents(&self) -> impl Iterator<Item = &Stated<EvidenceDocument>> {
+        self.documents.values().filter(|d| !d.body.withdrawn)
     }
 
     /// Ids of all plans, sorted.

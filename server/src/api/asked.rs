@@ -9,7 +9,7 @@ use utoipa::IntoParams;
 use super::Failure;
 use super::read::DatesParams;
 use crate::accounts::extract::SignedIn;
-use crate::query::{self, MetersView, QuestionnaireView, SavingsView};
+use crate::query::{self, MetersView, PlanView, QuestionnaireView, SavingsView};
 use crate::state::AppState;
 
 /// Energy with the error of its instruments, matters to verify about them, and the bills that overlap the dates against the register
@@ -71,4 +71,22 @@ pub(super) async fn savings(
 ) -> Result<Json<SavingsView>, Failure> {
     let (access, now_ms) = (&who.session.access, state.clock.now_ms());
     Ok(Json(query::savings(&state.store, &state.logs, access, &site, asked.plan.as_deref(), now_ms).await?))
+}
+
+/// A declared plan with how far its baseline has come, metric by metric, and what is locked; without one, a draft from the ledger.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sites/{site}/plan",
+    params(("site" = String, Path), PlanParam),
+    responses((status = 200, body = PlanView))
+)]
+pub(super) async fn plan(
+    State(state): State<AppState>,
+    who: SignedIn,
+    Path(site): Path<String>,
+    Query(asked): Query<PlanParam>,
+) -> Result<Json<PlanView>, Failure> {
+    let (access, now_ms) = (&who.session.access, state.clock.now_ms());
+    let wanted = query::PlanWanted::Stated(asked.plan);
+    Ok(Json(query::plan(&state.store, &state.logs, access, &site, wanted, now_ms).await?))
 }

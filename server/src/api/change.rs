@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::Failure;
 use crate::accounts::extract::Changing;
 use crate::admin::check_statement;
+use crate::planning::{self, LockWanted, Locked};
 use crate::query::{self, QueryError};
 use crate::reporting::{self, Issued, Issuer, Wanted};
 use crate::roles::{Access, Forbidden, Permission};
@@ -71,7 +72,10 @@ pub(crate) async fn state_it(
         body: statement.body,
     };
     declaration.encode().map_err(|error| Failure::invalid(error.to_string(), format!("填报内容有误：{error}")))?;
-    Ok(state.logs.append_declaration(&id, &declaration).await?)
+    let checked = planning::check(&state.logs, &id, std::slice::from_ref(&declaration)).await?;
+    let leaf = state.logs.append_declaration(&id, &declaration).await?;
+    planning::publish(&state.logs, &id, checked).await?;
+    Ok(leaf)
 }
 
 /// Issues a report under the caller's pseudonym and role.
@@ -84,6 +88,36 @@ pub(crate) async fn issue_it(
     let (_, id, issuer) = acting(state, access, Permission::IssueReport, site).await?;
     let now_ms = state.clock.now_ms();
     Ok(reporting::issue(&state.logs, &state.data_dir, &id, wanted, &issuer, now_ms).await?)
+}
+
+/// Locks the baseline of a metric under the caller's pseudonym and role.
+pub(crate) async fn lock_it(
+    state: &AppState,
+    access: &Access,
+    site: &str,
+    plan: &str,
+    wanted: LockWanted,
+) -> Result<Locked, Failure> {
+    let (_, id, issuer) = acting(state, access, Permission::Declare, site).await?;
+    Ok(planning::lock(&state.logs, &id, plan, wanted, issuer, state.clock.now_ms()).await?)
+}
+
+/// Lock the baseline of a metric of a plan. The server computes its numbers over everything logged so far; afterwards the metric is
+/// evaluated as locked and as declared now, side by side. A baseline that is not over, does not suffice, or is locked already is refused.
+#[utoipa::path(
+    post,
+    path = "/api/v1/sites/{site}/plans/{plan}/locks",
+    params(("site" = String, Path), ("plan" = String, Path)),
+    request_body = LockWanted,
+    responses((status = 201, body = Locked))
+)]
+pub(super) async fn lock(
+    State(state): State<AppState>,
+    Changing(who): Changing,
+    Path((site, plan)): Path<(String, String)>,
+    Json(wanted): Json<LockWanted>,
+) -> Result<(StatusCode, Json<Locked>), Failure> {
+    Ok((StatusCode::CREATED, Json(lock_it(&state, &who.session.access, &site, &plan, wanted).await?)))
 }
 
 /// State something about a site.

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -40,6 +40,8 @@ pub(super) fn routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
         ("/api/v1/sites/{site}/machines/{machine}/shifts/{date}/{shift}/why", get(why)),
         ("/api/v1/sites/{site}/gateways", get(gateways)),
         ("/api/v1/sites/{site}/declarations", get(declarations).post(change::declare)),
+        ("/api/v1/sites/{site}/plan", get(asked::plan)),
+        ("/api/v1/sites/{site}/plans/{plan}/locks", post(change::lock)),
         ("/api/v1/sites/{site}/reports", get(reports).post(change::issue)),
         ("/api/v1/sites/{site}/reports/{leaf}/bundle", get(bundle)),
         ("/api/v1/sites/{site}/checkpoint", get(checkpoint)),

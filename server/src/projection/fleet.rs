@@ -84,11 +84,13 @@ async fn baseline(
         let date = metrics::calendar::parse_date(date)?;
         Some(date.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond())
     };
-    if let Some((from_ms, to_ms)) = date_ms(&plan.baseline.from).zip(date_ms(&plan.baseline.to)) {
+    if let Some(before) = &plan.baseline
+        && let Some((from_ms, to_ms)) = date_ms(&before.from).zip(date_ms(&before.to))
+    {
         let inside = |row: &&MetricRow| {
             plan.machines.contains(&row.machine)
                 && projector.is_production(&row.machine)
-                && (plan.baseline.from.as_str()..=plan.baseline.to.as_str()).contains(&row.date.as_str())
+                && (before.from.as_str()..=before.to.as_str()).contains(&row.date.as_str())
         };
         let (from_ms, to_ms) = (from_ms - DAY_MS, to_ms + 2 * DAY_MS);
         let oee = store.values(site, None, Some(OEE), from_ms, to_ms).await?;

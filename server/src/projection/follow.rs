@@ -156,7 +156,7 @@ impl Projector {
         }
         let mut more = step.more;
         projector.written.fleet_due |= step.changed;
-        let until = projector.plan().map(|plan| plan.body.baseline.to.clone());
+        let until = projector.plan().and_then(|plan| Some(plan.body.baseline.as_ref()?.to.clone()));
         if until.is_some_and(|until| step.rows.shifts.iter().any(|shift| shift.date <= until)) {
             projector.written.baseline = None;
         }

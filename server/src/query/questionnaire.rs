@@ -166,7 +166,8 @@ async fn months(store: &Store, site: &str, plan: &Plan) -> Result<Option<Quality
         let value = months.into_values().map(|(good, produced)| (whole(good), whole(produced))).collect();
         Ok::<_, QueryError>(worst.map(|grade| Graded { value, grade }))
     };
-    let before = side(&plan.baseline.from, &plan.baseline.to).await?;
+    let Some(baseline) = &plan.baseline else { return Ok(None) };
+    let before = side(&baseline.from, &baseline.to).await?;
     let after = side(&plan.reporting.from, &plan.reporting.to).await?;
     Ok(before.zip(after).map(|(before, after)| QualityPair { before, after }))
 }

@@ -98,7 +98,9 @@ pub async fn savings(
         site: head,
         plan: chosen.map(|p| p.plan.clone()),
         names: chosen.map(|p| Words::from(&p.names)).unwrap_or_default(),
-        baseline: chosen.map_or_else(Vec::new, |p| vec![p.baseline.from.clone(), p.baseline.to.clone()]),
+        baseline: chosen
+            .and_then(|p| p.baseline.as_ref())
+            .map_or_else(Vec::new, |baseline| vec![baseline.from.clone(), baseline.to.clone()]),
         reporting: chosen.map_or_else(Vec::new, |p| vec![p.reporting.from.clone(), p.reporting.to.clone()]),
         plans: plans.iter().map(|p| p.plan.clone()).collect(),
         machines: machines::named(store, site).await?,

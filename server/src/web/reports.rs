@@ -8,6 +8,7 @@ use askama::Template;
 use crate::query::{ReportView, SiteView};
 
 use super::format::{self, Clockface};
+use super::promise::Promises;
 use super::text::Texts;
 use super::view::{Frame, Nav, url_part};
 
@@ -40,6 +41,8 @@ pub struct Details {
     pub period: String,
     /// Verdict lines.
     pub lines: Vec<Line>,
+    /// What the plan promised.
+    pub promises: Promises,
 }
 
 struct Card<'a> {

@@ -35,6 +35,7 @@ use super::{assets, words};
 mod asked;
 mod change;
 mod findings;
+mod plan;
 
 /// All pages and their assets. Mount it at the root.
 pub fn routes() -> Router<AppState> {
@@ -54,6 +55,7 @@ pub fn routes() -> Router<AppState> {
         .route("/sites/{site}/meters", get(asked::meters))
         .route("/sites/{site}/questionnaire", get(asked::questionnaire))
         .route("/sites/{site}/savings", get(asked::savings))
+        .route("/sites/{site}/plan", get(plan::page).post(plan::answer).layer(plan::limit()))
         .route("/sites/{site}/findings", get(findings::page).post(findings::answer).layer(findings::limit()))
         .route("/metrics", get(asked::catalogue))
         .route("/sites/{site}/reports", get(change::reports).post(change::issue))

@@ -20,6 +20,7 @@ pub(super) mod asked;
 mod figures;
 mod findings;
 mod floor;
+pub(super) mod plan;
 mod shift;
 pub(super) use figures::figures;
 pub(super) use findings::{findings, no_findings};
@@ -529,5 +530,17 @@ pub(super) fn report_details(lang: Lang) -> Vec<Details> {
             ),
             line("kWh", "—", "—", "none", t.s("verdict-insufficient")),
         ],
+        promises: super::promise::Promises {
+            lines: vec![super::promise::Promise {
+                name: "OEE · <全厂>".into(),
+                target: format!("{} 5 {}", t.s("plan-increase"), t.s("plan-in-percentage-points")),
+                change: format!("6.10 [4.60, 7.60] {}", t.s("plan-in-percentage-points")),
+                grades: "A / C".into(),
+                css: "none",
+                verdict: t.s("promise-insufficient"),
+                notes: vec![t.s("promise-because-interval-contains-target"), t.f1("promise-locked", "leaf", "8 012")],
+            }],
+            notes: vec![t.s("promise-after-only")],
+        },
     }]
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use super::text::{EN_FTL, Lang, ZH_FTL};
 use super::{
-    catalogue, door, figures, findings, fleet, gateways, machine, meters, questionnaire, reports, savings, site, why,
+    catalogue, door, figures, findings, fleet, gateways, machine, meters, plan, questionnaire, reports, savings, site,
+    why,
 };
 
 fn pages(lang: Lang) -> Vec<(&'static str, String)> {
@@ -18,6 +19,7 @@ fn pages(lang: Lang) -> Vec<(&'static str, String)> {
     all.extend(meters::samples(lang));
     all.extend(questionnaire::samples(lang));
     all.extend(savings::samples(lang));
+    all.extend(plan::samples(lang));
     all.extend(findings::samples(lang));
     all.extend(catalogue::samples(lang));
     all.extend(reports::samples(lang));
@@ -129,7 +131,12 @@ fn keys(ftl: &str) -> BTreeSet<String> {
 }
 
 /// Keys whose last part comes from data; each family is looked up in one place.
-const FAMILIES: [&str; 27] = [
+const FAMILIES: [&str; 32] = [
+    "plan-finding-",
+    "plan-in-",
+    "promise-because-",
+    "ipmvp-",
+    "plan-role-",
     "plate-",
     "questionnaire-",
     "floor-",

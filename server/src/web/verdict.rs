@@ -16,6 +16,7 @@ use serde::Deserialize;
 
 use super::chart::interval::{Estimate, Row};
 use super::format::{self, NONE, THIN};
+use super::promise;
 use super::reports::{Details, Line};
 use super::text::{Lang, Texts};
 use super::words;
@@ -32,6 +33,8 @@ pub struct Report {
     comparisons: Vec<Comparison>,
     #[serde(default)]
     periods: Vec<Section>,
+    #[serde(default)]
+    measurement_plan: Option<promise::Plan>,
 }
 
 /// A machine over a whole period, with the bounds of each of its numbers.
@@ -210,14 +213,18 @@ pub fn present(t: &Texts, leaf: i64, report: &Report) -> Verdicts {
         .collect();
     compare.sort_by_key(|r| r.total);
     let (base, after) = (period(PERIODS.0), period(PERIODS.1));
-    let lines = report.comparisons.iter().take(LINES_MAX).map(|c| {
-        let compared = Compared::of(report, &c.definition);
+    let name = |definition: &str, id: &str| {
+        let compared = Compared::of(report, definition);
         let known = compared.names.map(name_of);
         let metric = known.unwrap_or_else(|| words::metric(t, compared.definition));
         let per_day = if compared.per_day { t.s("line-per-day") } else { String::new() };
+        format!("{metric}{per_day} · {}", machine(id))
+    };
+    let lines = report.comparisons.iter().take(LINES_MAX).map(|c| {
+        let compared = Compared::of(report, &c.definition);
         let print = Print::new(t, compared.unit, [&c.before, &c.after]);
         Line {
-            name: format!("{metric}{per_day} · {}", machine(&c.machine)),
+            name: name(&c.definition, &c.machine),
             before: print.side(&c.before),
             before_bounds: print.bounds(report.bounds(PERIODS.0, c, &c.before)),
             after: print.side(&c.after),
@@ -227,10 +234,11 @@ pub fn present(t: &Texts, leaf: i64, report: &Report) -> Verdicts {
         }
     });
     let lines = lines.collect();
+    let promises = report.measurement_plan.as_ref().map(|plan| promise::present(t, plan, name)).unwrap_or_default();
     let plan = report.request.plan.clone();
     let words = plan
         .map_or_else(String::new, |plan| t.f("compare-words", &[("plan", &plan), ("base", &base), ("period", &after)]));
-    Verdicts { details: Details { leaf, base, period: after, lines }, compare, words }
+    Verdicts { details: Details { leaf, base, period: after, lines, promises }, compare, words }
 }
 
 fn row(t: &Texts, report: &Report, name: &str, c: &Comparison) -> Row {

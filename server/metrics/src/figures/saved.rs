@@ -48,6 +48,7 @@ pub struct Saved {
 pub fn saved(history: &History, plan_id: &str, until_ms: Option<i64>, rule: StopRule) -> Vec<Saved> {
     let Some(stated) = history.statements().plan(plan_id) else { return Vec::new() };
     let body = &stated.body;
+    let Some(baseline) = &body.baseline else { return Vec::new() };
     let of = |machine: &str, r: &crate::model::DateRange, name: &str| {
         let period = Period { name: name.to_owned(), from: r.from.clone(), to: r.to.clone() };
         gather(history, machine, &period, until_ms, rule)
@@ -55,7 +56,7 @@ pub fn saved(history: &History, plan_id: &str, until_ms: Option<i64>, rule: Stop
     let names: Vec<&String> = body.machines.iter().chain(&body.incoming).collect();
     let sides: BTreeMap<&str, [Option<Gathered>; 2]> = names
         .iter()
-        .map(|m| (m.as_str(), [of(m, &body.baseline, "baseline"), of(m, &body.reporting, "reporting")]))
+        .map(|m| (m.as_str(), [of(m, baseline, "baseline"), of(m, &body.reporting, "reporting")]))
         .collect();
     let made: Vec<String> = body
         .machines

@@ -310,7 +310,7 @@ impl History {
     /// Takes note that windows within `hull` were evaluated with the readings of a tag up to `through_ms`.
     pub(crate) fn used(&mut self, gateway: &str, tag: &str, hull: Interval, through_ms: i64) {
         let Ok(id) = gateway.parse::<GatewayId>() else { return };
-        let past = &mut self.gateways.entry(id).or_default().past;
+        let past = &mut self.gateways_mut().entry(id).or_default().past;
         let used = Used { hull, through_ms };
         past.used.entry(tag.to_owned()).or_insert(used).widen(used);
         past.used_any.get_or_insert(used).widen(used);
@@ -318,7 +318,7 @@ impl History {
 
     /// After all its tags were noted: what places the gateway's readings was relied upon too.
     pub(crate) fn freeze(&mut self, gateway: &str) {
-        for (_, gateway) in self.gateways.iter_mut().filter(|(id, _)| id.as_str() == gateway) {
+        for (_, gateway) in self.gateways_mut().iter_mut().filter(|(id, _)| id.as_str() == gateway) {
             gateway.settle();
             let bound_ms = gateway.past.used_any.map(|any| any.hull.to_ms.saturating_add(REACH_MS));
             gateway.freeze(bound_ms.unwrap_or(i64::MIN));
@@ -338,7 +338,7 @@ impl History {
 
     /// Until when the readings of a gateway have come, by clocks that nothing in order moves.
     pub(crate) fn settled_ms(&mut self, gateway: &str) -> Option<i64> {
-        self.gateways.iter_mut().find(|(id, _)| id.as_str() == gateway).and_then(|(_, g)| g.settle())
+        self.gateways_mut().iter_mut().find(|(id, _)| id.as_str() == gateway).and_then(|(_, g)| g.settle())
     }
 
     /// The placed end of the newest record of a gateway, for good or not.
@@ -351,7 +351,7 @@ impl History {
     /// With `is_read_on` there will be such windows.
     pub(crate) fn forget_before(&mut self, cut_ms: i64, is_read_on: bool) {
         self.look_again();
-        for gateway in self.gateways.values_mut() {
+        for gateway in self.gateways_mut().values_mut() {
             gateway.forget_before(cut_ms, is_read_on);
         }
         self.forgotten_ms = self.forgotten_ms.max(Some(cut_ms));
@@ -359,7 +359,7 @@ impl History {
 
     /// Lets all readings go, their memory too; gaps stay.
     pub(crate) fn drop_readings(&mut self) {
-        for gateway in self.gateways.values_mut() {
+        for gateway in self.gateways_mut().values_mut() {
             gateway.columns = BTreeMap::new();
         }
     }

@@ -2,6 +2,7 @@
 
 use super::{
     CalendarBody, CycleTime, Line, Machine, MeterReplaced, Plan, PlannedStop, QualityCount, SignalRef, Site, StateRule,
+    plan,
 };
 use crate::alarms::declared::{AlarmCode, AlarmHandled};
 use crate::assessment::declared::{self, LevelAssessed};
@@ -10,6 +11,7 @@ use crate::batch::record::BatchRecord;
 use crate::credibility::course::{FindingRef, FindingShown};
 use crate::credibility::explanation::{self, Explanation};
 use crate::metrology::{self, Meter};
+use crate::plan::{BaselineLock, EvidenceDocument};
 use crate::production::material::Material;
 use crate::production::stops::StopReason;
 use crate::quality::specification::Specification;
@@ -63,6 +65,10 @@ pub enum Body {
     QualityCount(QualityCount),
     /// `plan`
     Plan(Plan),
+    /// `baseline_lock`
+    BaselineLock(Box<BaselineLock>),
+    /// `evidence_document`
+    EvidenceDocument(Box<EvidenceDocument>),
     /// `line`
     Line(Line),
     /// `level_assessed`
@@ -98,7 +104,7 @@ pub enum Body {
 }
 
 /// The declaration kinds this crate computes with.
-pub const KINDS: [&str; 23] = [
+pub const KINDS: [&str; 25] = [
     "site",
     "calendar",
     "machine",
@@ -107,6 +113,8 @@ pub const KINDS: [&str; 23] = [
     "meter_replaced",
     "quality_count",
     "plan",
+    "baseline_lock",
+    "evidence_document",
     "line",
     "level_assessed",
     "recipe",
@@ -163,7 +171,12 @@ pub fn parse_body(kind: &str, body: &serde_json::Value) -> Result<Body, ModelErr
             }
             Body::QualityCount(body)
         }
-        "plan" => Body::Plan(check_plan(read(kind, body)?)?),
+        "plan" => {
+            plan::check_units(body)?;
+            Body::Plan(plan::check(read(kind, body)?)?)
+        }
+        "baseline_lock" => Body::BaselineLock(Box::new(read::<BaselineLock>(kind, body)?.checked()?)),
+        "evidence_document" => Body::EvidenceDocument(Box::new(read::<EvidenceDocument>(kind, body)?.checked()?)),
         "line" => Body::Line(check_line(read(kind, body)?)?),
         "level_assessed" => Body::LevelAssessed(declared::check(read(kind, body)?)?),
         "recipe" => Body::Recipe(Box::new(read::<Recipe>(kind, body)?.checked()?)),
@@ -314,35 +327,4 @@ fn check_line(line: Line) -> Result<Line, ModelError> {
         return Err(refuse("line", "constraint", "must be one of the route's machines"));
     }
     Ok(line)
-}
-
-fn check_plan(plan: Plan) -> Result<Plan, ModelError> {
-    check_id("plan", "plan", &plan.plan)?;
-    for (field, date) in [
-        ("baseline.from", &plan.baseline.from),
-        ("baseline.to", &plan.baseline.to),
-        ("reporting.from", &plan.reporting.from),
-        ("reporting.to", &plan.reporting.to),
-    ] {
-        check_date("plan", field, date)?;
-    }
-    if plan.baseline.from > plan.baseline.to || plan.reporting.from > plan.reporting.to {
-        return Err(refuse("plan", "baseline", "each period must end on or after its first date"));
-    }
-    if plan.baseline.to >= plan.reporting.from {
-        return Err(refuse("plan", "reporting.from", "must be after the baseline's last date"));
-    }
-    if plan.machines.is_empty() || plan.machines.len() > 10_000 {
-        return Err(refuse("plan", "machines", "must name 1 to 10 000 machines"));
-    }
-    for machine in plan.machines.iter().chain(&plan.incoming) {
-        check_id("plan", "machines", machine)?;
-    }
-    if !(2000..=100_000).contains(&plan.replicates) {
-        return Err(refuse("plan", "replicates", "must be 2 000 to 100 000"));
-    }
-    if !(1..=60).contains(&plan.block_days) {
-        return Err(refuse("plan", "block_days", "must be 1 to 60"));
-    }
-    Ok(plan)
 }

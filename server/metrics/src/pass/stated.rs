@@ -22,6 +22,7 @@ impl Pass {
         if changed {
             return self.disturb(leaf, By::Statement);
         }
+        self.locked(leaf);
         self.watch_new_tags();
         self.resolve(leaf)?;
         let until_ms = self.asked.until_ms;
@@ -29,6 +30,13 @@ impl Pass {
             part.plan(&self.history, until_ms);
         }
         Ok(())
+    }
+
+    /// Looks for locks of the plan up to a leaf: what comes later and says something of their baselines is another history.
+    pub(super) fn locked(&mut self, leaf: u64) {
+        if let Some(plan) = self.asked.plan.as_deref() {
+            self.locked_until_ms = crate::plan::locked_until_ms(self.history.statements(), plan, leaf);
+        }
     }
 
     /// Whether a statement changes dates of a part that were evaluated.
@@ -69,8 +77,8 @@ impl Pass {
             }
             // Applied when the report is made.
             Body::QualityCount(_) => false,
-            // Which dates are asked for is resolved again.
-            Body::Plan(_) => false,
+            // Which dates are asked for is resolved again; whether a lock and what is declared now are two is asked at the end.
+            Body::Plan(_) | Body::BaselineLock(_) | Body::EvidenceDocument(_) => false,
             // What is said of a matter to verify moves no number.
             // Savings are computed from a history, never in one pass.
             Body::Adjustment(_) | Body::Explanation(_) | Body::FindingShown(_) | Body::FindingAcknowledged(_) => false,

@@ -24,15 +24,17 @@ pub(super) type Days = BTreeMap<String, Facts>;
 
 /// One machine over one period.
 pub(crate) struct MachinePeriod {
-    pub(super) machine: String,
-    pub(super) role: MachineRole,
-    pub(super) total: Facts,
-    pub(super) days: Days,
-    pub(super) shifts: Vec<Section>,
-    pub(super) excluded: Vec<String>,
-    pub(super) scheduled: u32,
-    pub(super) valid: u32,
-    pub(super) span: Option<Interval>,
+    pub(crate) machine: String,
+    pub(crate) role: MachineRole,
+    pub(crate) total: Facts,
+    pub(crate) days: Days,
+    pub(crate) shifts: Vec<Section>,
+    pub(crate) excluded: Vec<String>,
+    pub(crate) scheduled: u32,
+    pub(crate) valid: u32,
+    /// By production date: scheduled shifts, and those valid at 95, 96 … 100 percent of coverage.
+    pub(crate) by_date: BTreeMap<String, [u32; 7]>,
+    pub(crate) span: Option<Interval>,
 }
 
 /// A production date of a machine, evaluated: what is added up later.
@@ -71,6 +73,20 @@ pub fn evaluate(history: &History, request: &ReportRequest) -> Result<Report, Re
     Ok(assemble(history, request, evaluated))
 }
 
+/// Machines over one period, and their sum behind them.
+pub(crate) fn evaluate_side(
+    history: &History,
+    machines: &[String],
+    period: &Period,
+    until_ms: Option<i64>,
+) -> Vec<MachinePeriod> {
+    let known = machines.iter().filter(|m| !history.statements().machine_definitions(m).is_empty());
+    let sum = |m: &String| MachinePeriod::sum(history, m, period, machine_dates(history, m, period, until_ms));
+    let mut out: Vec<MachinePeriod> = known.map(sum).collect();
+    out.push(sum_machines(&out));
+    out
+}
+
 /// Makes the report of a resolved request out of its evaluated dates: by period, by machine, in order.
 pub(crate) fn assemble(history: &History, request: ReportRequest, evaluated: Vec<Vec<Vec<DateFacts>>>) -> Report {
     let mut shifts = Vec::new();
@@ -90,6 +106,7 @@ pub(crate) fn assemble(history: &History, request: ReportRequest, evaluated: Vec
         parts.push((period.clone(), machines));
     }
     let (method, comparisons) = compare_periods(history, &request, &parts);
+    let measurement_plan = super::planned::planned(history, &request, &parts);
     let statements = history.statements();
     let site = statements.site();
     let used: BTreeSet<&str> = shifts.iter().chain(&periods).flat_map(|s| &s.lines).map(|l| l.definition).collect();
@@ -110,6 +127,7 @@ pub(crate) fn assemble(history: &History, request: ReportRequest, evaluated: Vec
         periods,
         method,
         comparisons,
+        measurement_plan,
         gaps: gap_lines(history, &request, &windows),
         statements: statement_lines(history),
         quarantined: history.quarantined().to_vec(),
@@ -216,6 +234,7 @@ impl MachinePeriod {
             excluded: Vec::new(),
             scheduled: 0,
             valid: 0,
+            by_date: BTreeMap::new(),
             span: None,
         }
     }
@@ -248,6 +267,9 @@ impl MachinePeriod {
             if facts.buckets.pbt_ms() > 0 {
                 self.scheduled += 1;
                 self.valid += u32::from(facts.is_valid());
+                let counts = self.by_date.entry(name.clone()).or_default();
+                let at = |percent: usize| percent == 0 || facts.is_valid_at(94 + percent as u8);
+                counts.iter_mut().enumerate().for_each(|(i, count)| *count += u32::from(at(i)));
             }
             let section = section(&period.name, &self.machine, Some((&name, &shift)), window, &facts);
             self.take(&name, &shift, &facts);
@@ -301,6 +323,10 @@ fn sum_machines(machines: &[MachinePeriod]) -> MachinePeriod {
         total.excluded.extend(machine.excluded.iter().cloned());
         total.scheduled += machine.scheduled;
         total.valid += machine.valid;
+        for (date, counts) in &machine.by_date {
+            let sum = total.by_date.entry(date.clone()).or_default();
+            sum.iter_mut().zip(counts).for_each(|(s, c)| *s += c);
+        }
         total.span = match (total.span, machine.span) {
             (Some(a), Some(b)) => Some(Interval::new(a.from_ms.min(b.from_ms), a.to_ms.max(b.to_ms))),
             (a, b) => a.or(b),

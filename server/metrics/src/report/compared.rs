@@ -5,6 +5,8 @@ use crate::compare::{self, Change, Day, Verdict};
 use crate::decimal::{float6, ratio6};
 use crate::facts::Facts;
 use crate::history::History;
+use crate::model::{Plan, PlanMetric, TargetUnit};
+use crate::plan::{valid_days, valid_shifts};
 use crate::report::build::MachinePeriod;
 use crate::report::{Comparison, Method, Period, ReportRequest, Side};
 
@@ -34,6 +36,17 @@ fn per_day(definition: &str, f: &Facts) -> Option<Day> {
     let amount = ratio(definition, f)?;
     Some((amount.0, i128::from(f.is_worked) * amount.1))
 }
+
+/// What plans can promise: the definitions of comparisons.
+pub const COMPARED_DEFINITIONS: [&str; 7] = [
+    "oee.iso22400@1",
+    "availability.iso22400@1",
+    "performance.iso22400@1",
+    "quality.iso22400@1",
+    "energy.per_good@1",
+    "energy.per_production_day@1",
+    "good.per_production_day@1",
+];
 
 static COMPARED: [Compared; 7] = [
     Compared { definition: "oee.iso22400@1", line: "oee.iso22400@1", day: |f| ratio("oee.iso22400@1", f) },
@@ -69,24 +82,10 @@ pub(super) fn compare_periods(
         return (None, Vec::new());
     };
     let plan = &stated.body;
-    let begins = after.iter().filter_map(|m| m.span).map(|s| s.from_ms).min();
-    let plan_late = begins.is_some_and(|b| stated.received_ms > b) && !history.is_simulated();
+    let late = is_late(history, stated.received_ms, after);
     let mut out = Vec::new();
     for (b, a) in before.iter().zip(after) {
-        for compared in &COMPARED {
-            let (days_before, days_after) = (series(b, compared.day), series(a, compared.day));
-            if days_before.iter().chain(&days_after).all(|d| d.1 == 0) {
-                continue;
-            }
-            let change = compare::compare(
-                &days_before,
-                &days_after,
-                usize::try_from(plan.block_days).unwrap_or(7),
-                usize::try_from(plan.replicates).unwrap_or(2000),
-                plan.seed.cast_unsigned(),
-            );
-            out.push(comparison(compared, b, a, &change, plan_late));
-        }
+        out.extend(COMPARED.iter().filter_map(|compared| Some(compare_one(compared, b, a, plan, late)?.comparison)));
     }
     let method = Method {
         interval: "circular-block-bootstrap@1",
@@ -97,18 +96,103 @@ pub(super) fn compare_periods(
     (Some(method), out)
 }
 
+/// Whether a plan was stated after its reporting period began.
+fn is_late(history: &History, received_ms: i64, after: &[MachinePeriod]) -> bool {
+    let begins = after.iter().filter_map(|m| m.span).map(|s| s.from_ms).min();
+    begins.is_some_and(|b| received_ms > b) && !history.is_simulated()
+}
+
+/// A comparison with what a target in percent is measured against.
+pub(super) struct Compare {
+    /// A side has fewer valid production days, or fewer valid shifts, than the plan asks for.
+    pub(super) short: Option<&'static str>,
+    pub(super) comparison: Comparison,
+    /// 95 % interval of after / before − 1, millionths.
+    pub(super) relative: Option<(i128, i128)>,
+    /// 95 % interval of after − before, millionths.
+    pub(super) interval: Option<(i128, i128)>,
+}
+
+/// The comparison of one definition on two sides of a machine; none without any denominator.
+fn compare_one(
+    compared: &Compared,
+    b: &MachinePeriod,
+    a: &MachinePeriod,
+    plan: &Plan,
+    is_late: bool,
+) -> Option<Compare> {
+    let (days_before, days_after) = (series(b, compared.day), series(a, compared.day));
+    if days_before.iter().chain(&days_after).all(|d| d.1 == 0) {
+        return None;
+    }
+    let block = usize::try_from(plan.block_days).unwrap_or(7);
+    let replicates = usize::try_from(plan.replicates).unwrap_or(2000);
+    let change = compare::compare(&days_before, &days_after, block, replicates, plan.seed.cast_unsigned());
+    let relative = || {
+        change.interval?;
+        compare::relative(&days_before, &days_after, change.block, replicates, plan.seed.cast_unsigned())
+    };
+    let wants = plan.metric(compared.definition, &a.machine).and_then(|m| m.target.as_ref());
+    let relative = wants.filter(|t| t.unit == TargetUnit::Percent).and_then(|_| relative());
+    let millionths = |ends: (f64, f64)| {
+        let one = |end| crate::decimal::float_scaled(end, 1_000_000, 1);
+        one(ends.0).zip(one(ends.1))
+    };
+    Some(Compare {
+        short: plan.metric(compared.definition, &a.machine).and_then(|m| short(m, [b, a])),
+        comparison: comparison(compared, b, a, &change, is_late),
+        relative: relative.and_then(millionths),
+        interval: change.interval.and_then(millionths),
+    })
+}
+
+/// What a plan asks for beyond report computation, and a side does not have.
+fn short(metric: &PlanMetric, sides: [&MachinePeriod; 2]) -> Option<&'static str> {
+    let percent = metric.coverage_percent.unwrap_or(95);
+    let few = |p: &&MachinePeriod| metric.min_days.is_some_and(|least| valid_days(p, percent) < least);
+    let low = |p: &&MachinePeriod| valid_shifts(p, percent) * 100 < i64::from(p.scheduled) * 75;
+    if sides.iter().any(few) { Some("FEW_DAYS") } else { sides.iter().any(low).then_some("COVERAGE_BELOW_PLAN") }
+}
+
+/// The comparison of a plan's metric on two sides evaluated for it.
+pub(super) fn compare_metric(
+    history: &History,
+    (plan, received_ms): (&Plan, i64),
+    (definition, machine): (&str, &str),
+    before: &[MachinePeriod],
+    after: &[MachinePeriod],
+) -> Option<Compare> {
+    let compared = COMPARED.iter().find(|c| c.definition == definition)?;
+    let of = |side: &'_ [MachinePeriod]| side.iter().position(|m| m.machine == machine);
+    let (b, a) = (before.get(of(before)?)?, after.get(of(after)?)?);
+    compare_one(compared, b, a, plan, is_late(history, received_ms, after))
+}
+
+/// Sums of a metric over one side, and the production days behind it.
+pub(crate) fn side_sum(definition: &str, part: &MachinePeriod) -> Option<(Day, Vec<(String, Day)>)> {
+    let compared = COMPARED.iter().find(|c| c.definition == definition)?;
+    let days: Vec<(String, Day)> =
+        part.days.iter().map(|(date, f)| (date.clone(), (compared.day)(f).unwrap_or((0, 0)))).collect();
+    let sum = days.iter().fold((0_i128, 0_i128), |t, (_, d)| (t.0.saturating_add(d.0), t.1.saturating_add(d.1)));
+    (sum.1 != 0).then_some((sum, days))
+}
+
+/// The grade of a metric on one side.
+pub(super) fn grade_of(definition: &str, machine: &str, side: &[MachinePeriod]) -> Option<&'static str> {
+    grade(COMPARED.iter().find(|c| c.definition == definition)?, side.iter().find(|m| m.machine == machine)?)
+}
+
+fn grade(compared: &Compared, part: &MachinePeriod) -> Option<&'static str> {
+    let definition = catalogue::get(compared.line).filter(|d| d.applies(&part.total))?;
+    Some(part.total.grade(definition.cover(&part.total)).letter())
+}
+
 /// One pair per production date; a date without a value is 0/0.
 fn series(part: &MachinePeriod, day: fn(&Facts) -> Option<Day>) -> Vec<Day> {
     part.days.values().map(|f| day(f).unwrap_or((0, 0))).collect()
 }
 
-fn comparison(
-    compared: &Compared,
-    b: &MachinePeriod,
-    a: &MachinePeriod,
-    change: &Change,
-    plan_late: bool,
-) -> Comparison {
+fn comparison(compared: &Compared, b: &MachinePeriod, a: &MachinePeriod, change: &Change, is_late: bool) -> Comparison {
     let mut cautions = Vec::new();
     let few = |p: &MachinePeriod| p.valid < VALID_SHIFTS_MIN || p.days.len() < SPAN_DAYS_MIN;
     if few(b) || few(a) || change.interval.is_none() {
@@ -120,7 +204,7 @@ fn comparison(
     if [b, a].iter().any(|p| p.standing() == Some("qualified")) {
         cautions.push("COVERAGE_QUALIFIED");
     }
-    if plan_late {
+    if is_late {
         cautions.push("PLAN_AFTER_START");
     }
     let withheld = cautions.iter().any(|c| matches!(*c, "FEW_VALID_SHIFTS" | "COVERAGE_TOO_LOW"));
@@ -147,14 +231,12 @@ fn comparison(
 }
 
 fn side(compared: &Compared, part: &MachinePeriod, sum: Day, days: usize) -> Side {
-    let definition = catalogue::get(compared.line);
-    let grade = definition.filter(|d| d.applies(&part.total)).map(|d| part.total.grade(d.cover(&part.total)).letter());
     Side {
         numerator: sum.0.to_string(),
         denominator: sum.1.to_string(),
         value: ratio6(sum.0, sum.1),
         days: days as u64,
-        grade,
+        grade: grade(compared, part),
         standing: part.standing(),
     }
 }

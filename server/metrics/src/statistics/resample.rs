@@ -76,12 +76,35 @@ pub fn differences(
     replicates: usize,
     seed: u64,
 ) -> Result<Vec<f64>, Undefined> {
+    replicate(before, after, (block, replicates, seed), |a, b| Some(a - b))
+}
+
+/// after / before − 1 of every replicate, in the order drawn.
+///
+/// # Errors
+/// A replicate without denominator, or whose baseline is zero.
+pub fn relatives(
+    before: &[Pair],
+    after: &[Pair],
+    block: usize,
+    replicates: usize,
+    seed: u64,
+) -> Result<Vec<f64>, Undefined> {
+    replicate(before, after, (block, replicates, seed), |a, b| (b != 0.0).then(|| a / b - 1.0))
+}
+
+fn replicate(
+    before: &[Pair],
+    after: &[Pair],
+    (block, replicates, seed): (usize, usize, u64),
+    of: fn(f64, f64) -> Option<f64>,
+) -> Result<Vec<f64>, Undefined> {
     let mut random = SplitMix64::new(seed);
     (0..replicates)
         .map(|_| {
             let b = quotient(sample(before, block, &mut random));
             let a = quotient(sample(after, block, &mut random));
-            a.zip(b).map(|(a, b)| a - b).ok_or(Undefined::ZeroDenominator)
+            a.zip(b).and_then(|(a, b)| of(a, b)).ok_or(Undefined::ZeroDenominator)
         })
         .collect()
 }

@@ -66,6 +66,9 @@ fn body(path: &str) -> (&'static str, String) {
         let body = json!({"machine": "press", "item_us": 1_000_000});
         return ("application/json", json!({"kind": "cycle_time", "reason": "t", "body": body}).to_string());
     }
+    if path.ends_with("/locks") {
+        return ("application/json", json!({"definition": "oee.iso22400@1"}).to_string());
+    }
     match (path.starts_with("/api"), path.ends_with("/reports")) {
         (true, _) => ("application/json", json!({"from": "2026-03-02", "to": "2026-03-02"}).to_string()),
         (false, true) => (FORM, "plan=p1&token=".to_owned()),

@@ -11,6 +11,7 @@ use crate::testing::{Inside, inside};
 
 mod documents;
 mod findings;
+mod plan;
 
 struct Browser<'i> {
     inside: &'i Inside,

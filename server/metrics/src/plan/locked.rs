@@ -1,0 +1,233 @@
+//! What statements say *as locked*, and which later ones say something else.
+
+use super::BaselineLock;
+use crate::calendar::parse_date;
+use crate::history::History;
+use crate::model::{Body, DateRange, Machine, Plan, parse_body};
+use crate::statements::{Stated, Statements};
+
+/// Which side of the comparison statements are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// The baseline: nothing that was stated after the lock's prefix.
+    Baseline,
+    /// The reporting period: what happens then, under the parameters as locked.
+    Reporting,
+}
+
+/// A statement later than the lock, by what it does to the locked result.
+enum Later {
+    /// Left out on this side.
+    Out,
+    /// Counted as it is.
+    As,
+    /// Counted with the locked part put back.
+    With(serde_json::Value),
+}
+
+/// The statements of a log as a lock over the first `size` leaves has them.
+pub(crate) fn as_locked(all: &Statements, size: u64, side: Side) -> Statements {
+    let prefix = prefix(all, size);
+    let mut out = prefix.clone();
+    for stated in all.ledger().iter().filter(|s| s.leaf >= size) {
+        let mut declaration = stated.body.clone();
+        match later(&prefix, &declaration.kind, &declaration.body, side) {
+            Later::Out => continue,
+            Later::As => {}
+            Later::With(body) => declaration.body = body,
+        }
+        out.push(stated.leaf, stated.received_ms, declaration);
+    }
+    out
+}
+
+fn prefix(all: &Statements, size: u64) -> Statements {
+    let mut out = Statements::default();
+    for stated in all.ledger().iter().take_while(|s| s.leaf < size) {
+        out.push(stated.leaf, stated.received_ms, stated.body.clone());
+    }
+    out
+}
+
+/// Kinds that move a line of a report.
+fn moves(body: &Body) -> bool {
+    matches!(
+        body,
+        Body::Site(_)
+            | Body::Calendar(_)
+            | Body::Machine(_)
+            | Body::CycleTime(_)
+            | Body::Recipe(_)
+            | Body::PlannedStop(_)
+            | Body::MeterReplaced(_)
+            | Body::QualityCount(_)
+            | Body::Batch(_)
+    )
+}
+
+fn later(prefix: &Statements, kind: &str, body: &serde_json::Value, side: Side) -> Later {
+    let Ok(body) = parse_body(kind, body) else { return Later::As };
+    if !moves(&body) {
+        return Later::As;
+    }
+    if side == Side::Baseline {
+        return Later::Out;
+    }
+    match body {
+        Body::Site(_) => Later::Out,
+        Body::CycleTime(b) if has_planned_time(prefix, &b.machine, &b.product) => Later::Out,
+        Body::Recipe(b) if has_planned_time(prefix, &b.machine, &b.product) => Later::Out,
+        Body::Calendar(mut b) => match prefix.calendar_latest(&b.calendar) {
+            Some(locked) => {
+                b.shifts.clone_from(&locked.body.shifts);
+                put_back(&b)
+            }
+            None => Later::As,
+        },
+        Body::Machine(mut b) => match prefix.machine_definitions(&b.machine).last() {
+            Some(locked) => {
+                b.calendar.clone_from(&locked.body.calendar);
+                b.role = locked.body.role;
+                // Another device behind the state has its own codes; the same device keeps the rule.
+                if state_tags(&b) == state_tags(&locked.body) {
+                    b.state_rule.clone_from(&locked.body.state_rule);
+                }
+                // What says nothing else than the lock's own statement says nothing.
+                let of = |m: &Machine| (m.calendar.clone(), m.role, m.signals.clone(), m.state_rule.clone());
+                if of(&b) == of(&locked.body) { Later::Out } else { put_back(&b) }
+            }
+            None => Later::As,
+        },
+        _ => Later::As,
+    }
+}
+
+/// A statement in its new words.
+fn put_back(body: &impl serde::Serialize) -> Later {
+    serde_json::to_value(body).map_or(Later::Out, Later::With)
+}
+
+/// Gateway and tag of everything that can tell a machine's state.
+fn state_tags(machine: &Machine) -> [Option<(&str, &str)>; 3] {
+    let s = &machine.signals;
+    [&s.state, &s.run, &s.power].map(|signal| signal.as_ref().map(|r| (r.gateway.as_str(), r.tag.as_str())))
+}
+
+/// Whether a product of a machine had a planned time when the lock was made.
+fn has_planned_time(prefix: &Statements, machine: &str, product: &str) -> bool {
+    let known = |product: &str| {
+        prefix.cycle_time_at(machine, product, i64::MAX).is_some()
+            || prefix.recipe_at(machine, product, i64::MAX).is_some()
+    };
+    known(product)
+}
+
+/// The statements after a lock that may make the result as declared now another than as locked, by leaf. None: the two are one.
+pub(crate) fn changes<'s>(all: &'s Statements, lock: &Stated<BaselineLock>) -> Vec<&'s Stated<protocol::Declaration>> {
+    let size = lock.body.size;
+    let prefix = prefix(all, size);
+    let Some(locked) = prefix.plan(&lock.body.plan).map(|p| p.body.clone()) else { return Vec::new() };
+    let Some((from_ms, to_ms)) = locked.baseline.as_ref().and_then(around) else { return Vec::new() };
+    let ours = |machine: &str| locked.machines.iter().chain(&locked.incoming).any(|m| m == machine);
+    let zone = prefix.site().map(|s| s.zone.clone());
+    let noon_ms = noon(locked.baseline.as_ref());
+    let differs = |stated: &&Stated<protocol::Declaration>| {
+        let Ok(body) = parse_body(&stated.body.kind, &stated.body.body) else { return false };
+        let early = stated.effective_from < to_ms;
+        match body {
+            Body::Site(b) => Some(&b.zone) != zone.as_ref(),
+            Body::Calendar(b) => {
+                stated.effective_from <= noon_ms
+                    || prefix.calendar_latest(&b.calendar).is_some_and(|locked| locked.body.shifts != b.shifts)
+            }
+            Body::Machine(b) if ours(&b.machine) => {
+                let other = |l: &Stated<Machine>| {
+                    let of = |m: &Machine| (m.calendar.clone(), m.role, m.signals.clone(), m.state_rule.clone());
+                    of(&l.body) != of(&b)
+                };
+                early || prefix.machine_definitions(&b.machine).last().is_some_and(other)
+            }
+            Body::CycleTime(b) if ours(&b.machine) => {
+                let same = prefix.cycle_time_at(&b.machine, &b.product, i64::MAX).is_some_and(|l| l.body == b);
+                early || !same && has_planned_time(&prefix, &b.machine, &b.product)
+            }
+            Body::Recipe(b) if ours(&b.machine) => {
+                let same = prefix.recipe_at(&b.machine, &b.product, i64::MAX).is_some_and(|l| l.body == *b);
+                early || !same && has_planned_time(&prefix, &b.machine, &b.product)
+            }
+            Body::PlannedStop(b) => ours(&b.machine) && b.from_ms < to_ms && from_ms < b.to_ms,
+            Body::MeterReplaced(b) => ours(&b.machine) && (from_ms..to_ms).contains(&b.at_ms),
+            Body::QualityCount(b) => {
+                let of = |r: &DateRange| (r.from.as_str()..=r.to.as_str()).contains(&b.date.as_str());
+                ours(&b.machine) && locked.baseline.as_ref().is_some_and(of)
+            }
+            Body::Batch(b) => ours(&b.machine) && b.from_ms < to_ms,
+            Body::Plan(b) => b.plan == lock.body.plan && is_moved(&locked, &b, &lock.body),
+            _ => false,
+        }
+    };
+    all.ledger().iter().filter(|s| s.leaf >= size && s.leaf != lock.leaf).filter(differs).collect()
+}
+
+/// Whether a plan as stated later moves a locked metric: everything the locked result rests on but the reporting period.
+pub(crate) fn is_moved(locked: &Plan, now: &Plan, lock: &BaselineLock) -> bool {
+    let metric = |p: &Plan| p.metric(&lock.definition, &lock.machine).cloned();
+    let frozen = |p: &Plan| (p.baseline.clone(), p.incoming.clone(), p.seed, p.replicates, p.block_days, metric(p));
+    let sorted = |p: &Plan| p.machines.iter().cloned().collect::<std::collections::BTreeSet<_>>();
+    frozen(locked) != frozen(now) || sorted(locked) != sorted(now)
+}
+
+/// Time around production dates that no zone and no shift leaves.
+fn around(range: &DateRange) -> Option<(i64, i64)> {
+    let (from, to) = (parse_date(&range.from)?, parse_date(&range.to)?);
+    // No zone ends a day later than twelve hours after UTC does, and no shift later than a day after its date.
+    Some((crate::report::rough_day(from).from_ms, crate::report::rough_day(to).to_ms - 12 * 3_600_000))
+}
+
+/// The instant at which the calendar of a period's last date is asked for.
+fn noon(range: Option<&DateRange>) -> i64 {
+    let last = range.and_then(|r| parse_date(&r.to));
+    last.map_or(i64::MAX, |to| crate::report::rough_day(to).from_ms + 36 * 3_600_000)
+}
+
+/// The baselines that locks of a plan speak of.
+pub(crate) fn locked_baselines(statements: &Statements, plan: &str) -> Vec<DateRange> {
+    let mut out: Vec<DateRange> = Vec::new();
+    for lock in statements.locks(plan) {
+        let stated = statements.plan_versions(plan).into_iter().find(|p| p.leaf == lock.body.plan_leaf);
+        if let Some(range) = stated.and_then(|p| p.body.baseline.clone()).filter(|r| !out.contains(r)) {
+            out.push(range);
+        }
+    }
+    out
+}
+
+/// Leaves of records logged after a lock's prefix that say something of its baseline.
+pub(crate) fn later_records(history: &History, lock: &Stated<BaselineLock>) -> Vec<u64> {
+    let ends_ms = baseline_end_ms(history.statements(), lock);
+    ends_ms.map_or_else(Vec::new, |ends_ms| history.records_reaching(lock.body.size, ends_ms))
+}
+
+/// The end of the local day of a locked baseline's last date.
+fn baseline_end_ms(statements: &Statements, lock: &Stated<BaselineLock>) -> Option<i64> {
+    let stated = statements.plan_versions(&lock.body.plan).into_iter().find(|p| p.leaf == lock.body.plan_leaf)?;
+    let to = parse_date(&stated.body.baseline.as_ref()?.to)?;
+    let zone = statements.site().map_or("UTC", |s| s.zone.as_str());
+    Some(crate::calendar::local_days(zone, to, to)?.to_ms)
+}
+
+/// The latest end of any baseline of a plan that was locked by a leaf.
+pub(crate) fn locked_until_ms(statements: &Statements, plan: &str, by_leaf: u64) -> Option<i64> {
+    let locks = statements.locks(plan);
+    locks.iter().filter(|lock| lock.leaf <= by_leaf).filter_map(|lock| baseline_end_ms(statements, lock)).max()
+}
+
+/// The first leaf by which what a plan locked and what is declared now may be two.
+pub(crate) fn moved_since(history: &History, plan: &str) -> Option<u64> {
+    let statements = history.statements();
+    let first = |lock| {
+        let stated = changes(statements, lock).first().map(|s| s.leaf);
+        stated.into_iter().chain(later_records(history, lock).first().copied()).min()
+    };
+    statements.locks(plan).iter().filter_map(first).min()
+}

@@ -1,0 +1,192 @@
+//! Plans and locks on their way into the log: what would move a lock is refused, and a lock's numbers are computed here, never stated.
+//!
+//! Constraints
+//! 1. One plan or lock after the other: two locks of one metric cannot both find it unlocked.
+//! 2. A lock rests on a published checkpoint; plans and locks are under one when this answers, so that pages show them at once.
+//! 3. What is refused changes nothing.
+
+use metrics::plan::{Baseline, DoorError, LockError, check_stated};
+use metrics::report::{Period, ReportError};
+use metrics::{History, ReportRequest};
+use protocol::{Declaration, SiteId};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Mutex, MutexGuard};
+use utoipa::ToSchema;
+
+use crate::reporting::{self, Issuer, ReportingError};
+use crate::sitelog::{LogError, SiteLogs};
+
+/// Kind of the declaration that says what is measured and promised.
+pub(crate) const PLAN: &str = "plan";
+/// Kind of the declaration that fixes a baseline.
+pub(crate) const BASELINE_LOCK: &str = "baseline_lock";
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
+/// Which metric of a plan to lock.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LockWanted {
+    /// Definition of the comparison.
+    pub definition: String,
+    /// Machine id; `*`, all production machines of the plan, by default.
+    #[serde(default = "all_machines")]
+    pub machine: String,
+    /// Why, in the author's words; needed when the baseline does not suffice.
+    #[serde(default)]
+    pub reason: String,
+    /// Lock it although it does not suffice; the grade falls.
+    #[serde(default)]
+    pub insufficient: bool,
+}
+
+fn all_machines() -> String {
+    metrics::report::ALL_MACHINES.to_owned()
+}
+
+/// A metric that is locked.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Locked {
+    /// Leaf of the lock.
+    pub leaf: u64,
+    /// Leaves it was computed over.
+    pub size: u64,
+    /// The baseline's value.
+    pub value: String,
+    /// SHA-256 of the parameters it rests on, hex.
+    pub parameters_digest: String,
+    /// Whether the baseline sufficed.
+    pub sufficient: bool,
+}
+
+/// Why a plan or a lock is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanningError {
+    /// It would move a lock.
+    #[error(transparent)]
+    Door(#[from] DoorError),
+    /// The baseline cannot be locked.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// A lock that does not suffice without a reason.
+    #[error("say why the baseline is locked although it does not suffice / 请注明数据不足仍锁定的理由")]
+    Reason,
+    /// The log failed.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The evaluation failed.
+    #[error(transparent)]
+    Evaluation(#[from] ReportingError),
+}
+
+/// Checks statements against what the log has locked. Keep the guard until they are appended, and give it to [`publish`].
+pub(crate) async fn check(
+    logs: &SiteLogs,
+    site: &SiteId,
+    declarations: &[Declaration],
+) -> Result<Option<MutexGuard<'static, ()>>, PlanningError> {
+    let ours = |d: &&Declaration| [PLAN, BASELINE_LOCK].contains(&d.kind.as_str());
+    let ours: Vec<Declaration> = declarations.iter().filter(ours).cloned().collect();
+    if ours.is_empty() {
+        return Ok(None);
+    }
+    let guard = ONE_AT_A_TIME.lock().await;
+    let (logs, site) = (logs.clone(), site.clone());
+    off_thread(move || {
+        let statements = reporting::statements(&logs, &site)?;
+        Ok(ours.iter().try_for_each(|d| check_stated(&statements, &d.kind, &d.body))?)
+    })
+    .await?;
+    Ok(Some(guard))
+}
+
+/// Puts what was appended after [`check`] under a checkpoint, if it is about a plan.
+pub(crate) async fn publish(
+    logs: &SiteLogs,
+    site: &SiteId,
+    checked: Option<MutexGuard<'static, ()>>,
+) -> Result<(), PlanningError> {
+    if checked.is_none() {
+        return Ok(());
+    }
+    let (logs, site) = (logs.clone(), site.clone());
+    off_thread(move || Ok(logs.publish_now(&site).map(drop)?)).await
+}
+
+/// Locks the baseline of a metric: computed over everything logged so far, stated, and under a checkpoint.
+pub(crate) async fn lock(
+    logs: &SiteLogs,
+    site: &SiteId,
+    plan: &str,
+    wanted: LockWanted,
+    issuer: Issuer,
+    now_ms: i64,
+) -> Result<Locked, PlanningError> {
+    if wanted.insufficient && wanted.reason.trim().is_empty() {
+        return Err(PlanningError::Reason);
+    }
+    let one = ONE_AT_A_TIME.lock().await;
+    let reason = wanted.reason.trim().to_owned();
+    let computed = {
+        let (logs, site, plan) = (logs.clone(), site.clone(), plan.to_owned());
+        off_thread(move || {
+            logs.publish_now(&site)?;
+            let (history, until_ms) = baseline_history(&logs, &site, now_ms, |light| {
+                light.statements().plan(&plan).map(|stated| stated.body.clone())
+            })?;
+            let stated = history.statements().plan(&plan).cloned().ok_or_else(|| LockError::NoPlan(plan.clone()))?;
+            let baseline = Baseline::evaluate(&history, stated, until_ms);
+            Ok(baseline.lock(&wanted.definition, &wanted.machine, wanted.insufficient)?)
+        })
+        .await?
+    };
+    let body = serde_json::to_value(&computed).map_err(|e| ReportingError::Stopped(e.to_string()))?;
+    let declaration = Declaration {
+        kind: BASELINE_LOCK.to_owned(),
+        effective_from: now_ms,
+        author: issuer.author,
+        role: issuer.role,
+        reason: if reason.is_empty() { "baseline locked".to_owned() } else { reason },
+        body,
+    };
+    let leaf = logs.append_declaration(site, &declaration).await?;
+    publish(logs, site, Some(one)).await?;
+    Ok(Locked {
+        leaf,
+        size: computed.size,
+        value: computed.value,
+        parameters_digest: computed.parameters_digest,
+        sufficient: computed.sufficient,
+    })
+}
+
+/// The history that a plan's baseline depends on, and where it ends. `choose` names the plan, from a history without readings.
+pub(crate) fn baseline_history(
+    logs: &SiteLogs,
+    site: &SiteId,
+    now_ms: i64,
+    choose: impl FnOnce(&History) -> Option<metrics::model::Plan>,
+) -> Result<(History, i64), ReportingError> {
+    reporting::history_chosen(logs, site, now_ms, |light| {
+        let plan = choose(light);
+        let baseline = plan.as_ref().and_then(|p| Some((p, p.baseline.as_ref()?)));
+        let windows = baseline.map(|(plan, range)| {
+            let period = Period { name: "baseline".to_owned(), from: range.from.clone(), to: range.to.clone() };
+            let machines = plan.machines.iter().chain(&plan.incoming).cloned().collect();
+            let size = light.size();
+            ReportRequest { size, machines, periods: vec![period], plan: None, until_ms: None }.windows(light)
+        });
+        let windows = match windows {
+            // Machines that are not declared yet have no readings yet.
+            None | Some(Err(ReportError::NoMachines)) => Vec::new(),
+            Some(other) => other?,
+        };
+        Ok((light.statements().tags_used(), windows))
+    })
+}
+
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, PlanningError> + Send + 'static,
+) -> Result<T, PlanningError> {
+    tokio::task::spawn_blocking(work).await.map_err(|e| ReportingError::Stopped(e.to_string()))?
+}

@@ -1,0 +1,174 @@
+//! A plan drafted, stated and locked, as a browser does it; and everything that is refused on the way.
+
+use serde_json::json;
+
+use super::*;
+use crate::projection::tests::fixture::{HOUR, MONDAY, World};
+use crate::reporting::Wanted;
+use crate::state::Clock;
+use crate::testing::inside_at;
+
+const PAGE: &str = "/sites/demo/plan";
+const DAY: i64 = 24 * HOUR;
+const OEE: &str = "oee.iso22400%401";
+
+/// What the form of a plan sends.
+fn stated(token: &str, what: &str, baseline_from: &str, unit: &str) -> String {
+    format!(
+        "token={}&what={what}&plan=retrofit&option=B&zh=%E6%94%B9%E9%80%A0&en=Retrofit&machine=press&incoming=main\
+         &baseline_from={baseline_from}&baseline_to=2026-04-05&reporting_from=2026-04-06&reporting_to=2026-05-10\
+         &metric={OEE}&value.{OEE}=5&unit.{OEE}={unit}&direction.{OEE}=increase&days.{OEE}=&reason=",
+        url_part(token)
+    )
+}
+
+fn locked(token: &str, more: &str) -> String {
+    format!("token={}&what=lock&plan=retrofit&metric={OEE}&machine=*{more}", url_part(token))
+}
+
+/// What a browser sends of a form as it stands, without its button.
+fn sent(form: &str) -> String {
+    let attribute = |tag: &str, name: &str| {
+        let value = tag.split_once(&format!("{name}=\""))?.1.split_once('"')?.0;
+        Some(value.replace("&#38;", "&").replace("&#34;", "\""))
+    };
+    let mut out: Vec<String> = Vec::new();
+    let mut select = String::new();
+    for tag in form.split('<').filter_map(|t| t.split_once('>').map(|(tag, _)| tag)) {
+        let is = |name: &str| tag.starts_with(name);
+        if is("select ") {
+            select = attribute(tag, "name").unwrap();
+        }
+        let name =
+            if is("option ") && tag.ends_with(" selected") { Some(select.clone()) } else { attribute(tag, " name") };
+        let is_sent = is("option ") || is("input ") && (!tag.contains("checkbox") || tag.ends_with(" checked"));
+        if let Some(name) = name.filter(|_| is_sent) {
+            out.push(format!("{}={}", url_part(&name), url_part(&attribute(tag, " value").unwrap_or_default())));
+        }
+    }
+    out.join("&")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_is_drafted_stated_and_locked_and_what_would_move_the_lock_is_refused_in_words() {
+    let inside = inside_at(Clock::new(|| MONDAY + 36 * DAY)).await;
+    inside.factory(&World::new(11, 35, None)).await;
+    inside.projected().await;
+    inside.context.logs.publish_now(&Inside::site()).unwrap();
+    let firm = user(&inside, "chen", "firm", "site:demo").await;
+    let assessor = user(&inside, "zhao", "assessor", "site:demo").await;
+    let mut factory = Browser { inside: &inside, cookie: String::new(), lang: "zh-CN" };
+    assert_eq!(factory.sign_in("chen", &firm).await.0, StatusCode::SEE_OTHER);
+    let mut reader = Browser { inside: &inside, cookie: String::new(), lang: "en" };
+    assert_eq!(reader.sign_in("zhao", &assessor).await.0, StatusCode::SEE_OTHER);
+    let post = async |browser: &Browser<'_>, body: &str| browser.send(Method::POST, PAGE, Some(body)).await;
+    let size = || inside.context.logs.size(&Inside::site()).unwrap();
+
+    let page = factory.page(PAGE).await;
+    assert!(page.contains("根据设备台账和已有数据拟的草案") && page.contains("value=\"press\" checked"), "{page}");
+    assert!(
+        page.contains("value=\"2026-03-02\"") && page.contains("最早的记录在 2026-03-01"),
+        "whole weeks from the first reading: {page}"
+    );
+    let token = field(&page, "token").to_owned();
+    let before = size();
+    // Looking logs nothing; what is wrong is said, and what was typed stays.
+    let (status, _, page) = post(&factory, &stated(&token, "look", "2026-03-02", "percentage_points")).await;
+    assert!(status == StatusCode::OK && page.contains("数据充分") && page.contains("35 / 28"), "{page}");
+    for (body, words) in [
+        (stated(&token, "state", "2026-03-02", ""), "目标须注明单位"),
+        (stated(&token, "state", "2026-04-10", "percent"), "期末不得早于期初"),
+        (stated(&token, "state", "2026-03-02", "percent").replace("oee.iso", "oee.mine"), "指标未定义"),
+    ] {
+        let (status, _, page) = post(&factory, &body).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{words}");
+        assert!(page.contains(words) && page.contains("value=\"改造\""), "{words}: {page}");
+    }
+    let (status, ..) = post(&factory, &locked(&token, "")).await;
+    assert_eq!(status, StatusCode::NOT_FOUND, "nothing is stated yet");
+    assert_eq!(size(), before, "nothing refused was logged");
+
+    let (status, headers, answer) = post(&factory, &stated(&token, "state", "2026-03-02", "percentage_points")).await;
+    assert_eq!(status, StatusCode::SEE_OTHER, "{answer}");
+    let page = factory.page(location(&headers)).await;
+    assert!(page.contains("方案已记入日志") && page.contains("锁定本项基期"), "{page}");
+
+    // Who may not declare sees everything and locks nothing.
+    let page = reader.page(PAGE).await;
+    assert!(page.contains("35 of 28") && !page.contains("Lock this baseline"), "{page}");
+    let (status, ..) = post(&reader, &locked(field(&page, "token"), "")).await;
+    assert_eq!(status, StatusCode::NOT_FOUND);
+
+    let (status, headers, answer) = post(&factory, &locked(&token, "&reason=%E7%AB%8B%E9%A1%B9")).await;
+    assert_eq!(status, StatusCode::SEE_OTHER, "{answer}");
+    let page = factory.page(location(&headers)).await;
+    let leaf = size() - 1;
+    assert!(page.contains(&format!("基期已锁定（日志第 {leaf} 条")), "{page}");
+    let published =
+        protocol::note::Checkpoint::read_unverified(&inside.context.logs.checkpoint(&Inside::site()).unwrap().unwrap());
+    assert!(published.unwrap().size > leaf, "a lock is under a checkpoint when the answer comes");
+
+    for (body, words) in [
+        (locked(&token, ""), format!("已在日志第 {leaf} 条锁定，不能重复锁定")),
+        (locked(&token, "&insufficient=yes&reason="), "请注明数据不足仍锁定的理由".to_owned()),
+        (stated(&token, "state", "2026-03-09", "percentage_points"), format!("已在日志第 {leaf} 条锁定")),
+        (
+            stated(&token, "state", "2026-03-02", "percentage_points") + "&machine=lathe",
+            format!("已在日志第 {leaf} 条锁定"),
+        ),
+    ] {
+        let (status, _, page) = post(&factory, &body).await;
+        assert!(status == StatusCode::CONFLICT && page.contains(&words), "{words}: {status} {page}");
+    }
+    // The operator's file of statements goes through the same door, whole or not at all.
+    let press = |plan: &str, from: &str| {
+        json!({"kind": "plan", "body": {"plan": plan, "machines": ["press"], "incoming": "main",
+        "baseline": {"from": from, "to": "2026-04-05"}, "reporting": {"from": "2026-04-06", "to": "2026-05-10"}}})
+    };
+    let file = json!([press("other", "2026-03-02"), press("retrofit", "2026-03-09")]).to_string();
+    let declare = admin::Request::Declare { site: Inside::site(), text: file };
+    let refused = admin::execute(&inside.context, declare).await.unwrap_err().to_string();
+    assert!(refused.contains(&format!("locked in leaf {leaf}")), "{refused}");
+    assert_eq!(size(), leaf + 1, "nothing refused was logged");
+    // What the form carries along: a plan declared with more than the page asks for comes back whole.
+    let whole = json!([{"kind": "plan", "body": {"plan": "other", "names": {"zh": "", "en": ""}, "machines": ["press"], "incoming": "main",
+        "baseline": {"from": "2026-03-02", "to": "2026-04-05"}, "reporting": {"from": "2026-04-06", "to": "2026-05-10"},
+        "seed": 7, "replicates": 3000, "block_days": 14, "option": "B",
+        "metrics": [{"definition": "oee.iso22400@1", "machine": "press", "option": "A", "coverage_percent": 97, "min_days": 40}]}}]);
+    inside.admin(admin::Request::Declare { site: Inside::site(), text: whole.to_string() }).await;
+    let page = factory.page(&format!("{PAGE}?plan=other")).await;
+    let form = page.split("<form").find(|f| f.contains("plan-form")).unwrap();
+    let again = post(&factory, &(sent(form) + "&what=state")).await;
+    assert_eq!(again.0, StatusCode::SEE_OTHER, "{}", again.2);
+    let statements = crate::reporting::statements(&inside.context.logs, &Inside::site()).unwrap();
+    let versions: Vec<_> = statements.plan_versions("other").into_iter().map(|p| &p.body).collect();
+    assert!(versions.len() == 2 && versions[0] == versions[1], "{versions:#?}");
+    // The verifier recomputes both results: as locked, and as declared now.
+    let verified = async || -> serde_json::Value {
+        let wanted = Wanted { plan: Some("retrofit".into()), from: None, to: None };
+        let issued = inside.admin(admin::Request::Report { site: Inside::site(), wanted }).await;
+        let bundle = std::fs::read(&issued.data).unwrap();
+        let trust = inside.admin(admin::Request::Trust { site: None }).await.data;
+        let outcome = verify::verify(&bundle, Some(&verify::Trust::parse(trust.as_bytes()).unwrap()));
+        assert_eq!(outcome.verdict, verify::Verdict::Verified, "{:?}", outcome.refusals().collect::<Vec<_>>());
+        let report = &protocol::bundle::read(&bundle).unwrap()["report.json"];
+        serde_json::from_slice::<serde_json::Value>(report).unwrap()["measurement_plan"]["metrics"][0].take()
+    };
+    let clean = verified().await;
+    assert_eq!(
+        (&clean["lock"]["leaf"], &clean["lock"]["confirmed"], &clean["lock"]["differs"]),
+        (&json!(leaf), &json!(true), &json!(false))
+    );
+    let slower =
+        json!({"kind": "cycle_time", "effective_from": MONDAY, "body": {"machine": "press", "item_us": 9_000_000}})
+            .to_string();
+    inside.admin(admin::Request::Declare { site: Inside::site(), text: slower }).await;
+    let moved = verified().await;
+    assert_eq!((&moved["lock"]["confirmed"], &moved["lock"]["differs"]), (&json!(true), &json!(true)), "{moved}");
+    assert_eq!(moved["lock"]["as_locked"]["before"]["numerator"], clean["lock"]["numerator"]);
+    assert_eq!(moved["lock"]["changes"][0]["kind"], "cycle_time");
+    // A longer reporting period is no baseline.
+    let longer = stated(&token, "state", "2026-03-02", "percentage_points").replace("2026-05-10", "2026-05-31");
+    assert_eq!(post(&factory, &longer).await.0, StatusCode::SEE_OTHER);
+    inside.evidence.close().await;
+}
