@@ -119,7 +119,7 @@ fn the_figures_and_what_is_missing_are_told_in_both_languages() {
     }
 
     let half = write(folder.path(), "half.zip", &bytes[..bytes.len() / 2]);
-    for (lang, words) in [("zh", "不是完整的佐证包，无法打开"), ("en", "not a whole bundle (")] {
+    for (lang, words) in [("zh", "不是完整的佐证包，无法打开（"), ("en", "not a whole bundle (")] {
         let said = run(&[&half, "--trust", &trust, "--lang", lang]);
         assert_eq!(said.code, Some(1));
         assert!(said.out.contains(words), "{}", said.out);
