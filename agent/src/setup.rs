@@ -30,7 +30,7 @@ use self::draft::Draft;
 use crate::commands::scan::targets::{Units, lines, parity};
 use crate::commands::scan::{self, Target};
 use crate::config::Config;
-use crate::config::device::{Carrier, Link};
+use crate::config::device::{Carrier, Device, Link};
 use crate::locale::{Lang, Words, words};
 use crate::page;
 use crate::profile::{self, Profile};
@@ -168,6 +168,11 @@ async fn find(
     let members = members(config, lending, port);
     let units = get("units").parse::<Units>().map_err(|why| Words::new(why.clone(), why));
     let (target, units) = match (target(&get, lending, &members), units) {
+        (Ok(_), Ok(units)) if units.iter().all(|unit| members.iter().any(|(known, _)| *known == unit)) => {
+            let known = words!("所填站号都已在读取", "all these units are read already");
+            let told = view::shared_line(&members, lang) + &view::refusal(&[known], lang);
+            return write(stream, &(told + view::FOOT)).await;
+        }
         (Ok(target), Ok(units)) => (target, units.without(&members)),
         (target, units) => {
             let reasons: Vec<Words> = target.err().into_iter().chain(units.err()).collect();
@@ -191,9 +196,10 @@ async fn find(
         }
         std::io::Result::Ok(count)
     };
-    let (searched, count) = tokio::join!(search, show);
+    // Who hung up ends the search, and gives the line back.
+    let (searched, count) = tokio::try_join!(async { Ok(search.await) }, show)?;
     let ending = match searched {
-        Ok(()) => view::ending(count?, lang),
+        Ok(()) => view::ending(count, lang),
         Err(words) => view::refusal(&[words], lang),
     };
     write(stream, &format!("</ul>{ending}{}", view::FOOT)).await
@@ -248,12 +254,14 @@ async fn read(
             view::refusal(&reasons, lang)
         }
         Ok((alone, _)) => match alone.devices.first().filter(|device| !device.tags.is_empty()) {
+            // Two conversations with one device on one line would take each other's late answers for their own.
+            Some(device) if lending.settings(port(device)).is_some() && is_read(config, device) => {
+                let known = words!("这台设备已在读取", "this device is read already");
+                view::refusal(&[known], lang)
+            }
             Some(device) => {
                 let pki = config.gateway.state_dir.join("pki").join(&device.name);
-                let loan = match device.link.carrier() {
-                    Some(Carrier::Serial(port)) => lending.borrow(&port.path).await,
-                    _ => None,
-                };
+                let loan = lending.borrow(port(device)).await;
                 let values = once::read(device, &pki).await;
                 drop(loan);
                 let next = match values.iter().any(Result::is_ok) {
@@ -272,6 +280,23 @@ async fn read(
         },
     };
     write(stream, &(ending + view::FOOT)).await
+}
+
+/// The serial port of a device; empty where it has none.
+fn port(device: &Device) -> &Path {
+    match device.link.carrier() {
+        Some(Carrier::Serial(port)) => &port.path,
+        _ => Path::new(""),
+    }
+}
+
+/// Whether the device at this place on a line is one of the configuration's.
+fn is_read(config: &Config, device: &Device) -> bool {
+    config.devices.iter().any(|known| match (&known.link, &device.link) {
+        (Link::Modbus(a), Link::Modbus(b)) => (a.unit, &a.carrier) == (b.unit, &b.carrier),
+        (Link::Dlt645(a), Link::Dlt645(b)) => (a.meter, &a.carrier) == (b.meter, &b.carrier),
+        _ => false,
+    })
 }
 
 fn nothing_read() -> Words {

@@ -428,7 +428,7 @@ term-unk = unknown time
 ## Reports
 reports-question = Is the claim true
 reports-title = Evidence reports on retrofit results
-reports-lead = A report travels with every reading, signature and log entry in one bundle; anyone can recompute it offline.
+reports-lead = A report travels with every reading it rests on, every signature and every log entry in one bundle; anyone can recompute it offline.
 reports-issue = Issue a report
 reports-plan = Measurement plan
 reports-issue-now = Issue

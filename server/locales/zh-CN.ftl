@@ -416,7 +416,7 @@ term-unk = 未知时间
 ## 佐证报告
 reports-question = 结论是否真实
 reports-title = 数字化改造成效数据佐证报告
-reports-lead = 报告连同全部读数、签名和站点日志装在电子佐证包里，任何人可离线重算。
+reports-lead = 报告连同所依据的全部读数、签名和站点日志装在电子佐证包里，任何人可离线重算。
 reports-issue = 出具报告
 reports-plan = 测量方案
 reports-issue-now = 出具

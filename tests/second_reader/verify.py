@@ -130,7 +130,9 @@ def check_locks(said, raw, report):
             listed = [{"leaf": l, "digest": one(message(raw[l]), 7, b"").hex()} for l in sorted(counts) if kinds[l] in ("quality_count", "batch")]
             need((len(listed), sha256(canonical(listed).encode("utf-8")).hex()) == (body["counts"], body["counts_digest"]), "lock %d: other quality counts or batches" % lock["leaf"])
         before = (lock["as_locked"] or next(c for c in report["comparisons"] if (c["definition"], c["machine"]) == (body["definition"], body["machine"])))["before"]
-        need((before["numerator"], before["denominator"]) == (body["numerator"], body["denominator"]), "lock %d: other sums" % lock["leaf"])
+        need((before["numerator"], before["denominator"], before["value"]) == (body["numerator"], body["denominator"], body["value"]), "lock %d: other sums" % lock["leaf"])
+        (valid, asked), (shifts, scheduled) = body["days"], body["shifts"]
+        need(not body["sufficient"] or valid >= asked and shifts >= 30 and shifts * 100 >= scheduled * 75, "lock %d: said to suffice" % lock["leaf"])
         if "PLAN_CHANGED_AFTER_LOCK" not in [f["code"] for f in plan["findings"]] and body["machine"] != "*" and not lock["differs"]:
             section = next(s for s in report["periods"] if (s["period"], s["machine"]) == ("baseline", body["machine"]))
             line = next((l for l in section["lines"] if l["definition"] == body["definition"]), None)

@@ -34,10 +34,11 @@ pub(crate) fn build(arm: &Machine, extra: &[&str]) -> Result<()> {
 
 pub(crate) fn targeted<'c>(command: &'c mut Command, arm: &Machine) -> &'c mut Command {
     let upper = arm.target.to_uppercase().replace('-', "_");
-    command
-        .args(["--target", arm.target])
-        .env(format!("CARGO_TARGET_{upper}_LINKER"), arm.gcc)
-        .env(format!("CC_{}", arm.target.replace('-', "_")), arm.gcc);
+    command.args(["--target", arm.target]).env(format!("CC_{}", arm.target.replace('-', "_")), arm.gcc);
+    // For musl Rust brings what is linked; musl-gcc would make a program that asks for a loader nobody has.
+    if !arm.target.ends_with("musl") {
+        command.env(format!("CARGO_TARGET_{upper}_LINKER"), arm.gcc);
+    }
     if arm.target.starts_with("aarch64") {
         command.env(format!("CARGO_TARGET_{upper}_RUSTFLAGS"), "-C target-feature=+crt-static");
     }

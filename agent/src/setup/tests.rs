@@ -154,8 +154,15 @@ async fn a_second_meter_is_found_on_a_line_that_is_read_and_the_first_is_read_ag
     let ended = log.iter().rposition(|unit| *unit != 1).expect("the search asked");
     assert!(searched > 0 && log[searched..ended].iter().all(|unit| *unit != 1), "two masters on the line: {log:?}");
 
+    let known = form.replace("units=1-3", "units=1");
+    let none = ask(step("/setup/find", &known)).await;
+    assert!(none.contains("所填站号都已在读取") && !none.contains("没有设备应答"), "{none}");
+
     let link = found.rsplit("href=\"/setup/read?").next().and_then(|rest| rest.split('"').next()).expect("a link");
     let query = format!("{}&profile=eastron-sdm630", link.replace("&amp;", "&"));
+    let first = query.replace("unit=2", "unit=1");
+    let again = ask(step("/setup/read", &first)).await;
+    assert!(again.contains("这台设备已在读取") && !again.contains("和表面上的数字一致吗"), "{again}");
     let read = ask(step("/setup/read", &query)).await;
     assert!(read.contains("和表面上的数字一致吗"), "{read}");
     let added = ask(Step { is_post: true, ..step("/setup/add", &format!("{query}&name=second")) }).await;

@@ -1,10 +1,10 @@
 //! A serial port that the agent reads, lent to whoever adds a device on the same line at the local page.
 //!
 //! Constraints:
-//! 1. One master on a line at a time (Modbus over Serial Line V1.02, 2.1): the task that reads closes the port between two requests before
-//!    the borrower has it, and opens it only after it was given back.
+//! 1. One master on a line at a time (Modbus over Serial Line V1.02, 2.1): the task that reads closes the port between two polls before the
+//!    borrower has it, and opens it only after it was given back.
 //! 2. What is due meanwhile is not read, and the evidence says why: gaps of cause `BusBusy`.
-//! 3. A borrower gives back by being dropped: a browser that hangs up cannot keep a line.
+//! 3. A borrower gives back by being dropped, at the end of its connection at the latest ([`crate::setup::CONNECTION_LIMIT`]).
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -55,7 +55,7 @@ impl Lending {
         self.find(port).map(|line| &line.port)
     }
 
-    /// Waits until the agent has closed `port`: at most one request. `None` when the agent does not read it.
+    /// Waits until the agent has closed `port`: at most one poll. `None` when the agent does not read it.
     pub async fn borrow(&self, port: &Path) -> Option<Loan> {
         let line = self.find(port)?;
         line.borrowers.send_modify(|n| *n += 1);

@@ -85,8 +85,8 @@ pub struct Pass {
     forgotten_at_ms: Option<i64>,
     disturbed: Option<Disturbance>,
     simulated: Option<bool>,
-    /// Records of earlier time are later than a lock of their baseline.
-    locked_until_ms: Option<i64>,
+    /// Prefixes of the plan's locks, each with the end of its baseline.
+    locks: Vec<(u64, i64)>,
     /// Every statement was given ahead.
     knows: bool,
 }
@@ -130,7 +130,7 @@ impl Pass {
             forgotten_at_ms: None,
             disturbed: None,
             simulated: None,
-            locked_until_ms: None,
+            locks: Vec::new(),
             knows: false,
         }
     }
@@ -151,6 +151,7 @@ impl Pass {
         // Nothing else will be asked for.
         pass.history.keep_only(pass.history.statements().tags_used());
         pass.resolve(0)?;
+        pass.watch_locks(u64::MAX);
         Ok(pass)
     }
 
@@ -179,13 +180,13 @@ impl Pass {
             LeafBody::Record { header, .. } => {
                 let end_ms = self.history.newest_of(&header.gateway);
                 self.newest_ms = self.newest_ms.max(end_ms);
-                let began_ms = self.locked_until_ms.and_then(|_| self.history.last_began_ms(&header.gateway));
-                if began_ms.zip(self.locked_until_ms).is_some_and(|(began, locked)| began < locked) {
+                let reaches = |began: i64| self.locks.iter().any(|(size, ends)| index >= *size && began < *ends);
+                if !self.locks.is_empty() && self.history.last_began_ms(&header.gateway).is_some_and(reaches) {
                     return self.disturb(index, By::Readings);
                 }
             }
             LeafBody::Declaration { .. } if !self.knows => self.stated(index)?,
-            LeafBody::Declaration { .. } => self.locked(index),
+            LeafBody::Declaration { .. } => {}
             LeafBody::Quarantine { .. } | LeafBody::Epoch { .. } => {}
         }
         if self.simulated.is_some_and(|was| was != self.history.is_simulated()) {
@@ -213,8 +214,8 @@ impl Pass {
         }
         self.history.look_again();
         self.check()?;
-        if let Some(leaf) = request.plan.as_deref().and_then(|plan| crate::plan::moved_since(&self.history, plan)) {
-            return self.disturb(leaf, By::Statement).and(Err(PassError::Report(ReportError::NoMachines)));
+        if let Some(moved) = request.plan.as_deref().and_then(|plan| crate::plan::moved_since(&self.history, plan)) {
+            return Err(PassError::Disturbed(moved));
         }
         let mut dates = |i: usize, machine: &String| {
             let part = parts.remove(&(i, machine.clone()));
@@ -223,7 +224,13 @@ impl Pass {
         let mut of_period = |i| request.machines.iter().map(|m| dates(i, m)).collect();
         let evaluated = (0..request.periods.len()).map(&mut of_period).collect();
         self.history.drop_readings();
-        Ok(assemble(&self.history, request, evaluated))
+        let report = assemble(&self.history, request, evaluated);
+        // A lock that is not what was computed is evaluated over its own prefix, whose readings are gone here.
+        let locks = report.measurement_plan.iter().flat_map(|plan| &plan.metrics).filter_map(|m| m.lock.as_ref());
+        match locks.filter(|lock| !lock.confirmed).map(|lock| lock.leaf).min() {
+            Some(leaf) => Err(PassError::Disturbed(Disturbance { leaf, by: By::Readings })),
+            None => Ok(report),
+        }
     }
 
     /// What is held now.

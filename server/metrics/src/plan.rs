@@ -23,8 +23,6 @@ pub use self::documents::{DocumentKind, Documented, EvidenceDocument};
 pub use self::door::{DoorError, check_stated};
 pub(crate) use self::lock::rests;
 pub use self::lock::{BaselineLock, LockError, Parameter};
-pub(crate) use self::locked::{
-    Side, as_locked, changes, later_records, locked_baselines, locked_until_ms, moved_since,
-};
+pub(crate) use self::locked::{Side, as_locked, changes, later_records, locked_baselines, moved_since, watched};
 pub use self::sufficiency::{Advice, Baseline, Hole, Sufficiency};
 pub(crate) use self::sufficiency::{valid_days, valid_shifts};

@@ -147,6 +147,8 @@ fn a_locked_baseline_is_confirmed_and_the_target_is_met_by_the_whole_interval() 
     assert_eq!((&change.lower, &change.upper), (&comparison.lower, &comparison.upper));
     assert_eq!((&lock.numerator, &lock.denominator), (&comparison.before.numerator, &comparison.before.denominator));
     assert!(planned(&report).findings.is_empty() && planned(&report).design == "before_after");
+    // Nothing disturbs a pass over it, however its statements are known.
+    assert!(pass(log).is_ok() && knowing(log).is_ok());
     let kinds: Vec<&str> = lock
         .parameters
         .iter()
@@ -308,6 +310,59 @@ fn readings_that_come_after_the_lock_are_named_and_do_not_enter_it() {
 }
 
 #[test]
+fn a_night_shift_belongs_to_the_baseline_until_it_ends() {
+    let mut log = Log::new(false);
+    let shift = |id: &str, start: &str, end: &str| json!({"shift": id, "names": {"zh": id, "en": id}, "start": start, "end": end, "weekdays": [1, 2, 3, 4, 5, 6, 7]});
+    log.declare("calendar", json!({"shifts": [shift("day", "08:00", "20:00"), shift("night", "20:00", "08:00")]}));
+    log.declare("plan", plan(&json!({})));
+    log.run(&World::new(11, 2 * SIDE, Some(SIDE)), false, |_, _| true);
+    // Cut off from one in the morning after the last date; locked by the clock at ten past nine; then the rest of the night comes.
+    let midnight = MONDAY + SIDE as i64 * DAY;
+    let at = after(&log, midnight + HOUR);
+    assert!(matches!(lock_until(&log, at, OEE, false, midnight + 8 * HOUR), Err(LockError::NotOver { .. })));
+    let lock = lock_until(&log, at, OEE, false, midnight + 9 * HOUR + 600_000).unwrap();
+    insert(&mut log, at, "baseline_lock", MONDAY, serde_json::to_value(lock).unwrap());
+    let report = report(&log);
+    let lock = metric(&report, OEE).lock.as_ref().unwrap();
+    assert!(lock.confirmed && lock.differs && (6..9).contains(&lock.later_records.len()), "{lock:?}");
+    assert!(matches!(pass(&log), Err(PassError::Disturbed(_))));
+    assert!(matches!(knowing(&log), Err(PassError::Disturbed(_))));
+}
+
+#[test]
+fn a_record_that_comes_while_the_lock_is_made_is_found_by_every_pass() {
+    let mut log = UNLOCKED.clone();
+    let at = after(&log, MONDAY + (SIDE as i64 - 2) * DAY);
+    let lock = lock_until(&log, at, OEE, false, MONDAY + (SIDE as i64 + 1) * DAY).unwrap();
+    // Two days of records stand between the prefix and the lock.
+    insert(&mut log, at + 60, "baseline_lock", MONDAY, serde_json::to_value(lock).unwrap());
+    let report = report(&log);
+    let lock = metric(&report, OEE).lock.as_ref().unwrap();
+    assert!(lock.confirmed && lock.later_records.first() == Some(&(at as u64)), "{lock:?}");
+    assert!(matches!(pass(&log), Err(PassError::Disturbed(_))));
+    assert!(matches!(knowing(&log), Err(PassError::Disturbed(_))));
+}
+
+#[test]
+fn what_was_announced_before_the_lock_cannot_be_brought_forward_unseen() {
+    let mut log = UNLOCKED.clone();
+    let faster = json!({"machine": "press", "item_us": 5_000_000});
+    // Announced for next year, before the lock; afterwards stated for the reporting period.
+    insert(&mut log, 10, "cycle_time", MONDAY + 300 * DAY, faster.clone());
+    let at = after(&log, MONDAY + SIDE as i64 * DAY + 2 * HOUR);
+    let lock = lock(&log, at, OEE, false).unwrap();
+    insert(&mut log, at, "baseline_lock", MONDAY, serde_json::to_value(lock).unwrap());
+    let plain = report(&log);
+    let moved = append(&log, "cycle_time", MONDAY + (SIDE as i64 + 7) * DAY, faster);
+    let report = report(&moved);
+    let (was, oee) = (metric(&plain, OEE), metric(&report, OEE));
+    let lock = oee.lock.as_ref().unwrap();
+    assert_eq!(lock.changes.iter().map(|c| c.leaf).collect::<Vec<_>>(), [log.size()]);
+    assert!(lock.confirmed && lock.differs, "{lock:?}");
+    assert_eq!((oee.verdict, &oee.change), (was.verdict, &was.change));
+}
+
+#[test]
 fn a_lock_that_says_something_else_than_its_prefix_proves_nothing() {
     let (log, leaf) = &*LOCKED;
     let at = *leaf as usize;
@@ -320,7 +375,14 @@ fn a_lock_that_says_something_else_than_its_prefix_proves_nothing() {
         insert(&mut log, at, "baseline_lock", MONDAY, body);
         log
     };
-    for (field, value) in [("numerator", json!("1")), ("parameters", json!([])), ("parameters_digest", json!("00"))] {
+    for (field, value) in [
+        ("numerator", json!("1")),
+        ("value", json!("0.900000")),
+        ("days", json!([30, 28])),
+        ("shifts", json!([1, 35])),
+        ("parameters", json!([])),
+        ("parameters_digest", json!("00")),
+    ] {
         let report = report(&with(field, value));
         let codes: Vec<(&str, u64)> = planned(&report).findings.iter().map(|f| (f.code, f.leaf)).collect();
         assert_eq!(codes, [("LOCK_MISSTATED", *leaf)], "{field}");
@@ -406,6 +468,12 @@ fn what_a_baseline_lacks_is_said_before_it_is_locked() {
     let oee = metric(&report, OEE);
     assert_eq!((oee.verdict, oee.grades[0]), (Some("INSUFFICIENT"), Some("D")));
     assert!(planned(&report).findings.iter().any(|f| f.code == "LOCKED_INSUFFICIENT"));
+    // Said to suffice, it is misstated: nobody may call ten days enough.
+    let mut stated = lock(&short, size, OEE, true).unwrap();
+    stated.sufficient = true;
+    let report = self::report(&append(&short, "baseline_lock", MONDAY, serde_json::to_value(stated).unwrap()));
+    assert!(planned(&report).findings.iter().any(|f| f.code == "LOCK_MISSTATED"));
+    assert_eq!(self::metric(&report, OEE).grades[0], Some("D"));
     // Energy asks for more days unless the plan says otherwise.
     let mut metric = json!({"definition": "energy.per_good@1"});
     let energy = |m: &Json| baseline.sufficiency(&serde_json::from_value(m.clone()).unwrap()).min_days;

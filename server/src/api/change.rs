@@ -53,6 +53,13 @@ async fn acting(
     Ok((row, id, Issuer { author: access.pseudonym.clone(), role }))
 }
 
+/// What is wrong with a statement, each language by itself where the message has both (`english / 中文`).
+fn wrong(error: &str) -> Failure {
+    let both = error.rsplit_once(" / ").filter(|(en, zh)| en.is_ascii() && !zh.is_ascii());
+    let (en, zh) = both.unwrap_or((error, error));
+    Failure::invalid(en.to_owned(), format!("填报内容有误：{zh}"))
+}
+
 /// States something; it is logged under the caller's pseudonym and role.
 pub(crate) async fn state_it(
     state: &AppState,
@@ -61,8 +68,7 @@ pub(crate) async fn state_it(
     statement: Statement,
 ) -> Result<u64, Failure> {
     let (_, id, issuer) = acting(state, access, Permission::Declare, site).await?;
-    check_statement(&statement.kind, &statement.body)
-        .map_err(|error| Failure::invalid(error.clone(), format!("填报内容有误：{error}")))?;
+    check_statement(&statement.kind, &statement.body).map_err(|error| wrong(&error))?;
     let declaration = Declaration {
         kind: statement.kind,
         effective_from: statement.effective_from_ms.unwrap_or_else(|| state.clock.now_ms()),
@@ -71,7 +77,7 @@ pub(crate) async fn state_it(
         reason: statement.reason,
         body: statement.body,
     };
-    declaration.encode().map_err(|error| Failure::invalid(error.to_string(), format!("填报内容有误：{error}")))?;
+    declaration.encode().map_err(|error| wrong(&error.to_string()))?;
     let checked = planning::check(&state.logs, &id, std::slice::from_ref(&declaration)).await?;
     let leaf = state.logs.append_declaration(&id, &declaration).await?;
     planning::publish(&state.logs, &id, checked).await?;

@@ -467,8 +467,8 @@ fn suggested(light: &History, now_ms: i64) -> PlanDraft {
     }
 }
 
-/// Weeks of a suggested period.
-const WEEKS: i64 = 8;
+/// Weeks of a suggested period: sixty days of a six-day week, which energy asks for.
+const WEEKS: i64 = 10;
 
 fn metric_state(s: Sufficiency, lock: Option<LockView>) -> MetricState {
     let advice = |a: metrics::plan::Advice| AdviceView { code: a.code.to_owned(), blocks: a.blocks, words: a.words };

@@ -12,6 +12,7 @@ use metrics::report::{ALL_MACHINES, COMPARED_DEFINITIONS};
 use crate::query::{MetricDraft, MetricState, PlanView};
 
 use super::format::{self, Clockface};
+use super::promise::amount;
 #[cfg(test)]
 use super::text::Lang;
 use super::text::Texts;
@@ -250,7 +251,14 @@ fn state(t: &Texts, data: &PlanView, face: &Clockface, m: &MetricState, from: &S
         advice: m.advice.iter().map(|a| (a.blocks, said(t, &a.words))).collect(),
         lock: m.lock.as_ref().map_or_else(String::new, |l| {
             let key = if l.sufficient { "plan-lock-line" } else { "plan-lock-line-insufficient" };
-            t.f(key, &[("leaf", &format::integer(l.leaf)), ("time", &face.full(l.at_ms)), ("value", &l.value)])
+            t.f(
+                key,
+                &[
+                    ("leaf", &format::integer(l.leaf)),
+                    ("time", &face.full(l.at_ms)),
+                    ("value", &amount(&m.definition, &l.value)),
+                ],
+            )
         }),
         lock_digest: m.lock.as_ref().map(|l| l.parameters_digest.clone()).unwrap_or_default(),
         may_lock: data.may_declare && data.leaf.is_some() && m.lock.is_none() && m.is_over,

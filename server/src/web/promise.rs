@@ -132,11 +132,11 @@ fn promise(t: &Texts, m: &Metric, name: String) -> Promise {
     let mut notes: Vec<String> = m.reasons.iter().map(|code| word(t, "promise-because", code)).collect();
     if let Some(d) = &m.documented {
         let leaves: Vec<String> = d.documents.iter().map(|leaf| format::integer(*leaf)).collect();
-        let value = d.value.clone().unwrap_or_else(|| NONE.to_owned());
+        let value = d.value.as_deref().map_or_else(|| NONE.to_owned(), |v| amount(&m.definition, v));
         notes.push(t.f("promise-documented", &[("value", &value), ("leaves", &leaves.join(", "))]));
     }
     if let Some(lock) = &m.lock {
-        notes.extend(lock_notes(t, lock));
+        notes.extend(lock_notes(t, &m.definition, lock));
     }
     Promise {
         name,
@@ -150,8 +150,8 @@ fn promise(t: &Texts, m: &Metric, name: String) -> Promise {
         ),
         grades: m.grades.iter().map(|g| g.as_deref().unwrap_or(NONE)).collect::<Vec<_>>().join(" / "),
         css: match m.verdict.as_deref() {
-            Some("MET") => "up",
-            Some("NOT_MET") => "down",
+            Some("MET") => "met",
+            Some("NOT_MET") => "missed",
             _ => "none",
         },
         verdict: m.verdict.as_ref().map_or_else(|| NONE.to_owned(), |v| verdict(t, v)),
@@ -167,12 +167,12 @@ fn verdict(t: &Texts, code: &str) -> String {
     })
 }
 
-fn lock_notes(t: &Texts, lock: &Lock) -> Vec<String> {
+fn lock_notes(t: &Texts, definition: &str, lock: &Lock) -> Vec<String> {
     let mut out = vec![t.f1("promise-locked", "leaf", format::integer(lock.leaf))];
     if lock.differs {
         let value = |side: fn(&AsLocked) -> &Side| {
-            let found = lock.as_locked.as_ref().and_then(|c| side(c).value.clone());
-            found.unwrap_or_else(|| NONE.to_owned())
+            let found = lock.as_locked.as_ref().and_then(|c| side(c).value.as_deref());
+            found.map_or_else(|| NONE.to_owned(), |v| amount(definition, v))
         };
         let (before, after) = (value(|c| &c.before), value(|c| &c.after));
         out.push(t.f("promise-differs", &[("before", &before), ("after", &after)]));
@@ -183,13 +183,20 @@ fn lock_notes(t: &Texts, lock: &Lock) -> Vec<String> {
     let later = |c: &Later| {
         let leaf = format::integer(c.leaf);
         let kind = word(t, "declared", &c.kind);
-        t.f("promise-later", &[("leaf", &leaf), ("kind", &kind), ("author", &c.author), ("reason", &c.reason)])
+        let reason = if c.reason.is_empty() { NONE } else { &c.reason };
+        t.f("promise-later", &[("leaf", &leaf), ("kind", &kind), ("author", &c.author), ("reason", &reason)])
     };
     out.extend(lock.changes.iter().map(later));
     if !lock.later_records.is_empty() {
         out.push(t.f1("promise-later-records", "n", lock.later_records.len()));
     }
     out
+}
+
+/// A printed value as the tables show it: a share in percent, anything else as it is.
+pub(super) fn amount(definition: &str, value: &str) -> String {
+    let share = percent(value).filter(|_| definition.contains(".iso22400@"));
+    share.map_or_else(|| value.to_owned(), |p| format!("{p}{}%", format::THIN))
 }
 
 /// A printed ratio in percent, two decimals.

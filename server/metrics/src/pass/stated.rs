@@ -22,7 +22,12 @@ impl Pass {
         if changed {
             return self.disturb(leaf, By::Statement);
         }
-        self.locked(leaf);
+        self.watch_locks(leaf);
+        if let Some(plan) = self.asked.plan.as_deref().filter(|_| stated.body.kind == "baseline_lock")
+            && let Some(moved) = crate::plan::moved_since(&self.history, plan).filter(|moved| moved.by == By::Readings)
+        {
+            return self.disturb(moved.leaf, By::Readings);
+        }
         self.watch_new_tags();
         self.resolve(leaf)?;
         let until_ms = self.asked.until_ms;
@@ -32,10 +37,10 @@ impl Pass {
         Ok(())
     }
 
-    /// Looks for locks of the plan up to a leaf: what comes later and says something of their baselines is another history.
-    pub(super) fn locked(&mut self, leaf: u64) {
+    /// Looks for locks of the plan up to a leaf: a record after their prefix that says something of their baselines makes another history.
+    pub(super) fn watch_locks(&mut self, leaf: u64) {
         if let Some(plan) = self.asked.plan.as_deref() {
-            self.locked_until_ms = crate::plan::locked_until_ms(self.history.statements(), plan, leaf);
+            self.locks = crate::plan::watched(&self.history, plan, leaf);
         }
     }
 

@@ -9,9 +9,9 @@ use crate::statements::Statements;
 pub enum DoorError {
     /// The plan moves what is locked.
     #[error(
-        "{definition} of this plan is locked in leaf {leaf}: its baseline dates, machines, target, thresholds, seed, replicates and block length \
-         stay as they were. Reporting dates, names and metrics that are not locked may change; for anything else declare a new plan \
-         / 本方案的 {definition} 已在日志第 {leaf} 条锁定：其基期、设备清单、目标、阈值与区间参数不得更改；报告期、名称和未锁定的指标可以更改，其他变更请另立方案"
+        "{definition} of this plan is locked in leaf {leaf}: its baseline dates, machines, boundary, IPMVP option, target, thresholds, seed, replicates and \
+         block length stay as they were. Reporting dates, names and metrics that are not locked may change; for anything else declare a new plan \
+         / 本方案的 {definition} 已在日志第 {leaf} 条锁定：其基期、设备清单、测量边界、IPMVP 方案、目标、阈值与区间参数不得更改；报告期、名称和未锁定的指标可以更改，其他变更请另立方案"
     )]
     Locked {
         /// The locked metric.

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use protocol::{Digest, sha256};
 use serde::{Deserialize, Serialize};
 
-use super::sufficiency::Baseline;
+use super::sufficiency::{Baseline, counted};
 use crate::model::{ModelError, PlanMetric, check_id, refuse};
-use crate::report::{ALL_MACHINES, Comparison, side_sum};
+use crate::report::{ALL_MACHINES, Comparison, MachinePeriod, side_sum};
 use crate::statements::Statements;
 
 /// Most parameters a lock lists.
@@ -251,7 +251,9 @@ fn list_digest(parameters: &[Parameter]) -> String {
 impl BaselineLock {
     /// Whether a comparison's baseline is what was locked.
     pub(crate) fn says(&self, comparison: &Comparison) -> bool {
-        comparison.before.numerator == self.numerator && comparison.before.denominator == self.denominator
+        let before = &comparison.before;
+        (&before.numerator, &before.denominator) == (&self.numerator, &self.denominator)
+            && before.value.as_ref() == Some(&self.value)
     }
 
     /// Whether a baseline rests on what was locked.
@@ -260,6 +262,12 @@ impl BaselineLock {
         self.parameters == found.parameters
             && self.parameters_digest == list_digest(&found.parameters)
             && (self.counts, &self.counts_digest) == (counts.0, &counts.1)
+    }
+
+    /// Whether a baseline has the days and shifts that were locked, and so many that it may be said to suffice.
+    pub(crate) fn counts_as(&self, metric: &PlanMetric, part: &MachinePeriod) -> bool {
+        let (days, shifts, may_suffice) = counted(metric, part);
+        (self.days, self.shifts) == (days, shifts) && (may_suffice || !self.sufficient)
     }
 
     /// The metric it locks.

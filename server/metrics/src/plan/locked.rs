@@ -1,9 +1,10 @@
 //! What statements say *as locked*, and which later ones say something else.
 
 use super::BaselineLock;
-use crate::calendar::parse_date;
-use crate::history::History;
-use crate::model::{Body, DateRange, Machine, Plan, parse_body};
+use crate::calendar::{local_days, parse_date};
+use crate::history::{By, Disturbance, History};
+use crate::model::{Body, CalendarBody, DateRange, Machine, Plan, parse_body};
+use crate::report::Calendars;
 use crate::statements::{Stated, Statements};
 
 /// Which side of the comparison statements are asked for.
@@ -31,7 +32,7 @@ pub(crate) fn as_locked(all: &Statements, size: u64, side: Side) -> Statements {
     let mut out = prefix.clone();
     for stated in all.ledger().iter().filter(|s| s.leaf >= size) {
         let mut declaration = stated.body.clone();
-        match later(&prefix, &declaration.kind, &declaration.body, side) {
+        match later(&prefix, stated, side) {
             Later::Out => continue,
             Later::As => {}
             Later::With(body) => declaration.body = body,
@@ -65,8 +66,9 @@ fn moves(body: &Body) -> bool {
     )
 }
 
-fn later(prefix: &Statements, kind: &str, body: &serde_json::Value, side: Side) -> Later {
-    let Ok(body) = parse_body(kind, body) else { return Later::As };
+/// What is put back is what the prefix has in force when the statement takes effect: a change announced before the lock stays announced.
+fn later(prefix: &Statements, stated: &Stated<protocol::Declaration>, side: Side) -> Later {
+    let Ok(body) = parse_body(&stated.body.kind, &stated.body.body) else { return Later::As };
     if !moves(&body) {
         return Later::As;
     }
@@ -77,14 +79,14 @@ fn later(prefix: &Statements, kind: &str, body: &serde_json::Value, side: Side) 
         Body::Site(_) => Later::Out,
         Body::CycleTime(b) if has_planned_time(prefix, &b.machine, &b.product) => Later::Out,
         Body::Recipe(b) if has_planned_time(prefix, &b.machine, &b.product) => Later::Out,
-        Body::Calendar(mut b) => match prefix.calendar_latest(&b.calendar) {
+        Body::Calendar(mut b) => match calendar(prefix, &b.calendar, stated.effective_from) {
             Some(locked) => {
                 b.shifts.clone_from(&locked.body.shifts);
                 put_back(&b)
             }
             None => Later::As,
         },
-        Body::Machine(mut b) => match prefix.machine_definitions(&b.machine).last() {
+        Body::Machine(mut b) => match machine(prefix, &b.machine, stated.effective_from) {
             Some(locked) => {
                 b.calendar.clone_from(&locked.body.calendar);
                 b.role = locked.body.role;
@@ -102,6 +104,16 @@ fn later(prefix: &Statements, kind: &str, body: &serde_json::Value, side: Side) 
     }
 }
 
+/// A calendar's statement in force at an instant; before the first, the last.
+fn calendar<'s>(prefix: &'s Statements, calendar: &str, ms: i64) -> Option<&'s Stated<CalendarBody>> {
+    prefix.calendar_at(calendar, ms, true).or_else(|| prefix.calendar_latest(calendar))
+}
+
+/// A machine's definition in force at an instant; before the first, the last.
+fn machine<'s>(prefix: &'s Statements, machine: &str, ms: i64) -> Option<&'s Stated<Machine>> {
+    prefix.machine_at(machine, ms).or_else(|| prefix.machine_definitions(machine).last())
+}
+
 /// A statement in its new words.
 fn put_back(body: &impl serde::Serialize) -> Later {
     serde_json::to_value(body).map_or(Later::Out, Later::With)
@@ -115,11 +127,7 @@ fn state_tags(machine: &Machine) -> [Option<(&str, &str)>; 3] {
 
 /// Whether a product of a machine had a planned time when the lock was made.
 fn has_planned_time(prefix: &Statements, machine: &str, product: &str) -> bool {
-    let known = |product: &str| {
-        prefix.cycle_time_at(machine, product, i64::MAX).is_some()
-            || prefix.recipe_at(machine, product, i64::MAX).is_some()
-    };
-    known(product)
+    prefix.cycle_time_at(machine, product, i64::MAX).is_some() || prefix.recipe_at(machine, product, i64::MAX).is_some()
 }
 
 /// The statements after a lock that may make the result as declared now another than as locked, by leaf. None: the two are one.
@@ -138,21 +146,23 @@ pub(crate) fn changes<'s>(all: &'s Statements, lock: &Stated<BaselineLock>) -> V
             Body::Site(b) => Some(&b.zone) != zone.as_ref(),
             Body::Calendar(b) => {
                 stated.effective_from <= noon_ms
-                    || prefix.calendar_latest(&b.calendar).is_some_and(|locked| locked.body.shifts != b.shifts)
+                    || calendar(&prefix, &b.calendar, stated.effective_from).is_some_and(|l| l.body.shifts != b.shifts)
             }
             Body::Machine(b) if ours(&b.machine) => {
                 let other = |l: &Stated<Machine>| {
                     let of = |m: &Machine| (m.calendar.clone(), m.role, m.signals.clone(), m.state_rule.clone());
                     of(&l.body) != of(&b)
                 };
-                early || prefix.machine_definitions(&b.machine).last().is_some_and(other)
+                early || machine(&prefix, &b.machine, stated.effective_from).is_some_and(other)
             }
             Body::CycleTime(b) if ours(&b.machine) => {
-                let same = prefix.cycle_time_at(&b.machine, &b.product, i64::MAX).is_some_and(|l| l.body == b);
+                let locked = prefix.cycle_time_at(&b.machine, &b.product, stated.effective_from);
+                let same = locked.is_some_and(|l| l.body == b);
                 early || !same && has_planned_time(&prefix, &b.machine, &b.product)
             }
             Body::Recipe(b) if ours(&b.machine) => {
-                let same = prefix.recipe_at(&b.machine, &b.product, i64::MAX).is_some_and(|l| l.body == *b);
+                let locked = prefix.recipe_at(&b.machine, &b.product, stated.effective_from);
+                let same = locked.is_some_and(|l| l.body == *b);
                 early || !same && has_planned_time(&prefix, &b.machine, &b.product)
             }
             Body::PlannedStop(b) => ours(&b.machine) && b.from_ms < to_ms && from_ms < b.to_ms,
@@ -172,7 +182,10 @@ pub(crate) fn changes<'s>(all: &'s Statements, lock: &Stated<BaselineLock>) -> V
 /// Whether a plan as stated later moves a locked metric: everything the locked result rests on but the reporting period.
 pub(crate) fn is_moved(locked: &Plan, now: &Plan, lock: &BaselineLock) -> bool {
     let metric = |p: &Plan| p.metric(&lock.definition, &lock.machine).cloned();
-    let frozen = |p: &Plan| (p.baseline.clone(), p.incoming.clone(), p.seed, p.replicates, p.block_days, metric(p));
+    let frozen = |p: &Plan| {
+        let sampling = (p.seed, p.replicates, p.block_days);
+        (p.baseline.clone(), p.incoming.clone(), p.option, p.boundary.clone(), sampling, metric(p))
+    };
     let sorted = |p: &Plan| p.machines.iter().cloned().collect::<std::collections::BTreeSet<_>>();
     frozen(locked) != frozen(now) || sorted(locked) != sorted(now)
 }
@@ -204,30 +217,43 @@ pub(crate) fn locked_baselines(statements: &Statements, plan: &str) -> Vec<DateR
 
 /// Leaves of records logged after a lock's prefix that say something of its baseline.
 pub(crate) fn later_records(history: &History, lock: &Stated<BaselineLock>) -> Vec<u64> {
-    let ends_ms = baseline_end_ms(history.statements(), lock);
+    let ends_ms = locked_until_ms(history, lock);
     ends_ms.map_or_else(Vec::new, |ends_ms| history.records_reaching(lock.body.size, ends_ms))
 }
 
-/// The end of the local day of a locked baseline's last date.
-fn baseline_end_ms(statements: &Statements, lock: &Stated<BaselineLock>) -> Option<i64> {
-    let stated = statements.plan_versions(&lock.body.plan).into_iter().find(|p| p.leaf == lock.body.plan_leaf)?;
-    let to = parse_date(&stated.body.baseline.as_ref()?.to)?;
-    let zone = statements.site().map_or("UTC", |s| s.zone.as_str());
-    Some(crate::calendar::local_days(zone, to, to)?.to_ms)
+/// The end of a locked baseline.
+fn locked_until_ms(history: &History, lock: &Stated<BaselineLock>) -> Option<i64> {
+    let versions = history.statements().plan_versions(&lock.body.plan);
+    let stated = versions.into_iter().find(|p| p.leaf == lock.body.plan_leaf)?;
+    Some(ends_ms(history, &stated.body, parse_date(&stated.body.baseline.as_ref()?.to)?))
 }
 
-/// The latest end of any baseline of a plan that was locked by a leaf.
-pub(crate) fn locked_until_ms(statements: &Statements, plan: &str, by_leaf: u64) -> Option<i64> {
-    let locks = statements.locks(plan);
-    locks.iter().filter(|lock| lock.leaf <= by_leaf).filter_map(|lock| baseline_end_ms(statements, lock)).max()
+/// The end of a plan's date: of the local day, and of the last shift that begins on it.
+pub(crate) fn ends_ms(history: &History, plan: &Plan, last: jiff::civil::Date) -> i64 {
+    let mut calendars = Calendars::default();
+    let zone = history.statements().site().map_or("UTC", |s| s.zone.as_str());
+    let day_ms = local_days(zone, last, last).map_or(i64::MAX, |d| d.to_ms);
+    plan.machines.iter().chain(&plan.incoming).fold(day_ms, |ends, machine| {
+        let found = calendars.of(history, machine, last);
+        let shifts = found.map(|(calendar, _)| calendar.shifts_on(last)).unwrap_or_default();
+        shifts.iter().map(|s| s.interval.to_ms).fold(ends, i64::max)
+    })
 }
 
-/// The first leaf by which what a plan locked and what is declared now may be two.
-pub(crate) fn moved_since(history: &History, plan: &str) -> Option<u64> {
-    let statements = history.statements();
+/// The prefixes of a plan's locks up to a leaf, each with the end of its baseline: a record of a later leaf that begins before it is not
+/// what was locked.
+pub(crate) fn watched(history: &History, plan: &str, by_leaf: u64) -> Vec<(u64, i64)> {
+    let locks = history.statements().locks(plan).iter().filter(|lock| lock.leaf <= by_leaf);
+    locks.filter_map(|lock| Some((lock.body.size, locked_until_ms(history, lock)?))).collect()
+}
+
+/// The first leaf by which what a plan locked and what is declared now may be two, and what it is.
+pub(crate) fn moved_since(history: &History, plan: &str) -> Option<Disturbance> {
     let first = |lock| {
-        let stated = changes(statements, lock).first().map(|s| s.leaf);
-        stated.into_iter().chain(later_records(history, lock).first().copied()).min()
+        let stated = changes(history.statements(), lock).first().map(|s| (s.leaf, By::Statement));
+        let record = later_records(history, lock).first().map(|leaf| (*leaf, By::Readings));
+        stated.into_iter().chain(record).min_by_key(|(leaf, _)| *leaf)
     };
-    statements.locks(plan).iter().filter_map(first).min()
+    let moved = history.statements().locks(plan).iter().filter_map(first).min_by_key(|(leaf, _)| *leaf);
+    moved.map(|(leaf, by)| Disturbance { leaf, by })
 }

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::locked::ends_ms;
 use crate::calendar::{local_days, parse_date};
 use crate::history::History;
 use crate::interval::Interval;
@@ -108,6 +109,19 @@ pub(crate) fn valid_shifts(part: &MachinePeriod, percent: i64) -> i64 {
     part.by_date.values().filter_map(|c| c.get(column(percent))).map(|n| i64::from(*n)).sum()
 }
 
+/// Valid production days a metric needs when the plan asks for nothing else.
+fn usual_days(metric: &PlanMetric) -> i64 {
+    if metric.definition.starts_with("energy.") { ENERGY_DAYS_MIN } else { DAYS_MIN }
+}
+
+/// Valid days and days asked for, valid shifts and scheduled shifts, as a lock states them; and whether they allow it to say that they suffice.
+pub(crate) fn counted(metric: &PlanMetric, part: &MachinePeriod) -> ([i64; 2], [i64; 2], bool) {
+    let percent = metric.coverage_percent.unwrap_or(95);
+    let days = [valid_days(part, percent), metric.min_days.unwrap_or_else(|| usual_days(metric))];
+    let shifts = [valid_shifts(part, percent), i64::from(part.scheduled)];
+    (days, shifts, days[0] >= days[1] && shifts[0] >= SHIFTS_MIN && shifts[0] * 100 >= shifts[1] * 75)
+}
+
 fn column(percent: i64) -> usize {
     usize::try_from((percent - 94).clamp(1, 6)).unwrap_or(1)
 }
@@ -132,8 +146,7 @@ impl<'h> Baseline<'h> {
     pub fn sufficiency(&self, metric: &PlanMetric) -> Sufficiency {
         let plan = &self.stated.body;
         let percent = metric.coverage_percent.unwrap_or(95);
-        let is_energy = metric.definition.starts_with("energy.");
-        let usual = if is_energy { ENERGY_DAYS_MIN } else { DAYS_MIN };
+        let usual = usual_days(metric);
         let min_days = metric.min_days.unwrap_or(usual);
         let part = self.part(&metric.machine);
         let span = part.and_then(|p| p.span);
@@ -294,14 +307,7 @@ impl<'h> Baseline<'h> {
 
     fn is_over(&self, dates: &[jiff::civil::Date]) -> bool {
         let Some(last) = dates.last() else { return false };
-        let mut calendars = Calendars::default();
-        let zone = self.history.statements().site().map_or("UTC", |s| s.zone.as_str());
-        let mut ends = local_days(zone, *last, *last).map_or(i64::MAX, |d| d.to_ms);
-        for machine in self.stated.body.machines.iter().chain(&self.stated.body.incoming) {
-            let found = calendars.of(self.history, machine, *last);
-            let shifts = found.map(|(calendar, _)| calendar.shifts_on(*last)).unwrap_or_default();
-            ends = shifts.iter().map(|s| s.interval.to_ms).fold(ends, i64::max);
-        }
+        let ends = ends_ms(self.history, &self.stated.body, *last);
         self.until_ms >= ends.saturating_add(SETTLE_MS)
     }
 

@@ -284,7 +284,22 @@ fn evaluate_lock<'s>(
     let later_records = plan::later_records(history, lock);
     let metric = (lock.body.definition.as_str(), lock.body.machine.as_str());
     let of = |name: &str| parts.iter().find(|(p, _)| p.name == name).map_or(&[][..], |(_, m)| m.as_slice());
-    let is_one = changes.is_empty() && later_records.is_empty();
+    // Reporting dates may change; chosen after they began, they are late whatever is locked.
+    let now = statements.plan(&lock.body.plan).filter(|now| now.body.reporting != plan.body.reporting);
+    let promised = plan.body.metric(&lock.body.definition, &lock.body.machine);
+    let judged = |before: &[MachinePeriod], after: &[MachinePeriod]| {
+        let compare = compare_metric(history, (&plan.body, now.unwrap_or(plan).received_ms), metric, before, after);
+        let part = before.iter().find(|m| m.machine == lock.body.machine);
+        let rests =
+            |part: &MachinePeriod| plan::rests(statements, lock.body.size, lock.body.plan_leaf, &part.total.statements);
+        let confirmed = part
+            .zip(promised)
+            .is_some_and(|(part, promised)| lock.body.rests_on(&rests(part)) && lock.body.counts_as(promised, part));
+        (confirmed && compare.as_ref().is_some_and(|c| lock.body.says(&c.comparison)), compare)
+    };
+    let (mut confirmed, mut compare) = judged(of("baseline"), of("reporting"));
+    // Nothing is known that moved it, and still it is not what was locked: a reading after the baseline's end may reach into it.
+    let is_one = confirmed && changes.is_empty() && later_records.is_empty();
     if !is_one && !sides.iter().any(|(size, _)| *size == lock.body.size) {
         let machines: Vec<String> = plan.body.machines.iter().chain(&plan.body.incoming).cloned().collect();
         let period = |name: &str, r: &crate::model::DateRange| Period {
@@ -309,23 +324,10 @@ fn evaluate_lock<'s>(
             },
         ));
     }
-    let own = sides.iter().find(|(size, _)| !is_one && *size == lock.body.size).map(|(_, s)| s);
-    let (before, after) =
-        own.map_or_else(|| (of("baseline"), of("reporting")), |s| (s.before.as_slice(), s.after.as_slice()));
-    // Reporting dates may change; chosen after they began, they are late whatever is locked.
-    let now = statements.plan(&lock.body.plan).filter(|now| now.body.reporting != plan.body.reporting);
-    let compare = compare_metric(history, (&plan.body, now.unwrap_or(plan).received_ms), metric, before, after);
-    let leaves = before.iter().find(|m| m.machine == lock.body.machine).map(|m| &m.total.statements);
-    let found = leaves.map(|leaves| plan::rests(statements, lock.body.size, lock.body.plan_leaf, leaves));
-    let said = found.is_some_and(|found| lock.body.rests_on(&found));
-    Locked {
-        confirmed: said && compare.as_ref().is_some_and(|c| lock.body.says(&c.comparison)),
-        stated: lock,
-        plan,
-        compare,
-        changes,
-        later_records,
+    if let Some((_, own)) = sides.iter().find(|(size, _)| !is_one && *size == lock.body.size) {
+        (confirmed, compare) = judged(&own.before, &own.after);
     }
+    Locked { confirmed, stated: lock, plan, compare, changes, later_records }
 }
 
 fn metric_result(
@@ -346,9 +348,9 @@ fn metric_result(
         reasons.push("LOCK_MISSTATED");
         verdict = verdict.map(|_| "INSUFFICIENT");
     }
-    if plan.baseline.is_none() {
+    if lock.is_none() && plan.baseline.is_none() {
         reasons = vec!["NO_BASELINE"];
-    } else if !measured {
+    } else if lock.is_none() && !measured {
         reasons = vec!["NO_BASELINE_DATA"];
     }
     let follows = lock.and_then(|l| l.compare.as_ref()).or(now.as_ref());
