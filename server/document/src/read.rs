@@ -132,11 +132,63 @@ pub(crate) struct TargetChange {
     pub(crate) upper: Option<String>,
 }
 
-/// What is locked of a metric, as far as it is printed.
+/// What is locked of a metric.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Lock {
     pub(crate) leaf: u64,
     pub(crate) received_ms: i64,
+    #[serde(default)]
+    pub(crate) author: String,
+    #[serde(default)]
+    pub(crate) role: String,
+    #[serde(default)]
+    pub(crate) reason: String,
+    #[serde(default)]
+    pub(crate) size: u64,
+    #[serde(default)]
+    pub(crate) numerator: Option<String>,
+    #[serde(default)]
+    pub(crate) denominator: Option<String>,
+    #[serde(default)]
+    pub(crate) value: Option<String>,
+    #[serde(default)]
+    pub(crate) parameters_digest: String,
+    /// The result as locked, where parameters as declared now give another.
+    #[serde(default)]
+    pub(crate) as_locked: Option<Comparison>,
+    /// The verdict as declared now, where it or the result is another.
+    #[serde(default)]
+    pub(crate) verdict_declared: Option<String>,
+    #[serde(default)]
+    pub(crate) changes: Vec<Later>,
+    #[serde(default)]
+    pub(crate) later_records: Vec<u64>,
+}
+
+/// A statement made after a lock.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Later {
+    pub(crate) leaf: u64,
+    pub(crate) kind: String,
+    pub(crate) author: String,
+    #[serde(default)]
+    pub(crate) reason: String,
+}
+
+/// What documents say of the time before.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Documented {
+    #[serde(default)]
+    pub(crate) value: Option<String>,
+    #[serde(default)]
+    pub(crate) documents: Vec<u64>,
+}
+
+/// Something about a plan or a lock, with the leaf that says so.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Finding {
+    pub(crate) code: String,
+    pub(crate) leaf: u64,
 }
 
 /// A metric that the plan promises something of.
@@ -153,8 +205,20 @@ pub(crate) struct Promised {
     pub(crate) verdict: Option<String>,
     #[serde(default)]
     pub(crate) reasons: Vec<String>,
+    /// Grade of each side; of a baseline that was locked too early it is lower than the comparison's.
+    #[serde(default)]
+    pub(crate) grades: Option<[Option<String>; 2]>,
     #[serde(default)]
     pub(crate) lock: Option<Lock>,
+    #[serde(default)]
+    pub(crate) documented: Option<Documented>,
+}
+
+impl Promised {
+    /// The comparison its verdict follows: as locked where that differs, else as declared now.
+    pub(crate) fn followed<'p>(&'p self, declared: Option<&'p Comparison>) -> Option<&'p Comparison> {
+        self.lock.as_ref().and_then(|l| l.as_locked.as_ref()).or(declared)
+    }
 }
 
 fn all() -> String {
@@ -166,9 +230,19 @@ pub(crate) struct MeasurementPlan {
     #[serde(default)]
     pub(crate) names: Names,
     #[serde(default)]
+    pub(crate) leaf: u64,
+    #[serde(default)]
+    pub(crate) versions: Vec<u64>,
+    #[serde(default)]
+    pub(crate) design: String,
+    #[serde(default)]
+    pub(crate) option: Option<String>,
+    #[serde(default)]
     pub(crate) boundary: Option<Names>,
     #[serde(default)]
     pub(crate) metrics: Vec<Promised>,
+    #[serde(default)]
+    pub(crate) findings: Vec<Finding>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -72,6 +72,7 @@ fn every_chapter_stands_under_the_policys_own_heading_in_both_languages() {
     let chapters: Vec<String> = contents(&zh);
     for want in [
         "结论一览",
+        "测量方案与基期锁定",
         "设备综合利用率",
         "生产效率",
         "不良率",
@@ -193,6 +194,66 @@ fn verdicts_follow_the_plan_and_are_honest_without_one() {
 }
 
 #[test]
+fn what_was_stated_after_a_lock_stands_beside_what_was_locked() {
+    let mut report = promising(report());
+    let locked = |value: &str| json!({"numerator": "1", "denominator": "2", "value": value, "days": 20, "grade": "A"});
+    let lock = &mut report["measurement_plan"]["metrics"][0]["lock"];
+    lock["as_locked"] = json!({"definition": "oee.iso22400@1", "machine": "*", "before": locked("0.500000"), "after": locked("0.500000"),
+        "difference": "0.111100", "relative": "0.222200", "lower": "0.101100", "upper": "0.121100", "verdict": "UP"});
+    lock["verdict_declared"] = json!("NOT_MET");
+    lock["changes"] = json!([{"leaf": 99, "kind": "cycle_time", "effective_from": 0, "received_ms": 0, "author": "u2", "role": "firm", "reason": "节拍改小"}]);
+    lock["later_records"] = json!([100, 101]);
+    report["measurement_plan"]["metrics"][0]["grades"] = json!(["D", "B"]);
+    report["measurement_plan"]["findings"] = json!([{"code": "LOCKED_INSUFFICIENT", "leaf": 77}]);
+    let edition = made(&report, Lang::Zh);
+    let first = tight(&words(&edition)[2]);
+    let declared = &report["comparisons"]
+        .as_array()
+        .expect("comparisons")
+        .iter()
+        .find(|c| c["definition"] == "oee.iso22400@1" && c["machine"] == "*");
+    let declared = declared.expect("OEE")["before"]["value"].as_str().expect("value");
+    let declared = format!("{:.2}", declared.parse::<f64>().expect("decimal") * 100.0);
+    for want in ["50.00", "D / B", "按现时填报的参数", declared.as_str(), "结论以锁定口径为准"] {
+        assert!(first.contains(&tight(want)), "{want}: {first}");
+    }
+    let text = all(&edition);
+    for want in ["日志第 99 条：计划节拍 · u2 · 节拍改小", "有 2 条涉及基期的记录", "基期在数据不足时锁定"]
+    {
+        assert!(text.contains(&tight(want)), "{want}");
+    }
+    let mut book: Xlsx<_> = Xlsx::new(Cursor::new(edition.xlsx)).expect("a workbook");
+    let range = book.worksheet_range("结论").expect("sheet");
+    let rows: Vec<String> =
+        range.rows().filter(|r| r[1] == "oee.iso22400@1" && r[3] == "*").map(|r| format!("{r:?}")).collect();
+    assert!(
+        rows.len() == 2 && rows[0].contains("锁定") && rows[0].contains("\"达标\"") && rows[1].contains("\"未达标\""),
+        "{rows:?}"
+    );
+}
+
+#[test]
+fn no_code_of_the_program_stands_on_a_page_or_sheet() {
+    for lang in Lang::ALL {
+        let edition = made(&promising(report()), lang);
+        let mut texts = words(&edition);
+        let mut book: Xlsx<_> = Xlsx::new(Cursor::new(edition.xlsx)).expect("a workbook");
+        for (_, range) in book.worksheets() {
+            texts.extend(range.used_cells().map(|(_, _, cell)| cell.to_string()));
+        }
+        let is_code = |word: &&str| {
+            word.len() > 5 && word.contains('_') && word.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+        };
+        let codes: Vec<&str> = texts
+            .iter()
+            .flat_map(|t| t.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'))
+            .filter(is_code)
+            .collect();
+        assert!(codes.is_empty(), "{codes:?}");
+    }
+}
+
+#[test]
 fn no_document_states_an_acceptance_result_or_a_level() {
     for lang in Lang::ALL {
         let text = all(&made(&promising(report()), lang));
@@ -244,13 +305,26 @@ fn a_witness_is_named_and_the_log_is_not_its_own_witness() {
 fn the_workbook_holds_the_reports_numbers() {
     let report = report();
     for (lang, sheets) in [
-        (Lang::Zh, ["结论", "设备", "逐班", "能源", "缺失", "填报", "计算口径", "核验"]),
-        (Lang::En, ["Verdict", "Machines", "Shifts", "Energy", "Gaps", "Statements", "Definitions", "Verify"]),
+        (Lang::Zh, ["结论", "方案与锁定", "设备", "逐班", "能源", "缺失", "填报", "计算口径", "核验"]),
+        (
+            Lang::En,
+            [
+                "Verdict",
+                "Plan and locks",
+                "Machines",
+                "Shifts",
+                "Energy",
+                "Gaps",
+                "Statements",
+                "Definitions",
+                "Verify",
+            ],
+        ),
     ] {
         let edition = made(&report, lang);
         let mut book: Xlsx<_> = Xlsx::new(Cursor::new(edition.xlsx)).expect("a workbook");
         assert_eq!(book.sheet_names(), sheets);
-        let machines = book.worksheet_range(sheets[1]).expect("sheet");
+        let machines = book.worksheet_range(sheets[2]).expect("sheet");
         let mut lines = 0;
         let rows: Vec<&[Data]> = machines.rows().skip(2).collect();
         let given = report["periods"].as_array().expect("periods");
@@ -267,11 +341,11 @@ fn the_workbook_holds_the_reports_numbers() {
             }
         }
         assert_eq!(lines, rows.len());
-        let shifts = book.worksheet_range(sheets[2]).expect("sheet");
+        let shifts = book.worksheet_range(sheets[3]).expect("sheet");
         assert_eq!(shifts.height() - 2, report["shifts"].as_array().expect("shifts").len());
-        let gaps = book.worksheet_range(sheets[4]).expect("sheet");
+        let gaps = book.worksheet_range(sheets[5]).expect("sheet");
         assert_eq!(gaps.height() - 2, report["gaps"].as_array().expect("gaps").len());
-        let verify = book.worksheet_range(sheets[7]).expect("sheet");
+        let verify = book.worksheet_range(sheets[8]).expect("sheet");
         let text: Vec<String> = verify.rows().map(|r| r.get(1).map(ToString::to_string).unwrap_or_default()).collect();
         assert!(edition.codes.iter().all(|code| text.contains(code)), "the codes of all pages");
         for name in sheets {

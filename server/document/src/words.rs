@@ -130,7 +130,7 @@ impl Words {
             "LOCK_MISSTATED" => {
                 ("基期锁定与站点日志不符", "the lock of the base period does not say what the log gives")
             }
-            other => return other.to_owned(),
+            other => return self.word("promise-because", other),
         };
         self.s(words.0, words.1).to_owned()
     }
@@ -151,7 +151,7 @@ impl Words {
 
     /// A word under a family of keys of the pages: `cause` + `device_silent`.
     pub(crate) fn word(self, family: &str, code: &str) -> String {
-        let key = format!("{family}-{}", code.replace('_', "-"));
+        let key = format!("{family}-{}", code.to_ascii_lowercase().replace('_', "-"));
         if self.texts().has(&key) { self.texts().s(&key) } else { code.to_owned() }
     }
 

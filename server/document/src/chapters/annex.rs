@@ -34,27 +34,15 @@ pub(super) fn grades(flow: &mut Flow, c: &Context<'_>) {
     if seen.is_empty() {
         return flow.words(BODY, words.s("无。", "None."));
     }
-    let columns = [
-        Column { share: 1.5, align: Align::Left },
-        Column { share: 2.2, align: Align::Left },
-        Column { share: 1.8, align: Align::Left },
-    ];
+    let columns = [Column { share: 2.4, align: Align::Left }, Column { share: 2.0, align: Align::Left }];
     let rows: Vec<Row> = seen
         .iter()
         .map(|(flag, machines)| {
             let machines: Vec<&str> = machines.iter().map(String::as_str).collect();
-            Row::new([
-                Cell::styled(*flag, CELL.ink(INK)),
-                Cell::new(words.flag(flag)),
-                Cell::new(machines.join(words.s("、", ", "))),
-            ])
+            Row::new([Cell::styled(words.flag(flag), CELL.ink(INK)), Cell::new(machines.join(words.s("、", ", ")))])
         })
         .collect();
-    flow.table(
-        &columns,
-        &[words.s("标记", "Flag"), words.s("含义", "Meaning"), words.s("涉及设备", "Machines")],
-        &rows,
-    );
+    flow.table(&columns, &[words.s("标记", "Flag"), words.s("涉及设备", "Machines")], &rows);
 }
 
 pub(super) fn definitions(flow: &mut Flow, c: &Context<'_>) {

@@ -5,7 +5,7 @@ use look::format::NONE;
 use super::Context;
 use crate::DocumentError;
 use crate::figures;
-use crate::flow::{BODY, CELL, Cell, Column, Flow, INK, LABEL, NOTE, RED, Row, TEAL};
+use crate::flow::{BODY, CELL, Cell, Column, FINE, Flow, INK, LABEL, NOTE, RED, Row, TEAL};
 use crate::paper::{Align, BOTTOM, Style};
 use crate::read::{Comparison, Promised};
 
@@ -89,13 +89,9 @@ fn rows(c: &Context<'_>) -> Vec<Row> {
     let promised: Vec<&Promised> =
         report.measurement_plan.iter().flat_map(|p| &p.metrics).filter(|m| m.target.is_some()).collect();
     for metric in &promised {
-        out.push(row(
-            c,
-            &metric.definition,
-            &metric.machine,
-            report.comparison(&metric.definition, &metric.machine),
-            Some(*metric),
-        ));
+        let declared = report.comparison(&metric.definition, &metric.machine);
+        out.push(row(c, &metric.definition, &metric.machine, metric.followed(declared), Some(*metric)));
+        out.extend(as_declared(c, metric, declared));
     }
     for definition in FIRST {
         let total = metrics::report::ALL_MACHINES;
@@ -143,6 +139,10 @@ fn row(
         }
         None => (Cell::new(NONE), Cell::new(NONE), Cell::new(NONE), NONE.to_owned()),
     };
+    let grades = match promised.and_then(|p| p.grades.as_ref()) {
+        Some(both) => both.each_ref().map(|g| g.as_deref().unwrap_or(NONE)).join(" / "),
+        None => grades,
+    };
     let change = match promised.and_then(|p| p.change.as_ref()) {
         Some(found) => {
             let (value, ends) = figures::target_change(words, found);
@@ -176,6 +176,31 @@ fn row(
     };
     let row = Row::new([first, goal, before, after, change, verdict, Cell::styled(grades, CELL)]);
     if target.is_some() { row.on(0xF5F8F7) } else { row }
+}
+
+/// What a locked metric gives under the parameters as declared now, where that is another result or verdict.
+fn as_declared(c: &Context<'_>, metric: &Promised, declared: Option<&Comparison>) -> Option<Row> {
+    let words = c.words;
+    let lock = metric.lock.as_ref()?;
+    if lock.as_locked.is_none() && lock.verdict_declared.is_none() {
+        return None;
+    }
+    let k = declared?;
+    let share = figures::is_share(&figures::unit_of(c.report, &k.definition, &k.machine));
+    let scale = k.before.value.as_deref();
+    let grade = |g: &Option<String>| g.clone().unwrap_or_else(|| NONE.to_owned());
+    let code = lock.verdict_declared.as_deref().or(metric.verdict.as_deref()).unwrap_or("INSUFFICIENT");
+    Some(Row::new([
+        Cell::styled(words.s("↳ 按现时填报的参数", "↳ with parameters as declared now"), FINE),
+        Cell::new(""),
+        Cell::new(figures::side(&k.before, share)),
+        Cell::new(figures::side(&k.after, share)),
+        Cell::new(figures::change(k.difference.as_deref(), share, scale))
+            .and(figures::interval(k.lower.as_deref(), k.upper.as_deref(), share, scale))
+            .and(figures::relative(k.relative.as_deref())),
+        Cell::new(words.verdict(code)).and(words.s("结论以锁定口径为准", "the verdict above follows the lock")),
+        Cell::new(format!("{} / {}", grade(&k.before.grade), grade(&k.after.grade))),
+    ]))
 }
 
 fn verdict_style(code: &str) -> Style {

@@ -1,19 +1,20 @@
 //! What stands on the sheets.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod verdict;
 
-use metrics::report::ALL_MACHINES;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Look, Table, Value};
 use crate::chapters::{Context, five_steps, statement_body, statement_is_entered};
 use crate::figures;
-use crate::read::{Comparison, Line, Section};
+use crate::read::{Line, Section};
 
 /// All sheets in their order, with their names.
 pub(super) fn all<'c>(c: &Context<'c>, codes: &[String]) -> Vec<(&'c str, Table)> {
     let w = c.words;
     vec![
-        (w.s("结论", "Verdict"), verdict(c)),
+        (w.s("结论", "Verdict"), verdict::set(c)),
+        (w.s("方案与锁定", "Plan and locks"), verdict::locks(c)),
         (w.s("设备", "Machines"), machines(c)),
         (w.s("逐班", "Shifts"), shifts(c)),
         (w.s("能源", "Energy"), energy(c)),
@@ -32,80 +33,8 @@ fn look(unit: &str) -> Look {
     if figures::is_share(unit) { Look::Percent } else { Look::Decimal }
 }
 
-fn verdict(c: &Context<'_>) -> Table {
-    let head = head(
-        c,
-        &[
-            ("指标", "Indicator", 26.0),
-            ("口径", "Definition", 26.0),
-            ("范围", "Scope", 20.0),
-            ("设备编号", "Machine id", 12.0),
-            ("单位", "Unit", 9.0),
-            ("绩效目标", "Target", 22.0),
-            ("基期 分子", "Before numerator", 18.0),
-            ("基期 分母", "Before denominator", 18.0),
-            ("基期 数值", "Before value", 13.0),
-            ("基期 天数", "Before days", 9.0),
-            ("基期 等级", "Before grade", 9.0),
-            ("报告期 分子", "After numerator", 18.0),
-            ("报告期 分母", "After denominator", 18.0),
-            ("报告期 数值", "After value", 13.0),
-            ("报告期 天数", "After days", 9.0),
-            ("报告期 等级", "After grade", 9.0),
-            ("变化", "Change", 13.0),
-            ("95 % 区间 下限", "95 % interval lower", 13.0),
-            ("95 % 区间 上限", "95 % interval upper", 13.0),
-            ("相对变化", "Relative change", 11.0),
-            ("变化说明", "Change in words", 18.0),
-            ("对目标的结论", "Verdict on target", 14.0),
-            ("提示", "Notes", 40.0),
-        ],
-    );
-    let mut comparisons: Vec<&Comparison> = c.report.comparisons.iter().collect();
-    comparisons.sort_by_key(|k| k.machine != ALL_MACHINES);
-    let rows = comparisons.into_iter().map(|k| compared(c, k)).collect();
-    Table { head, rows }
-}
-
-fn compared(c: &Context<'_>, k: &Comparison) -> Vec<Value> {
-    let w = c.words;
-    let unit = figures::unit_of(c.report, &k.definition, &k.machine);
-    let look = look(&unit);
-    let promised = c.report.promised(&k.definition, &k.machine);
-    let target = promised.and_then(|p| p.target.as_ref());
-    let mut notes: Vec<String> = k.cautions.iter().map(|r| w.caution(r)).collect();
-    notes.extend(promised.iter().flat_map(|p| &p.reasons).map(|r| w.caution(r)));
-    let decimal = |text: &Option<String>| Value::decimal(text.as_deref(), look);
-    let mut row = vec![
-        w.definition(c.report, &k.definition).into(),
-        k.definition.as_str().into(),
-        w.machine(c.report, &k.machine).into(),
-        k.machine.as_str().into(),
-        figures::unit_words(w, c.report, k).into(),
-        target.map_or_else(|| w.s("未设目标", "no target").to_owned(), |t| figures::target(w, t)).into(),
-    ];
-    for side in [&k.before, &k.after] {
-        row.extend([
-            Value::digits(Some(&side.numerator)),
-            Value::digits(Some(&side.denominator)),
-            decimal(&side.value),
-            Value::whole(i64::try_from(side.days).unwrap_or(i64::MAX)),
-            side.grade.clone().into(),
-        ]);
-    }
-    row.extend([
-        decimal(&k.difference),
-        decimal(&k.lower),
-        decimal(&k.upper),
-        Value::decimal(k.relative.as_deref(), Look::Percent),
-        w.change(&k.verdict, &k.definition).into(),
-        match (target, promised.and_then(|p| p.verdict.as_deref())) {
-            (Some(_), code) => w.verdict(code.unwrap_or("INSUFFICIENT")).into(),
-            (None, _) => Value::Empty,
-        },
-        notes.join(w.s("；", "; ")).into(),
-    ]);
-    row
+fn flags(c: &Context<'_>, codes: &[String]) -> String {
+    codes.iter().map(|code| c.words.flag(code)).collect::<Vec<String>>().join(c.words.s("；", "; "))
 }
 
 /// Columns of a line: fraction, value, bounds, coverage, grade.
@@ -171,7 +100,7 @@ fn machines(c: &Context<'_>) -> Table {
             row.extend(line_cells(c, line));
             row.push(Value::whole(section.shifts.into()));
             row.push(section.standing.as_deref().map(|s| w.standing(s)).into());
-            row.push(section.flags.join(" ").into());
+            row.push(flags(c, &section.flags).into());
             rows.push(row);
         }
     }
@@ -240,7 +169,7 @@ fn shift(
             None => row.extend([Value::Empty, Value::Empty, Value::Empty, Value::Empty]),
         }
     }
-    row.push(s.flags.join(" ").into());
+    row.push(flags(c, &s.flags).into());
     row
 }
 
