@@ -7,6 +7,7 @@
 //! - The codes of pages are listed on the last pages, of all pages before them: no page's code is over itself.
 
 mod annex;
+mod calendars;
 mod coverage;
 mod front;
 mod machines;
@@ -16,7 +17,7 @@ mod statements;
 mod verdict;
 mod verify;
 
-pub(crate) use statements::{body as statement_body, is_entered as statement_is_entered};
+pub(crate) use statements::is_entered as statement_is_entered;
 pub(crate) use verify::five as five_steps;
 
 use std::collections::BTreeMap;
@@ -171,6 +172,7 @@ fn set_once(context: &Context<'_>, contents: &[Heading]) -> Result<Flow, Documen
     machines::set(&mut flow, context)?;
     flow.chapter(&next(words.s("覆盖率与数据缺失", "Coverage and gaps")), true);
     coverage::set(&mut flow, context);
+    calendars::set(&mut flow, context)?;
     flow.chapter(&next(words.s("待核实事项与企业说明", "Matters to verify and the factory's explanations")), false);
     coverage::matters(&mut flow, context);
     flow.chapter(&next(words.s("参数与变更", "Parameters and their changes")), false);

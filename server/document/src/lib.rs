@@ -12,10 +12,11 @@
 //!
 //! Why there is our own layouter: `docs/decisions/017-own-typesetting.md`.
 //!
-//! `read` report.json · `words`, `figures` how codes and values are said · `font`, `lines`, `flow`, `paper` setting text ·
+//! `read` report.json · `words`, `fields`, `figures` how codes, declarations and values are said · `font`, `lines`, `flow`, `paper` setting text ·
 //! `svg` the pictures of `look::chart` · `chapters` what the report says · `pdf`, `xlsx` the two files.
 
 mod chapters;
+mod fields;
 mod figures;
 mod flow;
 mod font;

@@ -233,6 +233,18 @@ fn what_was_stated_after_a_lock_stands_beside_what_was_locked() {
 }
 
 #[test]
+fn what_was_declared_is_said_in_words() {
+    for (lang, want) in [(Lang::Zh, "设备 press · 计划节拍 12 s"), (Lang::En, "machine press · planned cycle 12 s")]
+    {
+        let mut edition = made(&report(), lang);
+        assert!(all(&edition).contains(&tight(want)), "{want}");
+        let mut book: Xlsx<_> = Xlsx::new(Cursor::new(std::mem::take(&mut edition.xlsx))).expect("a workbook");
+        let range = book.worksheet_range(if lang == Lang::Zh { "填报" } else { "Statements" }).expect("sheet");
+        assert!(range.used_cells().any(|(_, _, cell)| tight(&cell.to_string()) == tight(want)), "{want}");
+    }
+}
+
+#[test]
 fn no_code_of_the_program_stands_on_a_page_or_sheet() {
     for lang in Lang::ALL {
         let edition = made(&promising(report()), lang);

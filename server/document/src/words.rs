@@ -166,6 +166,52 @@ impl Words {
         kind.to_owned()
     }
 
+    /// In which role somebody stated something; `enrolment` is the server's own, when a gateway showed its code.
+    pub(crate) fn role(self, role: &str) -> String {
+        match role {
+            "enrolment" => self.s("入网程序", "enrolment").to_owned(),
+            role => self.word("role", role),
+        }
+    }
+
+    /// A reason as it was stated; those that the server writes itself are in the reader's language.
+    pub(crate) fn reason(self, stated: &str) -> &str {
+        match stated {
+            "site created" => self.s("建立站点", stated),
+            "one-time code" => self.s("一次性入网码", stated),
+            "report issued" => self.s("出具报告", stated),
+            "measurement plan" => self.s("测量方案", stated),
+            "baseline locked" => self.s("基期锁定", stated),
+            "opened the list" => self.s("打开待核实事项清单", stated),
+            stated => stated,
+        }
+    }
+
+    /// A part of a shift's time by its symbol.
+    pub(crate) fn bucket(self, symbol: &str) -> String {
+        let (zh, en) = match symbol {
+            "PBT" => ("计划工作时间", "planned busy time"),
+            "POT" => ("计划运行时间", "planned operation time"),
+            "PDOT" => ("计划停机", "planned stops"),
+            "APT" => ("实际生产时间", "production time"),
+            "AUST" => ("换线时间", "setup time"),
+            "ADET" => ("停机与等待", "delays"),
+            "ADOT" => ("无订单", "no order"),
+            "UNK" => ("未知", "unknown"),
+            "OUTSIDE" => ("班外", "outside shifts"),
+            other => return other.to_owned(),
+        };
+        format!("{} {symbol}", self.s(zh, en))
+    }
+
+    /// The rule by which report.json rounds.
+    pub(crate) fn rounding(self, rule: &str) -> &str {
+        match rule {
+            "six decimals, half away from zero" => self.s("六位小数，半数向远离零的方向进位", rule),
+            rule => rule,
+        }
+    }
+
     /// How many shifts of a period were valid.
     pub(crate) fn standing(self, code: &str) -> String {
         match code {

@@ -110,12 +110,16 @@ pub(super) fn definitions(flow: &mut Flow, c: &Context<'_>) {
     flow.part(words.s("取整、时间与字符", "Rounding, time, characters"));
     let said = match words.lang {
         look::text::Lang::Zh => format!(
-            "report.json 中每个商取六位小数（{}）；本文件对精确分数按显示位数四舍五入一次。时间为站点时间（{}，时区数据 {}）。〔U+…〕表示字库未收录的字，按其统一码码位印出。",
-            c.report.rounding, c.report.zone, c.report.zone_database
+            "report.json 中每个商取{}；本文件对精确分数按显示位数四舍五入一次。时间为站点时间（{}，时区数据 {}）。〔U+…〕表示字库未收录的字，按其统一码码位印出。",
+            words.rounding(&c.report.rounding),
+            c.report.zone,
+            c.report.zone_database
         ),
         look::text::Lang::En => format!(
-            "Quotients in report.json have six decimals ({}); here the exact fraction is rounded once to the digits shown. Times are local ({}, zone data {}). 〔U+…〕 is a character that the fonts lack, printed as its code point.",
-            c.report.rounding, c.report.zone, c.report.zone_database
+            "Quotients in report.json have {}; here the exact fraction is rounded once to the digits shown. Times are local ({}, zone data {}). 〔U+…〕 is a character that the fonts lack, printed as its code point.",
+            words.rounding(&c.report.rounding),
+            c.report.zone,
+            c.report.zone_database
         ),
     };
     flow.words(BODY, &said);

@@ -1,9 +1,7 @@
-//! A page for each machine: every value before and after, its pictures, what a reader must know.
+//! Each machine: every value before and after, its pictures, what a reader must know.
 
 use std::collections::BTreeMap;
 
-use jiff::civil::Date;
-use look::chart::calendar::Day;
 use look::chart::waterfall::{self, Kind, Step};
 use look::chart::{State, Width};
 use look::format::NONE;
@@ -12,13 +10,16 @@ use super::{Context, policy};
 use crate::DocumentError;
 use crate::figures;
 use crate::flow::{CELL, Cell, Column, FINE, Flow, INK, NOTE, Row, TEAL, TEXT};
-use crate::paper::Align;
+use crate::paper::{Align, BOTTOM, TOP};
 use crate::read::{Comparison, Machine, Section};
 
 pub(super) fn set(flow: &mut Flow, c: &Context<'_>) -> Result<(), DocumentError> {
     for (i, machine) in c.report.machines.iter().enumerate() {
         if i > 0 {
-            flow.page();
+            // Set apart first: a machine is on one page where it fits on one, and begins a page where it does not.
+            let mut apart = Flow::default();
+            page(&mut apart, c, machine)?;
+            flow.need(if apart.pages.len() == 1 { apart.y() - TOP } else { BOTTOM - TOP });
         }
         page(flow, c, machine)?;
     }
@@ -37,6 +38,7 @@ fn page(flow: &mut Flow, c: &Context<'_>, machine: &Machine) -> Result<(), Docum
     for pair in sections.chunks(2) {
         values(flow, c, pair);
     }
+    flags(flow, c, &sections);
     let compared: Vec<&Comparison> = c
         .report
         .comparisons
@@ -55,9 +57,6 @@ fn page(flow: &mut Flow, c: &Context<'_>, machine: &Machine) -> Result<(), Docum
         let svg = waterfall::svg("losses", &caption, &steps, Width::Wide);
         flow.picture(&svg, &caption, 0.5)?;
     }
-    let calendars: Vec<(String, String)> = sections.iter().filter_map(|s| calendar(c, s)).collect();
-    flow.pictures(&calendars, 0.5)?;
-    flags(flow, c, &sections);
     Ok(())
 }
 
@@ -71,8 +70,8 @@ fn values(flow: &mut Flow, c: &Context<'_>, sections: &[&Section]) {
     let mut columns = vec![Column { share: 1.7, align: Align::Left }];
     let mut head = vec![words.s("指标", "Indicator").to_owned()];
     for section in sections {
-        columns.push(Column { share: 0.95, align: Align::Right });
-        columns.push(Column { share: 1.2, align: Align::Left });
+        columns.push(Column { share: 1.1, align: Align::Right });
+        columns.push(Column { share: 1.1, align: Align::Left });
         columns.push(Column { share: 0.75, align: Align::Right });
         head.push(words.short_period(&section.period));
         head.push(words.s("[下限, 上限]", "[bounds]").to_owned());
@@ -131,41 +130,6 @@ fn losses(c: &Context<'_>, section: &Section) -> Option<Vec<Step>> {
     let steps: Vec<Step> =
         steps.into_iter().filter(|s| s.ms != 0 || matches!(s.kind, Kind::Planned | Kind::Good)).collect();
     (planned > 0 && waterfall::tiles(&steps)).then_some(steps)
-}
-
-/// The calendar of a period and its caption.
-fn calendar(c: &Context<'_>, section: &Section) -> Option<(String, String)> {
-    let words = c.words;
-    let period = c.periods().iter().find(|p| p.name == section.period)?;
-    let (from, to) = (period.from.parse::<Date>().ok()?, period.to.parse::<Date>().ok()?);
-    let mut known: BTreeMap<Date, (i64, i64)> = BTreeMap::new();
-    for shift in c.report.shifts.iter().filter(|s| s.machine == section.machine && s.period == section.period) {
-        let date = shift.date.as_deref().and_then(|d| d.parse::<Date>().ok());
-        let line = shift.line("availability.iso22400@1").or_else(|| shift.lines.first());
-        if let (Some(date), Some(line)) = (date, line) {
-            let day = known.entry(date).or_default();
-            day.0 += line.coverage[0];
-            day.1 += line.coverage[1];
-        }
-    }
-    // A picture holds a year; more would be unreadable, and the workbook has every day.
-    let dates = from.series(jiff::Span::new().days(1)).take_while(|d| *d <= to).take(371);
-    let days: Vec<Day> = dates
-        .map(|date| {
-            let (observed_ms, planned_ms) = known.get(&date).copied().unwrap_or_default();
-            Day { date, observed_ms, planned_ms, href: String::new() }
-        })
-        .collect();
-    let caption = format!(
-        "{}{} {} – {}{}",
-        words.s("图  覆盖率日历 · ", "Figure  Coverage by day · "),
-        words.short_period(&period.name),
-        period.from,
-        period.to,
-        words.s("（实：已观测；斜线：未知；点：无计划）", " (solid: observed; hatched: unknown; dot: nothing planned)")
-    );
-    let svg = look::chart::calendar::svg("days", &caption, &days, words.texts());
-    Some((svg, caption))
 }
 
 fn flags(flow: &mut Flow, c: &Context<'_>, sections: &[&Section]) {

@@ -129,8 +129,8 @@ fn locked(c: &Context<'_>, lock: &Lock) -> Cell {
         look::text::Lang::En => format!("over {} leaves; parameters {digest}…", figures::count(lock.size)),
     };
     Cell::new(format!("{}{}", c.leaf(lock.leaf), c.face().full(lock.received_ms)))
-        .and(format!("{} · {}", lock.author, words.word("role", &lock.role)))
-        .and(lock.reason.clone())
+        .and(format!("{} · {}", lock.author, words.role(&lock.role)))
+        .and(words.reason(&lock.reason))
         .and_styled(over, FINE)
 }
 
@@ -141,7 +141,7 @@ fn later(c: &Context<'_>, lock: &Lock) -> Cell {
     }
     let mut cell = Cell::new("");
     for change in &lock.changes {
-        let reason = if change.reason.is_empty() { NONE } else { &change.reason };
+        let reason = if change.reason.is_empty() { NONE } else { words.reason(&change.reason) };
         let what = words.kind(&change.kind);
         cell = cell.and(format!("{}{what} · {} · {reason}", c.leaf(change.leaf), change.author));
     }

@@ -90,7 +90,11 @@ fn indicator(flow: &mut Flow, c: &Context<'_>, definition: &str) -> Result<bool,
         comparison_table(flow, c, &compared);
         let share = compared.iter().all(|k| figures::is_share(&figures::unit_of(c.report, definition, &k.machine)));
         if share && definition == "oee.iso22400@1" {
-            plot(flow, c, &compared, |k| c.words.machine(c.report, &k.machine))?;
+            plot(flow, c, &compared, |k| {
+                // The picture has little room for names.
+                let all = c.words.s("全部生产设备", "All machines");
+                if is_total(&k.machine) { all.to_owned() } else { c.words.machine(c.report, &k.machine) }
+            })?;
         }
         return Ok(true);
     }

@@ -4,10 +4,10 @@
 //! it, when it was logged and from when it holds; one that was logged more than a day after it takes effect says by how much.
 
 use super::Context;
+use crate::fields::Fields;
 use crate::flow::{AMBER, BODY, Cell, Column, FINE, Flow, RED, Row};
 use crate::paper::Align;
 use crate::read::Statement;
-use crate::words::Words;
 use serde_json::Value as Json;
 
 const DAY_MS: i64 = 86_400_000;
@@ -68,7 +68,7 @@ fn table(flow: &mut Flow, c: &Context<'_>, all: &[&Statement]) {
     }
     let columns = [
         Column { share: 0.42, align: Align::Right },
-        Column { share: 1.15, align: Align::Left },
+        Column { share: 1.25, align: Align::Left },
         Column { share: 0.85, align: Align::Left },
         Column { share: 0.85, align: Align::Left },
         Column { share: 3.1, align: Align::Left },
@@ -93,11 +93,14 @@ fn table(flow: &mut Flow, c: &Context<'_>, all: &[&Statement]) {
             } else {
                 String::new()
             };
-            let values = c.declared.get(&s.leaf).map(|b| compact(words, b)).unwrap_or_default();
+            let values = c.declared.get(&s.leaf).map(|b| compact(c, b)).unwrap_or_default();
             let what = words.kind(&s.kind);
             let what = if is_entered(&s.kind) { Cell::stated(what) } else { Cell::new(what) };
-            let mut said =
-                if values.is_empty() { Cell::new(s.reason.clone()) } else { Cell::new(values).and(s.reason.clone()) };
+            let mut said = if values.is_empty() {
+                Cell::new(words.reason(&s.reason))
+            } else {
+                Cell::new(values).and(words.reason(&s.reason))
+            };
             if let Some(why) = &s.invalid {
                 said = said.and_styled(
                     format!("{} {why}", words.s("✕ 无效，未计入：", "✕ invalid, moved nothing:")),
@@ -107,10 +110,15 @@ fn table(flow: &mut Flow, c: &Context<'_>, all: &[&Statement]) {
             Row::new([
                 Cell::new(s.leaf.to_string()),
                 Cell::new(face.full(s.received_ms))
-                    .and(format!("{} {}", words.s("自", "from"), face.full(s.effective_from)))
+                    .and(format!(
+                        "{} {} {}",
+                        words.s("自", "from"),
+                        face.day(s.effective_from),
+                        face.minute(s.effective_from)
+                    ))
                     .and_styled(late, FINE.ink(AMBER)),
                 what,
-                Cell::new(s.author.clone()).and(words.word("role", &s.role)),
+                Cell::new(s.author.clone()).and(words.role(&s.role)),
                 said,
             ])
         })
@@ -118,42 +126,9 @@ fn table(flow: &mut Flow, c: &Context<'_>, all: &[&Statement]) {
     flow.table(&columns, &head, &rows);
 }
 
-/// A body in words: `machine press · item_us 12000000`. Names are those of the language, a signal is `gateway/tag`.
-pub(crate) fn body(words: Words, body: &Json) -> String {
-    match body {
-        Json::Object(members) => members
-            .iter()
-            .filter(|(_, v)| !v.is_null())
-            .map(|(key, value)| format!("{key} {}", plain(words, value)))
-            .collect::<Vec<String>>()
-            .join(" · "),
-        other => plain(words, other),
-    }
-}
-
-fn plain(words: Words, value: &Json) -> String {
-    match value {
-        Json::String(text) => text.clone(),
-        Json::Array(items) => items.iter().map(|i| plain(words, i)).collect::<Vec<String>>().join(", "),
-        Json::Object(members) => {
-            let text = |key: &str| members.get(key).and_then(Json::as_str);
-            let others = members.keys().filter(|k| !matches!(k.as_str(), "zh" | "en" | "gateway" | "tag")).count();
-            match (text("zh"), text("en"), text("gateway"), text("tag")) {
-                (Some(zh), Some(en), ..) if others == 0 => words.s(zh, en).to_owned(),
-                (_, _, Some(gateway), Some(tag)) if others == 0 => format!("{gateway}/{tag}"),
-                _ => {
-                    let inner = members.iter().map(|(k, v)| format!("{k} {}", plain(words, v)));
-                    format!("({})", inner.collect::<Vec<String>>().join(", "))
-                }
-            }
-        }
-        other => other.to_string(),
-    }
-}
-
-/// The same, cut with an ellipsis where it is long.
-fn compact(words: Words, of: &Json) -> String {
-    let all = body(words, of);
+/// A body in words, cut with an ellipsis where it is long.
+fn compact(c: &Context<'_>, of: &Json) -> String {
+    let all = Fields::short(c).body(of);
     if all.chars().count() <= BODY_MAX {
         return all;
     }

@@ -31,7 +31,7 @@ pub(super) fn set(flow: &mut Flow, c: &Context<'_>) -> Result<(), DocumentError>
         words.s("指标 · 范围", "Indicator · scope"),
         words.s("绩效目标", "Target"),
         words.s("基期", "Before"),
-        words.s("报告期（实测）", "After (measured)"),
+        words.s("报告期实测", "After (measured)"),
         words.s("变化 [95 % 区间]", "Change [95 % interval]"),
         words.s("结论", "Verdict"),
         words.s("等级", "Grades"),

@@ -95,11 +95,19 @@ impl Flow {
         let style = Style { size: 7.6, ..CELL }.bold().ink(INK);
         let head = Row::new(head.iter().map(|words| Cell::styled(*words, style))).on(0xECEFF2);
         let head_lines = lines_of(&head, &widths);
-        let first = rows.first().map_or(0.0, |r| height_of(&lines_of(r, &widths)));
+        let all: Vec<Vec<Vec<Line>>> = rows.iter().map(|row| lines_of(row, &widths)).collect();
+        let heights: Vec<f32> = all.iter().map(|lines| height_of(lines)).collect();
+        let first: f32 = heights.iter().take(2).sum();
         self.need(height_of(&head_lines) + first.min(120.0) + 4.0);
         self.head(columns, &widths, &head, &head_lines);
-        for row in rows {
-            let mut lines = lines_of(row, &widths);
+        for (i, (row, mut lines)) in rows.iter().zip(all).enumerate() {
+            // The last row never stands alone under a head of its own.
+            let last = if i > 0 && i + 2 == rows.len() { heights.last().copied().unwrap_or(0.0) } else { 0.0 };
+            let both = height_of(&lines) + last;
+            if both > BOTTOM - self.y && both <= BOTTOM - TOP - height_of(&head_lines) {
+                self.page();
+                self.head(columns, &widths, &head, &head_lines);
+            }
             loop {
                 let room = BOTTOM - self.y;
                 if height_of(&lines) <= room {

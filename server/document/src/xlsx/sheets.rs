@@ -5,7 +5,8 @@ mod verdict;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Look, Table, Value};
-use crate::chapters::{Context, five_steps, statement_body, statement_is_entered};
+use crate::chapters::{Context, five_steps, statement_is_entered};
+use crate::fields::Fields;
 use crate::figures;
 use crate::read::{Line, Section};
 
@@ -121,7 +122,7 @@ fn shifts(c: &Context<'_>) -> Table {
     );
     let buckets: BTreeSet<&String> = c.report.shifts.iter().flat_map(|s| s.buckets_ms.keys()).collect();
     let states: BTreeSet<&String> = c.report.shifts.iter().flat_map(|s| s.states_ms.keys()).collect();
-    columns.extend(buckets.iter().map(|b| (format!("{b} ms"), 11.0)));
+    columns.extend(buckets.iter().map(|b| (format!("{} ms", w.bucket(b)), 15.0)));
     columns.extend(states.iter().map(|s| (format!("{} ms", w.word("state", s)), 11.0)));
     let used: BTreeSet<&str> = c.report.shifts.iter().flat_map(|s| &s.lines).map(|l| l.definition.as_str()).collect();
     let definitions: Vec<&str> =
@@ -287,9 +288,9 @@ fn statements(c: &Context<'_>) -> Table {
                 s.kind.as_str().into(),
                 class.into(),
                 s.author.as_str().into(),
-                w.word("role", &s.role).into(),
-                c.declared.get(&s.leaf).map(|b| statement_body(w, b)).into(),
-                s.reason.as_str().into(),
+                w.role(&s.role).into(),
+                c.declared.get(&s.leaf).map(|b| Fields::whole(c).body(b)).into(),
+                w.reason(&s.reason).into(),
                 s.invalid.clone().into(),
             ]
         })
@@ -333,7 +334,7 @@ fn definitions(c: &Context<'_>) -> Table {
             said.into(),
         ]);
     }
-    rows.push(vec![w.s("取整", "Rounding").into(), Value::Empty, Value::Empty, c.report.rounding.as_str().into()]);
+    rows.push(vec![w.s("取整", "Rounding").into(), Value::Empty, Value::Empty, w.rounding(&c.report.rounding).into()]);
     Table { head, rows }
 }
 

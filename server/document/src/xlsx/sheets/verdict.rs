@@ -137,7 +137,7 @@ pub(super) fn locks(c: &Context<'_>) -> Table {
         let later: Vec<String> = lock
             .changes
             .iter()
-            .map(|l| format!("{}{} · {} · {}", c.leaf(l.leaf), w.kind(&l.kind), l.author, l.reason))
+            .map(|l| format!("{}{} · {} · {}", c.leaf(l.leaf), w.kind(&l.kind), l.author, w.reason(&l.reason)))
             .collect();
         rows.push(vec![
             w.definition(c.report, &metric.definition).into(),
@@ -146,8 +146,8 @@ pub(super) fn locks(c: &Context<'_>) -> Table {
             Value::whole(i64::try_from(lock.leaf).unwrap_or(i64::MAX)),
             c.face().full(lock.received_ms).into(),
             lock.author.as_str().into(),
-            w.word("role", &lock.role).into(),
-            lock.reason.as_str().into(),
+            w.role(&lock.role).into(),
+            w.reason(&lock.reason).into(),
             Value::whole(i64::try_from(lock.size).unwrap_or(i64::MAX)),
             Value::digits(lock.numerator.as_deref()),
             Value::digits(lock.denominator.as_deref()),
