@@ -160,10 +160,10 @@ fn set_once(context: &Context<'_>, contents: &[Heading]) -> Result<Flow, Documen
     front::contents(&mut flow, context, contents);
     flow.chapter(&next(words.s("结论一览", "Findings at a glance")), true);
     verdict::set(&mut flow, context)?;
-    flow.chapter(&next(words.s("测量方案与基期锁定", "Measurement plan and locks")), false);
+    flow.chapter(&next(words.s("测量方案与基期锁定", "Measurement plan and locks")), true);
     plan::set(&mut flow, context);
     for chapter in policy::CHAPTERS {
-        flow.chapter(&next(words.s(chapter.zh, chapter.en)), chapter.is_first);
+        flow.chapter(&next(words.s(chapter.zh, chapter.en)), false);
         policy::set(&mut flow, context, &chapter)?;
     }
     flow.chapter(&next(words.s("安全及其他绩效指标", "Safety and other performance indicators")), false);

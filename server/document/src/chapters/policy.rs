@@ -15,8 +15,6 @@ use crate::read::{Comparison, Section};
 pub(super) struct Chapter {
     pub(super) zh: &'static str,
     pub(super) en: &'static str,
-    /// Begins on a page of its own.
-    pub(super) is_first: bool,
     definitions: &'static [&'static str],
     note_zh: &'static str,
     note_en: &'static str,
@@ -27,7 +25,6 @@ pub(super) const CHAPTERS: [Chapter; 5] = [
     Chapter {
         zh: "设备综合利用率",
         en: "Overall equipment effectiveness",
-        is_first: true,
         definitions: &["oee.iso22400@1", "availability.iso22400@1", "util.calendar@1"],
         note_zh: "按设备综合效率 OEE 口径计算：时间开动率 × 性能开动率 × 合格品率。设备利用率以日历时间为分母，两者不可相加或互换。",
         note_en: "Computed as OEE: availability × performance × quality. Utilisation has calendar time as its denominator; the two are never added or exchanged.",
@@ -35,7 +32,6 @@ pub(super) const CHAPTERS: [Chapter; 5] = [
     Chapter {
         zh: "生产效率",
         en: "Production efficiency",
-        is_first: false,
         definitions: &["performance.iso22400@1", "good.per_production_day@1", "count.produced@1"],
         note_zh: "性能开动率以填报的计划节拍为基准，可能超过 100 %，如实列出。人均产值等涉及人员与营业收入的指标见企业材料。",
         note_en: "Performance is against the planned cycle times as stated and may exceed 100 %; it is shown as it is. Output per person needs figures of the firm.",
@@ -43,7 +39,6 @@ pub(super) const CHAPTERS: [Chapter; 5] = [
     Chapter {
         zh: "不良率",
         en: "Defect rate",
-        is_first: false,
         definitions: &["quality.iso22400@1", "count.rejected@1"],
         note_zh: "不良率 = 1 − 合格品率（多品种按计划工时加权）。人工填报的不良数已从合格数中扣除，并降低等级。",
         note_en: "The defect rate is 1 − quality ratio (weighted by planned time over products). Rejects stated by people are taken off the good count and lower the grade.",
@@ -51,7 +46,6 @@ pub(super) const CHAPTERS: [Chapter; 5] = [
     Chapter {
         zh: "能源资源利用率",
         en: "Use of energy and resources",
-        is_first: false,
         definitions: &["energy.per_production_day@1", "energy.active@1"],
         note_zh: "电能为表底差值。能耗总量随产量变化，须与产量一并解读；水、气及折标煤以计量和账单为准，见企业材料。",
         note_en: "Energy is the difference of register readings. It moves with output and is read beside it; water, gas and standard coal rest on meters and bills of the firm.",
@@ -59,7 +53,6 @@ pub(super) const CHAPTERS: [Chapter; 5] = [
     Chapter {
         zh: "单位产品能耗",
         en: "Energy per product",
-        is_first: false,
         definitions: &["energy.per_good@1"],
         note_zh: "单位合格品用电量 = 用电量 ÷ 合格数。不同计量单位的产品不相加。",
         note_en: "Energy per good item is energy ÷ good items. Products counted in different units are not added.",
