@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Error, Result, sha256};
+use crate::{Digest, Result};
 
 pub use self::archive::{Archive, Source};
 pub use self::manifest::read as read_manifest;
@@ -77,7 +77,7 @@ pub struct Manifest {
 /// Files of a bundle by path, manifest included.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
-/// Takes an archive apart, all of it at once: for small ones. Digests are not checked here: [`check_manifest`] does.
+/// Takes an archive apart, all of it at once: for small ones. Digests are not checked here.
 ///
 /// # Errors
 /// As [`Archive::open`] and [`Archive::file`].
@@ -92,22 +92,4 @@ pub fn read(bytes: &[u8]) -> Result<Files> {
         }
     }
     Ok(files)
-}
-
-/// Reads the manifest and names every file that is missing, extra or other than it says.
-pub fn check_manifest(files: &Files) -> Result<(Manifest, Vec<String>)> {
-    let bytes = files.get("manifest.json").ok_or_else(|| Error::malformed("bundle", "manifest.json is missing"))?;
-    let (mut wrong, mut named) = (Vec::new(), std::collections::BTreeSet::new());
-    let mut listed = Vec::new();
-    let mut manifest = manifest::read(bytes.as_slice(), |entry| {
-        match files.get(&entry.path) {
-            Some(content) if content.len() as u64 == entry.length && sha256(content) == entry.sha256 => {}
-            _ => wrong.push(entry.path.clone()),
-        }
-        named.insert(entry.path.clone());
-        listed.push(entry);
-    })?;
-    manifest.files = listed;
-    wrong.extend(files.keys().filter(|p| *p != "manifest.json" && !named.contains(p.as_str())).cloned());
-    Ok((manifest, wrong))
 }

@@ -78,6 +78,23 @@ fn an_archive_with_two_readings_is_refused() {
     let altered = bundle::write_files([("contents/x", b"first".as_slice())]).unwrap();
     let altered = replaced(&altered, b"first", b"other", 0);
     assert!(refusal(&altered).contains("checksum"), "{}", refusal(&altered));
+    // A comment could hold an end record of its own.
+    let mut commented = [honest.as_slice(), &honest[honest.len() - 22..]].concat();
+    commented[honest.len() - 2] = 22;
+    assert!(refusal(&commented[..commented.len() - 1]).contains("directory is missing"));
+    commented.truncate(honest.len() + 5);
+    commented[honest.len() - 2] = 5;
+    assert!(refusal(&commented).contains("directory is missing"), "{}", refusal(&commented));
+    // What stands before the first file: flags at 6, checksum at 14, lengths at 18 and 22.
+    for at in [6, 14, 18, 22] {
+        let mut other = honest.clone();
+        other[at] ^= 1;
+        assert!(refusal(&other).contains("not where the directory says"), "{at}: {}", refusal(&other));
+    }
+    let mut follows = honest.clone();
+    follows[6] |= 8;
+    follows[14..26].fill(0);
+    assert_eq!(bundle::read(&follows).unwrap(), bundle::read(&honest).unwrap(), "checksum and lengths behind the file");
     for cut in 0..honest.len() {
         assert!(bundle::read(&honest[..cut]).is_err(), "cut at {cut}");
     }
@@ -91,6 +108,15 @@ fn an_archive_of_very_many_files_is_read() {
     let files = bundle::read(&archive).unwrap();
     assert_eq!(files.len(), names.len());
     assert!(files.iter().all(|(path, bytes)| path.as_bytes() == bytes));
+    // The short end record says the same, or that it cannot.
+    for at in [12, 16] {
+        let mut other = archive.clone();
+        let place = other.len() - 22 + at;
+        other[place] ^= 1;
+        assert!(refusal(&other).contains("end records differ"), "{at}: {}", refusal(&other));
+        other[place..place + 4].fill(0xff);
+        assert_eq!(refusal(&other), "", "{at}");
+    }
 }
 
 /// What is read of an archive at a time: never all of it.
@@ -129,4 +155,48 @@ fn a_large_file_is_hashed_piece_by_piece() {
     damaged[3_000_000] ^= 1;
     let watched = Watched { bytes: &damaged, most: 0.into() };
     assert!(bundle::Archive::open(&watched).unwrap().digest_of("manifest.json").is_err());
+}
+
+/// An archive with a hole in front of its directory.
+struct Holed {
+    head: Vec<u8>,
+    hole: u64,
+    tail: Vec<u8>,
+}
+
+impl bundle::Source for Holed {
+    fn length(&self) -> u64 {
+        (self.head.len() + self.tail.len()) as u64 + self.hole
+    }
+
+    fn read(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<()> {
+        let (head, tail) = (self.head.len() as u64, self.head.len() as u64 + self.hole);
+        for (at, byte) in (offset..).zip(buffer) {
+            *byte = if at < head {
+                self.head[at as usize]
+            } else {
+                at.checked_sub(tail).map_or(0, |at| self.tail[at as usize])
+            };
+        }
+        Ok(())
+    }
+}
+
+/// The packed bytes of a file are held too, and may be many more than it has.
+#[test]
+fn a_file_packed_into_more_than_a_file_may_have_is_refused() {
+    let head = bundle::write_files([("aaaa", b"some text, some text, some text".as_slice())]).unwrap();
+    let directory = (0..head.len()).find(|at| head[*at..].starts_with(b"PK\x01\x02")).unwrap();
+    for (packed, fits) in [(bundle::FILE_MAX as u32, true), (bundle::FILE_MAX as u32 + 1, false)] {
+        let mut tail = head[directory..].to_vec();
+        tail[20..24].copy_from_slice(&packed.to_le_bytes());
+        let (end, offset) = (tail.len() - 22, directory as u32 + packed);
+        tail[end + 16..end + 20].copy_from_slice(&offset.to_le_bytes());
+        let holed = Holed { head: head[..directory].to_vec(), hole: packed.into(), tail };
+        match bundle::Archive::open(&holed) {
+            Err(Error::TooLarge { what, .. }) => assert!(!fits && what == "file of a bundle", "{what}"),
+            Err(other) => panic!("{packed}: {other}"),
+            Ok(_) => assert!(fits, "{packed}"),
+        }
+    }
 }

@@ -66,6 +66,12 @@ pub enum AccountError {
     /// No such user.
     #[error("there is no user {0}; `admin user list` shows all / 没有用户 {0}，可用 admin user list 查看")]
     NoUser(String),
+    /// Deleting a name cannot be undone: the user is locked out first.
+    #[error(
+        "{0} may still sign in: lock them out first with `admin user disable`; a deleted name cannot be brought back / 用户 {0} 仍可登录：请先用 \
+         admin user disable 停用；姓名删除后不可恢复"
+    )]
+    StillIn(String),
     /// No such grant.
     #[error(
         "{user} has no grant {number}; `admin user list` shows their numbers / 用户 {user} 没有编号为 {number} 的授权，可用 admin \
@@ -222,6 +228,17 @@ impl Accounts {
     pub async fn set_disabled(&self, name: &str, since_ms: Option<i64>) -> Result<(), AccountError> {
         let user = self.known(name).await?;
         Ok(self.store.set_disabled(user.id, since_ms).await?)
+    }
+
+    /// Forgets a user who is locked out, and gives the pseudonym under which they stand in the logs: the last time it can be known
+    /// whose it was.
+    pub async fn forget(&self, name: &str) -> Result<String, AccountError> {
+        let user = self.known(name).await?;
+        if user.disabled_ms.is_none() {
+            return Err(AccountError::StillIn(name.to_owned()));
+        }
+        self.store.forget_user(user.id).await?;
+        Ok(user.pseudonym)
     }
 
     async fn known(&self, name: &str) -> Result<UserRow, AccountError> {

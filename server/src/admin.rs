@@ -16,9 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use crate::accounts::{AccountError, Accounts};
-use crate::enrol::{self, CODE_LIFE_MS};
 use crate::ingest::Ingest;
-use crate::ingest::accept::REVOKED;
 use crate::keys::{KeyError, Keys};
 use crate::planning::{self, PlanningError};
 use crate::reporting::{self, Issuer, ReportingError, Wanted};
@@ -26,6 +24,7 @@ use crate::sitelog::{LogError, SiteLogs};
 use crate::state::{Clock, Door};
 use crate::store::{SiteRow, Store, StoreError};
 
+mod gateways;
 mod people;
 mod proof;
 mod socket;
@@ -85,6 +84,11 @@ pub enum Request {
         /// Let in again.
         again: bool,
     },
+    /// Delete a locked-out user's name and everything that belongs to it; the logs keep the pseudonym.
+    UserForget {
+        /// Whom.
+        name: String,
+    },
     /// Users with their grants and tokens, as JSON.
     UserList,
     /// Create a site, with its log and its first declaration.
@@ -115,6 +119,15 @@ pub enum Request {
     },
     /// No more records from this gateway's key.
     GatewayRevoke {
+        /// Site.
+        site: SiteId,
+        /// Gateway.
+        gateway: GatewayId,
+        /// Why.
+        reason: String,
+    },
+    /// A new box takes the place of a gateway's under the same name: the old one's key ends, and a code for the new one begins.
+    GatewayReplace {
         /// Site.
         site: SiteId,
         /// Gateway.
@@ -259,6 +272,7 @@ pub async fn execute(context: &Context, request: Request) -> Result<Reply, Admin
         | Request::UserGrant { .. }
         | Request::UserEnd { .. }
         | Request::UserDisable { .. }
+        | Request::UserForget { .. }
         | Request::UserList
         | Request::Token { .. }
         | Request::TokenRevoke { .. } => people::execute(context, request, now_ms).await,
@@ -280,33 +294,26 @@ pub async fn execute(context: &Context, request: Request) -> Result<Reply, Admin
         }
         Request::GatewayCode { site, gateway } => {
             known_site(context, &site).await?;
-            let code = enrol::new_code(&context.keys)?;
-            let expires_ms = now_ms + CODE_LIFE_MS;
-            context.store.add_enrolment_code(&code.hash, site.as_str(), gateway.as_str(), now_ms, expires_ms).await?;
-            reply(
-                code.code,
-                format!("网关 {site}/{gateway} 的入网码，24 小时内有效，仅可使用一次"),
-                format!("enrolment code for {site}/{gateway}: works once, within 24 hours"),
-            )
+            gateways::code(context, &site, &gateway, now_ms).await
         }
         Request::GatewayRevoke { site, gateway, reason } => {
-            known_site(context, &site).await?;
-            if context.store.gateway(site.as_str(), gateway.as_str()).await?.is_none() {
-                return Err(invalid(
-                    format!("{site} 没有网关 {gateway}"),
-                    format!("there is no gateway {gateway} at {site}"),
-                ));
-            }
-            let body = json!({ "gateway": gateway });
-            let leaf = state(context, &site, REVOKED, now_ms, &reason, body).await?;
-            context.store.revoke_gateway(site.as_str(), gateway.as_str(), now_ms).await?;
-            // It may come again, to hear why it is not taken any more.
-            if let (Some(door), Ok(identity)) =
-                (context.door.get(), endpoint::Identity::new(site.as_str(), gateway.as_str()))
-            {
-                door.disconnect(&identity);
-            }
+            let leaf = gateways::revoke(context, &site, &gateway, &reason, now_ms).await?;
             reply(leaf.to_string(), format!("已吊销 {site}/{gateway}"), format!("{site}/{gateway} revoked"))
+        }
+        Request::GatewayReplace { site, gateway, reason } => {
+            let leaf = gateways::revoke(context, &site, &gateway, &reason, now_ms).await?;
+            let code = gateways::code(context, &site, &gateway, now_ms).await?;
+            reply(
+                code.data,
+                format!(
+                    "{site}/{gateway} 的旧网关已停用（站点日志第 {leaf} 条）。{}；设备与点位的填报不必更改",
+                    code.zh
+                ),
+                format!(
+                    "the old box of {site}/{gateway} is revoked (leaf {leaf}). {}. Statements about machines and tags stay as they are",
+                    code.en
+                ),
+            )
         }
         Request::Declare { site, text } => {
             known_site(context, &site).await?;
@@ -464,17 +471,7 @@ pub fn check_statement(kind: &str, body: &Json) -> Result<(), String> {
 
 /// The trust file: this server's log key and the keys of its gateways.
 async fn trust(context: &Context, site: Option<&SiteId>) -> Result<String, AdminError> {
-    let mut gateways = Vec::new();
-    for row in context.store.all_gateways().await? {
-        let (Ok(row_site), Ok(gateway), Ok(key)) =
-            (row.site.parse::<SiteId>(), row.id.parse::<GatewayId>(), protocol::PublicKey::from_hex(&row.key_hex))
-        else {
-            return Err(StoreError::Unreadable("gateway").into());
-        };
-        if site.is_none_or(|site| *site == row_site) {
-            gateways.push(verify::TrustedGateway { site: row_site, gateway, key_sha256: key.fingerprint() });
-        }
-    }
+    let gateways = gateways::trusted(context, site).await?;
     let witnesses = context.logs.witnesses();
     let known: Vec<verify::TrustedWitness> = witnesses
         .iter()

@@ -177,6 +177,7 @@ pub fn router() -> Router<AppState> {
         read::figures,
         read::site_figures,
         asked::meters,
+        asked::ocmf,
         asked::questionnaire,
         asked::savings,
         asked::plan,

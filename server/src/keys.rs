@@ -5,6 +5,7 @@
 //! - `ca.key`, `ca.pem`: issues the gateways' client certificates and the server's own. ECDSA P-256, because every
 //!   TLS library knows it.
 //! - `tls.key`: the server's TLS key. Gateways pin its public half, so the certificate may change, the key may not.
+//! - `ocmf.key`: signs exported meter readings in the Open Charge Metering Format, which has no Ed25519. ECDSA P-256.
 //!
 //! Gateways' certificates bind the gateway's own Ed25519 key to `urn:gz:<site>:<gateway>`; they are not secret and not
 //! kept here.
@@ -16,7 +17,7 @@ use data_encoding::{BASE32_NOPAD, HEXLOWER};
 use protocol::{GatewayId, PublicKey, SecretKey, SiteId, sha256};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PublicKeyData, SanType, SerialNumber, SignatureAlgorithm,
+    KeyUsagePurpose, PublicKeyData, SanType, SerialNumber, SignatureAlgorithm, SigningKey,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -28,6 +29,8 @@ pub struct Keys {
     ca_pem: String,
     ca: Issuer<'static, KeyPair>,
     tls: KeyPair,
+    /// `None` where the keys of an older server are only read.
+    ocmf: Option<KeyPair>,
 }
 
 /// Why keys could not be made or read.
@@ -79,6 +82,7 @@ impl Keys {
         let log = open_log_key(&folder.join("log.key"), name)?;
         let ca_key = open_key_pair(&folder.join("ca.key"))?;
         let tls = open_key_pair(&folder.join("tls.key"))?;
+        let ocmf = Some(open_key_pair(&folder.join("ocmf.key"))?);
         let ca_path = folder.join("ca.pem");
         let params = ca_params(log.name())?;
         let ca_pem = match read(&ca_path)? {
@@ -89,7 +93,7 @@ impl Keys {
                 pem
             }
         };
-        Ok(Self { log, ca_pem, ca: Issuer::new(params, ca_key), tls })
+        Ok(Self { log, ca_pem, ca: Issuer::new(params, ca_key), tls, ocmf })
     }
 
     /// Reads the keys in `folder` and makes nothing; `None` when there is no log key, which is made first.
@@ -102,8 +106,9 @@ impl Keys {
         let pair = |name: &str| read_key_pair(&folder.join(name))?.ok_or_else(|| missing(name));
         let (ca_key, tls) = (pair("ca.key")?, pair("tls.key")?);
         let ca_pem = read(&folder.join("ca.pem"))?.ok_or_else(|| missing("ca.pem"))?;
+        let ocmf = read_key_pair(&folder.join("ocmf.key"))?;
         let params = ca_params(log.name())?;
-        Ok(Some(Self { log, ca_pem, ca: Issuer::new(params, ca_key), tls }))
+        Ok(Some(Self { log, ca_pem, ca: Issuer::new(params, ca_key), tls, ocmf }))
     }
 
     /// Reads the log key alone: what checking a log needs, from a backup for instance. `None` when there is none.
@@ -178,6 +183,20 @@ impl Keys {
     /// SHA-256 of the TLS key's SubjectPublicKeyInfo: what gateways pin.
     pub fn tls_pin(&self) -> [u8; 32] {
         sha256(&self.tls.subject_public_key_info()).0
+    }
+
+    /// The public half of the key for OCMF: SubjectPublicKeyInfo, DER.
+    pub fn ocmf_public(&self) -> Vec<u8> {
+        self.ocmf.as_ref().map_or_else(Vec::new, PublicKeyData::subject_public_key_info)
+    }
+
+    /// Signs an OCMF payload: ECDSA P-256 over SHA-256, DER. The signature is another each time; the payload is not.
+    ///
+    /// # Errors
+    /// When the key was never made.
+    pub fn sign_ocmf(&self, payload: &[u8]) -> Result<Vec<u8>, KeyError> {
+        let missing = || KeyError::Damaged { path: "ocmf.key".into(), what: "it is missing".into() };
+        Ok(self.ocmf.as_ref().ok_or_else(missing)?.sign(payload)?)
     }
 
     /// The pin as it stands in enrolment codes: its first 16 bytes in base32, 26 characters.

@@ -19,6 +19,7 @@ mod fleet;
 mod machine;
 mod meters;
 mod model;
+mod ocmf;
 mod plan;
 mod questionnaire;
 mod savings;
@@ -40,6 +41,7 @@ pub use machine::{history, last_date, machine, machine_shift};
 pub use meters::{METER_DAYS_MAX, MetersView, meters};
 pub use metrics::report::Words;
 pub use model::*;
+pub use ocmf::ocmf;
 pub use plan::{
     AdviceView, LockView, LongestGap, MetricDraft, MetricState, MissingDay, PlanDraft, PlanMachine, PlanView,
     PlanWanted, plan,

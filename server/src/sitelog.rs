@@ -254,7 +254,9 @@ impl SiteLogs {
     /// Sets who is asked to cosign; once, at start.
     pub(crate) fn set_witnesses(&self, witnesses: Witnesses) {
         // A second set would be a mistake of this program; the first stays.
-        let _ = self.0.witnesses.set(witnesses);
+        if self.0.witnesses.set(witnesses).is_ok() {
+            self.weigh_cosigned();
+        }
     }
 
     /// Who is asked to cosign; `None` where nobody has been set.
@@ -391,7 +393,7 @@ impl SiteLogs {
         {
             known.push(("checkpoint copy outside the data directory", text));
         }
-        if let Some((_, text)) = cosigned::all(&*self.0.storage, &log.folder).pop() {
+        if let Some(text) = cosigned::newest(&*self.0.storage, &self.0.key, &log) {
             known.push(("checkpoint that a witness cosigned, kept beside the log", text));
         }
         let heard = self.0.heard.lock().unwrap_or_else(PoisonError::into_inner);

@@ -96,6 +96,8 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal)
             .foreign_keys(true)
+            // A name that is deleted is overwritten, not left in a free page.
+            .pragma("secure_delete", "ON")
             .busy_timeout(BUSY);
         let failed = |source| StoreError::Open { path: path.display().to_string(), source };
         let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(failed)?;

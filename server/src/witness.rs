@@ -11,6 +11,7 @@
 //!    [`standing`], pure.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -107,7 +108,8 @@ pub struct Peer {
 }
 
 impl SiteLogs {
-    /// The newest checkpoint of a site that a witness cosigned; `None` when there was none yet.
+    /// The newest checkpoint of a site that enough witnesses cosigned, else the one that most did; `None` when there was none
+    /// yet.
     pub fn cosigned(&self, site: &SiteId) -> Result<Option<Witnessed>, LogError> {
         Ok(self.cosigned_note(site)?.map(|(checkpoint, note)| self.counted(checkpoint, note)))
     }
@@ -132,8 +134,7 @@ impl SiteLogs {
     /// A published note, or the kept one over the same leaves, which has cosignatures.
     fn with_cosignatures(&self, site: &SiteId, note: String) -> Result<String, LogError> {
         let checkpoint = Checkpoint::read_unverified(&note)?;
-        let kept = self.cosigned_note(site)?.filter(|(kept, _)| *kept == checkpoint);
-        Ok(kept.map_or(note, |(_, kept)| kept))
+        Ok(self.cosigned_over(site, &checkpoint)?.unwrap_or(note))
     }
 
     fn counted(&self, checkpoint: Checkpoint, note: String) -> Witnessed {
@@ -191,26 +192,26 @@ impl Witnesses {
     }
 
     /// Cosignatures below a note that count.
-    fn count(&self, note: &str) -> Vec<CosignedBy> {
-        let mut by: Vec<CosignedBy> = Vec::new();
-        for (config, _) in self.0.peers.iter().filter(|(config, _)| counts(self.0.own.as_ref(), config)) {
-            if let Ok(Some(seconds)) = cosignature::cosigned_at(note, &config.key)
-                && !by.iter().any(|known| known.operator.is_same_body(&config.operator))
-            {
-                let (witness, operator) = (config.key.name.clone(), config.operator.clone());
-                by.push(CosignedBy { witness, operator, seconds });
-            }
-        }
-        by
+    pub(crate) fn count(&self, note: &str) -> Vec<CosignedBy> {
+        let others = self.0.peers.iter().filter(|(config, _)| counts(self.0.own.as_ref(), config));
+        let signed = others.filter_map(|(config, _)| {
+            let seconds = cosignature::cosigned_at(note, &config.key).ok()??;
+            Some(CosignedBy { witness: config.key.name.clone(), operator: config.operator.clone(), seconds })
+        });
+        Operator::one_each(signed, |by| &by.operator)
     }
 
-    /// Publishes and asks every witness about the newest checkpoint; those that failed a moment ago only when `all`.
-    /// Returns the note with the cosignatures it has now.
+    /// Asks the witnesses about the newest checkpoint; returns its note with the cosignatures it has now. With `all` one is
+    /// published first, and those that failed a moment ago are asked as well; otherwise publishing keeps its own pace.
     async fn round(&self, logs: &SiteLogs, site: &SiteId, all: bool) -> Result<String, LogError> {
         let turn = Arc::clone(lock(&self.0.turns).entry(site.clone()).or_default());
         let _turn = turn.lock().await;
-        let (publishing, asked) = (logs.clone(), site.clone());
-        let note = off_thread(move || publishing.publish_now(&asked)).await?;
+        let (reading, asked) = (logs.clone(), site.clone());
+        let published = move || match reading.checkpoint(&asked)? {
+            _ if all => reading.publish_now(&asked),
+            newest => newest.ok_or_else(|| io::Error::other("no checkpoint yet").into()),
+        };
+        let note = off_thread(published).await?;
         let kept = logs.with_cosignatures(site, note.clone())?;
         let mut asking = JoinSet::new();
         for (place, (config, client)) in self.0.peers.iter().enumerate() {
@@ -228,6 +229,7 @@ impl Witnesses {
         }
         while let Some(done) = asking.join_next().await {
             let Ok((place, before, after)) = done else { continue };
+            let after = before.clone().then(after);
             rounds::tell(site, &self.0.peers[place].0, &before, &after);
             let mut standings = lock(&self.0.standings);
             let of_site = standings.entry(site.clone()).or_default();

@@ -150,6 +150,8 @@ def witnesses(note, trust, newest_ms):
     """The other bodies of the trust file that cosigned the checkpoint, each with when (§7, §8.1)."""
     body, _, lines = note.rpartition("\n\n")
     found, own = [], plain(trust.get("operator") or {})
+    keys = [base64.b64decode(w["key"].split("+", 2)[2]) for w in trust.get("witnesses", [])]
+    need(len(keys) == len(set(keys)), "trust file: a witness key is there twice")
     log_keys = {base64.b64decode(k.split("+", 2)[2])[1:] for k in trust["log_keys"]}
     for witness in trust.get("witnesses", []):
         name, key_id, data = witness["key"].split("+", 2)

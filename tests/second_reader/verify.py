@@ -5,7 +5,7 @@ from formats import *
 
 def walk(files, raw, trust):
     """Checks signatures, chains and contents; returns (statements, records)."""
-    keys, announced, heads, said, records = {}, set(), {}, [], []
+    keys, announced, revoked, heads, said, records = {}, set(), set(), {}, [], []
     trusted = {(g["site"], g["gateway"], g["key_sha256"]) for g in trust["gateways"]}
     for index, leaf in enumerate(raw):
         m = message(leaf)
@@ -20,10 +20,14 @@ def walk(files, raw, trust):
             if d["kind"] == "gateway_enrolled":
                 keys[d["body"]["gateway"]] = bytes.fromhex(d["body"]["key"])
                 announced.discard(d["body"]["gateway"])
+                revoked.discard(d["body"]["gateway"])
+            if d["kind"] == "gateway_revoked":
+                revoked.add(d["body"]["gateway"])
         elif kind in (1, 4):
             h, signature = header(one(m, 4)), one(m, 5)
             name, is_lost = h["gateway"], h["kind"] == 3
             need(name in keys, where + "gateway not enrolled")
+            need(name not in revoked, where + "gateway revoked")
             need(name in announced or (h["site"], name, sha256(keys[name]).hex()) in trusted, where + "gateway not trusted")
             signed(keys[name], b"gongzheng/v1/record\0", one(m, 4), signature)
             if kind == 4: continue

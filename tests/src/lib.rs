@@ -6,6 +6,7 @@
 
 pub mod broker;
 pub mod browser;
+pub mod checkers;
 pub mod compare;
 pub mod corpus;
 pub mod evidence;

@@ -7,7 +7,7 @@
 //! machine the test says so and is skipped; under CI that is a failure. `GZ_PAGES_OUT=folder` keeps a picture of every page.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -15,7 +15,7 @@ use serde_json::{Value as Json, json};
 use tests::browser::{self, Browser};
 use tests::pictures::{LANGUAGES, api, machine_page, shift_with_bounds, sign_in};
 use tests::stack::SITE;
-use tests::{seeded, wait};
+use tests::{checkers, seeded, wait};
 
 /// Wide and narrow: a desk and a phone.
 const WIDTHS: [(u32, u32); 2] = [(1280, 900), (390, 844)];
@@ -112,13 +112,13 @@ fn pages_in_a_real_browser() -> Result<()> {
     said("the report is issued");
     let browser = Browser::start(&driver, folder.path(), "zh-CN")?;
     let base = stack.web();
-    let result = walk_everything(&browser, &base, &password, &said);
+    let result = walk_everything(&browser, &base, &password, folder.path(), &said);
     drop(browser);
     result.with_context(|| stack.last_words())?;
     stack.stop()
 }
 
-fn walk_everything(browser: &Browser, base: &str, password: &str, said: &dyn Fn(&str)) -> Result<()> {
+fn walk_everything(browser: &Browser, base: &str, password: &str, folder: &Path, said: &dyn Fn(&str)) -> Result<()> {
     let pictures = std::env::var_os("GZ_PAGES_OUT").map(PathBuf::from);
     let mut shift: Option<Json> = None;
     for (lang, _) in LANGUAGES {
@@ -155,6 +155,7 @@ fn walk_everything(browser: &Browser, base: &str, password: &str, said: &dyn Fn(
         problems(&mut walk, password)?;
         let machine = machine_page("press", shift);
         if lang == "en" {
+            checkers::ocmf(browser, base, folder)?;
             by_keyboard(&walk, &machine)?;
         }
         on_paper(&walk, &pages)?;

@@ -47,7 +47,8 @@ fn cases(folder: &Path) -> Result<Vec<Case>> {
 
     let files = bundle::read(&good)?;
     let repacked = |files: &bundle::Files| {
-        let (manifest, _) = bundle::check_manifest(files)?;
+        let manifest = files.get("manifest.json").context("the manifest")?;
+        let manifest = bundle::read_manifest(manifest.as_slice(), |_| {})?;
         let files = files.iter().filter(|(path, _)| *path != "manifest.json");
         let files = files.map(|(path, bytes)| (path.clone(), bytes.clone())).collect();
         bundle::write(&manifest.site, &manifest.origin, manifest.size, &files)
@@ -181,11 +182,41 @@ fn the_page_says_the_same_from_a_file() -> Result<()> {
         ensure!(banner == (ours["simulated"] != true), "{}: the banner of simulated data", case.name);
         picture(&browser, case.name)?;
     }
+    dropped_during_a_check(&browser, &page, &cases(folder.path())?[0])?;
     let complaints = browser.complaints()?;
     ensure!(complaints.is_empty(), "the browser complains: {complaints:?}");
     let outside: Vec<String> =
         browser.asked()?.into_iter().filter(|url| !url.starts_with("file:") && !url.starts_with("blob:")).collect();
     ensure!(outside.is_empty(), "the page asked for {outside:?}");
+    Ok(())
+}
+
+/// A file that is dropped while another is checked is named as waiting, and chosen once the check is done.
+fn dropped_during_a_check(browser: &Browser, page: &Path, case: &Case) -> Result<()> {
+    browser.open(&format!("file://{}", page.display()))?;
+    browser.choose("#bundle", &case.bundle)?;
+    let said = browser.script(
+        "document.getElementById('go').click();
+        const files = new DataTransfer();
+        files.items.add(new File(['x'], 'other.zip'));
+        document.dispatchEvent(new DragEvent('drop', { dataTransfer: files, cancelable: true }));
+        const waiting = document.getElementById('waiting');
+        return waiting.hidden ? '' : waiting.textContent;",
+        &[],
+    )?;
+    ensure!(said.as_str().is_some_and(|said| said.starts_with("other.zip")), "it is not said to wait: {said}");
+    let state = wait::until("the check to be done", LIMIT, || {
+        let state = browser.script(
+            "const of = (id) => document.getElementById(id);
+            return of('result').hidden ? null
+                : [of('bundle').files[0].name, of('waiting').hidden, of('go').disabled, of('files').textContent];",
+            &[],
+        )?;
+        Ok(state.as_array().cloned())
+    })?;
+    let name = case.bundle.file_name().and_then(|name| name.to_str()).context("a name")?;
+    ensure!(state[..3] == [Json::from("other.zip"), true.into(), false.into()], "{state:?}");
+    ensure!(state[3].as_str().is_some_and(|files| files.contains(name)), "{state:?}");
     Ok(())
 }
 

@@ -380,12 +380,30 @@ fn a_witness_killed_at_any_moment_or_damaged_signs_nothing_twice() -> Result<()>
     let folder = tempfile::tempdir()?;
     let (server, witness) = pair(folder.path(), false)?;
     let running = server.start()?;
-    for round in 0..3 {
+    let newest_leaf = || -> Result<String> {
+        let status: Value = serde_json::from_str(&server.run(&["admin", "status"])?)?;
+        let leaves = status["sites"][0]["leaves"].as_u64().context("leaves")?;
+        Ok((leaves - 1).to_string())
+    };
+    // A proof of the newest leaf asks at once. The witness dies while it is asked, signs or writes: each time a little later.
+    for round in 0..10 {
         let serving = witness.start()?;
         server.state(&format!("round {round}"))?;
-        server.wait_witnessed()?;
-        serving.kill()?;
+        let leaf = newest_leaf()?;
+        std::thread::scope(|scope| {
+            let asked = scope.spawn(|| server.run(&["admin", "proof", "--site", SITE, "--leaf", &leaf]));
+            std::thread::sleep(Duration::from_millis(15 * round));
+            serving.kill()?;
+            // Whoever asked is answered in any case.
+            asked.join().map_err(|_| anyhow::anyhow!("panicked"))?.map(drop)
+        })?;
     }
+    let serving = witness.start()?;
+    server.state("after all that")?;
+    server.run(&["admin", "proof", "--site", SITE, "--leaf", &newest_leaf()?])?;
+    server.wait_witnessed()?;
+    assert_eq!(witness.findings(), Vec::<PathBuf>::new(), "it forgot what it had signed");
+    serving.kill()?;
     let logs = witness.folder.join("witness-data/logs");
     let file = std::fs::read_dir(&logs)?.next().context("a record")??.path();
     let whole = std::fs::read(&file)?;

@@ -248,8 +248,8 @@ pub(crate) fn stacks_python() -> Option<PathBuf> {
     let environment = Environment {
         what: "the other stacks in Python",
         folder: "python-stacks",
-        probe: "import pymodbus, serial, asyncua, cryptography; assert pymodbus.__version__ == '3.16.1'",
-        packages: &["pymodbus==3.16.1", "pyserial==3.5", "asyncua==2.1.0", "cryptography"],
+        probe: "import pymodbus, serial, asyncua, cryptography, pyocmf; assert pymodbus.__version__ == '3.16.1'",
+        packages: &["pymodbus==3.16.1", "pyserial==3.5", "asyncua==2.1.0", "cryptography", "pyocmf==0.6.0", "ecdsa"],
     };
     environment.provide()
 }

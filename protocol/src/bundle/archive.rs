@@ -3,8 +3,10 @@
 //! Constraints
 //! 1. Whoever opens an archive opens a stranger's file. What it states is checked before anything is allocated for it: the
 //!    number of files by the bytes of its directory, each length and their sum by the limits of [`super`].
-//! 2. One reading only: the directory ends where the end record begins, each path is there once, and what stands before a
-//!    file repeats what the directory says of it. An archive with two readings is refused.
+//! 2. One reading, as far as that can be seen cheaply: the archive ends with its end record and no comment, the directory ends
+//!    where that begins, two end records agree, each path is there once, and what stands before a file repeats path, method,
+//!    checksum and lengths (the last three unless they follow the file). Nobody looks at bytes between the files nor at extra
+//!    fields: a program that reads those may see more than the directory names.
 //! 3. Held per content is [`Place`] and its digest, 52 bytes; contents are asked for in the order of the log, and the archive has
 //!    them in the order of their names.
 
@@ -46,6 +48,9 @@ const CENTRAL: [u8; 4] = *b"PK\x01\x02";
 const END: [u8; 4] = *b"PK\x05\x06";
 const END_64: [u8; 4] = *b"PK\x06\x06";
 const LOCATOR_64: [u8; 4] = *b"PK\x06\x07";
+const ENCRYPTED: u16 = 1;
+/// Checksum and lengths stand behind the file and not before it.
+const FOLLOWS: u16 = 1 << 3;
 const LOCAL_LENGTH: usize = 30;
 const CENTRAL_LENGTH: usize = 46;
 const END_LENGTH: usize = 22;
@@ -117,16 +122,15 @@ struct Directory {
 impl Directory {
     fn find(source: &dyn Source) -> Result<Self> {
         let length = source.length();
-        let tail_length = length.min((END_LENGTH + usize::from(u16::MAX) + LOCATOR_64_LENGTH) as u64);
+        let tail_length = length.min((END_LENGTH + LOCATOR_64_LENGTH) as u64);
         let mut tail = vec![0; tail_length as usize];
         source.read(length - tail_length, &mut tail).map_err(|e| unreadable("its end", &e))?;
-        // The comment is last: the record is where its stated comment ends with the archive.
-        let is_end = |at: &usize| {
-            let comment = usize::from(u16_at(&tail, at + 20));
-            tail.get(*at..at + 4) == Some(&END) && at + END_LENGTH + comment == tail.len()
-        };
-        let at = (0..=tail.len().saturating_sub(END_LENGTH)).rev().find(is_end);
-        let at = at.ok_or_else(|| bad("not a ZIP archive, or cut short: its directory is missing"))?;
+        // In a comment another end record could stand: there is none.
+        let is_end = |at: &usize| tail.get(*at..*at + 4) == Some(&END) && u16_at(&tail, at + 20) == 0;
+        let at = tail.len().checked_sub(END_LENGTH).filter(is_end);
+        let at = at.ok_or_else(|| {
+            bad("not a ZIP archive, cut short, or something stands behind its end: its directory is missing")
+        })?;
         let end = tail.get(at..).unwrap_or_default();
         if u32_at(end, 4) != 0 || u16_at(end, 8) != u16_at(end, 10) {
             return Err(bad("an archive in several volumes"));
@@ -144,7 +148,17 @@ impl Directory {
             if !record.starts_with(&END_64) || !closes {
                 return Err(bad("its end record is not where it says"));
             }
-            found = Self { offset: u64_at(&record, 48), length: u64_at(&record, 40), files: u64_at(&record, 32) };
+            let long = Self { offset: u64_at(&record, 48), length: u64_at(&record, 40), files: u64_at(&record, 32) };
+            // What does not fit the short record is all ones there.
+            let agree = |short: u64, ones: u64, long: u64| short == long || short == ones;
+            let is_same = agree(found.offset, u32::MAX.into(), long.offset)
+                && agree(found.length, u32::MAX.into(), long.length)
+                && agree(found.files, u16::MAX.into(), long.files)
+                && u64_at(&record, 24) == long.files;
+            if !is_same {
+                return Err(bad("its two end records differ"));
+            }
+            found = long;
         }
         if found.offset.checked_add(found.length) != Some(ends_at) {
             return Err(bad("its directory is not where it says"));
@@ -213,10 +227,10 @@ fn next_file(directory: &mut From<'_>) -> Result<Named> {
     directory.read_exact(&mut rest).map_err(unread)?;
     rest.truncate(path);
     let path = String::from_utf8(rest).map_err(|_| bad("a path that is not UTF-8"))?;
-    let is_deflated = match (u16_at(&fixed, 10), u16_at(&fixed, 8) & 1) {
+    let is_deflated = match (u16_at(&fixed, 10), u16_at(&fixed, 8) & ENCRYPTED) {
         (0, 0) => false,
         (8, 0) => true,
-        (_, 1) => return Err(bad(format!("{path} is encrypted"))),
+        (_, ENCRYPTED) => return Err(bad(format!("{path} is encrypted"))),
         (other, _) => return Err(bad(format!("{path} is packed by method {other}, neither stored nor deflated"))),
     };
     let place = Place {
@@ -254,7 +268,9 @@ impl<'s> Archive<'s> {
         for _ in 0..found.files {
             let Named { path, place } = next_file(&mut directory)?;
             unpacked = unpacked.saturating_add(place.length.into());
-            for (what, got, max) in [("file of a bundle", place.length.into(), FILE_MAX), (UNPACKED, unpacked, max)] {
+            for (what, got, max) in
+                [("file of a bundle", place.length.max(place.packed).into(), FILE_MAX), (UNPACKED, unpacked, max)]
+            {
                 if got > max {
                     let size = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
                     return Err(Error::TooLarge { what, got: size(got), max: size(max) });
@@ -347,9 +363,12 @@ impl<'s> Archive<'s> {
         let name = usize::from(u16_at(&bytes, 26));
         let skipped = LOCAL_LENGTH + name + usize::from(u16_at(&bytes, 28));
         let method = if place.is_deflated { 8 } else { 0 };
+        let (flags, stated) = (u16_at(&bytes, 6), [14, 18, 22].map(|at| u32_at(&bytes, at)));
         let is_same = bytes.starts_with(&LOCAL)
             && bytes.get(LOCAL_LENGTH..LOCAL_LENGTH + name) == Some(path.as_bytes())
-            && u16_at(&bytes, 8) == method;
+            && u16_at(&bytes, 8) == method
+            && flags & ENCRYPTED == 0
+            && (flags & FOLLOWS != 0 || stated == [place.crc, place.packed, place.length]);
         if !is_same || offset + skipped as u64 + u64::from(place.packed) > self.end {
             return Err(bad(format!("{path} is not where the directory says")));
         }

@@ -6,6 +6,7 @@
 use look::text::{Lang, Texts};
 use metrics::grade::Flag;
 use metrics::oee::Undefined;
+use metrics::report::Caution;
 
 use crate::read::{Names, Report};
 
@@ -116,23 +117,10 @@ impl Words {
 
     /// Why a comparison or a verdict is withheld or weak.
     pub(crate) fn caution(self, code: &str) -> String {
-        let words = match code {
-            "FEW_VALID_SHIFTS" => ("有效班次或天数不足", "too few valid shifts or days"),
-            "COVERAGE_TOO_LOW" => ("有效班次不足 75 %", "fewer than 75 % of shifts are valid"),
-            "COVERAGE_QUALIFIED" => ("有效班次为 75 %–90 %", "75–90 % of shifts are valid"),
-            "PLAN_AFTER_START" => ("方案在报告期开始后才填报", "the plan was stated after the reporting period began"),
-            "FEW_DAYS" => ("生产日数少于方案约定", "fewer production days than the plan asks for"),
-            "INTERVAL_CONTAINS_TARGET" => ("95 % 区间跨越目标值", "the 95 % interval contains the target"),
-            "NO_INTERVAL" => ("无法给出 95 % 区间", "there is no 95 % interval"),
-            "NO_BASELINE" => ("无基期", "there is no base period"),
-            "NO_BASELINE_DATA" => ("基期无数据", "the base period has no data"),
-            "NO_DATA" => ("无数据", "there is no data"),
-            "LOCK_MISSTATED" => {
-                ("基期锁定与站点日志不符", "the lock of the base period does not say what the log gives")
-            }
-            other => return self.word("promise-because", other),
-        };
-        self.s(words.0, words.1).to_owned()
+        match Caution::from_code(code) {
+            Some(caution) => self.pair(caution.words()),
+            None => self.word("promise-because", code),
+        }
     }
 
     /// What a flag means.

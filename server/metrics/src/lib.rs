@@ -19,8 +19,6 @@
 //!    [`checklist`], [`assessment`] (评测指标), [`quality`] (control charts, capability), [`alarms`], [`metrology`], [`settlement`], in the quotients of [`exact`],
 //!    printed by [`figures`]; [`pass`]: the same report in one pass; [`credibility`] lists matters to verify; [`vocabulary`] and [`thresholds`] help people declare how a state
 //!    is told.
-//! 7. [`catalogue`]: every definition as data; [`report`]: the report, and [`pass`]: the same in one pass over the log. Beyond the report's lines: [`kpi`], [`energy`], [`production`],
-//!    [`checklist`], in the quotients of [`exact`]; [`vocabulary`] and [`thresholds`] help people declare how a state is told.
 
 pub mod alarms;
 pub mod assessment;

@@ -17,7 +17,7 @@
 //!
 //! [`classes`]: limits as data; [`declared`]: the `meter` statement; [`composition`]: error from classes, and widening;
 //! [`difference`]: before and after; [`certificate`] and [`ratio`]: what is checked; [`finding`]: what is found; [`measured`]: all
-//! of it for a machine and a window.
+//! of it for a machine and a window; [`ocmf`]: a register in a format other checkers read.
 
 pub mod certificate;
 pub mod classes;
@@ -26,6 +26,7 @@ pub mod declared;
 pub mod difference;
 pub mod finding;
 pub mod measured;
+pub mod ocmf;
 pub mod ratio;
 
 pub use classes::{ClassTable, Device, Loading};

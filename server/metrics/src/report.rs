@@ -23,8 +23,8 @@ pub use build::{Calendars, apply_quality, evaluate, evaluate_window, section};
 pub(crate) use build::{
     DateFacts, MachinePeriod, assemble, evaluate_date, evaluate_side, placed_window, rough_day, unit, windows_of,
 };
-pub use compared::COMPARED_DEFINITIONS;
 pub(crate) use compared::side_sum;
+pub use compared::{COMPARED_DEFINITIONS, Caution};
 pub use planned::{LockChange, LockResult, MetricResult, PlanFinding, PlanResult, TargetChange};
 
 use crate::history::History;

@@ -473,7 +473,7 @@ fn what_a_baseline_lacks_is_said_before_it_is_locked() {
     stated.sufficient = true;
     let report = self::report(&append(&short, "baseline_lock", MONDAY, serde_json::to_value(stated).unwrap()));
     assert!(planned(&report).findings.iter().any(|f| f.code == "LOCK_MISSTATED"));
-    assert_eq!(self::metric(&report, OEE).grades[0], Some("D"));
+    assert_eq!(metric(&report, OEE).grades[0], Some("D"));
     // Energy asks for more days unless the plan says otherwise.
     let mut metric = json!({"definition": "energy.per_good@1"});
     let energy = |m: &Json| baseline.sufficiency(&serde_json::from_value(m.clone()).unwrap()).min_days;

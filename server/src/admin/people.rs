@@ -58,6 +58,16 @@ pub(super) async fn execute(context: &Context, request: Request, now_ms: i64) ->
             accounts.set_disabled(&name, None).await?;
             reply("", format!("已恢复用户 {name}，须重新登录"), format!("user {name} may sign in again"))
         }
+        Request::UserForget { name } => {
+            let pseudonym = accounts.forget(&name).await?;
+            reply(
+                "",
+                format!("已删除用户 {name} 的姓名、授权与令牌；日志中仍为化名 {pseudonym}，本服务器不再知道其为何人"),
+                format!(
+                    "the name, grants and tokens of {name} are deleted; the logs keep {pseudonym}, and this server no longer knows whose it is"
+                ),
+            )
+        }
         Request::UserList => reply(list(context).await?.to_string(), "", ""),
         Request::Token { user, label, days } => {
             let expires_ms = now_ms + i64::from(days.clamp(1, TOKEN_DAYS_MAX)) * DAY_MS;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AdminError, Context, Reply, invalid, reply};
 use crate::reporting;
+use crate::sitelog::{LogError, SiteLogs};
 
 /// What is to be proved.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +27,12 @@ pub(super) async fn execute(context: &Context, site: &SiteId, wanted: &ProofWant
         // A leaf of a moment ago: without this its proof would say "not witnessed" for no other reason.
         logs.witnessed(site, reporting::WITNESS_WAIT).await?;
     }
+    let (logs, site, wanted) = (logs.clone(), site.clone(), wanted.clone());
+    // Tiles are read and hashed: not on the threads that answer everybody.
+    tokio::task::spawn_blocking(move || prove(&logs, &site, &wanted)).await.map_err(|_| LogError::Unavailable)?
+}
+
+fn prove(logs: &SiteLogs, site: &SiteId, wanted: &ProofWanted) -> Result<Reply, AdminError> {
     match *wanted {
         ProofWanted::Leaf(index) => match logs.inclusion_proof(site, index)? {
             Some(proof) => reply(

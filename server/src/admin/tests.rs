@@ -4,6 +4,7 @@ use ::verify::{Trust, Verdict, verify};
 use serde_json::json;
 
 use super::*;
+use crate::ingest::accept::{ENROLLED, REVOKED};
 use crate::projection::tests::fixture::{SITE, World};
 use crate::testing::{Inside, NOW_MS, inside};
 
@@ -151,7 +152,42 @@ async fn users_codes_tokens_and_revocation() {
     assert_eq!(row.revoked_ms, Some(NOW_MS));
     let status: Json = serde_json::from_str(&inside.admin(Request::Status).await.data).unwrap();
     assert_eq!(status["sites"][0]["gateways"][0]["revoked_ms"], json!(NOW_MS));
+    replaced(&inside, &site, &gateway).await;
     inside.evidence.close().await;
+}
+
+/// A new box under the old name: the log says why the old one ended, and readers trust the records of both.
+async fn replaced(inside: &Inside, site: &SiteId, gateway: &GatewayId) {
+    let request = |gateway: &GatewayId| Request::GatewayReplace {
+        site: site.clone(),
+        gateway: gateway.clone(),
+        reason: "box struck by lightning".into(),
+    };
+    assert!(execute(&inside.context, request(&"gw-9".parse().unwrap())).await.is_err(), "nothing to replace");
+    let reply = inside.admin(request(gateway)).await;
+    assert!(reply.data.starts_with("GZ-") && reply.zh.contains("旧网关已停用"), "{reply:?}");
+    let logs = &inside.context.logs;
+    let size = logs.size(site).unwrap();
+    let last = logs.leaves(site, size - 1..size).unwrap().remove(0);
+    let content = logs.content(site, &last.content_digest().unwrap()).unwrap().unwrap();
+    let stated = Declaration::decode(&content).unwrap();
+    assert_eq!((stated.kind.as_str(), stated.reason.as_str()), (REVOKED, "box struck by lightning"));
+    let key = protocol::SecretKey::from_seed(&[33; 32]).public();
+    let enrolment = Declaration {
+        kind: ENROLLED.into(),
+        reason: "one-time code".into(),
+        body: json!({ "gateway": gateway, "key": key.hex() }),
+        ..stated
+    };
+    let before: Json = serde_json::from_str(&inside.admin(Request::Trust { site: None }).await.data).unwrap();
+    logs.append_declaration(site, &enrolment).await.unwrap();
+    assert!(inside.state.ingest.gateway_keys(site, gateway).is_some_and(|status| !status.revoked));
+    let trust: Json = serde_json::from_str(&inside.admin(Request::Trust { site: None }).await.data).unwrap();
+    let keys = |trust: &Json| -> Vec<String> {
+        let of = trust["gateways"].as_array().unwrap().iter().filter(|g| g["gateway"] == json!(gateway));
+        of.map(|g| g["key_sha256"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(keys(&trust), [keys(&before), vec![key.fingerprint().hex()]].concat());
 }
 
 /// A second role for a time, its end, the end of a token, and locking out; all in the list.
@@ -198,6 +234,18 @@ async fn appointments(inside: &Inside, token: &str) {
     assert!(execute(&inside.context, revoke).await.is_err(), "only once");
     let text = inside.admin(Request::UserList).await.data;
     assert!(!text.contains(&token[4..20]) && !text.contains("argon2"), "no secret: {text}");
+    // A name is deleted for good, of one who is locked out; the pseudonym is said a last time.
+    let forget = || Request::UserForget { name: "li".into() };
+    let refused = execute(&inside.context, forget()).await.expect_err("still in").to_string();
+    assert!(refused.contains("admin user disable") && refused.contains("姓名删除后不可恢复"), "{refused}");
+    inside.admin(disable(false)).await;
+    let reply = inside.admin(forget()).await;
+    assert!(reply.zh.contains(list[0]["pseudonym"].as_str().unwrap()), "{}", reply.zh);
+    assert_eq!(inside.admin(Request::UserList).await.data, "[]");
+    assert!(execute(&inside.context, forget()).await.expect_err("gone").to_string().contains("there is no user li"));
+    let database = std::fs::read(inside.data_dir().join("server.db")).unwrap();
+    let pseudonym = list[0]["pseudonym"].as_str().unwrap().as_bytes();
+    assert!(!database.windows(pseudonym.len()).any(|window| window == pseudonym), "the row is still in a free page");
 }
 
 /// What was counted and noted reaches the operator.

@@ -3,6 +3,8 @@
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -28,6 +30,27 @@ pub(super) async fn meters(
 ) -> Result<Json<MetersView>, Failure> {
     let (access, now_ms) = (&who.session.access, state.clock.now_ms());
     Ok(Json(query::meters(&state.store, &state.logs, access, &site, dates.pair(), now_ms).await?))
+}
+
+/// The energy register of a machine over local dates as signed records of the Open Charge Metering Format 1.4 (fiscal context, one for
+/// every quarter hour, beginning and end included), for checkers of others. It carries raw readings, so it needs the permission to
+/// see them. Dates are local; at most 92.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sites/{site}/machines/{machine}/ocmf",
+    params(("site" = String, Path), ("machine" = String, Path), DatesParams),
+    responses((status = 200, description = "Signed records", content_type = "application/xml"))
+)]
+pub(super) async fn ocmf(
+    State(state): State<AppState>,
+    who: SignedIn,
+    Path((site, machine)): Path<(String, String)>,
+    Query(dates): Query<DatesParams>,
+) -> Result<Response, Failure> {
+    let (access, now_ms) = (&who.session.access, state.clock.now_ms());
+    let from = (&state.store, &state.logs, &*state.keys);
+    let file = query::ocmf(from, access, &site, &machine, dates.pair(), now_ms).await?;
+    Ok(([(header::CONTENT_TYPE, "application/xml")], file).into_response())
 }
 
 /// What the data of production dates evidences of the 评测指标 2024, of the checklist and of the 小灯塔 criteria, and the levels that

@@ -32,6 +32,7 @@ pub(super) fn routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
         ("/api/v1/sites/{site}/machines/{machine}/figures", get(figures)),
         ("/api/v1/sites/{site}/figures", get(site_figures)),
         ("/api/v1/sites/{site}/meters", get(asked::meters)),
+        ("/api/v1/sites/{site}/machines/{machine}/ocmf", get(asked::ocmf)),
         ("/api/v1/sites/{site}/questionnaire", get(asked::questionnaire)),
         ("/api/v1/sites/{site}/savings", get(asked::savings)),
         ("/api/v1/sites/{site}/findings", get(findings)),

@@ -156,6 +156,12 @@ enum User {
         #[arg(long)]
         name: String,
     },
+    /// Delete a locked-out user's name, grants and tokens for good; the logs keep the pseudonym.
+    Forget {
+        /// The user.
+        #[arg(long)]
+        name: String,
+    },
     /// Print users with their grants and tokens as JSON.
     List,
 }
@@ -213,6 +219,18 @@ enum Gateway {
         #[arg(long)]
         reason: String,
     },
+    /// Put a new box in the place of an old one, under the same name: ends the old key, prints a code for the new box.
+    Replace {
+        /// The site.
+        #[arg(long)]
+        site: SiteId,
+        /// The gateway's name.
+        #[arg(long)]
+        gateway: GatewayId,
+        /// Why; it is written into the log.
+        #[arg(long)]
+        reason: String,
+    },
 }
 
 pub(crate) fn run(config: &Path, arguments: Arguments) -> Result<ExitCode> {
@@ -228,7 +246,7 @@ pub(super) fn send(config: &Path, request: Request) -> Result<ExitCode> {
 /// The same, and returns the data.
 pub(super) fn answered(config: &Path, request: Request) -> Result<String> {
     let config = load(config)?;
-    let is_code = matches!(request, Request::GatewayCode { .. });
+    let is_code = matches!(request, Request::GatewayCode { .. } | Request::GatewayReplace { .. });
     let reply = block_on(async { perform(&config, request).await })?;
     let words = if chinese() { reply.zh } else { reply.en };
     if !words.is_empty() {
@@ -264,12 +282,16 @@ fn request(command: Command) -> Result<Request> {
         Command::User(User::End { name, grant, on }) => Request::UserEnd { name, grant, on },
         Command::User(User::Disable { name }) => Request::UserDisable { name, again: false },
         Command::User(User::Enable { name }) => Request::UserDisable { name, again: true },
+        Command::User(User::Forget { name }) => Request::UserForget { name },
         Command::User(User::List) => Request::UserList,
         Command::Site(Site::Add { site, name_zh, name_en, city, district, sub_sector, zone, simulated }) => {
             Request::SiteAdd { site, name_zh, name_en, city, district, sub_sector, zone, simulated }
         }
         Command::Gateway(Gateway::Code { site, gateway }) => Request::GatewayCode { site, gateway },
         Command::Gateway(Gateway::Revoke { site, gateway, reason }) => Request::GatewayRevoke { site, gateway, reason },
+        Command::Gateway(Gateway::Replace { site, gateway, reason }) => {
+            Request::GatewayReplace { site, gateway, reason }
+        }
         Command::Declare { site, file } => Request::Declare { site, text: read(&file)? },
         Command::Trust { site } => Request::Trust { site },
         Command::Proof { site, leaf, from, to } => {

@@ -46,7 +46,10 @@ pub(super) async fn doctor(config: &Config, running: bool, report: &mut Report) 
         );
     }
     if !running {
-        return;
+        return report.warn(
+            &say("服务未运行，无法得知各见证方的情况", "the server does not run: how the witnesses stand is not known"),
+            &say("启动服务后再运行 doctor", "start it and run doctor again"),
+        );
     }
     let status = perform(config, Request::Status).await.ok();
     let status: serde_json::Value = status.and_then(|reply| serde_json::from_str(&reply.data).ok()).unwrap_or_default();
@@ -60,11 +63,23 @@ pub(super) async fn doctor(config: &Config, running: bool, report: &mut Report) 
                 say(text("zh"), text("en")),
                 counted(peer["counts"] == true)
             );
-            let todo = say(
-                "网络、地址、证书与密钥是否正确？请与见证方核对",
-                "check network, address, certificate and key together with the witness's operator",
-            );
-            match (peer["alarm"] == true, peer["now"]["standing"].as_str()) {
+            let standing = peer["now"]["standing"].as_str();
+            let todo = match standing {
+                _ if peer["alarm"] == true => say(
+                    "不要再出具报告，保留数据目录原样，向见证方索取其 findings 目录中的文件，查明原因",
+                    "issue no more reports, leave the data directory as it is, ask the witness's operator for the files in its folder `findings`, and find out",
+                ),
+                Some("not_asked") => say("等一分钟后再试", "wait a minute and try again"),
+                Some("unknown") => say(
+                    "把上面的站点日志密钥和站点标识告知见证方，由其登记",
+                    "give the witness's operator the log key above and the site's id, to be entered there",
+                ),
+                _ => say(
+                    "网络、地址、证书与密钥是否正确？请与见证方核对",
+                    "check network, address, certificate and key together with the witness's operator",
+                ),
+            };
+            match (peer["alarm"] == true, standing) {
                 (true, _) => report.bad(&what, &todo),
                 (_, Some("cosigned")) => report.good(&what),
                 _ => report.warn(&what, &todo),

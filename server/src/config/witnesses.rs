@@ -72,12 +72,8 @@ pub(super) fn read(
         let ca = file.ca.map(resolve);
         witnesses.push(WitnessConfig { address, url: file.url, key, operator: file.operator, ca });
     }
-    let mut bodies: Vec<&Operator> = Vec::new();
-    for witness in witnesses.iter().filter(|witness| counts(own, witness)) {
-        if !bodies.iter().any(|known| known.is_same_body(&witness.operator)) {
-            bodies.push(&witness.operator);
-        }
-    }
+    let others = witnesses.iter().filter(|witness| counts(own, witness));
+    let bodies = Operator::one_each(others, |witness| &witness.operator);
     let (bodies, required) = (bodies.len(), required.unwrap_or(1.min(bodies.len())));
     if required > bodies {
         return Err(Refused {

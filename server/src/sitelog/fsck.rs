@@ -1,7 +1,7 @@
 //! Checks a site's folder from its files alone: nothing the running server believes is used.
 //!
 //! Every entry bundle is read, every leaf decoded and hashed; hash tiles, committed state and checkpoint are compared with
-//! what the leaves give, and so is every checkpoint that a witness cosigned; every content is fetched and hashed; every record's signature is checked under the keys that
+//! what the leaves give, and so is what is kept of witnesses, the last cosigned checkpoint of each day; every content is fetched and hashed; every record's signature is checked under the keys that
 //! the log itself enrols, and every chain for order. Each finding names the file or the leaf.
 
 use std::io;
@@ -188,6 +188,9 @@ fn check_leaf(state: &mut SiteState, leaf: &Leaf, content: Option<Vec<u8>>, plac
                 fsck.find(place, format!("gateway {} was not enrolled when it was taken", header.gateway));
                 return state.apply_other();
             };
+            if gateway.revoked {
+                fsck.find(place, format!("gateway {} was revoked before it was taken", header.gateway));
+            }
             let signed = PublicKey::from_hex(&gateway.key)
                 .and_then(|key| key.verify("record", protocol::record::RECORD_DOMAIN, header_bytes, signature));
             if let Err(error) = signed {
@@ -261,7 +264,7 @@ fn check_checkpoint(
     }
 }
 
-/// Every checkpoint that a witness cosigned must be continued by the leaves, but for what the log itself says was lost when the
+/// Every cosigned checkpoint that is kept, the last of each day, must be continued by the leaves, but for what the log itself says was lost when the
 /// server was restored from a backup.
 fn check_cosigned(
     storage: &dyn Storage,

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::checkpoint::LogKey;
 use super::contents::{Contents, PackEnd};
+use super::cosigned::{self, Cosigned};
 use super::tiles::{Tiles, at_path, damaged};
 use crate::ingest::accept::SiteState;
 use crate::ingest::journal::{Body, Entry, Lsn};
@@ -33,8 +34,8 @@ pub(crate) struct SiteLog {
     pub(super) contents: Contents,
     pub(super) committed: Committed,
     pub(super) published: Option<Published>,
-    /// The newest checkpoint that a witness cosigned, with its note.
-    pub(super) cosigned: Option<(Checkpoint, String)>,
+    /// What witnesses cosigned.
+    pub(super) cosigned: Cosigned,
 }
 
 /// `state.json`: everything that must change together.
@@ -98,7 +99,7 @@ impl SiteLog {
             return Err(damaged(&folder, "the tiles do not have the committed root; run `gongzheng-server fsck`"));
         }
         let contents = open_contents(storage, &folder, committed.packs)?;
-        let mut log = Self { site, folder, tiles, contents, committed, published: None, cosigned: None };
+        let mut log = Self { site, folder, tiles, contents, committed, published: None, cosigned: Cosigned::default() };
         if let Ok(bytes) = storage.read(&log.path(CHECKPOINT))
             && let Ok(note) = String::from_utf8(bytes)
             && let Some((checkpoint, epoch)) = key.read_own(&log.site, &note)
@@ -109,7 +110,8 @@ impl SiteLog {
             let through = if checkpoint.size == log.committed.size { log.heads() } else { BTreeMap::new() };
             log.published = Some(Published { note, checkpoint, through });
         }
-        log.cosigned = super::cosigned::newest(storage, key, &log);
+        // Whose cosignatures count is not known yet: `SiteLogs::weigh_cosigned`.
+        log.cosigned = cosigned::read(storage, key, &log, &|_| 0);
         Ok(log)
     }
 

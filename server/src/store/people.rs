@@ -167,6 +167,21 @@ impl Store {
         self.make_durable().await
     }
 
+    /// Removes everything that says who a user is. What they stated stays in the logs, under a pseudonym that now names nobody.
+    pub async fn forget_user(&self, user: i64) -> Result<(), StoreError> {
+        let mut transaction = self.write.begin().await?;
+        for delete in [
+            "DELETE FROM session WHERE user_id = ?1",
+            "DELETE FROM api_token WHERE user_id = ?1",
+            "DELETE FROM role_grant WHERE user_id = ?1",
+            "DELETE FROM user WHERE id = ?1",
+        ] {
+            sqlx::query(delete).bind(user).execute(&mut *transaction).await?;
+        }
+        transaction.commit().await?;
+        self.make_durable().await
+    }
+
     /// All users, by name.
     pub async fn users(&self) -> Result<Vec<UserRow>, StoreError> {
         let rows = sqlx::query("SELECT * FROM user ORDER BY name").fetch_all(&self.read).await?;

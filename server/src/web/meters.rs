@@ -42,6 +42,8 @@ struct NamePlate {
     time: String,
     rows: Vec<(String, String)>,
     leaf: String,
+    /// The readings for checkers of others, of a meter with a number and for who may see readings.
+    ocmf: Option<String>,
 }
 
 /// The page.
@@ -72,12 +74,19 @@ fn leaf(t: &Texts, leaf: Option<u64>) -> String {
 }
 
 impl MetersPage {
-    /// Builds the page.
+    /// Builds the page; who sees raw readings is offered them.
     #[must_use]
-    pub fn new(frame: Frame, data: &MetersView, face: &Clockface) -> Self {
+    pub fn new(frame: Frame, data: &MetersView, face: &Clockface, sees_raw: bool) -> Self {
         let t = frame.t();
         let back = format!("/sites/{}", url_part(&data.site.id));
         let name = |id: &str| words::machine(t, &data.machines, id);
+        let of_machine = format!("{back}/machines");
+        let ocmf = |i: &Instrument| {
+            let has_number = i.plate.iter().any(|p| p.name == "serial");
+            let machine = url_part(&i.machine);
+            let dates = format!("from={}&to={}", data.from, data.to);
+            (sees_raw && has_number).then(|| format!("{of_machine}/{machine}/ocmf.xml?{dates}"))
+        };
         let mut groups = groups(t, &data.figures);
         for row in groups.iter_mut().flat_map(|g| &mut g.rows) {
             // A part is a machine, or a machine and the dates of a bill.
@@ -98,7 +107,7 @@ impl MetersPage {
                 .instruments
                 .iter()
                 .filter(|i| i.leaf.is_some())
-                .map(|i| plate(t, face, name(&i.machine), i))
+                .map(|i| NamePlate { ocmf: ocmf(i), ..plate(t, face, name(&i.machine), i) })
                 .collect(),
             groups,
             statements: stated(t, &data.statements),
@@ -183,6 +192,7 @@ fn plate(t: &Texts, face: &Clockface, machine: String, i: &Instrument) -> NamePl
         time: time(face, i.from_ms, i.to_ms),
         rows: i.plate.iter().map(|p| (words::word(t, "plate", p.name), said(t, &p.value))).collect(),
         leaf: leaf(t, i.leaf),
+        ocmf: None,
     }
 }
 
@@ -192,5 +202,5 @@ pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {
     let data = samples::asked::meters();
     let title = lang.texts().s("meters-title");
     let frame = samples::frame(lang, title, "/sites/jh-07/meters", Nav::Site, Some(&data.site), data.site.simulated);
-    vec![("meters", MetersPage::new(frame, &data, &samples::face(lang)).render().expect("renders"))]
+    vec![("meters", MetersPage::new(frame, &data, &samples::face(lang), true).render().expect("renders"))]
 }

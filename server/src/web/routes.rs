@@ -53,6 +53,7 @@ pub fn routes() -> Router<AppState> {
         .route("/sites/{site}/machines/{machine}/figures", get(asked::machine_figures))
         .route("/sites/{site}/figures", get(asked::site_figures))
         .route("/sites/{site}/meters", get(asked::meters))
+        .route("/sites/{site}/machines/{machine}/ocmf.xml", get(asked::ocmf))
         .route("/sites/{site}/questionnaire", get(asked::questionnaire))
         .route("/sites/{site}/savings", get(asked::savings))
         .route("/sites/{site}/plan", get(plan::page).post(plan::answer).layer(plan::limit()))
@@ -397,6 +398,7 @@ fn account_words(t: &super::text::Texts, error: &AccountError) -> (StatusCode, S
         AccountError::Password { .. } | AccountError::Name => (StatusCode::BAD_REQUEST, t.s("setup-invalid")),
         AccountError::Role(..)
         | AccountError::NoUser(_)
+        | AccountError::StillIn(_)
         | AccountError::NoGrant { .. }
         | AccountError::NoToken { .. }
         | AccountError::Period

@@ -108,6 +108,16 @@ impl Standing {
         Self::Failed { since_ms, attempts, next_ms: now_ms + pause_ms, why, known: self.known_size() }
     }
 
+    /// What holds once a witness was asked again. An alarm stays until the witness itself takes it back by cosigning, or until
+    /// the server is started again, which is when somebody has looked: whoever can cut the connection could otherwise silence it.
+    pub(super) fn then(self, after: Self) -> Self {
+        match after {
+            Self::Cosigned { .. } | Self::Ahead { .. } | Self::Refused { .. } => after,
+            _ if self.is_alarm() => self,
+            _ => after,
+        }
+    }
+
     /// Whether asking again would be too soon.
     pub(super) fn waits(&self, now_ms: i64) -> bool {
         // A clock set back must not silence a witness.
@@ -186,6 +196,19 @@ mod tests {
         let ((zh, en), (zh_refused, en_refused)) = (ahead.words(), refused.words());
         assert!(zh.contains("请停止服务") && en.contains("Stop it, find out"), "{zh} {en}");
         assert!(zh_refused.contains("历史被改写") && en_refused.contains("history was rewritten"));
+    }
+
+    #[test]
+    fn an_alarm_outlives_a_witness_that_cannot_be_reached() {
+        for alarm in [Standing::Ahead { theirs: 10, ours: 9 }, Standing::Refused { theirs: 5, ours: 9 }] {
+            let down = alarm.failed("down".into(), 1);
+            assert_eq!(alarm.clone().then(down), alarm);
+            assert_eq!(alarm.clone().then(Standing::Unknown { status: 404 }), alarm);
+            let taken_back = Standing::Cosigned { size: 9, seconds: 1 };
+            assert_eq!(alarm.then(taken_back.clone()), taken_back);
+        }
+        let (signed, down) = (Standing::Cosigned { size: 7, seconds: 1 }, Standing::NotAsked.failed("down".into(), 1));
+        assert_eq!(signed.then(down.clone()), down);
     }
 
     #[test]

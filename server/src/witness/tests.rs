@@ -1,7 +1,11 @@
 //! What counts as witnessed here.
 
 use super::*;
-use protocol::{Digest, SecretKey, cosignature::cosign};
+use protocol::{Declaration, Digest, SecretKey, cosignature::cosign};
+
+use crate::ingest::journal::{Body, Entry};
+use crate::sitelog::LogKey;
+use crate::storage::fake::FakeDisk;
 
 fn operator(zh: &str) -> Operator {
     Operator { zh: zh.into(), en: String::new(), id: None }
@@ -50,4 +54,35 @@ fn other_bodies_count_once_each_and_enough_of_them_witness() {
     let site = "works".parse().unwrap();
     let shown: Vec<bool> = witnesses(1).peers(&site).iter().map(|peer| peer.counts).collect();
     assert_eq!(shown, [true, false, true, true], "the operator's own is shown as such");
+}
+
+fn grow(logs: &SiteLogs, site: &SiteId, lsn: u64) {
+    let (kind, author, role) = ("note".into(), "a".into(), "operator".into());
+    let body = serde_json::json!({});
+    let statement = Declaration { kind, effective_from: 0, author, role, reason: String::new(), body };
+    let body = Body::Declaration(statement.encode().unwrap());
+    logs.integrate(&[Entry { lsn, site: site.clone(), received_ms: 0, body }]).unwrap();
+}
+
+#[tokio::test]
+async fn asking_in_the_background_publishes_nothing_and_silences_no_alarm() {
+    let key = LogKey::new("gz.test", SecretKey::from_seed(&[5; 32])).unwrap();
+    let logs = SiteLogs::open(Arc::new(FakeDisk::default()), key, None).unwrap();
+    let site: SiteId = "works".parse().unwrap();
+    logs.create_site(&site).unwrap();
+    let witnesses = witnesses(1);
+    grow(&logs, &site, 1);
+    assert!(witnesses.round(&logs, &site, false).await.is_err(), "nothing is published yet");
+    let first = logs.publish_now(&site).unwrap();
+    grow(&logs, &site, 2);
+    let alarm = Standing::Refused { theirs: 1, ours: 1 };
+    lock(&witnesses.0.standings).insert(site.clone(), vec![alarm.clone()]);
+    assert_eq!(witnesses.round(&logs, &site, false).await.unwrap(), first);
+    assert_eq!(logs.checkpoint(&site).unwrap(), Some(first));
+    // Nobody answers.
+    let standings: Vec<Standing> = witnesses.peers(&site).into_iter().map(|peer| peer.standing).collect();
+    assert_eq!(standings[0], alarm);
+    assert!(matches!(standings[1], Standing::Failed { .. }));
+    let asked_for = witnesses.round(&logs, &site, true).await.unwrap();
+    assert_eq!(Checkpoint::read_unverified(&asked_for).unwrap().size, 2);
 }

@@ -30,6 +30,41 @@ pub(crate) fn key_of(
     Some(announced.map_or((*enrolled, false), |(_, key)| (*key, true)))
 }
 
+impl Declared {
+    /// The leaf that revoked a gateway, if it was not enrolled again between it and a later leaf.
+    fn revoked_before(&self, index: u64, gateway: &str) -> Option<u64> {
+        let (revoked, _) = self.revoked.get(gateway)?.iter().rfind(|(leaf, _)| *leaf < index)?;
+        let enrolled = self.keys.get(gateway).and_then(|keys| keys.iter().rfind(|(leaf, _)| *leaf < index));
+        enrolled.is_none_or(|(leaf, _)| leaf < revoked).then_some(*revoked)
+    }
+
+    /// What the log says of gateways that were revoked, or whose box was replaced: for whoever asks which box a reading is of.
+    fn replacements(&self) -> Vec<Finding> {
+        let mut found: Vec<(u64, Finding)> = Vec::new();
+        for (gateway, revocations) in &self.revoked {
+            for (leaf, reason) in revocations {
+                let zh = format!("网关 {gateway} 停用（{reason}）");
+                let en = format!("gateway {gateway} was revoked ({reason})");
+                found.push((*leaf, Finding::note("gateway", format!("leaf {leaf}"), zh, en)));
+            }
+        }
+        for (gateway, keys) in &self.keys {
+            for pair in keys.windows(2) {
+                let [(_, old), (leaf, new)] = pair else { continue };
+                if old == new {
+                    continue;
+                }
+                let (old, new) = (old.fingerprint(), new.fingerprint());
+                let zh = format!("网关 {gateway} 换机：此前密钥指纹 {old}，此后 {new}");
+                let en = format!("gateway {gateway} was replaced: key fingerprint {old} before, {new} from here on");
+                found.push((*leaf, Finding::note("gateway", format!("leaf {leaf}"), zh, en)));
+            }
+        }
+        found.sort_by_key(|(leaf, _)| *leaf);
+        found.into_iter().map(|(_, finding)| finding).collect()
+    }
+}
+
 /// The chains of a log, as far as its leaves were given.
 pub(crate) struct Chains<'a> {
     site: &'a str,
@@ -57,6 +92,7 @@ impl<'a> Chains<'a> {
     /// Writes what was found.
     pub(crate) fn report(self, findings: &mut Vec<Finding>) {
         findings.extend(self.findings);
+        findings.extend(self.declared.replacements());
         let (records, chains) = (self.records, self.heads.len());
         let zh = format!("网关签名记录 {records} 条，{chains} 条链，签名与次序已逐条核对");
         let en = format!("{records} signed records in {chains} chains: signature and order of each were checked");
@@ -112,6 +148,12 @@ impl<'a> Chains<'a> {
             self.refuse("gateway", index, header, "该网关在此之前没有入网", "this gateway was not enrolled before");
             return false;
         };
+        if let Some(revoked) = self.declared.revoked_before(index, header.gateway.as_str()) {
+            let zh = format!("该网关已停用（第 {revoked} 条），此后的记录不应被接收");
+            let en = format!("this gateway was revoked (leaf {revoked}): no record of it may be taken after that");
+            self.refuse("gateway", index, header, &zh, &en);
+            return false;
+        }
         if let Some(trust) = self.trust {
             let known = trust.fingerprints(header.site.as_str(), header.gateway.as_str());
             if !announced && !known.contains(&key.fingerprint()) {

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::Subcommand;
 use verify::{Conflict, Trust, Worth, check_proof};
 
-use crate::{Lang, show};
+use crate::{Common, Lang, show};
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -14,18 +14,11 @@ pub(crate) enum Command {
     Proof {
         /// The proof. 证明文件。
         file: PathBuf,
-        /// Trust file: the keys that count. 信任文件。
-        #[arg(long)]
-        trust: Option<PathBuf>,
+        #[command(flatten)]
+        common: Common,
         /// For a consistency proof: the older checkpoint. 一致性证明所依据的较早检查点。
         #[arg(long)]
         checkpoint: Option<PathBuf>,
-        /// Language of the answer. 语言。
-        #[arg(long, value_enum)]
-        lang: Option<Lang>,
-        /// Print findings as JSON. 以 JSON 输出。
-        #[arg(long)]
-        json: bool,
     },
     /// Checks what a witness found: exit code 0 proven, 1 void or cleared, 2 open. 核验见证方的发现文件。
     Finding {
@@ -56,7 +49,8 @@ pub(crate) enum Command {
 impl Command {
     pub(crate) fn lang(&self) -> Option<Lang> {
         match self {
-            Self::Proof { lang, .. } | Self::Finding { lang, .. } => *lang,
+            Self::Proof { common, .. } => common.lang,
+            Self::Finding { lang, .. } => *lang,
             #[cfg(feature = "witness")]
             Self::Witness { .. } => None,
         }
@@ -66,11 +60,11 @@ impl Command {
 /// Does it; returns the exit code.
 pub(crate) fn run(command: &Command, lang: Lang) -> anyhow::Result<u8> {
     match command {
-        Command::Proof { file, trust: keys, checkpoint, json, .. } => {
-            let keys = keys.as_deref().map(trust).transpose()?;
+        Command::Proof { file, common, checkpoint } => {
+            let keys = common.trust.as_deref().map(trust).transpose()?;
             let older = checkpoint.as_deref().map(text).transpose()?;
             let outcome = check_proof(&text(file)?, keys.as_ref(), older.as_deref());
-            show(&outcome, &[], *json, lang)?;
+            show(&outcome, &[], common.json, lang)?;
             Ok(outcome.verdict.exit_code())
         }
         Command::Finding { file, trust: keys, proof, .. } => {

@@ -8,6 +8,9 @@
 //!   finding is cleared; an operator who cannot give it has rewritten the log.
 //! - `new_epoch`: the log goes on under a new origin, as after a restore from a backup. The witness's operator has to ask why
 //!   before it is cosigned.
+//!
+//! What the file says of itself is believed by nobody: which kind it is follows from the two signed checkpoints, and so do the
+//! words ([`Conflict::check`]).
 
 use protocol::{
     note::{Checkpoint, VerifierKey},
@@ -17,6 +20,7 @@ use protocol::{
 use serde::{Deserialize, Serialize};
 
 use crate::cosign::instant;
+use crate::kept::site_and_epoch;
 
 /// Longest file, bytes.
 const CONFLICT_MAX: usize = 128 * 1024;
@@ -28,7 +32,7 @@ const FORMAT: &str = "gongzheng-witness-finding";
 pub struct Conflict {
     format: String,
     version: u32,
-    /// What it is.
+    /// What the witness took it for.
     pub kind: ConflictKind,
     /// Signed by the log: first what the witness had cosigned, then what it was shown.
     pub signed: [String; 2],
@@ -72,7 +76,10 @@ impl Conflict {
     #[cfg(feature = "witness")]
     pub(crate) fn new(kind: ConflictKind, first: &str, second: &str, witness: &str, seen_seconds: u64) -> Self {
         let signed = [first.to_owned(), second.to_owned()];
-        let (zh, en) = words(kind, &signed, witness, seen_seconds);
+        let (zh, en) = match signed.each_ref().map(|note| Checkpoint::read_unverified(note)) {
+            [Ok(first), Ok(second)] => words(kind, &first, &second, witness, seen_seconds),
+            _ => ("检查点无法读取".to_owned(), "a checkpoint cannot be read".to_owned()),
+        };
         let (format, version, witness) = (FORMAT.to_owned(), 1, witness.to_owned());
         Self { format, version, kind, signed, witness, seen_seconds, zh, en }
     }
@@ -97,22 +104,37 @@ impl Conflict {
     /// Checks the finding: by the log's keys, and where it is given with the proof that the log's operator has made since.
     /// Returns what it is worth, with words.
     pub fn check(&self, log_keys: &[VerifierKey], proof: Option<&ConsistencyProof>) -> (Worth, String, String) {
-        let read = |note: &String| log_keys.iter().find_map(|key| Checkpoint::verify(note, key).ok());
-        let [Some(first), Some(second)] = [read(&self.signed[0]), read(&self.signed[1])] else {
+        let read = |note: &String| {
+            log_keys.iter().find_map(|key| Some((Checkpoint::verify(note, key).ok()?, key.name.as_str())))
+        };
+        let [Some((first, server)), Some((second, other_server))] = [read(&self.signed[0]), read(&self.signed[1])]
+        else {
             let zh = "两份检查点中至少一份不是由给出的站点日志密钥签名：此文件不能证明任何事";
             let en = "at least one of the two checkpoints is not signed by a log key given: this file proves nothing";
             return (Worth::Void, zh.to_owned(), en.to_owned());
         };
-        let (zh, en) = words(self.kind, &self.signed, &self.witness, self.seen_seconds);
         let is_one_log = first.origin == second.origin;
-        if is_one_log && first.size == second.size {
-            if first.root == second.root {
-                let en = "both checkpoints say the same: there is no contradiction in this file";
-                return (Worth::Void, "两份检查点内容相同，文件中没有矛盾".to_owned(), en.to_owned());
+        if is_one_log && first.size == second.size && first.root == second.root {
+            let en = "both checkpoints say the same: there is no contradiction in this file";
+            return (Worth::Void, "两份检查点内容相同，文件中没有矛盾".to_owned(), en.to_owned());
+        }
+        let places = [site_and_epoch(&first.origin, server), site_and_epoch(&second.origin, other_server)];
+        let (kind, is_in_order) = match places {
+            _ if is_one_log && first.size == second.size => (ConflictKind::TwoRoots, true),
+            _ if is_one_log => (ConflictKind::NotContinued, first.size < second.size),
+            [Some((site, epoch)), Some((other_site, other_epoch))] if server == other_server && site == other_site => {
+                (ConflictKind::NewEpoch, epoch < other_epoch)
             }
+            _ => {
+                let en = "the two checkpoints are of two logs: there is no contradiction in this file";
+                return (Worth::Void, "两份检查点属于两份不同的站点日志，文件中没有矛盾".to_owned(), en.to_owned());
+            }
+        };
+        let (old, new) = if is_in_order { (&first, &second) } else { (&second, &first) };
+        let (zh, en) = words(kind, old, new, &self.witness, self.seen_seconds);
+        if kind == ConflictKind::TwoRoots {
             return (Worth::Proven, zh, en);
         }
-        let (old, new) = if first.size <= second.size { (&first, &second) } else { (&second, &first) };
         let connects = |proof: &ConsistencyProof| {
             proof.old == old.size && tree::verify_consistency(old.size, &old.root, new.size, &new.root, &proof.hashes)
         };
@@ -132,11 +154,13 @@ impl Conflict {
     }
 }
 
-fn words(kind: ConflictKind, signed: &[String; 2], witness: &str, seen_seconds: u64) -> (String, String) {
-    let read = |note: &String| Checkpoint::read_unverified(note).ok();
-    let [Some(first), Some(second)] = [read(&signed[0]), read(&signed[1])] else {
-        return ("检查点无法读取".to_owned(), "a checkpoint cannot be read".to_owned());
-    };
+fn words(
+    kind: ConflictKind,
+    first: &Checkpoint,
+    second: &Checkpoint,
+    witness: &str,
+    seen_seconds: u64,
+) -> (String, String) {
     let (at, origin) = (instant(seen_seconds), &second.origin);
     let (old, new) = (first.size, second.size);
     match kind {

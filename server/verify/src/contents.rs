@@ -5,15 +5,23 @@
 
 use std::collections::BTreeMap;
 
+use metrics::interval::Interval;
+use protocol::content::DeviceConfig;
+use protocol::record::SyncState;
 use protocol::{Content, Declaration, Header, Kind, Leaf, LeafBody, PublicKey, bundle::Archive, sha256};
 
 use crate::{Finding, Withheld, archive::Bundle};
+
+/// What one reading takes, about, bytes.
+const READING_BYTES: u64 = 32;
 
 /// What the declarations say.
 #[derive(Default)]
 pub(crate) struct Declared {
     /// Gateway → (leaf index, key), in order of the log.
     pub(crate) keys: BTreeMap<String, Vec<(u64, PublicKey)>>,
+    /// Gateway → (leaf index, why it was revoked), in order of the log.
+    pub(crate) revoked: BTreeMap<String, Vec<(u64, String)>>,
     /// The site was created as simulated.
     pub(crate) simulated: bool,
     /// Those that can be read: leaf, when it was received, what was stated.
@@ -25,9 +33,10 @@ pub(crate) struct Declared {
 pub(crate) struct Contents {
     present: u64,
     readings: u64,
-    missing: u64,
     /// By gateway: contents that are not in the bundle.
     withheld: BTreeMap<String, Withheld>,
+    /// The stretches of UTC that the report rests on; `None` when that is not known.
+    windows: Option<Vec<Interval>>,
     /// With the leaf each is about.
     findings: Vec<(u64, Finding)>,
 }
@@ -37,6 +46,8 @@ pub(crate) struct Beside {
     is_altered: bool,
     /// What it decodes to, unless too much is held already.
     pub(crate) content: Option<Content>,
+    /// It was decoded and let go: whoever needs it decodes it again.
+    pub(crate) is_dropped: bool,
     trouble: Option<protocol::Error>,
     /// Readings, of a batch.
     readings: Option<u64>,
@@ -56,12 +67,34 @@ impl Beside {
             Err(e) => (None, Some(e), 0),
         };
         let readings = matches!(content, Some(Content::Batch(_))).then_some(readings);
-        Ok(Some(Self { is_altered, content, trouble, readings }))
+        Ok(Some(Self { is_altered, content, is_dropped: false, trouble, readings }))
     }
 
-    /// Readings, of a batch.
-    pub(crate) fn readings(&self) -> u64 {
-        self.readings.unwrap_or_default()
+    /// How much is held by its content, in readings: whatever a stranger can pack a great deal of into few bytes counts. What
+    /// the chain is made of weighs nothing, for it is short.
+    pub(crate) fn weight(&self) -> u64 {
+        let texts = |texts: &[&str]| texts.iter().map(|text| text.len() as u64).sum::<u64>() / READING_BYTES;
+        match &self.content {
+            Some(Content::Batch(batch)) => {
+                let events = batch.events.iter().map(|e| 2 + texts(&[&e.kind, &e.subject, &e.detail]));
+                self.readings.unwrap_or_default() + 2 * batch.gaps.len() as u64 + events.sum::<u64>()
+            }
+            Some(Content::Configuration(configuration)) => {
+                let profile = |device: &DeviceConfig| device.profile.as_ref().map_or(0, |p| texts(&[p]));
+                let devices = configuration.devices.iter();
+                let devices = devices.map(|d| 4 + profile(d) + texts(&[d.id.as_str(), &d.protocol, &d.address]));
+                let tags = configuration.tags.iter();
+                let tags = tags.map(|t| 8 + texts(&[t.id.as_str(), &t.unit, &t.role, &t.address]));
+                devices.chain(tags).sum()
+            }
+            _ => 0,
+        }
+    }
+
+    /// Lets the content go.
+    pub(crate) fn drop_content(&mut self) {
+        self.content = None;
+        self.is_dropped = true;
     }
 }
 
@@ -82,12 +115,26 @@ impl Contents {
         self.refuse(index, "content", content_place(index, leaf), zh, en);
     }
 
+    /// Says what the report rests on.
+    pub(crate) fn rest_on(&mut self, windows: Option<Vec<Interval>>) {
+        self.windows = windows;
+    }
+
+    /// Whether the report may rest on a record: everything but a batch whose clock says that all in it was read outside.
+    fn is_needed(&self, header: &Header) -> bool {
+        let Some(windows) = self.windows.as_ref().filter(|_| header.kind == Kind::Batch) else { return true };
+        let Some(span) = read_at(header) else { return true };
+        windows.iter().any(|window| span.from_ms <= window.to_ms && span.to_ms >= window.from_ms)
+    }
+
     fn lacks(&mut self, header: &Header, received_ms: i64) {
-        self.missing += 1;
+        let is_needed = self.is_needed(header);
         let of = self.withheld.entry(header.gateway.to_string());
         let of = of.or_insert_with(|| Withheld::new(header.gateway.as_str(), received_ms));
         of.records += 1;
         of.readings += u64::from(header.readings);
+        of.needed_records += u64::from(is_needed);
+        of.needed_readings += if is_needed { u64::from(header.readings) } else { 0 };
         of.from_ms = of.from_ms.min(received_ms);
         of.to_ms = of.to_ms.max(received_ms);
     }
@@ -122,7 +169,9 @@ impl Contents {
         // Stable: of one leaf in the order they were found.
         self.findings.sort_by_key(|(leaf, _)| *leaf);
         findings.extend(self.findings.into_iter().map(|(_, finding)| finding));
-        let (present, readings, missing) = (self.present, self.readings, self.missing);
+        let (present, readings) = (self.present, self.readings);
+        let missing: u64 = self.withheld.values().map(|w| w.needed_records).sum();
+        let outside = self.withheld.values().map(|w| w.records).sum::<u64>() - missing;
         let zh = format!("内容 {present} 份与站点日志一致，含 {readings} 条读数");
         let en = format!("{present} contents are those the log names, with {readings} readings");
         findings.push(Finding::ok("content", zh, en));
@@ -133,8 +182,27 @@ impl Contents {
             );
             findings.push(Finding::note("content", "contents", zh, en));
         }
+        if outside > 0 {
+            let zh = format!("报告期间以外 {outside} 份网关记录的内容未随包提供：报告数值不以其为据");
+            let en = format!(
+                "{outside} records outside the report's periods came without contents: nothing in the report rests on them"
+            );
+            findings.push(Finding::note("outside", "contents", zh, en));
+        }
         self.withheld.into_values().collect()
     }
+}
+
+/// When the readings of a record were made, UTC ms, as its signed clock says; `None` where it was not set.
+fn read_at(header: &Header) -> Option<Interval> {
+    let clock = &header.clock;
+    let (utc_ms, boot_ms) = match clock.server {
+        Some(anchor) => (anchor.server_ms, anchor.boot_ms),
+        None if clock.sync == SyncState::Synchronised => (clock.wall_ms, clock.boot_ms),
+        None => return None,
+    };
+    let at = |ms: i64| utc_ms.saturating_add(ms.saturating_sub(boot_ms));
+    Some(Interval { from_ms: at(header.first_ms), to_ms: at(header.last_ms) })
 }
 
 /// Reads every declaration of the log.
@@ -194,6 +262,16 @@ fn note_declaration(index: u64, declaration: &Declaration, declared: &mut Declar
             _ => {
                 let en = "the enrolment names no usable key";
                 contents.refuse(index, "gateway", format!("leaf {index}"), "网关入网条目没有可用的密钥", en);
+            }
+        },
+        "gateway_revoked" => match text("gateway") {
+            Some(gateway) => {
+                let reason = declaration.reason.clone();
+                declared.revoked.entry(gateway.to_owned()).or_default().push((index, reason));
+            }
+            None => {
+                let en = "the revocation names no gateway";
+                contents.refuse(index, "gateway", format!("leaf {index}"), "网关停用条目没有写明网关", en);
             }
         },
         "site" => {

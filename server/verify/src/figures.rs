@@ -4,7 +4,8 @@
 
 use metrics::catalogue;
 use metrics::compare::Verdict;
-use metrics::report::{ALL_MACHINES, Comparison, Report, Section, Words};
+use metrics::oee::Undefined;
+use metrics::report::{ALL_MACHINES, Caution, Comparison, Report, Section, Words};
 use serde::Serialize;
 
 /// Definitions that a short table shows.
@@ -58,8 +59,10 @@ pub struct Figure {
     pub upper: Option<String>,
     /// A to D.
     pub grade: Option<String>,
-    /// Why there is no value.
+    /// Why there is no value: a code.
     pub undefined: Option<String>,
+    /// The same in words.
+    pub undefined_words: Option<Words>,
     /// Belongs to a short table.
     pub main: bool,
 }
@@ -95,9 +98,14 @@ pub struct Compared {
     pub words: Words,
     /// Why a statement is withheld or weak: codes.
     pub cautions: Vec<String>,
+    /// The same in words.
+    pub caution_words: Vec<Words>,
 }
 
-/// Records whose contents are not in the bundle.
+/// Records whose contents are not in the bundle, by gateway.
+///
+/// Of a batch that was read outside the periods of the report nothing in it rests on the contents, and they need not be there.
+/// Where a record lies is told by its signed clock; where that says nothing, it counts as needed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Withheld {
     /// Whose.
@@ -106,6 +114,10 @@ pub struct Withheld {
     pub records: u64,
     /// Readings in them, as their signed headers say.
     pub readings: u64,
+    /// Those of them within the periods that the report rests on.
+    pub needed_records: u64,
+    /// Readings in those.
+    pub needed_readings: u64,
     /// When the server received the first and the last, UTC milliseconds.
     pub from_ms: i64,
     /// See `from_ms`.
@@ -114,7 +126,8 @@ pub struct Withheld {
 
 impl Withheld {
     pub(crate) fn new(gateway: &str, at_ms: i64) -> Self {
-        Self { gateway: gateway.to_owned(), records: 0, readings: 0, from_ms: at_ms, to_ms: at_ms }
+        let (gateway, records, readings) = (gateway.to_owned(), 0, 0);
+        Self { gateway, records, readings, needed_records: 0, needed_readings: 0, from_ms: at_ms, to_ms: at_ms }
     }
 }
 
@@ -152,6 +165,11 @@ fn words_of(definition: &str) -> (Words, &'static str) {
     }
 }
 
+/// A code that has no words stands for itself.
+fn in_words(code: &str, words: Option<(&str, &str)>) -> Words {
+    Words::from(words.unwrap_or((code, code)))
+}
+
 impl Figures {
     pub(crate) fn of(report: &Report) -> Self {
         Self {
@@ -180,6 +198,7 @@ fn figures(report: &Report, section: &Section) -> Vec<Figure> {
         upper: line.upper.clone(),
         grade: line.grade.map(str::to_owned),
         undefined: line.undefined.map(str::to_owned),
+        undefined_words: line.undefined.map(|code| in_words(code, Undefined::from_code(code).map(Undefined::words))),
         main: MAIN.contains(&line.definition),
     };
     section.lines.iter().map(figure).collect()
@@ -204,5 +223,27 @@ fn compared(report: &Report, comparison: &Comparison) -> Compared {
         verdict: comparison.verdict.to_owned(),
         words: verdict.map(|v| Words::from(v.words())).unwrap_or_default(),
         cautions: comparison.cautions.iter().map(|c| (*c).to_owned()).collect(),
+        caution_words: comparison
+            .cautions
+            .iter()
+            .map(|code| in_words(code, Caution::from_code(code).map(Caution::words)))
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_that_a_report_can_print_has_words_in_both_languages() {
+        let undefined = Undefined::ALL.map(|why| (why.code(), Undefined::from_code(why.code()).map(Undefined::words)));
+        let cautions = Caution::ALL.map(|c| (c.code(), Caution::from_code(c.code()).map(Caution::words)));
+        for (code, words) in undefined.into_iter().chain(cautions) {
+            let said = in_words(code, words);
+            assert!(!said.zh.is_empty() && !said.zh.is_ascii() && said.zh != code, "{code}: {said:?}");
+            assert!(!said.en.is_empty() && said.en.is_ascii() && said.en != code, "{code}: {said:?}");
+        }
+        assert_eq!(in_words("OF_LATER", None), Words::from(("OF_LATER", "OF_LATER")));
     }
 }

@@ -163,3 +163,13 @@ fn epoch_of<'o>(origin: &'o str, site: &str) -> Option<(&'o str, u32)> {
     let (base, epoch) = origin.rsplit_once('/')?;
     is_base(base).then_some((base, epoch.parse().ok()?))
 }
+
+/// Site and epoch of an origin of the server named: `<server>/<site>`, and after a restore `<server>/<site>/<epoch>`.
+pub(crate) fn site_and_epoch<'o>(origin: &'o str, server: &str) -> Option<(&'o str, u32)> {
+    let rest = origin.strip_prefix(server)?.strip_prefix('/')?;
+    let (site, epoch) = match rest.split_once('/') {
+        None => (rest, 0),
+        Some((site, text)) => (site, text.parse::<u32>().ok().filter(|n| *n > 0 && n.to_string() == text)?),
+    };
+    (!site.is_empty()).then_some((site, epoch))
+}

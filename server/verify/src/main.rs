@@ -9,7 +9,8 @@ mod table;
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
-use clap::{Parser, ValueEnum};
+use clap::error::{ContextKind, ContextValue};
+use clap::{Args, Parser, ValueEnum};
 use verify::{BundleFile, KeptCheckpoints, Outcome, Settings, Severity, Verdict};
 
 /// Checks an evidence bundle offline. 离线核验电子佐证包。
@@ -19,20 +20,27 @@ struct Arguments {
     /// The bundle. 佐证包文件。
     #[arg(required = true)]
     bundle: Option<PathBuf>,
-    /// Trust file: the keys that count. 信任文件。
-    #[arg(long)]
-    trust: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
     /// Checkpoints kept from earlier: must agree with the bundle. 以前留存的检查点，须与佐证包一致。
     #[arg(long)]
     checkpoint: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<command::Command>,
+}
+
+/// What a bundle and a proof are checked with, and how the answer is given.
+#[derive(Args)]
+struct Common {
+    /// Trust file: the keys that count. 信任文件。
+    #[arg(long)]
+    trust: Option<PathBuf>,
     /// Language of the answer. 语言。
     #[arg(long, value_enum)]
     lang: Option<Lang>,
     /// Print findings as JSON. 以 JSON 输出。
     #[arg(long)]
     json: bool,
-    #[command(subcommand)]
-    command: Option<command::Command>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -58,8 +66,12 @@ impl Lang {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let lang = Lang::choose(arguments.lang.or_else(|| arguments.command.as_ref().and_then(command::Command::lang)));
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(e) => return not_understood(&e),
+    };
+    let lang =
+        Lang::choose(arguments.common.lang.or_else(|| arguments.command.as_ref().and_then(command::Command::lang)));
     let done = match &arguments.command {
         Some(command) => command::run(command, lang),
         None => run(&arguments, lang).map(Verdict::exit_code),
@@ -74,8 +86,21 @@ fn main() -> ExitCode {
     }
 }
 
+/// A command line that cannot be followed leaves the code of what cannot be verified, never that of a verdict.
+fn not_understood(error: &clap::Error) -> ExitCode {
+    match error.get(ContextKind::InvalidSubcommand) {
+        // Whatever follows the bundle is looked for among the commands.
+        Some(ContextValue::String(more)) => eprintln!(
+            "一次只核验一个佐证包，多出了“{more}”；请逐个核验，用法见 --help / one bundle is checked at a time, and `{more}` is one too many; check them one by one, see --help"
+        ),
+        // Nothing is left to do about a closed output.
+        _ => _ = error.print(),
+    }
+    if error.use_stderr() { ExitCode::from(3) } else { ExitCode::SUCCESS }
+}
+
 fn run(arguments: &Arguments, lang: Lang) -> anyhow::Result<Verdict> {
-    let trust = arguments.trust.as_deref().map(command::trust).transpose()?;
+    let trust = arguments.common.trust.as_deref().map(command::trust).transpose()?;
     let path = arguments.bundle.as_ref().context("no bundle")?;
     let bundle = BundleFile::open(path).with_context(|| path.display().to_string())?;
     let kept = match &arguments.checkpoint {
@@ -87,7 +112,7 @@ fn run(arguments: &Arguments, lang: Lang) -> anyhow::Result<Verdict> {
         }
     };
     let outcome = verify::verify_source(&bundle, &Settings::new(trust.as_ref(), kept.as_ref()));
-    show(&outcome, &table::lines(&outcome, lang), arguments.json, lang)?;
+    show(&outcome, &table::lines(&outcome, lang), arguments.common.json, lang)?;
     Ok(outcome.verdict)
 }
 

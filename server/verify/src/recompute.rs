@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 
+use metrics::interval::Interval;
 use metrics::pass::{Pass, PassError};
 use metrics::statements::Statements;
 use metrics::{History, Report, ReportRequest, evaluate};
@@ -64,6 +65,16 @@ impl Recomputation {
     pub(crate) fn tags_used(&self, declared: &Declared) -> BTreeSet<(String, String)> {
         let Ok(request) = &self.request else { return BTreeSet::new() };
         statements(declared, request.size).tags_used()
+    }
+
+    /// The stretches of UTC that the report rests on; `None` when that cannot be said.
+    pub(crate) fn windows(&self, declared: &Declared) -> Option<Vec<Interval>> {
+        let request = self.request.as_ref().ok()?;
+        let mut light = History::for_tags(BTreeSet::new());
+        for (leaf, received_ms, declaration) in declared.statements.iter().filter(|(leaf, _, _)| *leaf < request.size) {
+            light.state_ahead(*leaf, *received_ms, declaration.clone());
+        }
+        request.windows(&light).ok()
     }
 
     /// Gives up: something is refused.

@@ -3,8 +3,8 @@
 //! Constraints
 //! 1. Which key counts for a record depends on the records before it. The threads check against the key that was known when
 //!    they began; where another one counts in the end, the signature is checked again.
-//! 2. Held at a time are a few entry bundles with their contents decoded, of each at most [`DECODED_MAX`] readings; what is
-//!    more is decoded again when it is its turn.
+//! 2. Held at a time are a few entry bundles with their contents decoded, of each at most as much as [`DECODED_MAX`] readings
+//!    take — events, gaps and tables count too; what is more is decoded again when it is its turn.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -18,7 +18,7 @@ use crate::contents::{Beside, Contents, Declared};
 use crate::recompute::Recomputation;
 use crate::{Finding, Progress, Settings, parallel};
 
-/// Readings of one entry bundle that wait decoded.
+/// What waits decoded of one entry bundle, in readings ([`Beside::weight`]).
 const DECODED_MAX: u64 = 1 << 18;
 /// Gateways whose keys are prepared: what a bundle states must not decide how much is held.
 const PREPARED_MAX: usize = 64;
@@ -87,9 +87,11 @@ fn read(bundle: &Bundle<'_>, declared: &Declared, keys: &Keys, known: &Known, i:
         let keep = |tag: u32| table.is_none_or(|table| table.get(tag as usize) == Some(&true));
         let mut beside = Beside::read(&bundle.archive, header, &keep).map_err(|e| e.to_string())?;
         if let Some(beside) = &mut beside {
-            held += beside.readings();
-            if held > DECODED_MAX && beside.readings() > 0 {
-                beside.content = None;
+            let weight = beside.weight();
+            held += weight;
+            if held > DECODED_MAX && weight > 0 {
+                held -= weight;
+                beside.drop_content();
             }
         }
         let key = key_of(declared, &known.announced, index, header.gateway.as_str()).map(|(key, _)| key);
@@ -137,7 +139,7 @@ pub(crate) fn check(
                 recomputation.stop();
             }
             let again: Option<Content>;
-            if recomputation.goes_on() && content.is_none() && beside.as_ref().is_some_and(|b| b.readings() > 0) {
+            if recomputation.goes_on() && content.is_none() && beside.as_ref().is_some_and(|b| b.is_dropped) {
                 again = read_again(bundle, leaf);
                 content = again.as_ref();
             }
@@ -179,3 +181,6 @@ pub(crate) fn read_again(bundle: &Bundle<'_>, leaf: &Leaf) -> Option<Content> {
     (protocol::sha256(&bytes) == header.content_digest).then_some(())?;
     Content::decode(header.kind, &bytes).ok()
 }
+
+#[cfg(test)]
+mod tests;

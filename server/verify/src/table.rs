@@ -2,7 +2,7 @@
 //!
 //! A Chinese character takes the room of two letters; columns are padded by that.
 
-use verify::{Compared, Figure, Outcome};
+use verify::{Compared, Figure, Outcome, Withheld};
 
 use crate::Lang;
 
@@ -54,7 +54,10 @@ fn unit(unit: &str) -> String {
 fn period_row(figure: &Figure, lang: Lang) -> Vec<String> {
     vec![
         lang.pick(&figure.what.zh, &figure.what.en).to_owned(),
-        figure.undefined.clone().map_or_else(|| or_dash(figure.value.as_ref()), |why| format!("— {why}")),
+        match &figure.undefined_words {
+            Some(why) => format!("— {}", lang.pick(&why.zh, &why.en)),
+            None => or_dash(figure.value.as_ref()),
+        },
         unit(&figure.unit),
         bounds(figure.lower.as_ref(), figure.upper.as_ref()),
         figure.grade.clone().unwrap_or_else(|| "—".to_owned()),
@@ -64,8 +67,9 @@ fn period_row(figure: &Figure, lang: Lang) -> Vec<String> {
 fn comparison_row(compared: &Compared, lang: Lang) -> Vec<String> {
     let relative = compared.relative.as_ref().map_or_else(|| "—".to_owned(), |share| short(share).to_owned());
     let mut words = lang.pick(&compared.words.zh, &compared.words.en).to_owned();
-    if !compared.cautions.is_empty() {
-        words = format!("{words} [{}]", compared.cautions.join(" "));
+    if !compared.caution_words.is_empty() {
+        let cautions: Vec<&str> = compared.caution_words.iter().map(|w| lang.pick(&w.zh, &w.en)).collect();
+        words = format!("{words} [{}]", cautions.join(lang.pick("；", "; ")));
     }
     vec![
         lang.pick(&compared.what.zh, &compared.what.en).to_owned(),
@@ -139,20 +143,32 @@ pub(crate) fn lines(outcome: &Outcome, lang: Lang) -> Vec<String> {
                 .to_owned(),
         );
     }
-    for withheld in &outcome.withheld {
+    for withheld in outcome.withheld.iter().filter(|w| w.needed_records > 0) {
+        let (gateway, records, readings) = (&withheld.gateway, withheld.needed_records, withheld.needed_readings);
         let (zh, en) = (
+            format!("不可核验：网关 {gateway} 的 {records} 条记录（签名头所记读数 {readings} 条）的内容未随包提供"),
             format!(
-                "不可核验：网关 {} 的 {} 条记录（签名头所记读数 {} 条）的内容未随包提供",
-                withheld.gateway, withheld.records, withheld.readings
-            ),
-            format!(
-                "not verifiable: the contents of {} records of gateway {} ({} readings by their signed headers) are not in the bundle",
-                withheld.records, withheld.gateway, withheld.readings
+                "not verifiable: the contents of {records} records of gateway {gateway} ({readings} readings by their signed headers) are not in the bundle"
             ),
         );
         out.push(lang.pick(&zh, &en).to_owned());
     }
+    let (zh, en) = outside(&outcome.withheld);
+    out.extend(Some(lang.pick(&zh, &en)).filter(|line| !line.is_empty()).map(str::to_owned));
     out
+}
+
+/// What is not there and need not be, in one line; empty when there is nothing.
+fn outside(withheld: &[Withheld]) -> (String, String) {
+    match withheld.iter().map(|w| w.records - w.needed_records).sum::<u64>() {
+        0 => (String::new(), String::new()),
+        records => (
+            format!("报告期间以外另有 {records} 条记录未随包提供内容，报告数值不以其为据"),
+            format!(
+                "{records} records outside the report's periods came without contents; nothing in the report rests on them"
+            ),
+        ),
+    }
 }
 
 /// A title, the heading row, and the other rows below a line for each part.

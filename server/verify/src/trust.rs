@@ -53,6 +53,17 @@ impl Operator {
         if chinese || self.en.is_empty() { &self.zh } else { &self.en }
     }
 
+    /// One of the items for each body, the first: `of` says whose an item is.
+    pub fn one_each<T>(items: impl IntoIterator<Item = T>, of: impl Fn(&T) -> &Self) -> Vec<T> {
+        let mut bodies: Vec<T> = Vec::new();
+        for item in items {
+            if !bodies.iter().any(|known| of(known).is_same_body(of(&item))) {
+                bodies.push(item);
+            }
+        }
+        bodies
+    }
+
     /// Whether both are one body: the same number or the same name in either language, however it is spaced or written. When
     /// in doubt they are one, and a witness that is one with the log's operator does not count.
     pub fn is_same_body(&self, other: &Self) -> bool {
@@ -129,6 +140,12 @@ impl Trust {
             witnesses_required: file.witnesses_required,
             note: file.note,
         };
+        // Two bodies with one key are one: whoever holds it.
+        let before = |place: usize| trust.witnesses.iter().take(place);
+        let mut placed = trust.witnesses.iter().enumerate();
+        if let Some((_, twice)) = placed.find(|(place, w)| before(*place).any(|known| known.key.key == w.key.key)) {
+            return Err(format!("the trust file names the key of the witness {} twice", twice.key.name));
+        }
         let (bodies, required) = (trust.bodies(|_| true).len(), trust.witnesses_required);
         if required > bodies {
             return Err(format!(
@@ -140,13 +157,7 @@ impl Trust {
 
     /// Witnesses that count, one for each body other than the log's operator, of those that `holds` is true of.
     pub(crate) fn bodies(&self, holds: impl Fn(&TrustedWitness) -> bool) -> Vec<&TrustedWitness> {
-        let mut bodies: Vec<&TrustedWitness> = Vec::new();
-        for witness in self.witnesses.iter().filter(|w| self.is_other_body(w) && holds(w)) {
-            if !bodies.iter().any(|known| known.operator.is_same_body(&witness.operator)) {
-                bodies.push(witness);
-            }
-        }
-        bodies
+        Operator::one_each(self.witnesses.iter().filter(|w| self.is_other_body(w) && holds(w)), |w| &w.operator)
     }
 
     /// Whether a witness is another body than the operator of the log, and signs with another key.

@@ -8,6 +8,7 @@ use std::process::Command;
 
 use fixture::{Log, World};
 use metrics::{ReportRequest, evaluate};
+use protocol::{Kind, LeafBody};
 
 struct Said {
     code: Option<i32>,
@@ -77,6 +78,17 @@ fn the_command_says_what_it_found_and_leaves_a_code() {
         refused.out
     );
 
+    // A command line that is not understood is no verdict.
+    let two = run(&[&bundle, &bundle, "--trust", &trust]);
+    assert_eq!((two.code, two.out.as_str()), (Some(3), ""));
+    assert!(
+        two.err.contains("一次只核验一个佐证包") && two.err.contains("one bundle is checked at a time"),
+        "{}",
+        two.err
+    );
+    assert!(two.err.contains(&bundle), "{}", two.err);
+    assert_eq!(run(&[&bundle, "--no-such-option"]).code, Some(3));
+    assert_eq!(run(&["--help"]).code, Some(0));
     let missing = run(&["/no/such/bundle.zip", "--lang", "en"]);
     assert_eq!(missing.code, Some(3));
     assert!(missing.err.contains("/no/such/bundle.zip"), "{}", missing.err);
@@ -89,29 +101,40 @@ fn the_command_says_what_it_found_and_leaves_a_code() {
 fn the_figures_and_what_is_missing_are_told_in_both_languages() {
     let folder = tempfile::tempdir().unwrap();
     let mut log = Log::new(false);
-    log.run(&World::new(4, 3, None), false, |_, _| true);
+    log.run(&World::new(4, 7, None), false, |_, _| true);
     let request = ReportRequest::for_dates(log.size(), "2026-03-02", "2026-03-02", None);
-    // Two days after the report's only date.
-    let last = log.leaves.last().and_then(protocol::Leaf::content_digest).unwrap();
-    log.contents.remove(&last);
+    // Of the report's only date, and of six days later.
+    let is_batch =
+        |leaf: &&protocol::Leaf| matches!(&leaf.body, LeafBody::Record { header, .. } if header.kind == Kind::Batch);
+    let mut batches = log.leaves.iter().filter(is_batch);
+    for leaf in [batches.next(), batches.next_back()] {
+        log.contents.remove(&leaf.and_then(protocol::Leaf::content_digest).unwrap());
+    }
     let report = evaluate(&log.history(), &request).unwrap();
     let press = report.periods.iter().find(|section| section.machine == "press").unwrap();
     let value = press.line("oee.iso22400@1").unwrap().value.clone().unwrap();
     let bytes = log.bundle(&report.to_json().unwrap());
     let bundle = write(folder.path(), "b.zip", &bytes);
     let trust = write(folder.path(), "trust.json", log.trust_json().as_bytes());
-    for (lang, title, period, withheld) in [
-        ("zh", "由签名数据重新计算的主要数值", "冲床 (press) · 期间 2026-03-02—2026-03-02", "不可核验：网关"),
+    for (lang, title, period, withheld, outside) in [
+        (
+            "zh",
+            "由签名数据重新计算的主要数值",
+            "冲床 (press) · 期间 2026-03-02—2026-03-02",
+            "1 条记录（签名头所记读数",
+            "报告期间以外另有 1 条记录",
+        ),
         (
             "en",
             "Main figures, computed again from the signed contents",
             "Press (press) · period 2026-03-02—2026-03-02",
             "not verifiable: the contents of 1 records of gateway",
+            "1 records outside the report's periods",
         ),
     ] {
         let said = run(&[&bundle, "--trust", &trust, "--lang", lang]);
         assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
-        for words in [title, period, withheld] {
+        for words in [title, period, withheld, outside] {
             assert!(said.out.contains(words), "{words}: {}", said.out);
         }
         let oee = said.out.lines().find(|line| line.contains("OEE")).unwrap();

@@ -120,6 +120,8 @@ fn the_figures_are_those_of_the_report_and_what_is_withheld_is_named() {
         other => panic!("{other:?}"),
     };
     assert_eq!((withheld.gateway.as_str(), withheld.records, withheld.readings), (fixture::GATEWAY, 1, readings));
+    // Days are taken whole, whatever the zone and the shifts: two days later is near enough to be named.
+    assert_eq!((withheld.needed_records, withheld.needed_readings), (1, readings));
     let figures = found.figures.unwrap();
     let oee = figures.periods.iter().find(|f| f.machine == "press" && f.definition == "oee.iso22400@1").unwrap();
     let section = report.periods.iter().find(|s| s.machine == "press").unwrap();

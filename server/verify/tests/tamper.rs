@@ -261,6 +261,35 @@ fn after_a_key_change_a_new_enrolment_counts() {
 }
 
 #[test]
+fn a_box_that_was_replaced_is_told_and_a_revoked_one_says_nothing_more() {
+    let mut log = honest();
+    let (old, new) = (log.gateway_key.clone(), SecretKey::from_seed(&[78; 32]));
+    let configuration = Content::Configuration(Log::configuration());
+    log.declare("gateway_revoked", serde_json::json!({"gateway": GATEWAY}));
+    // Whoever has the old box, or the server, may go on with its key: not in this log.
+    let mut stale = log.clone();
+    stale.record(stale.end_ms(), &configuration, None);
+    let found = verify(&stale.bundle(&report(&stale)), Some(&trust(&stale)));
+    assert!(refusals(&found).iter().any(|f| f.code == "gateway" && f.en.contains("was revoked")), "{found:?}");
+    log.declare("gateway_enrolled", serde_json::json!({"gateway": GATEWAY, "key": new.public().hex()}));
+    log.gateway_key = new;
+    log.record(log.end_ms(), &configuration, None);
+    // The trust file names both boxes of the one gateway.
+    let mut both: serde_json::Value = serde_json::from_str(&log.trust_json()).unwrap();
+    let mut first = both["gateways"][0].clone();
+    let bytes = log.bundle(&report(&log));
+    let only_new = verify(&bytes, Some(&trust(&log)));
+    assert!(refusals(&only_new).iter().any(|f| f.code == "gateway"), "the old box is trusted by nobody: {only_new:?}");
+    first["key_sha256"] = old.public().fingerprint().hex().into();
+    both["gateways"].as_array_mut().unwrap().push(first);
+    let both = Trust::parse(both.to_string().as_bytes()).unwrap();
+    let found = verify(&bytes, Some(&both));
+    assert_eq!(found.verdict, Verdict::Verified, "{:?}", found.findings);
+    let said: Vec<&str> = found.findings.iter().filter(|f| f.code == "gateway").map(|f| f.en.as_str()).collect();
+    assert!(said[0].contains("was revoked") && said[1].contains("was replaced"), "{said:?}");
+}
+
+#[test]
 fn other_keys_are_refused() {
     let log = honest();
     let mut resigned = honest();

@@ -129,6 +129,12 @@ fn a_trust_file_that_cannot_be_met_is_refused_and_others_are_kept_as_they_are() 
     assert!(Trust::parse(json.to_string().as_bytes()).unwrap_err().contains("names 2 bodies"));
     json["witnesses"][0]["key"] = json["log_keys"][0].clone();
     assert!(Trust::parse(json.to_string().as_bytes()).unwrap_err().contains("the key of a log"));
+    // One key under two names would be two bodies.
+    let mut twice: serde_json::Value = serde_json::from_str(&trust.to_json()).unwrap();
+    let other_name = WitnessKey::new("other.example", key(1).public()).unwrap();
+    twice["witnesses"][1]["key"] = json!(other_name.to_string());
+    let error = Trust::parse(twice.to_string().as_bytes()).unwrap_err();
+    assert!(error.contains("the key of the witness other.example twice"), "{error}");
     // Files of before.
     assert!(Trust::parse(made.log.trust_json().as_bytes()).is_ok());
 }

@@ -15,6 +15,55 @@ const VALID_SHIFTS_MIN: u32 = 30;
 /// Fewest production dates per side: four complete weeks (reference §3.7).
 const SPAN_DAYS_MIN: usize = 28;
 
+/// Why a comparison is withheld or weak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caution {
+    /// Too few valid shifts or days on a side, or no interval: withheld.
+    FewValidShifts,
+    /// Too few shifts of a side are valid: withheld.
+    CoverageTooLow,
+    /// Some shifts of a side are not valid.
+    CoverageQualified,
+    /// The plan was stated after the reporting period began.
+    PlanAfterStart,
+}
+
+impl Caution {
+    /// Every caution.
+    pub const ALL: [Self; 4] =
+        [Self::FewValidShifts, Self::CoverageTooLow, Self::CoverageQualified, Self::PlanAfterStart];
+
+    /// The caution with this code.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|caution| caution.code() == code)
+    }
+
+    /// The code printed in reports.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::FewValidShifts => "FEW_VALID_SHIFTS",
+            Self::CoverageTooLow => "COVERAGE_TOO_LOW",
+            Self::CoverageQualified => "COVERAGE_QUALIFIED",
+            Self::PlanAfterStart => "PLAN_AFTER_START",
+        }
+    }
+
+    /// What it means, in Chinese and English.
+    pub const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::FewValidShifts => (
+                "有效班次或天数不足（每期至少 30 个有效班次、28 天）",
+                "too few valid shifts or days (30 shifts and 28 days a side)",
+            ),
+            Self::CoverageTooLow => ("覆盖率过低", "coverage is too low"),
+            Self::CoverageQualified => ("部分班次覆盖率不足", "some shifts lack coverage"),
+            Self::PlanAfterStart => {
+                ("方案在报告期开始后才填报", "the plan was stated after the reporting period began")
+            }
+        }
+    }
+}
+
 /// What is compared: ratios of sums by definition, and amounts per production day.
 struct Compared {
     definition: &'static str,
@@ -196,18 +245,18 @@ fn comparison(compared: &Compared, b: &MachinePeriod, a: &MachinePeriod, change:
     let mut cautions = Vec::new();
     let few = |p: &MachinePeriod| p.valid < VALID_SHIFTS_MIN || p.days.len() < SPAN_DAYS_MIN;
     if few(b) || few(a) || change.interval.is_none() {
-        cautions.push("FEW_VALID_SHIFTS");
+        cautions.push(Caution::FewValidShifts);
     }
     if [b, a].iter().any(|p| p.standing() == Some("none")) {
-        cautions.push("COVERAGE_TOO_LOW");
+        cautions.push(Caution::CoverageTooLow);
     }
     if [b, a].iter().any(|p| p.standing() == Some("qualified")) {
-        cautions.push("COVERAGE_QUALIFIED");
+        cautions.push(Caution::CoverageQualified);
     }
     if is_late {
-        cautions.push("PLAN_AFTER_START");
+        cautions.push(Caution::PlanAfterStart);
     }
-    let withheld = cautions.iter().any(|c| matches!(*c, "FEW_VALID_SHIFTS" | "COVERAGE_TOO_LOW"));
+    let withheld = cautions.iter().any(|c| matches!(c, Caution::FewValidShifts | Caution::CoverageTooLow));
     let verdict = if withheld { Verdict::Insufficient } else { change.verdict() };
     let interval = change.interval;
     let ((bn, bd), (an, ad)) = (change.before, change.after);
@@ -226,7 +275,7 @@ fn comparison(compared: &Compared, b: &MachinePeriod, a: &MachinePeriod, change:
         lower: interval.and_then(|i| float6(i.0)),
         upper: interval.and_then(|i| float6(i.1)),
         verdict: verdict.code(),
-        cautions,
+        cautions: cautions.into_iter().map(Caution::code).collect(),
     }
 }
 

@@ -4,6 +4,7 @@
 //! anybody thinking of it; each must first answer the administrator, or its refusals would prove nothing.
 
 use super::*;
+use crate::projection::tests::fixture::MONDAY;
 
 /// Addresses anybody may ask for; none of them knows a site.
 const PUBLIC: [&str; 6] = ["/api/v1/openapi.json", "/login", "/logout", "/setup", "/lang", "/assets/{file}"];
@@ -54,6 +55,7 @@ pub(super) fn address(path: &str, leaf: i64) -> String {
         Some("figures" | "meters" | "questionnaire") if path.starts_with("/api") => {
             format!("{filled}?from=2026-03-02&to=2026-03-02")
         }
+        Some("ocmf" | "ocmf.xml") => format!("{filled}?from=2026-03-02&to=2026-03-02"),
         Some("lang") => format!("{filled}?to=en"),
         _ => filled,
     }
@@ -102,6 +104,10 @@ async fn ask(
 pub(super) async fn two_sites() -> (Inside, i64) {
     let inside = inside().await;
     inside.factory(&World::new(2, 1, None)).await;
+    // What is exported for checkers of others names a meter by its number.
+    let meter = json!({"machine": "press", "serial": "2019-0042", "class": "1", "register": "primary"});
+    let statements = json!([{"kind": "meter", "effective_from": MONDAY, "reason": "t", "body": meter}]);
+    inside.admin(admin::Request::Declare { site: Inside::site(), text: statements.to_string() }).await;
     inside
         .admin(admin::Request::SiteAdd {
             site: "alpha".parse().unwrap(),

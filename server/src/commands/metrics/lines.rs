@@ -8,7 +8,7 @@ use metrics::compare::Verdict;
 use metrics::decimal::div_half_up;
 use metrics::grade::Flag;
 use metrics::oee::Undefined;
-use metrics::report::{ALL_MACHINES, Comparison, Line, Section, Side};
+use metrics::report::{ALL_MACHINES, Caution, Comparison, Line, Section, Side};
 use server::evaluate::Evaluation;
 
 use super::table::columns;
@@ -212,16 +212,7 @@ fn comparison_row(evaluation: &Evaluation, c: &Comparison, reader: Reader) -> Ve
 }
 
 fn caution_words(code: &'static str) -> (&'static str, &'static str) {
-    match code {
-        "FEW_VALID_SHIFTS" => (
-            "有效班次或天数不足（每期至少 30 个有效班次、28 天）",
-            "too few valid shifts or days (30 shifts and 28 days a side)",
-        ),
-        "COVERAGE_TOO_LOW" => ("覆盖率过低", "coverage is too low"),
-        "COVERAGE_QUALIFIED" => ("部分班次覆盖率不足", "some shifts lack coverage"),
-        "PLAN_AFTER_START" => ("方案在报告期开始后才填报", "the plan was stated after the reporting period began"),
-        other => (other, other),
-    }
+    Caution::from_code(code).map_or((code, code), Caution::words)
 }
 
 #[cfg(test)]

@@ -1,19 +1,20 @@
 //! Why a number is what it is, figures over dates of the reader's choice, and the catalogue of definitions.
 
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
-use axum::response::Response;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::{Problem, Visitor, html, manages};
 use crate::query;
+use crate::roles::Permission;
 use crate::state::AppState;
 use crate::web::catalogue::CataloguePage;
 use crate::web::figures::FiguresPage;
 use crate::web::meters::MetersPage;
 use crate::web::questionnaire::QuestionnairePage;
 use crate::web::savings::SavingsPage;
-use crate::web::view::Nav;
+use crate::web::view::{Nav, url_part};
 use crate::web::why::WhyPage;
 use crate::web::words;
 
@@ -99,7 +100,25 @@ pub(super) async fn meters(
     let title = visitor.lang.texts().s("meters-title");
     let manages = manages(&state, &visitor, &site).await;
     let (frame, face) = visitor.frame(title, Nav::Site, Some(&data.site), manages, now_ms);
-    Ok(html(StatusCode::OK, &MetersPage::new(frame, &data, &face)))
+    let sees_raw = query::visible(&state.store, visitor.access(), Permission::SeeRaw, &site).await.is_ok();
+    Ok(html(StatusCode::OK, &MetersPage::new(frame, &data, &face, sees_raw)))
+}
+
+pub(super) async fn ocmf(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Path((site, machine)): Path<(String, String)>,
+    Query(Dates { from, to }): Query<Dates>,
+) -> Result<Response, Problem> {
+    let (now_ms, asked) = (state.clock.now_ms(), (from.as_str(), to.as_str()));
+    let source = (&state.store, &state.logs, &*state.keys);
+    let found = query::ocmf(source, visitor.access(), &site, &machine, asked, now_ms).await;
+    let file = found.map_err(|e| visitor.failed(e))?;
+    // Site and dates are what they should be by now.
+    let machine = url_part(&machine);
+    let disposition = format!("attachment; filename=\"{site}-{machine}-{from}-{to}.ocmf.xml\"");
+    let headers = [(header::CONTENT_TYPE, "application/xml".to_owned()), (header::CONTENT_DISPOSITION, disposition)];
+    Ok((headers, file).into_response())
 }
 
 pub(super) async fn questionnaire(

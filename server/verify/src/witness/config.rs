@@ -92,6 +92,15 @@ impl Config {
                 file.listen
             );
         }
+        let rules = file.log.into_iter().map(rule).collect::<anyhow::Result<Vec<Rule>>>()?;
+        for (place, rule) in rules.iter().enumerate() {
+            if rules.iter().take(place).any(|known| overlap(known, rule)) {
+                bail!(
+                    "[[log]] key {}: the name is there twice; only one key may sign under it, and each site belongs to one [[log]] / 同名密钥重复：一个名称只能对应一个密钥，每个站点只能写在一个 [[log]] 中",
+                    rule.key.name
+                );
+            }
+        }
         Ok(Self {
             state_dir: folder.join(file.state_dir),
             name: file.name,
@@ -99,9 +108,16 @@ impl Config {
             hosts: file.hosts,
             tls,
             operator: file.operator,
-            rules: file.log.into_iter().map(rule).collect::<anyhow::Result<_>>()?,
+            rules,
         })
     }
+}
+
+/// Whether two rules may both be meant by one origin, which carries the name of the key and not the key.
+fn overlap(one: &Rule, other: &Rule) -> bool {
+    let is_apart =
+        !one.sites.is_empty() && !other.sites.is_empty() && !one.sites.iter().any(|s| other.sites.contains(s));
+    one.key.name == other.key.name && !(one.key == other.key && is_apart)
 }
 
 fn default_state() -> PathBuf {
@@ -123,6 +139,11 @@ mod tests {
         let parse = |text: &str| Config::parse(text, Path::new("f")).map_err(|e| format!("{e:#}"));
         let config = parse(&whole).unwrap();
         assert_eq!((config.state_dir.as_path(), config.rules.len()), (Path::new("f/witness-data"), 1));
+        let other = VerifierKey::new("gz.example", protocol::SecretKey::from_seed(&[2; 32]).public()).unwrap();
+        let twice = |key: &VerifierKey, first: &str, second: &str| {
+            format!("{whole}sites = [{first}]\n[[log]]\nkey = \"{key}\"\nsites = [{second}]\n")
+        };
+        assert_eq!(parse(&twice(&key, "\"a\"", "\"b\"")).unwrap().rules.len(), 2);
         let without_hosts = whole.replace("[operator]", "listen = \"0.0.0.0:8095\"\n[operator]");
         for (text, words) in [
             (whole.replace("name =", "nmae ="), "nmae"),
@@ -131,6 +152,9 @@ mod tests {
             (whole.replace(&key.to_string(), "x"), "[[log]] key"),
             (whole.split("[[log]]").next().unwrap().to_owned(), "[[log]]"),
             (without_hosts, "hosts"),
+            (twice(&key, "\"a\"", "\"b\", \"a\""), "there twice"),
+            (twice(&key, "", "\"b\""), "there twice"),
+            (twice(&other, "\"a\"", "\"b\""), "there twice"),
             (whole.replace("[operator]", "key = \"k.pem\"\n[operator]"), "belong together"),
         ] {
             let error = parse(&text).err().unwrap();

@@ -1,5 +1,7 @@
 //! What a witness decides. Pure: what it signed last, the request, the time → what it signs now, and what it answers.
 
+use std::cmp::Ordering;
+
 use protocol::cosignature::{attach, cosign};
 use protocol::note::{self, Checkpoint, VerifierKey};
 use protocol::proof::ConsistencyProof;
@@ -7,6 +9,7 @@ use protocol::{SecretKey, cosignature::WitnessKey, tree};
 
 use super::store::Known;
 use crate::conflict::{Conflict, ConflictKind};
+use crate::kept::site_and_epoch;
 
 /// A checkpoint that was cosigned: with its note, our cosignature below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,27 +36,26 @@ pub(super) enum Standing {
     Known,
     /// A later epoch of the log named, not confirmed.
     NewEpoch(String),
-    /// None of ours.
+    /// None of ours, or one that a later epoch has taken the place of.
     Unknown,
 }
 
 impl Rule {
-    /// A server's logs are `<key name>/<site>`, and after a restore `<key name>/<site>/<epoch>`.
+    /// Site and epoch of an origin that this rule is about.
+    pub(super) fn place<'o>(&self, origin: &'o str) -> Option<(&'o str, u32)> {
+        let is_ours = |site: &str| self.sites.is_empty() || self.sites.iter().any(|known| known == site);
+        site_and_epoch(origin, &self.key.name).filter(|(site, _)| is_ours(site))
+    }
+
+    /// A server's logs are `<key name>/<site>`, and after a restore `<key name>/<site>/<epoch>`. Once a later epoch of a site is
+    /// confirmed, an earlier one is not cosigned any more: a log would otherwise go on twice.
     pub(super) fn reads(&self, origin: &str) -> Standing {
-        let Some(rest) = origin.strip_prefix(&self.key.name).and_then(|rest| rest.strip_prefix('/')) else {
-            return Standing::Unknown;
-        };
-        let (site, epoch) = rest.split_once('/').map_or((rest, None), |(site, epoch)| (site, Some(epoch)));
-        if site.is_empty() || (!self.sites.is_empty() && !self.sites.iter().any(|known| known == site)) {
-            return Standing::Unknown;
-        }
-        match epoch {
-            None => Standing::Known,
-            Some(_) if self.epochs.iter().any(|known| known == origin) => Standing::Known,
-            Some(epoch) if epoch.parse::<u32>().is_ok_and(|n| n > 0 && n.to_string() == epoch) => {
-                Standing::NewEpoch(format!("{}/{site}", self.key.name))
-            }
-            Some(_) => Standing::Unknown,
+        let Some((site, epoch)) = self.place(origin) else { return Standing::Unknown };
+        let confirmed = self.epochs.iter().filter_map(|known| self.place(known)).filter(|(known, _)| *known == site);
+        match epoch.cmp(&confirmed.map(|(_, epoch)| epoch).max().unwrap_or(0)) {
+            Ordering::Less => Standing::Unknown,
+            Ordering::Equal => Standing::Known,
+            Ordering::Greater => Standing::NewEpoch(format!("{}/{site}", self.key.name)),
         }
     }
 }

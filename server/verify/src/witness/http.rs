@@ -112,12 +112,12 @@ impl Witness {
         Ok(Known::Never)
     }
 
-    /// The note cosigned last of the log whose origin has this digest.
+    /// The note cosigned last of the log whose origin has this digest, of an earlier epoch too: who was put back asks for that.
     fn cosigned(&self, digest: &str) -> std::io::Result<Option<String>> {
         let store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
         for origin in store.origins()? {
             if sha256(origin.as_bytes()).hex() == digest {
-                for rule in self.config.rules.iter().filter(|rule| rule.reads(&origin) != Standing::Unknown) {
+                for rule in self.config.rules.iter().filter(|rule| rule.place(&origin).is_some()) {
                     if let Known::Head(head) = store.known(&origin, &rule.key, &self.verifier)? {
                         return Ok(Some(head.note));
                     }

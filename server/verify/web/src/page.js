@@ -86,6 +86,8 @@
       compared: "改造前后对比", before: "基期", after: "报告期", relative: "相对变化", interval: "差值 95% 区间", statement: "结论",
       nothing: "没有重新计算任何数值：见上面的原因。", withheld: "不可核验的部分", gateway: "网关", records: "记录", readings: "读数",
       withheld_why: "下列记录的内容未随包提供，只有签名头；以其为据的数值不能复算。",
+      outside: "报告期间以外未随包提供内容的记录（报告数值不以其为据）：",
+      waits: "，本次核验结束后放入",
       phases: ["正在读取文件并计算摘要", "正在核对站点日志", "正在核对记录并重新计算"], begin: "正在开始",
       file_bundle: "佐证包 ", file_trust: "信任文件 ", file_kept: "留存检查点 ", bytes: "字节", comma: "；",
       slow: "此浏览器不允许后台线程：核验期间本页会停止响应，请等待。",
@@ -107,6 +109,8 @@
       compared: "Before and after", before: "before", after: "after", relative: "relative", interval: "95 % interval of the difference", statement: "statement",
       nothing: "No number was computed again: see the reasons above.", withheld: "Not verifiable", gateway: "gateway", records: "records", readings: "readings",
       withheld_why: "The contents of these records are not in the bundle, only their signed headers; numbers that rest on them cannot be computed again.",
+      outside: "Records outside the report's periods that came without contents (nothing in the report rests on them): ",
+      waits: ": taken when this check is done",
       phases: ["reading and hashing files", "checking the log", "checking records and computing"], begin: "starting",
       file_bundle: "bundle ", file_trust: "trust file ", file_kept: "kept checkpoints ", bytes: "bytes", comma: "; ",
       slow: "This browser allows no background thread: the page will not answer until it is done.",
@@ -115,8 +119,8 @@
     }
   };
   var lang = /^zh/i.test(navigator.language || "zh") ? "zh" : "en";
-  // What is shown, and the files it is about.
-  var shown = null, asked = [];
+  // What is shown, and the files it is about; and files dropped during a check, which wait for its end.
+  var shown = null, asked = [], working = false, waiting = [];
   function $(id) { return document.getElementById(id); }
   function t(key) { return TEXT[lang][key]; }
 
@@ -126,6 +130,7 @@
     Array.prototype.forEach.call(document.querySelectorAll("[data-t]"), function (e) { e.textContent = t(e.getAttribute("data-t")); });
     $("language").textContent = t("language");
     if (shown) { show(shown); }
+    waits();
   }
 
   function element(name, text, kind) {
@@ -189,7 +194,7 @@
     outcome.figures.periods.filter(function (f) { return f.main; }).forEach(function (f) {
       var of = named(f) + " · " + f.period_words[lang] + " " + f.from + "—" + f.to;
       if (of !== part) { part = of; rows.push({ kind: "part", cells: [[of, "", 5]] }); }
-      rows.push({ cells: [[f.what[lang]], [f.undefined ? "— " + f.undefined : short(f.value), "number"], [unit(f.unit)],
+      rows.push({ cells: [[f.what[lang]], [f.undefined_words ? "— " + f.undefined_words[lang] : short(f.value), "number"], [unit(f.unit)],
         [bounds(f.lower, f.upper), "number"], [f.grade || "—"]] });
     });
     table(t("figures"), [t("metric"), t("value"), t("unit"), t("bounds"), t("grade")], rows);
@@ -199,7 +204,7 @@
     outcome.figures.comparisons.forEach(function (c) {
       var of = named(c);
       if (of !== part) { part = of; rows.push({ kind: "part", cells: [[of, "", 7]] }); }
-      var said = c.words[lang] + (c.cautions.length ? " [" + c.cautions.join(" ") + "]" : "");
+      var said = c.words[lang] + (c.caution_words.length ? " [" + c.caution_words.map(function (w) { return w[lang]; }).join(t("comma")) + "]" : "");
       rows.push({ cells: [[c.what[lang]], [short(c.before), "number"], [short(c.after), "number"], [unit(c.unit)],
         [short(c.relative), "number"], [bounds(c.lower, c.upper), "number"], [said]] });
     });
@@ -220,18 +225,28 @@
     if (outcome.error) { return; }
     findings(outcome);
     if (outcome.figures) { figures(outcome); } else { $("tables").appendChild(element("p", t("nothing"))); }
-    if (outcome.withheld.length) {
-      table(t("withheld"), [t("gateway"), t("records"), t("readings")], outcome.withheld.map(function (w) {
-        return { cells: [[w.gateway], [String(w.records), "number"], [String(w.readings), "number"]] };
+    var needed = outcome.withheld.filter(function (w) { return w.needed_records > 0; });
+    if (needed.length) {
+      table(t("withheld"), [t("gateway"), t("records"), t("readings")], needed.map(function (w) {
+        return { cells: [[w.gateway], [String(w.needed_records), "number"], [String(w.needed_readings), "number"]] };
       }));
       $("tables").appendChild(element("p", t("withheld_why"), "quiet"));
     }
+    var outside = outcome.withheld.reduce(function (sum, w) { return sum + w.records - w.needed_records; }, 0);
+    if (outside) { $("tables").appendChild(element("p", t("outside") + outside, "quiet")); }
   }
 
   function busy(is) {
+    working = is;
     ["go", "bundle", "trust", "kept"].forEach(function (id) { $(id).disabled = is; });
     $("bar").hidden = $("state").hidden = !is;
-    if (!is) { ready(); }
+    if (is) { return; }
+    dropped(waiting.splice(0));
+    waits();
+  }
+  function waits() {
+    $("waiting").hidden = !waiting.length;
+    $("waiting").textContent = waiting.map(function (file) { return file.name; }).join(t("comma")) + t("waits");
   }
   function say(what, done, of) {
     $("state").textContent = t("phases")[what] + " " + done + "/" + of;
@@ -317,6 +332,12 @@
     input.files = list.files;
   }
   function dropped(files) {
+    // The names shown beside the progress are those of the files that are checked: further ones wait.
+    if (working) {
+      waiting = waiting.concat(Array.prototype.slice.call(files));
+      waits();
+      return;
+    }
     Array.prototype.forEach.call(files, function (file) {
       var id = /\.zip$/i.test(file.name) ? "bundle" : /\.json$/i.test(file.name) ? "trust" : "kept";
       put($(id), file);

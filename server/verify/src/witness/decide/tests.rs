@@ -177,6 +177,39 @@ fn an_open_finding_is_cleared_by_the_proof_and_by_nothing_else() {
     assert_eq!(same.check(&keys, None).0, Worth::Void);
 }
 
+/// Whoever hands a finding on may write into it what he likes, but for the two signed notes.
+#[test]
+fn a_finding_is_what_its_two_checkpoints_make_it() {
+    let (honest, other) = (history(0, LEAVES), history(1, 3));
+    let of = |origin: &str, size: usize| {
+        let checkpoint = Checkpoint { origin: origin.into(), size: size as u64, root: tree::root(&honest[..size]) };
+        checkpoint.sign("gz.example", &log_key()).unwrap()
+    };
+    let keys = [rule().key];
+    for kind in [ConflictKind::TwoRoots, ConflictKind::NotContinued, ConflictKind::NewEpoch] {
+        let found = |first: &str, second: &str| {
+            let (worth, zh, en) = Conflict::new(kind, first, second, "w.example", NOW).check(&keys, None);
+            assert_eq!(zh.contains("签署了两个不同的根"), en.contains("two different roots"));
+            (worth, en)
+        };
+        let (five, nine) = (signed(&honest, 5), signed(&honest, 9));
+        for (worth, en) in [found(&five, &nine), found(&nine, &five)] {
+            assert_eq!(worth, Worth::Open, "{kind:?}");
+            assert!(en.starts_with("9 leaves") && en.contains("continue the 5 leaves"), "{kind:?}: {en}");
+        }
+        let (worth, en) = found(&nine, &signed(&other, 9));
+        assert!(worth == Worth::Proven && en.contains("two different roots over 9 leaves"), "{kind:?}: {en}");
+        let restored = of("gz.example/works/1", 7);
+        for (worth, en) in [found(&nine, &restored), found(&restored, &nine)] {
+            assert_eq!(worth, Worth::Open, "{kind:?}");
+            assert!(en.contains("works/1 begins a new epoch after 9 leaves"), "{kind:?}: {en}");
+        }
+        let (worth, en) = found(&nine, &of("gz.example/works2", 9));
+        assert!(worth == Worth::Void && en.contains("two logs"), "{kind:?}: {en}");
+        assert_eq!(found(&nine, &nine).0, Worth::Void);
+    }
+}
+
 #[test]
 fn a_log_is_known_by_key_and_site_and_a_new_epoch_needs_a_person() {
     let mut rule = rule();
@@ -196,6 +229,10 @@ fn a_log_is_known_by_key_and_site_and_a_new_epoch_needs_a_person() {
     rule.epochs = vec!["gz.example/works/1".into()];
     assert_eq!(rule.reads("gz.example/works/1"), Standing::Known);
     assert_eq!(rule.reads("gz.example/works/2"), Standing::NewEpoch("gz.example/works".into()));
+    assert_eq!(rule.reads("gz.example/works"), Standing::Unknown, "a log does not go on twice");
+    rule.epochs.insert(0, "gz.example/works/3".into());
+    assert_eq!(rule.reads("gz.example/works/3"), Standing::Known);
+    assert_eq!(rule.reads("gz.example/works/1"), Standing::Unknown);
 
     let honest = history(0, LEAVES);
     let (key, verifier) = own();

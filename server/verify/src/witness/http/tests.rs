@@ -97,3 +97,19 @@ fn a_new_epoch_is_held_against_its_own_log() {
     assert_eq!(ask("gz.example/works", 5, 0), 200);
     assert_eq!((ask("gz.example/works/1", 2, 0), names(folder.path()).len()), (404, 1));
 }
+
+#[test]
+fn an_epoch_that_was_left_is_shown_and_not_cosigned() {
+    let folder = tempfile::tempdir().unwrap();
+    let origin = "gz.example/works2";
+    let ask = |witness: &Witness, size, old| {
+        witness.add_checkpoint(request(origin, &leaves("a", size), old).as_bytes(), NOW).status
+    };
+    let mut witness = witness(folder.path());
+    let confirmed = std::mem::take(&mut witness.config.rules[0].epochs);
+    assert_eq!(ask(&witness, 5, 0), 200);
+    witness.config.rules[0].epochs = confirmed;
+    assert_eq!(ask(&witness, 6, 5), 404, "its epoch 1 is confirmed");
+    let kept = witness.cosigned(&sha256(origin.as_bytes()).hex()).unwrap();
+    assert_eq!(kept.map(|note| Checkpoint::read_unverified(&note).unwrap().size), Some(5));
+}
