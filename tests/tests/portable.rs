@@ -46,12 +46,12 @@ fn cases(folder: &Path) -> Result<Vec<Case>> {
     let trust = put("trust.json", log.trust_json().as_bytes())?;
 
     let files = bundle::read(&good)?;
-    let repacked = |files: &bundle::Files| {
+    let repacked = |files: &bundle::Files| -> Result<Vec<u8>> {
         let manifest = files.get("manifest.json").context("the manifest")?;
         let manifest = bundle::read_manifest(manifest.as_slice(), |_| {})?;
         let files = files.iter().filter(|(path, _)| *path != "manifest.json");
         let files = files.map(|(path, bytes)| (path.clone(), bytes.clone())).collect();
-        bundle::write(&manifest.site, &manifest.origin, manifest.size, &files)
+        Ok(bundle::write(&manifest.site, &manifest.origin, manifest.size, &files)?)
     };
     let mut altered = files.clone();
     let content = altered.iter_mut().filter(|(path, _)| path.starts_with("contents/")).nth(40).context("contents")?;
