@@ -11,6 +11,7 @@ mod calendars;
 mod coverage;
 mod front;
 mod machines;
+mod matters;
 mod plan;
 mod policy;
 mod statements;
@@ -163,6 +164,8 @@ fn set_once(context: &Context<'_>, contents: &[Heading]) -> Result<Flow, Documen
     flow.chapter(&next(words.s("测量方案与基期锁定", "Measurement plan and locks")), true);
     plan::set(&mut flow, context);
     for chapter in policy::CHAPTERS {
+        // A heading, its note and the first rows of its first table stay together.
+        flow.need(240.0);
         flow.chapter(&next(words.s(chapter.zh, chapter.en)), false);
         policy::set(&mut flow, context, &chapter)?;
     }
@@ -174,7 +177,7 @@ fn set_once(context: &Context<'_>, contents: &[Heading]) -> Result<Flow, Documen
     coverage::set(&mut flow, context);
     calendars::set(&mut flow, context)?;
     flow.chapter(&next(words.s("待核实事项与企业说明", "Matters to verify and the factory's explanations")), false);
-    coverage::matters(&mut flow, context);
+    matters::set(&mut flow, context);
     flow.chapter(&next(words.s("参数与变更", "Parameters and their changes")), false);
     statements::parameters(&mut flow, context);
     flow.chapter(&next(words.s("人工填报", "Statements by people")), false);

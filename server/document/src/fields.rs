@@ -23,7 +23,7 @@ const FIELDS: [(&str, &str, &str); 120] = [
     ("incoming", "进线总表", "incoming meter"),
     ("calendar", "日历", "calendar"),
     ("shift", "班次", "shift"),
-    ("date", "生产日期", "production date"),
+    ("date", "生产日期", "date"),
     ("role", "类别", "role"),
     ("critical", "关键设备", "key machine"),
     ("baseline", "基期", "base period"),

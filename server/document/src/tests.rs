@@ -233,6 +233,40 @@ fn what_was_stated_after_a_lock_stands_beside_what_was_locked() {
 }
 
 #[test]
+fn matters_stand_with_their_explanations_once_others_may_see_them() {
+    const DAY: i64 = 86_400_000;
+    let mut report = report();
+    let at =
+        report["statements"].as_array().expect("statements").iter().filter_map(|s| s["received_ms"].as_i64()).max();
+    let at = at.max(report["request"]["until_ms"].as_i64()).expect("an instant");
+    let of = |n: i64| json!({"finding": format!("{n:064x}"), "detector": "credibility.frozen_value@1", "machine": "press", "from_ms": at - n * DAY});
+    let mut explained = of(3);
+    explained["text"] = json!("换班时停机点检");
+    let mut declared = BTreeMap::new();
+    for (leaf, kind, ms, body) in [
+        // Two weeks ago and a day, an hour ago, and one that the factory explained at once.
+        (9_000, "finding_shown", at - 15 * DAY, json!({"findings": [of(1)]})),
+        (9_001, "finding_shown", at - 3_600_000, json!({"findings": [of(2), of(3)]})),
+        (9_002, "explanation", at, explained),
+    ] {
+        let statement = json!({"leaf": leaf, "kind": kind, "effective_from": ms, "received_ms": ms, "author": "u7", "role": "firm", "reason": ""});
+        report["statements"].as_array_mut().expect("statements").push(statement);
+        declared.insert(leaf, body);
+    }
+    let bytes = serde_json::to_vec(&report).expect("JSON");
+    let edition =
+        edition(&Source { report: &bytes, checkpoint: CHECKPOINT, declared: &declared }, Lang::Zh).expect("documents");
+    let text = all(&edition);
+    let name = metrics::credibility::detector("credibility.frozen_value@1").expect("a detector").names[0];
+    let chapter =
+        text.rsplit(&tight("待核实事项由程序")).next().and_then(|t| t.split("十三、").next()).expect("the chapter");
+    assert_eq!(chapter.matches(&tight(name)).count(), 2, "{chapter}");
+    for want in ["换班时停机点检", "企业没有说明", "另有 1 项仍在企业知悉期内"] {
+        assert!(chapter.contains(&tight(want)), "{want}: {chapter}");
+    }
+}
+
+#[test]
 fn what_was_declared_is_said_in_words() {
     for (lang, want) in [(Lang::Zh, "设备 press · 计划节拍 12 s"), (Lang::En, "machine press · planned cycle 12 s")]
     {

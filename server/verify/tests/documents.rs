@@ -33,6 +33,10 @@ fn said(outcome: &Outcome, severity: Severity, place: &str) -> bool {
     outcome.findings.iter().any(|f| f.code == "document" && f.severity == severity && f.place == place)
 }
 
+fn told(outcome: &Outcome, zh: &str, en: &str) {
+    assert!(outcome.findings.iter().any(|f| f.zh.contains(zh) && f.en.contains(en)), "{:?}", outcome.findings);
+}
+
 #[test]
 fn documents_as_issued_are_accepted() {
     let (log, bundle) = issued();
@@ -47,6 +51,7 @@ fn a_changed_document_is_refused_and_named() {
     let outcome = changed(&log, &bundle, |files| files.get_mut(PDF).unwrap()[7] ^= 1);
     assert_eq!(outcome.verdict, Verdict::Refused);
     assert!(said(&outcome, Severity::Refused, PDF), "{:?}", outcome.findings);
+    told(&outcome, "该文件不是服务器出具的那一份", "this is not the document the server issued");
 }
 
 #[test]
@@ -57,6 +62,11 @@ fn a_document_that_the_log_does_not_name_is_refused() {
     });
     assert_eq!(outcome.verdict, Verdict::Refused);
     assert!(said(&outcome, Severity::Refused, "report.en.pdf"), "{:?}", outcome.findings);
+    told(
+        &outcome,
+        "它不是服务器随本报告出具的",
+        "the log does not name this document among those issued with the report",
+    );
 }
 
 #[test]

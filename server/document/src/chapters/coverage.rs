@@ -1,4 +1,4 @@
-//! What was not observed, and what does not fit together.
+//! What was not observed, and why.
 
 use std::collections::BTreeMap;
 
@@ -204,60 +204,4 @@ fn span(face: &Clockface, gap: &Gap) -> String {
     let (from, to) = (face.day(gap.from_ms), face.day(gap.to_ms));
     let end = if from == to { face.minute(gap.to_ms) } else { face.day_minute(gap.to_ms) };
     format!("{from} {} – {end}", face.minute(gap.from_ms))
-}
-
-/// Signals that do not fit together, with what the factory says of them.
-pub(super) fn matters(flow: &mut Flow, c: &Context<'_>) {
-    let words = c.words;
-    flow.words(
-        BODY,
-        words.s(
-            "待核实事项由程序对信号交叉核对得出，不改动任何数值；随时间展示与说明的过程记入站点日志。本报告的规范文本（report.json）不含待核实事项；企业就其所作的说明逐条列在下表，全文见电子佐证包。",
-            "Matters to verify come from checks of signals against each other and move no number; when they were shown and explained is in the site's log. The normative report.json does not hold them; what the factory explained is listed here, in full in the bundle.",
-        ),
-    );
-    let said: Vec<_> = c.report.statements.iter().filter(|s| s.kind == "explanation").collect();
-    if said.is_empty() {
-        return flow.words(
-            BODY,
-            words.s(
-                "截至本报告所依据的日志，企业没有填报说明。",
-                "Up to the leaves of this report the factory has stated no explanation.",
-            ),
-        );
-    }
-    let columns = [
-        Column { share: 0.55, align: Align::Right },
-        Column { share: 1.2, align: Align::Left },
-        Column { share: 1.1, align: Align::Left },
-        Column { share: 3.2, align: Align::Left },
-    ];
-    let face = c.face();
-    let rows: Vec<Row> = said
-        .iter()
-        .map(|s| {
-            let body = c.declared.get(&s.leaf);
-            let text = |key: &str| body.and_then(|b| b.get(key)).and_then(|v| v.as_str()).unwrap_or_default();
-            let from = body.and_then(|b| b.get("from_ms")).and_then(serde_json::Value::as_i64);
-            let about = format!(
-                "{} {}",
-                words.machine(c.report, text("machine")),
-                from.map(|ms| face.day(ms)).unwrap_or_default()
-            );
-            let explained = if text("text").is_empty() { s.reason.clone() } else { text("text").to_owned() };
-            Row::new([
-                Cell::new(s.leaf.to_string()),
-                Cell::new(face.full(s.received_ms)),
-                Cell::new(about).and(text("detector")),
-                Cell::stated(explained),
-            ])
-        })
-        .collect();
-    let head = [
-        words.s("日志条", "Leaf"),
-        words.s("填报时间", "Stated"),
-        words.s("设备 · 起始", "Machine · from"),
-        words.s("企业说明", "The factory's explanation"),
-    ];
-    flow.table(&columns, &head, &rows);
 }

@@ -19,7 +19,8 @@ pub(super) fn set(flow: &mut Flow, c: &Context<'_>) -> Result<(), DocumentError>
             // Set apart first: a machine is on one page where it fits on one, and begins a page where it does not.
             let mut apart = Flow::default();
             page(&mut apart, c, machine)?;
-            flow.need(if apart.pages.len() == 1 { apart.y() - TOP } else { BOTTOM - TOP });
+            // Below another machine its name stands a little lower.
+            flow.need(if apart.pages.len() == 1 { apart.y() - TOP + 36.0 } else { BOTTOM - TOP });
         }
         page(flow, c, machine)?;
     }

@@ -49,6 +49,12 @@ impl Cell {
         self.and_styled(words, FINE)
     }
 
+    /// Words more that a person stated.
+    pub(crate) fn and_stated(mut self, words: impl Into<String>) -> Self {
+        self.parts.extend(Self::stated(words).parts);
+        self
+    }
+
     /// A line more.
     pub(crate) fn and_styled(mut self, words: impl Into<String>, style: Style) -> Self {
         let words = words.into();
