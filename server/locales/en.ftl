@@ -445,6 +445,7 @@ reports-base = Base period
 reports-period = Reporting period
 reports-prefix = Log prefix
 reports-digest = report.json SHA-256
+reports-documents = Report as a document
 reports-bundle = Evidence bundle
 reports-no-bundle = Your role does not include raw data; the report's data can be downloaded. Ask the firm for the bundle.
 line-metric = Metric

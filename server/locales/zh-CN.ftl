@@ -433,6 +433,7 @@ reports-base = 基期（改造前）
 reports-period = 报告期
 reports-prefix = 站点日志前缀
 reports-digest = report.json SHA-256
+reports-documents = 报告文件
 reports-bundle = 电子佐证包
 reports-no-bundle = 您的角色不含原始数据权限，可下载报告数据；佐证包请向企业索取。
 line-metric = 指标

@@ -16,13 +16,11 @@
 
 pub mod assets;
 pub mod catalogue;
-pub mod chart;
 pub mod declare;
 pub mod door;
 pub mod figures;
 pub mod findings;
 pub mod fleet;
-pub mod format;
 pub mod gateways;
 pub mod machine;
 pub mod meters;
@@ -35,7 +33,6 @@ mod routes;
 mod samples;
 pub mod savings;
 pub mod site;
-pub mod text;
 mod trouble;
 pub mod verdict;
 pub mod view;
@@ -43,6 +40,7 @@ pub mod why;
 pub mod witnessing;
 pub mod words;
 
+pub use look::{chart, format, text};
 pub use routes::routes;
 
 #[cfg(test)]

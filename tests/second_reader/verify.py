@@ -180,6 +180,9 @@ def main(path, trust_path, name, date, shift):
     said, records = walk(files, raw, trust)
     report = load_canonical(files["report.json"])
     need(any(s[3] == "report_issued" and s[4]["report"] == sha256(files["report.json"]).hex() for s in said), "never issued")
+    for issue in (s[4] for s in said if s[3] == "report_issued" and s[4]["report"] == sha256(files["report.json"]).hex()):
+        for path, digest in issue.get("documents", {}).items():
+            need(path not in files or sha256(files[path]).hex() == digest, "not the document that was issued: " + path)
     locks = check_locks(said, raw, report)
     check_promises(said, report)
     section = next(s for s in report["shifts"] if (s["machine"], s["date"], s["shift"]) == (name, date, shift))

@@ -33,6 +33,9 @@ async fn from_records_to_a_bundle_the_verifier_accepts_and_refuses_when_altered(
 
     // The report prints the digits of the pages.
     let mut files = protocol::bundle::read(&bundle).expect("archive");
+    assert!(document::NAMES.iter().all(|name| files.contains_key(*name)), "{:?}", files.keys().collect::<Vec<_>>());
+    let documents = outcome.findings.iter().find(|f| f.code == "document").expect("the documents were looked at");
+    assert!(documents.en.starts_with("4 documents"), "{documents:?}");
     let report: Json = serde_json::from_slice(&files["report.json"]).expect("report");
     for row in oee.into_iter().filter(|row| row.date.as_str() <= "2026-03-03") {
         let shifts = report["shifts"].as_array().expect("shifts");

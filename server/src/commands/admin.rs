@@ -257,6 +257,12 @@ pub(crate) fn run(config: &Path, arguments: Arguments) -> Result<ExitCode> {
 
 /// Performs a request and prints: data on stdout, words on stderr.
 pub(super) fn send(config: &Path, request: Request) -> Result<ExitCode> {
+    answered(config, request)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The same, and returns the data.
+pub(super) fn answered(config: &Path, request: Request) -> Result<String> {
     let config = load(config)?;
     let is_code = matches!(request, Request::GatewayCode { .. } | Request::GatewayReplace { .. });
     let reply = block_on(async { perform(&config, request).await })?;
@@ -277,7 +283,7 @@ pub(super) fn send(config: &Path, request: Request) -> Result<ExitCode> {
             eprintln!("{what}\n  {} {todo}", say("建议：", "hint:"));
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(reply.data)
 }
 
 fn request(command: Command) -> Result<Request> {

@@ -65,6 +65,7 @@ pub fn routes() -> Router<AppState> {
         .route("/sites/{site}/reports", get(change::reports).post(change::issue))
         .route("/sites/{site}/reports/{leaf}/bundle.zip", get(crate::api::bundle))
         .route("/sites/{site}/reports/{leaf}/report.json", get(change::report_json))
+        .route("/sites/{site}/reports/{leaf}/documents/{name}", get(change::document))
         .route("/sites/{site}/trust.json", get(change::trust))
         .route("/sites/{site}/gateways", get(change::gateways).post(change::new_code))
         .fallback(missing)

@@ -191,7 +191,7 @@ fn both_locales_have_the_same_keys_and_every_key_is_used() {
     assert_eq!(en.difference(&zh).collect::<Vec<_>>(), Vec::<&String>::new(), "missing in zh-CN.ftl");
     let mut sources = String::new();
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut folders = vec![root.join("templates"), root.join("src/web")];
+    let mut folders = vec![root.join("templates"), root.join("src/web"), root.join("look/src")];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).expect("folder").flatten() {
             let path = entry.path();

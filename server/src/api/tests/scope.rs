@@ -45,7 +45,8 @@ pub(super) fn address(path: &str, leaf: i64) -> String {
         .replace("{date}", "2026-03-02")
         .replace("{shift}", "day")
         .replace("{leaf}", &leaf.to_string())
-        .replace("{file}", if path.contains("/declare/") { "bill.csv" } else { "app.css" });
+        .replace("{file}", if path.contains("/declare/") { "bill.csv" } else { "app.css" })
+        .replace("{name}", "report.zh-CN.pdf");
     let metric = "metric=oee.iso22400%401";
     match path.rsplit('/').next() {
         Some("why") if path.starts_with("/api") => format!("{filled}?{metric}"),

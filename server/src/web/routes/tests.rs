@@ -10,6 +10,7 @@ use crate::projection::tests::fixture::World;
 use crate::testing::{Inside, inside};
 
 mod declare;
+mod documents;
 mod findings;
 mod plan;
 
