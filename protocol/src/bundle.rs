@@ -6,6 +6,7 @@
 //! tile/entries/…           every leaf, so that nothing unfavourable can be left out unseen
 //! contents/<sha-256>       each content used: record contents as sent, declarations as canonical JSON
 //! report.json              the report, canonical JSON: what verification recomputes
+//! report.zh-CN.pdf …       the report as documents to print, sign and file; the log names their digests
 //! README.zh-CN.md README.md
 //! ```
 //!

@@ -29,9 +29,11 @@ mod people;
 mod proof;
 mod socket;
 mod status;
+mod table;
 
 pub use proof::ProofWanted;
 pub use socket::{is_running, listen, perform, serve};
+pub use table::TableWanted;
 
 /// What the operator wants.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,6 +143,13 @@ pub enum Request {
         site: SiteId,
         /// `{kind, effective_from?, reason?, body}` or a list of them.
         text: String,
+    },
+    /// State what the rows of a table say: CSV or XLSX.
+    Import {
+        /// Site.
+        site: SiteId,
+        /// The table.
+        wanted: TableWanted,
     },
     /// The trust file: what `gongzheng-verify --trust` needs.
     Trust {
@@ -318,6 +327,10 @@ pub async fn execute(context: &Context, request: Request) -> Result<Reply, Admin
         Request::Declare { site, text } => {
             known_site(context, &site).await?;
             declare(context, &site, &text, now_ms).await
+        }
+        Request::Import { site, wanted } => {
+            known_site(context, &site).await?;
+            table::execute(context, &site, wanted, now_ms).await
         }
         Request::Trust { site } => {
             reply(trust(context, site.as_ref()).await?, "验证信任文件", "trust file for gongzheng-verify")

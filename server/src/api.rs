@@ -24,9 +24,11 @@ use crate::state::AppState;
 
 mod asked;
 mod change;
+mod import;
 mod read;
 
 pub(crate) use change::{Statement, issue_it, lock_it, state_it};
+pub(crate) use import::{Imported, import_it};
 pub(crate) use read::bundle;
 
 /// The body of every error.

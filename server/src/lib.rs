@@ -3,7 +3,7 @@
 //! Where to look, in the order a record travels: how it arrives ([`enrol`], [`ingest`]), its site's log ([`sitelog`]) and
 //! the files below both ([`storage`]), who else signs its checkpoints ([`witness`]), what is computed from it
 //! ([`projection`]), the database ([`store`]), what people may see ([`roles`], [`query`]) and how ([`api`], [`web`]).
-//! What needs no log at all is [`evaluate`]: somebody's own file, by the same code.
+//! What needs no log at all is [`evaluate`]: somebody's own file, by the same code. Tables that become statements are read by [`import`].
 //! Truth is the log; everything in [`store`] below the line is derived and can be rebuilt.
 
 pub mod accounts;
@@ -12,6 +12,7 @@ pub mod api;
 pub mod config;
 pub mod enrol;
 pub mod evaluate;
+pub mod import;
 pub mod ingest;
 pub mod keys;
 pub mod planning;

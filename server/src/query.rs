@@ -13,6 +13,7 @@ use crate::reporting::ReportingError;
 use crate::roles::{Access, Permission};
 use crate::store::{SiteRow, Store, StoreError};
 
+mod declare;
 mod figures;
 mod findings;
 mod fleet;
@@ -27,6 +28,8 @@ mod site;
 mod why;
 
 pub use crate::store::{FleetOrder, FleetQuery};
+pub(crate) use declare::read_given;
+pub use declare::{DeclareView, Given, declare, import};
 pub use figures::{
     ChangeoverView, DAYS_MAX, DefinitionView, FigureLine, FigureParameter, FiguresView, LeafRun, LossStep, definitions,
     figures,

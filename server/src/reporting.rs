@@ -2,9 +2,10 @@
 //!
 //! Order, so that every step stands on a durable one:
 //! 1. publish a checkpoint; its size is the prefix the report is about;
-//! 2. evaluate the report over exactly that prefix with `metrics`, the same function the verifier calls;
-//! 3. append `report_issued` {prefix size, digest of report.json, definitions} to the log, so that a report cannot be
-//!    issued again in a better version unseen;
+//! 2. evaluate the report over exactly that prefix with `metrics`, the same function the verifier calls, and set it as
+//!    documents (PDF and XLSX, two languages) with `document`;
+//! 3. append `report_issued` {prefix size, digest of report.json, digests of the documents, definitions} to the log, so that
+//!    neither can be issued again in a better version unseen;
 //! 4. publish again, have that checkpoint witnessed (waiting a bounded time), and bundle **all** leaves under that checkpoint — nothing unfavourable can be left out — with every
 //!    statement and every reading the report depends on;
 //! 5. write the bundle to `reports/<site>/`, complete or not at all.
@@ -22,7 +23,7 @@ use metrics::{History, HistoryError, Interval, ReportRequest};
 use protocol::note::Checkpoint;
 use protocol::{Declaration, Digest, Kind, LeafBody, SiteId, bundle};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use utoipa::ToSchema;
 
 use crate::sitelog::{LogError, SiteLogs};
@@ -99,6 +100,9 @@ pub enum ReportingError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The documents could not be made.
+    #[error(transparent)]
+    Document(#[from] document::DocumentError),
     /// The task died.
     #[error("the report was not finished: {0}")]
     Stopped(String),
@@ -133,6 +137,7 @@ pub async fn issue(
             "size": evaluated.size,
             "plan": wanted.plan.clone().unwrap_or_default(),
             "report": digest,
+            "documents": evaluated.document_digests(),
             "definitions": evaluated.definitions,
             "bundle": file,
         }),
@@ -170,9 +175,18 @@ pub fn bundle_path(data_dir: &Path, site: &str, name: &str) -> Option<PathBuf> {
 struct Evaluated {
     size: u64,
     report: Vec<u8>,
+    /// The report as documents: path in the bundle and bytes.
+    documents: Vec<(String, Vec<u8>)>,
     definitions: Vec<&'static str>,
     needed: BTreeSet<u64>,
     simulated: bool,
+}
+
+impl Evaluated {
+    /// SHA-256 of each document by its path.
+    fn document_digests(&self) -> BTreeMap<&str, String> {
+        self.documents.iter().map(|(name, bytes)| (name.as_str(), protocol::sha256(bytes).to_string())).collect()
+    }
 }
 
 /// A history of everything a request over dates depends on, up to the newest checkpoint, and where its windows end. `reach` says what
@@ -233,7 +247,8 @@ fn until(light: &History, now_ms: i64) -> i64 {
 }
 
 fn evaluate(logs: &SiteLogs, site: &SiteId, wanted: &Wanted, now_ms: i64) -> Result<Evaluated, ReportingError> {
-    let size = Checkpoint::read_unverified(&logs.publish_now(site)?)?.size;
+    let checkpoint = logs.publish_now(site)?;
+    let size = Checkpoint::read_unverified(&checkpoint)?.size;
     let light = history(logs, site, size, BTreeSet::new(), &BTreeSet::new())?;
     let until_ms = until(&light, now_ms);
     let mut request = match (&wanted.plan, &wanted.from, &wanted.to) {
@@ -245,13 +260,39 @@ fn evaluate(logs: &SiteLogs, site: &SiteId, wanted: &Wanted, now_ms: i64) -> Res
     let needed: BTreeSet<u64> = light.needed(&request.windows(&light)?).into_iter().collect();
     let history = history(logs, site, size, light.statements().tags_used(), &needed)?;
     let report = metrics::evaluate(&history, &request)?;
+    let json = report.to_json()?;
+    let declared = declared(logs, site, size)?;
+    let documents =
+        document::documents(&document::Source { report: &json, checkpoint: &checkpoint, declared: &declared })?;
     Ok(Evaluated {
         size,
         definitions: report.definitions.iter().map(|definition| definition.id).collect(),
         simulated: report.simulated,
-        report: report.to_json()?,
+        report: json,
+        documents: documents.into_iter().map(|d| (d.name.to_owned(), d.bytes)).collect(),
         needed,
     })
+}
+
+/// What people declared, by leaf: documents print it beside the statement it belongs to.
+fn declared(logs: &SiteLogs, site: &SiteId, size: u64) -> Result<BTreeMap<u64, Json>, ReportingError> {
+    let mut out = BTreeMap::new();
+    let mut at = 0;
+    while at < size {
+        let leaves = logs.leaves(site, at..size.min(at + LEAVES_READ))?;
+        if leaves.is_empty() {
+            break;
+        }
+        for (index, leaf) in (at..).zip(&leaves) {
+            if let (LeafBody::Declaration { .. }, Some(digest)) = (&leaf.body, leaf.content_digest())
+                && let Some(content) = logs.content(site, &digest)?
+            {
+                out.insert(index, Declaration::decode(&content)?.body);
+            }
+        }
+        at += leaves.len() as u64;
+    }
+    Ok(out)
 }
 
 /// A history of a prefix: all leaves, all statements and configurations, and the batches of `needed`.
@@ -318,6 +359,7 @@ fn assemble(
         leaves: &encoded,
         contents: &contents,
         report: &evaluated.report,
+        documents: &evaluated.documents,
     })?)
 }
 

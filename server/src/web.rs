@@ -11,17 +11,16 @@
 //!
 //! `door` sign-in, setup, errors · `fleet` all sites · `site` one site · `machine` one machine · `why` why this number ·
 //! `figures` every figure over dates · `meters` meters and bills · `questionnaire` what data evidences of the 评测指标 · `savings` energy saved under a plan ·
-//! `plan` the measurement plan · `findings` matters to verify · `catalogue` every definition · `reports` issued reports · `gateways` gateways and enrolment codes, with `witnessing` who else vouches for the log ·
+//! `plan` the measurement plan · `declare` declarations and their import · `findings` matters to verify · `catalogue` every definition · `reports` issued reports · `gateways` gateways and enrolment codes, with `witnessing` who else vouches for the log ·
 //! `chart` pictures · `view` frame and figure.
 
 pub mod assets;
 pub mod catalogue;
-pub mod chart;
+pub mod declare;
 pub mod door;
 pub mod figures;
 pub mod findings;
 pub mod fleet;
-pub mod format;
 pub mod gateways;
 pub mod machine;
 pub mod meters;
@@ -34,7 +33,6 @@ mod routes;
 mod samples;
 pub mod savings;
 pub mod site;
-pub mod text;
 mod trouble;
 pub mod verdict;
 pub mod view;
@@ -42,6 +40,7 @@ pub mod why;
 pub mod witnessing;
 pub mod words;
 
+pub use look::{chart, format, text};
 pub use routes::routes;
 
 #[cfg(test)]

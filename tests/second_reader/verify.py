@@ -209,6 +209,9 @@ def main(path, trust_path, name, date, shift):
     need(not more, "files that nothing speaks for: " + " ".join(more))
     need(any(s[3] == "report_issued" and s[4]["report"] == sha256(files["report.json"]).hex() for s in said), "never issued")
     report = load_canonical(files["report.json"])
+    issues = [s[4] for s in said if s[3] == "report_issued" and s[4]["report"] == sha256(files["report.json"]).hex()]
+    for path in (p for p in files if p.startswith("report.") and p != "report.json"):
+        need(any(i.get("documents", {}).get(path) == sha256(files[path]).hex() for i in issues), "not a document that was issued: " + path)
     locks = check_locks(said, raw, report)
     check_promises(said, report)
     check_withheld(records, report)

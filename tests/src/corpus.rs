@@ -7,6 +7,8 @@
 // The paths are written out because the fuzz targets include this file from elsewhere.
 #[path = "corpus/acquisition.rs"]
 mod acquisition;
+#[path = "corpus/import.rs"]
+mod import;
 #[path = "corpus/opcua.rs"]
 mod opcua;
 #[path = "corpus/witness.rs"]
@@ -72,6 +74,7 @@ pub const OF_EVIDENCE: &[Decoder] = &[
     Decoder { name: "bundle", run: run_bundle, corpus: || vec![archive()] },
     Decoder { name: "plan_file", run: run_plan_file, corpus: || vec![PLAN_FILE.into()] },
     Decoder { name: "readings_csv", run: run_readings_csv, corpus: readings_csv },
+    Decoder { name: "declarations_table", run: import::run_import, corpus: import::tables },
 ];
 
 /// Every decoder.

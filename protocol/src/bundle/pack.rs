@@ -19,6 +19,8 @@ pub struct Parts<'p> {
     pub contents: &'p BTreeMap<Digest, Vec<u8>>,
     /// The report, canonical JSON.
     pub report: &'p [u8],
+    /// The report as documents: path and bytes.
+    pub documents: &'p [(String, Vec<u8>)],
 }
 
 /// Assembles a bundle. Refuses leaves that are not those of the checkpoint.
@@ -42,6 +44,7 @@ pub fn assemble(parts: Parts<'_>) -> Result<Vec<u8>> {
         files.insert(format!("contents/{digest}"), content.clone());
     }
     files.insert("report.json".into(), parts.report.to_vec());
+    files.extend(parts.documents.iter().cloned());
     files.insert("README.md".into(), include_bytes!("README.md").to_vec());
     files.insert("README.zh-CN.md".into(), include_bytes!("README.zh-CN.md").to_vec());
     write(parts.site, &checkpoint.origin, checkpoint.size, &files)

@@ -11,11 +11,12 @@
 //! 4. What a person waived (a check on a day the machine did not work) is neither due nor done, and stays listed with its reason.
 //!
 //! [`items`]: the 38 rows as data; [`lighthouse`]: Kunming's contents on those rows; [`needs`]: what counts as evidenced;
-//! [`people`], [`datasets`]: figures and tables of single rows.
+//! [`ledger`]: what people state of a machine; [`people`], [`datasets`]: figures and tables of single rows.
 
 pub mod datasets;
 pub mod file;
 pub mod items;
+pub mod ledger;
 pub mod lighthouse;
 pub mod needs;
 pub mod people;

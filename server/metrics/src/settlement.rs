@@ -11,12 +11,15 @@
 //!    never a correction of either number.
 //! 4. A bill across the turn of a year is never divided, and a year that is not whole is never scaled up.
 //!
-//! [`bill`]: the statement; [`reconcile`]: month against month; [`year`]: standard coal of a year from bills (评测 Q12).
+//! [`bill`]: the statement; [`reconcile`]: month against month; [`year`]: standard coal of a year from bills (评测 Q12);
+//! [`revenue`]: what that is divided by.
 
 pub mod bill;
 pub mod reconcile;
+pub mod revenue;
 pub mod year;
 
 pub use bill::{Bill, BillClasses, BillKey, Direction, SourceClass};
 pub use reconcile::{Allowed, Reason, Reconciled, Verdict, reconcile};
+pub use revenue::Revenue;
 pub use year::{YearOfBills, YearRule, of_year};

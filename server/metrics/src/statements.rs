@@ -17,10 +17,11 @@ use crate::assessment::Edition;
 use crate::assessment::declared::{Assessed, LevelAssessed};
 use crate::batch::recipe::Recipe;
 use crate::batch::record::BatchRecord;
+use crate::checklist::ledger::LedgerEntry;
 use crate::metrology::{Meter, Quantity};
 use crate::plan::{BaselineLock, EvidenceDocument};
 use crate::savings::declared::NonRoutine;
-use crate::settlement::{Bill, BillKey};
+use crate::settlement::{Bill, BillKey, Revenue};
 
 use crate::credibility::course::FACTORY_ROLE;
 use crate::credibility::explanation::Explanation;
@@ -97,6 +98,8 @@ pub struct Statements {
     materials: BTreeMap<(String, String), Dated<Material>>,
     instruments: BTreeMap<(String, Quantity), Dated<Meter>>,
     bills: BTreeMap<BillKey, Dated<Bill>>,
+    revenue: BTreeMap<(String, String), Dated<Revenue>>,
+    ledger_entries: BTreeMap<String, Dated<LedgerEntry>>,
     adjustments: BTreeMap<(String, String), Dated<NonRoutine>>,
     explanations: BTreeMap<String, Dated<Explanation>>,
     /// The first leaf that says so, by finding.
@@ -195,6 +198,13 @@ impl Statements {
             }
             Ok(Body::Bill(b)) => {
                 add(self.bills.entry(b.key()).or_default(), leaf, received_ms, effective_from, *b);
+            }
+            Ok(Body::Revenue(b)) => {
+                let key = (b.from.clone(), b.to.clone());
+                add(self.revenue.entry(key).or_default(), leaf, received_ms, effective_from, b);
+            }
+            Ok(Body::Ledger(b)) => {
+                add(self.ledger_entries.entry(b.machine.clone()).or_default(), leaf, received_ms, effective_from, *b);
             }
             Ok(Body::Adjustment(b)) => {
                 let key = (b.plan.clone(), b.id.clone());
@@ -424,6 +434,16 @@ impl Statements {
     /// The bills that stand, by carrier, account and period: of each the newest statement, unless that withdraws it.
     pub fn bills(&self) -> impl Iterator<Item = &Stated<Bill>> {
         self.bills.values().filter_map(|list| list.iter().max_by_key(|b| b.leaf)).filter(|b| !b.body.withdrawn)
+    }
+
+    /// The revenue that stands, by period: of each the newest statement, unless that withdraws it.
+    pub fn revenue(&self) -> impl Iterator<Item = &Stated<Revenue>> {
+        self.revenue.values().filter_map(|list| list.iter().max_by_key(|r| r.leaf)).filter(|r| !r.body.withdrawn)
+    }
+
+    /// A machine's entry in the equipment ledger at an instant.
+    pub fn ledger_entry_at(&self, machine: &str, ms: i64) -> Option<&Stated<LedgerEntry>> {
+        at(self.ledger_entries.get(machine)?, ms)
     }
 
     /// Every quality count of a machine, by date and shift, the newest statement of each.

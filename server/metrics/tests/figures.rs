@@ -197,6 +197,27 @@ fn the_site_counts_what_is_connected_and_names_what_is_missing() {
     assert_eq!(find(&plant, "collection.timeliness@1", "p50").value.as_deref(), Some("3601.000000"));
 }
 
+#[test]
+fn the_ledger_is_as_complete_as_its_fields_and_what_it_says_connects_nothing() {
+    let world = world();
+    let mut log = log(&world, |_, _| true);
+    log.declare("machine", json!({"machine": "lathe", "names": {"zh": "车床", "en": "Lathe"}, "signals": {}}));
+    let plant = |log: &Log| site(&log.history(), &period(), None, StopRule::default()).unwrap();
+    assert!(plant(&log).figures.iter().all(|f| f.definition != "ledger.completeness@1"), "nobody stated a ledger");
+    log.declare(
+        "ledger",
+        json!({"machine": "lathe", "number": "SB-2", "model": "C6140", "maker": "厂", "commissioned": "2015-06-01",
+        "location": "二车间", "class": "key_production", "interface": "无", "point_table": "v1", "networked": true}),
+    );
+    let found = plant(&log);
+    // Two machines of nine fields each; of the press only the name is there. The incoming meter is no equipment.
+    let ledger = find(&found, "ledger.completeness@1", "");
+    assert_eq!((ledger.value.as_deref(), ledger.grade), (Some("0.555556"), Some("C")));
+    let connected = find(&found, "equipment.connected@1", "");
+    assert_eq!(connected.value.as_deref(), Some("0.500000"));
+    assert!(connected.parameters.contains(&("stated_connected_but_not_read", "lathe".to_owned())), "{connected:?}");
+}
+
 /// A sensor that never spoke is missing from what was expected, and a machine whose signals nobody ever read is not digitised.
 #[test]
 fn silence_from_the_beginning_is_not_complete() {

@@ -85,6 +85,36 @@ fn a_year_of_bills_answers_half_of_the_energy_question() {
 }
 
 #[test]
+fn two_years_of_bills_and_revenue_answer_the_energy_question_at_the_grade_of_what_people_state() {
+    let mut log = log();
+    for (year, kwh, yuan) in [("2024", "100000", "1000000"), ("2025", "90000", "1000000")] {
+        let (from, to) = (format!("{year}-01-01"), format!("{year}-12-31"));
+        log.declare(
+            "bill",
+            json!({
+                "carrier": "electricity", "account": "0530", "from": from, "to": to, "amount": kwh, "unit": "kWh",
+                "issuer": "供电局", "source": "third_party_settlement", "digest": "0a".repeat(32),
+            }),
+        );
+        log.declare(
+            "revenue",
+            json!({"from": from, "to": to, "amount": yuan, "source": "利润表", "digest": "0b".repeat(32)}),
+        );
+    }
+    let line = |log: &Log| of(log, None).questions.into_iter().find(|l| l.question == 12).unwrap();
+    let energy = line(&log);
+    // 100,000 kWh over 10,000 hundreds of yuan are 10 kWh per hundred yuan; 90,000 are a tenth less.
+    assert!(energy.lacks.is_empty() && energy.grade == Some("C"), "{energy:?}");
+    assert_eq!(energy.changes[0].change, "-0.100000");
+    log.declare(
+        "revenue",
+        json!({"from": "2024-01-01", "to": "2024-12-31", "amount": "1", "source": "x", "withdrawn": true}),
+    );
+    let lacks = line(&log).lacks;
+    assert!(lacks.iter().any(|w| w.zh == "2024：缺营业收入"), "withdrawn: {lacks:?}");
+}
+
+#[test]
 fn every_criterion_is_listed_with_the_data_there_is() {
     let q = of(&log(), None);
     assert_eq!((q.checklist.len(), q.lighthouse.len()), (38, 17));

@@ -33,6 +33,9 @@ async fn from_records_to_a_bundle_the_verifier_accepts_and_refuses_when_altered(
 
     // The report prints the digits of the pages.
     let mut files = protocol::bundle::read(&bundle).expect("archive");
+    assert!(document::NAMES.iter().all(|name| files.contains_key(*name)), "{:?}", files.keys().collect::<Vec<_>>());
+    let documents = outcome.findings.iter().find(|f| f.code == "document").expect("the documents were looked at");
+    assert!(documents.en.starts_with("4 documents"), "{documents:?}");
     let report: Json = serde_json::from_slice(&files["report.json"]).expect("report");
     for row in oee.into_iter().filter(|row| row.date.as_str() <= "2026-03-03") {
         let shifts = report["shifts"].as_array().expect("shifts");
@@ -74,6 +77,35 @@ async fn from_records_to_a_bundle_the_verifier_accepts_and_refuses_when_altered(
     assert!(inside.data_dir().join("readings").join(SITE).join("2026-03-02.parquet").is_file());
     let fleet = store.fleet_record(SITE).await.unwrap().expect("fleet row");
     assert!(fleet.oee.is_some() && fleet.energy.is_some() && fleet.chain_ok && fleet.gateways == 1, "{fleet:?}");
+    inside.evidence.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_is_declared_whole_or_not_at_all_and_only_once() {
+    let inside = inside().await;
+    let site = Inside::site();
+    inside.factory(&World::new(1, 1, None)).await;
+    let size = || inside.context.logs.size(&site).unwrap();
+    let import = |table: &str, text: &str, check: bool| {
+        let data = data_encoding::BASE64.encode(text.as_bytes());
+        let (table, name, reason) = (table.to_owned(), "a.csv".to_owned(), "why".to_owned());
+        Request::Import { site: site.clone(), wanted: TableWanted { table, name, data, reason, check } }
+    };
+    let before = size();
+    for (table, text, zh, en) in [
+        ("bills", "", "可用：ledger", "known: ledger"),
+        ("cycle_time", "machine,seconds\npress,1\nlathe,-1\n", "行 3, machine：没有设备", "line 3, seconds: "),
+    ] {
+        let refused = execute(&inside.context, import(table, text, false)).await.expect_err("refused").to_string();
+        assert!(refused.contains(zh) && refused.contains(en), "{refused}");
+    }
+    let table = "machine,seconds\npress,7.5\n";
+    let checked = inside.admin(import("cycle_time", table, true)).await;
+    assert!(checked.en.contains("1 would be declared") && size() == before, "{checked:?}");
+    let reply = inside.admin(import("cycle_time", table, false)).await;
+    assert_eq!((reply.data.as_str(), size()), (before.to_string().as_str(), before + 1));
+    let again = inside.admin(import("cycle_time", table, false)).await;
+    assert!(again.en.contains("0 declared, 1 were there already") && size() == before + 1, "{again:?}");
     inside.evidence.close().await;
 }
 

@@ -67,21 +67,40 @@ pub(crate) async fn state_it(
     site: &str,
     statement: Statement,
 ) -> Result<u64, Failure> {
+    let leaves = state_all(state, access, site, vec![statement]).await?;
+    leaves.first().copied().ok_or_else(|| Failure::unavailable("nothing was logged"))
+}
+
+/// States several things, in order: all of them are checked before the first is logged.
+pub(crate) async fn state_all(
+    state: &AppState,
+    access: &Access,
+    site: &str,
+    statements: Vec<Statement>,
+) -> Result<Vec<u64>, Failure> {
     let (_, id, issuer) = acting(state, access, Permission::Declare, site).await?;
-    check_statement(&statement.kind, &statement.body).map_err(|error| wrong(&error))?;
-    let declaration = Declaration {
-        kind: statement.kind,
-        effective_from: statement.effective_from_ms.unwrap_or_else(|| state.clock.now_ms()),
-        author: issuer.author,
-        role: issuer.role,
-        reason: statement.reason,
-        body: statement.body,
-    };
-    declaration.encode().map_err(|error| wrong(&error.to_string()))?;
-    let checked = planning::check(&state.logs, &id, std::slice::from_ref(&declaration)).await?;
-    let leaf = state.logs.append_declaration(&id, &declaration).await?;
+    let now_ms = state.clock.now_ms();
+    let mut declarations = Vec::with_capacity(statements.len());
+    for statement in statements {
+        check_statement(&statement.kind, &statement.body).map_err(|error| wrong(&error))?;
+        let declaration = Declaration {
+            kind: statement.kind,
+            effective_from: statement.effective_from_ms.unwrap_or(now_ms),
+            author: issuer.author.clone(),
+            role: issuer.role.clone(),
+            reason: statement.reason,
+            body: statement.body,
+        };
+        declaration.encode().map_err(|error| wrong(&error.to_string()))?;
+        declarations.push(declaration);
+    }
+    let checked = planning::check(&state.logs, &id, &declarations).await?;
+    let mut leaves = Vec::with_capacity(declarations.len());
+    for declaration in &declarations {
+        leaves.push(state.logs.append_declaration(&id, declaration).await?);
+    }
     planning::publish(&state.logs, &id, checked).await?;
-    Ok(leaf)
+    Ok(leaves)
 }
 
 /// Issues a report under the caller's pseudonym and role.

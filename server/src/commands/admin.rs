@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Subcommand;
 use protocol::{GatewayId, SiteId};
-use server::admin::{ProofWanted, Request, perform};
+use server::admin::{ProofWanted, Request, TableWanted, perform};
 
 use super::{block_on, chinese, load, misleading_host, say};
 
@@ -37,6 +37,24 @@ enum Command {
         /// JSON file with one statement or a list; `-` reads standard input.
         #[arg(long)]
         file: PathBuf,
+    },
+    /// State what the rows of a table say: CSV or XLSX, whole or not at all. The page of declarations has the templates.
+    Import {
+        /// The site.
+        #[arg(long)]
+        site: SiteId,
+        /// Which table: `ledger`, `meter`, `calendar`, `cycle_time`, `quality_count`, `batch`, `bill`, `revenue` …
+        #[arg(long)]
+        table: String,
+        /// The file.
+        #[arg(long)]
+        file: PathBuf,
+        /// Why; it goes with every statement.
+        #[arg(long, default_value = "")]
+        reason: String,
+        /// Only say what would be declared.
+        #[arg(long)]
+        check: bool,
     },
     /// Print the trust file for `gongzheng-verify --trust`.
     Trust {
@@ -239,6 +257,12 @@ pub(crate) fn run(config: &Path, arguments: Arguments) -> Result<ExitCode> {
 
 /// Performs a request and prints: data on stdout, words on stderr.
 pub(super) fn send(config: &Path, request: Request) -> Result<ExitCode> {
+    answered(config, request)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The same, and returns the data.
+pub(super) fn answered(config: &Path, request: Request) -> Result<String> {
     let config = load(config)?;
     let is_code = matches!(request, Request::GatewayCode { .. } | Request::GatewayReplace { .. });
     let reply = block_on(async { perform(&config, request).await })?;
@@ -259,7 +283,7 @@ pub(super) fn send(config: &Path, request: Request) -> Result<ExitCode> {
             eprintln!("{what}\n  {} {todo}", say("建议：", "hint:"));
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(reply.data)
 }
 
 fn request(command: Command) -> Result<Request> {
@@ -287,6 +311,12 @@ fn request(command: Command) -> Result<Request> {
             Request::GatewayReplace { site, gateway, reason }
         }
         Command::Declare { site, file } => Request::Declare { site, text: read(&file)? },
+        Command::Import { site, table, file, reason, check } => {
+            let bytes = std::fs::read(&file).with_context(|| file.display().to_string())?;
+            let name = file.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+            let data = data_encoding::BASE64.encode(&bytes);
+            Request::Import { site, wanted: TableWanted { table, name, data, reason, check } }
+        }
         Command::Trust { site } => Request::Trust { site },
         Command::Proof { site, leaf, from, to } => {
             let sizes = from.zip(to).map(|(from, to)| ProofWanted::Sizes(from, to));

@@ -88,7 +88,7 @@ impl Wrong {
 }
 
 /// A cell as it may be quoted in a message: short, on one line, with nothing a terminal would obey.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     const CHARS_MAX: usize = 40;
     let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
     let mut out: String = text.chars().take(CHARS_MAX).map(clean).collect();

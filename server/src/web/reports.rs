@@ -1,6 +1,8 @@
 //! Reports of a site, for the assessor: *is the claim true?* What was issued, with digest and bundle; issuing a new one;
 //! how to check it without us.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 
 use crate::query::{ReportView, SiteView};
@@ -52,7 +54,17 @@ struct Card<'a> {
     details: Option<&'a Details>,
     bundle_href: String,
     json_href: String,
+    /// Address and label.
+    documents: Vec<(String, &'static str)>,
 }
+
+/// A language is named in itself, whatever the language of the page.
+const DOCUMENTS: [(&str, &str); 4] = [
+    ("report.zh-CN.pdf", "PDF 中文"),
+    ("report.zh-CN.xlsx", "XLSX 中文"),
+    ("report.en.pdf", "PDF English"),
+    ("report.en.xlsx", "XLSX English"),
+];
 
 /// The page.
 #[derive(Template)]
@@ -72,12 +84,13 @@ pub struct ReportsPage<'a> {
 }
 
 impl<'a> ReportsPage<'a> {
-    /// Builds the page. `problem` and `notice` are finished sentences or empty.
+    /// Builds the page. `details` go with the documents that the bundles hold, by leaf; `problem` and `notice` are finished
+    /// sentences or empty.
     #[must_use]
     pub fn new(
         frame: Frame,
         data: &'a SiteView,
-        details: &'a [Details],
+        (details, offered): (&'a [Details], &BTreeMap<i64, Vec<&'static str>>),
         face: &Clockface,
         problem: String,
         notice: String,
@@ -95,6 +108,11 @@ impl<'a> ReportsPage<'a> {
             details: details.iter().find(|d| d.leaf == r.leaf),
             bundle_href: if r.bundle && see_raw { format!("{base}/{}/bundle.zip", r.leaf) } else { String::new() },
             json_href: format!("{base}/{}/report.json", r.leaf),
+            documents: DOCUMENTS
+                .into_iter()
+                .filter(|(name, _)| see_raw && offered.get(&r.leaf).is_some_and(|held| held.contains(name)))
+                .map(|(name, label)| (format!("{base}/{}/documents/{name}", r.leaf), label))
+                .collect(),
         };
         Self {
             problem,
@@ -129,7 +147,8 @@ pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {
             Some(&data.site),
             data.site.simulated,
         );
-        ReportsPage::new(frame, data, details, &samples::face(lang), problem.into(), notice.into())
+        let offered = details.iter().map(|d| (d.leaf, document::NAMES.to_vec())).collect();
+        ReportsPage::new(frame, data, (details, &offered), &samples::face(lang), problem.into(), notice.into())
             .render()
             .expect("renders")
     };

@@ -34,6 +34,7 @@ use super::{assets, words};
 
 mod asked;
 mod change;
+mod declare;
 mod findings;
 mod plan;
 
@@ -57,11 +58,14 @@ pub fn routes() -> Router<AppState> {
         .route("/sites/{site}/questionnaire", get(asked::questionnaire))
         .route("/sites/{site}/savings", get(asked::savings))
         .route("/sites/{site}/plan", get(plan::page).post(plan::answer).layer(plan::limit()))
+        .route("/sites/{site}/declare", get(declare::page).post(declare::answer).layer(declare::limit()))
+        .route("/sites/{site}/declare/{file}", get(declare::template))
         .route("/sites/{site}/findings", get(findings::page).post(findings::answer).layer(findings::limit()))
         .route("/metrics", get(asked::catalogue))
         .route("/sites/{site}/reports", get(change::reports).post(change::issue))
         .route("/sites/{site}/reports/{leaf}/bundle.zip", get(crate::api::bundle))
         .route("/sites/{site}/reports/{leaf}/report.json", get(change::report_json))
+        .route("/sites/{site}/reports/{leaf}/documents/{name}", get(change::document))
         .route("/sites/{site}/trust.json", get(change::trust))
         .route("/sites/{site}/gateways", get(change::gateways).post(change::new_code))
         .fallback(missing)

@@ -17,6 +17,7 @@ use super::text::Lang;
 use super::view::{Crumb, Frame, Nav, Reader, SiteRef};
 
 pub(super) mod asked;
+pub(super) mod declare;
 mod figures;
 mod findings;
 mod floor;

@@ -64,6 +64,7 @@ pub struct SitePage {
     frame: Frame,
     t: &'static Texts,
     site_id: String,
+    may_declare: bool,
     date_words: String,
     headline: String,
     lead: String,
@@ -123,6 +124,7 @@ impl SitePage {
         let (observed, planned) = days.iter().fold((0, 0), |(o, p), d| (o + d.observed_ms, p + d.planned_ms));
         Self {
             site_id: data.site.id.clone(),
+            may_declare: data.may.iter().any(|p| p == crate::roles::Permission::Declare.name()),
             date_words: date.map_or_else(|| t.s("site-no-day"), |d| face.date_words(d)),
             headline,
             lead,

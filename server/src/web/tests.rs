@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use super::text::{EN_FTL, Lang, ZH_FTL};
 use super::{
-    catalogue, door, figures, findings, fleet, gateways, machine, meters, plan, questionnaire, reports, savings, site,
-    why,
+    catalogue, declare, door, figures, findings, fleet, gateways, machine, meters, plan, questionnaire, reports,
+    savings, site, why,
 };
 
 fn pages(lang: Lang) -> Vec<(&'static str, String)> {
@@ -20,6 +20,7 @@ fn pages(lang: Lang) -> Vec<(&'static str, String)> {
     all.extend(questionnaire::samples(lang));
     all.extend(savings::samples(lang));
     all.extend(plan::samples(lang));
+    all.extend(declare::samples(lang));
     all.extend(findings::samples(lang));
     all.extend(catalogue::samples(lang));
     all.extend(reports::samples(lang));
@@ -190,7 +191,7 @@ fn both_locales_have_the_same_keys_and_every_key_is_used() {
     assert_eq!(en.difference(&zh).collect::<Vec<_>>(), Vec::<&String>::new(), "missing in zh-CN.ftl");
     let mut sources = String::new();
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut folders = vec![root.join("templates"), root.join("src/web")];
+    let mut folders = vec![root.join("templates"), root.join("src/web"), root.join("look/src")];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).expect("folder").flatten() {
             let path = entry.path();

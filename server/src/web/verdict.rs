@@ -151,14 +151,27 @@ pub fn parse(json: &[u8]) -> Option<Report> {
 /// Takes report.json out of a bundle on disk, without reading the readings beside it. Blocks on the disk.
 #[must_use]
 pub fn report_json(bundle: &Path) -> Option<Vec<u8>> {
+    file_of(bundle, REPORT_FILE)
+}
+
+/// Takes one file out of a bundle on disk. Blocks on the disk.
+#[must_use]
+pub fn file_of(bundle: &Path, name: &str) -> Option<Vec<u8>> {
     let mut archive = zip::ZipArchive::new(File::open(bundle).ok()?).ok()?;
-    let mut file = archive.by_name(REPORT_FILE).ok()?;
+    let mut file = archive.by_name(name).ok()?;
     if file.size() > REPORT_BYTES_MAX {
         return None;
     }
-    let mut json = Vec::with_capacity(usize::try_from(file.size()).ok()?);
-    file.by_ref().take(REPORT_BYTES_MAX).read_to_end(&mut json).ok()?;
-    Some(json)
+    let mut bytes = Vec::with_capacity(usize::try_from(file.size()).ok()?);
+    file.by_ref().take(REPORT_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+/// The documents that are in a bundle on disk; a bundle from before there were any has none. Blocks on the disk.
+#[must_use]
+pub fn documents_of(bundle: &Path) -> Vec<&'static str> {
+    let Some(archive) = File::open(bundle).ok().and_then(|f| zip::ZipArchive::new(f).ok()) else { return Vec::new() };
+    document::NAMES.into_iter().filter(|name| archive.index_for_name(name).is_some()).collect()
 }
 
 /// The report in a bundle, remembered by its digest: a report never changes, and a page must not parse megabytes again.

@@ -10,6 +10,7 @@
 //! 3. [`chain`]: every record is signed by its gateway's enrolled key and follows the one before it;
 //! 4. [`contents`]: every content is the one its leaf names, and decodes;
 //! 5. [`recompute`]: the report, evaluated again from those contents alone, is the report in the bundle, byte for byte.
+//! 6. [`documents`]: PDF and XLSX are those that the log says were issued with the report.
 //!
 //! The steps are those of `docs/formats.md` §8.1. Each adds [`Finding`]s — good and bad — that name a place; [`verify`] turns
 //! them into one [`Verdict`]. Only `protocol` and `metrics` are shared with the server.
@@ -23,6 +24,7 @@ mod chain;
 mod conflict;
 mod contents;
 mod cosign;
+mod documents;
 mod figures;
 mod file;
 mod finding;
@@ -169,6 +171,7 @@ fn steps(source: &dyn Source, settings: &Settings<'_>, found: &mut Found) -> Opt
     findings.extend(walked.err());
     if !findings.iter().any(refused) {
         found.figures = recomputation.finish(&bundle, &declared, findings);
+        documents::check(&bundle, &declared, findings);
     }
     Some(())
 }

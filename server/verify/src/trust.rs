@@ -144,7 +144,10 @@ impl Trust {
         let before = |place: usize| trust.witnesses.iter().take(place);
         let mut placed = trust.witnesses.iter().enumerate();
         if let Some((_, twice)) = placed.find(|(place, w)| before(*place).any(|known| known.key.key == w.key.key)) {
-            return Err(format!("the trust file names the key of the witness {} twice", twice.key.name));
+            let name = &twice.key.name;
+            return Err(format!(
+                "信任文件中有两个见证方使用同一把密钥（{name}） / the trust file names the key of the witness {name} twice"
+            ));
         }
         let (bodies, required) = (trust.bodies(|_| true).len(), trust.witnesses_required);
         if required > bodies {

@@ -378,13 +378,14 @@ fn a_second_reader_in_another_language_agrees() {
     }
     let folder = tempfile::tempdir().unwrap();
     let (bundle_path, trust_path) = (folder.path().join("b.zip"), folder.path().join("trust.json"));
-    let run = |bundle: &[u8], log: &Log| {
+    let run_with = |bundle: &[u8], trust: &str| {
         std::fs::write(&bundle_path, bundle).unwrap();
-        std::fs::write(&trust_path, log.trust_json()).unwrap();
+        std::fs::write(&trust_path, trust).unwrap();
         let line = ["press", "2026-03-03", "day"];
         let out = Command::new(&python).arg(reader).args([&bundle_path, &trust_path]).args(line).output().unwrap();
         (out.status.code(), String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr))
     };
+    let run = |bundle: &[u8], log: &Log| run_with(bundle, &log.trust_json());
     for seed in 0..6 {
         let mut log = Log::new(seed % 2 == 1);
         log.run(&World::new(seed, 2, None), seed > 1, |tag, m| {
@@ -456,6 +457,28 @@ fn a_second_reader_in_another_language_agrees() {
     let (code, said) = run(&bytes, &trusted(honest));
     assert!(code == Some(0) && said.contains("OEE 0."), "{said}");
 
+    // Revoked and enrolled again with the same key, it goes on.
+    let again = eventful(&|log, n| {
+        if n == 20 {
+            log.declare("gateway_revoked", serde_json::json!({"gateway": GATEWAY}));
+            let key = log.gateway_key.public().hex();
+            log.declare("gateway_enrolled", serde_json::json!({"gateway": GATEWAY, "key": key}));
+        }
+    });
+    let bytes = again.bundle(&report(&again));
+    assert_eq!(verify(&bytes, Some(&trust(&again))).verdict, Verdict::Verified);
+    assert_eq!(run(&bytes, &again).0, Some(0));
+    // One key for two witnesses: no trust file.
+    let mut twice: serde_json::Value = serde_json::from_str(&again.trust_json()).unwrap();
+    let witness = |name: &str| {
+        let key = protocol::cosignature::WitnessKey::new(name, new_key.public()).unwrap();
+        serde_json::json!({"key": key.to_string(), "operator": {"zh": name}})
+    };
+    twice["witnesses"] = serde_json::json!([witness("w1"), witness("w2")]);
+    assert!(Trust::parse(twice.to_string().as_bytes()).is_err());
+    let (code, said) = run_with(&bytes, &twice.to_string());
+    assert!(code == Some(1) && said.contains("a witness key is there twice"), "{said}");
+
     type Change<'a> = (&'a str, &'a dyn Fn(&mut Log, usize));
     let hole = |log: &mut Log, n: usize| {
         if n == 30 {
@@ -479,7 +502,13 @@ fn a_second_reader_in_another_language_agrees() {
             log.gateway_key = new_key.clone();
         }
     };
-    let refused: [Change<'_>; 4] = [
+    let revoked = |log: &mut Log, n: usize| {
+        if n == 20 {
+            log.declare("gateway_revoked", serde_json::json!({"gateway": GATEWAY}));
+        }
+    };
+    let refused: [Change<'_>; 5] = [
+        ("gateway revoked", &revoked),
         ("a hole", &hole),
         ("chain broken", &elsewhere),
         ("a hole", &behind_a_lost),

@@ -63,7 +63,12 @@ fn judge(outcome: &Outcome, answer: &Answer) -> Option<String> {
     let missing = answer.must.iter().find(|(code, place)| {
         !refusals.iter().any(|f| f.code == *code && names(&f.place, place) && !f.zh.is_empty() && !f.en.is_empty())
     });
-    let allowed: BTreeSet<&str> = answer.must.iter().map(|(code, _)| *code).chain(answer.may.iter().copied()).collect();
+    let mut allowed: BTreeSet<&str> =
+        answer.must.iter().map(|(code, _)| *code).chain(answer.may.iter().copied()).collect();
+    if allowed.contains("report") || allowed.contains("issued") {
+        // Documents were issued with the report that the log names, and with no other.
+        allowed.insert("document");
+    }
     let more = refusals.iter().find(|f| !allowed.contains(f.code));
     match (missing, more) {
         (Some(missing), _) => Some(format!("wanted {missing:?}; {told:#?}")),

@@ -134,7 +134,8 @@ fn a_trust_file_that_cannot_be_met_is_refused_and_others_are_kept_as_they_are() 
     let other_name = WitnessKey::new("other.example", key(1).public()).unwrap();
     twice["witnesses"][1]["key"] = json!(other_name.to_string());
     let error = Trust::parse(twice.to_string().as_bytes()).unwrap_err();
-    assert!(error.contains("the key of the witness other.example twice"), "{error}");
+    assert!(error.contains("the trust file names the key of the witness other.example twice"), "{error}");
+    assert!(error.contains("信任文件中有两个见证方使用同一把密钥"), "{error}");
     // Files of before.
     assert!(Trust::parse(made.log.trust_json().as_bytes()).is_ok());
 }

@@ -76,8 +76,14 @@ fn make(days: i64, to: &Path) -> Result<Made> {
     }
     let checkpoint = Checkpoint { origin: format!("{LOG}/bench"), size: root.size(), root: root.root() };
     let checkpoint = checkpoint.sign(LOG, &log_key)?;
-    let parts =
-        bundle::Parts { site: "bench", checkpoint: &checkpoint, leaves: &leaves, contents: &contents, report: &report };
+    let parts = bundle::Parts {
+        site: "bench",
+        checkpoint: &checkpoint,
+        leaves: &leaves,
+        contents: &contents,
+        report: &report,
+        documents: &[],
+    };
     let archive = bundle::assemble(parts)?;
     std::fs::write(to, &archive)?;
     let log = protocol::note::VerifierKey::new(LOG, log_key.public())?;

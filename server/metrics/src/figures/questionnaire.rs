@@ -6,7 +6,8 @@
 //!    evidenced says what is missing; it is not zero points.
 //! 2. Stated levels stand as they were stated, with edition, date and body; two editions are never subtracted.
 //! 3. Whether a criterion is fulfilled is the experts' to say: the tables tell what data there is, machine by machine.
-//! 4. Months before and after, and revenue, lie beyond the dates and the gateways: the caller brings them, or they are missing.
+//! 4. Months before and after lie beyond the dates and the gateways: the caller brings them, or they are missing. Revenue is what
+//!    people stated.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,6 +35,7 @@ use crate::history::History;
 use crate::model::MachineRole;
 use crate::oee::Undefined;
 use crate::report::{Period, Words};
+use crate::settlement::revenue;
 use crate::settlement::year::{YearRule, of_year};
 
 /// The questionnaire that is in force.
@@ -272,7 +274,7 @@ fn inputs(
     }
 }
 
-/// 综合能源消费量 by bills of the two calendar years before the one the dates end in. Revenue is stated nowhere yet.
+/// 综合能源消费量 by bills, and revenue as stated, of the two calendar years before the one the dates end in.
 fn years(history: &History, period: &Period) -> Option<EnergyPair> {
     let last = parse_date(&period.to)?.year();
     let set = factors(COAL).ok()?;
@@ -290,7 +292,9 @@ fn years(history: &History, period: &Period) -> Option<EnergyPair> {
             };
             Some(Graded { value, grade: y.grade })
         });
-        EnergySide { label: year.to_string(), consumption, revenue_wan: None }
+        let revenue = revenue::of_year(history.statements().revenue(), year);
+        let revenue_wan = revenue.map(|(value, grade)| Graded { value, grade });
+        EnergySide { label: year.to_string(), consumption, revenue_wan }
     };
     Some(EnergyPair { before: side(last - 2), after: side(last - 1) })
 }

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::alarms::declared::AlarmClass;
 use crate::calendar::{local_date, parse_date};
+use crate::checklist::ledger::MANDATORY;
 use crate::checklist::{self, Asset, CONNECTED_DAYS, Source};
 use crate::column::Series;
 use crate::exact::Rational;
@@ -119,13 +120,18 @@ pub(super) struct Connected {
     pub(super) unconfigured: BTreeSet<String>,
     /// Machines read within the last [`LINK_MS`] of the dates.
     pub(super) live: BTreeSet<String>,
+    /// Somebody stated an entry of the equipment ledger.
+    pub(super) has_ledger: bool,
+    /// Machines that the ledger says are connected, and that were not read.
+    pub(super) stated_only: Vec<String>,
 }
 
 /// Looks at every signal in force over the dates.
 pub(super) fn connected(history: &History, all: &[Gathered], period: &Period) -> Connected {
     let zone = history.statements().site().map_or_else(|| "UTC".to_owned(), |s| s.zone.clone());
     let since = parse_date(&period.to).map(|d| d.saturating_sub(jiff::Span::new().days(i64::from(CONNECTED_DAYS) - 1)));
-    let Connected { mut assets, mut sources, mut unconfigured, mut live } = Connected::default();
+    let Connected { mut assets, mut sources, mut unconfigured, mut live, mut has_ledger, mut stated_only } =
+        Connected::default();
     for g in all {
         let mut read_hours = BTreeSet::new();
         let mut is_live = false;
@@ -179,6 +185,11 @@ pub(super) fn connected(history: &History, all: &[Gathered], period: &Period) ->
         let scheduled: BTreeSet<_> = g.shifts.iter().filter_map(|s| date(s.from_ms)).collect();
         let in_force = signals_in_force(history, &g.definition.machine, g.span);
         let is_mapped = in_force.iter().any(|(_, s)| s.all().next().is_some());
+        let entry = history.statements().ledger_entry_at(&g.definition.machine, g.span.to_ms);
+        if entry.is_some_and(|e| e.body.networked == Some(true)) && read_hours.is_empty() {
+            stated_only.push(g.definition.machine.clone());
+        }
+        has_ledger |= entry.is_some();
         assets.push(Asset {
             machine: g.definition.machine.clone(),
             is_production: g.definition.role == MachineRole::Production,
@@ -188,14 +199,14 @@ pub(super) fn connected(history: &History, all: &[Gathered], period: &Period) ->
             is_mapped,
             days_scheduled: scheduled.len() as u32,
             days_read: scheduled.intersection(&dates_read).count() as u32,
-            fields_filled: 0,
+            fields_filled: entry.map_or(0, |e| e.body.filled()) + u32::from(!g.definition.names.zh.trim().is_empty()),
         });
     }
-    Connected { assets, sources, unconfigured, live }
+    Connected { assets, sources, unconfigured, live, has_ledger, stated_only }
 }
 
 fn connection(out: &mut Printer<'_>, history: &History, all: &[Gathered], period: &Period) {
-    let Connected { assets, sources, unconfigured, live } = connected(history, all, period);
+    let Connected { assets, sources, unconfigured, live, has_ledger, stated_only } = connected(history, all, period);
     let cover = Share::default();
     // Of the last thirty days those that were asked for: fewer say less.
     let days = assets.iter().map(|a| a.days_scheduled).max().unwrap_or(0);
@@ -213,7 +224,23 @@ fn connection(out: &mut Printer<'_>, history: &History, all: &[Gathered], period
         if !missing.is_empty() {
             asked = asked.with("not_counted", missing.join(", "));
         }
+        if id == "equipment.connected@1" && !stated_only.is_empty() {
+            asked = asked.with("stated_connected_but_not_read", stated_only.join(", "));
+        }
         out.put(asked, share.ratio());
+    }
+    if has_ledger {
+        // A meter of the site is an instrument, not equipment of the ledger.
+        let is_equipment = |a: &Asset| {
+            all.iter().any(|g| g.definition.machine == a.machine && g.definition.role != MachineRole::Meter)
+        };
+        let listed: Vec<Asset> = assets.iter().filter(|a| is_equipment(a)).cloned().collect();
+        let filled: u32 = listed.iter().map(|a| a.fields_filled).sum();
+        let terms = vec![number("filled", filled), number("of", listed.len() * MANDATORY as usize)];
+        out.put(
+            ask("ledger.completeness@1", cover, terms).exact_if(true).at_best(Grade::C),
+            checklist::ledger_completeness(&listed, MANDATORY),
+        );
     }
     // What was read lies on the server: the same machines, over all that are declared.
     let there: Vec<&Asset> = assets.iter().filter(|a| a.is_digital).collect();

@@ -8,6 +8,7 @@ use crate::alarms::declared::{AlarmCode, AlarmHandled};
 use crate::assessment::declared::{self, LevelAssessed};
 use crate::batch::recipe::Recipe;
 use crate::batch::record::BatchRecord;
+use crate::checklist::ledger::{self, LedgerEntry};
 use crate::credibility::course::{FindingRef, FindingShown};
 use crate::credibility::explanation::{self, Explanation};
 use crate::metrology::{self, Meter};
@@ -16,7 +17,7 @@ use crate::production::material::Material;
 use crate::production::stops::StopReason;
 use crate::quality::specification::Specification;
 use crate::savings::{self, declared::NonRoutine};
-use crate::settlement::{self, Bill};
+use crate::settlement::{self, Bill, Revenue};
 use crate::vocabulary;
 
 /// Why a declaration body was refused.
@@ -91,6 +92,10 @@ pub enum Body {
     Meter(Box<Meter>),
     /// `bill`
     Bill(Box<Bill>),
+    /// `revenue`
+    Revenue(Revenue),
+    /// `ledger`
+    Ledger(Box<LedgerEntry>),
     /// `adjustment`
     Adjustment(Box<NonRoutine>),
     /// `explanation`
@@ -104,7 +109,7 @@ pub enum Body {
 }
 
 /// The declaration kinds this crate computes with.
-pub const KINDS: [&str; 25] = [
+pub const KINDS: [&str; 27] = [
     "site",
     "calendar",
     "machine",
@@ -126,6 +131,8 @@ pub const KINDS: [&str; 25] = [
     "material",
     "meter",
     "bill",
+    "revenue",
+    "ledger",
     "adjustment",
     "explanation",
     "finding_shown",
@@ -189,6 +196,8 @@ pub fn parse_body(kind: &str, body: &serde_json::Value) -> Result<Body, ModelErr
         "meter" => Body::Meter(Box::new(metrology::declared::check(read(kind, body)?)?)),
         "adjustment" => Body::Adjustment(Box::new(savings::declared::check(read(kind, body)?)?)),
         "bill" => Body::Bill(Box::new(settlement::bill::check(read(kind, body)?)?)),
+        "revenue" => Body::Revenue(settlement::revenue::check(read(kind, body)?)?),
+        "ledger" => Body::Ledger(Box::new(ledger::check(read(kind, body)?)?)),
         "explanation" => {
             let body: Explanation = read(kind, body)?;
             check_id("explanation", "machine", &body.machine)?;

@@ -45,7 +45,8 @@ pub(super) fn address(path: &str, leaf: i64) -> String {
         .replace("{date}", "2026-03-02")
         .replace("{shift}", "day")
         .replace("{leaf}", &leaf.to_string())
-        .replace("{file}", "app.css");
+        .replace("{file}", if path.contains("/declare/") { "bill.csv" } else { "app.css" })
+        .replace("{name}", "report.zh-CN.pdf");
     let metric = "metric=oee.iso22400%401";
     match path.rsplit('/').next() {
         Some("why") if path.starts_with("/api") => format!("{filled}?{metric}"),
@@ -69,6 +70,15 @@ fn body(path: &str) -> (&'static str, String) {
     }
     if path.ends_with("/locks") {
         return ("application/json", json!({"definition": "oee.iso22400@1"}).to_string());
+    }
+    if path.ends_with("/declare") {
+        let part = |(name, value): (&str, &str)| {
+            format!("--gz\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
+        let row =
+            [("kind", "cycle_time"), ("c.machine", "press"), ("c.seconds", "1"), ("what", "confirm"), ("reason", "t")];
+        let parts: String = row.map(part).concat();
+        return ("multipart/form-data; boundary=gz", format!("{parts}--gz--\r\n"));
     }
     match (path.starts_with("/api"), path.ends_with("/reports")) {
         (true, _) => ("application/json", json!({"from": "2026-03-02", "to": "2026-03-02"}).to_string()),

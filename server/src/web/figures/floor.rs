@@ -4,7 +4,7 @@
 
 use askama::Template;
 
-use crate::web::chart::{AMBER, INK, Svg, TEAL};
+use crate::web::chart::bar;
 use crate::web::format::{self, Clockface, NONE, THIN};
 use crate::web::text::Texts;
 use crate::web::view::{Class, Figure};
@@ -121,31 +121,8 @@ fn stop(t: &Texts, s: &StopLine) -> Stop {
             String::new()
         },
         share: share.and_then(|m| format::percent(m.into(), 1_000_000, 1)).unwrap_or_else(|| NONE.to_owned()),
-        bar: bar(share.unwrap_or(0), s.source),
+        bar: bar::svg(share.unwrap_or(0), s.source),
     }
-}
-
-/// The share as a bar: solid what the machine says, framed what a person says, hatched what nobody says.
-fn bar(micros: i64, source: &str) -> String {
-    let mut svg = Svg::bare(120, 12, "bar");
-    let w = (120.0 * micros as f64 / 1_000_000.0).clamp(1.5, 120.0);
-    match source {
-        "none" => {
-            svg.rect(0.0, 0.0, w, 12.0, "#F3F1EB", "");
-            let mut x = 0.0;
-            while x + 6.0 < w {
-                svg.line((x, 12.0), (x + 6.0, 0.0), "#8A8F98", 1.4, "");
-                x += 6.0;
-            }
-        }
-        "stated" => {
-            svg.rect(0.0, 0.0, w, 12.0, "#F6E7C8", "");
-            svg.line((0.0, 11.2), (w, 11.2), AMBER, 1.6, "stroke-dasharray=\"2 2\"");
-        }
-        "alarm" => svg.rect(0.0, 0.0, w, 12.0, INK, ""),
-        _ => svg.rect(0.0, 3.0, w, 6.0, TEAL, ""),
-    }
-    svg.finish()
 }
 
 /// A length with the least and the most it can have been.

@@ -1,5 +1,6 @@
 //! Pages that change something — issuing a report, making an enrolment code — and the files that go with them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Form;
@@ -26,6 +27,8 @@ use crate::web::witnessing::Witnessing;
 
 /// How many of the newest reports a page opens.
 const OPENED_MAX: usize = 5;
+/// Of how many of the newest reports a page offers the documents: each is a look at the directory of an archive.
+const OFFERED_MAX: usize = 50;
 
 /// Verdicts of the newest reports whose bundles are still there, newest last.
 pub(super) async fn verdicts(state: &AppState, lang: Lang, data: &SiteView, most: usize) -> Vec<Verdicts> {
@@ -41,6 +44,18 @@ pub(super) async fn verdicts(state: &AppState, lang: Lang, data: &SiteView, most
     }
     found.reverse();
     found
+}
+
+/// Which documents lie in the bundles of the newest reports, by leaf.
+async fn offered(state: &AppState, data: &SiteView) -> BTreeMap<i64, Vec<&'static str>> {
+    let mut bundles = Vec::new();
+    for report in data.reports.iter().filter(|r| r.bundle).take(OFFERED_MAX) {
+        let row = state.store.report(&data.site.id, report.leaf).await.ok().flatten();
+        let path = row.and_then(|r| r.bundle).and_then(|name| bundle_path(&state.data_dir, &data.site.id, &name));
+        bundles.extend(path.map(|path| (report.leaf, path)));
+    }
+    let look = move || bundles.into_iter().map(|(leaf, path)| (leaf, verdict::documents_of(&path))).collect();
+    tokio::task::spawn_blocking(look).await.unwrap_or_default()
 }
 
 #[derive(Deserialize, Default)]
@@ -73,9 +88,10 @@ async fn reports_page(
     let manages = data.may.iter().any(|p| p == Permission::ManageGateways.name());
     let opened = verdicts(state, visitor.lang, &data, OPENED_MAX).await;
     let details: Vec<Details> = opened.into_iter().map(|v| v.details).collect();
+    let offered = offered(state, &data).await;
     let title = visitor.lang.texts().s("reports-title");
     let (frame, face) = visitor.frame(title, Nav::Reports, Some(&data.site), manages, now_ms);
-    Ok(html(status, &ReportsPage::new(frame, &data, &details, &face, problem, notice)))
+    Ok(html(status, &ReportsPage::new(frame, &data, (&details, &offered), &face, problem, notice)))
 }
 
 #[derive(Deserialize)]
@@ -121,6 +137,41 @@ pub(super) async fn report_json(
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"report-{leaf}.json\"")),
     ];
     Ok((headers, json.ok_or_else(missing)?).into_response())
+}
+
+/// A document of an issued report, out of its bundle and for whoever may have the bundle.
+pub(super) async fn document(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Path((id, leaf, name)): Path<(String, i64, String)>,
+) -> Result<Response, Problem> {
+    let missing = || visitor.problem(ProblemKind::Missing);
+    query::visible(&state.store, visitor.access(), Permission::SeeRaw, &id).await.map_err(|e| visitor.failed(e))?;
+    let name = document::NAMES.into_iter().find(|known| *known == name).ok_or_else(missing)?;
+    let row = state.store.report(&id, leaf).await.map_err(|e| visitor.failed(e.into()))?.ok_or_else(missing)?;
+    let path = row.bundle.and_then(|bundle| bundle_path(&state.data_dir, &id, &bundle)).ok_or_else(missing)?;
+    let bytes = tokio::task::spawn_blocking(move || verdict::file_of(&path, name)).await.ok().flatten();
+    let headers = [
+        (header::CONTENT_TYPE, content_type(name).to_owned()),
+        (header::CONTENT_DISPOSITION, disposition(name, &id, leaf)),
+    ];
+    Ok((headers, bytes.ok_or_else(missing)?).into_response())
+}
+
+fn content_type(name: &str) -> &'static str {
+    if name.ends_with(".pdf") {
+        "application/pdf"
+    } else {
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    }
+}
+
+/// What the file is called where it is saved: in its own language, with a plain name for browsers that know no other.
+fn disposition(name: &str, site: &str, leaf: i64) -> String {
+    let ending = name.rsplit('.').next().unwrap_or_default();
+    let title = if name.contains("zh-CN") { "数字化改造成效数据佐证报告" } else { "Gongzheng-report" };
+    let full = url_part(&format!("{title}-{site}-{leaf}.{ending}"));
+    format!("attachment; filename=\"{name}\"; filename*=UTF-8''{full}")
 }
 
 fn context(state: &AppState) -> admin::Context {

@@ -9,6 +9,8 @@ use crate::admin;
 use crate::projection::tests::fixture::World;
 use crate::testing::{Inside, inside};
 
+mod declare;
+mod documents;
 mod findings;
 mod plan;
 

@@ -153,8 +153,8 @@ mod tests {
             (whole.split("[[log]]").next().unwrap().to_owned(), "[[log]]"),
             (without_hosts, "hosts"),
             (twice(&key, "\"a\"", "\"b\", \"a\""), "there twice"),
-            (twice(&key, "", "\"b\""), "there twice"),
-            (twice(&other, "\"a\"", "\"b\""), "there twice"),
+            (twice(&key, "", "\"b\""), "同名密钥重复：一个名称只能对应一个密钥"),
+            (twice(&other, "\"a\"", "\"b\""), "the name is there twice; only one key may sign under it"),
             (whole.replace("[operator]", "key = \"k.pem\"\n[operator]"), "belong together"),
         ] {
             let error = parse(&text).err().unwrap();

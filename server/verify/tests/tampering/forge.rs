@@ -133,7 +133,9 @@ impl Copy {
 
     /// Appends that this report was issued.
     pub fn issue(&mut self, at_ms: i64) {
-        let body = json!({"size": self.leaves.len(), "plan": PLAN, "report": sha256(&self.report).to_string(), "definitions": [], "bundle": "b.zip"});
+        let documents: BTreeMap<&str, String> =
+            self.documents.iter().map(|(path, bytes)| (path.as_str(), sha256(bytes).to_string())).collect();
+        let body = json!({"documents": documents, "size": self.leaves.len(), "plan": PLAN, "report": sha256(&self.report).to_string(), "definitions": [], "bundle": "b.zip"});
         let (kind, author, role) = ("report_issued", "server".into(), "server".into());
         let issue = Declaration { kind: kind.into(), effective_from: at_ms, author, role, reason: "".into(), body };
         let bytes = issue.encode().unwrap();

@@ -230,11 +230,21 @@ pub fn kinds(corpus: &Corpus) -> Vec<Kind> {
         let place = if code == "report" { "report.json".to_owned() } else { format!("leaf {leaf}: record") };
         all.push(kind(name, Change::Files(Box::new(move |files| drop(files.remove(&path))), (code, place))));
     }
-    // Documents of the report, where the bundle has them: a document is named by the log, and another one is refused.
+    // Documents of the report are not computed again: the log names their digests.
     for path in corpus.copy.documents.keys() {
         let (path, place) = (path.clone(), path.clone());
         let alter = move |files: &mut Files| files.get_mut(&path).unwrap().push(b'\n');
         all.push(kind(&format!("document: {place} altered"), Change::Files(Box::new(alter), ("document", place))));
     }
+    let document = |name: &str, place: &str, change: OfFiles| {
+        kind(name, Change::Files(Box::new(change), ("document", place.to_owned())))
+    };
+    all.push(document("document: one that was not issued", "report.en.pdf", |files| {
+        files.insert("report.en.pdf".into(), b"%PDF-1.7".to_vec());
+    }));
+    all.push(document("document: one in the place of another", "report.en.xlsx", |files| {
+        let pdf = files["report.zh-CN.pdf"].clone();
+        files.insert("report.en.xlsx".into(), pdf);
+    }));
     all
 }

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 
 use super::{LABEL, State, Svg, Width, text_units, xy};
-use crate::web::format::{self, Clockface};
-use crate::web::text::Texts;
+use crate::format::{self, Clockface};
+use crate::text::Texts;
 
 /// A half-open stretch of one state.
 #[derive(Clone, Debug)]
@@ -297,7 +297,7 @@ pub fn mini(id: &str, from_ms: i64, to_ms: i64, now_ms: Option<i64>, spans: &[Sp
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::web::text::Lang;
+    use crate::text::Lang;
 
     const H: i64 = 3_600_000;
 

@@ -2,8 +2,8 @@
 //! on. Energy whose state was unknown is hatched.
 
 use super::{INK, LABEL, RULE, State, Svg, Width, round_step, text_units};
-use crate::web::format;
-use crate::web::text::Texts;
+use crate::format;
+use crate::text::Texts;
 
 /// A part of a bar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -130,7 +130,7 @@ pub fn svg(id: &str, title: &str, bars: &[Bar], t: &Texts, width: Width) -> Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::web::text::Lang;
+    use crate::text::Lang;
 
     #[test]
     fn the_axis_starts_at_zero_and_a_missing_bar_is_hatched_with_its_reason() {

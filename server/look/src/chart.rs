@@ -11,6 +11,7 @@
 //!   typesetter of the PDF ignores them. Ids are prefixed, so that several pictures live on one page.
 //! - Same data, same bytes: coordinates are rounded to hundredths in one place.
 
+pub mod bar;
 pub mod calendar;
 pub mod control;
 pub mod energy;
@@ -373,9 +374,26 @@ pub(crate) fn text_units(text: &str, size: i64) -> f64 {
     ems * size as f64
 }
 
+/// The text, or as much of it as has room, with an ellipsis.
+pub(crate) fn fitted(text: &str, size: i64, room: f64) -> String {
+    if text_units(text, size) <= room {
+        return text.to_owned();
+    }
+    let mut short = text.to_owned();
+    while text_units(&short, size) + size as f64 > room && short.pop().is_some() {}
+    short + "…"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_name_keeps_to_its_room() {
+        assert_eq!(fitted("数控车床 CT-200", 14, 140.0), "数控车床 CT-200");
+        let short = fitted(&"很长的名字".repeat(9), 11, 140.0);
+        assert!(short.ends_with('…') && text_units(&short, 11) <= 140.0, "{short}");
+    }
 
     #[test]
     fn text_from_outside_cannot_leave_its_place() {

@@ -6,8 +6,8 @@
 //! shown. A row whose interval is missing shows the reason instead of a dot.
 
 use super::{INK, LABEL, RULE, Svg, TEAL, Width, text_units, xy};
-use crate::web::format::{self, THIN};
-use crate::web::text::Texts;
+use crate::format::{self, THIN};
+use crate::text::Texts;
 
 /// A value with its bounds, all in hundredths of a percent (7 240 = 72.40 %).
 #[derive(Clone, Copy, Debug)]
@@ -86,7 +86,10 @@ pub fn svg(id: &str, title: &str, rows: &[Row], t: &Texts, width: Width) -> Stri
         }
         let weight = if row.total { "600" } else { "400" };
         let (mid, name_y) = if wide { (top + row_h / 2.0, top + row_h / 2.0 + 5.0) } else { (top + 64.0, top + 20.0) };
-        svg.text_weight(0.0, name_y, 14, "start", INK, weight, &row.name);
+        // The dots' titles say the whole name.
+        let room = if wide { left } else { units };
+        let size = if text_units(&row.name, 14) < room { 14 } else { 11 };
+        svg.text_weight(0.0, name_y, size, "start", INK, weight, &super::fitted(&row.name, size, room));
         // On a phone the verdict has a line of its own under the name.
         let (verdict_x, verdict_y) = if wide { (units - right + 18.0, name_y) } else { (0.0, name_y + 19.0) };
         let both = row.before.zip(row.after).map(|(b, a)| format!("{} → {}", words(b), words(a)));
@@ -149,7 +152,7 @@ fn mark(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::web::text::Lang;
+    use crate::text::Lang;
 
     #[test]
     fn both_periods_share_one_axis_and_the_verdict_is_in_words() {

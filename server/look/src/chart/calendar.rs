@@ -4,8 +4,8 @@
 use jiff::civil::Date;
 
 use super::{INK, LABEL, State, Svg, esc, xy};
-use crate::web::format;
-use crate::web::text::{Lang, Texts};
+use crate::format;
+use crate::text::{Lang, Texts};
 
 /// One production day.
 #[derive(Clone, Debug)]

@@ -2,7 +2,7 @@
 //! minutes. Unknown time is a step of its own, hatched, between the losses and the good time.
 
 use super::{INK, LABEL, RULE, State, Svg, TEAL, Width, text_units};
-use crate::web::format;
+use crate::format;
 
 /// What a step is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,61 @@
+//! Recording what a table says: read again, and through the door of every declaration.
+
+use tokio::sync::Mutex;
+
+use super::Failure;
+use super::change::{Statement, state_all};
+use crate::import::{Import, kinds::Kind, provenance};
+use crate::query::{self, Given};
+use crate::roles::Access;
+use crate::state::AppState;
+
+/// What became of a table.
+pub(crate) enum Imported {
+    /// Something is wrong with it after all: nothing was recorded.
+    Refused(Import),
+    /// Recorded: leaves of what is new, and how many rows were there already.
+    Recorded {
+        /// Leaves, in order.
+        leaves: Vec<u64>,
+        /// Statements that the log had already.
+        same: usize,
+    },
+}
+
+/// Between reading a table and recording it nothing else is imported: the same file sent twice at once is recorded once.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
+
+/// Records a table under the caller's pseudonym and role. Every row's reason ends with where it comes from.
+pub(crate) async fn import_it(
+    state: &AppState,
+    access: &Access,
+    site: &str,
+    kind: &'static Kind,
+    given: Given,
+    reason: &str,
+) -> Result<Imported, Failure> {
+    let _one = ONE_AT_A_TIME.lock().await;
+    let (digest, name) = match &given {
+        Given::File { name, .. } => (given.digest(), name.clone()),
+        Given::Row(_) => (None, String::new()),
+    };
+    let now_ms = state.clock.now_ms();
+    let import = query::import(&state.store, &state.logs, access, site, kind, given, now_ms).await?;
+    if !import.wrong.is_empty() {
+        return Ok(Imported::Refused(import));
+    }
+    let same = import.items.iter().filter(|item| !item.is_to_declare()).count();
+    let statements = import.items.into_iter().filter(|item| item.is_to_declare()).map(|item| {
+        let draft = item.draft;
+        let from = digest.map(|digest| provenance(&name, &digest, &draft.lines)).unwrap_or_default();
+        Statement {
+            kind: draft.kind.to_owned(),
+            effective_from_ms: draft.effective,
+            reason: format!("{reason}{from}"),
+            body: draft.body,
+        }
+    });
+    let statements: Vec<Statement> = statements.collect();
+    let leaves = if statements.is_empty() { Vec::new() } else { state_all(state, access, site, statements).await? };
+    Ok(Imported::Recorded { leaves, same })
+}

@@ -1,0 +1,222 @@
+//! What the log says already: each draft is new, there already, or supersedes a leaf; and what its author must know before it is declared.
+//!
+//! Constraints
+//! 1. Two statements are compared as `metrics` reads them, so that a default left out and a default written are the same.
+//! 2. What is in force is compared, as evaluation finds it: of what holds from a date, the statement in force on that date; of facts, the
+//!    newest about the same thing.
+//! 3. Nothing here refuses: a retroactive or a late statement is allowed and visible. It is for the reader to go on.
+
+use std::collections::BTreeMap;
+
+use metrics::model::{Body, parse_body};
+use metrics::statements::{LATE_AFTER_MS, Stated};
+use protocol::Declaration;
+use serde_json::Value as Json;
+
+use super::Against;
+use super::cell::DAY_MS;
+use super::parse::Draft;
+use crate::evaluate::said::{Said, quoted};
+
+/// A draft and what becomes of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Item {
+    /// The draft.
+    pub draft: Draft,
+    /// Beside the log.
+    pub beside: Beside,
+    /// What its author must know.
+    pub notices: Vec<Said>,
+}
+
+impl Item {
+    /// Whether there is something to declare.
+    #[must_use]
+    pub fn is_to_declare(&self) -> bool {
+        !matches!(self.beside, Beside::Same { .. })
+    }
+}
+
+/// How a draft stands beside the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Beside {
+    /// Nothing was stated about it.
+    New,
+    /// This leaf says the same already: nothing is declared.
+    Same {
+        /// The leaf.
+        leaf: u64,
+    },
+    /// It replaces what this leaf says; the leaf stays in the log.
+    Supersedes {
+        /// The leaf.
+        leaf: u64,
+        /// Fields that differ: name, before, after.
+        changes: Vec<(String, String, String)>,
+    },
+}
+
+/// What tells one statement of a kind from another, and whether it holds from a date on. Report computation §1 has the same table.
+fn keyed_by(kind: &str) -> (&'static [&'static str], bool) {
+    match kind {
+        "machine" | "ledger" => (&["machine"], true),
+        "calendar" => (&["calendar"], true),
+        "cycle_time" => (&["machine", "product"], true),
+        "meter" => (&["machine", "quantity"], true),
+        "alarm_code" => (&["machine", "code"], true),
+        "quality_count" => (&["machine", "date", "shift"], false),
+        "batch" => (&["machine", "batch"], false),
+        "stop_reason" => (&["machine", "at_ms"], false),
+        "bill" => (&["carrier", "account", "direction", "from", "to"], false),
+        "revenue" => (&["from", "to"], false),
+        "evidence_document" => (&["document"], false),
+        "adjustment" => (&["plan", "id"], false),
+        // A planned stop and an exchanged meter have no key: each is a fact of its own, the same one only when all of it is.
+        _ => (&[], false),
+    }
+}
+
+/// A body as `metrics` reads it, defaults written out; `None` for what moves nothing.
+fn normal(kind: &str, body: &Json) -> Option<Json> {
+    let json = match parse_body(kind, body).ok()? {
+        Body::Machine(b) => serde_json::to_value(b),
+        Body::Ledger(b) => serde_json::to_value(b),
+        Body::Calendar(b) => serde_json::to_value(b),
+        Body::CycleTime(b) => serde_json::to_value(b),
+        Body::Meter(b) => serde_json::to_value(b),
+        Body::AlarmCode(b) => serde_json::to_value(b),
+        Body::PlannedStop(b) => serde_json::to_value(b),
+        Body::MeterReplaced(b) => serde_json::to_value(b),
+        Body::QualityCount(b) => serde_json::to_value(b),
+        Body::Batch(b) => serde_json::to_value(b),
+        Body::StopReason(b) => serde_json::to_value(b),
+        Body::Bill(b) => serde_json::to_value(b),
+        Body::Revenue(b) => serde_json::to_value(b),
+        Body::EvidenceDocument(b) => serde_json::to_value(b),
+        Body::Adjustment(b) => serde_json::to_value(b),
+        _ => return None,
+    };
+    json.ok()
+}
+
+fn key(kind: &str, body: &Json) -> String {
+    let (fields, _) = keyed_by(kind);
+    let of =
+        if fields.is_empty() { body.to_string() } else { fields.iter().map(|f| format!("{}\n", body[f])).collect() };
+    format!("{kind}\n{of}")
+}
+
+/// What a draft shares with another that says something about the same.
+pub(super) fn identity(draft: &Draft) -> (String, Option<i64>) {
+    let body = normal(draft.kind, &draft.body).unwrap_or_else(|| draft.body.clone());
+    let (_, holds_on) = keyed_by(draft.kind);
+    (key(draft.kind, &body), draft.effective.filter(|_| holds_on))
+}
+
+/// Compares drafts with the log.
+pub(super) fn weigh(drafts: &[Draft], against: &Against<'_>) -> Vec<Item> {
+    let wanted: Vec<&str> = drafts.iter().map(|d| d.kind).collect();
+    let mut said: BTreeMap<String, Vec<(&Stated<Declaration>, Json)>> = BTreeMap::new();
+    for stated in against.statements.ledger().iter().filter(|s| wanted.contains(&s.body.kind.as_str())) {
+        if let Some(body) = normal(&stated.body.kind, &stated.body.body) {
+            said.entry(key(&stated.body.kind, &body)).or_default().push((stated, body));
+        }
+    }
+    drafts.iter().map(|draft| item(draft, &said, against)).collect()
+}
+
+fn item(draft: &Draft, said: &BTreeMap<String, Vec<(&Stated<Declaration>, Json)>>, against: &Against<'_>) -> Item {
+    // A body that was checked reads.
+    let body = normal(draft.kind, &draft.body).unwrap_or_else(|| draft.body.clone());
+    let at = draft.effective.unwrap_or(against.now_ms);
+    let (_, holds_on) = keyed_by(draft.kind);
+    let all = said.get(&key(draft.kind, &body)).map_or(&[][..], Vec::as_slice);
+    let last = if holds_on {
+        all.iter().filter(|(s, _)| s.effective_from <= at).max_by_key(|(s, _)| (s.effective_from, s.leaf))
+    } else {
+        all.iter().max_by_key(|(s, _)| s.leaf)
+    };
+    let beside = match last {
+        None => Beside::New,
+        Some((stated, before)) if *before == body => Beside::Same { leaf: stated.leaf },
+        Some((stated, before)) => Beside::Supersedes { leaf: stated.leaf, changes: changes(before, &body) },
+    };
+    let mut notices = Vec::new();
+    if !matches!(beside, Beside::Same { .. }) {
+        lateness(draft, at, against, &mut notices);
+        grade(draft, &beside, &mut notices);
+        locks(draft, against, &mut notices);
+    }
+    Item { draft: draft.clone(), beside, notices }
+}
+
+fn changes(before: &Json, after: &Json) -> Vec<(String, String, String)> {
+    let (Json::Object(a), Json::Object(b)) = (before, after) else { return Vec::new() };
+    let word = |json: Option<&Json>| match json {
+        None | Some(Json::Null) => "—".to_owned(),
+        Some(Json::String(text)) => quoted(text),
+        Some(other) => quoted(&other.to_string()),
+    };
+    let names: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+    let differs = names.into_iter().filter(|name| a.get(*name) != b.get(*name));
+    differs.map(|name| (name.clone(), word(a.get(name)), word(b.get(name)))).collect()
+}
+
+fn lateness(draft: &Draft, at: i64, against: &Against<'_>, out: &mut Vec<Said>) {
+    let now = against.now_ms;
+    let days = |since: i64| (now - since) / DAY_MS;
+    match (draft.kind, draft.about) {
+        ("planned_stop", Some((from, _))) if from < now => {
+            out.push(Said::new("停机开始后才填报，按非计划停机计算", "stated after it began: it counts as unplanned"))
+        }
+        ("quality_count" | "batch" | "meter_replaced", Some((_, to))) if now - to > LATE_AFTER_MS => {
+            out.push(Said::new(
+                format!("事后 {} 天填报，所涉数据可信等级最高为 C 级", days(to)),
+                format!("stated {} days afterwards: the grade of what rests on it is C at best", days(to)),
+            ))
+        }
+        (_, None) if now - at > LATE_AFTER_MS => out.push(Said::new(
+            format!("追溯 {} 天生效，所涉时段的数据可信等级最高为 C 级", days(at)),
+            format!("holds from {} days ago: the grade of what rests on it is C at best", days(at)),
+        )),
+        _ => {}
+    }
+}
+
+fn grade(draft: &Draft, beside: &Beside, out: &mut Vec<Said>) {
+    if ["bill", "revenue"].contains(&draft.kind) && draft.body["digest"].is_null() {
+        out.push(Said::new("没有原件 SHA-256，数据可信等级 D 级", "without the SHA-256 of its original: graded D"));
+    }
+    if draft.body["withdrawn"] == true && *beside == Beside::New {
+        out.push(Said::new("没有可撤回的填报", "there is nothing to withdraw"));
+    }
+}
+
+/// Kinds whose later statements a locked baseline looks at.
+const LOCKED: [&str; 7] =
+    ["calendar", "machine", "cycle_time", "planned_stop", "meter_replaced", "quality_count", "batch"];
+
+fn locks(draft: &Draft, against: &Against<'_>, out: &mut Vec<Said>) {
+    if !LOCKED.contains(&draft.kind) {
+        return;
+    }
+    let statements = against.statements;
+    for id in statements.plans() {
+        let (Some(plan), Some(lock)) = (statements.plan(id), statements.locks(id).first()) else { continue };
+        let Some(baseline) = &plan.body.baseline else { continue };
+        let of = draft.body["machine"].as_str();
+        let is_one =
+            of.is_none_or(|m| plan.body.machines.iter().any(|p| p == m) || plan.body.incoming.as_deref() == Some(m));
+        // A fact after the baseline moves nothing that is locked; what holds from a date on is put beside the lock in any case.
+        let end = metrics::calendar::parse_date(&baseline.to)
+            .and_then(|d| against.zone.to_timestamp(d.tomorrow().ok()?.at(0, 0, 0, 0)).ok())
+            .map_or(i64::MAX, |at| at.as_millisecond());
+        let reaches = draft.about.is_none_or(|(from, _)| from < end);
+        if is_one && reaches {
+            out.push(Said::new(
+                format!("方案 {id} 的基期已锁定（日志第 {} 条）：报告将并列给出按锁定时与按现填报的结果", lock.leaf),
+                format!("the baseline of plan {id} is locked (leaf {}): a report shows the result as locked beside the one as declared now", lock.leaf),
+            ));
+        }
+    }
+}
