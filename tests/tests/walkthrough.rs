@@ -82,22 +82,26 @@ impl Way<'_> {
         let code = self.enrolment_code()?;
         let site = format!("/api/v1/sites/{SITE}");
         said("a provider made an enrolment code");
-        let history = Running::start("history", &self.history(Some(&code)), self.folder)?;
         self.state_the_ledger()?;
+        // One record at a time, so that there is time to cut it off.
+        let mut slow = self.history();
+        let history = Running::start("history", slow.args(["--window", "1", "--code", &code]), self.folder)?;
         let passed = self.span["retrofit_ms"].as_i64().context("retrofit")? + 2 * DAY_MS;
         wait::until("the base period to be recorded", Duration::from_secs(120), || {
             let seen = api(self.browser, &site)?["gateways"][0]["observed_ms"].as_i64();
             Ok(seen.filter(|at| *at > passed))
         })?;
         history.kill()?;
+        let seen = api(self.browser, &site)?["gateways"][0]["observed_ms"].as_i64();
+        let until = self.span["until_ms"].as_i64().map(|until| until - 7 * DAY_MS);
+        ensure!(seen < until, "the history was not cut off before its reporting period was over");
         said("the base period is recorded");
 
         self.sign_in_as("firm")?;
         self.state_the_plan()?;
         self.lock()?;
         said("the firm stated its plan and locked the base period");
-        let mut history = self.history(None);
-        let (code, out, err) = finish(&mut history, Duration::from_secs(180))?;
+        let (code, out, err) = finish(&mut self.history(), Duration::from_secs(180))?;
         ensure!(code == Some(0), "the history did not go on: {out}\n{err}");
         said("the reporting period is recorded");
 
@@ -137,7 +141,8 @@ impl Way<'_> {
         wait::until(part, Duration::from_secs(60), || {
             let alert = self.text("[role=alert]")?;
             ensure!(alert.is_empty(), "the server refused: {alert}");
-            self.browser.address().map(|at| at.contains(part).then_some(()))
+            let whole = self.browser.script("return document.readyState === 'complete'", &[])?;
+            self.browser.address().map(|at| (at.contains(part) && whole == true).then_some(()))
         })
     }
 
@@ -163,11 +168,10 @@ impl Way<'_> {
     }
 
     /// The program that stands for the gateway in the workshop's past.
-    fn history(&self, code: Option<&str>) -> Command {
+    fn history(&self) -> Command {
         let mut command = Command::new(programs::path("gongzheng-sim"));
         command.arg("history").args(&self.when).args(["--server-enrol", &self.stack.enrol_address()]);
         command.arg("--state-dir").arg(self.folder.join("history"));
-        command.args(code.iter().flat_map(|code| ["--code", code]));
         command
     }
 
