@@ -141,8 +141,9 @@ impl Way<'_> {
         wait::until(part, Duration::from_secs(60), || {
             let alert = self.text("[role=alert]")?;
             ensure!(alert.is_empty(), "the server refused: {alert}");
-            let whole = self.browser.script("return document.readyState === 'complete'", &[])?;
-            self.browser.address().map(|at| (at.contains(part) && whole == true).then_some(()))
+            // In one script: the address of one page and the state of another say nothing.
+            let at = self.browser.script("return document.readyState === 'complete' ? location.href : ''", &[])?;
+            Ok(at.as_str().is_some_and(|at| at.contains(part)).then_some(()))
         })
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::Form;
 use axum::extract::{Path, Query, State};
@@ -25,6 +26,9 @@ use crate::web::verdict::{self, Verdicts};
 use crate::web::view::{Nav, url_part};
 use crate::web::witnessing::Witnessing;
 
+/// How long the page of reports waits for the list to hold a report that was just issued.
+const LISTED_WAIT: Duration = Duration::from_secs(5);
+const LISTED_PAUSE: Duration = Duration::from_millis(50);
 /// How many of the newest reports a page opens.
 const OPENED_MAX: usize = 5;
 /// Of how many of the newest reports a page offers the documents: each is a look at the directory of an archive.
@@ -111,6 +115,7 @@ pub(super) async fn issue(
     let wanted = Wanted { plan: Some(form.plan), from: None, to: None };
     match api::issue_it(&state, visitor.access(), &id, &wanted).await {
         Ok(issued) => {
+            listed(&state, &id, issued.leaf).await;
             let to = format!("/sites/{}/reports?issued={}", url_part(&id), issued.leaf);
             Ok(Redirect::to(&to).into_response())
         }
@@ -118,6 +123,17 @@ pub(super) async fn issue(
             let words = failure.words(visitor.lang == Lang::Zh).to_owned();
             reports_page(&state, &visitor, &id, failure.status(), words, String::new()).await
         }
+    }
+}
+
+/// Waits until the list of reports knows the one of a leaf, so that the page does not say that it was issued and list none; a
+/// projection that is far behind is not waited for.
+async fn listed(state: &AppState, site: &str, leaf: u64) {
+    let begin = Instant::now();
+    while begin.elapsed() < LISTED_WAIT
+        && state.store.projected_size(site).await.is_ok_and(|size| size <= i64::try_from(leaf).unwrap_or(i64::MAX))
+    {
+        tokio::time::sleep(LISTED_PAUSE).await;
     }
 }
 
