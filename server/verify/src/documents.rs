@@ -12,14 +12,31 @@ use serde_json::Value as Json;
 use crate::{Finding, archive::Bundle, contents::Declared, recompute};
 
 pub(crate) fn check(bundle: &Bundle<'_>, declared: &Declared, findings: &mut Vec<Finding>) {
+    if let Err((path, e)) = compare(bundle, declared, findings) {
+        let (zh, en) = (format!("无法读取（{e}）"), format!("cannot be read ({e})"));
+        findings.push(Finding::refused("archive", path, zh, en));
+    }
+}
+
+/// # Errors
+/// A file that cannot be read, with its path: what it says is not known.
+fn compare(
+    bundle: &Bundle<'_>,
+    declared: &Declared,
+    findings: &mut Vec<Finding>,
+) -> Result<(), (String, protocol::Error)> {
     let archive = &bundle.archive;
-    let Some(report) = archive.file(recompute::REPORT).ok().flatten() else { return };
+    let at = |path: &str| {
+        let path = path.to_owned();
+        move |e| (path, e)
+    };
+    let Some(report) = archive.file(recompute::REPORT).map_err(at(recompute::REPORT))? else { return Ok(()) };
     let named = named(declared, &sha256(&report));
     let paths: BTreeSet<&str> =
         named.keys().map(String::as_str).chain(archive.paths().filter(|p| is_document(p))).collect();
     let mut held = 0;
     for path in paths {
-        match (named.get(path), archive.digest_of(path).ok().flatten()) {
+        match (named.get(path), archive.digest_of(path).map_err(at(path))?) {
             (Some(digests), Some(digest)) if digests.contains(&digest.to_string()) => held += 1,
             (Some(_), Some(_)) => findings.push(Finding::refused(
                 "document",
@@ -48,6 +65,7 @@ pub(crate) fn check(bundle: &Bundle<'_>, declared: &Declared, findings: &mut Vec
             format!("{held} documents (PDF, XLSX) are those the log says were issued"),
         ));
     }
+    Ok(())
 }
 
 /// What may be taken for a document of the report.
