@@ -174,9 +174,9 @@ def witnesses(note, trust, newest_ms):
 def site_of(origin, site):
     """The epoch of an origin `<server>/<site>` or `<server>/<site>/<epoch>` (§7)."""
     parts = origin.split("/")
-    if parts[-1] == site: return 0
-    need(len(parts) > 2 and parts[-2] == site and parts[-1].isdecimal(), "the log is of another site than the manifest says")
-    return int(parts[-1])
+    if len(parts) > 2 and parts[-2] == site and parts[-1].isdecimal() and parts[-1][0] != "0": return int(parts[-1])
+    need(parts[-1] == site, "the log is of another site than the manifest says")
+    return 0
 def open_bundle(path):
     """Manifest and files (§8)."""
     with open(path, "rb") as whole, zipfile.ZipFile(whole) as archive:

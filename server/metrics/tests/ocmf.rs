@@ -69,11 +69,11 @@ fn every_quarter_hour_has_its_page_and_the_reading_its_own_time() {
     assert_eq!(
         all[1],
         format!(
-            "{{\"FV\":\"1.4\",\"GI\":\"Gongzheng\",\"GS\":\"{}\",\"PG\":\"F{}\",\"MS\":\"2019\\u007c0042\",\"RD\":[{{\
-             \"TM\":\"2026-03-02T00:15:00,000+0800 S\",\"RV\":50000.15,\"RI\":\"1-0:1.8.0\",\"RU\":\"kWh\",\"RT\":\"AC\",\
-             \"EF\":\"\",\"ST\":\"G\"}}],\"UM\":\"main\",\"UL\":{leaf},\"UO\":\"gz.example/log\"}}",
-            fixture::GATEWAY,
+            "{{\"FV\":\"1.4\",\"GI\":\"Gongzheng\",\"PG\":\"F{}\",\"MS\":\"2019\\u007c0042\",\"RD\":[{{\
+             \"TM\":\"2026-03-02T00:15:00,000+0800 S\",\"RV\":50000.15,\"RI\":\"1-0:1.8.0\",\"RU\":\"kWh\",\
+             \"EF\":\"\",\"ST\":\"G\"}}],\"UM\":\"main\",\"UG\":\"{}\",\"UL\":{leaf},\"UO\":\"gz.example/log\"}}",
             first + 1,
+            fixture::GATEWAY,
         )
     );
     let reading = |hour: usize, quarter: usize| parsed(&all[hour * 4 + quarter])["RD"][0].clone();
@@ -117,4 +117,21 @@ fn a_meter_nobody_named_and_a_machine_without_one_are_refused_with_words() {
         let said = refusal.words();
         assert!(said.0.contains(zh) && said.1.contains(en), "{said:?}");
     }
+}
+
+#[test]
+fn a_reading_of_the_meter_that_was_taken_out_is_not_signed_as_one_of_the_new() {
+    // Exchanged at 10:12; the new one is first read at 10:35.
+    let exchanged = MONDAY + 10 * HOUR + 12 * MINUTE;
+    let mut log = log(exchanged..exchanged + 23 * MINUTE);
+    for (serial, from) in [("old", MONDAY - DAY), ("new", exchanged)] {
+        let meter = json!({"machine": "main", "serial": serial, "class": "1", "register": "primary"});
+        log.declare_from("meter", from, meter);
+    }
+    let all = payloads(&log.history(), "main", &monday(), "o", i64::MAX).unwrap();
+    let at = |quarter: usize| parsed(&all[10 * 4 + quarter]);
+    assert_eq!((&at(0)["MS"], &at(0)["RD"][0]["ST"]), (&json!("old"), &json!("G")));
+    // 10:10 was read, of the old one.
+    assert_eq!((&at(1)["MS"], &at(1)["RD"][0]["RV"]), (&json!("new"), &Json::Null));
+    assert_eq!((&at(3)["MS"], &at(3)["RD"][0]["ST"]), (&json!("new"), &json!("G")));
 }

@@ -104,7 +104,10 @@ fn enrolled(logs: &SiteLogs, site: &SiteId) -> Result<Vec<(GatewayId, PublicKey)
             if kind != ENROLLED {
                 continue;
             }
-            let Some(content) = logs.content(site, digest)? else { continue };
+            // It is never pruned: without it the trust file would lack a key, and honest bundles would be refused.
+            let damaged =
+                || std::io::Error::other(format!("the content {digest} of an enrolment at {site} is missing"));
+            let content = logs.content(site, digest)?.ok_or_else(damaged)?;
             let stated = Declaration::decode(&content)?;
             let text = |name: &str| stated.body.get(name).and_then(|value| value.as_str());
             if let (Some(Ok(gateway)), Some(Ok(key))) =

@@ -117,7 +117,9 @@ impl SiteLogs {
     /// newest. `None` when no checkpoint covers it. Blocks on the disk.
     pub fn inclusion_proof(&self, site: &SiteId, index: u64) -> Result<Option<InclusionProof>, LogError> {
         let covers = |note: &String| Checkpoint::read_unverified(note).is_ok_and(|c| index < c.size);
-        let last = lock(&*self.log(site)?).cosigned.last.clone();
+        // What was signed before the log was opened again under another name says nothing of the leaves since.
+        let origin = self.origin(site)?;
+        let last = lock(&*self.log(site)?).cosigned.last.clone().filter(|(c, _)| c.origin == origin);
         let cosigned = self.cosigned_note(site)?.into_iter().chain(last).map(|(_, note)| note);
         let Some(note) = cosigned.chain(self.checkpoint(site)?).find(covers) else { return Ok(None) };
         let size = Checkpoint::read_unverified(&note)?.size;

@@ -154,14 +154,15 @@ fn compare(bundle: &Bundle<'_>, own_epoch: u32, wanted: &[(u32, Checkpoint)], fi
     }
 }
 
-/// `<server name>/<site>` and the epoch of an origin.
+/// `<server name>/<site>` and the epoch of an origin. A site may be named like a number: the longer form is tried first.
 pub(crate) fn epoch_of<'o>(origin: &'o str, site: &str) -> Option<(&'o str, u32)> {
     let is_base = |text: &str| text.rsplit_once('/').is_some_and(|(_, last)| last == site);
-    if is_base(origin) {
-        return Some((origin, 0));
-    }
-    let (base, epoch) = origin.rsplit_once('/')?;
-    is_base(base).then_some((base, epoch.parse().ok()?))
+    let restored = origin.rsplit_once('/').filter(|(base, _)| is_base(base));
+    let numbered = restored.and_then(|(base, text)| {
+        let epoch: u32 = text.parse().ok()?;
+        (epoch > 0 && epoch.to_string() == text).then_some((base, epoch))
+    });
+    numbered.or_else(|| is_base(origin).then_some((origin, 0)))
 }
 
 /// Site and epoch of an origin of the server named: `<server>/<site>`, and after a restore `<server>/<site>/<epoch>`.
@@ -172,4 +173,20 @@ pub(crate) fn site_and_epoch<'o>(origin: &'o str, server: &str) -> Option<(&'o s
         Some((site, text)) => (site, text.parse::<u32>().ok().filter(|n| *n > 0 && n.to_string() == text)?),
     };
     (!site.is_empty()).then_some((site, epoch))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::epoch_of;
+
+    #[test]
+    fn an_origin_says_its_epoch_whatever_the_site_is_called() {
+        assert_eq!(epoch_of("gz.example/works", "works"), Some(("gz.example/works", 0)));
+        assert_eq!(epoch_of("gz.example/works/2", "works"), Some(("gz.example/works", 2)));
+        assert_eq!(epoch_of("gz.example/1", "1"), Some(("gz.example/1", 0)));
+        assert_eq!(epoch_of("gz.example/1/1", "1"), Some(("gz.example/1", 1)));
+        for other in ["gz.example/works/0", "gz.example/works/01", "gz.example/works/x", "gz.example/other"] {
+            assert_eq!(epoch_of(other, "works"), None, "{other}");
+        }
+    }
 }

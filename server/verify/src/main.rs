@@ -45,6 +45,7 @@ struct Common {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Lang {
+    #[value(alias = "zh-CN")]
     Zh,
     En,
 }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use protocol::{Content, Digest, Leaf, LeafBody, PreparedKey, PublicKey, record::RECORD_DOMAIN};
+use protocol::{Content, Digest, Kind, Leaf, LeafBody, PreparedKey, PublicKey, record::RECORD_DOMAIN};
 
 use crate::archive::Bundle;
 use crate::chain::{Announced, Chains, key_of};
@@ -135,14 +135,17 @@ pub(crate) fn check(
                 contents.name(&bundle.archive, &header.content_digest);
                 contents.record(index, leaf, header, beside.as_ref());
             }
+            // What was let go of is read again: a chain goes by everything but readings.
+            let again: Option<Content>;
+            let is_needed = recomputation.goes_on()
+                || matches!(&leaf.body, LeafBody::Record { header, .. } if header.kind != Kind::Batch);
+            if is_needed && content.is_none() && beside.as_ref().is_some_and(|b| b.is_dropped) {
+                again = read_again(bundle, leaf);
+                content = again.as_ref();
+            }
             chains.leaf(index, leaf, content, *signed);
             if contents.is_refused() || chains.is_refused() {
                 recomputation.stop();
-            }
-            let again: Option<Content>;
-            if recomputation.goes_on() && content.is_none() && beside.as_ref().is_some_and(|b| b.is_dropped) {
-                again = read_again(bundle, leaf);
-                content = again.as_ref();
             }
             recomputation.leaf(index, leaf, content);
         }

@@ -8,8 +8,9 @@
 //!    Where there is none the payload says why (`ST`, `EF`) and has no value: none is made up.
 //! 3. The digits are the register's: as many decimals as one count has in kilowatt-hours, six at most.
 //! 4. OCMF knows a meter by its serial number. A register without a stated one is refused, not given a name of ours.
-//! 5. `UM`, `UL`, `UO` (names the format leaves to makers) say machine, leaf and log, so that every value leads back to the record
-//!    the gateway signed.
+//! 5. `UM`, `UG`, `UL`, `UO` (names the format leaves to makers) say machine, gateway, leaf and log, so that every value leads back
+//!    to the record the gateway signed. `GS`, the signing device, is not said: the gateway did not sign this.
+//! 6. A reading taken before the meter was exchanged, or by another register, is none of the one that is there at the quarter hour.
 
 use std::fmt::Write as _;
 
@@ -97,36 +98,43 @@ pub fn payloads(
         if at_ms < days.from_ms {
             continue;
         }
-        let Some(signal) = history.statements().machine_at(machine, at_ms).and_then(|m| m.body.signals.energy.as_ref())
-        else {
+        let statements = history.statements();
+        let signal_at = |ms: i64| statements.machine_at(machine, ms).and_then(|m| m.body.signals.energy.as_ref());
+        let serial_at =
+            |ms: i64| statements.instrument_at(machine, Quantity::Energy, ms).map(|s| s.body.serial.as_str());
+        let signal = signal_at(at_ms);
+        if signal.is_none() && out.is_empty() {
+            // Its register is younger than the dates.
             continue;
-        };
-        if register.as_ref().is_none_or(|r| r.signal != *signal) {
+        }
+        if let Some(signal) = signal.filter(|s| register.as_ref().is_none_or(|r| r.signal != **s)) {
             let series = history.series(&signal.gateway, &signal.tag, reach);
             register = Some(Register { signal: signal.clone(), series });
         }
         let Some(register) = &register else { continue };
-        let stated = history.statements().instrument_at(machine, Quantity::Energy, at_ms);
         let zone = zone_of(history, Interval::new(at_ms, at_ms + 1));
         let unnamed = || Refusal::NoSerial(local(zone, at_ms, "%F"));
-        let meter = stated.map(|s| &s.body).filter(|m| !m.serial.is_empty()).ok_or_else(unnamed)?;
-        let direction = match meter.counts {
-            Counts::Import => "1-0:1.8.0",
-            Counts::Export => "1-0:2.8.0",
+        let serial = serial_at(at_ms).filter(|serial| !serial.is_empty()).ok_or_else(unnamed)?;
+        let counts = statements.instrument_at(machine, Quantity::Energy, at_ms).map(|s| s.body.counts);
+        let direction = match counts {
+            Some(Counts::Export) => "1-0:2.8.0",
+            Some(Counts::Import) | None => "1-0:1.8.0",
         };
-        let reading = match register.last(at_ms)? {
+        let is_its_own = |ms: i64| signal_at(ms) == signal && serial_at(ms) == Some(serial);
+        let reading = match register.last(at_ms)?.filter(|read| is_its_own(read.at_ms)) {
             Some(read) => Reading { direction, ..read },
+            None if signal.is_none() => Reading::missing(at_ms, direction, 'N'),
             None => Reading::missing(at_ms, direction, register.state(&gaps, at_ms)),
         };
         let mut text = format!(
-            "{{\"FV\":\"1.4\",\"GI\":\"Gongzheng\",\"GS\":{},\"PG\":\"F{page}\",\"MS\":{},\"RD\":[{}]",
-            quoted(&signal.gateway),
-            quoted(&meter.serial),
+            "{{\"FV\":\"1.4\",\"GI\":\"Gongzheng\",\"PG\":\"F{page}\",\"MS\":{},\"RD\":[{}]",
+            quoted(serial),
             reading.json(zone),
         );
         let leaf = reading.leaf.map_or_else(String::new, |leaf| format!(",\"UL\":{leaf}"));
+        let gateway = quoted(&register.signal.gateway);
         // Writing to a string does not fail.
-        let _ = write!(text, ",\"UM\":{}{leaf},\"UO\":{}}}", quoted(machine), quoted(origin));
+        let _ = write!(text, ",\"UM\":{},\"UG\":{gateway}{leaf},\"UO\":{}}}", quoted(machine), quoted(origin));
         out.push(text);
     }
     if out.is_empty() { Err(Refusal::NoRegister) } else { Ok(out) }
@@ -145,7 +153,7 @@ struct Reading<'a> {
     clock: char,
     kwh: Option<String>,
     direction: &'a str,
-    /// `G` good, `T` no answer, `F` not read correctly, `E` another error.
+    /// `G` good, `T` no answer, `F` not read correctly, `N` no register by the machine's definition, `E` another error.
     state: char,
     leaf: Option<u64>,
 }
@@ -209,9 +217,10 @@ impl<'a> Reading<'a> {
     }
 
     fn json(&self, zone: &str) -> String {
-        let value = self.kwh.as_ref().map_or_else(String::new, |kwh| {
-            format!("\"RV\":{kwh},\"RI\":\"{}\",\"RU\":\"kWh\",\"RT\":\"AC\",", self.direction)
-        });
+        let value = self
+            .kwh
+            .as_ref()
+            .map_or_else(String::new, |kwh| format!("\"RV\":{kwh},\"RI\":\"{}\",\"RU\":\"kWh\",", self.direction));
         let error = if self.kwh.is_some() { "" } else { "E" };
         let time = local(zone, self.at_ms, "%Y-%m-%dT%H:%M:%S,%3f%z");
         format!("{{\"TM\":\"{time} {}\",{value}\"EF\":\"{error}\",\"ST\":\"{}\"}}", self.clock, self.state)
