@@ -419,10 +419,8 @@ struct Statement {
 async fn declare(context: &Context, site: &SiteId, text: &str, now_ms: i64) -> Result<Reply, AdminError> {
     let declarations = parse_statements(text, now_ms)?;
     let checked = planning::check(&context.logs, site, &declarations).await?;
-    let mut leaves = Vec::new();
-    for declaration in &declarations {
-        leaves.push(context.logs.append_declaration(site, declaration).await?.to_string());
-    }
+    let leaves = context.logs.append_declarations(site, &declarations).await?;
+    let leaves: Vec<String> = leaves.iter().map(u64::to_string).collect();
     planning::publish(&context.logs, site, checked).await?;
     let count = leaves.len();
     reply(leaves.join("\n"), format!("已填报 {count} 项"), format!("{count} statements logged"))

@@ -147,6 +147,16 @@ impl From<ReportingError> for Failure {
             ReportingError::Wanted | ReportingError::Report(_) => {
                 Self::invalid(error.to_string(), format!("无法出具报告：{error}"))
             }
+            ReportingError::Document(error) => {
+                let text = error.to_string();
+                let (en, zh) = text.rsplit_once(" / ").unwrap_or((&text, &text));
+                Self(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "document",
+                    format!("no report was issued: {en}"),
+                    format!("报告未出具：{zh}"),
+                )
+            }
             other => Self::unavailable(other),
         }
     }

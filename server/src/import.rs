@@ -31,6 +31,9 @@ mod text;
 pub mod weigh;
 mod xlsx;
 
+/// Between reading a table and recording it nothing else is imported: the same file sent twice at once is recorded once.
+pub(crate) static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// Largest file, bytes: some ten thousand rows, far more than [`ROWS_MAX`] need.
 pub const FILE_MAX: usize = 2 * 1024 * 1024;
 /// Most rows with something in them, the header and lines left out included.

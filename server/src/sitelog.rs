@@ -166,6 +166,20 @@ impl SiteLogs {
         declarer.declare(site.clone(), bytes).await.map_err(|_| LogError::Unavailable)?
     }
 
+    /// Appends several, in order. All are on their way before the first is awaited, so that a caller who goes away in between leaves
+    /// none of them behind.
+    pub async fn append_declarations(&self, site: &SiteId, all: &[Declaration]) -> Result<Vec<u64>, LogError> {
+        self.log(site)?;
+        let bytes = all.iter().map(Declaration::encode).collect::<protocol::Result<Vec<_>>>()?;
+        let declarer = self.0.declarer.get().ok_or(LogError::Unavailable)?;
+        let answers: Vec<_> = bytes.into_iter().map(|bytes| declarer.declare(site.clone(), bytes)).collect();
+        let mut leaves = Vec::with_capacity(answers.len());
+        for answer in answers {
+            leaves.push(answer.await.map_err(|_| LogError::Unavailable)??);
+        }
+        Ok(leaves)
+    }
+
     /// All sites with a log.
     pub fn sites(&self) -> Vec<SiteId> {
         self.0.sites.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()

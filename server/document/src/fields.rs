@@ -7,6 +7,7 @@ use look::format::THIN;
 use serde_json::Value as Json;
 
 use crate::chapters::Context;
+use crate::read::Names;
 use crate::words::Words;
 
 /// A member's name in Chinese and English. What comes first here is printed first.
@@ -208,7 +209,7 @@ impl<'f> Fields<'f> {
             Json::String(text) => self.text(key, text),
             Json::Number(n) => match n.as_i64() {
                 // A planned cycle is stated in microseconds.
-                Some(us) if key == "item_us" => seconds(us),
+                Some(us) if key == "item_us" && us >= 0 => seconds(us),
                 Some(ms)
                     if matches!(
                         key,
@@ -227,7 +228,9 @@ impl<'f> Fields<'f> {
                 let text = |key: &str| members.get(key).and_then(Json::as_str);
                 let others = members.keys().filter(|k| !matches!(k.as_str(), "zh" | "en" | "gateway" | "tag")).count();
                 match (text("zh"), text("en"), text("gateway"), text("tag")) {
-                    (Some(zh), Some(en), ..) if others == 0 => words.s(zh, en).to_owned(),
+                    (Some(zh), Some(en), ..) if others == 0 => {
+                        words.name(&Names { zh: zh.to_owned(), en: en.to_owned() }, "")
+                    }
                     (_, _, Some(gateway), Some(tag)) if others == 0 => format!("{gateway}/{tag}"),
                     _ if key == "codes" => self.codes(value),
                     _ => words.s("（内容）", "(内容)").replace("内容", &self.members(value, words.s("，", ", "))),

@@ -139,7 +139,12 @@ fn edition(source: &Source<'_>, lang: Lang) -> Result<Edition, DocumentError> {
 fn witnesses(note: &str, origin: &str) -> Vec<String> {
     let names = note.lines().filter_map(|l| l.strip_prefix("— ")).filter_map(|l| l.split(' ').next());
     let server = origin.split('/').next().unwrap_or_default();
-    names.filter(|name| *name != server && !origin.starts_with(name)).map(str::to_owned).collect()
+    names
+        .filter(|name| {
+            *name != server && !origin.strip_prefix(*name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+        .map(str::to_owned)
+        .collect()
 }
 
 #[cfg(test)]

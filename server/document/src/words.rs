@@ -16,6 +16,9 @@ pub(crate) struct Words {
     pub(crate) lang: Lang,
 }
 
+/// Most characters of a name on paper.
+const NAME_MAX: usize = 120;
+
 impl Words {
     /// One of two texts.
     pub(crate) fn s<'w>(self, zh: &'w str, en: &'w str) -> &'w str {
@@ -36,7 +39,12 @@ impl Words {
             Lang::Zh => (&names.zh, &names.en),
             Lang::En => (&names.en, &names.zh),
         };
-        [first, second].into_iter().find(|n| !n.is_empty()).map_or_else(|| id.to_owned(), Clone::clone)
+        let name = [first, second].into_iter().find(|n| !n.is_empty()).map_or(id, String::as_str);
+        // Nobody bounds a name that is declared; a page does.
+        match name.char_indices().nth(NAME_MAX) {
+            Some((end, _)) => format!("{}…", &name[..end]),
+            None => name.to_owned(),
+        }
     }
 
     /// A machine, or the sum over all.

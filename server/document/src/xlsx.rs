@@ -152,7 +152,7 @@ fn write_sheet(
     sheet.set_footer(format!("&L{}&R&P / &N", mark(c.notice())));
     let note = [simulated.to_owned(), c.factory(), c.number(), c.notice().to_owned()];
     let note: Vec<String> = note.into_iter().filter(|words| !words.is_empty()).collect();
-    sheet.write_string_with_format(0, 0, note.join(" · "), &formats.note)?;
+    sheet.write_string_with_format(0, 0, fitted(&note.join(" · ")), &formats.note)?;
     for (column, (title, width)) in (0_u16..).zip(&table.head) {
         sheet.set_column_width(column, *width)?;
         sheet.write_string_with_format(1, column, title, &formats.head)?;
@@ -173,9 +173,7 @@ impl Sheet<'_> {
             match value {
                 Value::Empty => {}
                 Value::Text(text) => {
-                    // A cell holds 32,767 characters; statements are shorter by far, and the bundle has them whole.
-                    let text: String = text.chars().take(32_000).collect();
-                    self.sheet.write_string_with_format(self.row, column, text, &formats.text)?;
+                    self.sheet.write_string_with_format(self.row, column, fitted(text), &formats.text)?;
                 }
                 Value::Number(n, look) => {
                     let format = match look {
@@ -200,5 +198,36 @@ impl Sheet<'_> {
         }
         self.row += 1;
         Ok(())
+    }
+}
+
+/// UTF-16 units a cell holds.
+const CELL_MAX: usize = 32_767;
+
+/// As much of a text as a cell holds, with an ellipsis where it is cut: one long statement must not end every report after it. The
+/// bundle has it whole.
+fn fitted(text: &str) -> String {
+    if text.encode_utf16().count() <= CELL_MAX {
+        return text.to_owned();
+    }
+    let mut units = '…'.len_utf16();
+    let fits = |c: &char| {
+        units += c.len_utf16();
+        units <= CELL_MAX
+    };
+    text.chars().take_while(fits).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_longer_than_a_cell_is_cut_where_it_is_seen() {
+        for long in ["𠀀".repeat(20_000), "字".repeat(40_000), "a".repeat(32_768)] {
+            let cut = fitted(&long);
+            assert!(cut.encode_utf16().count() <= CELL_MAX && cut.ends_with('…'));
+        }
+        assert_eq!(fitted(&"a".repeat(CELL_MAX)).len(), CELL_MAX);
     }
 }

@@ -5,7 +5,8 @@ use protocol::{Declaration, SiteId};
 use serde::{Deserialize, Serialize};
 
 use super::{AdminError, Context, OPERATOR, Reply, invalid, reply};
-use crate::import::{Import, Wrong, kinds, provenance};
+use crate::evaluate::said::Said;
+use crate::import::{Import, ONE_AT_A_TIME, Wrong, kinds, provenance};
 use crate::planning;
 use crate::query::{Given, read_given};
 use crate::reporting::{self, ReportingError};
@@ -46,6 +47,7 @@ pub(super) async fn execute(
     };
     let damaged = |_| invalid("文件在传送中损坏", "the file was damaged on its way");
     let bytes = BASE64.decode(wanted.data.as_bytes()).map_err(damaged)?;
+    let _one = ONE_AT_A_TIME.lock().await;
     let given = Given::File { name: wanted.name, bytes };
     let (logs, id) = (context.logs.clone(), site.clone());
     let reading = tokio::task::spawn_blocking(move || {
@@ -57,10 +59,17 @@ pub(super) async fn execute(
         return Err(told(&import));
     }
     let same = import.items.iter().filter(|i| !i.is_to_declare()).count();
-    let from = |lines: &[u32]| match (&given, given.digest()) {
-        (Given::File { name, .. }, Some(digest)) => provenance(name, &digest, lines),
+    let digest = given.digest();
+    let from = |lines: &[u32]| match (&given, &digest) {
+        (Given::File { name, .. }, Some(digest)) => provenance(name, digest, lines),
         _ => String::new(),
     };
+    // What was left out of the file, then what an author must know of its rows; each once.
+    let mut notes: Vec<&Said> = import.notes.iter().chain(import.items.iter().flat_map(|i| &i.notices)).collect();
+    notes.sort_by_key(|note| (&note.zh, &note.en));
+    notes.dedup();
+    let zh: String = notes.iter().map(|note| format!("\n{}", note.zh)).collect();
+    let en: String = notes.iter().map(|note| format!("\n{}", note.en)).collect();
     let declarations: Vec<Declaration> = import
         .items
         .iter()
@@ -78,20 +87,18 @@ pub(super) async fn execute(
     if wanted.check {
         return reply(
             "",
-            format!("检查通过：将填报 {count} 项，已有相同填报 {same} 项；尚未记录"),
-            format!("checked: {count} would be declared, {same} are there already; nothing is recorded"),
+            format!("检查通过：将填报 {count} 项，已有相同填报 {same} 项；尚未记录{zh}"),
+            format!("checked: {count} would be declared, {same} are there already; nothing is recorded{en}"),
         );
     }
     let checked = planning::check(&context.logs, site, &declarations).await?;
-    let mut leaves = Vec::with_capacity(count);
-    for declaration in &declarations {
-        leaves.push(context.logs.append_declaration(site, declaration).await?.to_string());
-    }
+    let leaves = context.logs.append_declarations(site, &declarations).await?;
+    let leaves: Vec<String> = leaves.iter().map(u64::to_string).collect();
     planning::publish(&context.logs, site, checked).await?;
     reply(
         leaves.join("\n"),
-        format!("已填报 {count} 项，另有 {same} 项此前已有相同填报"),
-        format!("{count} declared, {same} were there already"),
+        format!("已填报 {count} 项，另有 {same} 项此前已有相同填报{zh}"),
+        format!("{count} declared, {same} were there already{en}"),
     )
 }
 

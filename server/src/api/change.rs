@@ -95,10 +95,7 @@ pub(crate) async fn state_all(
         declarations.push(declaration);
     }
     let checked = planning::check(&state.logs, &id, &declarations).await?;
-    let mut leaves = Vec::with_capacity(declarations.len());
-    for declaration in &declarations {
-        leaves.push(state.logs.append_declaration(&id, declaration).await?);
-    }
+    let leaves = state.logs.append_declarations(&id, &declarations).await?;
     planning::publish(&state.logs, &id, checked).await?;
     Ok(leaves)
 }

@@ -1,10 +1,8 @@
 //! Recording what a table says: read again, and through the door of every declaration.
 
-use tokio::sync::Mutex;
-
 use super::Failure;
 use super::change::{Statement, state_all};
-use crate::import::{Import, kinds::Kind, provenance};
+use crate::import::{Import, ONE_AT_A_TIME, kinds::Kind, provenance};
 use crate::query::{self, Given};
 use crate::roles::Access;
 use crate::state::AppState;
@@ -21,9 +19,6 @@ pub(crate) enum Imported {
         same: usize,
     },
 }
-
-/// Between reading a table and recording it nothing else is imported: the same file sent twice at once is recorded once.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 /// Records a table under the caller's pseudonym and role. Every row's reason ends with where it comes from.
 pub(crate) async fn import_it(

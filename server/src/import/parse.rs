@@ -164,7 +164,8 @@ pub fn parse(kind: &Kind, table: &Table, against: &Against<'_>) -> Parsed {
     let mut out = Parsed { notes: table.notes.clone(), ..Parsed::default() };
     let is_left_out = |line: &&Line| {
         let first = line.cells.iter().find(|c| **c != Cell::Empty);
-        matches!(first, Some(Cell::Text(text)) if text.starts_with(['#', '＃']))
+        // A header whose first column is left out is a header all the same.
+        matches!(first, Some(Cell::Text(text)) if text.starts_with(['#', '＃'])) && header::named(kind, line) < 2
     };
     let (left_out, lines): (Vec<&Line>, Vec<&Line>) = table.lines.iter().partition(is_left_out);
     if !left_out.is_empty() {
@@ -221,10 +222,11 @@ fn read_rows(table: &Table, lines: &[&Line], header: &Header, against: &Against<
         }
     }
     let mut rows = Vec::new();
+    let headings = lines.iter().find(|l| l.number == header.line);
     for line in lines.iter().filter(|l| l.number > header.line) {
         let mut row = Row { line: line.number, values: BTreeMap::new(), said: Vec::new() };
         let outside = line.cells.iter().enumerate().find(|(at, cell)| {
-            let is_unnamed = *at >= header.columns.len();
+            let is_unnamed = headings.is_none_or(|h| *h.cell(*at) == Cell::Empty);
             is_unnamed && **cell != Cell::Empty
         });
         if let Some((at, cell)) = outside {

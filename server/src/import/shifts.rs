@@ -54,21 +54,30 @@ pub(super) fn calendar(rows: &[Row], against: &Against<'_>) -> Result<Vec<Draft>
 }
 
 pub(super) fn days(rows: &[Row], against: &Against<'_>) -> Result<Vec<Draft>, Fault> {
-    let Some(row) = rows.first() else { return Ok(Vec::new()) };
-    let id = row.text("calendar").unwrap_or(MAIN);
-    let Some(before) = in_force(row, against) else {
+    let Some(first) = rows.first() else { return Ok(Vec::new()) };
+    let id = first.text("calendar").unwrap_or(MAIN);
+    let Some(before) = in_force(first, against) else {
         let wrong = bad(
             format!("没有日历「{id}」"),
             format!("there is no calendar `{id}`"),
             "先导入班次日历",
             "import the shift calendar first",
         );
-        return Err(Fault::at(row, "calendar", wrong));
+        return Err(Fault::at(first, "calendar", wrong));
     };
     let mut holidays: BTreeSet<String> = before.body.holidays.iter().cloned().collect();
     let mut workdays: BTreeSet<String> = before.body.workdays.iter().cloned().collect();
     let mut seen = BTreeSet::new();
     for row in rows {
+        if row.ms("effective_from") != first.ms("effective_from") {
+            let wrong = bad(
+                "同一日历各行的生效日期须相同",
+                "all rows of a calendar take effect together",
+                "分两次导入",
+                "import them one after the other",
+            );
+            return Err(Fault::at(row, "effective_from", wrong));
+        }
         let date = row.date("date").map(|d| d.to_string()).unwrap_or_default();
         if !seen.insert(date.clone()) {
             let wrong = bad(

@@ -138,6 +138,15 @@ fn every_wrong_cell_is_named_in_the_words_of_the_file_and_in_both_languages() {
         ),
         ("quality_count", row("press,2026-03-11,day,"), 2, "不良件数", "必填", "must not be empty"),
         ("quality_count", row("press,2026-03-11,day,1,x"), 2, "", "在表头之外", "no heading"),
+        // As a spreadsheet pads every line: the heading is there, and empty.
+        (
+            "quality_count",
+            "设备,生产日期,班次,不良件数,\npress,2026-03-11,day,1,x\n".to_owned(),
+            2,
+            "",
+            "在表头之外",
+            "no heading",
+        ),
         (
             "quality_count",
             row("press,2026-03-11,day,1\n\n一号冲床,2026/3/11,白班,2"),
@@ -277,6 +286,9 @@ fn wrong_columns_say_which_are_expected_and_which_there_are() {
     // Left out on purpose, and said.
     let fine = Works::new().import("cycle_time", "设备,每件秒数,#备注\npress,1,旧\n".as_bytes());
     assert!(fine.wrong.is_empty() && fine.notes.iter().any(|n| n.zh.contains("#备注")), "{fine:#?}");
+    // Also as the first column, where most tables count their lines.
+    let first = Works::new().import("cycle_time", "#序号,设备,每件秒数\n1,press,1\n".as_bytes());
+    assert!(first.wrong.is_empty() && first.items.len() == 1, "{first:#?}");
 }
 
 #[test]
@@ -523,4 +535,15 @@ proptest! {
         let import = prepare_table(kind, &Table { lines, ..Table::default() }, &against);
         prop_assert!(import.wrong.is_empty() != import.items.is_empty());
     }
+}
+
+#[test]
+fn what_the_table_itself_ends_in_between_is_said_again() {
+    let mut works = Works::new();
+    works.declare(&works.import("cycle_time", "设备,每件秒数,生效日期\npress,12,2026-01-01\n".as_bytes()));
+    // Ten seconds in March only: April says again what was said in January.
+    let file = "设备,每件秒数,生效日期\npress,10,2026-02-01\npress,12,2026-03-01\n".as_bytes();
+    let import = works.import("cycle_time", file);
+    assert_eq!(works.declare(&import), 2, "{import:#?}");
+    assert_eq!(works.declare(&works.import("cycle_time", file)), 0);
 }

@@ -122,10 +122,24 @@ pub(super) fn weigh(drafts: &[Draft], against: &Against<'_>) -> Vec<Item> {
             said.entry(key(&stated.body.kind, &body)).or_default().push((stated, body));
         }
     }
-    drafts.iter().map(|draft| item(draft, &said, against)).collect()
+    let mut own = Own::new();
+    for draft in drafts.iter().filter(|draft| keyed_by(draft.kind).1) {
+        let body = normal(draft.kind, &draft.body).unwrap_or_else(|| draft.body.clone());
+        let from = draft.effective.unwrap_or(against.now_ms);
+        own.entry(key(draft.kind, &body)).or_default().push((from, body));
+    }
+    drafts.iter().map(|draft| item(draft, &said, &own, against)).collect()
 }
 
-fn item(draft: &Draft, said: &BTreeMap<String, Vec<(&Stated<Declaration>, Json)>>, against: &Against<'_>) -> Item {
+/// What the table itself says from when, by what it is about.
+type Own = BTreeMap<String, Vec<(i64, Json)>>;
+
+fn item(
+    draft: &Draft,
+    said: &BTreeMap<String, Vec<(&Stated<Declaration>, Json)>>,
+    own: &Own,
+    against: &Against<'_>,
+) -> Item {
     // A body that was checked reads.
     let body = normal(draft.kind, &draft.body).unwrap_or_else(|| draft.body.clone());
     let at = draft.effective.unwrap_or(against.now_ms);
@@ -136,14 +150,19 @@ fn item(draft: &Draft, said: &BTreeMap<String, Vec<(&Stated<Declaration>, Json)>
     } else {
         all.iter().max_by_key(|(s, _)| s.leaf)
     };
+    // Another row that takes effect in between ends what the log says: this one has to be said again.
+    let ends = |stated: &Stated<Declaration>| {
+        let rows = own.get(&key(draft.kind, &body)).into_iter().flatten();
+        rows.into_iter().any(|(from, other)| (stated.effective_from..at).contains(from) && *other != body)
+    };
     let beside = match last {
         None => Beside::New,
-        Some((stated, before)) if *before == body => Beside::Same { leaf: stated.leaf },
+        Some((stated, before)) if *before == body && !ends(stated) => Beside::Same { leaf: stated.leaf },
         Some((stated, before)) => Beside::Supersedes { leaf: stated.leaf, changes: changes(before, &body) },
     };
     let mut notices = Vec::new();
     if !matches!(beside, Beside::Same { .. }) {
-        lateness(draft, at, against, &mut notices);
+        lateness(draft, &beside, at, against, &mut notices);
         grade(draft, &beside, &mut notices);
         locks(draft, against, &mut notices);
     }
@@ -162,20 +181,21 @@ fn changes(before: &Json, after: &Json) -> Vec<(String, String, String)> {
     differs.map(|name| (name.clone(), word(a.get(name)), word(b.get(name)))).collect()
 }
 
-fn lateness(draft: &Draft, at: i64, against: &Against<'_>, out: &mut Vec<Said>) {
+fn lateness(draft: &Draft, beside: &Beside, at: i64, against: &Against<'_>, out: &mut Vec<Said>) {
     let now = against.now_ms;
     let days = |since: i64| (now - since) / DAY_MS;
     match (draft.kind, draft.about) {
         ("planned_stop", Some((from, _))) if from < now => {
             out.push(Said::new("停机开始后才填报，按非计划停机计算", "stated after it began: it counts as unplanned"))
         }
-        ("quality_count" | "batch" | "meter_replaced", Some((_, to))) if now - to > LATE_AFTER_MS => {
-            out.push(Said::new(
-                format!("事后 {} 天填报，所涉数据可信等级最高为 C 级", days(to)),
-                format!("stated {} days afterwards: the grade of what rests on it is C at best", days(to)),
-            ))
+        ("batch", Some((_, to))) if now - to > LATE_AFTER_MS => out.push(Said::new(
+            format!("事后 {} 天填报，所涉数据可信等级最高为 C 级", days(to)),
+            format!("stated {} days afterwards: the grade of what rests on it is C at best", days(to)),
+        )),
+        ("calendar", None) if *beside != Beside::New && at < now => {
+            out.push(Said::new("填报之前的日子仍按原日历计算", "days before it is stated keep the calendar they had"));
         }
-        (_, None) if now - at > LATE_AFTER_MS => out.push(Said::new(
+        ("machine" | "cycle_time" | "calendar", None) if now - at > LATE_AFTER_MS => out.push(Said::new(
             format!("追溯 {} 天生效，所涉时段的数据可信等级最高为 C 级", days(at)),
             format!("holds from {} days ago: the grade of what rests on it is C at best", days(at)),
         )),

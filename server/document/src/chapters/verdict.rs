@@ -74,6 +74,11 @@ pub(super) fn set(flow: &mut Flow, c: &Context<'_>) -> Result<(), DocumentError>
         .report
         .comparisons
         .iter()
+        // What is locked is not drawn as it is declared now: the table says both.
+        .filter(|k| {
+            let lock = c.report.promised(&k.definition, total).and_then(|p| p.lock.as_ref());
+            lock.is_none_or(|lock| lock.as_locked.is_none())
+        })
         .filter(|k| k.machine == total && figures::is_share(&figures::unit_of(c.report, &k.definition, total)))
         .collect();
     if !shares.is_empty() && flow.y() + 40.0 + 30.0 * shares.len() as f32 <= BOTTOM {
@@ -116,7 +121,8 @@ fn row(
     let words = c.words;
     let name = words.definition(c.report, definition);
     let unit = found.map(|k| figures::unit_words(words, c.report, k)).unwrap_or_default();
-    let first = Cell::styled(format!("{name} ({unit})"), CELL.bold().ink(INK)).and(words.machine(c.report, machine));
+    let first = if unit.is_empty() { name } else { format!("{name} ({unit})") };
+    let first = Cell::styled(first, CELL.bold().ink(INK)).and(words.machine(c.report, machine));
     let target = promised.and_then(|p| p.target.as_ref());
     let goal = match target {
         Some(target) => Cell::styled(figures::target(words, target), CELL),
@@ -137,7 +143,12 @@ fn row(
                 format!("{} / {}", grade(&k.before.grade), grade(&k.after.grade)),
             )
         }
-        None => (Cell::new(NONE), Cell::new(NONE), Cell::new(NONE), NONE.to_owned()),
+        None => {
+            // Nothing to compare with is no reason to leave out what was measured.
+            let line = c.report.period(machine, "reporting").and_then(|section| section.line(definition));
+            let after = line.map_or_else(|| NONE.to_owned(), |line| figures::value(words, line).0);
+            (Cell::new(NONE), Cell::new(after), Cell::new(NONE), NONE.to_owned())
+        }
     };
     let grades = match promised.and_then(|p| p.grades.as_ref()) {
         Some(both) => both.each_ref().map(|g| g.as_deref().unwrap_or(NONE)).join(" / "),
@@ -221,11 +232,15 @@ pub(super) fn change_style(code: &str) -> Style {
 /// Without a plan: what was measured, nothing compared.
 fn measured(flow: &mut Flow, c: &Context<'_>) {
     let words = c.words;
-    let note = words.s(
+    let planned = words.s(
+        "本方案没有可对比的基期，不作前后对比，也不给出达标与否的结论。下表为全部生产设备合计的实测值。",
+        "The plan has no base period to compare with: nothing is compared and no verdict is given. The table is what was measured of all production machines together.",
+    );
+    let dated = words.s(
         "本报告按日期出具，未指定测量方案，不作前后对比，也不给出达标与否的结论。下表为全部生产设备合计的实测值。",
         "This report is issued for dates without a plan: nothing is compared and no verdict is given. The table is what was measured of all production machines together.",
     );
-    flow.words(BODY, note);
+    flow.words(BODY, if c.report.request.plan.is_some() { planned } else { dated });
     let columns = [
         Column { share: 2.0, align: Align::Left },
         Column { share: 1.2, align: Align::Left },

@@ -178,7 +178,7 @@ pub(super) static CALENDAR_DAY: Kind = Kind {
         ),
         EFFECTIVE,
     ],
-    key: &["calendar", "effective_from"],
+    key: &["calendar"],
     together: true,
     draft: shifts::days,
 };

@@ -52,14 +52,16 @@ fn expected(kind: &Kind) -> Said {
     )
 }
 
+/// How many columns of the kind a line names.
+pub(super) fn named(kind: &Kind, line: &Line) -> usize {
+    let is_named = |cell: &&Cell| matches!(cell, Cell::Text(text) if column_of(kind, text).is_some());
+    line.cells.iter().filter(is_named).count()
+}
+
 pub(super) fn find_header(kind: &Kind, lines: &[&Line], out: &mut Parsed) -> Option<Header> {
-    let known = |line: &Line| {
-        let named = line.cells.iter().filter(|c| matches!(c, Cell::Text(text) if column_of(kind, text).is_some()));
-        named.count()
-    };
     let mut best: Option<(usize, &Line)> = None;
     for line in lines.iter().take(HEADER_WITHIN) {
-        let count = known(line);
+        let count = named(kind, line);
         if best.is_none_or(|(most, _)| count > most) {
             best = Some((count, line));
         }
