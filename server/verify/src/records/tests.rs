@@ -53,7 +53,7 @@ fn little_is_held_of_many_leaves_that_name_one_large_content() {
         assert_eq!(read_again(&bundle, &last.leaf), Some(content));
         // And an honest log is none the worse for it.
         let found = crate::verify_source(source, &Settings::new(None, None));
-        let is_refused = |f: &crate::Finding| f.code == "chain" && f.severity == crate::Severity::Refused;
+        let is_refused = |f: &Finding| f.code == "chain" && f.severity == crate::Severity::Refused;
         assert!(!found.findings.iter().any(is_refused), "{:?}", found.findings);
     }
 }
