@@ -8,14 +8,15 @@
 mod batch;
 mod columns;
 mod configuration;
+mod excerpt;
 #[cfg(any(test, target_family = "wasm"))]
 mod pure;
-mod some;
 
 pub use self::{
     batch::{Batch, Column, Values},
     columns::Columns,
     configuration::{Configuration, CounterConfig, DeviceConfig, Ratio, TagConfig},
+    excerpt::{Excerpt, FlatBatch, FlatColumn, FlatValues},
 };
 
 #[cfg(not(target_family = "wasm"))]
@@ -133,19 +134,6 @@ impl Content {
             Self::ChainStart(start) => start.encode_plain(),
             Self::KeyChange(change) => change.encode_plain(),
         })
-    }
-
-    /// Reads content bytes as sent, of a batch only the columns that `keep` says of their tag index; the second number is how many
-    /// readings there are in all its columns. It accepts what [`Content::decode`] accepts.
-    ///
-    /// # Errors
-    /// As [`Content::decode`].
-    pub fn decode_some(kind: Kind, content: &[u8], keep: &dyn Fn(u32) -> bool) -> Result<(Self, usize)> {
-        if kind != Kind::Batch {
-            return Ok((Self::decode(kind, content)?, 0));
-        }
-        let (batch, readings) = some::decode(&decompress(content)?, keep)?;
-        Ok((Self::Batch(batch), readings))
     }
 
     /// Reads content bytes as sent.
@@ -378,17 +366,24 @@ mod tests {
 
     /// All columns of some content, and only every other one.
     fn read_some(content: &[u8]) {
+        let keeps: [&dyn Fn(u32) -> bool; 3] = [&|_| true, &|tag| tag % 2 == 1, &|_| false];
         let whole = Content::decode(Kind::Batch, content);
-        let every = Content::decode_some(Kind::Batch, content, &|_| true);
-        let some = Content::decode_some(Kind::Batch, content, &|tag| tag % 2 == 1);
-        let Ok(Content::Batch(mut batch)) = whole else {
-            assert_eq!((whole.clone().err(), whole.err()), (every.err(), some.err()));
-            return;
-        };
-        let readings = batch.len();
-        assert_eq!(every, Ok((Content::Batch(batch.clone()), readings)));
-        batch.columns.retain(|column| column.tag % 2 == 1);
-        assert_eq!(some, Ok((Content::Batch(batch), readings)));
+        for keep in keeps {
+            let some = Excerpt::read(Kind::Batch, content, keep);
+            match &whole {
+                Ok(Content::Batch(batch)) => {
+                    let Ok(Excerpt::Batch(some)) = some else { panic!("{some:?}") };
+                    let flat = FlatBatch::of(batch, keep);
+                    let parts = |of: &FlatBatch| format!("{:?}", of.columns().collect::<Vec<_>>());
+                    assert_eq!(parts(&some), parts(&flat));
+                    assert_eq!((&some.gaps, &some.events), (&batch.gaps, &batch.events));
+                    assert_eq!(some.readings(), batch.len());
+                    let kept = batch.columns.iter().filter(|column| keep(column.tag));
+                    assert!(some.columns().map(|c| (c.tag, c.times)).eq(kept.map(|c| (c.tag, c.times.as_slice()))));
+                }
+                whole => assert_eq!(whole.as_ref().err(), some.as_ref().err()),
+            }
+        }
     }
 
     proptest! {

@@ -311,8 +311,12 @@ impl<'s> Archive<'s> {
 
     /// The place of a path in [`Archive::content_names`]; `None` when it names no content, or one that is not there.
     pub fn content_index(&self, path: &str) -> Option<usize> {
-        let digest = content_name(path)?;
-        self.contents.binary_search_by_key(&digest, |(name, _)| *name).ok()
+        self.content_at(&content_name(path)?)
+    }
+
+    /// The place of a content among [`Archive::content_names`], if it is there.
+    pub fn content_at(&self, digest: &Digest) -> Option<usize> {
+        self.contents.binary_search_by_key(digest, |(name, _)| *name).ok()
     }
 
     /// Paths of all files but contents, in order.
@@ -333,8 +337,7 @@ impl<'s> Archive<'s> {
     }
 
     fn content_place(&self, digest: &Digest) -> Option<&Place> {
-        let at = self.contents.binary_search_by_key(digest, |(name, _)| *name).ok()?;
-        self.contents.get(at).map(|(_, place)| place)
+        self.contents.get(self.content_at(digest)?).map(|(_, place)| place)
     }
 
     /// The bytes of a file; `None` when there is none of this path.

@@ -12,7 +12,7 @@ mod past;
 
 use std::collections::BTreeMap;
 
-use protocol::content::{Column as Wire, TagConfig, Values};
+use protocol::content::{FlatColumn, FlatValues, TagConfig};
 use protocol::{BootId, Quality, ValueType};
 
 use crate::decimal::float_scaled;
@@ -140,9 +140,9 @@ pub struct RecordPlace {
 }
 
 impl Column {
-    /// Appends a wire column of a record.
-    pub fn push(&mut self, record: u32, tag: &TagConfig, column: &Wire) {
-        let value_type = column.values.value_type();
+    /// Appends a column of a record.
+    pub(crate) fn push(&mut self, record: u32, tag: &TagConfig, column: &FlatColumn<'_>) {
+        let value_type = column.value_type;
         let meaning = self.meanings.iter().rposition(|m| m.is_of(tag, value_type)).unwrap_or_else(|| {
             self.meanings.push(Meaning::new(tag, value_type));
             self.meanings.len() - 1
@@ -164,7 +164,7 @@ impl Column {
                     }
                 }
             }
-            let Some(value) = self.stored(&column.values, i) else {
+            let Some(value) = self.stored(column, i) else {
                 self.bad.push(BadSpell { record, boot_ms, length_ms: tag.interval_ms.max(1) });
                 continue;
             };
@@ -186,16 +186,20 @@ impl Column {
         self.spans.extend(open);
     }
 
-    fn stored(&mut self, values: &Values, i: usize) -> Option<i64> {
+    fn stored(&mut self, column: &FlatColumn<'_>, i: usize) -> Option<i64> {
         let float = |v: f64| i64::try_from(float_scaled(v, 1_000_000, 1)?).ok();
-        match values {
-            Values::Bool(v) => v.get(i).map(|b| i64::from(*b)),
-            Values::I64(v) => v.get(i).copied(),
-            Values::U64(v) => i64::try_from(*v.get(i)?).ok(),
-            Values::F32(v) => float(f64::from(f32::from_bits(*v.get(i)?))),
-            Values::F64(v) => float(f64::from_bits(*v.get(i)?)),
-            Values::Text(v) => {
-                let text = v.get(i)?;
+        match column.values {
+            FlatValues::Bits(bits) => {
+                let bits = *bits.get(i)?;
+                match column.value_type {
+                    ValueType::F32 => float(f64::from(f32::from_bits(bits as u32))),
+                    ValueType::F64 => float(f64::from_bits(bits)),
+                    ValueType::U64 => i64::try_from(bits).ok(),
+                    _ => Some(bits.cast_signed()),
+                }
+            }
+            FlatValues::Texts(texts) => {
+                let text = texts.get(i)?;
                 if let Some(index) = self.text_index.get(text) {
                     return Some(*index);
                 }

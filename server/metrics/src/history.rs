@@ -15,6 +15,7 @@
 //!
 //! Signatures, digests and chains are the verifier's and the server's business before a leaf comes here.
 
+mod columns;
 mod past;
 mod placing;
 
@@ -22,14 +23,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use protocol::{
-    ChainId, Clock, Configuration, Content, Declaration, Digest, GapCause, GatewayId, Kind, Leaf, LeafBody, SiteId,
-    TagId,
+    ChainId, Clock, Configuration, Content, Declaration, Digest, GapCause, GatewayId, Header, Kind, Leaf, LeafBody,
+    SiteId, TagId,
+    content::{Excerpt, FlatBatch},
 };
 
 pub use self::past::{By, Disturbance};
 
+use self::columns::Columns;
 use self::past::Past;
-use crate::column::{Column, RecordPlace, Series, StatedGap, Stretch};
+use crate::column::{RecordPlace, Series, StatedGap, Stretch};
 use crate::interval::Interval;
 use crate::statements::Statements;
 use crate::time::{Clocks, Placement};
@@ -95,9 +98,9 @@ struct Gateway {
     taken: BTreeMap<ChainId, u64>,
     clocks: Clocks,
     configurations: BTreeMap<Digest, Configuration>,
-    /// Of the configuration used last: which of its tags are kept.
-    wanted: Option<(Digest, Vec<bool>)>,
-    columns: BTreeMap<TagId, Column>,
+    /// Of the configuration used last: where the columns of those of its tags are that are kept.
+    wanted: Option<(Digest, Vec<Option<usize>>)>,
+    columns: Columns,
     gaps: Vec<(Option<TagId>, GapCause, StatedGap)>,
     lost: Vec<u32>,
     unconfigured: Vec<u64>,
@@ -256,7 +259,10 @@ impl History {
             self.statements.push(index, leaf.received_ms, declaration);
         }
         let content = match &leaf.body {
-            LeafBody::Record { header, .. } => content.and_then(|bytes| Content::decode(header.kind, bytes).ok()),
+            LeafBody::Record { header, .. } => {
+                let keep = |tag| self.is_kept(header, tag);
+                content.and_then(|bytes| Excerpt::read(header.kind, bytes, &keep).ok())
+            }
             _ => None,
         };
         self.push_decoded(index, leaf, content.as_ref())
@@ -274,12 +280,19 @@ impl History {
         self.statements.push(index, received_ms, declaration);
     }
 
+    /// Whether the column of a tag in a batch will be kept; where that is not known yet, it may be.
+    fn is_kept(&self, header: &Header, tag: u32) -> bool {
+        let wanted = self.gateways.get(&header.gateway).and_then(|gateway| gateway.wanted.as_ref());
+        let wanted = wanted.filter(|(of, _)| *of == header.configuration);
+        wanted.is_none_or(|(_, places)| matches!(places.get(tag as usize), Some(Some(_))))
+    }
+
     /// Takes in the next leaf as [`History::push`] does, with the content of a record decoded already. A declaration is one of
     /// [`History::state_ahead`], or says nothing.
     ///
     /// # Errors
     /// A leaf out of order; the history is unchanged then.
-    pub fn push_decoded(&mut self, index: u64, leaf: &Leaf, content: Option<&Content>) -> Result<(), HistoryError> {
+    pub fn push_decoded(&mut self, index: u64, leaf: &Leaf, content: Option<&Excerpt>) -> Result<(), HistoryError> {
         if index != self.size {
             return Err(HistoryError::Order { got: index, want: self.size });
         }
@@ -305,15 +318,16 @@ impl History {
                     oldest_ms: None,
                 });
                 match content {
-                    Some(Content::Configuration(c)) => {
+                    Some(Excerpt::Whole(Content::Configuration(c))) => {
                         gateway.configurations.insert(header.content_digest, c.clone());
                     }
-                    Some(Content::Lost(_)) => gateway.lost.push(record),
-                    Some(Content::Batch(batch)) => {
+                    Some(Excerpt::Whole(Content::Lost(_))) => gateway.lost.push(record),
+                    Some(Excerpt::Batch(batch)) => {
                         let tags = self.tags.as_ref();
                         self.readings += gateway.take_batch(record, header, batch, tags);
                     }
-                    Some(Content::ChainStart(_) | Content::KeyChange(_)) | None => {}
+                    Some(Excerpt::Whole(Content::Batch(_) | Content::ChainStart(_) | Content::KeyChange(_))) | None => {
+                    }
                 }
                 let found = moves.then_some(By::Clock).or_else(|| gateway.arrived(record));
                 if let (Some(by), None) = (found, &self.disturbed) {
@@ -327,7 +341,7 @@ impl History {
         Ok(())
     }
 
-    fn is_repeated(&self, header: &protocol::Header) -> bool {
+    fn is_repeated(&self, header: &Header) -> bool {
         let taken = self.gateways.get(&header.gateway).and_then(|g| g.taken.get(&header.chain));
         taken.is_some_and(|last| header.sequence <= *last)
     }
@@ -513,8 +527,8 @@ impl Gateway {
     fn take_batch(
         &mut self,
         record: u32,
-        header: &protocol::Header,
-        batch: &protocol::Batch,
+        header: &Header,
+        batch: &FlatBatch,
         tags: Option<&BTreeSet<(String, String)>>,
     ) -> u64 {
         let Some(configuration) = self.configurations.get(&header.configuration) else {
@@ -529,20 +543,17 @@ impl Gateway {
         if self.wanted.as_ref().is_none_or(|(of, _)| *of != header.configuration) {
             let gateway = header.gateway.as_str();
             let is_wanted = |tag: &TagId| tags.is_none_or(|t| t.contains(&(gateway.to_owned(), tag.to_string())));
-            let of = configuration.tags.iter().map(|tag| is_wanted(&tag.id)).collect();
-            self.wanted = Some((header.configuration, of));
+            let mut place = |tag: &TagId| is_wanted(tag).then(|| self.columns.place(tag));
+            let places = configuration.tags.iter().map(|tag| place(&tag.id)).collect();
+            self.wanted = Some((header.configuration, places));
         }
-        let wanted = |tag: u32| {
-            self.wanted.as_ref().and_then(|(_, wanted)| wanted.get(tag as usize)).is_some_and(|wanted| *wanted)
-        };
+        let places = self.wanted.as_ref().map_or(&[][..], |(_, places)| places);
+        let place = |tag: u32| places.get(tag as usize).copied().flatten();
         let (mut kept, mut oldest_ms) = (0, None);
-        for column in &batch.columns {
+        for column in batch.columns() {
             let Some(tag) = configuration.tags.get(column.tag as usize) else { continue };
-            if wanted(column.tag) {
-                match self.columns.get_mut(&tag.id) {
-                    Some(of) => of.push(record, tag, column),
-                    None => self.columns.entry(tag.id.clone()).or_default().push(record, tag, column),
-                }
+            if let Some(of) = place(column.tag).and_then(|place| self.columns.at(place)) {
+                of.push(record, tag, &column);
                 kept += column.times.len() as u64;
                 oldest_ms = oldest_ms.into_iter().chain(column.times.iter().copied()).min();
             }
@@ -551,7 +562,7 @@ impl Gateway {
             let tag = match gap.tag {
                 None => None,
                 Some(index) => match configuration.tags.get(index as usize) {
-                    Some(tag) if wanted(index) => Some(tag.id.clone()),
+                    Some(tag) if place(index).is_some() => Some(tag.id.clone()),
                     _ => continue,
                 },
             };

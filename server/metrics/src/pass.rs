@@ -16,7 +16,8 @@ mod stated;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
-use protocol::{Content, Declaration, Leaf, LeafBody};
+use protocol::content::Excerpt;
+use protocol::{Declaration, Leaf, LeafBody};
 
 use crate::history::{History, HistoryError, REACH_MS};
 use crate::interval::Interval;
@@ -159,7 +160,7 @@ impl Pass {
     ///
     /// # Errors
     /// As [`Pass::push`].
-    pub fn push_decoded(&mut self, index: u64, leaf: &Leaf, content: Option<&Content>) -> Result<(), PassError> {
+    pub fn push_decoded(&mut self, index: u64, leaf: &Leaf, content: Option<&Excerpt>) -> Result<(), PassError> {
         self.check()?;
         self.history.push_decoded(index, leaf, content)?;
         self.pushed(index, leaf)

@@ -10,6 +10,7 @@ use metrics::compare::SplitMix64;
 use metrics::pass::{By, Disturbance, Pass, PassError};
 use metrics::report::ReportError;
 use metrics::{History, ReportRequest, evaluate};
+use protocol::content::Excerpt;
 use protocol::{
     Batch, BootId, Content, Declaration, Digest, Gap, GapCause, GapStart, Header, Kind, Leaf, LeafBody, Lost,
     LostCause, Quality, ServerAnchor, SyncState,
@@ -117,7 +118,7 @@ impl Leaves {
         let mut pass = Pass::knowing(request.clone(), declared).unwrap();
         let taken = self.list.iter().enumerate().try_for_each(|(i, (leaf, content))| {
             let content = match (&leaf.body, content) {
-                (LeafBody::Record { header, .. }, Some(bytes)) => Content::decode(header.kind, bytes).ok(),
+                (LeafBody::Record { header, .. }, Some(bytes)) => Excerpt::read(header.kind, bytes, &|_| true).ok(),
                 _ => None,
             };
             pass.push_decoded(i as u64, leaf, content.as_ref())

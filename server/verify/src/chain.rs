@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use protocol::content::Excerpt;
 use protocol::{ChainId, Content, Digest, Header, Kind, Leaf, LeafBody, PublicKey, record::record_digest};
 
 use crate::kept::epoch_of;
@@ -114,7 +115,7 @@ impl<'a> Chains<'a> {
         &mut self,
         index: u64,
         leaf: &Leaf,
-        content: Option<&Content>,
+        content: Option<&Excerpt>,
         signed: Option<(PublicKey, bool)>,
     ) {
         match &leaf.body {
@@ -223,7 +224,7 @@ impl<'a> Chains<'a> {
 
     /// The chain rule of `docs/formats.md` §3. A restore from a backup excuses nothing: the log goes on where the backup
     /// stood, because gateways send the difference again or state under signature what they no longer have.
-    fn follow(&mut self, index: u64, header: &Header, digest: Digest, content: Option<&Content>) {
+    fn follow(&mut self, index: u64, header: &Header, digest: Digest, content: Option<&Excerpt>) {
         let name = (header.gateway.to_string(), header.chain);
         let head = self.heads.get(&name).copied();
         let (next, expects) = head.map_or((0, Digest::ZERO), |head| (head.next, head.digest));
@@ -244,7 +245,7 @@ impl<'a> Chains<'a> {
         }
         let mut head = Head { next: header.sequence.saturating_add(1), digest };
         match content {
-            Some(Content::Lost(lost)) => {
+            Some(Excerpt::Whole(Content::Lost(lost))) => {
                 let (from, to) = (lost.from, lost.to);
                 if from != header.sequence || to < from || to < next {
                     let en = "a Lost record for another range than its sequence";
@@ -259,7 +260,7 @@ impl<'a> Chains<'a> {
                     format!("records {from}–{to} are lost ({:?}), as the gateway states under signature", lost.cause);
                 self.findings.push(Finding::note("lost", place(index, header), zh, en));
             }
-            Some(Content::KeyChange(change)) => {
+            Some(Excerpt::Whole(Content::KeyChange(change))) => {
                 self.announced.insert(header.gateway.to_string(), (index, change.new_key));
                 let en = format!("the gateway's key changes to {}", change.new_key.fingerprint());
                 self.findings.push(Finding::note(

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use metrics::interval::Interval;
-use protocol::content::DeviceConfig;
+use protocol::content::{DeviceConfig, Excerpt};
 use protocol::record::SyncState;
 use protocol::{Content, Declaration, Digest, Header, Kind, Leaf, LeafBody, PublicKey, bundle::Archive, sha256};
 
@@ -47,7 +47,7 @@ pub(crate) struct Contents {
 pub(crate) struct Beside {
     is_altered: bool,
     /// What it decodes to, unless too much is held already.
-    pub(crate) content: Option<Content>,
+    pub(crate) content: Option<Excerpt>,
     /// It was decoded and let go: whoever needs it decodes it again.
     pub(crate) is_dropped: bool,
     trouble: Option<protocol::Error>,
@@ -65,11 +65,14 @@ impl Beside {
         let Some(bytes) = archive.content(&header.content_digest)? else { return Ok(None) };
         let is_altered =
             sha256(&bytes) != header.content_digest || bytes.len() as u64 != u64::from(header.content_length);
-        let (content, trouble, readings) = match Content::decode_some(header.kind, &bytes, keep) {
-            Ok((content, readings)) => (Some(content), None, readings as u64),
-            Err(e) => (None, Some(e), 0),
+        let (content, trouble) = match Excerpt::read(header.kind, &bytes, keep) {
+            Ok(content) => (Some(content), None),
+            Err(e) => (None, Some(e)),
         };
-        let readings = matches!(content, Some(Content::Batch(_))).then_some(readings);
+        let readings = match &content {
+            Some(Excerpt::Batch(batch)) => Some(batch.readings() as u64),
+            _ => None,
+        };
         Ok(Some(Self { is_altered, content, is_dropped: false, trouble, readings }))
     }
 
@@ -78,11 +81,11 @@ impl Beside {
     pub(crate) fn weight(&self) -> u64 {
         let texts = |texts: &[&str]| texts.iter().map(|text| text.len() as u64).sum::<u64>() / READING_BYTES;
         match &self.content {
-            Some(Content::Batch(batch)) => {
+            Some(Excerpt::Batch(batch)) => {
                 let events = batch.events.iter().map(|e| 2 + texts(&[&e.kind, &e.subject, &e.detail]));
                 self.readings.unwrap_or_default() + 2 * batch.gaps.len() as u64 + events.sum::<u64>()
             }
-            Some(Content::Configuration(configuration)) => {
+            Some(Excerpt::Whole(Content::Configuration(configuration))) => {
                 let profile = |device: &DeviceConfig| device.profile.as_ref().map_or(0, |p| texts(&[p]));
                 let devices = configuration.devices.iter();
                 let devices = devices.map(|d| 4 + profile(d) + texts(&[d.id.as_str(), &d.protocol, &d.address]));
@@ -114,7 +117,7 @@ impl Contents {
     /// Takes note that a leaf names this content.
     pub(crate) fn name(&mut self, archive: &Archive<'_>, digest: &Digest) {
         self.named.resize(archive.content_names().len(), false);
-        let at = archive.content_index(&format!("contents/{digest}"));
+        let at = archive.content_at(digest);
         if let Some(is_named) = at.and_then(|at| self.named.get_mut(at)) {
             *is_named = true;
         }

@@ -11,7 +11,8 @@ use metrics::interval::Interval;
 use metrics::pass::{Pass, PassError};
 use metrics::statements::Statements;
 use metrics::{History, Report, ReportRequest, evaluate};
-use protocol::{Content, Leaf, LeafBody, sha256};
+use protocol::content::Excerpt;
+use protocol::{Leaf, LeafBody, sha256};
 use serde_json::Value as Json;
 
 use crate::records::read_again;
@@ -88,7 +89,7 @@ impl Recomputation {
     }
 
     /// Takes the next leaf with the content of its record.
-    pub(crate) fn leaf(&mut self, index: u64, leaf: &Leaf, content: Option<&Content>) {
+    pub(crate) fn leaf(&mut self, index: u64, leaf: &Leaf, content: Option<&Excerpt>) {
         let (State::Runs(pass), Ok(request)) = (&mut self.state, &self.request) else { return };
         if index >= request.size {
             return;

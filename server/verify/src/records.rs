@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use protocol::{Content, Digest, Kind, Leaf, LeafBody, PreparedKey, PublicKey, record::RECORD_DOMAIN};
+use protocol::content::Excerpt;
+use protocol::{Content, Digest, Kind, Leaf, LeafBody, PreparedKey, PublicKey, Signature, record::RECORD_DOMAIN};
 
 use crate::archive::Bundle;
 use crate::chain::{Announced, Chains, key_of};
@@ -54,16 +55,29 @@ impl Keys {
 
     /// Whether the signature of a record holds under a key.
     pub(crate) fn is_signed(&self, leaf: &Leaf, key: &PublicKey) -> bool {
-        let (LeafBody::Record { header_bytes, signature, .. } | LeafBody::Quarantine { header_bytes, signature, .. }) =
-            &leaf.body
-        else {
-            return false;
+        self.are_signed(&[leaf], key) == [true]
+    }
+
+    /// Of each of some records whether its signature holds under a key.
+    fn are_signed(&self, leaves: &[&Leaf], key: &PublicKey) -> Vec<bool> {
+        let Some(prepared) = self.prepared(key) else {
+            let holds =
+                |(message, signature): (&[u8], &Signature)| key.verify("record", RECORD_DOMAIN, message, signature);
+            return leaves.iter().map(|leaf| signed_part(leaf).is_some_and(|part| holds(part).is_ok())).collect();
         };
-        let checked = match self.prepared(key) {
-            Some(prepared) => prepared.verify("record", RECORD_DOMAIN, header_bytes, signature),
-            None => key.verify("record", RECORD_DOMAIN, header_bytes, signature),
-        };
-        checked.is_ok()
+        let parts: Vec<_> = leaves.iter().filter_map(|leaf| signed_part(leaf)).collect();
+        let mut holds = prepared.verify_all(RECORD_DOMAIN, &parts).into_iter();
+        leaves.iter().map(|leaf| signed_part(leaf).is_some() && holds.next() == Some(true)).collect()
+    }
+}
+
+/// What was signed of a leaf, and how.
+fn signed_part(leaf: &Leaf) -> Option<(&[u8], &Signature)> {
+    match &leaf.body {
+        LeafBody::Record { header_bytes, signature, .. } | LeafBody::Quarantine { header_bytes, signature, .. } => {
+            Some((header_bytes, signature))
+        }
+        _ => None,
     }
 }
 
@@ -78,7 +92,7 @@ struct Known {
 fn read(bundle: &Bundle<'_>, declared: &Declared, keys: &Keys, known: &Known, i: usize) -> Result<Tile, String> {
     let (first, leaves) = bundle.leaves.tile(&bundle.archive, i)?;
     let mut held = 0;
-    let check = |(index, leaf): (u64, Leaf)| -> Result<Checked, String> {
+    let check = |leaf: Leaf| -> Result<Checked, String> {
         let (LeafBody::Record { header, .. } | LeafBody::Quarantine { header, .. }) = &leaf.body else {
             return Ok(Checked { leaf, beside: None, signed: None });
         };
@@ -94,12 +108,40 @@ fn read(bundle: &Bundle<'_>, declared: &Declared, keys: &Keys, known: &Known, i:
                 beside.drop_content();
             }
         }
-        let key = key_of(declared, &known.announced, index, header.gateway.as_str()).map(|(key, _)| key);
-        let signed = key.map(|key| (key, keys.is_signed(&leaf, &key)));
-        Ok(Checked { leaf, beside, signed })
+        Ok(Checked { leaf, beside, signed: None })
     };
-    let leaves = (first..).zip(leaves).map(check).collect::<Result<_, _>>()?;
-    Ok(Tile { first, leaves })
+    let leaves = leaves.into_iter().map(check).collect::<Result<_, _>>()?;
+    let mut tile = Tile { first, leaves };
+    tile.check_signatures(declared, keys, &known.announced);
+    Ok(tile)
+}
+
+impl Tile {
+    /// Checks each signature with the key its gateway is known to have, those of one key together.
+    fn check_signatures(&mut self, declared: &Declared, keys: &Keys, announced: &Announced) {
+        let key = |(index, checked): (u64, &Checked)| {
+            let (LeafBody::Record { header, .. } | LeafBody::Quarantine { header, .. }) = &checked.leaf.body else {
+                return None;
+            };
+            Some(key_of(declared, announced, index, header.gateway.as_str())?.0)
+        };
+        let mut of_key: Vec<(PublicKey, Vec<usize>)> = Vec::new();
+        for (at, key) in (self.first..).zip(&self.leaves).map(key).enumerate() {
+            let Some(key) = key else { continue };
+            match of_key.iter_mut().find(|(with, _)| *with == key) {
+                Some((_, places)) => places.push(at),
+                None => of_key.push((key, vec![at])),
+            }
+        }
+        for (key, places) in of_key {
+            let leaves: Vec<&Leaf> = places.iter().filter_map(|at| Some(&self.leaves.get(*at)?.leaf)).collect();
+            for (at, holds) in places.iter().zip(keys.are_signed(&leaves, &key)) {
+                if let Some(checked) = self.leaves.get_mut(*at) {
+                    checked.signed = Some((key, holds));
+                }
+            }
+        }
+    }
 }
 
 /// Walks along the log. The error is a finding when the bundle could not be read to its end.
@@ -136,7 +178,7 @@ pub(crate) fn check(
                 contents.record(index, leaf, header, beside.as_ref());
             }
             // What was let go of is read again: a chain goes by everything but readings.
-            let again: Option<Content>;
+            let again: Option<Excerpt>;
             let is_needed = recomputation.goes_on()
                 || matches!(&leaf.body, LeafBody::Record { header, .. } if header.kind != Kind::Batch);
             if is_needed && content.is_none() && beside.as_ref().is_some_and(|b| b.is_dropped) {
@@ -166,7 +208,7 @@ fn learn(known: &RwLock<Arc<Known>>, tile: &Tile, announced: &Announced, used: &
     }
     for checked in &tile.leaves {
         let content = checked.beside.as_ref().and_then(|beside| beside.content.as_ref());
-        if let (LeafBody::Record { header, .. }, Some(Content::Configuration(configuration))) =
+        if let (LeafBody::Record { header, .. }, Some(Excerpt::Whole(Content::Configuration(configuration)))) =
             (&checked.leaf.body, content)
         {
             let gateway = header.gateway.to_string();
@@ -179,11 +221,11 @@ fn learn(known: &RwLock<Arc<Known>>, tile: &Tile, announced: &Announced, used: &
 }
 
 /// The content of a record that was not held.
-pub(crate) fn read_again(bundle: &Bundle<'_>, leaf: &Leaf) -> Option<Content> {
+pub(crate) fn read_again(bundle: &Bundle<'_>, leaf: &Leaf) -> Option<Excerpt> {
     let LeafBody::Record { header, .. } = &leaf.body else { return None };
     let bytes = bundle.archive.content(&header.content_digest).ok().flatten()?;
     (protocol::sha256(&bytes) == header.content_digest).then_some(())?;
-    Content::decode(header.kind, &bytes).ok()
+    Excerpt::read(header.kind, &bytes, &|_| true).ok()
 }
 
 #[cfg(test)]

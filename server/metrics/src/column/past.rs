@@ -113,8 +113,8 @@ mod tests {
     use super::*;
     use crate::Interval;
     use crate::column::{RecordPlace, Stretch};
-    use protocol::content::{Column as Wire, Ratio, TagConfig, Values};
-    use protocol::{Quality, ValueType};
+    use protocol::ValueType;
+    use protocol::content::{FlatColumn, FlatValues, Ratio, TagConfig};
 
     fn column(records: &[&[i64]]) -> Column {
         let tag = TagConfig {
@@ -129,10 +129,10 @@ mod tests {
         };
         let mut column = Column::default();
         for (record, times) in records.iter().enumerate() {
-            let qualities = vec![(Quality::Good, times.len() as u32)];
-            let values = Values::I64(times.to_vec());
-            let wire = Wire { tag: 0, times: times.to_vec(), values, qualities, sources: None };
-            column.push(record as u32, &tag, &wire);
+            let bits: Vec<u64> = times.iter().map(|time| time.cast_unsigned()).collect();
+            let values = FlatValues::Bits(&bits);
+            let given = FlatColumn { tag: 0, times, value_type: ValueType::I64, values, qualities: &[] };
+            column.push(record as u32, &tag, &given);
         }
         column
     }

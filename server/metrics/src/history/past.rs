@@ -126,8 +126,7 @@ impl Gateway {
         }
         let offset_ms = self.place(record)?.offset_ms;
         let is_read = |(tag, used): (&String, &Used)| {
-            let column = self.columns.iter().find(|(id, _)| id.as_str() == tag).map(|(_, c)| c);
-            let oldest = column.and_then(|c| c.oldest_of(record));
+            let oldest = self.columns.get(tag).and_then(|c| c.oldest_of(record));
             oldest.is_some_and(|ms| ms.saturating_add(offset_ms) <= used.through_ms)
         };
         if info.oldest_ms.is_some_and(|ms| ms.saturating_add(offset_ms) <= any.through_ms)
@@ -244,21 +243,25 @@ impl Gateway {
     fn forget_before(&mut self, cut_ms: i64, is_read_on: bool) {
         self.settle();
         let gaps_ms = cut_ms.saturating_sub(REACH_MS);
+        // Every reading of every tag asks for the fate of its record.
+        let first = self.past.records;
+        let fates: Vec<Fate> = self.numbers().map(|r| self.fate(r)).collect();
+        let fate = |r: u32| r.checked_sub(first).and_then(|i| fates.get(i as usize)).copied();
         let mut columns = std::mem::take(&mut self.columns);
-        for (tag, column) in &mut columns {
-            let last_ms = column.forget(cut_ms, gaps_ms, |r| self.fate(r));
+        for (tag, column) in columns.iter_mut() {
+            let last_ms = column.forget(cut_ms, gaps_ms, |r| fate(r).unwrap_or_else(|| self.fate(r)));
             if let Some(through_ms) = last_ms.filter(|_| is_read_on && column.is_cut()) {
                 // What is older than the last reading that was kept has nowhere to go any more.
                 let nowhere = Interval::new(i64::MAX, i64::MIN);
-                let used = self.past.used.entry(tag.to_string()).or_insert(Used { hull: nowhere, through_ms });
+                let used = self.past.used.entry(tag.to_owned()).or_insert(Used { hull: nowhere, through_ms });
                 used.through_ms = used.through_ms.max(through_ms);
                 let any = self.past.used_any.get_or_insert(Used { hull: nowhere, through_ms });
                 any.through_ms = any.through_ms.max(through_ms);
             }
         }
-        let held = columns.values().filter_map(Column::oldest_record).min();
+        let held = columns.iter().filter_map(|(_, column)| column.oldest_record()).min();
         // While nothing was forgotten, everything may still be placed elsewhere.
-        let is_cut = columns.values().any(Column::is_cut);
+        let is_cut = columns.iter().any(|(_, column)| column.is_cut());
         self.columns = columns;
         self.freeze(if is_cut { cut_ms } else { i64::MIN });
         // The newest record stays: it says which boot this is.
@@ -360,7 +363,7 @@ impl History {
     /// Lets all readings go, their memory too; gaps stay.
     pub(crate) fn drop_readings(&mut self) {
         for gateway in self.gateways_mut().values_mut() {
-            gateway.columns = BTreeMap::new();
+            gateway.columns.clear();
         }
     }
 
@@ -376,12 +379,12 @@ impl History {
 
     fn column(&self, gateway: &str, tag: &str) -> Option<&Column> {
         let (_, gateway) = self.gateways.iter().find(|(id, _)| id.as_str() == gateway)?;
-        gateway.columns.iter().find(|(id, _)| id.as_str() == tag).map(|(_, c)| c)
+        gateway.columns.get(tag)
     }
 
     /// Readings and records held now.
     pub(crate) fn held(&self) -> (u64, u64) {
-        let readings = |g: &Gateway| g.columns.values().map(|c| c.len() as u64).sum::<u64>();
+        let readings = |g: &Gateway| g.columns.iter().map(|(_, c)| c.len() as u64).sum::<u64>();
         let gateways = self.gateways.values();
         gateways.fold((0, 0), |(r, n), g| (r + readings(g), n + g.records.len() as u64))
     }

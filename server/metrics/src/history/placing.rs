@@ -10,34 +10,36 @@ impl History {
         let (_, gateway) = self.gateways.iter().find(|(id, _)| id.as_str() == gateway)?;
         let mut gaps = gateway.gaps(stretch.gaps_from_ms);
         gaps.retain(|g| self.limit.is_none_or(|limit| g.leaf < limit));
-        Some(Placing { gateway, late: gateway.late(), gaps, limit: self.limit })
+        // Every reading of every tag asks where its record lies.
+        let is_within = |place: &RecordPlace| self.limit.is_none_or(|limit| place.leaf < limit);
+        let place = |(record, is_late)| {
+            let place = gateway.record_place(record, is_late);
+            RecordPlace { offset_ms: place.offset_ms.filter(|_| is_within(&place)), ..place }
+        };
+        let places = gateway.numbers().zip(gateway.late()).map(place).collect();
+        Some(Placing { gateway, places, gaps })
     }
 }
 
 /// The records of a gateway on UTC.
 pub(crate) struct Placing<'a> {
     gateway: &'a Gateway,
-    late: Vec<bool>,
+    /// Of the records held.
+    places: Vec<RecordPlace>,
     gaps: Vec<GapAt<'a>>,
-    limit: Option<u64>,
 }
 
 impl Placing<'_> {
     /// The readings of a tag in a stretch, with the gaps that concern it.
     pub(crate) fn series(&self, tag: &str, stretch: Stretch) -> Series {
         let first = self.gateway.past.records;
-        let is_late = |record: u32| {
-            let at = record.checked_sub(first).and_then(|i| self.late.get(i as usize));
-            at.is_some_and(|is| *is)
+        let nowhere = RecordPlace { leaf: 0, offset_ms: None, error_ms: i64::MAX, is_late: false };
+        let place = |record: u32| {
+            let at = record.checked_sub(first).and_then(|i| self.places.get(i as usize));
+            at.copied().unwrap_or(nowhere)
         };
-        let mut series = match self.gateway.columns.iter().find(|(id, _)| id.as_str() == tag) {
-            Some((_, column)) => column.placed(stretch, |record| {
-                let place = self.gateway.record_place(record, is_late(record));
-                let offset_ms = place.offset_ms.filter(|_| self.limit.is_none_or(|limit| place.leaf < limit));
-                RecordPlace { offset_ms, ..place }
-            }),
-            None => Series::default(),
-        };
+        let column = self.gateway.columns.get(tag);
+        let mut series = column.map_or_else(Series::default, |column| column.placed(stretch, place));
         for gap in self.gaps.iter().filter(|g| g.tag.is_none_or(|t| t == tag)) {
             series.gaps.push(gap.interval);
             match gap.cause {
