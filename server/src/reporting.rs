@@ -68,6 +68,8 @@ pub struct Issued {
     pub bundle: String,
     /// Bytes of the bundle.
     pub bytes: u64,
+    /// Bytes of the bundle without readings, which lies beside it.
+    pub bytes_without_readings: u64,
     /// The site is simulated, and the report says so.
     pub simulated: bool,
 }
@@ -126,7 +128,7 @@ pub async fn issue(
     };
     let digest = protocol::sha256(&evaluated.report).to_string();
     let name = wanted.plan.as_deref().unwrap_or("dates");
-    let file = format!("{site}-{name}-{}.gzbundle.zip", evaluated.size);
+    let file = format!("{site}-{name}-{}{SUFFIX}", evaluated.size);
     let declaration = Declaration {
         kind: REPORT_ISSUED.to_owned(),
         effective_from: now_ms,
@@ -148,15 +150,29 @@ pub async fn issue(
     let (logs, site, folder) = (logs.clone(), site.clone(), folder(data_dir, site.as_str()));
     let (size, simulated) = (evaluated.size, evaluated.simulated);
     let name = file.clone();
-    let bytes = off_thread(move || {
-        let archive = assemble(&logs, &site, &evaluated, &witnessed.note)?;
-        write(&folder, &name, &archive)?;
-        Ok::<_, ReportingError>(archive.len() as u64)
+    let [bytes, bytes_without_readings] = off_thread(move || {
+        let [whole, without] = assemble(&logs, &site, &evaluated, &witnessed.note)?;
+        // The whole one last: where it is, both are.
+        write(&folder, &without_readings(&name), &without)?;
+        write(&folder, &name, &whole)?;
+        Ok::<_, ReportingError>([whole.len() as u64, without.len() as u64])
     })
     .await??;
     tracing::info!(leaf, size, bundle = file, bytes, "Report issued.");
-    Ok(Issued { leaf, size, digest, bundle: file, bytes, simulated })
+    Ok(Issued { leaf, size, digest, bundle: file, bytes, bytes_without_readings, simulated })
 }
+
+/// The file name of the same bundle without readings, for portals that take a few megabytes: signatures, log, statements and report
+/// are in it, and the verifier says that no number could be computed again.
+pub fn without_readings(bundle: &str) -> String {
+    match bundle.strip_suffix(SUFFIX) {
+        Some(name) => format!("{name}-without-readings{SUFFIX}"),
+        None => format!("without-readings-{bundle}"),
+    }
+}
+
+/// What the name of a bundle ends with.
+const SUFFIX: &str = ".gzbundle.zip";
 
 /// Where a site's bundles lie.
 pub fn folder(data_dir: &Path, site: &str) -> PathBuf {
@@ -328,16 +344,22 @@ fn is_batch(body: &LeafBody) -> bool {
     matches!(body, LeafBody::Record { header, .. } if header.kind == Kind::Batch)
 }
 
-/// The bundle under a checkpoint that covers the `report_issued` leaf.
+/// A batch, a quarantined one too.
+fn has_readings(body: &LeafBody) -> bool {
+    matches!(body, LeafBody::Record { header, .. } | LeafBody::Quarantine { header, .. } if header.kind == Kind::Batch)
+}
+
+/// The bundle under a checkpoint that covers the `report_issued` leaf, and the same without readings.
 fn assemble(
     logs: &SiteLogs,
     site: &SiteId,
     evaluated: &Evaluated,
     checkpoint: &str,
-) -> Result<Vec<u8>, ReportingError> {
+) -> Result<[Vec<u8>; 2], ReportingError> {
     let size = Checkpoint::read_unverified(checkpoint)?.size;
     let mut encoded: Vec<Vec<u8>> = Vec::new();
     let mut contents: BTreeMap<Digest, Vec<u8>> = BTreeMap::new();
+    let mut batches: BTreeSet<Digest> = BTreeSet::new();
     while (encoded.len() as u64) < size {
         let at = encoded.len() as u64;
         let range = at..size.min(at + LEAVES_READ);
@@ -351,18 +373,26 @@ fn assemble(
                 && let Some(content) = logs.content(site, &digest)?
             {
                 contents.insert(digest, content);
+                if has_readings(&leaf.body) {
+                    batches.insert(digest);
+                }
             }
         }
         encoded.extend(logs.leaf_bytes(site, range)?);
     }
-    Ok(bundle::assemble(bundle::Parts {
-        site: site.as_str(),
-        checkpoint,
-        leaves: &encoded,
-        contents: &contents,
-        report: &evaluated.report,
-        documents: &evaluated.documents,
-    })?)
+    let bundle = |contents: &BTreeMap<Digest, Vec<u8>>| {
+        bundle::assemble(bundle::Parts {
+            site: site.as_str(),
+            checkpoint,
+            leaves: &encoded,
+            contents,
+            report: &evaluated.report,
+            documents: &evaluated.documents,
+        })
+    };
+    let whole = bundle(&contents)?;
+    contents.retain(|digest, _| !batches.contains(digest));
+    Ok([whole, bundle(&contents)?])
 }
 
 /// Complete or not at all: temporary name, sync, rename, sync of the directory.

@@ -379,21 +379,31 @@ pub(super) async fn reports(
     Ok(Json(query::reports(&state.store, &who.session.access, &site).await?))
 }
 
-/// The bundle of an issued report, for `gongzheng-verify`. It carries raw readings, so it needs the permission to see them.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ReadingsParam {
+    /// `false` for the bundle without readings, of which no number can be computed again.
+    readings: Option<bool>,
+}
+
+/// The bundle of an issued report, for `gongzheng-verify`. It carries raw readings, or what they were made of: it needs the
+/// permission to see them.
 #[utoipa::path(
     get,
     path = "/api/v1/sites/{site}/reports/{leaf}/bundle",
-    params(("site" = String, Path), ("leaf" = i64, Path)),
+    params(("site" = String, Path), ("leaf" = i64, Path), ReadingsParam),
     responses((status = 200, description = "The bundle", content_type = "application/zip"))
 )]
 pub(crate) async fn bundle(
     State(state): State<AppState>,
     who: SignedIn,
     Path((site, leaf)): Path<(String, i64)>,
+    Query(asked): Query<ReadingsParam>,
 ) -> Result<Response, Failure> {
     query::visible(&state.store, &who.session.access, Permission::SeeRaw, &site).await?;
     let row = state.store.report(&site, leaf).await.map_err(QueryError::from)?.ok_or(QueryError::NotFound)?;
     let name = row.bundle.ok_or(QueryError::NotFound)?;
+    let name = if asked.readings == Some(false) { reporting::without_readings(&name) } else { name };
     let path = reporting::bundle_path(&state.data_dir, &site, &name).ok_or(QueryError::NotFound)?;
     let bytes = tokio::fs::read(&path).await.map_err(Failure::unavailable)?;
     let disposition = format!("attachment; filename=\"{name}\"");

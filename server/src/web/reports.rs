@@ -45,6 +45,17 @@ pub struct Details {
     pub promises: Promises,
 }
 
+/// What the bundle of an issued report holds.
+#[derive(Debug, Default)]
+pub struct Offered {
+    /// Names of the documents in it.
+    pub documents: Vec<&'static str>,
+    /// Its length, bytes.
+    pub bytes: Option<u64>,
+    /// Length of the one without readings, if there is one, bytes.
+    pub bytes_without_readings: Option<u64>,
+}
+
 struct Card<'a> {
     title: String,
     issued: String,
@@ -52,7 +63,8 @@ struct Card<'a> {
     prefix: String,
     digest: &'a str,
     details: Option<&'a Details>,
-    bundle_href: String,
+    /// Address and label with the size: whole, and without readings.
+    bundles: Vec<(String, String)>,
     json_href: String,
     /// Address and label.
     documents: Vec<(String, &'static str)>,
@@ -90,7 +102,7 @@ impl<'a> ReportsPage<'a> {
     pub fn new(
         frame: Frame,
         data: &'a SiteView,
-        (details, offered): (&'a [Details], &BTreeMap<i64, Vec<&'static str>>),
+        (details, offered): (&'a [Details], &BTreeMap<i64, Offered>),
         face: &Clockface,
         problem: String,
         notice: String,
@@ -106,11 +118,11 @@ impl<'a> ReportsPage<'a> {
             prefix: format::integer(r.prefix),
             digest: &r.digest,
             details: details.iter().find(|d| d.leaf == r.leaf),
-            bundle_href: if r.bundle && see_raw { format!("{base}/{}/bundle.zip", r.leaf) } else { String::new() },
+            bundles: bundles(t, &format!("{base}/{}/bundle.zip", r.leaf), offered.get(&r.leaf).filter(|_| see_raw)),
             json_href: format!("{base}/{}/report.json", r.leaf),
             documents: DOCUMENTS
                 .into_iter()
-                .filter(|(name, _)| see_raw && offered.get(&r.leaf).is_some_and(|held| held.contains(name)))
+                .filter(|(name, _)| see_raw && offered.get(&r.leaf).is_some_and(|held| held.documents.contains(name)))
                 .map(|(name, label)| (format!("{base}/{}/documents/{name}", r.leaf), label))
                 .collect(),
         };
@@ -134,6 +146,21 @@ impl<'a> ReportsPage<'a> {
     }
 }
 
+/// The bundles that can be had, with their sizes: portals refuse what is too long only after the upload.
+fn bundles(t: &Texts, href: &str, offered: Option<&Offered>) -> Vec<(String, String)> {
+    let Some(offered) = offered else { return Vec::new() };
+    let whole = offered.bytes.map(|n| (href.to_owned(), t.f1("reports-bundle", "size", megabytes(n))));
+    let light = offered.bytes_without_readings;
+    let light = light.map(|n| (format!("{href}?readings=false"), t.f1("reports-bundle-light", "size", megabytes(n))));
+    whole.into_iter().chain(light).collect()
+}
+
+/// A length as upload limits are written, rounded up: 10⁶ bytes and two digits after the point, so that a small one is not nothing.
+fn megabytes(bytes: u64) -> String {
+    let hundredths = bytes.div_ceil(10_000);
+    format!("{}.{:02} MB", hundredths / 100, hundredths % 100)
+}
+
 #[cfg(test)]
 pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {
     use super::samples;
@@ -147,7 +174,12 @@ pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {
             Some(&data.site),
             data.site.simulated,
         );
-        let offered = details.iter().map(|d| (d.leaf, document::NAMES.to_vec())).collect();
+        let offer = || Offered {
+            documents: document::NAMES.to_vec(),
+            bytes: Some(48_217_003),
+            bytes_without_readings: Some(1_904_118),
+        };
+        let offered = details.iter().map(|d| (d.leaf, offer())).collect();
         ReportsPage::new(frame, data, (details, &offered), &samples::face(lang), problem.into(), notice.into())
             .render()
             .expect("renders")

@@ -32,6 +32,8 @@ pub(crate) struct Declared {
 #[derive(Default)]
 pub(crate) struct Contents {
     present: u64,
+    /// Of them those of batches.
+    batches: u64,
     readings: u64,
     /// By gateway: contents that are not in the bundle.
     withheld: BTreeMap<String, Withheld>,
@@ -174,6 +176,7 @@ impl Contents {
         if matches!(leaf.body, LeafBody::Quarantine { .. }) {
             return;
         }
+        self.batches += u64::from(header.kind == Kind::Batch);
         let place = format!("leaf {index}");
         if let Some(e) = &beside.trouble {
             let (zh, en) = (format!("内容无法解析（{e}）"), format!("does not decode ({e})"));
@@ -187,6 +190,12 @@ impl Contents {
             Some(readings) => self.readings += readings,
             None => {}
         }
+    }
+
+    /// Whether not one batch is in the bundle though the report rests on some: a bundle made to be small, not one that lacks what
+    /// somebody would rather not show.
+    pub(crate) fn is_without_readings(&self) -> bool {
+        self.batches == 0 && self.withheld.values().any(|w| w.needed_records > 0)
     }
 
     /// Writes what was found, in the order of the log; returns what is not in the bundle.

@@ -22,6 +22,9 @@ pub enum Verdict {
     Verified,
     /// Everything agrees with itself, but no trust file says whose it is.
     ConsistentNotAnchored,
+    /// Signed and whole under the trust file, but not one reading is in the bundle: the report is what the server stated in its log,
+    /// and no number of it was computed again.
+    NotRecomputed,
     /// Altered, incomplete or signed by someone else.
     Refused,
 }
@@ -33,6 +36,8 @@ impl Verdict {
             Self::Verified => 0,
             Self::Refused => 1,
             Self::ConsistentNotAnchored => 2,
+            // 3 is a program that could not do its work.
+            Self::NotRecomputed => 4,
         }
     }
 }

@@ -9,7 +9,8 @@
 //!    of the leaves they cover;
 //! 3. [`chain`]: every record is signed by its gateway's enrolled key and follows the one before it;
 //! 4. [`contents`]: every content is the one its leaf names, and decodes;
-//! 5. [`recompute`]: the report, evaluated again from those contents alone, is the report in the bundle, byte for byte.
+//! 5. [`recompute`]: the report, evaluated again from those contents alone, is the report in the bundle, byte for byte. A bundle
+//!    without any reading is said to be one: its numbers are the server's statement.
 //! 6. [`documents`]: PDF and XLSX are those that the log says were issued with the report.
 //!
 //! The steps are those of `docs/formats.md` §8.1. Each adds [`Finding`]s — good and bad — that name a place; [`verify`] turns
@@ -50,7 +51,7 @@ pub use trust::{Operator, Trust, TrustedGateway, TrustedWitness};
 /// What verification found.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Outcome {
-    /// Accepted, consistent without anchor, or refused.
+    /// Accepted, accepted but not computed again, consistent without anchor, or refused.
     pub verdict: Verdict,
     /// The site is simulated: no machine stands behind the numbers.
     pub simulated: bool,
@@ -63,13 +64,12 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    fn new(findings: Vec<Finding>, is_anchored: bool) -> Self {
-        let verdict = if findings.iter().any(|f| f.severity == Severity::Refused) {
-            Verdict::Refused
-        } else if is_anchored {
-            Verdict::Verified
-        } else {
-            Verdict::ConsistentNotAnchored
+    fn new(findings: Vec<Finding>, is_anchored: bool, is_recomputed: bool) -> Self {
+        let verdict = match (findings.iter().any(|f| f.severity == Severity::Refused), is_anchored, is_recomputed) {
+            (true, _, _) => Verdict::Refused,
+            (false, false, _) => Verdict::ConsistentNotAnchored,
+            (false, true, false) => Verdict::NotRecomputed,
+            (false, true, true) => Verdict::Verified,
         };
         Self { verdict, simulated: false, findings, figures: None, withheld: Vec::new() }
     }
@@ -130,7 +130,8 @@ pub fn verify_source(bundle: &dyn Source, settings: &Settings<'_>) -> Outcome {
     let mut found = Found::default();
     steps(bundle, settings, &mut found);
     let Found { findings, simulated, figures, withheld } = found;
-    Outcome { simulated, figures, withheld, ..Outcome::new(findings, settings.trust.is_some()) }
+    let is_recomputed = figures.is_some();
+    Outcome { simulated, figures, withheld, ..Outcome::new(findings, settings.trust.is_some(), is_recomputed) }
 }
 
 #[derive(Default)]
@@ -166,11 +167,12 @@ fn steps(source: &dyn Source, settings: &Settings<'_>, found: &mut Found) -> Opt
     if walked.is_ok() {
         contents.unnamed(&bundle.archive, findings);
     }
+    let is_without_readings = contents.is_without_readings();
     found.withheld = contents.report(findings);
     chains.report(&bundle.manifest.origin, findings);
     findings.extend(walked.err());
     if !findings.iter().any(refused) {
-        found.figures = recomputation.finish(&bundle, &declared, findings);
+        found.figures = recomputation.finish(&bundle, &declared, is_without_readings, findings);
         documents::check(&bundle, &declared, findings);
     }
     Some(())

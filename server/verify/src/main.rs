@@ -164,6 +164,7 @@ fn print(outcome: &Outcome, tables: &[String], lang: Lang) {
     }
     let (zh, en) = match outcome.verdict {
         Verdict::Verified => ("结论：核验通过", "VERIFIED"),
+        Verdict::NotRecomputed => ("结论：签名与站点日志无误，数值未复算", "SIGNED, NOT RECOMPUTED"),
         Verdict::ConsistentNotAnchored => ("结论：内部一致，未锚定", "CONSISTENT, NOT ANCHORED"),
         Verdict::Refused => ("结论：核验不通过", "REFUSED"),
     };

@@ -21,7 +21,7 @@ pub fn check_proof(text: &str, trust: Option<&Trust>, older: Option<&str>) -> Ou
         let zh = format!("不是完整的证明文件（{e}），请重新获取");
         findings.push(Finding::refused("proof", "", zh, format!("not a whole proof ({e}); fetch the file again")));
     }
-    Outcome::new(findings, trust.is_some())
+    Outcome::new(findings, trust.is_some(), true)
 }
 
 fn inclusion(proof: &InclusionProof, trust: Option<&Trust>, findings: &mut Vec<Finding>) {

@@ -101,17 +101,26 @@ impl Recomputation {
         }
     }
 
-    /// Compares; what was computed comes back as figures.
+    /// Compares; what was computed comes back as figures. Without readings there is nothing to compare: that the server issued this
+    /// very report is all that can be said.
     pub(crate) fn finish(
         self,
         bundle: &Bundle<'_>,
         declared: &Declared,
+        is_without_readings: bool,
         findings: &mut Vec<Finding>,
     ) -> Option<Figures> {
         let Some(given) = &self.given else {
             findings.push(Finding::refused("report", REPORT, "缺少报告", "the report is missing"));
             return None;
         };
+        if is_without_readings {
+            issued(declared, given, findings);
+            let zh = "包内没有读数：报告数值是服务器的陈述，未能复算。需要复算时，请索取含读数的佐证包";
+            let en = "no readings are in this bundle: the numbers are what the server stated and were not computed again; ask for the bundle with readings to do that";
+            findings.push(Finding::note("report", REPORT, zh, en));
+            return None;
+        }
         let mut report = match self.state {
             State::Stopped => return None,
             State::Failed(why) => Err(why),

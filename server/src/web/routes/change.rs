@@ -1,6 +1,7 @@
 //! Pages that change something — issuing a report, making an enrolment code — and the files that go with them.
 
 use std::collections::BTreeMap;
+use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,11 +17,11 @@ use crate::admin::{self, Request};
 use crate::api;
 use crate::enrol::CODE_LIFE_MS;
 use crate::query::{self, GatewayView, SiteView};
-use crate::reporting::{Wanted, bundle_path};
+use crate::reporting::{Wanted, bundle_path, without_readings};
 use crate::roles::Permission;
 use crate::state::AppState;
 use crate::web::gateways::{GatewaysPage, Live, NewCode};
-use crate::web::reports::{Details, ReportsPage};
+use crate::web::reports::{Details, Offered, ReportsPage};
 use crate::web::text::Lang;
 use crate::web::verdict::{self, Verdicts};
 use crate::web::view::{Nav, url_part};
@@ -50,15 +51,26 @@ pub(super) async fn verdicts(state: &AppState, lang: Lang, data: &SiteView, most
     found
 }
 
-/// Which documents lie in the bundles of the newest reports, by leaf.
-async fn offered(state: &AppState, data: &SiteView) -> BTreeMap<i64, Vec<&'static str>> {
+/// What the bundles of the newest reports hold, by leaf.
+async fn offered(state: &AppState, data: &SiteView) -> BTreeMap<i64, Offered> {
     let mut bundles = Vec::new();
     for report in data.reports.iter().filter(|r| r.bundle).take(OFFERED_MAX) {
         let row = state.store.report(&data.site.id, report.leaf).await.ok().flatten();
-        let path = row.and_then(|r| r.bundle).and_then(|name| bundle_path(&state.data_dir, &data.site.id, &name));
-        bundles.extend(path.map(|path| (report.leaf, path)));
+        let Some(name) = row.and_then(|r| r.bundle) else { continue };
+        let path = |name: &str| bundle_path(&state.data_dir, &data.site.id, name);
+        bundles.extend(path(&name).map(|whole| (report.leaf, whole, path(&without_readings(&name)))));
     }
-    let look = move || bundles.into_iter().map(|(leaf, path)| (leaf, verdict::documents_of(&path))).collect();
+    let size = |path: &FilePath| std::fs::metadata(path).ok().map(|file| file.len());
+    let look = move || {
+        let offer = |(leaf, whole, without): (i64, PathBuf, Option<PathBuf>)| {
+            let documents = verdict::documents_of(&whole);
+            (
+                leaf,
+                Offered { documents, bytes: size(&whole), bytes_without_readings: without.as_deref().and_then(size) },
+            )
+        };
+        bundles.into_iter().map(offer).collect()
+    };
     tokio::task::spawn_blocking(look).await.unwrap_or_default()
 }
 

@@ -35,3 +35,34 @@ async fn the_documents_of_a_report_are_offered_with_the_rights_of_its_bundle() {
         assert!(!other.page("/sites/demo/reports").await.contains("/documents/"));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bundle_without_readings_lies_beside_the_whole_one_and_says_that_nothing_was_recomputed() {
+    let inside = inside().await;
+    inside.factory(&World::new(2, 2, None)).await;
+    inside.projected().await;
+    let wanted = Wanted { plan: None, from: Some("2026-03-02".into()), to: Some("2026-03-02".into()) };
+    let issued = inside.admin(Wish::Report { site: Inside::site(), wanted }).await.data;
+    inside.projected().await;
+    let firm = user(&inside, "li.na", "firm", "site:demo").await;
+    let mut browser = Browser { inside: &inside, cookie: String::new(), lang: "zh-CN" };
+    browser.sign_in("li.na", &firm).await;
+    let page = browser.page("/sites/demo/reports").await;
+    let start = page.find("/bundle.zip?readings=false\"").unwrap_or_else(|| panic!("no link: {page}"));
+    let from = page[..start].rfind('"').expect("an attribute") + 1;
+    let (status, headers, _) =
+        browser.send(Method::GET, &format!("{}/bundle.zip?readings=false", &page[from..start]), None).await;
+    let name = crate::reporting::without_readings(std::path::Path::new(&issued).file_name().unwrap().to_str().unwrap());
+    let said = headers[header::CONTENT_DISPOSITION].to_str().expect("ascii");
+    assert!(status == StatusCode::OK && said.contains(&name), "{status} {said}");
+    let whole = std::fs::read(&issued).unwrap();
+    let light = std::fs::read(std::path::Path::new(&issued).with_file_name(name)).unwrap();
+    assert!(light.len() < whole.len(), "{} and {}", light.len(), whole.len());
+
+    let trust = verify::Trust::parse(inside.admin(Wish::Trust { site: None }).await.data.as_bytes()).unwrap();
+    assert_eq!(verify::verify(&whole, Some(&trust)).verdict, verify::Verdict::Verified);
+    let said = verify::verify(&light, Some(&trust));
+    assert_eq!(said.verdict, verify::Verdict::NotRecomputed, "{:?}", said.findings);
+    assert!(said.figures.is_none() && said.withheld.iter().any(|w| w.needed_readings > 0));
+    assert_eq!(verify::verify(&light, None).verdict, verify::Verdict::ConsistentNotAnchored);
+}
