@@ -8,10 +8,12 @@
 //! 4. Every line of a result names the article it rests on and quotes it.
 //! 5. Files and claims are bounded; a refusal says what, where (line or entry) and what to do, in Chinese and English.
 //!
-//! [`rule`]: a rule file; [`claim`]: what a project brings to it; [`sheet`]: 补助测算; [`words`]: clauses and money.
+//! [`rule`]: a rule file; [`claim`]: what a project brings to it; [`sheet`]: 补助测算; [`plan`]: the filed plan in force,
+//! its changes, and what is there; [`words`]: clauses and money.
 
 pub mod claim;
 mod file;
+pub mod plan;
 pub mod rule;
 pub mod sheet;
 pub mod words;

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::civil::Date;
+use metrics::filed::OpinionBy;
 use metrics::model::Names;
 use serde::{Deserialize, Deserializer, Serialize};
 use toml::Spanned;
@@ -90,6 +91,8 @@ pub struct Rule {
     /// Calls (批次) with their own dates.
     #[serde(default)]
     pub batch: Vec<Batch>,
+    /// How a filed plan is changed; absent where the text does not say.
+    pub change: Option<ChangeRules>,
     /// What else a reader has to know, above all what the text leaves open.
     #[serde(default)]
     pub note: Vec<Note>,
@@ -329,6 +332,55 @@ pub struct Batch {
     pub clause: Clause,
 }
 
+/// How a filed plan is changed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeRules {
+    /// Whose opinions are needed, in order; the last one decides.
+    pub route: Vec<OpinionBy>,
+    /// Where it says so.
+    pub clause: Clause,
+    /// How late a project may be.
+    pub delay: Option<Delay>,
+    /// What counts as a major change (重大变化).
+    #[serde(default)]
+    pub major: Vec<Major>,
+}
+
+/// How late a project may be.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Delay {
+    /// Months after the end of the term.
+    pub months: u8,
+    /// Where it says so.
+    pub clause: Clause,
+}
+
+/// A major change.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Major {
+    /// What is changed.
+    pub kind: MajorKind,
+    /// Where it says so.
+    pub clause: Clause,
+}
+
+/// What a major change changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MajorKind {
+    /// The firm.
+    Firm,
+    /// What is built.
+    Contents,
+    /// The term, by the months of the rule or more.
+    Delay,
+    /// Something else.
+    Other,
+}
+
 /// Something to know.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -382,6 +434,10 @@ impl Rule {
         out.extend(self.award.iter().map(|c| (at(&c.id), Some(&c.names), Some(&c.clause))));
         out.extend(self.stage.iter().map(|c| (at(&c.id), Some(&c.names), Some(&c.clause))));
         out.extend(self.batch.iter().map(|c| (at(&c.id), Some(&c.names), Some(&c.clause))));
+        let change = self.change.iter();
+        out.extend(change.clone().map(|c| (top, None, Some(&c.clause))));
+        out.extend(change.clone().flat_map(|c| &c.delay).map(|d| (top, None, Some(&d.clause))));
+        out.extend(change.flat_map(|c| &c.major).map(|m| (top, None, Some(&m.clause))));
         out.extend(self.note.iter().map(|n| (top, Some(&n.names), n.clause.as_ref())));
         out
     }
