@@ -173,7 +173,12 @@ pub fn evaluate(rule: &Rule, claim: &Claim) -> Result<Sheet, ClaimError> {
     let (from, to) = rule.in_force(claim.rule_from.map(|d| d.0));
     let lines = lines::judge(rule, claim, to);
     let sum = |pick: fn(&LineResult) -> Fen| lines.iter().map(pick).sum::<Fen>();
-    let sums = caps::Sums { eligible: sum(|l| l.eligible), investment: sum(|l| l.investment) };
+    let sums = caps::Sums {
+        eligible: sum(|l| l.eligible),
+        investment: sum(|l| l.investment),
+        waits: lines.iter().any(|l| l.verdict == Verdict::Missing),
+        open: lines.iter().any(|l| l.verdict == Verdict::Authority),
+    };
     let awards = caps::awards(rule, claim);
     let (steps, ceiling) = caps::apply(rule, claim, &sums, &awards);
     let stages = stages::divide(rule, claim, &ceiling);

@@ -1,6 +1,8 @@
+use protocol::Declaration;
 use serde_json::{Value as Json, json};
 
 use crate::model::{Body, KINDS, parse_body};
+use crate::statements::Statements;
 
 fn plan() -> Json {
     json!({
@@ -126,4 +128,36 @@ fn who_agrees_need_not_say_why() {
     agreed["opinion"] = json!("agree");
     agreed.as_object_mut().unwrap().remove("reason");
     assert!(parse_body("plan_opinion", &agreed).is_ok());
+}
+
+#[test]
+fn a_filing_is_kept_in_the_order_of_the_log() {
+    let mut statements = Statements::default();
+    let mut broken = change();
+    broken["items"] = json!([]);
+    let said = [
+        ("filed_plan", plan()),
+        ("plan_change", change()),
+        ("plan_change", broken),
+        ("plan_opinion", opinion()),
+        ("plan_change", change()),
+    ];
+    for (leaf, (kind, body)) in (0_u64..).zip(said) {
+        // The later the leaf, the earlier it claims to hold: the course is that of the log all the same.
+        let declaration = Declaration {
+            kind: kind.to_owned(),
+            effective_from: 100 - leaf as i64,
+            author: "p-1".to_owned(),
+            role: "firm".to_owned(),
+            reason: String::new(),
+            body,
+        };
+        statements.push(leaf, 1_000, declaration);
+    }
+    let filing = statements.filing("km-017").unwrap();
+    assert_eq!(filing.plans.iter().map(|p| p.leaf).collect::<Vec<_>>(), [0]);
+    assert_eq!(filing.changes.iter().map(|c| c.leaf).collect::<Vec<_>>(), [1, 4]);
+    assert_eq!(filing.opinions.iter().map(|o| o.leaf).collect::<Vec<_>>(), [3]);
+    assert_eq!(statements.filings().map(|(id, _)| id).collect::<Vec<_>>(), ["km-017"]);
+    assert_eq!(statements.bad().iter().map(|b| b.leaf).collect::<Vec<_>>(), [2]);
 }

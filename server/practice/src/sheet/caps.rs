@@ -11,6 +11,21 @@ use crate::words::{Fen, percent, share_floor, words, yuan};
 pub(super) struct Sums {
     pub(super) eligible: Fen,
     pub(super) investment: Fen,
+    /// Expenses that wait for something said about them.
+    pub(super) waits: bool,
+    /// Expenses that the authority decides about.
+    pub(super) open: bool,
+}
+
+impl Sums {
+    /// What the expenses are at most, before any limit. That nothing counts yet is no zero while something may.
+    fn scope(&self) -> Amount {
+        match self.eligible {
+            0 if self.waits => Amount::missing(words("支出的日期或条件", "dates or conditions of expenses")),
+            0 if self.open => Amount::authority(words("支出是否在支持范围内", "whether expenses are within the scope")),
+            fen => Amount::Fen(fen),
+        }
+    }
 }
 
 pub(super) fn awards(rule: &Rule, claim: &Claim) -> Vec<AwardResult> {
@@ -31,18 +46,19 @@ pub(super) fn awards(rule: &Rule, claim: &Claim) -> Vec<AwardResult> {
 }
 
 pub(super) fn apply(rule: &Rule, claim: &Claim, sums: &Sums, awards: &[AwardResult]) -> (Vec<Step>, Amount) {
-    let mut amount = Amount::Fen(sums.eligible);
+    let mut amount = sums.scope();
     let mut steps = vec![Step {
         step: "scope".to_owned(),
         names: words("支持范围内支出", "expenses within the scope"),
-        formula: amount.words(),
+        formula: Amount::Fen(sums.eligible).words(),
         limit: None,
         amount: amount.clone(),
         clause: None,
         remark: None,
     }];
     for exclusion in rule.exclusion.iter().filter(|e| claim.facts.get(e.id()) == Some(&e.when)) {
-        amount = amount.at_most(0);
+        // What is not supported is nothing, whatever somebody still has to state.
+        amount = Amount::Fen(0);
         let answer = if exclusion.when { ("是", "yes") } else { ("否", "no") };
         steps.push(Step {
             step: format!("exclusion.{}", exclusion.id()),
@@ -57,7 +73,6 @@ pub(super) fn apply(rule: &Rule, claim: &Claim, sums: &Sums, awards: &[AwardResu
             remark: None,
         });
     }
-    // What is not supported is nothing, whatever level or share somebody still has to state.
     if amount == Amount::Fen(0) {
         return (steps, amount);
     }
