@@ -1043,6 +1043,9 @@ savings-without = Without those events
 declared-adjustment = Non-routine event
 declared-baseline-lock = Baseline lock
 declared-evidence-document = Evidence document
+declared-filed-plan = Filed plan
+declared-plan-change = Application for a change
+declared-plan-opinion = Opinion on a change
 param-adjustment = Non-routine event
 
 ## Measurement plan

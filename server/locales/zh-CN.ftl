@@ -1004,6 +1004,9 @@ savings-without = 不计入上述事件时
 declared-adjustment = 非常规事件
 declared-baseline-lock = 基期锁定
 declared-evidence-document = 佐证文件
+declared-filed-plan = 备案方案
+declared-plan-change = 变更申请
+declared-plan-opinion = 变更意见
 param-adjustment = 非常规事件
 
 ## 测量方案

@@ -182,16 +182,18 @@ fn pure_crates_touch_no_disk_network_clock_or_chance() {
     ];
     let why = "a pure crate has no I/O, clock or randomness";
     let mut findings = lines_with(&product_sources("protocol/src"), &words, why);
-    for folder in ["server/metrics/src", "server/look/src", "server/document/src"] {
+    for folder in ["server/metrics/src", "server/practice/src", "server/look/src", "server/document/src"] {
         findings.extend(lines_with(&product_sources(folder), &words, why));
     }
     // The order of a hash map is not the same on two machines; a report must be.
     let order = ["HashMap", "HashSet", "mul_add", ".sin()", ".exp()", ".ln()", ".powf("];
-    findings.extend(lines_with(
-        &product_sources("server/metrics/src"),
-        &order,
-        "the same bytes on every machine: BTreeMap, libm",
-    ));
+    for folder in ["server/metrics/src", "server/practice/src"] {
+        findings.extend(lines_with(
+            &product_sources(folder),
+            &order,
+            "the same bytes on every machine: BTreeMap, libm",
+        ));
+    }
     check(&findings);
 }
 
@@ -346,6 +348,7 @@ fn the_architecture_names_every_crate_and_main_file_and_nothing_else() {
         "agent/src",
         "server/src",
         "server/metrics/src",
+        "server/practice/src",
         "server/verify/src",
         "server/verify/web/src",
         "server/endpoint/src",

@@ -11,7 +11,7 @@ use crate::read::Names;
 use crate::words::Words;
 
 /// A member's name in Chinese and English. What comes first here is printed first.
-const FIELDS: [(&str, &str, &str); 120] = [
+const FIELDS: [(&str, &str, &str); 147] = [
     ("machine", "设备", "machine"),
     ("product", "产品", "product"),
     ("gateway", "网关", "gateway"),
@@ -132,10 +132,37 @@ const FIELDS: [(&str, &str, &str); 120] = [
     ("definitions", "口径", "definitions"),
     ("key", "密钥", "key"),
     ("withdrawn", "已撤回", "withdrawn"),
+    ("filing", "备案编号", "filing"),
+    ("filed", "备案日期", "filed"),
+    ("rule", "依据办法", "rule"),
+    ("term", "实施期限", "term"),
+    ("gateways", "网关", "gateways"),
+    ("points", "测点", "points"),
+    ("lines", "投资明细", "investment"),
+    ("category", "类别", "category"),
+    ("what", "内容", "what"),
+    ("amount_fen", "金额（分）", "amount (fen)"),
+    ("targets", "绩效目标", "targets"),
+    ("promised", "目标值", "promised"),
+    ("base", "基期", "base period"),
+    ("method", "计算口径", "how it is counted"),
+    ("payments", "预计拨付", "expected payments"),
+    ("stage", "拨付阶段", "instalment"),
+    ("change", "变更申请", "application"),
+    ("items", "变更内容", "items"),
+    ("without_machine", "取消设备", "without machine"),
+    ("without_gateway", "取消网关", "without gateway"),
+    ("without_line", "取消投资", "without investment"),
+    ("without_target", "取消目标", "without target"),
+    ("firm", "项目主体", "firm"),
+    ("other", "其他变更", "other"),
+    ("by", "意见方", "by"),
+    ("body", "单位", "body"),
+    ("opinion", "意见", "opinion"),
 ];
 
 /// Values that are words, by member.
-const VALUES: [(&str, &str, &str, &str); 16] = [
+const VALUES: [(&str, &str, &str, &str); 22] = [
     ("direction", "increase", "提高", "increase"),
     ("direction", "decrease", "降低", "decrease"),
     ("direction", "import", "用入", "import"),
@@ -152,6 +179,12 @@ const VALUES: [(&str, &str, &str, &str); 16] = [
     ("source", "third_party_settlement", "第三方结算", "third-party settlement"),
     ("source", "supply_interval_data", "供电公司负荷数据", "interval data of the supply company"),
     ("source", "paper", "纸质单据", "paper"),
+    ("by", "district", "属地主管部门", "district"),
+    ("by", "centre", "促进中心", "promotion centre"),
+    ("by", "city", "市级主管部门", "city"),
+    ("opinion", "agree", "同意", "agreed"),
+    ("opinion", "disagree", "不同意", "not agreed"),
+    ("opinion", "return", "退回补正", "returned for correction"),
 ];
 
 /// Digits of a digest that a reader compares by eye.

@@ -18,7 +18,7 @@
 //! 7. [`catalogue`]: every definition as data; [`report`]: the report. Beyond the report's lines: [`kpi`], [`energy`], [`production`],
 //!    [`checklist`], [`assessment`] (评测指标), [`quality`] (control charts, capability), [`alarms`], [`metrology`], [`settlement`], in the quotients of [`exact`],
 //!    printed by [`figures`]; [`pass`]: the same report in one pass; [`credibility`] lists matters to verify; [`vocabulary`] and [`thresholds`] help people declare how a state
-//!    is told.
+//!    is told; [`filed`]: what was promised to an authority.
 
 pub mod alarms;
 pub mod assessment;
@@ -39,6 +39,7 @@ pub mod evidence;
 pub mod exact;
 pub mod facts;
 pub mod figures;
+pub mod filed;
 pub mod grade;
 pub mod history;
 pub mod interval;

@@ -4,6 +4,7 @@
 pub(super) const MAY_USE: &[(&str, &[&str])] = &[
     ("gongzheng-protocol", &[]),
     ("gongzheng-metrics", &["gongzheng-protocol"]),
+    ("gongzheng-practice", &["gongzheng-metrics"]),
     ("gongzheng-verify", &["gongzheng-protocol", "gongzheng-metrics"]),
     ("gongzheng-verify-web", &["gongzheng-protocol", "gongzheng-verify"]),
     ("gongzheng-agent", &["gongzheng-protocol"]),
@@ -60,6 +61,7 @@ pub(super) const PURE: &[(&str, &[&str])] = &[
         ],
     ),
     ("gongzheng-look", &["fluent-bundle", "jiff", "unic-langid"]),
+    ("gongzheng-practice", &["gongzheng-metrics", "jiff", "serde", "thiserror", "toml"]),
     (
         "gongzheng-document",
         &[

@@ -11,6 +11,7 @@ use crate::batch::record::BatchRecord;
 use crate::checklist::ledger::{self, LedgerEntry};
 use crate::credibility::course::{FindingRef, FindingShown};
 use crate::credibility::explanation::{self, Explanation};
+use crate::filed::{self, FiledPlan, PlanChange, PlanOpinion};
 use crate::metrology::{self, Meter};
 use crate::plan::{BaselineLock, EvidenceDocument};
 use crate::production::material::Material;
@@ -104,12 +105,18 @@ pub enum Body {
     FindingShown(FindingShown),
     /// `finding_acknowledged`
     FindingAcknowledged(FindingRef),
+    /// `filed_plan`
+    FiledPlan(Box<FiledPlan>),
+    /// `plan_change`
+    PlanChange(Box<PlanChange>),
+    /// `plan_opinion`
+    PlanOpinion(Box<PlanOpinion>),
     /// A kind this crate does not compute with.
     Other,
 }
 
 /// The declaration kinds this crate computes with.
-pub const KINDS: [&str; 27] = [
+pub const KINDS: [&str; 30] = [
     "site",
     "calendar",
     "machine",
@@ -137,6 +144,9 @@ pub const KINDS: [&str; 27] = [
     "explanation",
     "finding_shown",
     "finding_acknowledged",
+    "filed_plan",
+    "plan_change",
+    "plan_opinion",
 ];
 
 /// Parses and checks the body of a declaration.
@@ -216,6 +226,12 @@ pub fn parse_body(kind: &str, body: &serde_json::Value) -> Result<Body, ModelErr
             body.check().map_err(|(field, reason)| refuse("finding_acknowledged", field, reason))?;
             Body::FindingAcknowledged(body)
         }
+        "filed_plan" => {
+            plan::check_filed_units(body)?;
+            Body::FiledPlan(Box::new(filed::check_plan(read(kind, body)?)?))
+        }
+        "plan_change" => Body::PlanChange(Box::new(filed::check_change(read(kind, body)?)?)),
+        "plan_opinion" => Body::PlanOpinion(Box::new(filed::check_opinion(read(kind, body)?)?)),
         _ => Body::Other,
     })
 }

@@ -152,13 +152,25 @@ const fn default_block() -> i64 {
     7
 }
 
+const NO_UNIT: &str = "a target needs its unit, percentage_points or percent / 目标须注明单位：百分点 percentage_points 或相对百分比 percent";
+
 /// A target without unit is the mistake people make; say so before the JSON reader does.
 pub(super) fn check_units(body: &serde_json::Value) -> Result<(), ModelError> {
     let metrics = body.get("metrics").and_then(serde_json::Value::as_array);
     for (i, metric) in metrics.into_iter().flatten().enumerate() {
         if metric.get("target").is_some_and(|t| t.is_object() && t.get("unit").is_none()) {
-            let reason = "a target needs its unit, percentage_points or percent / 目标须注明单位：百分点 percentage_points 或相对百分比 percent";
-            return Err(refuse("plan", format!("metrics[{i}].target.unit"), reason));
+            return Err(refuse("plan", format!("metrics[{i}].target.unit"), NO_UNIT));
+        }
+    }
+    Ok(())
+}
+
+/// The same of a filed plan's targets.
+pub(super) fn check_filed_units(body: &serde_json::Value) -> Result<(), ModelError> {
+    let targets = body.get("targets").and_then(serde_json::Value::as_array);
+    for (i, target) in targets.into_iter().flatten().enumerate() {
+        if target.get("promised").is_some_and(|t| t.is_object() && t.get("unit").is_none()) {
+            return Err(refuse("filed_plan", format!("targets[{i}].promised.unit"), NO_UNIT));
         }
     }
     Ok(())

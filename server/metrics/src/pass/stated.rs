@@ -87,6 +87,8 @@ impl Pass {
             // What is said of a matter to verify moves no number.
             // Savings are computed from a history, never in one pass.
             Body::Adjustment(_) | Body::Explanation(_) | Body::FindingShown(_) | Body::FindingAcknowledged(_) => false,
+            // What was promised to an authority moves no number.
+            Body::FiledPlan(_) | Body::PlanChange(_) | Body::PlanOpinion(_) => false,
             body => body != Body::Other && begins,
         }
     }

@@ -1,0 +1,242 @@
+//! The filed plan (备案方案), applications to change it (变更申请), and opinions on them: what was promised to an authority.
+//!
+//! Constraints
+//! 1. None of it moves a number of a report. It says what was promised; readings say what is there.
+//! 2. Of the statements of one filing the first leaf is the plan: stating it anew changes nothing, only an approved change does.
+//! 3. Investments are whole fen. A target has its unit (百分点 or relative percent), its base period and how it is counted
+//!    (计算口径), or it is none.
+//! 4. Everybody's opinion is a statement of its own, with who said it and when. Nothing here judges whether it was right.
+//!
+//! Which opinions are asked, and in which order, is the rule's matter: `gongzheng-practice` reads both. `filed/check.rs` has the bounds.
+
+mod check;
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use self::check::{check_change, check_opinion, check_plan};
+
+use crate::model::{DateRange, Names, Target};
+use crate::statements::Stated;
+
+/// `filed_plan`: what a firm filed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FiledPlan {
+    /// Id of the filing.
+    pub filing: String,
+    /// Names of the project.
+    pub names: Names,
+    /// The rule it was filed under, by the id of its rule file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// 文号 or number of the filing, as printed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<String>,
+    /// Date of the filing (备案日期), `YYYY-MM-DD`.
+    pub filed: String,
+    /// First and last date of the works (实施期限).
+    pub term: DateRange,
+    /// Machines to be connected, with their points.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub machines: Vec<PromisedMachine>,
+    /// Gateway ids.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gateways: Vec<String>,
+    /// Investment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<InvestmentLine>,
+    /// 绩效目标.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<FiledTarget>,
+    /// When instalments are expected.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub payments: Vec<ExpectedPayment>,
+    /// SHA-256 of the filed paper, hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<String>,
+}
+
+/// A machine that was promised.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PromisedMachine {
+    /// Machine id.
+    pub machine: String,
+    /// What is read of it: roles of its signals (`energy`) or tags (`press/energy`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub points: Vec<String>,
+}
+
+/// A line of the investment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InvestmentLine {
+    /// Id of the line.
+    pub line: String,
+    /// Category of the rule file.
+    pub category: String,
+    /// What is bought.
+    pub what: String,
+    /// How much, fen.
+    pub amount_fen: i64,
+}
+
+/// A target that was filed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FiledTarget {
+    /// Id of the target.
+    pub target: String,
+    /// What is promised of.
+    pub names: Names,
+    /// Definition of the catalogue it is counted by, if one is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub definition: Option<String>,
+    /// How much, of what, which way.
+    pub promised: Target,
+    /// Base period (基期).
+    pub base: DateRange,
+    /// 计算口径, as filed.
+    pub method: String,
+}
+
+/// When an instalment is expected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedPayment {
+    /// Instalment of the rule file.
+    pub stage: String,
+    /// `YYYY-MM-DD`.
+    pub date: String,
+}
+
+/// `plan_change`: an application to change a filed plan. The same `change` again is its resubmission.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanChange {
+    /// Id of the filing.
+    pub filing: String,
+    /// Id of the application.
+    pub change: String,
+    /// Date of the application, `YYYY-MM-DD`.
+    pub date: String,
+    /// What would change.
+    pub items: Vec<ChangeItem>,
+    /// Why.
+    pub reason: String,
+    /// SHA-256 of the paper, hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<String>,
+}
+
+/// What would change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum ChangeItem {
+    /// A machine more, or one with other points.
+    Machine(PromisedMachine),
+    /// A machine less.
+    WithoutMachine(String),
+    /// A gateway more.
+    Gateway(String),
+    /// A gateway less.
+    WithoutGateway(String),
+    /// A line of the investment, new or with another amount.
+    Line(InvestmentLine),
+    /// A line less.
+    WithoutLine(String),
+    /// A target, new or otherwise.
+    Target(FiledTarget),
+    /// A target less.
+    WithoutTarget(String),
+    /// Another term.
+    Term(DateRange),
+    /// Another firm (项目主体), by name.
+    Firm(String),
+    /// Something else, in words.
+    Other(String),
+}
+
+/// `plan_opinion`: what somebody asked says of an application.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanOpinion {
+    /// Id of the filing.
+    pub filing: String,
+    /// Id of the application.
+    pub change: String,
+    /// In which capacity.
+    pub by: OpinionBy,
+    /// The body, by name.
+    pub body: String,
+    /// What it says.
+    pub opinion: Opinion,
+    /// Date of the opinion, `YYYY-MM-DD`.
+    pub date: String,
+    /// Why; needed unless it agrees.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// SHA-256 of the paper, hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<String>,
+}
+
+/// Who is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OpinionBy {
+    /// 属地主管部门.
+    District,
+    /// 促进中心.
+    Centre,
+    /// 市级主管部门.
+    City,
+}
+
+impl OpinionBy {
+    /// Chinese and English.
+    pub const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::District => ("属地主管部门", "district"),
+            Self::Centre => ("促进中心", "promotion centre"),
+            Self::City => ("市级主管部门", "city"),
+        }
+    }
+}
+
+/// What is said of an application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Opinion {
+    /// 同意.
+    Agree,
+    /// 不同意.
+    Disagree,
+    /// 退回补正.
+    Return,
+}
+
+impl Opinion {
+    /// Chinese and English.
+    pub const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Agree => ("同意", "agreed"),
+            Self::Disagree => ("不同意", "not agreed"),
+            Self::Return => ("退回补正", "returned for correction"),
+        }
+    }
+}
+
+/// Everything stated of one filing, in order of the log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filing {
+    /// Statements of the plan: the first is the plan.
+    pub plans: Vec<Stated<FiledPlan>>,
+    /// Applications, resubmissions among them.
+    pub changes: Vec<Stated<PlanChange>>,
+    /// Opinions.
+    pub opinions: Vec<Stated<PlanOpinion>>,
+}
+
+#[cfg(test)]
+mod tests;

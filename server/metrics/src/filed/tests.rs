@@ -1,0 +1,163 @@
+use protocol::Declaration;
+use serde_json::{Value as Json, json};
+
+use crate::model::{Body, KINDS, parse_body};
+use crate::statements::Statements;
+
+fn plan() -> Json {
+    json!({
+        "filing": "km-017", "names": {"zh": "一号线", "en": "Line 1"}, "rule": "kunming-fund-2024-1", "number": "备〔2024〕17号",
+        "filed": "2024-09-01", "term": {"from": "2024-09-10", "to": "2025-03-31"},
+        "machines": [{"machine": "press", "points": ["energy", "press/state"]}], "gateways": ["gw-1"],
+        "lines": [{"line": "mes", "category": "software", "what": "MES", "amount_fen": 1}],
+        "targets": [{"target": "oee", "names": {"zh": "利用率", "en": "OEE"}, "definition": "oee.iso22400@1",
+            "promised": {"value": "5", "unit": "percentage_points", "direction": "increase"},
+            "base": {"from": "2024-06-01", "to": "2024-08-31"}, "method": "OEE 口径"}],
+        "payments": [{"stage": "acceptance", "date": "2025-05-31"}], "document": "0".repeat(64)
+    })
+}
+
+fn change() -> Json {
+    json!({"filing": "km-017", "change": "c-1", "date": "2024-11-01", "reason": "产线调整", "items": [{"without_machine": "press"}]})
+}
+
+fn opinion() -> Json {
+    json!({"filing": "km-017", "change": "c-1", "by": "district", "body": "某区工信局", "opinion": "return", "date": "2024-11-05", "reason": "缺合同"})
+}
+
+fn refusal(kind: &str, body: &Json) -> String {
+    parse_body(kind, body).expect_err(&body.to_string()).to_string()
+}
+
+#[test]
+fn bodies_keep_what_they_say() {
+    for (kind, body) in [("filed_plan", plan()), ("plan_change", change()), ("plan_opinion", opinion())] {
+        assert!(KINDS.contains(&kind));
+        let again = match parse_body(kind, &body).unwrap() {
+            Body::FiledPlan(b) => serde_json::to_value(b),
+            Body::PlanChange(b) => serde_json::to_value(b),
+            Body::PlanOpinion(b) => serde_json::to_value(b),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(again.unwrap(), body);
+    }
+}
+
+#[test]
+fn what_breaks_a_bound_is_refused_in_both_languages() {
+    let long = "x".repeat(201);
+    let cases = [
+        ("filed_plan", plan(), "/filing", json!("KM")),
+        ("filed_plan", plan(), "/names/en", json!(" ")),
+        ("filed_plan", plan(), "/number", json!("a\u{7}")),
+        ("filed_plan", plan(), "/rule", json!(long)),
+        ("filed_plan", plan(), "/filed", json!("2024-9-1")),
+        ("filed_plan", plan(), "/term/to", json!("2024-09-09")),
+        ("filed_plan", plan(), "/machines/0/machine", json!("Press")),
+        ("filed_plan", plan(), "/machines/0/points/0", json!("press/state")),
+        ("filed_plan", plan(), "/machines/0/points/0", json!("能耗")),
+        ("filed_plan", plan(), "/machines", json!([{"machine": "press"}, {"machine": "press"}])),
+        (
+            "filed_plan",
+            plan(),
+            "/machines",
+            json!((0..1001).map(|i| json!({"machine": format!("m{i}")})).collect::<Vec<_>>()),
+        ),
+        ("filed_plan", plan(), "/gateways", json!(["gw-1", "gw-1"])),
+        ("filed_plan", plan(), "/lines/0/amount_fen", json!(0)),
+        ("filed_plan", plan(), "/lines/0/amount_fen", json!(-1)),
+        ("filed_plan", plan(), "/lines/0/amount_fen", json!(1_000_000_000_001_i64)),
+        ("filed_plan", plan(), "/lines/0/what", json!("")),
+        ("filed_plan", plan(), "/targets/0/promised/value", json!("0")),
+        ("filed_plan", plan(), "/targets/0/definition", json!("oee.unheard@1")),
+        ("filed_plan", plan(), "/targets/0/base/from", json!("2024-09-01")),
+        ("filed_plan", plan(), "/targets/0/method", json!("")),
+        ("filed_plan", plan(), "/payments/0/date", json!("soon")),
+        ("filed_plan", plan(), "/document", json!("0".repeat(63))),
+        ("plan_change", change(), "/items", json!([])),
+        ("plan_change", change(), "/items/0", json!({"without_machine": "Press"})),
+        ("plan_change", change(), "/items/0", json!({"firm": ""})),
+        ("plan_change", change(), "/items/0", json!({"term": {"from": "2025-01-02", "to": "2025-01-01"}})),
+        ("plan_change", change(), "/reason", json!(" ")),
+        ("plan_change", change(), "/date", json!("2024-02-30")),
+        ("plan_opinion", opinion(), "/reason", json!("")),
+        ("plan_opinion", opinion(), "/body", json!("")),
+        ("plan_opinion", opinion(), "/change", json!("-c")),
+    ];
+    for (kind, body, at, value) in cases {
+        assert!(parse_body(kind, &body).is_ok(), "{kind}");
+        let mut wrong = body.clone();
+        *wrong.pointer_mut(at).unwrap() = value;
+        let said = refusal(kind, &wrong);
+        let shared = ["is not an id", "is not a date"].iter().any(|s| said.contains(s));
+        assert!(shared || said.contains(" / "), "{at}: only one language: {said}");
+    }
+}
+
+#[test]
+fn unknown_fields_and_words_are_refused() {
+    for (kind, body) in [("filed_plan", plan()), ("plan_change", change()), ("plan_opinion", opinion())] {
+        let mut wrong = body;
+        wrong["surprise"] = json!(1);
+        assert!(refusal(kind, &wrong).contains("unknown field"));
+    }
+    let mut wrong = opinion();
+    wrong["by"] = json!("province");
+    assert!(refusal("plan_opinion", &wrong).contains("unknown variant"));
+}
+
+#[test]
+fn a_target_without_unit_is_told_so() {
+    let mut wrong = plan();
+    wrong["targets"][0]["promised"].as_object_mut().unwrap().remove("unit");
+    assert!(refusal("filed_plan", &wrong).contains("目标须注明单位"));
+}
+
+#[test]
+fn a_plan_that_promises_nothing_is_none() {
+    let mut wrong = plan();
+    wrong["machines"] = json!([]);
+    assert!(parse_body("filed_plan", &wrong).is_ok(), "software alone is a plan");
+    wrong["lines"] = json!([]);
+    assert!(refusal("filed_plan", &wrong).contains("至少一台设备"));
+}
+
+#[test]
+fn who_agrees_need_not_say_why() {
+    let mut agreed = opinion();
+    agreed["opinion"] = json!("agree");
+    agreed.as_object_mut().unwrap().remove("reason");
+    assert!(parse_body("plan_opinion", &agreed).is_ok());
+}
+
+#[test]
+fn a_filing_is_kept_in_the_order_of_the_log() {
+    let mut statements = Statements::default();
+    let mut broken = change();
+    broken["items"] = json!([]);
+    let said = [
+        ("filed_plan", plan()),
+        ("plan_change", change()),
+        ("plan_change", broken),
+        ("plan_opinion", opinion()),
+        ("plan_change", change()),
+    ];
+    for (leaf, (kind, body)) in (0_u64..).zip(said) {
+        // The later the leaf, the earlier it claims to hold: the course is that of the log all the same.
+        let declaration = Declaration {
+            kind: kind.to_owned(),
+            effective_from: 100 - leaf as i64,
+            author: "p-1".to_owned(),
+            role: "firm".to_owned(),
+            reason: String::new(),
+            body,
+        };
+        statements.push(leaf, 1_000, declaration);
+    }
+    let filing = statements.filing("km-017").unwrap();
+    assert_eq!(filing.plans.iter().map(|p| p.leaf).collect::<Vec<_>>(), [0]);
+    assert_eq!(filing.changes.iter().map(|c| c.leaf).collect::<Vec<_>>(), [1, 4]);
+    assert_eq!(filing.opinions.iter().map(|o| o.leaf).collect::<Vec<_>>(), [3]);
+    assert_eq!(statements.filings().map(|(id, _)| id).collect::<Vec<_>>(), ["km-017"]);
+    assert_eq!(statements.bad().iter().map(|b| b.leaf).collect::<Vec<_>>(), [2]);
+}

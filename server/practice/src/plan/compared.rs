@@ -1,0 +1,200 @@
+//! Promised, connected, producing data: machine by machine and point by point.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use metrics::filed::FiledPlan;
+use metrics::model::Names;
+
+use super::{Application, InForce, date};
+use crate::rule::Day;
+use crate::words::words;
+
+/// A machine or one of its points, as readings show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// Machine id.
+    pub machine: String,
+    /// The point, or the machine as a whole.
+    pub point: Option<String>,
+    /// First date with data.
+    pub since: Day,
+    /// Last date with data.
+    pub last: Day,
+}
+
+/// A gateway, as records show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenGateway {
+    /// Gateway id.
+    pub gateway: String,
+    /// Date of its first record.
+    pub since: Day,
+    /// Date of its last record.
+    pub last: Day,
+}
+
+/// One row: what was promised and what is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Promise {
+    /// Machine id; absent on the row of a gateway.
+    pub machine: Option<String>,
+    /// The point; absent on the row of a whole machine.
+    pub point: Option<String>,
+    /// Gateway id, on the row of a gateway.
+    pub gateway: Option<String>,
+    /// In the plan in force.
+    pub promised: bool,
+    /// First date with data.
+    pub connected: Option<Day>,
+    /// Last date with data.
+    pub last: Option<Day>,
+    /// Had data within the days asked for.
+    pub producing: bool,
+    /// How it differs from the plan in force.
+    pub difference: Option<Difference>,
+}
+
+/// How a row differs from the plan in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// There although not promised; otherwise promised, not there, and the term is over.
+    pub is_extra: bool,
+    /// The open application that would cover it.
+    pub covered_by: Option<String>,
+    /// In words.
+    pub words: Names,
+}
+
+/// Everything promised or there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compared {
+    /// Machines by id, each followed by its points; then gateways.
+    pub rows: Vec<Promise>,
+    /// Machines promised, and of those connected, and producing data.
+    pub machines: [usize; 3],
+    /// Points promised, connected, producing data.
+    pub points: [usize; 3],
+    /// Gateways promised, connected, producing data.
+    pub gateways: [usize; 3],
+}
+
+impl Compared {
+    /// Rows that differ without an application that would cover it: what has to be named.
+    pub fn unapproved(&self) -> impl Iterator<Item = &Promise> {
+        self.rows.iter().filter(|r| r.difference.as_ref().is_some_and(|d| d.covered_by.is_none()))
+    }
+}
+
+/// What a row is about: machine and point, or a gateway. Machines come first.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Machine(String, Option<String>),
+    Gateway(String),
+}
+
+fn promised(plan: &FiledPlan) -> BTreeSet<Key> {
+    let mut out = BTreeSet::new();
+    for m in &plan.machines {
+        out.insert(Key::Machine(m.machine.clone(), None));
+        out.extend(m.points.iter().map(|p| Key::Machine(m.machine.clone(), Some(p.clone()))));
+    }
+    out.extend(plan.gateways.iter().cloned().map(Key::Gateway));
+    out
+}
+
+/// Compares the plan in force with what is there on a date. A row produces data when its last data is at most `quiet_days` old.
+pub fn compare(
+    current: &InForce,
+    applications: &[Application<'_>],
+    machines: &[Seen],
+    gateways: &[SeenGateway],
+    at: Date,
+    quiet_days: u16,
+) -> Compared {
+    let wanted = promised(&current.plan);
+    let mut found: BTreeMap<Key, (Day, Day)> = BTreeMap::new();
+    let mut see = |key: Key, since: Day, last: Day| {
+        if since.0 > at {
+            return;
+        }
+        let last = last.min(Day(at));
+        let entry = found.entry(key).or_insert((since, last));
+        *entry = (entry.0.min(since), entry.1.max(last));
+    };
+    for seen in machines {
+        // A point that has data connects its machine.
+        see(Key::Machine(seen.machine.clone(), None), seen.since, seen.last);
+        if seen.point.is_some() {
+            see(Key::Machine(seen.machine.clone(), seen.point.clone()), seen.since, seen.last);
+        }
+    }
+    for seen in gateways {
+        see(Key::Gateway(seen.gateway.clone()), seen.since, seen.last);
+    }
+    let is_over = |plan: &FiledPlan| date(&plan.term.to).is_some_and(|end| at > end);
+    let open = applications.iter().filter(|a| a.is_open());
+    let would: Vec<(&str, FiledPlan)> = open.map(|a| (a.change.change.as_str(), current.with(a.change).plan)).collect();
+    let would: Vec<(&str, BTreeSet<Key>, bool)> =
+        would.iter().map(|(id, plan)| (*id, promised(plan), is_over(plan))).collect();
+    let keys: BTreeSet<&Key> = wanted.iter().chain(found.keys()).collect();
+    // Of a machine promised without points, every point may be read: the promise is the machine.
+    let any_point: BTreeSet<&str> =
+        current.plan.machines.iter().filter(|m| m.points.is_empty()).map(|m| m.machine.as_str()).collect();
+    let mut out = Compared { rows: Vec::new(), machines: [0; 3], points: [0; 3], gateways: [0; 3] };
+    for key in keys {
+        let is_promised = wanted.contains(key);
+        let there = found.get(key);
+        let producing =
+            there.is_some_and(|(_, last)| last.0.until(at).is_ok_and(|s| s.get_days() <= i32::from(quiet_days)));
+        let free = matches!(key, Key::Machine(m, Some(_)) if any_point.contains(m.as_str()));
+        let differs = match (is_promised, there) {
+            (false, Some(_)) if !free => Some(true),
+            (true, None) if is_over(&current.plan) => Some(false),
+            _ => None,
+        };
+        let difference = differs.map(|is_extra| {
+            // What is there has to be promised; what is not there has to be left out, or the term has to be longer.
+            let covers =
+                |(_, plan, over): &&(&str, BTreeSet<Key>, bool)| plan.contains(key) == is_extra || (!is_extra && !over);
+            let covered_by = would.iter().find(covers).map(|(id, _, _)| (*id).to_owned());
+            let words = said(is_extra, covered_by.as_deref());
+            Difference { is_extra, covered_by, words }
+        });
+        let counts = match key {
+            Key::Machine(_, None) => &mut out.machines,
+            Key::Machine(_, Some(_)) => &mut out.points,
+            Key::Gateway(_) => &mut out.gateways,
+        };
+        for (count, yes) in counts.iter_mut().zip([true, there.is_some(), producing]) {
+            *count += usize::from(is_promised && yes);
+        }
+        let (machine, point, gateway) = match key.clone() {
+            Key::Machine(machine, point) => (Some(machine), point, None),
+            Key::Gateway(gateway) => (None, None, Some(gateway)),
+        };
+        out.rows.push(Promise {
+            machine,
+            point,
+            gateway,
+            promised: is_promised,
+            connected: there.map(|t| t.0),
+            last: there.map(|t| t.1),
+            producing,
+            difference,
+        });
+    }
+    out
+}
+
+fn said(is_extra: bool, covered_by: Option<&str>) -> Names {
+    let (zh, en) = if is_extra {
+        ("不在现行方案内，已有数据", "there is data, and it is not in the plan in force")
+    } else {
+        ("现行方案内，实施期限已过，尚无数据", "in the plan in force, the term is over, and there is no data")
+    };
+    match covered_by {
+        Some(id) => words(format!("{zh}；变更申请 {id} 办理中"), format!("{en}; application `{id}` is pending")),
+        None => words(format!("{zh}；没有经同意的变更"), format!("{en}; no change was approved")),
+    }
+}

@@ -1,0 +1,160 @@
+//! The term with the rule's limit, and the payments that remain.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use metrics::model::Names;
+
+use super::{InForce, date};
+use crate::rule::{ChangeRules, Day, Rule};
+use crate::words::{Clause, words};
+
+/// Where a project stands against its term.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TermState {
+    /// Within the term, or finished within it.
+    Within,
+    /// Past the end, the limit not yet near; or finished late, before the limit.
+    Late,
+    /// The limit is near.
+    Near,
+    /// The limit is reached, or the project was finished on it or later.
+    Reached,
+}
+
+/// The term of the plan in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Term {
+    /// Its last date.
+    pub end: Day,
+    /// The first date on which it is late by the rule's months.
+    pub limit: Option<Day>,
+    /// Where the project stands.
+    pub state: TermState,
+    /// In words.
+    pub words: Names,
+    /// Where the text says so.
+    pub clause: Option<Clause>,
+}
+
+/// So many months later; a day the month does not have becomes its last.
+pub(super) fn after_months(day: Date, months: i64) -> Option<Date> {
+    day.checked_add(jiff::Span::new().months(months)).ok()
+}
+
+/// Where a project stands against the term of the plan in force. `finished` is when its works ended, as stated; `warn_days` is how long
+/// before the limit the warning begins.
+pub fn term(
+    current: &InForce,
+    rules: Option<&ChangeRules>,
+    finished: Option<Date>,
+    at: Date,
+    warn_days: u16,
+) -> Option<Term> {
+    let end = date(&current.plan.term.to)?;
+    let delay = rules.and_then(|r| r.delay.as_ref());
+    let limit = delay.and_then(|d| after_months(end, i64::from(d.months)));
+    let finished = finished.filter(|f| *f <= at);
+    let reached = finished.unwrap_or(at);
+    let days = |from: Date, to: Date| from.until(to).map_or(0, |s| s.get_days());
+    let (state, said) = match limit {
+        _ if reached <= end => {
+            let said = match finished {
+                Some(on) => {
+                    words(format!("已于 {on} 完成，在实施期限内"), format!("finished on {on}, within the term"))
+                }
+                None => words(format!("实施期限至 {end}"), format!("the term ends on {end}")),
+            };
+            (TermState::Within, said)
+        }
+        Some(limit) if reached >= limit => {
+            let over = days(end, reached);
+            let zh = format!("超过实施期限 {over} 天，已满办法所称延期月数（{limit}）；由主管部门认定");
+            let en =
+                format!("{over} days past the term: the rule's months were full on {limit}; the authority decides");
+            (TermState::Reached, words(zh, en))
+        }
+        Some(limit) if finished.is_none() && days(at, limit) <= i32::from(warn_days) => {
+            let left = days(at, limit);
+            let zh = format!(
+                "超过实施期限（{end}）；再过 {left} 天（{limit}）即满办法所称延期月数，如需延期应及时提出变更申请"
+            );
+            let en = format!(
+                "past the term ({end}); in {left} days ({limit}) the rule's months are full: apply for a change in time"
+            );
+            (TermState::Near, words(zh, en))
+        }
+        _ => {
+            let over = days(end, reached);
+            let said = words(format!("超过实施期限（{end}）{over} 天"), format!("{over} days past the term ({end})"));
+            (TermState::Late, said)
+        }
+    };
+    let clause = delay.map(|d| d.clause.clone());
+    Some(Term { end: Day(end), limit: limit.map(Day), state, words: said, clause })
+}
+
+/// Where an instalment stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PaymentState {
+    /// Paid, as stated.
+    Paid,
+    /// Its condition was met, and it was not paid.
+    Due,
+    /// Its condition was not met.
+    Waiting,
+}
+
+/// An instalment with its dates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payment {
+    /// Instalment of the rule.
+    pub stage: String,
+    /// Its name.
+    pub names: Names,
+    /// When the plan expects it.
+    pub expected: Option<Day>,
+    /// When its condition was met, as stated.
+    pub met: Option<Day>,
+    /// When it was paid, as stated.
+    pub paid: Option<Day>,
+    /// Where it stands.
+    pub state: PaymentState,
+    /// When it will be, in words: a date somebody stated, or that the authority decides.
+    pub words: Names,
+    /// When, in the text's words.
+    pub clause: Clause,
+}
+
+/// The instalments of a rule with the dates that are known on a date: `met` and `paid` by instalment, as stated.
+pub fn payments(
+    rule: &Rule,
+    current: &InForce,
+    met: &BTreeMap<String, Day>,
+    paid: &BTreeMap<String, Day>,
+    at: Date,
+) -> Vec<Payment> {
+    let by_now = |dates: &BTreeMap<String, Day>, stage: &str| dates.get(stage).copied().filter(|d| d.0 <= at);
+    let one = |stage: &crate::rule::Stage| {
+        let id = stage.id();
+        let filed = current.plan.payments.iter().find(|p| p.stage == id);
+        let expected = filed.and_then(|p| date(&p.date)).map(Day);
+        let (met, paid) = (by_now(met, id), by_now(paid, id));
+        let state = match (paid, met) {
+            (Some(_), _) => PaymentState::Paid,
+            (None, Some(_)) => PaymentState::Due,
+            (None, None) => PaymentState::Waiting,
+        };
+        let words = match (paid, expected) {
+            (Some(on), _) => words(format!("已于 {on} 拨付"), format!("paid on {on}")),
+            (None, Some(on)) if on.0 < at => {
+                words(format!("备案预计 {on}，已过"), format!("expected by the plan on {on}, which is past"))
+            }
+            (None, Some(on)) => words(format!("备案预计 {on}"), format!("expected by the plan on {on}")),
+            (None, None) => words("日期由主管部门确定", "the authority decides the date"),
+        };
+        let names = stage.names.clone();
+        Payment { stage: id.to_owned(), names, expected, met, paid, state, words, clause: stage.clause.clone() }
+    };
+    rule.stage.iter().map(one).collect()
+}

@@ -1,0 +1,67 @@
+//! Instalments: what is paid when, as far as the text says.
+
+use metrics::model::Names;
+use serde::Serialize;
+
+use super::Amount;
+use crate::claim::Claim;
+use crate::rule::{Day, Part, Rule, Stage};
+use crate::words::{Clause, Fen, share_floor, words, yuan};
+
+/// An instalment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StageResult {
+    /// Which.
+    pub stage: String,
+    /// Its name.
+    pub names: Names,
+    /// How much at most.
+    pub amount: Amount,
+    /// What was paid of it, as stated.
+    pub paid: Fen,
+    /// When its condition was met, as stated.
+    pub met: Option<Day>,
+    /// What it waits for, in the text's words.
+    pub clause: Clause,
+}
+
+pub(super) fn divide(rule: &Rule, claim: &Claim, ceiling: &Amount) -> Vec<StageResult> {
+    let advanced = claim.paid_by_decision(rule);
+    let mut given = 0;
+    let mut share = 0_u32;
+    let result = |stage: &Stage, amount: Amount| StageResult {
+        stage: stage.id().to_owned(),
+        names: stage.names.clone(),
+        amount,
+        paid: claim.paid.get(stage.id()).copied().unwrap_or(0),
+        met: claim.met.get(stage.id()).copied(),
+        clause: stage.clause.clone(),
+    };
+    let mut out = Vec::new();
+    for stage in &rule.stage {
+        let amount = match (ceiling, stage.part) {
+            (_, Part::Authority) => match claim.paid.get(stage.id()) {
+                Some(paid) => Amount::Fen(*paid),
+                None => Amount::authority(words("是否拨付及金额", "whether and how much")),
+            },
+            (Amount::Fen(whole), _) if advanced > 0 => {
+                // Whether what was advanced is part of a later share is not said; only the sum is known.
+                let left = yuan((whole - advanced).max(0));
+                let zh = format!("与其余阶段合计不超过 {left} 元，如何扣减已预拨资金");
+                let en = format!("with the other instalments at most {left} yuan; how the advance is taken off");
+                Amount::authority(words(zh, en))
+            }
+            (Amount::Fen(whole), Part::AtMost { percent }) => {
+                share += u32::from(percent);
+                // The last of shares that make up the whole takes the fen that rounding left.
+                let amount = if share == 100 { whole - given } else { share_floor(*whole, u32::from(percent) * 100) };
+                given += amount;
+                Amount::Fen(amount)
+            }
+            (Amount::Fen(whole), Part::Rest) => Amount::Fen(whole - given),
+            (none, _) => none.clone(),
+        };
+        out.push(result(stage, amount));
+    }
+    out
+}
