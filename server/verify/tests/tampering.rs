@@ -128,7 +128,8 @@ static JUDGED: LazyLock<Vec<Judged>> = LazyLock::new(|| {
 fn the_untouched_bundle_is_accepted_by_every_reader() {
     for corpus in [&*CORPUS, &*MET] {
         let bundle = corpus.copy.pack();
-        for (trust, kept) in [(&corpus.keys, None), (&corpus.witnessed, None), (&corpus.witnessed, Some(&corpus.kept()))]
+        for (trust, kept) in
+            [(&corpus.keys, None), (&corpus.witnessed, None), (&corpus.witnessed, Some(&corpus.kept()))]
         {
             let outcome = read(&bundle, trust, kept);
             assert_eq!(outcome.verdict, Verdict::Verified, "{:#?}", outcome.findings);

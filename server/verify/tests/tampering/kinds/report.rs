@@ -52,8 +52,15 @@ fn is_said_of_periods(kind: &str) -> bool {
 }
 
 /// What is promised in a plan and locked, of all the fields of a report.
-const PROMISES: &[&str] =
-    &["change/value", "change/lower", "change/upper", "verdict: altered", "target/value", "lock/value", "lock/confirmed"];
+const PROMISES: &[&str] = &[
+    "change/value",
+    "change/lower",
+    "change/upper",
+    "verdict: altered",
+    "target/value",
+    "lock/value",
+    "lock/confirmed",
+];
 
 /// The promises altered.
 pub fn promises(corpus: &Corpus) -> Vec<Kind> {
