@@ -226,7 +226,9 @@ fn agree_with_python(reading: &Reading, said: &[String]) -> Result<()> {
             let place = format!("leaf {leaf}");
             refusals.iter().any(|(_, at)| *at == place || at.starts_with(&format!("{place}:")))
         });
-        if (theirs == "accepted") != (ours["verdict"] == "verified") || !is_named {
+        // Where it computes no further it has nothing against what it has seen, and that is all but one line.
+        let accepts = theirs == "accepted" || !bundle.is_honest && theirs.starts_with("computes no further");
+        if accepts != (ours["verdict"] == "verified") || !is_named {
             wrong.push(format!("{}, {}: {theirs}; the program: {refusals:?}", bundle.name, reading.who));
         }
     }
