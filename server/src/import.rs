@@ -91,6 +91,24 @@ pub struct Merged {
     pub columns: (u32, u32),
 }
 
+impl Merged {
+    /// As a spreadsheet writes it: `A2:B3`.
+    fn range(&self) -> String {
+        let column = |mut number: u32| {
+            let mut name = String::new();
+            loop {
+                name.insert(0, char::from(b'A' + (number % 26) as u8));
+                number = match number / 26 {
+                    0 => return name,
+                    rest => rest - 1,
+                };
+            }
+        };
+        let place = |line: u32, at: u32| format!("{}{line}", column(at));
+        format!("{}:{}", place(self.lines.0, self.columns.0), place(self.lines.1, self.columns.1))
+    }
+}
+
 /// A table as the file has it; empty lines are left out, so numbers may have holes.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Table {
@@ -200,6 +218,20 @@ pub struct Import {
     pub notes: Vec<Said>,
     /// Names of the machines spoken of, for the page.
     pub machines: BTreeSet<String>,
+}
+
+impl Import {
+    /// SHA-256 over what confirming it would do: every statement with what it does beside the log, and which notices come with it.
+    /// How long ago something was passes by the minute and is left out.
+    #[must_use]
+    pub fn decisions(&self) -> Digest {
+        let each = self.items.iter().map(|item| {
+            let (draft, beside) = (&item.draft, &item.beside);
+            let notices: Vec<&weigh::Notice> = item.notices.iter().map(|(notice, _)| notice).collect();
+            format!("{} {:?} {} {beside:?} {notices:?}\n", draft.kind, draft.effective, draft.body)
+        });
+        protocol::sha256(each.collect::<String>().as_bytes())
+    }
 }
 
 /// From bytes to what they would declare.

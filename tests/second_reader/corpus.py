@@ -1,6 +1,6 @@
-"""Runs the second reader over every bundle of a folder and prints what it says, one line each.
-Usage: corpus.py FOLDER TRUST MACHINE DATE SHIFT"""
-import concurrent.futures, contextlib, functools, io, os, sys
+"""Runs the second reader over many bundles, paths in a file, and prints what it says, one line each in that order.
+Usage: corpus.py LIST TRUST MACHINE DATE SHIFT"""
+import concurrent.futures, contextlib, functools, io, sys
 import formats, verify
 
 # One bundle tampered with a thousand times holds the same signatures a thousand times.
@@ -16,11 +16,11 @@ def read(path, *rest):
         return "refused: unreadable: %r" % trouble
     return "accepted"
 
-def main(folder, *rest):
-    paths = sorted(os.path.join(folder, name) for name in os.listdir(folder))
+def main(listed, *rest):
+    paths = open(listed, encoding="utf-8").read().splitlines()
     with concurrent.futures.ProcessPoolExecutor() as pool:
-        for path, said in zip(paths, pool.map(functools.partial(run, rest), paths, chunksize=32)):
-            print("%s: %s" % (os.path.basename(path), said))
+        for said in pool.map(functools.partial(run, rest), paths, chunksize=32):
+            print(" ".join(said.split()))
 
 def run(rest, path): return read(path, *rest)
 

@@ -10,6 +10,7 @@ def walk(files, raw, trust, site, epoch):
     for index, leaf in enumerate(raw):
         m = message(leaf)
         received, kind, where = zigzag(one(m, 2)), one(m, 3), "leaf %d: " % index
+        need(one(m, 1) == 1 and kind in (1, 2, 3, 4) and set(m) <= set(range(1, 10)), where + "not a leaf of version 1")
         h = header(one(m, 4)) if kind in (1, 4) else None
         digest, length = (one(m, 7, b""), one(m, 8)) if kind == 2 else (h["content"], h["length"]) if h else (None, 0)
         named |= {digest} - {None}
@@ -114,6 +115,7 @@ def planned_us(said, records, machine, signals, window):
     cycle = lambda product: in_force(said, "cycle_time", window[0], machine=(machine, None), product=(product, "*"))
     known = {s[4].get("product", "*") for s in said if s[3] == "cycle_time" and s[4]["machine"] == machine}
     cycles = {product: cycle(product) for product in known if cycle(product)}
+    able(cycles, "no planned cycle time")
     counter, total, fastest = tag.get("counter", {}), 0, min(c["item_us"] for c in cycles.values())
     planned = -(-(10800000000 // fastest + 1) * tag["scale"]["den"] // abs(tag["scale"]["num"]))
     rate = signal.get("max_per_hour") or counter.get("max_per_hour") or planned
@@ -192,6 +194,10 @@ def check_withheld(records, report):
             inside = h["sync"] == 2 and h["readings"] and h["last_ms"] + offset >= begin and h["first_ms"] + offset < end + 86400000
             need(content is not None or not inside or told, "record %d of %s is withheld and the report does not say so" % (h["sequence"], h["gateway"]))
 
+def able(truth, why):
+    """Ends where this reader computes no further, with nothing said against the bundle."""
+    if not truth: sys.exit("computes no further: " + why)
+
 def half_up(n, d): return (2 * n + d) // (2 * d)
 
 def main(path, trust_path, name, date, shift):
@@ -215,7 +221,8 @@ def main(path, trust_path, name, date, shift):
     locks = check_locks(said, raw, report)
     check_promises(said, report)
     check_withheld(records, report)
-    section = next(s for s in report["shifts"] if (s["machine"], s["date"], s["shift"]) == (name, date, shift))
+    section = next((s for s in report["shifts"] if (s["machine"], s["date"], s["shift"]) == (name, date, shift)), None)
+    able(section, "the report has no such shift")
     noon = int(datetime.datetime.fromisoformat(date + "T12:00:00+00:00").timestamp() * 1000)
     machine = in_force(said, "machine", noon, machine=(name, None))
     calendar = in_force(said, "calendar", noon, calendar=(machine.get("calendar", "main"), "main"))
@@ -228,9 +235,9 @@ def main(path, trust_path, name, date, shift):
         return minutes, int((datetime.datetime.fromisoformat(date).replace(tzinfo=zone) + datetime.timedelta(minutes=minutes)).timestamp() * 1000)
     opening, start = utc(rule["start"], 0)
     window = (start, utc(rule["end"], opening + 1)[1])
-    need(not [s for s in said if s[3] in ("machine", "cycle_time") and window[0] < s[0] < window[1]], "cut window: pick another shift")
+    able(not [s for s in said if s[3] in ("machine", "cycle_time") and window[0] < s[0] < window[1]], "cut window: pick another shift")
     stops = [(utc(b["start"], opening)[1], utc(b["end"], opening)[1]) for b in rule.get("breaks", [])]
-    need(not [s for s in said if s[3] == "planned_stop" and s[4]["machine"] == name], "declared stops: pick another machine")
+    able(not [s for s in said if s[3] == "planned_stop" and s[4]["machine"] == name], "declared stops: pick another machine")
     run = running(said, records, machine, window)
     pbt = window[1] - window[0] - sum((b - a) - sum(max(0, min(b, d) - max(a, c)) for c, d in run) for a, b in stops)
     good = planned_us(said, records, name, machine["signals"], window)

@@ -281,8 +281,17 @@ impl Browser {
     /// # Errors
     /// When there is none.
     pub fn choose(&self, selector: &str, file: &Path) -> Result<()> {
+        self.choose_all(selector, &[file])
+    }
+
+    /// The same where the input takes several.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn choose_all(&self, selector: &str, files: &[&Path]) -> Result<()> {
         let element = self.element(selector)?;
-        self.post(&format!("{element}/value"), &json!({"text": file.display().to_string()})).map(drop)
+        let paths: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+        self.post(&format!("{element}/value"), &json!({"text": paths.join("\n")})).map(drop)
     }
 
     /// Presses a key by its name and code; `types` is what it writes, such as a line end.

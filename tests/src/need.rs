@@ -5,6 +5,7 @@
 
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::process::Command;
 
 /// The program, or `None` after the reason for skipping was printed.
 ///
@@ -21,6 +22,20 @@ pub fn program(name: &str, package: &str, what: &str) -> Option<PathBuf> {
         skip(what, &format!("{name} not found; install the Debian package {package}"));
     }
     found
+}
+
+/// A Python for the second reader; `cargo xtask test` names one in `GZ_PYTHON`. `None` after the reason for skipping was printed.
+///
+/// # Panics
+/// With `CI=true`, where nothing may be skipped.
+pub fn python(what: &str) -> Option<PathBuf> {
+    let python = std::env::var_os("GZ_PYTHON").unwrap_or_else(|| "python3".into());
+    let probe = Command::new(&python).args(["-c", "import cryptography, zstandard"]).output();
+    if probe.is_ok_and(|out| out.status.success()) {
+        return Some(python.into());
+    }
+    skip(what, "no Python with cryptography and zstandard (GZ_PYTHON names one)");
+    None
 }
 
 /// Says what is skipped and why.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{repo, wait};
+use crate::{need, repo, wait};
 
 /// The path of one of our programs. The first call of a process builds them all, with the same selection of members as
 /// `cargo test` does, so that an up-to-date build costs a second.
@@ -41,6 +41,22 @@ pub fn path(name: &str) -> PathBuf {
     let path = repo::program_dir().join(name);
     assert!(path.is_file(), "{} does not exist: run `cargo build --workspace --bins`", path.display());
     path
+}
+
+/// The verifier as it is built for elsewhere, by `cargo xtask test` alone; `None` after the reason for skipping was printed
+/// (see [`need`]).
+pub fn portable(target: &str, file: &str, what: &str) -> Option<PathBuf> {
+    let path = repo::program_dir().with_file_name(target).join("portable").join(file);
+    if path.is_file() {
+        return Some(path);
+    }
+    need::skip(what, "not built; `cargo xtask test` builds it");
+    None
+}
+
+/// The page that verifies, see [`portable`].
+pub fn verifying_page(what: &str) -> Option<PathBuf> {
+    portable("wasm32-unknown-unknown", "gongzheng-verify.html", what)
 }
 
 /// A running program. Dropping it kills it: no test leaves a process behind.

@@ -1,16 +1,16 @@
-//! What we write is what others read: notes, cosignatures and proofs checked by the public C2SP implementation of Cloudflare's
-//! azul project, and proofs of its making checked by us.
-//!
-//! It knows no cosignatures; their message is two lines before the note's text, so one is put to its Ed25519 verifier as a note of
-//! exactly that text.
+//! What we write is what others read: notes, cosignatures and proofs checked by a public implementation ([`public`]), and proofs of
+//! its making checked by us. Those of whole bundles are in `readers.rs`.
+
+#[path = "readers/public.rs"]
+mod public;
 
 use data_encoding::BASE64;
 use protocol::cosignature::{WitnessKey, attach, cosign};
 use protocol::note::{Checkpoint, VerifierKey};
 use protocol::proof::{ConsistencyProof, InclusionProof};
 use protocol::{Digest, SecretKey, tree};
-use signed_note::{Note, StandardVerifier, VerifierList};
-use tlog_tiles::{Hash, check_record, check_tree, prove_record, prove_tree, record_hash, stored_hashes, tree_hash};
+use public::{Stored, cosigned, ours, theirs, verified};
+use tlog_tiles::{Hash, check_record, check_tree, prove_record, prove_tree, record_hash, tree_hash};
 
 const SIZE: u64 = 300;
 
@@ -22,14 +22,6 @@ fn hashes(size: u64) -> Vec<Digest> {
     (0..size).map(|n| tree::leaf_hash(&leaf(n))).collect()
 }
 
-fn theirs(hashes: &[Digest]) -> Vec<Hash> {
-    hashes.iter().map(|hash| Hash(hash.0)).collect()
-}
-
-fn ours(hashes: &[Hash]) -> Vec<Digest> {
-    hashes.iter().map(|hash| Digest(hash.0)).collect()
-}
-
 fn root(size: u64) -> Digest {
     tree::root(&hashes(size))
 }
@@ -37,13 +29,6 @@ fn root(size: u64) -> Digest {
 fn note(size: u64) -> String {
     let checkpoint = Checkpoint { origin: "gz.example/works".into(), size, root: root(size) };
     checkpoint.sign("gz.example", &SecretKey::from_seed(&[1; 32])).expect("signs")
-}
-
-fn verified(note: &str, key: &str) -> usize {
-    let verifier = StandardVerifier::new(key).expect("their reading of our key");
-    let known = VerifierList::new(vec![Box::new(verifier)]);
-    let note = Note::from_bytes(note.as_bytes()).expect("their reading of our note");
-    note.verify(&known).map_or(0, |(verified, _)| verified.len())
 }
 
 #[test]
@@ -80,22 +65,17 @@ fn a_cosignature_is_what_the_specification_says() {
     let public = [&[4_u8][..], &secret.public().to_bytes()].concat();
     assert_eq!(signed_note::key_id(name, &public).to_be_bytes(), bytes[..4], "their key id, of type 4");
     assert_eq!(witness.id(), bytes[..4]);
-    let plain = VerifierKey::new(name, secret.public()).expect("name");
-    for (seconds, holds) in [(1_800_000_000, 1), (1_800_000_001, 0)] {
-        let message = format!("cosignature/v1\ntime {seconds}\n{text}");
-        let signature = BASE64.encode(&[&plain.id()[..], &bytes[12..]].concat());
-        assert_eq!(verified(&format!("{message}\n\u{2014} {name} {signature}\n"), &plain.to_string()), holds);
-    }
+    assert!(cosigned(text, &line, &witness));
+    assert!(!cosigned(&text.replace("300", "301"), &line, &witness));
+    let mut dated = bytes;
+    dated[11] ^= 1;
+    assert!(!cosigned(text, &format!("\u{2014} {name} {}\n", BASE64.encode(&dated)), &witness), "dated otherwise");
 }
 
 #[test]
 fn proofs_of_either_side_hold_on_the_other() {
-    let mut stored: Vec<Hash> = Vec::new();
-    for number in 0..SIZE {
-        let more = stored_hashes(number, &leaf(number), &Stored(&stored)).expect("stored");
-        stored.extend(more);
-    }
-    let reader = Stored(&stored);
+    let all: Vec<Vec<u8>> = (0..SIZE).map(leaf).collect();
+    let reader = Stored::of(all.iter().map(Vec::as_slice));
     for size in [1, 2, 7, 8, 9, 255, 256, 257, SIZE] {
         let leaves = hashes(size);
         let root = Hash(root(size).0);
@@ -118,14 +98,5 @@ fn proofs_of_either_side_hold_on_the_other() {
             let hashes = ours(&prove_tree(size, old, &reader).expect("theirs"));
             assert!(tree::verify_consistency(old, &before, size, &Digest(root.0), &hashes), "{old} in {size}");
         }
-    }
-}
-
-/// Their stored hashes, in memory.
-struct Stored<'s>(&'s [Hash]);
-
-impl tlog_tiles::HashReader for Stored<'_> {
-    fn read_hashes(&self, indexes: &[u64]) -> Result<Vec<Hash>, tlog_tiles::Error> {
-        Ok(indexes.iter().map(|index| self.0[*index as usize]).collect())
     }
 }

@@ -17,7 +17,7 @@ use protocol::bundle;
 use serde_json::Value as Json;
 use tests::browser::{self, Browser};
 use tests::programs::{self, finish};
-use tests::{need, repo, wait};
+use tests::{need, wait};
 
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -111,16 +111,10 @@ fn for_wine(path: &Path) -> String {
     format!("Z:{}", path.display()).replace('/', "\\")
 }
 
-fn built(target: &str, file: &str) -> Option<PathBuf> {
-    let path = repo::program_dir().parent()?.join(target).join("portable").join(file);
-    path.is_file().then_some(path)
-}
-
 #[test]
 fn the_windows_program_says_the_same() -> Result<()> {
     let what = "the verifier on Windows";
-    let Some(program) = built("x86_64-pc-windows-gnu", "gongzheng-verify.exe") else {
-        need::skip(what, "not built; `cargo xtask test` builds it");
+    let Some(program) = programs::portable("x86_64-pc-windows-gnu", "gongzheng-verify.exe", what) else {
         return Ok(());
     };
     let Some(wine) = need::program("wine", "wine", what) else { return Ok(()) };
@@ -138,10 +132,7 @@ fn the_windows_program_says_the_same() -> Result<()> {
 fn the_page_says_the_same_from_a_file() -> Result<()> {
     let what = "the verifier in a page";
     let Some(driver) = browser::driver(what) else { return Ok(()) };
-    let Some(page) = built("wasm32-unknown-unknown", "gongzheng-verify.html") else {
-        need::skip(what, "not built; `cargo xtask test` builds it");
-        return Ok(());
-    };
+    let Some(page) = programs::verifying_page(what) else { return Ok(()) };
     let folder = tempfile::Builder::new().prefix("gongzheng-page-").tempdir()?;
     let browser = Browser::start(&driver, folder.path(), "zh-CN")?;
     browser.devtools("Network.enable", &serde_json::json!({}))?;

@@ -350,11 +350,7 @@ impl Way<'_> {
 
     /// The one HTML file, opened as a file, says what the program says.
     fn verified_by_the_page(&self) -> Result<()> {
-        let page = repo::program_dir().with_file_name("wasm32-unknown-unknown").join("portable/gongzheng-verify.html");
-        if !page.is_file() {
-            need::skip("the verifier in a page", "not built; `cargo xtask test` builds it");
-            return Ok(());
-        }
+        let Some(page) = programs::verifying_page("the verifier in a page") else { return Ok(()) };
         self.browser.open(&format!("file://{}", page.display()))?;
         self.browser.choose("#bundle", &self.folder.join("bundle.zip"))?;
         self.browser.choose("#trust", &self.folder.join("trust.json"))?;

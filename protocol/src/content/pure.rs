@@ -26,29 +26,25 @@ pub(super) fn frame_size(content: &[u8]) -> Result<Option<u64>, ()> {
 }
 
 /// The content of exactly one frame that states `size`.
-pub(super) fn decompress(content: &[u8], size: usize) -> Result<Vec<u8>, String> {
+pub(super) fn decompress(content: &[u8], size: usize) -> Option<Vec<u8>> {
     let mut rest = content;
     let mut decoder = FrameDecoder::new();
     decoder.set_max_window_size(PLAIN_MAX as u64);
-    decoder.init(&mut rest).map_err(|e| e.to_string())?;
+    decoder.init(&mut rest).ok()?;
     let mut plain = vec![0; size];
     let mut length = 0;
     while !decoder.is_finished() {
-        decoder.decode_blocks(&mut rest, BlockDecodingStrategy::UptoBytes(1 << 17)).map_err(|e| e.to_string())?;
+        decoder.decode_blocks(&mut rest, BlockDecodingStrategy::UptoBytes(1 << 17)).ok()?;
         let room = plain.get_mut(length..).unwrap_or_default();
-        length += decoder.read(room).map_err(|e| e.to_string())?;
+        length += decoder.read(room).ok()?;
         if decoder.can_collect() > 0 {
-            return Err("the frame is longer than it states".to_owned());
+            // Longer than it states.
+            return None;
         }
     }
-    if decoder.get_checksum_from_data() != decoder.get_calculated_checksum()
-        && decoder.get_checksum_from_data().is_some()
-    {
-        return Err("the checksum of the frame does not hold".to_owned());
-    }
-    if !rest.is_empty() {
-        return Err("bytes behind the frame".to_owned());
-    }
+    let stated = decoder.get_checksum_from_data();
+    let holds = stated.is_none() || stated == decoder.get_calculated_checksum();
     plain.truncate(length);
-    Ok(plain)
+    // Bytes behind the frame belong to nothing.
+    (holds && rest.is_empty()).then_some(plain)
 }

@@ -65,7 +65,8 @@ pub(super) async fn execute(
         _ => String::new(),
     };
     // What was left out of the file, then what an author must know of its rows; each once.
-    let mut notes: Vec<&Said> = import.notes.iter().chain(import.items.iter().flat_map(|i| &i.notices)).collect();
+    let mut notes: Vec<&Said> =
+        import.notes.iter().chain(import.items.iter().flat_map(|i| i.notices.iter().map(|(_, said)| said))).collect();
     notes.sort_by_key(|note| (&note.zh, &note.en));
     notes.dedup();
     let zh: String = notes.iter().map(|note| format!("\n{}", note.zh)).collect();

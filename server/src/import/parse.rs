@@ -17,8 +17,8 @@ use crate::evaluate::said::{Said, quoted};
 
 mod header;
 
-pub(super) use header::heading;
 use header::{Header, find_header, listed};
+pub(super) use header::{heading, named};
 
 /// Most wrong cells that are told; who has more has another problem than these.
 const WRONG_MAX: usize = 1_000;
@@ -165,7 +165,7 @@ pub fn parse(kind: &Kind, table: &Table, against: &Against<'_>) -> Parsed {
     let is_left_out = |line: &&Line| {
         let first = line.cells.iter().find(|c| **c != Cell::Empty);
         // A header whose first column is left out is a header all the same.
-        matches!(first, Some(Cell::Text(text)) if text.starts_with(['#', '＃'])) && header::named(kind, line) < 2
+        matches!(first, Some(Cell::Text(text)) if text.starts_with(['#', '＃'])) && named(kind, line) < 2
     };
     let (left_out, lines): (Vec<&Line>, Vec<&Line>) = table.lines.iter().partition(is_left_out);
     if !left_out.is_empty() {
@@ -205,16 +205,16 @@ fn read_rows(table: &Table, lines: &[&Line], header: &Header, against: &Against<
         let below =
             lines.iter().any(|l| l.number > header.line && (merged.lines.0..=merged.lines.1).contains(&l.number));
         if used && below {
-            let name = header.columns.get(merged.columns.0 as usize).and_then(Option::as_ref);
+            // The first column of ours among those that are joined.
+            let name = header.columns.iter().take(merged.columns.1 as usize + 1).skip(merged.columns.0 as usize);
+            let name = name.flatten().next();
+            let range = merged.range();
             out.wrong(
                 merged.lines.0,
                 name.map(|(_, words)| quoted(words)).unwrap_or_default(),
                 bad(
-                    format!("合并单元格（第 {} 至 {} 行）：只有左上角有值", merged.lines.0, merged.lines.1),
-                    format!(
-                        "merged cells (lines {} to {}): only the first of them has a value",
-                        merged.lines.0, merged.lines.1
-                    ),
+                    format!("合并单元格 {range}：只有左上角有值"),
+                    format!("merged cells {range}: only the first of them has a value"),
                     "取消合并，每一行都填写",
                     "unmerge them and fill in every line",
                 ),

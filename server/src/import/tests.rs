@@ -9,6 +9,7 @@ use super::kinds::{self, Kind};
 use super::weigh::Beside;
 use super::*;
 
+mod beside;
 mod workbook;
 
 /// 2026-04-20 10:00 in Shanghai, a Monday.
@@ -458,7 +459,7 @@ fn what_is_late_or_beside_a_lock_is_said_before_it_is_declared() {
     let notices = |kind: &str, text: &str| -> String {
         let import = works.import(kind, text.as_bytes());
         assert_eq!(import.wrong, [], "{text}");
-        import.items.iter().flat_map(|i| &i.notices).map(|n| format!("{} {}\n", n.zh, n.en)).collect()
+        import.items.iter().flat_map(|i| &i.notices).map(|(_, n)| format!("{} {}\n", n.zh, n.en)).collect()
     };
     let cycle = "设备,每件秒数,生效日期\n";
     assert!(notices("cycle_time", &format!("{cycle}press,11,2026-03-01\n")).contains("追溯 50 天"));

@@ -3,11 +3,12 @@
 //! Constraints
 //! 1. UTF-8 with or without a byte order mark, UTF-16 with one (Excel's "Unicode text"), or GB18030 — which holds GBK and GB2312 — and
 //!    only when every byte of the file reads in it. A note says when it was not UTF-8.
-//! 2. The separator is that of comma, semicolon and tab which divides one of the first lines into most fields; a tie is refused. Quotes
-//!    as in RFC 4180. Excel's own first line `sep=;` is obeyed.
+//! 2. The separator is that of comma, semicolon and tab which shows most headings of our tables in one of the first lines, whatever stands
+//!    in the cells below; where that does not tell, that which divides one of those lines into most fields. A tie is refused.
+//!    Quotes as in RFC 4180. Excel's own first line `sep=;` is obeyed.
 //! 3. Line numbers are those an editor shows: a line break inside quotes counts.
 
-use super::{CELL_MAX, COLUMNS_MAX, Cell, Line, ROWS_MAX, Table, Unreadable};
+use super::{CELL_MAX, COLUMNS_MAX, Cell, Line, ROWS_MAX, Table, Unreadable, kinds, parse};
 use crate::evaluate::said::Said;
 
 /// Reads a text file.
@@ -71,18 +72,31 @@ fn without_nul(text: String, note: Option<Said>) -> Result<(String, Option<Said>
     Ok((text, note))
 }
 
-/// What divides the first line that has anything in it.
+/// Comma, semicolon and tab, each with the most that one of the first lines has by it, most first. A title may stand above the header.
+fn ranked(text: &str, count: impl Fn(&str, char) -> usize) -> [(usize, char); 3] {
+    let mut all = [',', ';', '\t'].map(|separator| {
+        let most = text.lines().take(10).map(|line| count(line, separator)).max().unwrap_or(0);
+        (most, separator)
+    });
+    all.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
+    all
+}
+
+/// How many headings of one of our tables stand in a line.
+fn headings(line: &str, separator: char) -> usize {
+    let table = split(line, separator, 0).unwrap_or_default();
+    let named = |kind: &kinds::Kind| table.lines.first().map_or(0, |line| parse::named(kind, line));
+    kinds::ALL.into_iter().map(named).max().unwrap_or(0)
+}
+
+/// What divides the columns.
 fn separator_of(text: &str) -> Result<char, Unreadable> {
-    // A title may stand above the header, so the line that is divided most decides.
-    let mut best: Vec<(usize, char)> = [',', ';', '\t']
-        .into_iter()
-        .map(|separator| {
-            let most = text.lines().take(10).map(|line| outside_quotes(line, separator)).max().unwrap_or(0);
-            (most, separator)
-        })
-        .collect();
-    best.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
-    match best.as_slice() {
+    // A single heading is one by every separator.
+    let [(most, separator), (next, _), _] = ranked(text, headings);
+    if most > next {
+        return Ok(separator);
+    }
+    match ranked(text, outside_quotes).as_slice() {
         [(0, _), ..] if text.contains(['，', '；']) => Err(Unreadable::new(
             "列之间是中文逗号或分号",
             "the columns are divided by Chinese (full-width) commas or semicolons",

@@ -25,8 +25,29 @@ pub struct Item {
     pub draft: Draft,
     /// Beside the log.
     pub beside: Beside,
-    /// What its author must know.
-    pub notices: Vec<Said>,
+    /// What its author must know: what it is, and the words for it.
+    pub notices: Vec<(Notice, Said)>,
+}
+
+/// What an author must know of a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice {
+    /// It comes late, or holds from a time gone by.
+    Late,
+    /// A statement that is in the log already takes over from it.
+    Ends {
+        /// That one's leaf.
+        leaf: u64,
+    },
+    /// The grade of what rests on it is low.
+    Grade,
+    /// It withdraws what nobody stated.
+    NothingWithdrawn,
+    /// A baseline that it touches is locked.
+    Lock {
+        /// The lock's leaf.
+        leaf: u64,
+    },
 }
 
 impl Item {
@@ -162,6 +183,10 @@ fn item(
     };
     let mut notices = Vec::new();
     if !matches!(beside, Beside::Same { .. }) {
+        if holds_on {
+            let rows = own.get(&key(draft.kind, &body)).map_or(&[][..], Vec::as_slice);
+            ended(at, &body, all, rows, against, &mut notices);
+        }
         lateness(draft, &beside, at, against, &mut notices);
         grade(draft, &beside, &mut notices);
         locks(draft, against, &mut notices);
@@ -181,34 +206,74 @@ fn changes(before: &Json, after: &Json) -> Vec<(String, String, String)> {
     differs.map(|name| (name.clone(), word(a.get(name)), word(b.get(name)))).collect()
 }
 
-fn lateness(draft: &Draft, beside: &Beside, at: i64, against: &Against<'_>, out: &mut Vec<Said>) {
+/// A statement that is in the log already and takes effect later holds from then on, whatever is stated now for the time before.
+fn ended(
+    at: i64,
+    body: &Json,
+    all: &[(&Stated<Declaration>, Json)],
+    rows: &[(i64, Json)],
+    against: &Against<'_>,
+    out: &mut Vec<(Notice, Said)>,
+) {
+    // Of those that take effect at one time the last one stated holds.
+    let holds = |stated: &Stated<Declaration>| {
+        let other =
+            |(s, _): &(&Stated<Declaration>, Json)| s.effective_from == stated.effective_from && s.leaf > stated.leaf;
+        !all.iter().any(other)
+    };
+    let later = all.iter().filter(|(s, said)| s.effective_from > at && said != body && holds(s));
+    let Some((next, _)) = later.min_by_key(|(s, _)| s.effective_from) else { return };
+    // Another row of the table takes over before, or supersedes it.
+    if rows.iter().any(|(from, _)| *from > at && *from <= next.effective_from) {
+        return;
+    }
+    let Ok(from) = jiff::Timestamp::from_millisecond(next.effective_from) else { return };
+    let from = against.zone.to_datetime(from).strftime("%Y-%m-%d %H:%M").to_string();
+    let (from, leaf) = (from.strip_suffix(" 00:00").unwrap_or(&from), next.leaf);
+    let said = Said::new(
+        format!("日志第 {leaf} 条已填报自 {from} 起的内容：本行只管到那时"),
+        format!("leaf {leaf} holds from {from} on, as stated before: this one counts until then"),
+    );
+    out.push((Notice::Ends { leaf }, said));
+}
+
+fn lateness(draft: &Draft, beside: &Beside, at: i64, against: &Against<'_>, out: &mut Vec<(Notice, Said)>) {
     let now = against.now_ms;
     let days = |since: i64| (now - since) / DAY_MS;
     match (draft.kind, draft.about) {
         ("planned_stop", Some((from, _))) if from < now => {
-            out.push(Said::new("停机开始后才填报，按非计划停机计算", "stated after it began: it counts as unplanned"))
+            let said = Said::new("停机开始后才填报，按非计划停机计算", "stated after it began: it counts as unplanned");
+            out.push((Notice::Late, said));
         }
-        ("batch", Some((_, to))) if now - to > LATE_AFTER_MS => out.push(Said::new(
-            format!("事后 {} 天填报，所涉数据可信等级最高为 C 级", days(to)),
-            format!("stated {} days afterwards: the grade of what rests on it is C at best", days(to)),
-        )),
+        ("batch", Some((_, to))) if now - to > LATE_AFTER_MS => {
+            let said = Said::new(
+                format!("事后 {} 天填报，所涉数据可信等级最高为 C 级", days(to)),
+                format!("stated {} days afterwards: the grade of what rests on it is C at best", days(to)),
+            );
+            out.push((Notice::Late, said));
+        }
         ("calendar", None) if *beside != Beside::New && at < now => {
-            out.push(Said::new("填报之前的日子仍按原日历计算", "days before it is stated keep the calendar they had"));
+            let said = Said::new("填报之前的日子仍按原日历计算", "days before it is stated keep the calendar they had");
+            out.push((Notice::Late, said));
         }
-        ("machine" | "cycle_time" | "calendar", None) if now - at > LATE_AFTER_MS => out.push(Said::new(
-            format!("追溯 {} 天生效，所涉时段的数据可信等级最高为 C 级", days(at)),
-            format!("holds from {} days ago: the grade of what rests on it is C at best", days(at)),
-        )),
+        ("machine" | "cycle_time" | "calendar", None) if now - at > LATE_AFTER_MS => {
+            let said = Said::new(
+                format!("追溯 {} 天生效，所涉时段的数据可信等级最高为 C 级", days(at)),
+                format!("holds from {} days ago: the grade of what rests on it is C at best", days(at)),
+            );
+            out.push((Notice::Late, said));
+        }
         _ => {}
     }
 }
 
-fn grade(draft: &Draft, beside: &Beside, out: &mut Vec<Said>) {
+fn grade(draft: &Draft, beside: &Beside, out: &mut Vec<(Notice, Said)>) {
     if ["bill", "revenue"].contains(&draft.kind) && draft.body["digest"].is_null() {
-        out.push(Said::new("没有原件 SHA-256，数据可信等级 D 级", "without the SHA-256 of its original: graded D"));
+        let said = Said::new("没有原件 SHA-256，数据可信等级 D 级", "without the SHA-256 of its original: graded D");
+        out.push((Notice::Grade, said));
     }
     if draft.body["withdrawn"] == true && *beside == Beside::New {
-        out.push(Said::new("没有可撤回的填报", "there is nothing to withdraw"));
+        out.push((Notice::NothingWithdrawn, Said::new("没有可撤回的填报", "there is nothing to withdraw")));
     }
 }
 
@@ -216,7 +281,7 @@ fn grade(draft: &Draft, beside: &Beside, out: &mut Vec<Said>) {
 const LOCKED: [&str; 7] =
     ["calendar", "machine", "cycle_time", "planned_stop", "meter_replaced", "quality_count", "batch"];
 
-fn locks(draft: &Draft, against: &Against<'_>, out: &mut Vec<Said>) {
+fn locks(draft: &Draft, against: &Against<'_>, out: &mut Vec<(Notice, Said)>) {
     if !LOCKED.contains(&draft.kind) {
         return;
     }
@@ -233,10 +298,14 @@ fn locks(draft: &Draft, against: &Against<'_>, out: &mut Vec<Said>) {
             .map_or(i64::MAX, |at| at.as_millisecond());
         let reaches = draft.about.is_none_or(|(from, _)| from < end);
         if is_one && reaches {
-            out.push(Said::new(
+            let said = Said::new(
                 format!("方案 {id} 的基期已锁定（日志第 {} 条）：报告将并列给出按锁定时与按现填报的结果", lock.leaf),
-                format!("the baseline of plan {id} is locked (leaf {}): a report shows the result as locked beside the one as declared now", lock.leaf),
-            ));
+                format!(
+                    "the baseline of plan {id} is locked (leaf {}): a report shows the result as locked beside the one as declared now",
+                    lock.leaf
+                ),
+            );
+            out.push((Notice::Lock { leaf: lock.leaf }, said));
         }
     }
 }

@@ -85,9 +85,16 @@ fn table(bytes: &[u8]) -> Result<Table, Unreadable> {
         ));
     }
     let merged = book.merge_cells_by_sheet_name(name).map_err(|e| unreadable(&e.to_string()))?;
+    if merged.len() > MERGED_MAX {
+        return Err(Unreadable::new(
+            format!("合并单元格多于 {MERGED_MAX} 处"),
+            format!("there are more than {MERGED_MAX} ranges of merged cells"),
+            "选中整张表，取消合并单元格，每一行都填写",
+            "select the whole sheet, unmerge its cells, and fill in every line",
+        ));
+    }
     table.merged = merged
         .iter()
-        .take(MERGED_MAX)
         .map(|d| Merged {
             lines: (d.start.0.saturating_add(1), d.end.0.saturating_add(1)),
             columns: (d.start.1, d.end.1),
@@ -154,6 +161,10 @@ fn moment(at: &ExcelDateTime) -> Cell {
     let value = at.as_f64();
     if !value.is_finite() || !(0.0..2_958_466.0).contains(&value) {
         return Cell::Broken(value.to_string());
+    }
+    // A whole day shown as a length of time is the end of a day: what `24:00` becomes when it is typed.
+    if at.is_duration() && value == 1.0 {
+        return Cell::Text("24:00".to_owned());
     }
     let (year, month, day, hour, minute, second, milli) = at.to_ymd_hms_milli();
     let small = |n: u8| i8::try_from(n).ok();

@@ -95,6 +95,7 @@ struct Result {
     file: String,
     sha256: String,
     data: String,
+    shown: String,
     headline: String,
     wrong: Vec<WrongLine>,
     wrong_more: String,
@@ -119,7 +120,7 @@ pub struct DeclarePage {
     name: &'static str,
     words: &'static str,
     columns: Vec<ColumnLine>,
-    template: String,
+    template: [String; 2],
     limits: String,
     result: Option<Result>,
     typed: Vec<(String, String)>,
@@ -159,7 +160,7 @@ impl DeclarePage {
             name: pick(t, kind.names),
             words: pick(t, kind.words),
             columns: kind.columns.iter().map(|c| column(t, c, data, &told.typed)).collect(),
-            template: format!("{action}/{}.csv", kind.id),
+            template: ["xlsx", "csv"].map(|ending| format!("{action}/{}.{ending}", kind.id)),
             limits: t.f(
                 "declare-limits",
                 &[("mib", &(FILE_MAX >> 20).to_string()), ("rows", &format::integer(ROWS_MAX as i64))],
@@ -208,6 +209,11 @@ fn column(t: &Texts, c: &'static Column, data: &DeclareView, typed: &[(String, S
         input,
         value,
     }
+}
+
+/// What stands in a column, in both languages.
+pub(crate) fn described(column: &Column) -> Said {
+    Said::new(what(Lang::Zh.texts(), column.field), what(Lang::En.texts(), column.field))
 }
 
 /// What stands in a cell, in words.
@@ -269,6 +275,7 @@ fn result(t: &Texts, kind: &Kind, checked: Checked) -> Result {
         items: import.items.iter().take(ROWS_SHOWN).map(|i| item(t, kind, i)).collect(),
         items_more: rest(import.items.len(), ROWS_SHOWN, "declare-rows-more"),
         notes: import.notes.iter().map(|n| said(t, n)).collect(),
+        shown: import.decisions().hex(),
         headline,
         file,
         sha256,
@@ -314,7 +321,7 @@ fn item(t: &Texts, kind: &Kind, item: &Item) -> ItemLine {
             (None, None) => t.s("declare-from-now"),
             _ => String::new(),
         },
-        notices: item.notices.iter().map(|n| said(t, n)).collect(),
+        notices: item.notices.iter().map(|(_, n)| said(t, n)).collect(),
     }
 }
 

@@ -66,7 +66,14 @@ pub(crate) fn open<'s>(
         let en = "this file is missing, extra or other than the manifest says";
         findings.push(Finding::refused("manifest", path, zh, en));
     }
-    let note = archive.file("checkpoint").ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok());
+    let note = match archive.file("checkpoint") {
+        Ok(note) => note.and_then(|bytes| String::from_utf8(bytes).ok()),
+        Err(e) => {
+            let (zh, en) = (format!("检查点无法读取（{e}）"), format!("the checkpoint cannot be read ({e})"));
+            findings.push(Finding::refused("archive", "checkpoint", zh, en));
+            return None;
+        }
+    };
     let Some(checkpoint_note) = note else {
         findings.push(Finding::refused("archive", "checkpoint", "缺少检查点", "the checkpoint is missing"));
         return None;

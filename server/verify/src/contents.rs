@@ -245,12 +245,21 @@ pub(crate) fn declared(bundle: &Bundle<'_>, contents: &mut Contents) -> Declared
     for (index, leaf) in &bundle.leaves.stated {
         let LeafBody::Declaration { kind, digest, length } = &leaf.body else { continue };
         let (index, place) = (*index, format!("leaf {index}"));
-        let Ok(Some(bytes)) = bundle.archive.content(digest) else {
-            // A declaration moves numbers: one that is withheld could hide what it moved.
-            let zh = format!("填报（{kind}）的内容缺失：contents/{digest}");
-            let en = format!("the content of this {kind} declaration is missing: contents/{digest}");
-            contents.refuse(index, "content", place, zh, en);
-            continue;
+        let bytes = match bundle.archive.content(digest) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => {
+                // A declaration moves numbers: one that is withheld could hide what it moved.
+                let zh = format!("填报（{kind}）的内容缺失：contents/{digest}");
+                let en = format!("the content of this {kind} declaration is missing: contents/{digest}");
+                contents.refuse(index, "content", place, zh, en);
+                continue;
+            }
+            Err(e) => {
+                let zh = format!("填报（{kind}）的内容未能读取（{e}）");
+                let en = format!("the content of this {kind} declaration could not be read ({e})");
+                contents.refuse(index, "content", place, zh, en);
+                continue;
+            }
         };
         contents.name(&bundle.archive, digest);
         if sha256(&bytes) != *digest || bytes.len() as u64 != u64::from(*length) {

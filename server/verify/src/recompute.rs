@@ -24,8 +24,8 @@ pub(crate) const REPORT_ISSUED: &str = "report_issued";
 
 /// The report given, and the evaluation that is under way.
 pub(crate) struct Recomputation {
-    /// The report's bytes; `None` when it is missing.
-    given: Option<Vec<u8>>,
+    /// The report's bytes, `None` when it is missing; or why it cannot be read.
+    given: Result<Option<Vec<u8>>, String>,
     request: Result<ReportRequest, String>,
     state: State,
 }
@@ -42,8 +42,9 @@ enum State {
 impl Recomputation {
     /// Reads the report and begins.
     pub(crate) fn begin(bundle: &Bundle<'_>, declared: &Declared) -> Self {
-        let given = bundle.archive.file(REPORT).ok().flatten();
-        let request = Report::request_of(given.as_deref().unwrap_or_default()).map_err(|e| e.to_string());
+        let given = bundle.archive.file(REPORT).map_err(|e| e.to_string());
+        let bytes = given.as_ref().ok().and_then(Option::as_deref).unwrap_or_default();
+        let request = Report::request_of(bytes).map_err(|e| e.to_string());
         let state = match &request {
             Err(why) => State::Failed(why.clone()),
             Ok(request) if request.size > bundle.leaves.size => {
@@ -110,9 +111,17 @@ impl Recomputation {
         is_without_readings: bool,
         findings: &mut Vec<Finding>,
     ) -> Option<Figures> {
-        let Some(given) = &self.given else {
-            findings.push(Finding::refused("report", REPORT, "缺少报告", "the report is missing"));
-            return None;
+        let given = match &self.given {
+            Ok(Some(given)) => given,
+            Ok(None) => {
+                findings.push(Finding::refused("report", REPORT, "缺少报告", "the report is missing"));
+                return None;
+            }
+            Err(why) => {
+                let (zh, en) = (format!("报告无法读取（{why}）"), format!("the report cannot be read ({why})"));
+                findings.push(Finding::refused("report", REPORT, zh, en));
+                return None;
+            }
         };
         if is_without_readings {
             issued(declared, given, findings);
@@ -183,7 +192,7 @@ fn whole(bundle: &Bundle<'_>, declared: &Declared, request: &ReportRequest) -> R
     for tile in 0..bundle.leaves.tiles() {
         let (first, leaves) = bundle.leaves.tile(&bundle.archive, tile)?;
         for (index, leaf) in (first..request.size).zip(&leaves) {
-            history.push_decoded(index, leaf, read_again(bundle, leaf).as_ref()).map_err(|e| e.to_string())?;
+            history.push_decoded(index, leaf, read_again(bundle, leaf)?.as_ref()).map_err(|e| e.to_string())?;
         }
     }
     evaluate(&history, request).map_err(|e| e.to_string())

@@ -165,8 +165,7 @@ pub(crate) fn check(
         let tile = match result {
             Ok(tile) => tile,
             Err(why) => {
-                let (zh, en) = (format!("读取中断（{why}）"), format!("it could not be read to its end ({why})"));
-                trouble = Some(Finding::refused("archive", "", zh, en));
+                trouble = Some(cut_short(&why));
                 return ControlFlow::Break(());
             }
         };
@@ -182,7 +181,13 @@ pub(crate) fn check(
             let is_needed = recomputation.goes_on()
                 || matches!(&leaf.body, LeafBody::Record { header, .. } if header.kind != Kind::Batch);
             if is_needed && content.is_none() && beside.as_ref().is_some_and(|b| b.is_dropped) {
-                again = read_again(bundle, leaf);
+                again = match read_again(bundle, leaf) {
+                    Ok(again) => again,
+                    Err(why) => {
+                        trouble = Some(cut_short(&why));
+                        return ControlFlow::Break(());
+                    }
+                };
                 content = again.as_ref();
             }
             chains.leaf(index, leaf, content, *signed);
@@ -220,12 +225,18 @@ fn learn(known: &RwLock<Arc<Known>>, tile: &Tile, announced: &Announced, used: &
     *known.write().unwrap_or_else(PoisonError::into_inner) = now;
 }
 
-/// The content of a record that was not held.
-pub(crate) fn read_again(bundle: &Bundle<'_>, leaf: &Leaf) -> Option<Excerpt> {
-    let LeafBody::Record { header, .. } = &leaf.body else { return None };
-    let bytes = bundle.archive.content(&header.content_digest).ok().flatten()?;
-    (protocol::sha256(&bytes) == header.content_digest).then_some(())?;
-    Excerpt::read(header.kind, &bytes, &|_| true).ok()
+/// The content of a record that was not held; `None` when there is none that is the record's. The error is the disk's, or a file's that
+/// changed in between.
+pub(crate) fn read_again(bundle: &Bundle<'_>, leaf: &Leaf) -> Result<Option<Excerpt>, String> {
+    let LeafBody::Record { header, .. } = &leaf.body else { return Ok(None) };
+    let bytes = bundle.archive.content(&header.content_digest).map_err(|e| e.to_string())?;
+    let bytes = bytes.filter(|bytes| protocol::sha256(bytes) == header.content_digest);
+    Ok(bytes.and_then(|bytes| Excerpt::read(header.kind, &bytes, &|_| true).ok()))
+}
+
+fn cut_short(why: &str) -> Finding {
+    let (zh, en) = (format!("读取中断（{why}）"), format!("it could not be read to its end ({why})"));
+    Finding::refused("archive", "", zh, en)
 }
 
 #[cfg(test)]

@@ -21,8 +21,6 @@ mod tampering {
 }
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
-use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex};
 
@@ -89,16 +87,13 @@ struct Judged {
 }
 
 impl Judged {
-    fn of(kind: &Kind, at: usize) -> Self {
-        let corpus = &*CORPUS;
+    fn of(kind: &Kind) -> Self {
+        let (corpus, kept) = (&*CORPUS, CORPUS.kept());
         let (mut digests, mut steps, mut wrong) = (Vec::new(), [BTreeSet::new(), BTreeSet::new()], Vec::new());
-        for (n, attempt) in kind.attempts(corpus).into_iter().enumerate() {
+        for attempt in kind.attempts(corpus) {
             let Attempt { by, bundle, keys, witnessed } = &attempt;
             digests.push(protocol::sha256(bundle));
-            if let Some(folder) = &*FOLDER {
-                std::fs::write(folder.path().join(format!("{at:04}-{n}.zip")), bundle).unwrap();
-            }
-            let full = (witnessed, &corpus.witnessed, Some(&corpus.kept));
+            let full = (witnessed, &corpus.witnessed, Some(&kept));
             for (answer, trust, kept) in keys.iter().map(|keys| (keys, &corpus.keys, None)).chain([full]) {
                 steps[usize::from(*by == "server")].extend(answer.must.iter().map(|(step, _)| *step));
                 let reader = if kept.is_some() { "with witnesses" } else { "keys alone" };
@@ -120,7 +115,7 @@ static JUDGED: LazyLock<Vec<Judged>> = LazyLock::new(|| {
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(kind) = kinds.get(at) else { break };
-                    let judged = Judged::of(kind, at);
+                    let judged = Judged::of(kind);
                     done.lock().unwrap().insert(at, judged);
                 }
             });
@@ -129,24 +124,12 @@ static JUDGED: LazyLock<Vec<Judged>> = LazyLock::new(|| {
     done.into_inner().unwrap().into_values().collect()
 });
 
-/// Where tampered bundles lie for the second reader; none where there is no such reader.
-static FOLDER: LazyLock<Option<tempfile::TempDir>> = LazyLock::new(|| python().map(|_| tempfile::tempdir().unwrap()));
-
-/// A Python that can read bundles: `cargo xtask test` names one in `GZ_PYTHON`.
-fn python() -> Option<PathBuf> {
-    let python = std::env::var_os("GZ_PYTHON").unwrap_or_else(|| "python3".into());
-    let has = Command::new(&python)
-        .args(["-c", "import zstandard, cryptography"])
-        .stderr(std::process::Stdio::null())
-        .status();
-    has.is_ok_and(|s| s.success()).then(|| python.into())
-}
-
 #[test]
 fn the_untouched_bundle_is_accepted_by_every_reader() {
     for corpus in [&*CORPUS, &*MET] {
         let bundle = corpus.copy.pack();
-        for (trust, kept) in [(&corpus.keys, None), (&corpus.witnessed, None), (&corpus.witnessed, Some(&corpus.kept))]
+        for (trust, kept) in
+            [(&corpus.keys, None), (&corpus.witnessed, None), (&corpus.witnessed, Some(&corpus.kept()))]
         {
             let outcome = read(&bundle, trust, kept);
             assert_eq!(outcome.verdict, Verdict::Verified, "{:#?}", outcome.findings);
@@ -181,28 +164,12 @@ fn the_kinds_are_two_hundred_and_no_two_are_one() {
 fn a_verdict_that_is_given_cannot_be_altered() {
     let report = String::from_utf8(MET.copy.report.clone()).unwrap();
     assert!(report.contains("\"verdict\":\"MET\"") && report.contains("\"confirmed\":true"));
-    let kinds = kinds::report::kinds(&MET);
-    let promises = [
-        "change/value",
-        "change/lower",
-        "change/upper",
-        "verdict: altered",
-        "target/value",
-        "lock/value",
-        "lock/confirmed",
-    ];
-    let of_promises = |kind: &&Kind| {
-        kind.name.starts_with("report: measurement_plan") && promises.iter().any(|promise| kind.name.contains(promise))
-    };
-    let mut tried = 0;
-    for kind in kinds.iter().filter(of_promises) {
+    for kind in kinds::report::promises(&MET) {
         assert!(matches!(kind.change, Change::Report(_)));
         let attempt = kind.attempts(&MET).swap_remove(0);
-        let why = judge(&read(&attempt.bundle, &MET.witnessed, Some(&MET.kept)), &attempt.witnessed);
+        let why = judge(&read(&attempt.bundle, &MET.witnessed, Some(&MET.kept())), &attempt.witnessed);
         assert_eq!(why, None, "{}", kind.name);
-        tried += 1;
     }
-    assert!(tried >= promises.len(), "{tried}");
 }
 
 #[test]
@@ -248,36 +215,4 @@ fn the_page_counts_the_kinds_and_names_the_steps() {
     let page =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/concepts/tampering.md")).unwrap();
     assert!(page.contains(&table), "docs/concepts/tampering.md should say:\n{table}");
-}
-
-#[test]
-fn the_second_reader_refuses_every_one_of_them_too() {
-    let corpus = &*CORPUS;
-    let (Some(python), Some(folder)) = (python(), &*FOLDER) else {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "no Python with cryptography and zstandard; under CI nothing is skipped"
-        );
-        return;
-    };
-    LazyLock::force(&JUDGED);
-    std::fs::write(folder.path().join("untouched.zip"), corpus.copy.pack()).unwrap();
-    let trust = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(trust.path(), corpus.witnessed.to_json()).unwrap();
-    let reader = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/second_reader/corpus.py");
-    let out = Command::new(python)
-        .args([reader.as_ref(), folder.path().as_os_str(), trust.path().as_os_str()])
-        .args(["lathe", "2026-03-03", "day"])
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&out.stdout);
-    let accepted: Vec<&str> = said.lines().filter(|line| line.ends_with(": accepted")).collect();
-    let attempts: usize = JUDGED.iter().map(|judged| judged.digests.len()).sum();
-    assert_eq!(said.lines().count(), attempts + 1, "{}", String::from_utf8_lossy(&out.stderr));
-    let named = |line: &&str| {
-        let at = line.split_once('-').and_then(|(at, _)| at.parse::<usize>().ok());
-        at.map_or_else(|| (*line).to_owned(), |at| format!("{line}: {}", JUDGED[at].name))
-    };
-    let accepted: Vec<String> = accepted.iter().map(named).collect();
-    assert_eq!(accepted, ["untouched.zip: accepted"], "of {attempts}");
 }

@@ -207,16 +207,7 @@ const WEEKS_SUFFICIENT: u32 = 4;
 
 /// The verifier in another language, where a Python with its two packages is at hand: the same bundle, the same OEE to the digit.
 fn second_reader(bundle: &Path, trust: &Path, date: &str) -> Result<()> {
-    let python = std::env::var_os("GZ_PYTHON").unwrap_or_else(|| "python3".into());
-    let mut probe = Command::new(&python);
-    probe.args(["-c", "import cryptography, zstandard"]);
-    if !matches!(finish(&mut probe, Duration::from_secs(60)), Ok((Some(0), _, _))) {
-        need::skip(
-            "the second reader on the demo's bundle",
-            "no Python with cryptography and zstandard (GZ_PYTHON names one)",
-        );
-        return Ok(());
-    }
+    let Some(python) = need::python("the second reader on the demo's bundle") else { return Ok(()) };
     let mut command = Command::new(python);
     command.arg(repo::root().join("tests/second_reader/verify.py")).arg(bundle).arg(trust).args(["press", date, "day"]);
     let (code, out, err) = finish(&mut command, Duration::from_secs(600))?;

@@ -159,7 +159,6 @@ fn written_time(text: &str) -> Option<Time> {
 pub(super) fn clock(cell: &Cell) -> Result<String, Bad> {
     let time = match cell {
         Cell::Time(time) => Some(*time),
-        Cell::Number(number) if number == "1" => return Ok("24:00".to_owned()),
         Cell::Text(text) if ["24:00", "24:00:00"].contains(&text.as_str()) => return Ok("24:00".to_owned()),
         Cell::Text(text) => written_time(text),
         _ => None,

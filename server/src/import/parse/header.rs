@@ -53,7 +53,7 @@ fn expected(kind: &Kind) -> Said {
 }
 
 /// How many columns of the kind a line names.
-pub(super) fn named(kind: &Kind, line: &Line) -> usize {
+pub(in crate::import) fn named(kind: &Kind, line: &Line) -> usize {
     let is_named = |cell: &&Cell| matches!(cell, Cell::Text(text) if column_of(kind, text).is_some());
     line.cells.iter().filter(is_named).count()
 }

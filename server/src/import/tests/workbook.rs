@@ -47,9 +47,9 @@ fn workbook(sheets: &[(&str, &str, String, &str)]) -> Vec<u8> {
     let root = format!(
         "<Relationships xmlns=\"{RELS}\"><Relationship Id=\"rId1\" Type=\"{OFFICE}/officeDocument\" Target=\"xl/workbook.xml\"/></Relationships>"
     );
-    // Style 1 is a date, 2 a date with its time, 3 a time of day.
+    // Style 1 is a date, 2 a date with its time, 3 a time of day, 4 a length of time.
     let styles = format!(
-        "<styleSheet xmlns=\"{MAIN}\"><cellXfs count=\"4\"><xf numFmtId=\"0\"/><xf numFmtId=\"14\"/><xf numFmtId=\"22\"/><xf numFmtId=\"20\"/></cellXfs></styleSheet>"
+        "<styleSheet xmlns=\"{MAIN}\"><cellXfs count=\"5\"><xf numFmtId=\"0\"/><xf numFmtId=\"14\"/><xf numFmtId=\"22\"/><xf numFmtId=\"20\"/><xf numFmtId=\"46\"/></cellXfs></styleSheet>"
     );
     let bodies: Vec<(String, String)> = sheets
         .iter()
@@ -70,7 +70,7 @@ fn workbook(sheets: &[(&str, &str, String, &str)]) -> Vec<u8> {
     pack(&files)
 }
 
-/// A row of cells: `t:text`, `n:1.5`, `d:46000` (date), `m:46000.5` (date and time), `h:0.5` (time), `e:#REF!`, `b:1`, or empty.
+/// A row of cells: `t:text`, `n:1.5`, `d:46000` (date), `m:46000.5` (date and time), `h:0.5` (time), `l:1` (length), `e:#REF!`, `b:1`, or empty.
 fn row(number: u32, cells: &[&str]) -> String {
     let cell = |(i, text): (usize, &&str)| {
         let at = format!("{}{number}", char::from(b'A' + i as u8));
@@ -81,6 +81,7 @@ fn row(number: u32, cells: &[&str]) -> String {
             "b" => format!("<c r=\"{at}\" t=\"b\"><v>{value}</v></c>"),
             "d" => format!("<c r=\"{at}\" s=\"1\"><v>{value}</v></c>"),
             "m" => format!("<c r=\"{at}\" s=\"2\"><v>{value}</v></c>"),
+            "l" => format!("<c r=\"{at}\" s=\"4\"><v>{value}</v></c>"),
             "h" => format!("<c r=\"{at}\" s=\"3\"><v>{value}</v></c>"),
             _ => format!("<c r=\"{at}\"><v>{value}</v></c>"),
         }
@@ -124,6 +125,15 @@ fn a_workbook_reads_as_its_csv_does() {
         (&shift["start"], &shift["end"], &shift["weekdays"]),
         (&json!("08:00"), &json!("20:00"), &json!([1, 2, 3, 4, 5, 6]))
     );
+    // `24:00` typed into a spreadsheet is a length of one day; a plain 1 is a number and no time.
+    let until =
+        |end: &str| works.import("calendar", &one(&[head, &["t:day", "h:0.3333333333333333", end, "n:123456"]]));
+    assert_eq!(until("l:1").items[0].draft.body["shifts"][0]["end"], json!("24:00"));
+    for end in ["n:1", "h:1", "l:2"] {
+        let import = until(end);
+        let [found] = import.wrong.as_slice() else { panic!("{end}: {import:#?}") };
+        assert_eq!(found.column, "end", "{end}: {found:#?}");
+    }
     let yes = works.import("ledger", &one(&[&["t:machine", "t:name", "t:networked"], &["t:press", "t:冲床", "b:1"]]));
     assert_eq!(yes.items[1].draft.body["networked"], json!(true));
 }
@@ -167,13 +177,24 @@ fn merged_cells_are_named_and_other_sheets_are_left_out() {
     let import = works.import("quality_count", &workbook(&[("一月", "visible", rows, merged)]));
     assert!(places(&import).contains(&(2, "设备".to_owned())), "{import:#?}");
     assert!(
-        import
-            .wrong
-            .iter()
-            .any(|w| w.what.zh.contains("合并单元格（第 2 至 3 行）")
-                && w.what.en.contains("merged cells (lines 2 to 3)")),
+        import.wrong.iter().any(|w| w.what.zh.contains("合并单元格 A2:A3") && w.what.en.contains("merged cells A2:A3")),
         "{import:#?}"
     );
+    // The first column of ours is named, wherever the range begins; an empty place below the header is as good as any.
+    let rows = sheet(&[
+        &["t:#内部", "t:设备", "t:生产日期", "t:班次", "t:不良件数"],
+        &["t:x", "t:press", &day, "t:day", "n:1"],
+    ]);
+    let merged = "<mergeCells count=\"1\"><mergeCell ref=\"A2:B2\"/></mergeCells>";
+    let import = works.import("quality_count", &workbook(&[("一月", "visible", rows.clone(), merged)]));
+    let [found] = import.wrong.as_slice() else { panic!("{import:#?}") };
+    assert_eq!((found.line, found.column.as_str()), (2, "设备"));
+    assert!(found.what.en.contains("A2:B2"), "{found:#?}");
+    // More than anybody joins by hand are refused, not forgotten.
+    let many: String = (0..10_001).map(|n| format!("<mergeCell ref=\"AA{0}:AB{0}\"/>", n + 10)).collect();
+    let many = format!("<mergeCells>{many}</mergeCells>");
+    let import = works.import("quality_count", &workbook(&[("一月", "visible", rows, &many)]));
+    assert!(import.wrong.len() == 1 && import.wrong[0].what.zh.contains("多于 10000 处"), "{import:#?}");
     // A title above the header may be merged.
     let rows = format!("{}{}{}", row(1, &["t:检验台账"]), row(2, HEAD), row(3, &["t:press", &day, "t:day", "n:1"]));
     let title = "<mergeCells count=\"1\"><mergeCell ref=\"A1:D1\"/></mergeCells>";
@@ -225,5 +246,54 @@ fn every_damaged_byte_of_a_workbook_is_refused_or_read() {
         let import = works.import("quality_count", &bytes);
         assert!(import.wrong.is_empty() != import.items.is_empty(), "{at}");
         works.import("quality_count", &whole[..at]);
+    }
+}
+
+/// Parts of an archive, and what becomes of them.
+fn edited(bytes: &[u8], edit: impl Fn(&str, String) -> String) -> Vec<u8> {
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+    let mut parts: Vec<(String, String)> = Vec::new();
+    for index in 0..archive.len() {
+        let mut part = archive.by_index(index).unwrap();
+        let name = part.name().unwrap().into_owned();
+        let text = std::io::read_to_string(&mut part).unwrap();
+        parts.push((name.clone(), edit(&name, text)));
+    }
+    let parts: Vec<(&str, &[u8])> = parts.iter().map(|(name, text)| (name.as_str(), text.as_bytes())).collect();
+    pack(&parts)
+}
+
+#[test]
+fn the_workbook_to_fill_in_reads_as_the_text_to_fill_in_does() {
+    let works = Works::new();
+    for kind in kinds::ALL {
+        let book = template::xlsx(kind, crate::web::declare::described).unwrap();
+        assert_eq!(book, template::xlsx(kind, crate::web::declare::described).unwrap(), "the same bytes");
+        let empty = works.import(kind.id, &book);
+        assert!(empty.items.is_empty() && empty.wrong.len() == 1, "{}: {empty:#?}", kind.id);
+        assert!(empty.wrong[0].what.en.contains("nothing below the header"), "{}", kind.id);
+        // Somebody writes over the example.
+        let filled =
+            edited(&book, |_, text| text.replace("<t># ", "<t>").replace("<t xml:space=\"preserve\"># ", "<t>"));
+        let filled = works.import(kind.id, &filled);
+        let text = works.import(kind.id, template::csv(kind).replace("\r\n# ", "\r\n").as_bytes());
+        assert_eq!(filled.wrong, [], "{}", kind.id);
+        assert_eq!((&filled.items, filled.decisions()), (&text.items, text.decisions()), "{}", kind.id);
+        // Every column is text, and the second sheet says in both languages what goes in.
+        edited(&book, |name, text| {
+            if name == "xl/sharedStrings.xml" {
+                assert!(
+                    kind.columns.iter().all(|c| text.contains(&format!("{} / {}", c.names[0], c.names[1]))),
+                    "{text}"
+                );
+                assert!(text.contains("填什么") && text.contains("What goes in"), "{text}");
+            }
+            assert!(name != "xl/styles.xml" || text.contains("numFmtId=\"49\""), "text: {text}");
+            if name == "xl/worksheets/sheet1.xml" {
+                let columns = text.matches("<col ").count();
+                assert!(columns > 0 && text.matches(" style=\"").count() == columns, "{text}");
+            }
+            text
+        });
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Constraints first:
 //! - Only who may declare here sees the page at all.
-//! - Checking logs nothing. Confirming reads everything again: what was true a minute ago may not be now.
+//! - Checking logs nothing. Confirming reads everything again: what was true a minute ago may not be now, and then the new preview is
+//!   shown instead of recording what nobody looked at.
 //! - Forms come as parts, because a file does; parts are bounded in number and size before anything is read from them.
 
 use axum::extract::multipart::MultipartRejection;
@@ -18,7 +19,7 @@ use crate::import::kinds::{self, Kind};
 use crate::import::{Cell, FILE_MAX, Import, Line, Table, cell_of, template};
 use crate::query::{self, Given};
 use crate::state::AppState;
-use crate::web::declare::{Checked, DeclarePage, Told};
+use crate::web::declare::{Checked, DeclarePage, Told, described};
 use crate::web::format;
 use crate::web::text::{Lang, Texts};
 use crate::web::view::{Nav, url_part};
@@ -86,13 +87,21 @@ pub(super) async fn template(
     Path((site, file)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
     query::declare(&state.store, visitor.access(), &site).await.map_err(|e| visitor.failed(e))?;
-    let kind = file.strip_suffix(".csv").and_then(kinds::find);
-    let kind = kind.ok_or_else(|| visitor.problem(ProblemKind::Missing))?;
+    let asked = file.rsplit_once('.').and_then(|(id, ending)| Some((kinds::find(id)?, ending)));
+    let (media, bytes) = match asked {
+        Some((kind, "csv")) => ("text/csv; charset=utf-8", template::csv(kind).into_bytes()),
+        Some((kind, "xlsx")) => {
+            let book =
+                template::xlsx(kind, described).map_err(|e| visitor.problem(ProblemKind::Failed(e.to_string())))?;
+            ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", book)
+        }
+        _ => return Err(visitor.problem(ProblemKind::Missing)),
+    };
     let headers = [
-        (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
-        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"gongzheng-{}.csv\"", kind.id)),
+        (header::CONTENT_TYPE, media.to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"gongzheng-{file}\"")),
     ];
-    Ok((headers, template::csv(kind)).into_response())
+    Ok((headers, bytes).into_response())
 }
 
 /// The parts of a form.
@@ -206,7 +215,9 @@ pub(super) async fn answer(
         let status = if fine { StatusCode::OK } else { StatusCode::BAD_REQUEST };
         return show(&state, &visitor, &site, kind, status, told).await;
     }
-    match api::import_it(&state, visitor.access(), &site, kind, given.clone(), &reason).await {
+    let imported =
+        api::import_it(&state, visitor.access(), &site, kind, given.clone(), form.one("shown"), &reason).await;
+    match imported {
         Ok(Imported::Recorded { leaves, same }) => {
             let last = leaves.last().map_or_else(String::new, |leaf| format!("&leaf={leaf}"));
             let (path, done) = (url_part(&site), leaves.len());
@@ -215,6 +226,11 @@ pub(super) async fn answer(
         }
         Ok(Imported::Refused(import)) => {
             told.problem = t.s("declare-changed");
+            told.checked = Some(checked(&given, import));
+            show(&state, &visitor, &site, kind, StatusCode::CONFLICT, told).await
+        }
+        Ok(Imported::Changed(import)) => {
+            told.problem = t.s("declare-other-now");
             told.checked = Some(checked(&given, import));
             show(&state, &visitor, &site, kind, StatusCode::CONFLICT, told).await
         }

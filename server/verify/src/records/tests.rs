@@ -51,7 +51,7 @@ fn little_is_held_of_many_leaves_that_name_one_large_content() {
         // What was let go is there again when it is its turn.
         let last = tile.leaves.last().unwrap();
         let again = Excerpt::read(kind, &content.encode().unwrap(), &|_| true);
-        assert_eq!(read_again(&bundle, &last.leaf), again.ok());
+        assert_eq!(read_again(&bundle, &last.leaf), Ok(again.ok()));
         // And an honest log is none the worse for it.
         let found = crate::verify_source(source, &Settings::new(None, None));
         let is_refused = |f: &Finding| f.code == "chain" && f.severity == crate::Severity::Refused;

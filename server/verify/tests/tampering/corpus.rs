@@ -38,8 +38,8 @@ pub struct Corpus {
     pub keys: Trust,
     /// Requires two witnesses.
     pub witnessed: Trust,
-    /// Checkpoints kept from earlier, and their sizes.
-    pub kept: KeptCheckpoints,
+    /// A file of checkpoints kept from earlier, and their sizes.
+    pub kept_file: String,
     pub kept_sizes: Vec<usize>,
 }
 
@@ -90,7 +90,7 @@ impl Corpus {
         Self {
             keys,
             witnessed: read(&trust),
-            kept: KeptCheckpoints::parse(kept.as_bytes()).unwrap(),
+            kept_file: kept,
             copy,
             log_key,
             gateway_keys,
@@ -98,6 +98,10 @@ impl Corpus {
             cosigned,
             kept_sizes,
         }
+    }
+
+    pub fn kept(&self) -> KeptCheckpoints {
+        KeptCheckpoints::parse(self.kept_file.as_bytes()).unwrap()
     }
 
     /// Another firm of the same server, with gateways of the same names: something to splice from.

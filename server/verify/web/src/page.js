@@ -15,7 +15,7 @@
       }
     } };
     return WebAssembly.instantiate(program, imports).then(function (made) {
-      var gz = made.instance.exports;
+      var gz = made.exports;
       memory = gz.memory;
       function output() { return new TextDecoder().decode(bytes(gz.output(), gz.output_length())); }
       function give(file, take) {
@@ -273,10 +273,15 @@
       reader.readAsArrayBuffer(file);
     });
   }
+  // Compiled at the first check and kept: whoever checks many bundles waits for it once.
+  var compiled = null;
   function program() {
-    var text = atob($("program").textContent.trim()), made = new Uint8Array(text.length);
-    for (var i = 0; i < text.length; i += 1) { made[i] = text.charCodeAt(i); }
-    return made;
+    if (!compiled) {
+      var text = atob($("program").textContent.trim()), made = new Uint8Array(text.length);
+      for (var i = 0; i < text.length; i += 1) { made[i] = text.charCodeAt(i); }
+      compiled = WebAssembly.compile(made);
+    }
+    return compiled;
   }
   function background(given) {
     return new Promise(function (resolve, reject) {
@@ -318,8 +323,8 @@
     $("result").hidden = true;
     busy(true);
     $("state").textContent = t("begin");
-    Promise.all([whole($("trust").files[0]), whole($("kept").files[0])]).then(function (files) {
-      var given = { program: program(), bundle: bundle, trust: files[0], kept: files[1] };
+    Promise.all([program(), whole($("trust").files[0]), whole($("kept").files[0])]).then(function (had) {
+      var given = { program: had[0], bundle: bundle, trust: had[1], kept: had[2] };
       return background(given).catch(function (e) { if (e.refused) { return foreground(given); } throw e; });
     }).then(done).catch(function (e) {
       // It does not know the program's instructions, or not the word of the policy that lets it run.

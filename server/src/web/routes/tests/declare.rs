@@ -85,7 +85,11 @@ async fn a_table_is_checked_confirmed_and_never_declared_twice() {
     let (_, headers, template) = factory.send(Method::GET, &format!("{PAGE}/cycle_time.csv"), None).await;
     assert!(template.starts_with('\u{feff}') && template.contains("设备 / Machine"), "{template}");
     assert_eq!(headers[header::CONTENT_DISPOSITION], "attachment; filename=\"gongzheng-cycle_time.csv\"");
-    assert_eq!(factory.send(Method::GET, &format!("{PAGE}/nothing.csv"), None).await.0, StatusCode::NOT_FOUND);
+    let (_, headers, _) = factory.send(Method::GET, &format!("{PAGE}/cycle_time.xlsx"), None).await;
+    assert_eq!(headers[header::CONTENT_DISPOSITION], "attachment; filename=\"gongzheng-cycle_time.xlsx\"");
+    for none in ["nothing.csv", "cycle_time.pdf", "cycle_time"] {
+        assert_eq!(factory.send(Method::GET, &format!("{PAGE}/{none}"), None).await.0, StatusCode::NOT_FOUND, "{none}");
+    }
 
     let before = size();
     let check = [("token", token.as_str()), ("kind", "cycle_time"), ("what", "check")];
@@ -106,6 +110,7 @@ async fn a_table_is_checked_confirmed_and_never_declared_twice() {
 
     let data = field(&page, "data").to_owned();
     let name = field(&page, "name").to_owned();
+    let shown = field(&page, "shown").to_owned();
     assert_eq!(name, "节拍.csv");
     let confirm = |reason: &str| {
         [
@@ -114,6 +119,7 @@ async fn a_table_is_checked_confirmed_and_never_declared_twice() {
             ("what", "confirm".into()),
             ("name", name.clone()),
             ("data", data.clone()),
+            ("shown", shown.clone()),
             ("reason", reason.into()),
         ]
     };
@@ -146,6 +152,26 @@ async fn a_table_is_checked_confirmed_and_never_declared_twice() {
         "{page}"
     );
 
+    // Somebody else states something in between: nobody confirms what he did not see.
+    let as_shown = |page: &str| ["name", "data", "shown"].map(|name| (name, field(page, name).to_owned()));
+    let colleague = fine.replace("9.5", "7");
+    let (_, _, other) = factory.send_parts(&check, Some(("同事.csv", colleague.as_bytes()))).await;
+    let confirm_shown = async |page: &str| {
+        let shown = as_shown(page);
+        let mut fields: Vec<(&str, &str)> = shown.iter().map(|(k, v)| (*k, v.as_str())).collect();
+        fields.extend([("token", token.as_str()), ("kind", "cycle_time"), ("what", "confirm"), ("reason", "更正")]);
+        factory.send_parts(&fields, None).await
+    };
+    assert_eq!(confirm_shown(&other).await.0, StatusCode::SEE_OTHER);
+    assert_eq!(size(), after + 1);
+    let (status, _, again) = confirm_shown(&page).await;
+    assert!(status == StatusCode::CONFLICT && again.contains("与您看到的不同"), "{again}");
+    assert!(again.contains("item_us: 7000000 → 9000000") && again.contains("value=\"confirm\""), "{again}");
+    assert_eq!(size(), after + 1, "nothing was recorded");
+    assert_eq!(confirm_shown(&again).await.0, StatusCode::SEE_OTHER);
+    assert_eq!(size(), after + 2);
+    let after = size();
+
     // A row typed goes the same way, in the reader's language, and comes back with what was typed.
     factory.lang = "en";
     let row = [
@@ -168,7 +194,8 @@ async fn a_table_is_checked_confirmed_and_never_declared_twice() {
         "{page}"
     );
     let mut sure: Vec<(&str, &str)> = row.iter().copied().filter(|(k, _)| *k != "what").collect();
-    sure.extend([("what", "confirm"), ("name", ""), ("data", ""), ("reason", "shift book")]);
+    let shown = field(&page, "shown").to_owned();
+    sure.extend([("what", "confirm"), ("name", ""), ("data", ""), ("shown", &shown), ("reason", "shift book")]);
     let (status, headers, page) = factory.send_parts(&sure, None).await;
     assert_eq!(status, StatusCode::SEE_OTHER, "{page}");
     assert!(factory.page(location(&headers)).await.contains("1 declared"));

@@ -51,6 +51,27 @@ fn is_said_of_periods(kind: &str) -> bool {
     kind.strip_prefix("shifts/[]/").is_some_and(|field| !field.starts_with("lines") && !field.starts_with("lineage"))
 }
 
+/// What is promised in a plan and locked, of all the fields of a report.
+const PROMISES: &[&str] = &[
+    "change/value",
+    "change/lower",
+    "change/upper",
+    "verdict: altered",
+    "target/value",
+    "lock/value",
+    "lock/confirmed",
+];
+
+/// The promises altered.
+pub fn promises(corpus: &Corpus) -> Vec<Kind> {
+    let is_one = |kind: &Kind| {
+        kind.name.starts_with("report: measurement_plan") && PROMISES.iter().any(|promise| kind.name.contains(promise))
+    };
+    let promises: Vec<Kind> = kinds(corpus).into_iter().filter(is_one).collect();
+    assert!(promises.len() >= PROMISES.len(), "{}", promises.len());
+    promises
+}
+
 pub fn kinds(corpus: &Corpus) -> Vec<Kind> {
     let report: Json = serde_json::from_slice(&corpus.copy.report).unwrap();
     let (mut fields, mut lists) = (Places::new(), Places::new());
