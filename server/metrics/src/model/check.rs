@@ -12,7 +12,7 @@ use crate::checklist::ledger::{self, LedgerEntry};
 use crate::credibility::course::{FindingRef, FindingShown};
 use crate::credibility::explanation::{self, Explanation};
 use crate::metrology::{self, Meter};
-use crate::plan::{BaselineLock, EvidenceDocument};
+use crate::plan::{BaselineLock, ComparisonLock, EvidenceDocument};
 use crate::production::material::Material;
 use crate::production::stops::StopReason;
 use crate::quality::specification::Specification;
@@ -68,6 +68,8 @@ pub enum Body {
     Plan(Plan),
     /// `baseline_lock`
     BaselineLock(Box<BaselineLock>),
+    /// `comparison_lock`
+    ComparisonLock(Box<ComparisonLock>),
     /// `evidence_document`
     EvidenceDocument(Box<EvidenceDocument>),
     /// `line`
@@ -109,7 +111,7 @@ pub enum Body {
 }
 
 /// The declaration kinds this crate computes with.
-pub const KINDS: [&str; 27] = [
+pub const KINDS: [&str; 28] = [
     "site",
     "calendar",
     "machine",
@@ -119,6 +121,7 @@ pub const KINDS: [&str; 27] = [
     "quality_count",
     "plan",
     "baseline_lock",
+    "comparison_lock",
     "evidence_document",
     "line",
     "level_assessed",
@@ -183,6 +186,7 @@ pub fn parse_body(kind: &str, body: &serde_json::Value) -> Result<Body, ModelErr
             Body::Plan(plan::check(read(kind, body)?)?)
         }
         "baseline_lock" => Body::BaselineLock(Box::new(read::<BaselineLock>(kind, body)?.checked()?)),
+        "comparison_lock" => Body::ComparisonLock(Box::new(read::<ComparisonLock>(kind, body)?.checked()?)),
         "evidence_document" => Body::EvidenceDocument(Box::new(read::<EvidenceDocument>(kind, body)?.checked()?)),
         "line" => Body::Line(check_line(read(kind, body)?)?),
         "level_assessed" => Body::LevelAssessed(declared::check(read(kind, body)?)?),
