@@ -20,7 +20,7 @@ mod lock;
 mod locked;
 mod sufficiency;
 
-pub use self::comparison::{Candidate, ComparisonLock, Unfit, candidates, lock_comparison};
+pub use self::comparison::{Candidate, ComparisonLock, Unfit, candidates, comparison_locked, lock_comparison};
 pub(crate) use self::comparison::{is_class_stated, is_left, unfit};
 pub(crate) use self::documents::documented;
 pub use self::documents::{DocumentKind, Documented, EvidenceDocument};

@@ -2,160 +2,27 @@
 //! and after, and what makes it weaker is said.
 
 mod fixture;
+#[path = "fixture/machines.rs"]
+mod machines;
 #[path = "beside/refused.rs"]
 mod refused;
 
 use std::sync::LazyLock;
 
-use fixture::{GATEWAY, HOUR, ITEM_US, Log, MINUTE, MONDAY, World};
+use fixture::{HOUR, ITEM_US, Log, MONDAY, World};
+use machines::{DAYS, ENERGY, OEE, append, insert, locked, plan, recorded, run, site, worlds};
 use metrics::compare::{SplitMix64, beside, compare};
 use metrics::pass::{Pass, PassError};
 use metrics::plan::lock_comparison;
 use metrics::report::{Beside, PlanResult};
 use metrics::{Report, ReportRequest, evaluate};
-use protocol::content::{CounterConfig, Ratio, TagConfig};
-use protocol::{Batch, Configuration, Content, Declaration, Leaf, Quality, Reading, Value, ValueType};
+use protocol::Declaration;
 use serde_json::{Value as Json, json};
 
 const DAY: i64 = 24 * HOUR;
-const OEE: &str = "oee.iso22400@1";
-const ENERGY: &str = "energy.per_good@1";
-/// Five weeks, to 2026-04-05.
-const DAYS: usize = 35;
-/// The press was retrofitted before anything was recorded; `twin` and `third` were not.
-const MACHINES: [&str; 3] = ["press", "twin", "third"];
-
-fn plan(more: &Json) -> Json {
-    let target =
-        |value: &str, unit: &str, direction: &str| json!({"value": value, "unit": unit, "direction": direction});
-    let mut body = json!({
-        "plan": "retrofit", "machines": ["press"], "seed": 7, "option": "B",
-        "reporting": {"from": "2026-03-02", "to": "2026-04-05"},
-        "comparison": {"machines": [{"machine": "twin", "retrofit": "2026-05-01"}, {"machine": "third"}]},
-        "metrics": [
-            {"definition": OEE, "target": target("5", "percentage_points", "increase")},
-            {"definition": ENERGY, "machine": "press", "target": target("3", "percent", "decrease")},
-        ],
-    });
-    for (key, value) in more.as_object().into_iter().flatten() {
-        body[key] = value.clone();
-    }
-    body
-}
-
-/// Tags of every machine, in the order of [`MACHINES`]: state, good, reject, energy.
-fn configuration() -> Configuration {
-    let mut out = Log::configuration();
-    let tag = |id: String, unit: &str, den: i64, counter: bool| TagConfig {
-        id: id.parse().unwrap(),
-        value_type: ValueType::U64,
-        unit: unit.into(),
-        scale: Ratio { num: 1, den },
-        role: String::new(),
-        interval_ms: MINUTE,
-        address: "holding 0 u32 big".into(),
-        counter: counter.then_some(CounterConfig { modulus: Some(1 << 32), max_per_hour: 1_000_000 }),
-    };
-    out.tags = Vec::new();
-    for machine in MACHINES {
-        out.tags.push(tag(format!("{machine}/state"), "", 1, false));
-        out.tags.push(tag(format!("{machine}/good"), "pcs", 1, true));
-        out.tags.push(tag(format!("{machine}/reject"), "pcs", 1, true));
-        out.tags.push(tag(format!("{machine}/energy"), "kWh", 1000, true));
-    }
-    out
-}
-
-/// A site with three machines, a class for each, and the plan stated before the first reading.
-fn site(simulated: bool, body: Json) -> Log {
-    let mut log = Log::new(simulated);
-    for machine in &MACHINES[1..] {
-        let signal = |tag: &str| json!({"gateway": GATEWAY, "tag": format!("{machine}/{tag}")});
-        log.declare("machine", json!({
-            "machine": machine, "names": {"zh": machine, "en": machine},
-            "signals": {"state": signal("state"), "good": signal("good"), "reject": signal("reject"), "energy": signal("energy")},
-            "state_rule": {"codes": {"1": "off", "2": "idle", "4": "run", "5": "setup", "6": "fault"}},
-        }));
-        log.declare("cycle_time", json!({"machine": machine, "item_us": ITEM_US}));
-    }
-    for machine in MACHINES {
-        log.declare("ledger", json!({"machine": machine, "class": "key_production"}));
-    }
-    log.declare("plan", body);
-    log.record(MONDAY - HOUR, &Content::Configuration(configuration()), None);
-    log
-}
-
-/// Runs one world per machine, an hour per record; `keep(machine, minute)` says which samples exist.
-fn run(log: &mut Log, worlds: [&World; 3], keep: impl Fn(usize, usize) -> bool) {
-    let total = worlds[0].minutes.len();
-    let mut sums = [[1_000_u64, 10, 500_000]; 3];
-    for from in (0..=total).step_by(60) {
-        let mut readings = Vec::new();
-        for m in from..(from + 60).min(total + 1) {
-            let at = MONDAY + m as i64 * MINUTE;
-            for (i, world) in worlds.iter().enumerate() {
-                let minute = world.minutes.get(m).or(world.minutes.last()).unwrap();
-                let [good, reject, wh] = sums[i];
-                for (tag, value) in [minute.code, good, reject, wh].into_iter().enumerate() {
-                    let tag = (4 * i + tag) as u32;
-                    let (value, quality) = (Value::U64(value), Quality::Good);
-                    if keep(i, m) {
-                        readings.push(Reading { tag, boot_ms: log.boot_ms(at), value, quality, source_ms: None });
-                    }
-                }
-                if let Some(x) = world.minutes.get(m) {
-                    sums[i] = [good + x.good, reject + x.reject, wh + x.wh];
-                }
-            }
-        }
-        let batch = Batch::from_readings(readings, vec![], vec![]);
-        let span = batch.span().map(|(a, b)| (log.utc(a), log.utc(b)));
-        log.record(MONDAY + (from as i64 + 60) * MINUTE, &Content::Batch(batch), span);
-    }
-}
-
-/// The press runs 85 % of its minutes, the others 65 %.
-fn worlds() -> [World; 3] {
-    [World::new(11, DAYS, Some(0)), World::new(12, DAYS, None), World::new(13, DAYS, None)]
-}
 
 /// Everything recorded, nothing locked.
 static RECORDED: LazyLock<Log> = LazyLock::new(|| recorded(plan(&json!({}))));
-
-fn recorded(body: Json) -> Log {
-    let mut log = site(false, body);
-    let [press, twin, third] = worlds();
-    run(&mut log, [&press, &twin, &third], |_, _| true);
-    log
-}
-
-/// Inserts a statement received with the leaf before it.
-fn insert(log: &mut Log, at: usize, kind: &str, effective_from: i64, body: Json) {
-    let (author, role, reason) = ("u2".into(), "firm".into(), "afterwards".into());
-    let bytes = Declaration { kind: kind.into(), effective_from, author, role, reason, body }.encode().unwrap();
-    log.leaves.insert(at, Leaf::declaration(log.leaves[at - 1].received_ms, kind, &bytes));
-    log.contents.insert(protocol::sha256(&bytes), bytes);
-}
-
-fn append(log: &Log, kind: &str, effective_from: i64, body: Json) -> Log {
-    let mut log = log.clone();
-    let end = log.leaves.len();
-    insert(&mut log, end, kind, effective_from, body);
-    log
-}
-
-/// The log with its choice locked just after the plan was stated, and the lock's leaf.
-fn locked(log: &Log) -> (Log, u64) {
-    let mut log = log.clone();
-    let is_plan = |l: &Leaf| {
-        l.content_digest().is_some_and(|d| Declaration::decode(&log.contents[&d]).is_ok_and(|d| d.kind == "plan"))
-    };
-    let at = log.leaves.iter().position(is_plan).unwrap() + 1;
-    let lock = lock_comparison(log.history().statements(), at as u64, "retrofit").unwrap();
-    insert(&mut log, at, "comparison_lock", MONDAY, serde_json::to_value(lock).unwrap());
-    (log, at as u64)
-}
 
 /// The whole history, and one pass where one pass does: the same bytes.
 fn report(log: &Log) -> Report {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use metrics::History;
 use metrics::calendar::local_date;
 use metrics::model::{Body, Direction, IpmvpOption, MachineRole, Plan, TargetUnit, parse_body};
-use metrics::plan::{Baseline, Sufficiency};
+use metrics::plan::{Baseline, Sufficiency, candidates, comparison_locked};
 use metrics::report::{ALL_MACHINES, Words};
 use metrics::statements::Stated;
 use serde::{Deserialize, Serialize};
@@ -48,10 +48,33 @@ pub struct PlanDraft {
     pub machines: Vec<String>,
     /// The site's incoming meter.
     pub incoming: String,
+    /// In place of a base period: machines that are not retrofitted yet.
+    #[serde(default)]
+    pub comparison: Vec<ComparisonDraft>,
     /// Metrics and targets.
     pub metrics: Vec<MetricDraft>,
     /// Seed, replicates and block of the interval.
     pub interval: [String; 3],
+}
+
+/// A comparison machine of a draft.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ComparisonDraft {
+    /// Machine id.
+    pub machine: String,
+    /// First date of its own retrofit; empty where none is planned.
+    pub retrofit: String,
+}
+
+/// A production machine outside the boundary, looked at as a comparison machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct CandidateView {
+    /// Machine id.
+    pub machine: String,
+    /// What speaks against it; nothing: it is proposed.
+    pub unfit: Vec<Words>,
+    /// Its class, and that of a machine of the boundary, is stated in the ledger.
+    pub is_class_stated: bool,
 }
 
 /// A metric of a draft.
@@ -182,8 +205,12 @@ pub struct PlanView {
     pub problem: Option<String>,
     /// Machines of the ledger.
     pub machines: Vec<PlanMachine>,
-    /// Its metrics.
+    /// Its metrics; none for a plan with comparison machines, where there is no baseline to suffice.
     pub metrics: Vec<MetricState>,
+    /// Machines that could stand in place of a base period.
+    pub candidates: Vec<CandidateView>,
+    /// The lock of the choice of comparison machines.
+    pub comparison_lock: Option<LockView>,
     /// The reader may state and lock.
     pub may_declare: bool,
     /// First reading of the site, Unix ms.
@@ -228,6 +255,13 @@ impl PlanDraft {
         if self.baseline.iter().any(|d| !d.trim().is_empty()) {
             out["baseline"] = range(&self.baseline);
         }
+        if !self.comparison.is_empty() {
+            let machines = self.comparison.iter().map(|c| match c.retrofit.trim() {
+                "" => json!({"machine": c.machine}),
+                date => json!({"machine": c.machine, "retrofit": date}),
+            });
+            out["comparison"] = json!({"machines": machines.collect::<Vec<_>>()});
+        }
         if !self.incoming.is_empty() {
             out["incoming"] = json!(self.incoming);
         }
@@ -245,6 +279,20 @@ impl PlanDraft {
         out
     }
 
+    /// The plan that this would be without what people get wrong first: enough to look for comparison machines.
+    fn bare(&self) -> Option<Plan> {
+        let bare = Self {
+            plan: if self.plan.trim().is_empty() { "plan-1".to_owned() } else { self.plan.clone() },
+            reporting: self.reporting.clone(),
+            machines: self.machines.clone(),
+            ..Self::default()
+        };
+        match parse_body("plan", &bare.body()) {
+            Ok(Body::Plan(plan)) => Some(plan),
+            _ => None,
+        }
+    }
+
     fn of(plan: &Plan) -> Self {
         let text = |n: Option<i64>| n.map(|n| n.to_string()).unwrap_or_default();
         let metric = |m: &metrics::model::PlanMetric| MetricDraft {
@@ -258,6 +306,10 @@ impl PlanDraft {
             option: option(m.option),
         };
         let dates = |r: &metrics::model::DateRange| [r.from.clone(), r.to.clone()];
+        let compared = |m: &metrics::model::ComparisonMachine| ComparisonDraft {
+            machine: m.machine.clone(),
+            retrofit: m.retrofit.clone().unwrap_or_default(),
+        };
         Self {
             plan: plan.plan.clone(),
             names: Words::from(&plan.names),
@@ -267,6 +319,7 @@ impl PlanDraft {
             reporting: dates(&plan.reporting),
             machines: plan.machines.clone(),
             incoming: plan.incoming.clone().unwrap_or_default(),
+            comparison: plan.comparison.iter().flat_map(|c| &c.machines).map(compared).collect(),
             metrics: plan.metrics.iter().map(metric).collect(),
             interval: [plan.seed, plan.replicates, plan.block_days].map(|n| n.to_string()),
         }
@@ -369,7 +422,24 @@ impl Chosen {
         let statements = history.statements();
         let mut plans: Vec<_> = statements.plans().filter_map(|p| statements.plan(p)).collect();
         plans.sort_by_key(|p| std::cmp::Reverse(p.leaf));
-        let states = self.stated.map(|stated| {
+        let outside = self.stated.as_ref().map(|s| s.body.clone()).or_else(|| self.draft.bare());
+        let candidates = outside.as_ref().map(|plan| candidates(statements, plan)).unwrap_or_default();
+        let candidates = candidates.into_iter().map(|c| CandidateView {
+            machine: c.machine,
+            unfit: c.unfit.into_iter().map(|u| u.words).collect(),
+            is_class_stated: c.is_class_stated,
+        });
+        let comparison_lock = outside.as_ref().filter(|plan| plan.comparison.is_some()).and_then(|plan| {
+            let (lock, _) = comparison_locked(statements, &plan.plan)?;
+            Some(LockView {
+                leaf: count(lock.leaf),
+                at_ms: lock.received_ms,
+                value: String::new(),
+                sufficient: true,
+                parameters_digest: lock.body.parameters_digest.clone(),
+            })
+        });
+        let states = self.stated.filter(|stated| stated.body.comparison.is_none()).map(|stated| {
             let locks = statements.locks(&stated.body.plan);
             let metrics = stated.body.metrics.clone();
             let baseline = Baseline::evaluate(history, stated, until_ms);
@@ -409,6 +479,8 @@ impl Chosen {
             problem: self.problem,
             machines: machines.collect(),
             metrics: states.unwrap_or_default(),
+            candidates: candidates.collect(),
+            comparison_lock,
             may_declare,
             first_ms: first_ms(history),
             prefix: count(history.size()),

@@ -214,6 +214,15 @@ impl ComparisonLock {
     }
 }
 
+/// The lock that holds a plan's choice, and the statement of the plan it stands on: the first that stands.
+pub fn comparison_locked<'s>(
+    statements: &'s Statements,
+    plan: &str,
+) -> Option<(&'s Stated<ComparisonLock>, &'s Stated<Plan>)> {
+    let locks = statements.comparison_locks(plan).iter();
+    locks.filter_map(|lock| Some((lock, ComparisonLock::stands_on(lock, statements)?))).next()
+}
+
 /// The lock of a plan's choice over the first `size` leaves, for the log.
 ///
 /// # Errors
@@ -223,8 +232,7 @@ pub fn lock_comparison(statements: &Statements, size: u64, plan: &str) -> Result
     if stated.body.comparison.is_none() {
         return Err(LockError::NoBaseline(plan.to_owned()));
     }
-    let locks = statements.comparison_locks(plan).iter();
-    if let Some(lock) = locks.clone().find(|lock| ComparisonLock::stands_on(lock, statements).is_some()) {
+    if let Some((lock, _)) = comparison_locked(statements, plan) {
         return Err(LockError::ComparisonLocked { leaf: lock.leaf });
     }
     let unfit = unfit(statements, &stated.body);

@@ -1,6 +1,6 @@
 //! What is refused before it is logged. A log that holds it all the same (an operator's, another program's) is reported as it is.
 
-use super::comparison::{self, ComparisonLock, is_left};
+use super::comparison::{self, is_left};
 use super::locked::is_moved;
 use crate::model::{Body, Plan, parse_body};
 use crate::statements::Statements;
@@ -69,10 +69,9 @@ pub fn check_stated(statements: &Statements, kind: &str, body: &serde_json::Valu
 
 /// A locked choice stays as it was; and no machine is chosen that is unfit by what is stated already.
 fn check_comparison(statements: &Statements, now: &Plan) -> Result<(), DoorError> {
-    let locks = statements.comparison_locks(&now.plan).iter();
-    let first = locks.filter_map(|lock| Some((lock.leaf, ComparisonLock::stands_on(lock, statements)?))).next();
-    if let Some((leaf, _)) = first.filter(|(_, locked)| is_left(&locked.body, now)) {
-        return Err(DoorError::ComparisonLocked { leaf });
+    let locked = comparison::comparison_locked(statements, &now.plan);
+    if let Some((lock, _)) = locked.filter(|(_, locked)| is_left(&locked.body, now)) {
+        return Err(DoorError::ComparisonLocked { leaf: lock.leaf });
     }
     let unfit = comparison::unfit(statements, now);
     if unfit.is_empty() {

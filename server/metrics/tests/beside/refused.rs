@@ -79,7 +79,10 @@ fn a_machine_that_is_unknown_of_another_class_or_product_or_retrofitted_meanwhil
         &other_class,
         &body,
         "COMPARISON_CLASS",
-        ["“通用动力”，边界内设备为“关键生产”", "general power in the ledger"],
+        [
+            "twin 的台账类别为“通用动力”，边界内设备为“关键生产”",
+            "general power in the ledger, the boundary's machines are key production",
+        ],
     );
     let product = |log: &Log, machine: &str, product: &str| {
         append(log, "cycle_time", MONDAY, json!({"machine": machine, "product": product, "item_us": ITEM_US}))
@@ -91,7 +94,12 @@ fn a_machine_that_is_unknown_of_another_class_or_product_or_retrofitted_meanwhil
     // Another plan retrofits the twin: from the day after its base period, which is before these dates end.
     let second = |to: &str, from: &str| json!({"plan": "second", "machines": ["twin"], "baseline": {"from": "2026-03-02", "to": to}, "reporting": {"from": from, "to": "2026-06-30"}});
     let meanwhile = append(log, "plan", MONDAY, second("2026-03-22", "2026-05-01"));
-    unfit(&meanwhile, &body, "COMPARISON_RETROFITTED", ["自 2026-03-23 起改造", "retrofitted from 2026-03-23 on"]);
+    unfit(
+        &meanwhile,
+        &body,
+        "COMPARISON_RETROFITTED",
+        ["自 2026-03-23 起改造，早于对照日期结束", "is retrofitted from 2026-03-23 on"],
+    );
     assert_eq!(
         door(&append(log, "plan", MONDAY, second("2026-04-05", "2026-05-01")), &body),
         Ok(()),
