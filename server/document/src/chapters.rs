@@ -110,7 +110,7 @@ impl Context<'_> {
     pub(crate) fn period(&self, name: &str) -> String {
         match self.report.chosen() {
             Some(_) if name == "reporting" => {
-                self.words.s("报告期（机器之间对照）", "Reporting period (machines beside machines)").to_owned()
+                self.words.s("报告期（同期对照）", "Reporting period (side by side)").to_owned()
             }
             _ => self.words.period(name),
         }

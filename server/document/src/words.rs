@@ -56,7 +56,10 @@ impl Words {
         if id == metrics::report::ALL_MACHINES {
             return self.s("全部生产设备合计", "All production machines").to_owned();
         }
-        report.machines.iter().find(|m| m.machine == id).map_or_else(|| id.to_owned(), |m| self.name(&m.names, id))
+        let found = report.machines.iter().find(|m| m.machine == id);
+        let name = found.map_or_else(|| id.to_owned(), |m| self.name(&m.names, id));
+        // What is compared with stands in every table beside what was retrofitted.
+        if report.is_reference(id) { format!("{name}{}", self.s("（对照）", " (comparison)")) } else { name }
     }
 
     /// A period.

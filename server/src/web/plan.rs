@@ -219,9 +219,11 @@ fn candidates(t: &Texts, data: &PlanView) -> Vec<CandidateLine> {
             None => t.s("plan-comparison-inside"),
         },
     };
-    let known = data.candidates.iter().map(|c| line(&c.machine, Some(c)));
-    let is_new = |c: &&crate::query::ComparisonDraft| !data.candidates.iter().any(|k| k.machine == c.machine);
-    known.chain(data.draft.comparison.iter().filter(is_new).map(|c| line(&c.machine, None))).collect()
+    // Those that are chosen first, in the plan's own order.
+    let known = |id: &str| data.candidates.iter().find(|c| c.machine == id);
+    let chosen = data.draft.comparison.iter().map(|c| line(&c.machine, known(&c.machine)));
+    let others = data.candidates.iter().filter(|c| typed(&c.machine).is_none());
+    chosen.chain(others.map(|c| line(&c.machine, Some(c)))).collect()
 }
 
 /// What a refused lock of the choice is filed under.

@@ -390,7 +390,7 @@ mod tests {
             let shown = present(lang.texts(), &plan, |d, m| format!("{d} {m}"));
             let line = &shown.lines[0];
             assert!(
-                line.change.starts_with("16.38 [15.20, 18.10] %") && !line.change.contains("基期"),
+                line.change.starts_with("16.39 [15.20, 18.10] %") && !line.change.contains("基期"),
                 "{}",
                 line.change
             );

@@ -250,9 +250,18 @@ pub(super) fn joined(unfit: &[Unfit]) -> Words {
     Words { zh: all(|u| &u.words.zh, "；"), en: all(|u| &u.words.en, "; ") }
 }
 
-/// Whether a plan as stated later is another than the one whose comparison was locked: everything but its names.
+/// Whether a plan as stated later is another than the one whose comparison was locked: everything but its names, in whatever order.
 pub(crate) fn is_left(locked: &Plan, now: &Plan) -> bool {
-    Plan { names: locked.names.clone(), ..now.clone() } != *locked
+    let sorted = |plan: &Plan| {
+        let mut plan = Plan { names: locked.names.clone(), ..plan.clone() };
+        plan.machines.sort();
+        plan.metrics.sort_by(|a, b| (&a.definition, &a.machine).cmp(&(&b.definition, &b.machine)));
+        if let Some(comparison) = &mut plan.comparison {
+            comparison.machines.sort_by(|a, b| a.machine.cmp(&b.machine));
+        }
+        plan
+    };
+    sorted(now) != sorted(locked)
 }
 
 /// What a choice rests on: the plan; every site and calendar; machines, planned times and ledger entries of both sides.

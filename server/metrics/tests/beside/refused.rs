@@ -127,6 +127,8 @@ fn after_the_lock_no_machine_is_added_and_nothing_but_a_name_changes() {
         );
     }
     assert_eq!(door(&log, &plan(&json!({"names": {"zh": "新", "en": "new"}}))), Ok(()));
+    let turned = json!([{"machine": "third"}, {"machine": "twin", "retrofit": "2026-05-01"}]);
+    assert_eq!(door(&log, &plan(&comparison(turned))), Ok(()), "in another order it is the same choice");
     // A lock is made by the server, once, of the whole plan.
     let lock = || lock_comparison(&statements(&log), log.size(), "retrofit");
     assert_eq!(lock(), Err(LockError::ComparisonLocked { leaf }));
