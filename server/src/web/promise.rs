@@ -162,6 +162,8 @@ pub struct Promises {
     pub lines: Vec<Promise>,
     /// What a reader must know of the whole plan.
     pub notes: Vec<String>,
+    /// Machines stand beside machines: nothing is before and nothing after.
+    pub is_beside: bool,
 }
 
 /// In the reader's language; `name` gives a comparison its name.
@@ -178,7 +180,8 @@ pub(super) fn present(t: &Texts, plan: &Plan, name: impl Fn(&str, &str) -> Strin
     }
     let said = |f: &Finding| t.f1("promise-leaf", "leaf", format::integer(f.leaf)) + &word(t, "plan-finding", &f.code);
     notes.extend(plan.findings.iter().map(said));
-    Promises { lines: plan.metrics.iter().map(|m| promise(t, m, name(&m.definition, &m.machine))).collect(), notes }
+    let lines = plan.metrics.iter().map(|m| promise(t, m, name(&m.definition, &m.machine))).collect();
+    Promises { lines, notes, is_beside: plan.is_beside() }
 }
 
 fn promise(t: &Texts, m: &Metric, name: String) -> Promise {

@@ -275,9 +275,14 @@ async fn comparison_machines_are_proposed_stated_locked_and_reported_as_such() {
     assert_eq!((&metric["verdict"], &metric["beside"]["reaches"]), (&json!("INSUFFICIENT"), &json!("NOT_REACHED")));
     assert_eq!((&metric["beside"]["difference"], &metric["beside"]["follows"]), (&json!("0.000000"), &json!("locked")));
     let page = factory.page("/sites/demo/reports").await;
-    for words in ["对照机器，非前后对比：没有实测的基期", "差值未达到目标值（对照机器，非前后对比）", "D（对照）/ A"]
-    {
+    for words in [
+        "对照机器，非前后对比：没有实测的基期",
+        "差值未达到目标值（对照机器，非前后对比）",
+        "D（对照）/ ",
+        "机器之差 [95% 区间]",
+    ] {
         assert!(page.contains(words), "{words}: {page}");
     }
+    assert!(!page.contains("等级 前 / 后") && !page.contains("变化量 ["), "{page}");
     inside.evidence.close().await;
 }
