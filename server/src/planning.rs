@@ -5,7 +5,7 @@
 //! 2. A lock rests on a published checkpoint; plans and locks are under one when this answers, so that pages show them at once.
 //! 3. What is refused changes nothing.
 
-use metrics::plan::{Baseline, DoorError, LockError, check_stated};
+use metrics::plan::{Baseline, DoorError, LockError, check_stated, lock_comparison};
 use metrics::report::{Period, ReportError};
 use metrics::{History, ReportRequest};
 use protocol::{Declaration, SiteId};
@@ -20,14 +20,17 @@ use crate::sitelog::{LogError, SiteLogs};
 pub(crate) const PLAN: &str = "plan";
 /// Kind of the declaration that fixes a baseline.
 pub(crate) const BASELINE_LOCK: &str = "baseline_lock";
+/// Kind of the declaration that fixes which machines stand in place of a base period.
+pub(crate) const COMPARISON_LOCK: &str = "comparison_lock";
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
-/// Which metric of a plan to lock.
+/// Which metric of a plan to lock; a plan with comparison machines is locked whole.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LockWanted {
-    /// Definition of the comparison.
+    /// Definition of the comparison; empty for a plan with comparison machines.
+    #[serde(default)]
     pub definition: String,
     /// Machine id; `*`, all production machines of the plan, by default.
     #[serde(default = "all_machines")]
@@ -44,14 +47,14 @@ fn all_machines() -> String {
     metrics::report::ALL_MACHINES.to_owned()
 }
 
-/// A metric that is locked.
+/// A metric, or a choice of comparison machines, that is locked.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Locked {
     /// Leaf of the lock.
     pub leaf: u64,
     /// Leaves it was computed over.
     pub size: u64,
-    /// The baseline's value.
+    /// The baseline's value; empty for comparison machines, of which nothing was measured when they are chosen.
     pub value: String,
     /// SHA-256 of the parameters it rests on, hex.
     pub parameters_digest: String,
@@ -85,7 +88,7 @@ pub(crate) async fn check(
     site: &SiteId,
     declarations: &[Declaration],
 ) -> Result<Option<MutexGuard<'static, ()>>, PlanningError> {
-    let ours = |d: &&Declaration| [PLAN, BASELINE_LOCK].contains(&d.kind.as_str());
+    let ours = |d: &&Declaration| [PLAN, BASELINE_LOCK, COMPARISON_LOCK].contains(&d.kind.as_str());
     let ours: Vec<Declaration> = declarations.iter().filter(ours).cloned().collect();
     if ours.is_empty() {
         return Ok(None);
@@ -113,7 +116,55 @@ pub(crate) async fn publish(
     off_thread(move || Ok(logs.publish_now(&site).map(drop)?)).await
 }
 
-/// Locks the baseline of a metric: computed over everything logged so far, stated, and under a checkpoint.
+/// A lock before it is stated: its kind, its body, and the reason when its author gives none.
+struct Computed {
+    kind: &'static str,
+    reason: &'static str,
+    body: serde_json::Value,
+    locked: Locked,
+}
+
+impl Computed {
+    fn of(history: &History, plan: &str, wanted: &LockWanted, until_ms: i64) -> Result<Self, PlanningError> {
+        let stated = history.statements().plan(plan).cloned().ok_or_else(|| LockError::NoPlan(plan.to_owned()))?;
+        let written = |e: serde_json::Error| ReportingError::Stopped(e.to_string());
+        if stated.body.comparison.is_some() {
+            if !wanted.definition.is_empty() {
+                return Err(LockError::Whole(plan.to_owned()).into());
+            }
+            let lock = lock_comparison(history.statements(), history.size(), plan)?;
+            return Ok(Self {
+                kind: COMPARISON_LOCK,
+                reason: "comparison locked",
+                body: serde_json::to_value(&lock).map_err(written)?,
+                locked: Locked {
+                    leaf: 0,
+                    size: lock.size,
+                    value: String::new(),
+                    parameters_digest: lock.parameters_digest,
+                    sufficient: true,
+                },
+            });
+        }
+        let baseline = Baseline::evaluate(history, stated, until_ms);
+        let lock = baseline.lock(&wanted.definition, &wanted.machine, wanted.insufficient)?;
+        Ok(Self {
+            kind: BASELINE_LOCK,
+            reason: "baseline locked",
+            body: serde_json::to_value(&lock).map_err(written)?,
+            locked: Locked {
+                leaf: 0,
+                size: lock.size,
+                value: lock.value,
+                parameters_digest: lock.parameters_digest,
+                sufficient: lock.sufficient,
+            },
+        })
+    }
+}
+
+/// Locks the baseline of a metric, or a plan's choice of comparison machines: computed over everything logged so far, stated, and under a
+/// checkpoint.
 pub(crate) async fn lock(
     logs: &SiteLogs,
     site: &SiteId,
@@ -134,30 +185,21 @@ pub(crate) async fn lock(
             let (history, until_ms) = baseline_history(&logs, &site, now_ms, |light| {
                 light.statements().plan(&plan).map(|stated| stated.body.clone())
             })?;
-            let stated = history.statements().plan(&plan).cloned().ok_or_else(|| LockError::NoPlan(plan.clone()))?;
-            let baseline = Baseline::evaluate(&history, stated, until_ms);
-            Ok(baseline.lock(&wanted.definition, &wanted.machine, wanted.insufficient)?)
+            Computed::of(&history, &plan, &wanted, until_ms)
         })
         .await?
     };
-    let body = serde_json::to_value(&computed).map_err(|e| ReportingError::Stopped(e.to_string()))?;
     let declaration = Declaration {
-        kind: BASELINE_LOCK.to_owned(),
+        kind: computed.kind.to_owned(),
         effective_from: now_ms,
         author: issuer.author,
         role: issuer.role,
-        reason: if reason.is_empty() { "baseline locked".to_owned() } else { reason },
-        body,
+        reason: if reason.is_empty() { computed.reason.to_owned() } else { reason },
+        body: computed.body,
     };
     let leaf = logs.append_declaration(site, &declaration).await?;
     publish(logs, site, Some(one)).await?;
-    Ok(Locked {
-        leaf,
-        size: computed.size,
-        value: computed.value,
-        parameters_digest: computed.parameters_digest,
-        sufficient: computed.sufficient,
-    })
+    Ok(Locked { leaf, ..computed.locked })
 }
 
 /// The history that a plan's baseline depends on, and where it ends. `choose` names the plan, from a history without readings.

@@ -46,8 +46,8 @@ pub use metrics::report::Words;
 pub use model::*;
 pub use ocmf::ocmf;
 pub use plan::{
-    AdviceView, LockView, LongestGap, MetricDraft, MetricState, MissingDay, PlanDraft, PlanMachine, PlanView,
-    PlanWanted, plan,
+    AdviceView, CandidateView, ComparisonDraft, LockView, LongestGap, MetricDraft, MetricState, MissingDay, PlanDraft,
+    PlanMachine, PlanView, PlanWanted, plan,
 };
 pub use questionnaire::{QuestionnaireView, questionnaire};
 pub use savings::{SavedView, SavingsView, savings};

@@ -176,7 +176,28 @@ def bootstrap(rng):
         for weights in ([1], [1, 0.9, 0.7, 0.5, 0.3], [1, 0, 0, 0, 0, 0, 0, 0.9], [1, -0.8]):
             values = np.convolve(rng.standard_normal(n + len(weights) - 1), weights, "valid")
             lengths.append({"values": values.tolist(), "circular": float(optimal_block_length(values)["circular"].iloc[0])})
-    return {"intervals": cases, "lengths": lengths}
+    paired = []
+    for n, block in [(28, 7), (63, 4), (91, 7)]:
+        # Both series share what a day does; arch draws one set of positions for all the data it is given.
+        reference, own = series(n, 0.58), series(n, 0.63)
+        own[:, 0] += np.where(own[:, 1] > 0, reference[:, 0] // 3, 0)
+        seed = int(rng.integers(1 << 62))
+        ours = SplitMix64(seed)
+        base._get_random_integers = lambda _prng, upper, size=1: np.array([ours.below(upper) for _ in range(size)])
+        both = CircularBlockBootstrap(block, reference, own)
+        replicates = [ratio(data[1]) - ratio(data[0]) for data, _ in both.bootstrap(2000)]
+        base._get_random_integers = own_draw
+        paired.append(
+            {
+                "reference": reference.tolist(),
+                "own": own.tolist(),
+                "block": block,
+                "seed": seed,
+                "replicates": replicates,
+                "interval": np.quantile(replicates, [0.025, 0.975]).tolist(),
+            }
+        )
+    return {"intervals": cases, "paired": paired, "lengths": lengths}
 
 
 def metered():

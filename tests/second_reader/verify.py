@@ -1,6 +1,7 @@
 """Second reader: verifies a bundle and recomputes one OEE line, from docs/formats.md and docs/report-computation.md alone.
 Usage: verify.py BUNDLE TRUST MACHINE DATE SHIFT"""
 import datetime, json, sys, zoneinfo
+from beside import check_beside
 from formats import *
 
 def walk(files, raw, trust, site, epoch):
@@ -220,6 +221,7 @@ def main(path, trust_path, name, date, shift):
         need(any(i.get("documents", {}).get(path) == sha256(files[path]).hex() for i in issues), "not a document that was issued: " + path)
     locks = check_locks(said, raw, report)
     check_promises(said, report)
+    beside = check_beside(said, raw, report)
     check_withheld(records, report)
     section = next((s for s in report["shifts"] if (s["machine"], s["date"], s["shift"]) == (name, date, shift)), None)
     able(section, "the report has no such shift")
@@ -244,5 +246,6 @@ def main(path, trust_path, name, date, shift):
     line = next(l for l in section["lines"] if l["definition"] == "oee.iso22400@1")
     value = "%d.%06d" % divmod(half_up(good * 1000000, pbt * 1000), 1000000)
     print("leaves %d, witnesses %d, locks %d, records %d, PBT %d ms, planned time of good %d us, OEE %s" % (size, len(seen), locks, len(records), pbt, good, value))
+    if beside[1]: print("beside %d of %d" % beside)
     need([str(good), str(pbt * 1000), value] == [line["numerator"], line["denominator"], line["value"]], "the report says %s" % line)
 if __name__ == "__main__": main(*sys.argv[1:])

@@ -7,6 +7,7 @@
 //! - The codes of pages are listed on the last pages, of all pages before them: no page's code is over itself.
 
 mod annex;
+pub(crate) mod beside;
 mod calendars;
 mod coverage;
 mod front;
@@ -103,6 +104,24 @@ impl Context<'_> {
     /// The periods of the request, base period first.
     pub(crate) fn periods(&self) -> &[Period] {
         &self.report.request.periods
+    }
+
+    /// What a period is called. Where machines stand beside machines nothing is before and nothing after.
+    pub(crate) fn period(&self, name: &str) -> String {
+        match self.report.chosen() {
+            Some(_) if name == "reporting" => {
+                self.words.s("报告期（同期对照）", "Reporting period (side by side)").to_owned()
+            }
+            _ => self.words.period(name),
+        }
+    }
+
+    /// The same in a narrow column.
+    pub(crate) fn short_period(&self, name: &str) -> String {
+        match self.report.chosen() {
+            Some(_) if name == "reporting" => self.words.s("报告期", "period").to_owned(),
+            _ => self.words.short_period(name),
+        }
     }
 
     /// What the plan is called.

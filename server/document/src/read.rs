@@ -184,6 +184,69 @@ pub(crate) struct Documented {
     pub(crate) documents: Vec<u64>,
 }
 
+/// What machines that were not retrofitted say beside those that were.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Beside {
+    pub(crate) comparison: Side,
+    pub(crate) retrofitted: Side,
+    pub(crate) machines: Vec<BesideMachine>,
+    pub(crate) common_days: u64,
+    pub(crate) difference: Option<String>,
+    pub(crate) relative: Option<String>,
+    pub(crate) lower: Option<String>,
+    pub(crate) upper: Option<String>,
+    pub(crate) verdict: String,
+    #[serde(default)]
+    pub(crate) change: Option<TargetChange>,
+    #[serde(default)]
+    pub(crate) reaches: Option<String>,
+    #[serde(default)]
+    pub(crate) reasons: Vec<String>,
+    #[serde(default)]
+    pub(crate) cautions: Vec<String>,
+    /// The same under the parameters as declared now, where that is something else than as locked.
+    #[serde(default)]
+    pub(crate) declared: Option<Box<Beside>>,
+}
+
+/// One comparison machine by itself.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct BesideMachine {
+    pub(crate) machine: String,
+    pub(crate) numerator: String,
+    pub(crate) denominator: String,
+    pub(crate) value: Option<String>,
+}
+
+/// The machines that stand in place of a base period.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Chosen {
+    pub(crate) machines: Vec<ChosenMachine>,
+    pub(crate) method: Method,
+    #[serde(default)]
+    pub(crate) lock: Option<ChoiceLock>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct ChosenMachine {
+    pub(crate) machine: String,
+    #[serde(default)]
+    pub(crate) retrofit: Option<String>,
+}
+
+/// The lock of that choice.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct ChoiceLock {
+    pub(crate) leaf: u64,
+    pub(crate) received_ms: i64,
+    pub(crate) author: String,
+    pub(crate) role: String,
+    pub(crate) size: u64,
+    pub(crate) parameters_digest: String,
+    #[serde(default)]
+    pub(crate) changes: Vec<Later>,
+}
+
 /// Something about a plan or a lock, with the leaf that says so.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Finding {
@@ -212,6 +275,8 @@ pub(crate) struct Promised {
     pub(crate) lock: Option<Lock>,
     #[serde(default)]
     pub(crate) documented: Option<Documented>,
+    #[serde(default)]
+    pub(crate) beside: Option<Beside>,
 }
 
 impl Promised {
@@ -241,6 +306,8 @@ pub(crate) struct MeasurementPlan {
     pub(crate) boundary: Option<Names>,
     #[serde(default)]
     pub(crate) metrics: Vec<Promised>,
+    #[serde(default)]
+    pub(crate) comparison: Option<Chosen>,
     #[serde(default)]
     pub(crate) findings: Vec<Finding>,
 }
@@ -359,6 +426,16 @@ impl Report {
     /// Whether anything is promised at all.
     pub(crate) fn has_targets(&self) -> bool {
         self.measurement_plan.as_ref().is_some_and(|p| p.metrics.iter().any(|m| m.target.is_some()))
+    }
+
+    /// The machines that stand in place of a base period, when the plan has any.
+    pub(crate) fn chosen(&self) -> Option<&Chosen> {
+        self.measurement_plan.as_ref()?.comparison.as_ref()
+    }
+
+    /// Whether a machine is one that others are compared with.
+    pub(crate) fn is_reference(&self, machine: &str) -> bool {
+        self.chosen().is_some_and(|c| c.machines.iter().any(|m| m.machine == machine))
     }
 
     /// The two periods under comparison, when there are two.

@@ -232,6 +232,101 @@ fn what_was_stated_after_a_lock_stands_beside_what_was_locked() {
     );
 }
 
+/// The same report without a base period, its machines beside one that was not retrofitted.
+fn beside() -> Json {
+    let mut report = report();
+    (report["comparisons"], report["method"], report["request"]["plan"]) = (json!([]), Json::Null, json!("retrofit"));
+    for list in ["periods", "shifts"] {
+        report[list].as_array_mut().expect("sections").retain(|s| s["period"] != "baseline");
+    }
+    report["request"]["periods"].as_array_mut().expect("periods").retain(|p| p["name"] != "baseline");
+    let other = report["machines"].as_array().expect("machines").last().expect("one")["machine"].clone();
+    let side = |value: &str, grade: &str| json!({"numerator": &value[2..], "denominator": "1000000", "value": value, "days": 35, "grade": grade, "standing": "full"});
+    let ends =
+        |value: &str| json!({"unit": "percentage_points", "value": value, "lower": "0.152000", "upper": "0.181000"});
+    let declared = json!({"comparison": side("0.690000", "C"), "retrofitted": side("0.730000", "A"), "common_days": 35, "machines": [],
+        "difference": "0.040000", "relative": "0.057971", "lower": "0.030000", "upper": "0.047000", "verdict": "HIGHER",
+        "change": {"unit": "percentage_points", "value": "0.040000", "lower": "0.030000", "upper": "0.047000"}, "reaches": "NOT_REACHED",
+        "reasons": [], "cautions": [], "follows": "declared"});
+    report["measurement_plan"] = json!({"plan": "retrofit", "names": {"zh": "注塑线改造", "en": "Retrofit"}, "leaf": 12, "versions": [12],
+        "design": "machines_compared", "option": "B", "boundary": null, "findings": [{"code": "COMPARISON_CLASS", "leaf": 12}],
+        "comparison": {"machines": [{"machine": other, "retrofit": "2027-03-01"}],
+            "method": {"interval": "paired-circular-block-bootstrap@1", "seed": 7, "replicates": 2000, "block_days": 7},
+            "lock": {"leaf": 77, "received_ms": 1_780_000_000_000_i64, "author": "u7", "role": "firm", "reason": "", "size": 60,
+                "parameters_digest": "ab".repeat(32), "confirmed": true,
+                "changes": [{"leaf": 99, "kind": "cycle_time", "author": "u2", "reason": "节拍改小"}]}},
+        "metrics": [{"definition": "oee.iso22400@1", "machine": "*", "option": "B", "change": null, "verdict": "INSUFFICIENT",
+            "reasons": ["NO_BASELINE"], "follows": "declared", "grades": [null, "A"], "lock": null, "documented": null,
+            "target": {"value": "5", "unit": "percentage_points", "direction": "increase"},
+            "beside": {"comparison": side("0.566260", "C"), "retrofitted": side("0.730000", "A"), "common_days": 35,
+                "machines": [{"machine": other, "numerator": "566260", "denominator": "1000000", "value": "0.566260"}],
+                "difference": "0.163740", "relative": "0.289160", "lower": "0.152000", "upper": "0.181000", "verdict": "HIGHER",
+                "change": ends("0.163740"), "reaches": "REACHED", "reasons": [], "cautions": ["COMPARISON_ONE_MACHINE"],
+                "follows": "locked", "declared": declared}}]});
+    report
+}
+
+#[test]
+fn machines_beside_machines_have_their_own_page_and_sheet_and_no_word_of_before() {
+    for (lang, wants, sheet, never) in [
+        (
+            Lang::Zh,
+            [
+                "对照机器，非前后对比：没有实测的基期",
+                "差值达到目标值（对照机器，非前后对比）",
+                "对目标本身：证据不足（没有基期）",
+                "56.63",
+                "+16.37",
+                "[+15.20, +18.10]",
+                "C / A",
+                "共同生产日 35 天",
+                "只有一台对照机器",
+                "· 按现时填报的参数",
+                "+4.00",
+            ],
+            "机器之间",
+            ["（改造后）", "基期 → 报告期"],
+        ),
+        (
+            Lang::En,
+            [
+                "Comparison machines, not before and after: no base period",
+                "the difference reaches the target's value",
+                "insufficient evidence (no base period)",
+                "56.63",
+                "+16.37",
+                "[+15.20, +18.10]",
+                "C / A",
+                "35 days in common",
+                "one comparison machine",
+                "· with parameters as declared now",
+                "+4.00",
+            ],
+            "Machines beside machines",
+            ["Reporting period (after)", "Before → after"],
+        ),
+    ] {
+        let edition = made(&beside(), lang);
+        let first = tight(&words(&edition)[2]);
+        for want in wants {
+            assert!(first.contains(&tight(want)), "{want}: {first}");
+        }
+        assert!(!first.contains(&tight("未达标")) && !first.contains("targetnotmet"), "{first}");
+        let text = all(&edition);
+        for word in never {
+            assert!(!text.contains(&tight(word)), "{word}");
+        }
+        for want in ["2027-03-01", "u2 · 节拍改小", "abababababababab…", "paired-circular-block-bootstrap@1"] {
+            assert!(text.contains(&tight(want)), "{want}");
+        }
+        let mut book: Xlsx<_> = Xlsx::new(Cursor::new(edition.xlsx)).expect("a workbook");
+        let range = book.worksheet_range(sheet).expect("sheet");
+        let rows: Vec<String> = range.rows().skip(2).map(|r| format!("{r:?}")).collect();
+        assert_eq!(rows.len(), 3, "as locked, as declared now, and the comparison machine: {rows:?}");
+        assert!(rows[0].contains("0.16374") && rows[1].contains("0.04") && rows[2].contains("0.56626"), "{rows:?}");
+    }
+}
+
 #[test]
 fn matters_stand_with_their_explanations_once_others_may_see_them() {
     const DAY: i64 = 86_400_000;
@@ -281,11 +376,14 @@ fn what_was_declared_is_said_in_words() {
 #[test]
 fn no_code_of_the_program_stands_on_a_page_or_sheet() {
     for lang in Lang::ALL {
-        let edition = made(&promising(report()), lang);
-        let mut texts = words(&edition);
-        let mut book: Xlsx<_> = Xlsx::new(Cursor::new(edition.xlsx)).expect("a workbook");
-        for (_, range) in book.worksheets() {
-            texts.extend(range.used_cells().map(|(_, _, cell)| cell.to_string()));
+        let mut texts = Vec::new();
+        for report in [promising(report()), beside()] {
+            let edition = made(&report, lang);
+            texts.extend(words(&edition));
+            let mut book: Xlsx<_> = Xlsx::new(Cursor::new(edition.xlsx)).expect("a workbook");
+            for (_, range) in book.worksheets() {
+                texts.extend(range.used_cells().map(|(_, _, cell)| cell.to_string()));
+            }
         }
         let is_code = |word: &&str| {
             word.len() > 5 && word.contains('_') && word.chars().all(|c| c.is_ascii_uppercase() || c == '_')

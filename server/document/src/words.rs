@@ -49,10 +49,17 @@ impl Words {
 
     /// A machine, or the sum over all.
     pub(crate) fn machine(self, report: &Report, id: &str) -> String {
+        if id == metrics::report::ALL_MACHINES && report.chosen().is_some() {
+            // Those they are compared with are in no sum.
+            return self.s("改造设备合计", "All retrofitted machines").to_owned();
+        }
         if id == metrics::report::ALL_MACHINES {
             return self.s("全部生产设备合计", "All production machines").to_owned();
         }
-        report.machines.iter().find(|m| m.machine == id).map_or_else(|| id.to_owned(), |m| self.name(&m.names, id))
+        let found = report.machines.iter().find(|m| m.machine == id);
+        let name = found.map_or_else(|| id.to_owned(), |m| self.name(&m.names, id));
+        // What is compared with stands in every table beside what was retrofitted.
+        if report.is_reference(id) { format!("{name}{}", self.s("（对照）", " (comparison)")) } else { name }
     }
 
     /// A period.
@@ -178,6 +185,7 @@ impl Words {
             "report issued" => self.s("出具报告", stated),
             "measurement plan" => self.s("测量方案", stated),
             "baseline locked" => self.s("基期锁定", stated),
+            "comparison locked" => self.s("对照锁定", stated),
             "opened the list" => self.s("打开待核实事项清单", stated),
             stated => stated,
         }

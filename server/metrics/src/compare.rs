@@ -113,5 +113,34 @@ pub fn relative(before: &[Day], after: &[Day], block: usize, replicates: usize, 
     Some((*ends.first()?, *ends.get(1)?))
 }
 
+/// Compares two series of the same dates: machines beside machines, not before with after. `before` of the [`Change`] is the reference. The
+/// dates are drawn paired; everything else is as in [`compare`].
+pub fn beside(reference: &[Day], other: &[Day], block: usize, replicates: usize, seed: u64) -> Change {
+    let days = reference.len();
+    let block = block.max(resample::cube_root_ceil(days)).min(days.max(1));
+    let sums = (resample::total(reference), resample::total(other));
+    let mut change = Change { before: sums.0, after: sums.1, days: (days, other.len()), interval: None, block };
+    let enough = days >= DAYS_MIN && replicates > 0 && sums.0.1 > 0 && sums.1.1 > 0;
+    change.interval = enough.then(|| beside_ends(reference, other, (block, replicates, seed), false)).flatten();
+    change
+}
+
+/// 95 % interval of other / reference − 1 over the same replicates as the interval of [`beside`] with this block.
+pub fn beside_relative(
+    reference: &[Day],
+    other: &[Day],
+    block: usize,
+    replicates: usize,
+    seed: u64,
+) -> Option<(f64, f64)> {
+    beside_ends(reference, other, (block, replicates, seed), true)
+}
+
+fn beside_ends(reference: &[Day], other: &[Day], how: (usize, usize, u64), is_relative: bool) -> Option<(f64, f64)> {
+    let found = resample::paired(reference, other, how, is_relative).ok()?;
+    let ends = quantile::of(found, &[0.025, 0.975])?;
+    Some((*ends.first()?, *ends.get(1)?))
+}
+
 #[cfg(test)]
 mod tests;

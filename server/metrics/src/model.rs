@@ -10,6 +10,7 @@
 //! The envelope (kind, effective-from, author, role, reason) belongs to `protocol`; `crate::history` pairs the two.
 
 mod check;
+mod comparison;
 mod plan;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use crate::state::MachineState;
 
 pub use self::check::{Body, KINDS, ModelError, parse_body};
 pub(crate) use self::check::{check_date, check_id, check_signal, refuse};
+pub use self::comparison::{ComparisonMachine, MachineComparison};
 pub use self::plan::{Direction, IpmvpOption, Plan, PlanMetric, Target, TargetUnit};
 
 /// A name in both languages of the product.

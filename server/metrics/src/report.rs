@@ -9,8 +9,9 @@
 //!    is over production machines; meters and auxiliaries are never added to it.
 //! 4. Everything a reader needs to repeat a number is in it: request, definitions, statements, gaps, lineage, seed.
 //!
-//! `report/build.rs` evaluates, `report/compared.rs` compares the periods of a plan.
+//! `report/build.rs` evaluates, `report/compared.rs` compares the periods of a plan, `report/beside.rs` its machines with others.
 
+mod beside;
 mod build;
 mod compared;
 mod planned;
@@ -19,6 +20,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use beside::{Beside, BesideMachine, ComparisonLocked, ComparisonResult};
 pub use build::{Calendars, apply_quality, evaluate, evaluate_window, section};
 pub(crate) use build::{
     DateFacts, MachinePeriod, assemble, evaluate_date, evaluate_side, placed_window, rough_day, unit, windows_of,
@@ -112,6 +114,7 @@ impl ReportRequest {
             let plan = &history.statements().plan(name).ok_or_else(|| ReportError::NoPlan(name.clone()))?.body;
             if out.machines.is_empty() {
                 out.machines.extend(plan.machines.iter().chain(&plan.incoming).cloned());
+                out.machines.extend(plan.compared_with().map(str::to_owned));
             }
             if out.periods.is_empty() {
                 let period = |name: &str, r: &crate::model::DateRange| Period {

@@ -20,7 +20,7 @@ use crate::batch::record::BatchRecord;
 use crate::checklist::ledger::LedgerEntry;
 use crate::filed::Filing;
 use crate::metrology::{Meter, Quantity};
-use crate::plan::{BaselineLock, EvidenceDocument};
+use crate::plan::{BaselineLock, ComparisonLock, EvidenceDocument};
 use crate::savings::declared::NonRoutine;
 use crate::settlement::{Bill, BillKey, Revenue};
 
@@ -84,6 +84,7 @@ pub struct Statements {
     cycle_times: BTreeMap<(String, String), Dated<CycleTime>>,
     plans: BTreeMap<String, Dated<Plan>>,
     locks: BTreeMap<String, Vec<Stated<BaselineLock>>>,
+    comparison_locks: BTreeMap<String, Vec<Stated<ComparisonLock>>>,
     documents: BTreeMap<String, Stated<EvidenceDocument>>,
     lines: BTreeMap<String, Dated<Line>>,
     stops: BTreeMap<String, Dated<PlannedStop>>,
@@ -145,6 +146,10 @@ impl Statements {
             Ok(Body::BaselineLock(b)) => {
                 let stated = Stated { leaf, received_ms, effective_from, body: *b };
                 self.locks.entry(stated.body.plan.clone()).or_default().push(stated);
+            }
+            Ok(Body::ComparisonLock(b)) => {
+                let stated = Stated { leaf, received_ms, effective_from, body: *b };
+                self.comparison_locks.entry(stated.body.plan.clone()).or_default().push(stated);
             }
             Ok(Body::EvidenceDocument(b)) => {
                 let stated = Stated { leaf, received_ms, effective_from, body: *b };
@@ -320,6 +325,11 @@ impl Statements {
         self.locks.get(plan).map_or(&[], Vec::as_slice)
     }
 
+    /// Every lock of the choice of a plan's comparison machines, in order of the log: the first counts.
+    pub fn comparison_locks(&self, plan: &str) -> &[Stated<ComparisonLock>] {
+        self.comparison_locks.get(plan).map_or(&[], Vec::as_slice)
+    }
+
     /// Documents that stand: of each the newest statement, unless that withdraws it.
     pub fn documents(&self) -> impl Iterator<Item = &Stated<EvidenceDocument>> {
         self.documents.values().filter(|d| !d.body.withdrawn)
@@ -379,6 +389,13 @@ impl Statements {
     /// Every instant at which a recipe of a machine takes effect.
     pub fn recipe_changes(&self, machine: &str) -> impl Iterator<Item = i64> {
         of_machine(&self.recipes, machine).flatten().map(|r| r.effective_from)
+    }
+
+    /// Products of a machine that ever had a planned time of their own.
+    pub(crate) fn products_planned(&self, machine: &str) -> impl Iterator<Item = &str> {
+        let cycles = self.cycle_times_of(machine).flatten().map(|c| c.body.product.as_str());
+        let recipes = of_machine(&self.recipes, machine).flatten().map(|r| r.body.product.as_str());
+        cycles.chain(recipes).filter(|product| *product != "*")
     }
 
     /// The batches of a machine by number: of each the newest statement, without those withdrawn.

@@ -74,6 +74,7 @@ struct Proportions {
 #[derive(Deserialize)]
 struct Bootstrap {
     intervals: Vec<Interval>,
+    paired: Vec<Paired>,
     lengths: Vec<Length>,
 }
 
@@ -87,6 +88,16 @@ struct Interval {
     interval: (f64, f64),
     independent_interval: (f64, f64),
     independent_deviation: f64,
+}
+
+#[derive(Deserialize)]
+struct Paired {
+    reference: Vec<(i64, i64)>,
+    own: Vec<(i64, i64)>,
+    block: usize,
+    seed: u64,
+    replicates: Vec<f64>,
+    interval: (f64, f64),
 }
 
 #[derive(Deserialize)]
@@ -270,6 +281,22 @@ fn the_bootstrap_agrees_with_arch() {
         let chance = 5.0 * 0.066 * case.independent_deviation;
         let (l, h) = case.independent_interval;
         assert!((low - l).abs() < chance && (high - h).abs() < chance, "[{low}, {high}] against [{l}, {h}]");
+    }
+    // Two series of the same dates: arch draws one set of positions for both, as we do.
+    assert!(b.paired.len() >= 3);
+    for case in &b.paired {
+        let pairs = |days: &[(i64, i64)]| -> Vec<resample::Pair> {
+            days.iter().map(|(n, d)| (i128::from(*n), i128::from(*d))).collect()
+        };
+        let (reference, own) = (pairs(&case.reference), pairs(&case.own));
+        let how = (case.block, case.replicates.len(), case.seed);
+        let ours = resample::paired(&reference, &own, how, false).unwrap();
+        for (k, (a, b)) in ours.iter().zip(&case.replicates).enumerate() {
+            assert!((a - b).abs() < 1e-15, "paired replicate {k}: {a} {b}");
+        }
+        let change = metrics::compare::beside(&reference, &own, case.block, how.1, case.seed);
+        let (low, high) = change.interval.unwrap();
+        assert!((low - case.interval.0).abs() < 1e-13 && (high - case.interval.1).abs() < 1e-13);
     }
     for case in &b.lengths {
         near(

@@ -126,6 +126,7 @@ pub(crate) async fn lock_it(
 
 /// Lock the baseline of a metric of a plan. The server computes its numbers over everything logged so far; afterwards the metric is
 /// evaluated as locked and as declared now, side by side. A baseline that is not over, does not suffice, or is locked already is refused.
+/// A plan with comparison machines is locked whole, before its dates begin: leave `definition` out.
 #[utoipa::path(
     post,
     path = "/api/v1/sites/{site}/plans/{plan}/locks",

@@ -478,6 +478,26 @@ fn what_is_late_or_beside_a_lock_is_said_before_it_is_declared() {
 }
 
 #[test]
+fn a_row_about_either_side_of_a_locked_comparison_says_so() {
+    let mut works = Works::new();
+    works.state(
+        "plan",
+        json!({"plan": "beside", "machines": ["lathe"], "comparison": {"machines": [{"machine": "lathe-2"}]},
+        "reporting": {"from": "2026-05-04", "to": "2026-06-28"}}),
+    );
+    let lock = metrics::plan::lock_comparison(&works.statements, 9, "beside").unwrap();
+    works.state("comparison_lock", serde_json::to_value(lock).unwrap());
+    let notices = |machine: &str| -> String {
+        let import = works.import("cycle_time", format!("设备,每件秒数,生效日期\n{machine},11,\n").as_bytes());
+        import.items.iter().flat_map(|i| &i.notices).map(|n| n.zh.clone()).collect()
+    };
+    for machine in ["lathe", "lathe-2"] {
+        assert!(notices(machine).contains("方案 beside 的对照已锁定（日志第 9 条）"), "{machine}");
+    }
+    assert_eq!(notices("press"), "");
+}
+
+#[test]
 fn where_a_statement_comes_from_stands_at_the_end_of_its_reason() {
     let digest = protocol::sha256(b"abc");
     let text = provenance("三月\"检验\".csv", &digest, &[2, 3]);

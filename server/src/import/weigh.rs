@@ -190,6 +190,7 @@ fn item(
         lateness(draft, &beside, at, against, &mut notices);
         grade(draft, &beside, &mut notices);
         locks(draft, against, &mut notices);
+        chosen(draft, against, &mut notices);
     }
     Item { draft: draft.clone(), beside, notices }
 }
@@ -274,6 +275,25 @@ fn grade(draft: &Draft, beside: &Beside, out: &mut Vec<(Notice, Said)>) {
     }
     if draft.body["withdrawn"] == true && *beside == Beside::New {
         out.push((Notice::NothingWithdrawn, Said::new("没有可撤回的填报", "there is nothing to withdraw")));
+    }
+}
+
+/// Kinds whose later statements a locked choice of comparison machines puts beside itself; what merely happens counts both ways.
+const CHOSEN: [&str; 3] = ["calendar", "machine", "cycle_time"];
+
+/// Whether a row says something of either side of a locked comparison.
+fn chosen(draft: &Draft, against: &Against<'_>, out: &mut Vec<Said>) {
+    let statements = against.statements;
+    for id in statements.plans().filter(|_| CHOSEN.contains(&draft.kind)) {
+        let Some((lock, plan)) = metrics::plan::comparison_locked(statements, id) else { continue };
+        let of = draft.body["machine"].as_str();
+        let ours = |m: &str| plan.body.machines.iter().any(|p| p == m) || plan.body.compared_with().any(|p| p == m);
+        if of.is_none_or(ours) {
+            out.push(Said::new(
+                format!("方案 {id} 的对照已锁定（日志第 {} 条）：报告将并列给出按锁定时与按现填报的结果", lock.leaf),
+                format!("the comparison of plan {id} is locked (leaf {}): a report shows the result as locked beside the one as declared now", lock.leaf),
+            ));
+        }
     }
 }
 

@@ -2,18 +2,20 @@
 //!
 //! A draft is text as somebody typed it; only [`PlanDraft::body`] makes a statement of it, and `metrics` says whether that is one.
 
+mod draft;
+
 use std::collections::BTreeSet;
 
 use metrics::History;
 use metrics::calendar::local_date;
-use metrics::model::{Body, Direction, IpmvpOption, MachineRole, Plan, TargetUnit, parse_body};
-use metrics::plan::{Baseline, Sufficiency};
+use metrics::model::{Body, MachineRole, Plan, parse_body};
+use metrics::plan::{Baseline, Sufficiency, candidates, comparison_locked};
 use metrics::report::{ALL_MACHINES, Words};
 use metrics::statements::Stated;
-use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde::Serialize;
 use utoipa::ToSchema;
 
+pub use self::draft::{ComparisonDraft, MetricDraft, PlanDraft};
 use super::{ONE_AT_A_TIME, QueryError, SiteHead, off_thread, visible};
 use crate::planning::baseline_history;
 use crate::roles::{Access, Permission};
@@ -29,50 +31,15 @@ pub enum PlanWanted {
     Draft(Box<PlanDraft>),
 }
 
-/// A plan as somebody may type it. Empty means not said.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct PlanDraft {
-    /// Plan id.
-    pub plan: String,
-    /// Name and boundary in words.
-    pub names: Words,
-    /// The measurement boundary in words.
-    pub boundary: Words,
-    /// IPMVP option: `A`, `B`, `C` or empty.
-    pub option: String,
-    /// First and last production date before; both empty for an after-only plan.
-    pub baseline: [String; 2],
-    /// First and last production date after.
-    pub reporting: [String; 2],
-    /// The frozen machine list.
-    pub machines: Vec<String>,
-    /// The site's incoming meter.
-    pub incoming: String,
-    /// Metrics and targets.
-    pub metrics: Vec<MetricDraft>,
-    /// Seed, replicates and block of the interval.
-    pub interval: [String; 3],
-}
-
-/// A metric of a draft.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct MetricDraft {
-    /// Definition.
-    pub definition: String,
-    /// Machine id, or `*`.
+/// A production machine outside the boundary, looked at as a comparison machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct CandidateView {
+    /// Machine id.
     pub machine: String,
-    /// Target; empty for none.
-    pub value: String,
-    /// `percentage_points` or `percent`.
-    pub unit: String,
-    /// `increase` or `decrease`.
-    pub direction: String,
-    /// Fewest valid production days.
-    pub min_days: String,
-    /// Least coverage, percent.
-    pub coverage_percent: String,
-    /// IPMVP option, where it is another than the plan's.
-    pub option: String,
+    /// What speaks against it; nothing: it is proposed.
+    pub unfit: Vec<Words>,
+    /// Its class, and that of a machine of the boundary, is stated in the ledger.
+    pub is_class_stated: bool,
 }
 
 /// A machine that a plan can name.
@@ -182,119 +149,18 @@ pub struct PlanView {
     pub problem: Option<String>,
     /// Machines of the ledger.
     pub machines: Vec<PlanMachine>,
-    /// Its metrics.
+    /// Its metrics; none for a plan with comparison machines, where there is no baseline to suffice.
     pub metrics: Vec<MetricState>,
+    /// Machines that could stand in place of a base period.
+    pub candidates: Vec<CandidateView>,
+    /// The lock of the choice of comparison machines.
+    pub comparison_lock: Option<LockView>,
     /// The reader may state and lock.
     pub may_declare: bool,
     /// First reading of the site, Unix ms.
     pub first_ms: Option<i64>,
     /// Leaves of the log it was computed from.
     pub prefix: i64,
-}
-
-impl PlanDraft {
-    /// The body of a `plan` statement. What is typed as no number becomes text, and is refused as such.
-    pub fn body(&self) -> serde_json::Value {
-        let range = |r: &[String; 2]| json!({"from": r[0].trim(), "to": r[1].trim()});
-        let number = |s: &str| s.trim().parse::<i64>().map_or_else(|_| json!(s.trim()), |n| json!(n));
-        let metrics = self.metrics.iter().map(|m| {
-            let mut out = json!({"definition": m.definition});
-            if !m.machine.is_empty() && m.machine != ALL_MACHINES {
-                out["machine"] = json!(m.machine);
-            }
-            if !m.value.trim().is_empty() {
-                out["target"] = json!({"value": m.value.trim(), "direction": m.direction});
-                if !m.unit.is_empty() {
-                    out["target"]["unit"] = json!(m.unit);
-                }
-            }
-            for (key, text) in [("min_days", &m.min_days), ("coverage_percent", &m.coverage_percent)] {
-                if !text.trim().is_empty() {
-                    out[key] = number(text);
-                }
-            }
-            if !m.option.is_empty() {
-                out["option"] = json!(m.option);
-            }
-            out
-        });
-        let mut out = json!({
-            "plan": self.plan.trim(),
-            "names": {"zh": self.names.zh.trim(), "en": self.names.en.trim()},
-            "reporting": range(&self.reporting),
-            "machines": self.machines,
-            "metrics": metrics.collect::<Vec<_>>(),
-        });
-        if self.baseline.iter().any(|d| !d.trim().is_empty()) {
-            out["baseline"] = range(&self.baseline);
-        }
-        if !self.incoming.is_empty() {
-            out["incoming"] = json!(self.incoming);
-        }
-        if !self.option.is_empty() {
-            out["option"] = json!(self.option);
-        }
-        if !self.boundary.zh.trim().is_empty() || !self.boundary.en.trim().is_empty() {
-            out["boundary"] = json!({"zh": self.boundary.zh.trim(), "en": self.boundary.en.trim()});
-        }
-        for (key, text) in ["seed", "replicates", "block_days"].into_iter().zip(&self.interval) {
-            if !text.trim().is_empty() {
-                out[key] = number(text);
-            }
-        }
-        out
-    }
-
-    fn of(plan: &Plan) -> Self {
-        let text = |n: Option<i64>| n.map(|n| n.to_string()).unwrap_or_default();
-        let metric = |m: &metrics::model::PlanMetric| MetricDraft {
-            definition: m.definition.clone(),
-            machine: m.machine.clone(),
-            value: m.target.as_ref().map(|t| t.value.clone()).unwrap_or_default(),
-            unit: m.target.as_ref().map_or("", |t| unit(t.unit)).to_owned(),
-            direction: m.target.as_ref().map_or("", |t| direction(t.direction)).to_owned(),
-            min_days: text(m.min_days),
-            coverage_percent: text(m.coverage_percent),
-            option: option(m.option),
-        };
-        let dates = |r: &metrics::model::DateRange| [r.from.clone(), r.to.clone()];
-        Self {
-            plan: plan.plan.clone(),
-            names: Words::from(&plan.names),
-            boundary: plan.boundary.as_ref().map(Words::from).unwrap_or_default(),
-            option: option(plan.option),
-            baseline: plan.baseline.as_ref().map(dates).unwrap_or_default(),
-            reporting: dates(&plan.reporting),
-            machines: plan.machines.clone(),
-            incoming: plan.incoming.clone().unwrap_or_default(),
-            metrics: plan.metrics.iter().map(metric).collect(),
-            interval: [plan.seed, plan.replicates, plan.block_days].map(|n| n.to_string()),
-        }
-    }
-}
-
-fn option(option: Option<IpmvpOption>) -> String {
-    match option {
-        None => "",
-        Some(IpmvpOption::A) => "A",
-        Some(IpmvpOption::B) => "B",
-        Some(IpmvpOption::C) => "C",
-    }
-    .to_owned()
-}
-
-fn unit(unit: TargetUnit) -> &'static str {
-    match unit {
-        TargetUnit::PercentagePoints => "percentage_points",
-        TargetUnit::Percent => "percent",
-    }
-}
-
-fn direction(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Increase => "increase",
-        Direction::Decrease => "decrease",
-    }
 }
 
 /// A plan, or a draft, with how far its baseline has come.
@@ -369,7 +235,24 @@ impl Chosen {
         let statements = history.statements();
         let mut plans: Vec<_> = statements.plans().filter_map(|p| statements.plan(p)).collect();
         plans.sort_by_key(|p| std::cmp::Reverse(p.leaf));
-        let states = self.stated.map(|stated| {
+        let outside = self.stated.as_ref().map(|s| s.body.clone()).or_else(|| self.draft.bare());
+        let candidates = outside.as_ref().map(|plan| candidates(statements, plan)).unwrap_or_default();
+        let candidates = candidates.into_iter().map(|c| CandidateView {
+            machine: c.machine,
+            unfit: c.unfit.into_iter().map(|u| u.words).collect(),
+            is_class_stated: c.is_class_stated,
+        });
+        let comparison_lock = outside.as_ref().filter(|plan| plan.comparison.is_some()).and_then(|plan| {
+            let (lock, _) = comparison_locked(statements, &plan.plan)?;
+            Some(LockView {
+                leaf: count(lock.leaf),
+                at_ms: lock.received_ms,
+                value: String::new(),
+                sufficient: true,
+                parameters_digest: lock.body.parameters_digest.clone(),
+            })
+        });
+        let states = self.stated.filter(|stated| stated.body.comparison.is_none()).map(|stated| {
             let locks = statements.locks(&stated.body.plan);
             let metrics = stated.body.metrics.clone();
             let baseline = Baseline::evaluate(history, stated, until_ms);
@@ -409,6 +292,8 @@ impl Chosen {
             problem: self.problem,
             machines: machines.collect(),
             metrics: states.unwrap_or_default(),
+            candidates: candidates.collect(),
+            comparison_lock,
             may_declare,
             first_ms: first_ms(history),
             prefix: count(history.size()),

@@ -38,6 +38,29 @@ struct MetricLine {
     typed: MetricDraft,
 }
 
+/// A machine that could stand in place of a base period.
+struct CandidateLine {
+    id: String,
+    name: String,
+    chosen: bool,
+    retrofit: String,
+    /// What speaks against it.
+    unfit: Vec<String>,
+    /// What speaks neither way.
+    advice: String,
+}
+
+/// The choice of comparison machines of a plan, and its lock.
+struct ChoiceLine {
+    machines: String,
+    unfit: Vec<String>,
+    lock: String,
+    lock_digest: String,
+    may_lock: bool,
+    problem: String,
+    reason: String,
+}
+
 /// How far a metric's baseline has come.
 struct StateLine {
     anchor: String,
@@ -100,6 +123,8 @@ pub struct PlanPage {
     reporting: [String; 2],
     first: String,
     machines: Vec<MachineLine>,
+    candidates: Vec<CandidateLine>,
+    choice: Option<ChoiceLine>,
     metrics: Vec<MetricLine>,
     interval: [String; 3],
     states: Vec<StateLine>,
@@ -119,6 +144,8 @@ impl PlanPage {
         let lockable = |m: &MetricState| data.may_declare && data.leaf.is_some() && m.lock.is_none() && m.is_over;
         let named = |m: &&MetricState| format!("{}/{}", m.definition, m.machine) == from.metric;
         let is_about_a_lock = data.metrics.iter().find(named).is_some_and(lockable);
+        let choice = choice(t, data, face, &from);
+        let is_about_a_lock = is_about_a_lock || choice.as_ref().is_some_and(|c| !c.problem.is_empty());
         let problem = if is_about_a_lock { String::new() } else { from.problem.clone() };
         Self {
             subject: words::name(&data.site.names, t.lang(), &data.site.id),
@@ -151,6 +178,8 @@ impl PlanPage {
                 None => t.s("plan-first-none"),
             },
             machines: machines(t, data),
+            candidates: candidates(t, data),
+            choice,
             metrics: metrics(t, data),
             interval: draft.interval.clone(),
             states: data.metrics.iter().map(|m| state(t, data, face, m, &from)).collect(),
@@ -174,6 +203,59 @@ fn machines(t: &Texts, data: &PlanView) -> Vec<MachineLine> {
     data.machines.iter().map(line).collect()
 }
 
+/// Machines outside the boundary, and what was typed of others: nothing typed is lost.
+fn candidates(t: &Texts, data: &PlanView) -> Vec<CandidateLine> {
+    let typed = |id: &str| data.draft.comparison.iter().find(|c| c.machine == id);
+    let line = |id: &str, found: Option<&crate::query::CandidateView>| CandidateLine {
+        id: id.to_owned(),
+        name: name_of(t, data, id),
+        chosen: typed(id).is_some(),
+        retrofit: typed(id).map(|c| c.retrofit.clone()).unwrap_or_default(),
+        unfit: found.map(|c| c.unfit.iter().map(|w| said(t, w)).collect()).unwrap_or_default(),
+        advice: match found {
+            Some(c) if !c.unfit.is_empty() => String::new(),
+            Some(c) if c.is_class_stated => t.s("plan-comparison-fits"),
+            Some(_) => t.s("plan-comparison-class"),
+            None => t.s("plan-comparison-inside"),
+        },
+    };
+    // Those that are chosen first, in the plan's own order.
+    let known = |id: &str| data.candidates.iter().find(|c| c.machine == id);
+    let chosen = data.draft.comparison.iter().map(|c| line(&c.machine, known(&c.machine)));
+    let others = data.candidates.iter().filter(|c| typed(&c.machine).is_none());
+    chosen.chain(others.map(|c| line(&c.machine, Some(c)))).collect()
+}
+
+/// What a refused lock of the choice is filed under.
+pub(super) const CHOICE: &str = "comparison";
+
+fn choice(t: &Texts, data: &PlanView, face: &Clockface, from: &Said) -> Option<ChoiceLine> {
+    if data.draft.comparison.is_empty() {
+        return None;
+    }
+    let chosen = |id: &str| data.draft.comparison.iter().any(|c| c.machine == id);
+    let unfit = data.candidates.iter().filter(|c| chosen(&c.machine)).flat_map(|c| &c.unfit);
+    let names: Vec<String> = data.draft.comparison.iter().map(|c| name_of(t, data, &c.machine)).collect();
+    let may_lock = data.may_declare && data.leaf.is_some() && data.comparison_lock.is_none();
+    let own = may_lock && from.metric == CHOICE;
+    Some(ChoiceLine {
+        machines: names.join(&t.s("list-comma")),
+        unfit: unfit.map(|w| said(t, w)).collect(),
+        lock: data.comparison_lock.as_ref().map_or_else(String::new, |l| {
+            t.f("plan-comparison-locked", &[("leaf", &format::integer(l.leaf)), ("time", &face.full(l.at_ms))])
+        }),
+        lock_digest: data.comparison_lock.as_ref().map(|l| l.parameters_digest.clone()).unwrap_or_default(),
+        may_lock,
+        problem: if own { from.problem.clone() } else { String::new() },
+        reason: if own { from.reason.clone() } else { String::new() },
+    })
+}
+
+fn name_of(t: &Texts, data: &PlanView, machine: &str) -> String {
+    let named = data.machines.iter().find(|n| n.id == machine);
+    named.map_or_else(|| machine.to_owned(), |n| words::name(&n.names, t.lang(), &n.id))
+}
+
 fn metrics(t: &Texts, data: &PlanView) -> Vec<MetricLine> {
     let line = |key: String, definition: &str, machine: &str, typed: Option<&MetricDraft>| MetricLine {
         key,
@@ -195,8 +277,7 @@ fn of_machine(t: &Texts, data: &PlanView, machine: &str) -> String {
     if machine == ALL_MACHINES {
         return String::new();
     }
-    let named = data.machines.iter().find(|n| n.id == machine);
-    format!(" · {}", named.map_or_else(|| machine.to_owned(), |n| words::name(&n.names, t.lang(), &n.id)))
+    format!(" · {}", name_of(t, data, machine))
 }
 
 /// The name of a comparison: of its definition, or of the amount per production day.
@@ -306,7 +387,22 @@ pub(super) fn samples(lang: Lang) -> Vec<(&'static str, String)> {
         ..data.clone()
     };
     let wrong = PlanView { leaf: None, problem: Some("`metrics[0]`: …".into()), ..data.clone() };
+    let beside = samples::plan::beside();
+    let locked = PlanView {
+        comparison_lock: Some(crate::query::LockView {
+            leaf: 41_204,
+            at_ms: 1_772_380_800_000,
+            value: String::new(),
+            sufficient: true,
+            parameters_digest: "9f".repeat(32),
+        }),
+        ..beside.clone()
+    };
+    let unlocked =
+        Said { problem: "<no>".into(), metric: CHOICE.into(), reason: "a \"reason\"".into(), ..Said::default() };
     vec![
+        render("plan-beside", beside, unlocked),
+        render("plan-beside-locked", locked, Said::default()),
         render("plan", data, refused),
         render("plan-empty", empty, Said::default()),
         render("plan-refused", wrong, Said { done: "ok".into(), ..Said::default() }),

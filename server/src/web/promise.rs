@@ -1,9 +1,10 @@
 //! What a report says of a plan's promises: target, change, verdict, and the baseline's lock — read out of report.json, never judged again.
 
+use metrics::report::Caution;
 use serde::Deserialize;
 
 use super::format::{self, NONE};
-use super::text::Texts;
+use super::text::{Lang, Texts};
 use super::words::word;
 
 /// The part of a report about its plan.
@@ -13,6 +14,28 @@ pub(super) struct Plan {
     metrics: Vec<Metric>,
     #[serde(default)]
     findings: Vec<Finding>,
+    #[serde(default)]
+    comparison: Option<Choice>,
+}
+
+impl Plan {
+    /// Whether machines stand beside machines, which are in no sum with them.
+    pub(super) fn is_beside(&self) -> bool {
+        self.comparison.is_some()
+    }
+}
+
+/// The machines that stand in place of a base period, as far as their lock.
+#[derive(Deserialize)]
+struct Choice {
+    lock: Option<ChoiceLock>,
+}
+
+#[derive(Deserialize)]
+struct ChoiceLock {
+    leaf: i64,
+    #[serde(default)]
+    changes: Vec<Later>,
 }
 
 #[derive(Deserialize)]
@@ -34,6 +57,33 @@ struct Metric {
     lock: Option<Lock>,
     #[serde(default)]
     documented: Option<Documented>,
+    #[serde(default)]
+    beside: Option<Beside>,
+}
+
+/// Retrofitted machines beside others over the same dates.
+#[derive(Deserialize)]
+struct Beside {
+    comparison: Graded,
+    retrofitted: Graded,
+    machines: Vec<Side>,
+    common_days: i64,
+    difference: Option<String>,
+    lower: Option<String>,
+    upper: Option<String>,
+    verdict: String,
+    change: Option<Change>,
+    reaches: Option<String>,
+    reasons: Vec<String>,
+    cautions: Vec<String>,
+    #[serde(default)]
+    declared: Option<Box<Self>>,
+}
+
+#[derive(Deserialize)]
+struct Graded {
+    value: Option<String>,
+    grade: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -112,17 +162,26 @@ pub struct Promises {
     pub lines: Vec<Promise>,
     /// What a reader must know of the whole plan.
     pub notes: Vec<String>,
+    /// Machines stand beside machines: nothing is before and nothing after.
+    pub is_beside: bool,
 }
 
 /// In the reader's language; `name` gives a comparison its name.
 pub(super) fn present(t: &Texts, plan: &Plan, name: impl Fn(&str, &str) -> String) -> Promises {
     let mut notes: Vec<String> = Vec::new();
-    if plan.design == "after_only" {
-        notes.push(t.s("promise-after-only"));
+    match plan.design.as_str() {
+        "after_only" => notes.push(t.s("promise-after-only")),
+        "machines_compared" => notes.push(t.s("promise-machines-compared")),
+        _ => {}
+    }
+    if let Some(lock) = plan.comparison.as_ref().and_then(|c| c.lock.as_ref()) {
+        notes.push(t.f1("promise-comparison-locked", "leaf", format::integer(lock.leaf)));
+        notes.extend(lock.changes.iter().map(|c| later(t, c)));
     }
     let said = |f: &Finding| t.f1("promise-leaf", "leaf", format::integer(f.leaf)) + &word(t, "plan-finding", &f.code);
     notes.extend(plan.findings.iter().map(said));
-    Promises { lines: plan.metrics.iter().map(|m| promise(t, m, name(&m.definition, &m.machine))).collect(), notes }
+    let lines = plan.metrics.iter().map(|m| promise(t, m, name(&m.definition, &m.machine))).collect();
+    Promises { lines, notes, is_beside: plan.is_beside() }
 }
 
 fn promise(t: &Texts, m: &Metric, name: String) -> Promise {
@@ -138,12 +197,12 @@ fn promise(t: &Texts, m: &Metric, name: String) -> Promise {
     if let Some(lock) = &m.lock {
         notes.extend(lock_notes(t, &m.definition, lock));
     }
+    if let Some(beside) = &m.beside {
+        return besides(t, m, beside, name, notes);
+    }
     Promise {
         name,
-        target: m.target.as_ref().map_or_else(
-            || NONE.to_owned(),
-            |target| format!("{} {} {unit}", word(t, "plan", &target.direction), target.value),
-        ),
+        target: target(t, m),
         change: change.map_or_else(
             || NONE.to_owned(),
             |c| format!("{} [{}, {}] {unit}", percent(&c.value), percent(&c.lower), percent(&c.upper)),
@@ -156,6 +215,70 @@ fn promise(t: &Texts, m: &Metric, name: String) -> Promise {
         },
         verdict: m.verdict.as_ref().map_or_else(|| NONE.to_owned(), |v| verdict(t, v)),
         notes,
+    }
+}
+
+fn target(t: &Texts, m: &Metric) -> String {
+    let Some(target) = &m.target else { return NONE.to_owned() };
+    format!("{} {} {}", word(t, "plan", &target.direction), target.value, word(t, "plan-in", &target.unit))
+}
+
+/// Machines beside machines: its own words, and never the colour of a target that is met or missed.
+fn besides(t: &Texts, m: &Metric, beside: &Beside, name: String, mut notes: Vec<String>) -> Promise {
+    let value = |v: &Option<String>| v.as_deref().map_or_else(|| NONE.to_owned(), |v| amount(&m.definition, v));
+    let each: Vec<String> = beside.machines.iter().map(|side| value(&side.value)).collect();
+    notes.push(t.f(
+        "promise-beside-values",
+        &[
+            ("own", &value(&beside.retrofitted.value)),
+            ("comparison", &value(&beside.comparison.value)),
+            ("each", &each.join(t.s("list-comma").as_str())),
+            ("days", &format::integer(beside.common_days)),
+        ],
+    ));
+    let said = |code: &String| match Caution::from_code(code) {
+        Some(caution) => {
+            let (zh, en) = caution.words();
+            (if t.lang() == Lang::Zh { zh } else { en }).to_owned()
+        }
+        None => word(t, "promise-because", code),
+    };
+    notes.extend(beside.reasons.iter().chain(&beside.cautions).map(said));
+    let outcome = |b: &Beside| word(t, "beside", b.reaches.as_ref().unwrap_or(&b.verdict));
+    if let Some(now) = &beside.declared {
+        let (difference, verdict) = (difference(t, m, now), outcome(now));
+        notes.push(t.f("promise-beside-declared", &[("difference", &difference), ("verdict", &verdict)]));
+    }
+    let grade = |side: &Graded| side.grade.clone().unwrap_or_else(|| NONE.to_owned());
+    let (comparison, own) = (grade(&beside.comparison), grade(&beside.retrofitted));
+    Promise {
+        name,
+        target: target(t, m),
+        change: difference(t, m, beside),
+        grades: t.f("promise-beside-grades", &[("comparison", &comparison), ("own", &own)]),
+        css: "none",
+        verdict: outcome(beside),
+        notes,
+    }
+}
+
+/// A difference between machines in the target's unit, else in the metric's own.
+fn difference(t: &Texts, m: &Metric, beside: &Beside) -> String {
+    let found = |value: &Option<String>, print: &dyn Fn(&str) -> Option<String>| {
+        value.as_deref().and_then(print).unwrap_or_else(|| NONE.to_owned())
+    };
+    match (&beside.change, &m.target) {
+        (Some(c), Some(target)) => {
+            // `%（相对基期）` would be a lie: nothing is before.
+            let unit = if target.unit == "percent" { "%".to_owned() } else { word(t, "plan-in", &target.unit) };
+            let ends = (found(&c.value, &percent), found(&c.lower, &percent), found(&c.upper, &percent));
+            format!("{} [{}, {}] {unit}", ends.0, ends.1, ends.2)
+        }
+        _ => {
+            let print = |v: &str| Some(amount(&m.definition, v));
+            let ends = (found(&beside.difference, &print), found(&beside.lower, &print), found(&beside.upper, &print));
+            format!("{} [{}, {}]", ends.0, ends.1, ends.2)
+        }
     }
 }
 
@@ -180,17 +303,19 @@ fn lock_notes(t: &Texts, definition: &str, lock: &Lock) -> Vec<String> {
     if let Some(code) = &lock.verdict_declared {
         out.push(t.f1("promise-declared", "verdict", verdict(t, code)));
     }
-    let later = |c: &Later| {
-        let leaf = format::integer(c.leaf);
-        let kind = word(t, "declared", &c.kind);
-        let reason = if c.reason.is_empty() { NONE } else { &c.reason };
-        t.f("promise-later", &[("leaf", &leaf), ("kind", &kind), ("author", &c.author), ("reason", &reason)])
-    };
-    out.extend(lock.changes.iter().map(later));
+    out.extend(lock.changes.iter().map(|c| later(t, c)));
     if !lock.later_records.is_empty() {
         out.push(t.f1("promise-later-records", "n", lock.later_records.len()));
     }
     out
+}
+
+/// A statement made after a lock.
+fn later(t: &Texts, c: &Later) -> String {
+    let leaf = format::integer(c.leaf);
+    let kind = word(t, "declared", &c.kind);
+    let reason = if c.reason.is_empty() { NONE } else { &c.reason };
+    t.f("promise-later", &[("leaf", &leaf), ("kind", &kind), ("author", &c.author), ("reason", &reason)])
 }
 
 /// A printed value as the tables show it: a share in percent, anything else as it is.
@@ -208,8 +333,83 @@ fn percent(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::text::Lang;
     use super::*;
+
+    #[test]
+    fn machines_beside_machines_are_never_called_met_or_before_and_after() {
+        let side = |value: &str, grade: &str| serde_json::json!({"value": value, "grade": grade});
+        let beside = |difference: &str, reaches: &str| {
+            serde_json::json!({
+                "comparison": side("0.566260", "C"), "retrofitted": side("0.730110", "A"), "common_days": 35, "verdict": "HIGHER",
+                "machines": [{"value": "0.560000"}, {"value": null}], "difference": difference, "lower": "0.1", "upper": "0.2",
+                "change": {"value": difference, "lower": "0.152000", "upper": "0.181000"}, "reaches": reaches,
+                "reasons": ["COMPARISON_NO_OVERLAP"], "cautions": ["PLAN_AFTER_START"],
+            })
+        };
+        let mut first = beside("0.163850", "REACHED");
+        first["declared"] = beside("0.040000", "NOT_REACHED");
+        let metric = |target: serde_json::Value, beside: serde_json::Value| {
+            serde_json::json!({"definition": "oee.iso22400@1", "machine": "*", "grades": [null, "A"], "target": target, "change": null,
+                "verdict": "INSUFFICIENT", "reasons": ["NO_BASELINE"], "lock": null, "beside": beside})
+        };
+        let mut none = beside("0.163850", "REACHED");
+        (none["reaches"], none["change"]) = (serde_json::Value::Null, serde_json::Value::Null);
+        let json = serde_json::json!({
+            "design": "machines_compared",
+            "comparison": {"lock": {"leaf": 77, "changes": [{"leaf": 99, "kind": "cycle_time", "author": "u2", "reason": ""}]}},
+            "metrics": [metric(serde_json::json!({"value": "5", "unit": "percent", "direction": "increase"}), first), metric(serde_json::Value::Null, none)],
+        });
+        let plan: Plan = serde_json::from_value(json).unwrap();
+        for (lang, words) in [
+            (
+                Lang::Zh,
+                [
+                    "差值达到目标值（对照机器，非前后对比）",
+                    "C（对照）/ A",
+                    "各台：56.00",
+                    "没有共同的日期",
+                    "方案没有基期",
+                    "差值未达到目标值",
+                    "第 77 条",
+                    "第 99 条",
+                    "方案在报告期开始后",
+                ],
+            ),
+            (
+                Lang::En,
+                [
+                    "reaches the target's value (comparison machines, not before",
+                    "C (comparison) / A",
+                    "each: 56.00",
+                    "no dates in common",
+                    "no baseline",
+                    "does not reach",
+                    "leaf 77",
+                    "leaf 99",
+                    "after the reporting period began",
+                ],
+            ),
+        ] {
+            let shown = present(lang.texts(), &plan, |d, m| format!("{d} {m}"));
+            let line = &shown.lines[0];
+            assert!(
+                line.change.starts_with("16.39 [15.20, 18.10] %") && !line.change.contains("基期"),
+                "{}",
+                line.change
+            );
+            assert_eq!(line.css, "none", "no colour of a target that is met");
+            let all = [&line.verdict, &line.grades].into_iter().chain(&line.notes).chain(&shown.notes);
+            let text = all.map(String::as_str).collect::<Vec<_>>().join("\n");
+            assert!(words.iter().all(|w| text.contains(w)) && !text.contains('⟦'), "{text}");
+            let bare = &shown.lines[1];
+            assert!(
+                bare.change.contains("16.39")
+                    && bare.verdict.contains(if lang == Lang::Zh { "高于对照机器" } else { "higher than" }),
+                "{}",
+                bare.change
+            );
+        }
+    }
 
     #[test]
     fn a_locked_promise_names_what_was_stated_after_it_in_both_languages() {

@@ -542,6 +542,7 @@ pub(super) fn report_details(lang: Lang) -> Vec<Details> {
                 notes: vec![t.s("promise-because-interval-contains-target"), t.f1("promise-locked", "leaf", "8 012")],
             }],
             notes: vec![t.s("promise-after-only")],
+            is_beside: false,
         },
     }]
 }

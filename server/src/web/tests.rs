@@ -132,7 +132,8 @@ fn keys(ftl: &str) -> BTreeSet<String> {
 }
 
 /// Keys whose last part comes from data; each family is looked up in one place.
-const FAMILIES: [&str; 32] = [
+const FAMILIES: [&str; 33] = [
+    "beside-",
     "plan-finding-",
     "plan-in-",
     "promise-because-",

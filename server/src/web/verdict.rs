@@ -201,7 +201,8 @@ pub fn present(t: &Texts, leaf: i64, report: &Report) -> Verdicts {
     let name_of = |n: &Names| if t.lang() == Lang::Zh { n.zh.clone() } else { n.en.clone() };
     let machine = |id: &str| {
         if id == ALL {
-            return t.s("compare-total");
+            let is_beside = report.measurement_plan.as_ref().is_some_and(promise::Plan::is_beside);
+            return t.s(if is_beside { "compare-total-beside" } else { "compare-total" });
         }
         report.machines.iter().find(|m| m.machine == id).map_or_else(|| id.to_owned(), |m| name_of(&m.names))
     };

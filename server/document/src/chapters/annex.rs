@@ -107,6 +107,19 @@ pub(super) fn definitions(flow: &mut Flow, c: &Context<'_>) {
         }
         None => flow.words(BODY, words.s("本报告不作前后对比。", "Nothing is compared in this report.")),
     }
+    if let Some(m) = c.report.chosen().map(|chosen| &chosen.method) {
+        let said = match words.lang {
+            look::text::Lang::Zh => format!(
+                "机器之间比较（对照机器）用成对循环块自助法（{}）：每次重复在两组机器中取相同的生产日，块长 {} 天，重复 {} 次，随机种子 {}；取 2.5 % 与 97.5 % 分位数。两组都有分母的共同生产日少于 28 天，或有一台对照机器没有数值，不作判断。",
+                m.interval, m.block_days, m.replicates, m.seed
+            ),
+            look::text::Lang::En => format!(
+                "Machines beside machines: paired circular block bootstrap ({}): every replicate takes the same production days of both sides, blocks of {} days, {} replicates, seed {}; quantiles 2.5 % and 97.5 %. Fewer than 28 days on which both sides have a denominator, or a comparison machine without a value: undecided.",
+                m.interval, m.block_days, m.replicates, m.seed
+            ),
+        };
+        flow.words(BODY, &said);
+    }
     flow.part(words.s("取整、时间与字符", "Rounding, time, characters"));
     let said = match words.lang {
         look::text::Lang::Zh => format!(

@@ -52,7 +52,7 @@ fn calendar(c: &Context<'_>, section: &Section) -> Option<(String, String)> {
         })
         .collect();
     let machine = words.machine(c.report, &section.machine);
-    let caption = format!("{machine} · {} {} – {}", words.short_period(&period.name), period.from, period.to);
+    let caption = format!("{machine} · {} {} – {}", c.short_period(&period.name), period.from, period.to);
     let svg = look::chart::calendar::svg("days", &caption, &days, words.texts());
     Some((svg, caption))
 }

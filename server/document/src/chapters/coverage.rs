@@ -66,7 +66,7 @@ fn periods(flow: &mut Flow, c: &Context<'_>) {
         let standing = section.standing.as_deref().map_or_else(|| NONE.to_owned(), |s| words.standing(s));
         rows.push(Row::new([
             Cell::styled(shown, CELL.bold().ink(INK)),
-            Cell::new(words.short_period(&section.period)),
+            Cell::new(c.short_period(&section.period)),
             Cell::new(line.map_or_else(|| NONE.to_owned(), |l| figures::coverage(l.coverage))),
             Cell::new(figures::count(section.shifts)),
             Cell::new(figures::count(section.readings)),
@@ -85,7 +85,7 @@ fn excluded(flow: &mut Flow, c: &Context<'_>) {
         .periods
         .iter()
         .filter(|s| s.machine != total)
-        .flat_map(|s| s.excluded.iter().map(|e| (words.period(&s.period), e)))
+        .flat_map(|s| s.excluded.iter().map(|e| (c.period(&s.period), e)))
         .collect();
     if all.is_empty() {
         return flow.words(BODY, words.s("无。", "None."));

@@ -76,14 +76,18 @@ fn facts(flow: &mut Flow, c: &Context<'_>, top: f32) -> f32 {
         row(words.s("测量边界", "Measurement boundary"), words.name(boundary, ""));
     }
     for period in c.periods() {
-        row(&words.period(&period.name), format!("{} {} {}", period.from, words.s("至", "to"), period.to));
+        row(&c.period(&period.name), format!("{} {} {}", period.from, words.s("至", "to"), period.to));
     }
-    let machines: Vec<String> = c.report.machines.iter().map(|m| words.name(&m.names, &m.machine)).collect();
     let sign = words.s("、", ", ");
-    row(
-        words.s("设备", "Machines"),
-        format!("{} {} ({})", machines.len(), words.s("台（套）", "units"), machines.join(sign)),
-    );
+    let units = |is_reference: bool| {
+        let of = c.report.machines.iter().filter(|m| c.report.is_reference(&m.machine) == is_reference);
+        let machines: Vec<String> = of.map(|m| words.name(&m.names, &m.machine)).collect();
+        format!("{} {} ({})", machines.len(), words.s("台（套）", "units"), machines.join(sign))
+    };
+    row(words.s("设备", "Machines"), units(false));
+    if c.report.chosen().is_some() {
+        row(words.s("对照机器", "Comparison machines"), units(true));
+    }
     let face = c.face();
     if let Some(until) = c.report.request.until_ms {
         row(words.s("数据截至", "Data until"), format!("{} {}", face.full(until), face.zone_words(until)));

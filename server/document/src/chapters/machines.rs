@@ -33,7 +33,12 @@ fn page(flow: &mut Flow, c: &Context<'_>, machine: &Machine) -> Result<(), Docum
     flow.entry(&words.machine(c.report, id));
     let role = words.word("kind", &machine.role);
     let critical = if machine.critical { words.s(" · 关键生产设备", " · key machine") } else { "" };
-    flow.words(NOTE, &format!("{} {id} · {role}{critical}", words.s("设备编号", "id")));
+    let reference = if c.report.is_reference(id) {
+        words.s(" · 对照机器（对照日期内未改造）", " · comparison machine (not retrofitted over these dates)")
+    } else {
+        ""
+    };
+    flow.words(NOTE, &format!("{} {id} · {role}{critical}{reference}", words.s("设备编号", "id")));
     let sections: Vec<&Section> = c.report.periods.iter().filter(|s| s.machine == id).collect();
     // Two periods side by side are what a page holds.
     for pair in sections.chunks(2) {
@@ -53,7 +58,7 @@ fn page(flow: &mut Flow, c: &Context<'_>, machine: &Machine) -> Result<(), Docum
         let caption = format!(
             "{}{}",
             words.s("图  时间损失分解：", "Figure  Where planned time went: "),
-            sections.last().map(|s| words.period(&s.period)).unwrap_or_default()
+            sections.last().map(|s| c.period(&s.period)).unwrap_or_default()
         );
         let svg = waterfall::svg("losses", &caption, &steps, Width::Wide);
         flow.picture(&svg, &caption, 0.5)?;
@@ -74,7 +79,7 @@ fn values(flow: &mut Flow, c: &Context<'_>, sections: &[&Section]) {
         columns.push(Column { share: 1.1, align: Align::Right });
         columns.push(Column { share: 1.1, align: Align::Left });
         columns.push(Column { share: 0.75, align: Align::Right });
-        head.push(words.short_period(&section.period));
+        head.push(c.short_period(&section.period));
         head.push(words.s("[下限, 上限]", "[bounds]").to_owned());
         head.push(words.s("覆盖率 级", "Cov., grade").to_owned());
     }
@@ -138,7 +143,7 @@ fn flags(flow: &mut Flow, c: &Context<'_>, sections: &[&Section]) {
     let mut seen: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for section in sections {
         for flag in &section.flags {
-            seen.entry(flag).or_default().push(words.short_period(&section.period));
+            seen.entry(flag).or_default().push(c.short_period(&section.period));
         }
     }
     if seen.is_empty() {

@@ -12,7 +12,7 @@ use crate::paper::Align;
 use crate::read::{Comparison, Lock, MeasurementPlan, Promised};
 
 /// Digits of a digest that a reader compares by eye.
-const SHORT: usize = 16;
+pub(super) const SHORT: usize = 16;
 
 pub(super) fn set(flow: &mut Flow, c: &Context<'_>) {
     let words = c.words;
@@ -30,7 +30,11 @@ pub(super) fn set(flow: &mut Flow, c: &Context<'_>) {
         let words = format!("△ {}{}", c.leaf(finding.leaf), c.words.word("plan-finding", &finding.code));
         flow.words(BODY.ink(RED), &words);
     }
-    if plan.metrics.is_empty() {
+    if let Some(chosen) = &plan.comparison {
+        super::beside::choice(flow, c, chosen);
+    }
+    // Without a base period there is none to lock; a metric locked under an earlier statement of the plan is told.
+    if plan.metrics.is_empty() || plan.comparison.is_some() && plan.metrics.iter().all(|m| m.lock.is_none()) {
         return;
     }
     flow.gap(2.0);
@@ -63,6 +67,7 @@ fn facts(flow: &mut Flow, c: &Context<'_>, plan: &MeasurementPlan) {
     let mut say = |name: &str, value: &str| flow.words(BODY, &format!("{name}{sign}{value}"));
     let design = match plan.design.as_str() {
         "after_only" => words.texts().s("promise-after-only"),
+        "machines_compared" => words.texts().s("promise-machines-compared"),
         _ => words.s("改造前后对比", "before and after").to_owned(),
     };
     say(words.s("方案", "Plan"), &c.plan().unwrap_or_default());

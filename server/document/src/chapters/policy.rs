@@ -192,7 +192,7 @@ fn value_table(flow: &mut Flow, c: &Context<'_>, definition: &str, sections: &[&
         last = &section.machine;
         let row = Row::new([
             Cell::styled(name, CELL.bold().ink(INK)),
-            Cell::new(words.short_period(&section.period)),
+            Cell::new(c.short_period(&section.period)),
             Cell::styled(value, CELL.ink(TEAL)),
             Cell::new(bounds),
             Cell::new(figures::coverage(line.coverage)),

@@ -22,6 +22,10 @@ const FIRST: [&str; 7] = [
 
 pub(super) fn set(flow: &mut Flow, c: &Context<'_>) -> Result<(), DocumentError> {
     let words = c.words;
+    if let Some(chosen) = c.report.chosen() {
+        super::beside::findings(flow, c, chosen);
+        return Ok(());
+    }
     if !c.report.is_compared() && !c.report.has_targets() {
         measured(flow, c);
         return Ok(());
@@ -202,7 +206,7 @@ fn as_declared(c: &Context<'_>, metric: &Promised, declared: Option<&Comparison>
     let grade = |g: &Option<String>| g.clone().unwrap_or_else(|| NONE.to_owned());
     let code = lock.verdict_declared.as_deref().or(metric.verdict.as_deref()).unwrap_or("INSUFFICIENT");
     Some(Row::new([
-        Cell::styled(words.s("↳ 按现时填报的参数", "↳ with parameters as declared now"), FINE),
+        Cell::styled(words.s("· 按现时填报的参数", "· with parameters as declared now"), FINE),
         Cell::new(""),
         Cell::new(figures::side(&k.before, share)),
         Cell::new(figures::side(&k.after, share)),
@@ -264,7 +268,7 @@ fn measured(flow: &mut Flow, c: &Context<'_>) {
             let (value, bounds) = figures::value(words, line);
             rows.push(Row::new([
                 Cell::styled(words.definition(c.report, &line.definition), CELL.bold().ink(INK)),
-                Cell::new(words.short_period(&section.period)),
+                Cell::new(c.short_period(&section.period)),
                 Cell::styled(value, CELL.bold().ink(TEAL)),
                 Cell::new(bounds),
                 Cell::new(figures::coverage(line.coverage)),

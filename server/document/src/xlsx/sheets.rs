@@ -1,5 +1,6 @@
 //! What stands on the sheets.
 
+mod beside;
 mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +14,8 @@ use crate::read::{Line, Section};
 /// All sheets in their order, with their names.
 pub(super) fn all<'c>(c: &Context<'c>, codes: &[String]) -> Vec<(&'c str, Table)> {
     let w = c.words;
-    vec![
+    let beside = c.report.chosen().map(|chosen| (w.s("机器之间", "Machines beside machines"), beside::set(c, chosen)));
+    let mut sheets = vec![
         (w.s("结论", "Verdict"), verdict::set(c)),
         (w.s("方案与锁定", "Plan and locks"), verdict::locks(c)),
         (w.s("设备", "Machines"), machines(c)),
@@ -23,7 +25,12 @@ pub(super) fn all<'c>(c: &Context<'c>, codes: &[String]) -> Vec<(&'c str, Table)
         (w.s("填报", "Statements"), statements(c)),
         (w.s("计算口径", "Definitions"), definitions(c)),
         (w.s("核验", "Verify"), verify(c, codes)),
-    ]
+    ];
+    // What there is instead of before and after comes first.
+    if let Some(sheet) = beside {
+        sheets.insert(0, sheet);
+    }
+    sheets
 }
 
 fn head(c: &Context<'_>, columns: &[(&str, &str, f64)]) -> Vec<(String, f64)> {
@@ -93,7 +100,7 @@ fn machines(c: &Context<'_>) -> Table {
                 w.machine(c.report, &section.machine).into(),
                 section.machine.as_str().into(),
                 role.clone().into(),
-                w.period(&section.period).into(),
+                c.period(&section.period).into(),
                 w.definition(c.report, &line.definition).into(),
                 line.definition.as_str().into(),
                 unit.into(),
@@ -152,7 +159,7 @@ fn shift(
     let mut row: Vec<Value> = vec![
         w.machine(c.report, &s.machine).into(),
         s.machine.as_str().into(),
-        w.period(&s.period).into(),
+        c.period(&s.period).into(),
         s.date.clone().into(),
         s.shift.clone().into(),
     ];
@@ -209,7 +216,7 @@ fn energy(c: &Context<'_>) -> Table {
             vec![
                 w.machine(c.report, machine).into(),
                 machine.into(),
-                w.period(period).into(),
+                c.period(period).into(),
                 date.into(),
                 Value::digits(digits.as_deref()),
                 Value::decimal(kwh.as_deref(), Look::Decimal),

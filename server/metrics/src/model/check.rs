@@ -13,7 +13,7 @@ use crate::credibility::course::{FindingRef, FindingShown};
 use crate::credibility::explanation::{self, Explanation};
 use crate::filed::{self, FiledPlan, PlanChange, PlanOpinion};
 use crate::metrology::{self, Meter};
-use crate::plan::{BaselineLock, EvidenceDocument};
+use crate::plan::{BaselineLock, ComparisonLock, EvidenceDocument};
 use crate::production::material::Material;
 use crate::production::stops::StopReason;
 use crate::quality::specification::Specification;
@@ -69,6 +69,8 @@ pub enum Body {
     Plan(Plan),
     /// `baseline_lock`
     BaselineLock(Box<BaselineLock>),
+    /// `comparison_lock`
+    ComparisonLock(Box<ComparisonLock>),
     /// `evidence_document`
     EvidenceDocument(Box<EvidenceDocument>),
     /// `line`
@@ -116,7 +118,7 @@ pub enum Body {
 }
 
 /// The declaration kinds this crate computes with.
-pub const KINDS: [&str; 30] = [
+pub const KINDS: [&str; 31] = [
     "site",
     "calendar",
     "machine",
@@ -126,6 +128,7 @@ pub const KINDS: [&str; 30] = [
     "quality_count",
     "plan",
     "baseline_lock",
+    "comparison_lock",
     "evidence_document",
     "line",
     "level_assessed",
@@ -193,6 +196,7 @@ pub fn parse_body(kind: &str, body: &serde_json::Value) -> Result<Body, ModelErr
             Body::Plan(plan::check(read(kind, body)?)?)
         }
         "baseline_lock" => Body::BaselineLock(Box::new(read::<BaselineLock>(kind, body)?.checked()?)),
+        "comparison_lock" => Body::ComparisonLock(Box::new(read::<ComparisonLock>(kind, body)?.checked()?)),
         "evidence_document" => Body::EvidenceDocument(Box::new(read::<EvidenceDocument>(kind, body)?.checked()?)),
         "line" => Body::Line(check_line(read(kind, body)?)?),
         "level_assessed" => Body::LevelAssessed(declared::check(read(kind, body)?)?),

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DateRange, ModelError, Names, check_date, check_id, refuse};
+use super::{DateRange, MachineComparison, ModelError, Names, check_date, check_id, comparison, refuse};
 use crate::report::{ALL_MACHINES, COMPARED_DEFINITIONS};
 
 /// `plan`: what is compared with what, agreed before measuring.
@@ -24,6 +24,9 @@ pub struct Plan {
     pub baseline: Option<DateRange>,
     /// The period after the change (统计报告期).
     pub reporting: DateRange,
+    /// In place of a base period: machines not yet retrofitted, over the reporting dates (对照机器); weaker evidence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<MachineComparison>,
     /// The frozen machine list.
     pub machines: Vec<String>,
     /// The machine that is the site's incoming meter.
@@ -217,6 +220,7 @@ pub(super) fn check(plan: Plan) -> Result<Plan, ModelError> {
     for (i, metric) in plan.metrics.iter().enumerate() {
         check_metric(&plan, i, metric)?;
     }
+    comparison::check(&plan)?;
     Ok(plan)
 }
 

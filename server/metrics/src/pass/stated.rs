@@ -83,7 +83,7 @@ impl Pass {
             // Applied when the report is made.
             Body::QualityCount(_) => false,
             // Which dates are asked for is resolved again; whether a lock and what is declared now are two is asked at the end.
-            Body::Plan(_) | Body::BaselineLock(_) | Body::EvidenceDocument(_) => false,
+            Body::Plan(_) | Body::BaselineLock(_) | Body::ComparisonLock(_) | Body::EvidenceDocument(_) => false,
             // What is said of a matter to verify moves no number.
             // Savings are computed from a history, never in one pass.
             Body::Adjustment(_) | Body::Explanation(_) | Body::FindingShown(_) | Body::FindingAcknowledged(_) => false,

@@ -11,7 +11,7 @@ use crate::report::{ALL_MACHINES, Comparison, MachinePeriod, side_sum};
 use crate::statements::Statements;
 
 /// Most parameters a lock lists.
-const PARAMETERS_MAX: usize = 2_500;
+pub(super) const PARAMETERS_MAX: usize = 2_500;
 
 /// A statement that moves a locked metric over the baseline.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -120,6 +120,25 @@ pub enum LockError {
         definition: String,
         /// Leaf of the lock.
         leaf: u64,
+    },
+    /// The choice of comparison machines was locked before.
+    #[error("the comparison is locked already, in leaf {leaf} / 对照已在日志第 {leaf} 条锁定，不能重复锁定")]
+    ComparisonLocked {
+        /// Leaf of the lock.
+        leaf: u64,
+    },
+    /// The lock of a comparison is of the whole plan.
+    #[error(
+        "the plan `{0}` has comparison machines: its choice is locked as a whole, without naming a metric / 方案 {0} 采用对照机器：整体锁定，不按指标锁定"
+    )]
+    Whole(String),
+    /// A comparison machine is unfit by what is stated now.
+    #[error("{en} / {zh}")]
+    Unfit {
+        /// Why, in Chinese.
+        zh: String,
+        /// Why, in English.
+        en: String,
     },
     /// The baseline is not over.
     #[error(
@@ -238,12 +257,12 @@ pub(crate) fn rests(statements: &Statements, size: u64, plan_leaf: u64, found: &
 }
 
 /// The content digest of a statement.
-fn digest_of(statements: &Statements, leaf: u64) -> Option<Digest> {
+pub(super) fn digest_of(statements: &Statements, leaf: u64) -> Option<Digest> {
     Some(sha256(&statements.declared(leaf)?.body.encode().ok()?))
 }
 
 /// SHA-256 of the canonical JSON of a list of parameters, hex; empty for what canonical JSON cannot hold.
-fn list_digest(parameters: &[Parameter]) -> String {
+pub(super) fn list_digest(parameters: &[Parameter]) -> String {
     let json = serde_json::to_value(parameters).ok().and_then(|v| protocol::canonical_json(&v).ok());
     json.map(|bytes| sha256(&bytes).to_string()).unwrap_or_default()
 }

@@ -1,6 +1,6 @@
 //! What statements say *as locked*, and which later ones say something else.
 
-use super::BaselineLock;
+use super::{BaselineLock, ComparisonLock, is_left};
 use crate::calendar::{local_days, parse_date};
 use crate::history::{By, Disturbance, History};
 use crate::model::{Body, CalendarBody, DateRange, Machine, Plan, parse_body};
@@ -132,13 +132,43 @@ fn has_planned_time(prefix: &Statements, machine: &str, product: &str) -> bool {
 
 /// The statements after a lock that may make the result as declared now another than as locked, by leaf. None: the two are one.
 pub(crate) fn changes<'s>(all: &'s Statements, lock: &Stated<BaselineLock>) -> Vec<&'s Stated<protocol::Declaration>> {
-    let size = lock.body.size;
+    let versions = all.plan_versions(&lock.body.plan);
+    let Some(locked) = versions.into_iter().rfind(|p| p.leaf < lock.body.size).map(|p| &p.body) else {
+        return Vec::new();
+    };
+    if locked.baseline.is_none() {
+        return Vec::new();
+    }
+    let moves = |now: &Plan| is_moved(locked, now, &lock.body);
+    differing(all, (lock.body.size, lock.leaf), locked, moves)
+}
+
+/// The same of a locked choice of comparison machines. There is no base period: what merely happens later counts both ways.
+pub(crate) fn changes_beside<'s>(
+    all: &'s Statements,
+    lock: &Stated<ComparisonLock>,
+    locked: &Plan,
+) -> Vec<&'s Stated<protocol::Declaration>> {
+    differing(all, (lock.body.size, lock.leaf), locked, |now| is_left(locked, now))
+}
+
+/// Statements after the first `size` leaves, but the lock itself, that say something else of a locked plan's machines than those leaves do.
+fn differing<'s>(
+    all: &'s Statements,
+    (size, own): (u64, u64),
+    locked: &Plan,
+    moves: impl Fn(&Plan) -> bool,
+) -> Vec<&'s Stated<protocol::Declaration>> {
     let prefix = prefix(all, size);
-    let Some(locked) = prefix.plan(&lock.body.plan).map(|p| p.body.clone()) else { return Vec::new() };
-    let Some((from_ms, to_ms)) = locked.baseline.as_ref().and_then(around) else { return Vec::new() };
-    let ours = |machine: &str| locked.machines.iter().chain(&locked.incoming).any(|m| m == machine);
+    let baseline = locked.baseline.as_ref();
+    // Without a base period nothing reaches into it.
+    let (from_ms, to_ms) = baseline.and_then(around).unwrap_or((i64::MIN, i64::MIN));
+    let noon_ms = baseline.map_or(i64::MIN, |range| noon(Some(range)));
+    let ours = |machine: &str| {
+        locked.machines.iter().chain(&locked.incoming).any(|m| m == machine)
+            || locked.compared_with().any(|m| m == machine)
+    };
     let zone = prefix.site().map(|s| s.zone.clone());
-    let noon_ms = noon(locked.baseline.as_ref());
     let differs = |stated: &&Stated<protocol::Declaration>| {
         let Ok(body) = parse_body(&stated.body.kind, &stated.body.body) else { return false };
         let early = stated.effective_from < to_ms;
@@ -169,14 +199,14 @@ pub(crate) fn changes<'s>(all: &'s Statements, lock: &Stated<BaselineLock>) -> V
             Body::MeterReplaced(b) => ours(&b.machine) && (from_ms..to_ms).contains(&b.at_ms),
             Body::QualityCount(b) => {
                 let of = |r: &DateRange| (r.from.as_str()..=r.to.as_str()).contains(&b.date.as_str());
-                ours(&b.machine) && locked.baseline.as_ref().is_some_and(of)
+                ours(&b.machine) && baseline.is_some_and(of)
             }
             Body::Batch(b) => ours(&b.machine) && b.from_ms < to_ms,
-            Body::Plan(b) => b.plan == lock.body.plan && is_moved(&locked, &b, &lock.body),
+            Body::Plan(b) => b.plan == locked.plan && moves(&b),
             _ => false,
         }
     };
-    all.ledger().iter().filter(|s| s.leaf >= size && s.leaf != lock.leaf).filter(differs).collect()
+    all.ledger().iter().filter(|s| s.leaf >= size && s.leaf != own).filter(differs).collect()
 }
 
 /// Whether a plan as stated later moves a locked metric: everything the locked result rests on but the reporting period.
@@ -254,6 +284,12 @@ pub(crate) fn moved_since(history: &History, plan: &str) -> Option<Disturbance> 
         let record = later_records(history, lock).first().map(|leaf| (*leaf, By::Readings));
         stated.into_iter().chain(record).min_by_key(|(leaf, _)| *leaf)
     };
-    let moved = history.statements().locks(plan).iter().filter_map(first).min_by_key(|(leaf, _)| *leaf);
-    moved.map(|(leaf, by)| Disturbance { leaf, by })
+    let beside = |lock| {
+        let locked = ComparisonLock::stands_on(lock, history.statements())?;
+        let stated = changes_beside(history.statements(), lock, &locked.body);
+        stated.first().map(|s| (s.leaf, By::Statement))
+    };
+    let moved = history.statements().locks(plan).iter().filter_map(first);
+    let moved = moved.chain(history.statements().comparison_locks(plan).iter().filter_map(beside));
+    moved.min_by_key(|(leaf, _)| *leaf).map(|(leaf, by)| Disturbance { leaf, by })
 }

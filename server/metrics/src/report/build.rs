@@ -23,6 +23,7 @@ use crate::statements::Stated;
 pub(super) type Days = BTreeMap<String, Facts>;
 
 /// One machine over one period.
+#[derive(Clone)]
 pub(crate) struct MachinePeriod {
     pub(crate) machine: String,
     pub(crate) role: MachineRole,
@@ -83,7 +84,7 @@ pub(crate) fn evaluate_side(
     let known = machines.iter().filter(|m| !history.statements().machine_definitions(m).is_empty());
     let sum = |m: &String| MachinePeriod::sum(history, m, period, machine_dates(history, m, period, until_ms));
     let mut out: Vec<MachinePeriod> = known.map(sum).collect();
-    out.push(sum_machines(&out));
+    out.push(sum_machines(out.iter()));
     out
 }
 
@@ -92,6 +93,10 @@ pub(crate) fn assemble(history: &History, request: ReportRequest, evaluated: Vec
     let mut shifts = Vec::new();
     let mut periods = Vec::new();
     let mut parts: Vec<(Period, Vec<MachinePeriod>)> = Vec::new();
+    // What a plan compares its machines with is no part of them.
+    let plan = request.plan.as_deref().and_then(|plan| history.statements().plan(plan));
+    let beside: BTreeSet<String> =
+        plan.into_iter().flat_map(|plan| plan.body.compared_with()).map(str::to_owned).collect();
     for (period, of_machines) in request.periods.iter().zip(evaluated) {
         let mut machines = Vec::new();
         for (machine, dates) in request.machines.iter().zip(of_machines) {
@@ -100,7 +105,7 @@ pub(crate) fn assemble(history: &History, request: ReportRequest, evaluated: Vec
             periods.push(period_section(period, &part.machine, &part));
             machines.push(part);
         }
-        let total = sum_machines(&machines);
+        let total = sum_machines(machines.iter().filter(|m| !beside.contains(&m.machine)));
         periods.push(period_section(period, ALL_MACHINES, &total));
         machines.push(total);
         parts.push((period.clone(), machines));
@@ -310,12 +315,12 @@ impl MachinePeriod {
 }
 
 /// The sum over production machines.
-fn sum_machines(machines: &[MachinePeriod]) -> MachinePeriod {
+pub(super) fn sum_machines<'m>(machines: impl Iterator<Item = &'m MachinePeriod>) -> MachinePeriod {
     let mut total = MachinePeriod::new(ALL_MACHINES, MachineRole::Production);
     // A machine without counters or state takes no part in OEE: it would add planned time and never good time.
     let counted =
         |m: &&MachinePeriod| m.role == MachineRole::Production && m.total.has_state && m.total.production.is_some();
-    for machine in machines.iter().filter(counted) {
+    for machine in machines.filter(counted) {
         total.total.add(&machine.total);
         for (date, facts) in &machine.days {
             total.days.entry(date.clone()).or_default().add(facts);

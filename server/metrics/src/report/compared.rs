@@ -65,11 +65,11 @@ impl Caution {
 }
 
 /// What is compared: ratios of sums by definition, and amounts per production day.
-struct Compared {
-    definition: &'static str,
+pub(super) struct Compared {
+    pub(super) definition: &'static str,
     /// The definition whose line gives the grade.
     line: &'static str,
-    day: fn(&Facts) -> Option<Day>,
+    pub(super) day: fn(&Facts) -> Option<Day>,
 }
 
 fn ratio(definition: &str, f: &Facts) -> Option<Day> {
@@ -97,7 +97,7 @@ pub const COMPARED_DEFINITIONS: [&str; 7] = [
     "good.per_production_day@1",
 ];
 
-static COMPARED: [Compared; 7] = [
+pub(super) static COMPARED: [Compared; 7] = [
     Compared { definition: "oee.iso22400@1", line: "oee.iso22400@1", day: |f| ratio("oee.iso22400@1", f) },
     Compared {
         definition: "availability.iso22400@1",
@@ -146,7 +146,7 @@ pub(super) fn compare_periods(
 }
 
 /// Whether a plan was stated after its reporting period began.
-fn is_late(history: &History, received_ms: i64, after: &[MachinePeriod]) -> bool {
+pub(super) fn is_late(history: &History, received_ms: i64, after: &[MachinePeriod]) -> bool {
     let begins = after.iter().filter_map(|m| m.span).map(|s| s.from_ms).min();
     begins.is_some_and(|b| received_ms > b) && !history.is_simulated()
 }
@@ -196,7 +196,7 @@ fn compare_one(
 }
 
 /// What a plan asks for beyond report computation, and a side does not have.
-fn short(metric: &PlanMetric, sides: [&MachinePeriod; 2]) -> Option<&'static str> {
+pub(super) fn short(metric: &PlanMetric, sides: [&MachinePeriod; 2]) -> Option<&'static str> {
     let percent = metric.coverage_percent.unwrap_or(95);
     let few = |p: &&MachinePeriod| metric.min_days.is_some_and(|least| valid_days(p, percent) < least);
     let low = |p: &&MachinePeriod| valid_shifts(p, percent) * 100 < i64::from(p.scheduled) * 75;
@@ -241,7 +241,14 @@ fn series(part: &MachinePeriod, day: fn(&Facts) -> Option<Day>) -> Vec<Day> {
     part.days.values().map(|f| day(f).unwrap_or((0, 0))).collect()
 }
 
-fn comparison(compared: &Compared, b: &MachinePeriod, a: &MachinePeriod, change: &Change, is_late: bool) -> Comparison {
+/// Two sides as a report prints them, with what is withheld of them.
+pub(super) fn comparison(
+    compared: &Compared,
+    b: &MachinePeriod,
+    a: &MachinePeriod,
+    change: &Change,
+    is_late: bool,
+) -> Comparison {
     let mut cautions = Vec::new();
     let few = |p: &MachinePeriod| p.valid < VALID_SHIFTS_MIN || p.days.len() < SPAN_DAYS_MIN;
     if few(b) || few(a) || change.interval.is_none() {

@@ -13,6 +13,7 @@ use crate::decimal::fixed6;
 use crate::history::History;
 use crate::model::{Direction, IpmvpOption, Plan, PlanMetric, Target, TargetUnit};
 use crate::plan::{self, BaselineLock};
+use crate::report::beside::{Beside, Besides, ComparisonResult, besides};
 use crate::report::build::{MachinePeriod, evaluate_side};
 use crate::report::compared::{Compare, compare_metric, grade_of};
 use crate::report::{Comparison, Period, ReportRequest, Words};
@@ -31,7 +32,8 @@ pub struct PlanResult {
     pub received_ms: i64,
     /// Leaves of every statement of this plan, in order of the log.
     pub versions: Vec<u64>,
-    /// `before_after`, or `after_only`: no period before was measured, and nothing is compared.
+    /// `before_after`; `after_only`: no period before was measured, and nothing is compared; `machines_compared`: nor was it, and machines are
+    /// compared with others over the same dates.
     pub design: &'static str,
     /// IPMVP option.
     pub option: Option<IpmvpOption>,
@@ -39,6 +41,9 @@ pub struct PlanResult {
     pub boundary: Option<Words>,
     /// By metric: those of the plan in its order, then locked ones it no longer names.
     pub metrics: Vec<MetricResult>,
+    /// The machines that stand in place of a base period.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<ComparisonResult>,
     /// What a reader must know of the plan and its locks.
     pub findings: Vec<PlanFinding>,
 }
@@ -46,7 +51,7 @@ pub struct PlanResult {
 /// Something about a plan or a lock, with the leaf that says so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PlanFinding {
-    /// `DOCUMENTS_OVERLAP`, `LOCK_INVALID`, `LOCK_MISSTATED`, `LOCK_REPEATED`, `LOCKED_INSUFFICIENT`, `MACHINE_NOT_DECLARED`, `PLAN_CHANGED_AFTER_LOCK`.
+    /// `COMPARISON_CLASS`, `COMPARISON_PRODUCT`, `COMPARISON_RETROFITTED`, `COMPARISON_ROLE`, `COMPARISON_UNKNOWN`, `DOCUMENTS_OVERLAP`, `LOCK_INVALID`, `LOCK_MISSTATED`, `LOCK_REPEATED`, `LOCKED_INSUFFICIENT`, `MACHINE_NOT_DECLARED`, `PLAN_CHANGED_AFTER_LOCK`.
     pub code: &'static str,
     /// Leaf.
     pub leaf: u64,
@@ -77,6 +82,9 @@ pub struct MetricResult {
     pub lock: Option<LockResult>,
     /// What documents say of the time before: weaker evidence, no interval.
     pub documented: Option<plan::Documented>,
+    /// What comparison machines say: weaker evidence, between machines and not before and after.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beside: Option<Beside>,
 }
 
 /// A change in the unit of a target: a ratio (5 % is 0.050000).
@@ -233,6 +241,7 @@ pub(super) fn planned(
         }
     }
     let of = |name: &str| parts.iter().find(|(p, _)| p.name == name).map_or(&[][..], |(_, m)| m.as_slice());
+    let beside = besides(history, request, of("reporting"), stated, &mut findings);
     let metrics = wanted.iter().map(|(metric, at)| {
         let now = compare_metric(
             history,
@@ -243,7 +252,11 @@ pub(super) fn planned(
         );
         let lock = at.and_then(|i| locks.get(i));
         let after = grade_of(&metric.definition, &metric.machine, of("reporting"));
-        metric_result(statements, body, metric, (now, after), lock, measured)
+        let mut out = metric_result(statements, body, metric, (now, after), lock, measured);
+        // A metric that is only locked under an earlier plan is not of this choice.
+        let is_ours = body.metric(&metric.definition, &metric.machine).is_some();
+        out.beside = beside.as_ref().filter(|_| is_ours).and_then(|b: &Besides| b.metric(history, body, metric));
+        out
     });
     let metrics: Vec<MetricResult> = metrics.collect();
     let overlapping = metrics.iter().filter_map(|m| m.documented.as_ref()).filter(|d| d.overlap);
@@ -258,10 +271,15 @@ pub(super) fn planned(
         leaf: stated.leaf,
         received_ms: stated.received_ms,
         versions: versions.iter().map(|p| p.leaf).collect(),
-        design: if body.baseline.is_some() && measured { "before_after" } else { "after_only" },
+        design: match &body.comparison {
+            Some(_) => "machines_compared",
+            None if body.baseline.is_some() && measured => "before_after",
+            None => "after_only",
+        },
         option: body.option,
         boundary: body.boundary.as_ref().map(Words::from),
         metrics,
+        comparison: beside.and_then(|b| b.result(body)),
         findings,
     })
 }
@@ -369,6 +387,7 @@ fn metric_result(
         follows: if lock.is_some() { "locked" } else { "declared" },
         grades,
         documented: plan::documented(statements, plan, promised),
+        beside: None,
         lock: lock.map(|l| lock_result(statements, l, now.as_ref(), (verdict, now_says.1))),
     }
 }
@@ -414,7 +433,7 @@ fn lock_result(
     }
 }
 
-fn change_line(s: &Stated<protocol::Declaration>) -> LockChange {
+pub(super) fn change_line(s: &Stated<protocol::Declaration>) -> LockChange {
     LockChange {
         leaf: s.leaf,
         kind: s.body.kind.clone(),
@@ -445,27 +464,30 @@ fn judge(
     if reasons.is_empty() {
         reasons.extend(found.short);
     }
-    let verdict = match (ends, target.millionths()) {
-        (Some((lower, upper)), Some(least)) if reasons.is_empty() => {
-            let (low, high) = match target.direction {
-                Direction::Increase => (lower, upper),
-                Direction::Decrease => (-upper, -lower),
-            };
-            if low >= least {
-                "MET"
-            } else if high < least {
-                "NOT_MET"
-            } else {
-                reasons.push("INTERVAL_CONTAINS_TARGET");
-                "INSUFFICIENT"
-            }
-        }
-        _ => {
-            if reasons.is_empty() {
-                reasons.push("NO_INTERVAL");
-            }
+    let verdict = match reach(target, ends) {
+        _ if !reasons.is_empty() => "INSUFFICIENT",
+        Ok(true) => "MET",
+        Ok(false) => "NOT_MET",
+        Err(code) => {
+            reasons.push(code);
             "INSUFFICIENT"
         }
     };
     (Some(change), Some(verdict), reasons)
+}
+
+/// Whether the whole interval of a change, millionths, reaches a target's value or stays below it; or why neither can be said.
+pub(super) fn reach(target: &Target, ends: Option<(i128, i128)>) -> Result<bool, &'static str> {
+    let ((lower, upper), least) = ends.zip(target.millionths()).ok_or("NO_INTERVAL")?;
+    let (low, high) = match target.direction {
+        Direction::Increase => (lower, upper),
+        Direction::Decrease => (-upper, -lower),
+    };
+    if low >= least {
+        Ok(true)
+    } else if high < least {
+        Ok(false)
+    } else {
+        Err("INTERVAL_CONTAINS_TARGET")
+    }
 }

@@ -6,6 +6,8 @@
 //!    the end to the beginning; cut to n. Circular, so that the ends are drawn as often as the middle.
 //! 3. Sums are exact integers; the only floating-point operations are the two quotients and their difference.
 //! 4. A sample without denominator has no ratio: then there is no interval. It is not counted as zero.
+//! 5. Two series of the same dates are drawn *paired*: one set of starts for both, so that what a day did to both — orders, weather, a
+//!    power cut — stays in their difference as it was.
 
 use super::Undefined;
 
@@ -49,20 +51,55 @@ pub fn quotient((num, den): Pair) -> Option<f64> {
 
 /// The sums of one circular block sample of the series' own length.
 pub fn sample(units: &[Pair], block: usize, random: &mut SplitMix64) -> Pair {
-    let n = units.len();
+    let mut sums = (0, 0);
+    draw(units.len(), block, random, |i| sums = plus(sums, units.get(i)));
+    sums
+}
+
+/// The indexes of one circular block sample of `n` units, in the order drawn.
+fn draw(n: usize, block: usize, random: &mut SplitMix64, mut take: impl FnMut(usize)) {
     let block = block.max(1);
     let mut left = n;
-    let mut sums = (0_i128, 0_i128);
     while left > 0 {
         let start = random.below(n);
-        for k in 0..block.min(left) {
-            if let Some(unit) = units.get((start + k) % n) {
-                sums = (sums.0.saturating_add(unit.0), sums.1.saturating_add(unit.1));
-            }
-        }
+        (0..block.min(left)).for_each(|k| take((start + k) % n));
         left -= block.min(left);
     }
-    sums
+}
+
+fn plus(sums: Pair, unit: Option<&Pair>) -> Pair {
+    unit.map_or(sums, |u| (sums.0.saturating_add(u.0), sums.1.saturating_add(u.1)))
+}
+
+/// other − reference, or other / reference − 1 with `is_relative`, of every replicate, in the order drawn: the two series are of the same
+/// dates, and every replicate takes the same dates of both.
+///
+/// # Errors
+/// Series of different lengths, a replicate without denominator, or one whose reference is zero.
+pub fn paired(
+    reference: &[Pair],
+    other: &[Pair],
+    (block, replicates, seed): (usize, usize, u64),
+    is_relative: bool,
+) -> Result<Vec<f64>, Undefined> {
+    if reference.len() != other.len() {
+        return Err(Undefined::ZeroDenominator);
+    }
+    let mut random = SplitMix64::new(seed);
+    (0..replicates)
+        .map(|_| {
+            let (mut r, mut o) = ((0, 0), (0, 0));
+            draw(reference.len(), block, &mut random, |i| {
+                r = plus(r, reference.get(i));
+                o = plus(o, other.get(i));
+            });
+            match quotient(r).zip(quotient(o)) {
+                Some((r, o)) if !is_relative => Ok(o - r),
+                Some((r, o)) if r != 0.0 => Ok(o / r - 1.0),
+                _ => Err(Undefined::ZeroDenominator),
+            }
+        })
+        .collect()
 }
 
 /// after − before of every replicate, in the order drawn.
@@ -136,6 +173,22 @@ mod tests {
         assert_eq!(sample(&[], 3, &mut random), (0, 0));
         let reached: std::collections::BTreeSet<Pair> = (0..200).map(|_| sample(&units, 1, &mut random)).collect();
         assert!(reached.len() > 20, "samples differ");
+    }
+
+    #[test]
+    fn pairs_keep_what_a_day_did_to_both() {
+        // Days differ wildly, and equally on both sides: the difference of sums over the same dates is always ten of a hundred.
+        let reference: Vec<Pair> = (0..30).map(|k| (20 + k * k % 60, 100)).collect();
+        let other: Vec<Pair> = reference.iter().map(|(n, d)| (n + 10, *d)).collect();
+        let drawn = paired(&reference, &other, (7, 200, 5), false).unwrap();
+        assert!(drawn.iter().all(|d| (d - 0.1).abs() < 1e-12), "{drawn:?}");
+        let apart = differences(&reference, &other, 7, 200, 5).unwrap();
+        assert!(apart.iter().any(|d| (d - 0.1).abs() > 0.02), "drawn apart they scatter");
+        let double: Vec<Pair> = reference.iter().map(|(n, d)| (2 * n, *d)).collect();
+        let relative = paired(&reference, &double, (7, 200, 5), true).unwrap();
+        assert!(relative.iter().all(|r| (r - 1.0).abs() < 1e-12));
+        assert!(paired(&reference, &other[1..], (7, 1, 5), false).is_err(), "other dates");
+        assert!(paired(&[(0, 1)], &[(1, 1)], (1, 1, 5), true).is_err(), "nothing to relate to");
     }
 
     #[test]

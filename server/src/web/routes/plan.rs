@@ -12,16 +12,16 @@ use serde::Deserialize;
 use super::{Problem, ProblemKind, Visitor, html, manages};
 use crate::api::{self, Statement};
 use crate::planning::{LockWanted, PLAN};
-use crate::query::{self, MetricDraft, PlanDraft, PlanWanted, Words};
+use crate::query::{self, ComparisonDraft, MetricDraft, PlanDraft, PlanWanted, Words};
 use crate::roles::Permission;
 use crate::state::AppState;
-use crate::web::plan::{PlanPage, Said};
+use crate::web::plan::{CHOICE, PlanPage, Said};
 use crate::web::text::Lang;
 use crate::web::view::{Nav, url_part};
 
 /// Largest form: two thousand machines with ids of full length.
 pub(super) fn limit() -> DefaultBodyLimit {
-    DefaultBodyLimit::max(128 * 1024)
+    DefaultBodyLimit::max(256 * 1024)
 }
 
 #[derive(Deserialize, Default)]
@@ -104,6 +104,11 @@ impl Fields {
             machines: self.all("machine"),
             // More than one is refused by name, never left out.
             incoming: self.all("incoming").join(" "),
+            comparison: self
+                .all("comparison")
+                .into_iter()
+                .map(|machine| ComparisonDraft { retrofit: self.one(&format!("retrofit.{machine}")), machine })
+                .collect(),
             metrics: self.all("metric").into_iter().map(metric).collect(),
             interval: ["seed", "replicates", "block_days"].map(|field| self.one(field)),
         }
@@ -149,7 +154,9 @@ pub(super) async fn answer(
     };
     let problem = failure.words(visitor.lang == Lang::Zh).to_owned();
     let (wanted, metric) = if what == "lock" {
-        (PlanWanted::Stated(Some(plan)), format!("{metric}/{machine}"))
+        // The choice of comparison machines is locked without naming a metric.
+        let of = if metric.is_empty() { CHOICE.to_owned() } else { format!("{metric}/{machine}") };
+        (PlanWanted::Stated(Some(plan)), of)
     } else {
         (PlanWanted::Draft(Box::new(form.draft())), String::new())
     };

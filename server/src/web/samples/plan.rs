@@ -2,7 +2,8 @@
 
 use super::{DAY_SHIFT_MS, H, head, names};
 use crate::query::{
-    AdviceView, LockView, LongestGap, MetricDraft, MetricState, MissingDay, PlanDraft, PlanMachine, PlanView,
+    AdviceView, CandidateView, ComparisonDraft, LockView, LongestGap, MetricDraft, MetricState, MissingDay, PlanDraft,
+    PlanMachine, PlanView,
 };
 
 fn metric(definition: &str, machine: &str, value: &str, unit: &str, direction: &str) -> MetricDraft {
@@ -36,6 +37,35 @@ fn state(definition: &str, machine: &str) -> MetricState {
     }
 }
 
+/// A plan without a base period: two machines outside the boundary, one of them of another class, and one that is no candidate.
+pub(in crate::web) fn beside() -> PlanView {
+    let mut data = plan();
+    let chosen = |machine: &str, retrofit: &str| ComparisonDraft { machine: machine.into(), retrofit: retrofit.into() };
+    data.draft.baseline = Default::default();
+    data.draft.comparison = vec![chosen("press-2", "2027-03-01"), chosen("press-1", "")];
+    for (id, zh, en) in [("press-2", "二号冲床 <旧>", "Press 2"), ("furnace", "退火炉", "Furnace")] {
+        data.machines.push(PlanMachine {
+            id: id.into(),
+            names: names(zh, en),
+            role: "production".into(),
+            critical: false,
+            signals: vec!["state".into(), "good".into()],
+        });
+    }
+    let candidate = |machine: &str, unfit: Vec<metrics::report::Words>, is_class_stated| CandidateView {
+        machine: machine.into(),
+        unfit,
+        is_class_stated,
+    };
+    let other = names(
+        "furnace 的台账类别为“高能耗”：请选同类设备",
+        "furnace is high energy in the ledger: choose one of their class",
+    );
+    data.candidates = vec![candidate("furnace", vec![other], true), candidate("press-2", vec![], false)];
+    data.metrics = vec![];
+    data
+}
+
 pub(in crate::web) fn plan() -> PlanView {
     let machine = |id: &str, zh: &str, en: &str, role: &str| PlanMachine {
         id: id.into(),
@@ -65,6 +95,7 @@ pub(in crate::web) fn plan() -> PlanView {
             reporting: ["2026-11-02".into(), "2026-12-27".into()],
             machines: vec!["press-1".into()],
             incoming: "main".into(),
+            comparison: vec![],
             metrics: vec![
                 metric("oee.iso22400@1", "*", "5", "percentage_points", "increase"),
                 metric("energy.per_good@1", "*", "3.5", "percent", "decrease"),
@@ -108,6 +139,8 @@ pub(in crate::web) fn plan() -> PlanView {
             },
             MetricState { is_over: false, is_sufficient: false, ..state("oee.iso22400@1", "press-1") },
         ],
+        candidates: vec![],
+        comparison_lock: None,
         may_declare: true,
         first_ms: Some(DAY_SHIFT_MS - 60 * 24 * H),
         prefix: 41_300,

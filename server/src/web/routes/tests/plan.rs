@@ -172,3 +172,117 @@ async fn a_plan_is_drafted_stated_and_locked_and_what_would_move_the_lock_is_ref
     assert_eq!(post(&factory, &longer).await.0, StatusCode::SEE_OTHER);
     inside.evidence.close().await;
 }
+
+/// What the form of a plan without a base period sends.
+fn beside(token: &str, what: &str, more: &str) -> String {
+    format!(
+        "token={}&what={what}&plan=beside&option=B&zh=&en=&machine=press&baseline_from=&baseline_to=\
+         &reporting_from=2026-03-02&reporting_to=2026-04-05&metric={OEE}&value.{OEE}=5&unit.{OEE}=percentage_points\
+         &direction.{OEE}=increase&days.{OEE}=&reason=&retrofit.twin=2026-06-01&retrofit.third={more}",
+        url_part(token)
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn comparison_machines_are_proposed_stated_locked_and_reported_as_such() {
+    let inside = inside_at(Clock::new(|| MONDAY + 36 * DAY)).await;
+    inside.factory(&World::new(11, 35, None)).await;
+    // Two more that say what the press says: a difference of nothing. And a furnace of another class.
+    let history = crate::reporting::statements(&inside.context.logs, &Inside::site()).unwrap();
+    let press = serde_json::to_value(&history.machine_definitions("press").last().unwrap().body).unwrap();
+    let mut declared = Vec::new();
+    for (id, class) in [
+        ("press", "key_production"),
+        ("twin", "key_production"),
+        ("third", "key_production"),
+        ("furnace", "high_energy"),
+    ] {
+        if id != "press" {
+            let mut body = press.clone();
+            (body["machine"], body["names"]) = (json!(id), json!({"zh": id, "en": id}));
+            declared.push(json!({"kind": "machine", "effective_from": MONDAY - DAY, "body": body}));
+            declared.push(json!({"kind": "cycle_time", "effective_from": MONDAY - DAY, "body": {"machine": id, "item_us": 6_000_000}}));
+        }
+        declared.push(json!({"kind": "ledger", "body": {"machine": id, "class": class}}));
+    }
+    inside.admin(admin::Request::Declare { site: Inside::site(), text: json!(declared).to_string() }).await;
+    inside.projected().await;
+    inside.context.logs.publish_now(&Inside::site()).unwrap();
+    let firm = user(&inside, "chen", "firm", "site:demo").await;
+    let mut factory = Browser { inside: &inside, cookie: String::new(), lang: "zh-CN" };
+    assert_eq!(factory.sign_in("chen", &firm).await.0, StatusCode::SEE_OTHER);
+    let post = async |body: &str| factory.send(Method::POST, PAGE, Some(body)).await;
+    let size = || inside.context.logs.size(&Inside::site()).unwrap();
+
+    let page = factory.page(PAGE).await;
+    assert!(page.contains("没有基期？用对照机器") && page.contains("测量边界以外没有生产设备"), "{page}");
+    let token = field(&page, "token").to_owned();
+    let before = size();
+    let (status, _, page) = post(&beside(&token, "look", "")).await;
+    assert!(status == StatusCode::OK && page.contains("建议：同类设备，未见不合条件之处"), "{page}");
+    assert!(page.contains("furnace 的台账类别为“高能耗”，边界内设备为“关键生产”"), "{page}");
+    for (more, status, words) in [
+        ("&comparison=press", StatusCode::BAD_REQUEST, "在测量边界内"),
+        ("&comparison=furnace", StatusCode::CONFLICT, "请选同类设备"),
+        ("&comparison=lathe", StatusCode::CONFLICT, "未在台账填报"),
+        ("2026-04-05&comparison=third", StatusCode::BAD_REQUEST, "自身的改造始于"),
+        ("&baseline_from=2026-01-01", StatusCode::BAD_REQUEST, "is not a date"),
+    ] {
+        let body = beside(&token, "state", &format!("{more}&comparison=twin"));
+        let body = if more.contains("baseline") { body.replace("&baseline_from=&", "&") } else { body };
+        let (got, _, page) = post(&body).await;
+        assert!(got == status && page.contains(words), "{more}: {got} {page}");
+        assert!(page.contains("value=\"2026-06-01\""), "what was typed stays");
+    }
+    assert_eq!(size(), before, "nothing refused was logged");
+
+    let (status, headers, answer) = post(&beside(&token, "state", "&comparison=twin&comparison=third")).await;
+    assert_eq!(status, StatusCode::SEE_OTHER, "{answer}");
+    let page = factory.page(location(&headers)).await;
+    assert!(page.contains("锁定对照") && !page.contains("锁定本项基期"), "{page}");
+    let lock = format!("token={}&what=lock&plan=beside&reason=", url_part(&token));
+    let (status, _, page) = post(&format!("{lock}&metric={OEE}&machine=*")).await;
+    assert!(status == StatusCode::CONFLICT && page.contains("整体锁定，不按指标锁定"), "{status} {page}");
+    let (status, headers, answer) = post(&lock).await;
+    assert_eq!(status, StatusCode::SEE_OTHER, "{answer}");
+    let leaf = size() - 1;
+    let page = factory.page(location(&headers)).await;
+    assert!(page.contains(&format!("对照已锁定（日志第 {leaf} 条")) && !page.contains("锁定对照</button>"), "{page}");
+    let (status, _, page) = post(&lock).await;
+    assert!(status == StatusCode::CONFLICT && page.contains("不能重复锁定"), "{status} {page}");
+    let (status, _, page) =
+        post(&beside(&token, "state", "&comparison=twin&comparison=third&comparison=furnace")).await;
+    assert!(status == StatusCode::CONFLICT && page.contains("不得增加对照机器"), "{status} {page}");
+    // The form as it stands is the plan as it was stated.
+    let page = factory.page(&format!("{PAGE}?plan=beside")).await;
+    let form = page.split("<form").find(|f| f.contains("plan-form")).unwrap();
+    let again = post(&(sent(form) + "&what=state")).await;
+    assert_eq!(again.0, StatusCode::SEE_OTHER, "{}", again.2);
+    let statements = crate::reporting::statements(&inside.context.logs, &Inside::site()).unwrap();
+    let versions: Vec<_> = statements.plan_versions("beside").into_iter().map(|p| &p.body).collect();
+    assert!(versions.len() == 2 && versions[0] == versions[1], "{versions:#?}");
+
+    // Issued, verified, and shown as what it is.
+    let wanted = Wanted { plan: Some("beside".into()), from: None, to: None };
+    let issued = inside.admin(admin::Request::Report { site: Inside::site(), wanted }).await;
+    let bundle = std::fs::read(&issued.data).unwrap();
+    let trust = inside.admin(admin::Request::Trust { site: None }).await.data;
+    let outcome = verify::verify(&bundle, Some(&verify::Trust::parse(trust.as_bytes()).unwrap()));
+    assert_eq!(outcome.verdict, verify::Verdict::Verified, "{:?}", outcome.refusals().collect::<Vec<_>>());
+    let files = protocol::bundle::read(&bundle).unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&files["report.json"]).unwrap();
+    let metric = &report["measurement_plan"]["metrics"][0];
+    assert_eq!((&metric["verdict"], &metric["beside"]["reaches"]), (&json!("INSUFFICIENT"), &json!("NOT_REACHED")));
+    assert_eq!((&metric["beside"]["difference"], &metric["beside"]["follows"]), (&json!("0.000000"), &json!("locked")));
+    let page = factory.page("/sites/demo/reports").await;
+    for words in [
+        "对照机器，非前后对比：没有实测的基期",
+        "差值未达到目标值（对照机器，非前后对比）",
+        "D（对照）/ ",
+        "机器之差 [95% 区间]",
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    assert!(!page.contains("等级 前 / 后") && !page.contains("变化量 ["), "{page}");
+    inside.evidence.close().await;
+}

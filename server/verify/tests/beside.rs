@@ -1,0 +1,91 @@
+//! A bundle whose plan has comparison machines: recomputed by the verifier and by the second reader, and refused by both when the report says
+//! something else.
+
+#[path = "../../metrics/tests/fixture/mod.rs"]
+mod fixture;
+#[path = "../../metrics/tests/fixture/machines.rs"]
+mod machines;
+
+use std::process::Command;
+
+use fixture::{ITEM_US, Log, MONDAY};
+use machines::{append, locked, plan, recorded};
+use metrics::{ReportRequest, evaluate};
+use serde_json::{Value as Json, json};
+use verify::{Trust, Verdict, verify};
+
+fn report(log: &Log) -> Json {
+    let report = evaluate(&log.history(), &ReportRequest::for_plan(log.size(), "retrofit")).unwrap();
+    serde_json::from_slice(&report.to_json().unwrap()).unwrap()
+}
+
+fn bytes(report: &Json) -> Vec<u8> {
+    protocol::canonical_json(report).unwrap()
+}
+
+/// The second reader's answer; none where its Python modules are missing, which under CI is a failure.
+fn second(log: &Log, bundle: &[u8]) -> Option<(Option<i32>, String)> {
+    let reader = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/second_reader/verify.py");
+    let python = std::env::var_os("GZ_PYTHON").unwrap_or_else(|| "python3".into());
+    let has = Command::new(&python).args(["-c", "import zstandard, cryptography"]).status();
+    if !has.is_ok_and(|s| s.success()) {
+        assert!(std::env::var_os("CI").is_none(), "no Python with cryptography and zstandard");
+        let told = format!("SKIPPED the second reader: {python:?} has no cryptography and zstandard\n");
+        std::io::Write::write_all(&mut std::io::stderr().lock(), told.as_bytes()).unwrap();
+        return None;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (bundle_path, trust_path) = (folder.path().join("b.zip"), folder.path().join("trust.json"));
+    std::fs::write(&bundle_path, bundle).unwrap();
+    std::fs::write(&trust_path, log.trust_json()).unwrap();
+    let line = ["press", "2026-03-03", "day"];
+    let out = Command::new(&python).arg(reader).args([&bundle_path, &trust_path]).args(line).output().unwrap();
+    let said = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+    Some((out.status.code(), said))
+}
+
+fn agreed(log: &Log, bundle: &[u8]) {
+    let outcome = verify(bundle, Some(&Trust::parse(log.trust_json().as_bytes()).unwrap()));
+    assert_ne!(outcome.verdict, Verdict::Refused, "{:?}", outcome.findings);
+    if let Some((code, said)) = second(log, bundle) {
+        assert!(code == Some(0) && said.contains("beside 1 of 2"), "{said}");
+    }
+}
+
+#[test]
+fn both_readers_recompute_machines_beside_machines() {
+    let (log, _) = locked(&recorded(plan(&json!({}))));
+    agreed(&log, &log.bundle(&bytes(&report(&log))));
+    // As locked, with what is declared now beside it.
+    let log = append(&log, "cycle_time", MONDAY, json!({"machine": "twin", "item_us": ITEM_US / 2}));
+    agreed(&log, &log.bundle(&bytes(&report(&log))));
+}
+
+#[test]
+fn both_readers_refuse_a_report_that_says_something_else_of_them() {
+    let (log, _) = locked(&recorded(plan(&json!({}))));
+    let honest = report(&log);
+    for (place, value) in [
+        ("/measurement_plan/design", json!("before_after")),
+        ("/measurement_plan/metrics/0/verdict", json!("MET")),
+        ("/measurement_plan/metrics/0/beside/lower", json!("0.000001")),
+        ("/measurement_plan/metrics/0/beside/difference", json!("0.300000")),
+        ("/measurement_plan/metrics/0/beside/comparison/numerator", json!("1")),
+        ("/measurement_plan/metrics/0/beside/comparison/grade", json!("A")),
+        ("/measurement_plan/metrics/0/beside/machines/0/value", json!("0.400000")),
+        ("/measurement_plan/metrics/0/beside/reaches", json!("NOT_REACHED")),
+        ("/measurement_plan/metrics/0/beside/common_days", json!(34)),
+        ("/measurement_plan/comparison/machines", json!([{"machine": "twin"}])),
+        ("/measurement_plan/comparison/lock/parameters_digest", json!("ab".repeat(32))),
+        ("/measurement_plan/comparison/lock", Json::Null),
+    ] {
+        let mut forged = honest.clone();
+        *forged.pointer_mut(place).unwrap() = value;
+        let bundle = log.bundle(&bytes(&forged));
+        let outcome = verify(&bundle, Some(&Trust::parse(log.trust_json().as_bytes()).unwrap()));
+        assert_eq!(outcome.verdict, Verdict::Refused, "{place}");
+        if let Some((code, said)) = second(&log, &bundle) {
+            assert_eq!(code, Some(1), "{place}: {said}");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+"""Machines beside machines (docs/report-computation.md §7b): sums and intervals again from the report's own shifts, the lock from its leaf."""
+import datetime
+from formats import *
+
+# Ratios whose numerator and denominator stand in every shift; energy per good item is summed over other windows.
+RATIOS = ("oee.iso22400@1", "availability.iso22400@1", "performance.iso22400@1", "quality.iso22400@1")
+MASK = (1 << 64) - 1
+LOCKED = ("site", "calendar")
+OF_MACHINE = ("machine", "cycle_time", "recipe", "ledger")
+
+def micro(s): return (-1 if s[0] == "-" else 1) * int(s.lstrip("-").replace(".", ""))
+
+def splitmix(seed):
+    while True:
+        seed = (seed + 0x9E3779B97F4A7C15) & MASK
+        z = ((seed ^ (seed >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
+        yield z ^ (z >> 31)
+
+def interval(reference, own, method):
+    """2.5 and 97.5 % quantiles (type 7) of the difference of sums over the same dates."""
+    n, random, found = len(own), splitmix(method["seed"] & MASK), []
+    block = min(max(method["block_days"], next(k for k in range(1, n + 2) if k ** 3 >= n)), n)
+    for _ in range(method["replicates"]):
+        at = [(start + k) % n for start in (((next(random) >> 11) * n) >> 53 for _ in range(-(-n // block))) for k in range(block)][:n]
+        (a, b), (c, d) = [[sum(side[i][k] for i in at) for k in (0, 1)] for side in (reference, own)]
+        found.append(c / d - a / b)
+    found.sort()
+    def quantile(p):
+        low = int((len(found) - 1) * p)
+        return found[low] + ((len(found) - 1) * p - low) * (found[min(low + 1, len(found) - 1)] - found[low])
+    return quantile(0.025), quantile(0.975)
+
+def days(report, machines, definition, dates):
+    """Σ numerators and Σ denominators of some machines by date, from their shifts that count."""
+    out = {date: [0, 0] for date in dates}
+    left_out = {e for p in report["periods"] if p["machine"] != "*" for e in p["excluded"]}
+    for s in report["shifts"]:
+        line = next((l for l in s["lines"] if l["definition"] == definition), None)
+        if s["machine"] in machines and line and line["numerator"] and "%s %s %s" % (s["machine"], s["date"], s["shift"]) not in left_out:
+            out[s["date"]][0] += int(line["numerator"])
+            out[s["date"]][1] += int(line["denominator"])
+    return [out[date] for date in dates]
+
+def check_sums(report, name, printed, series):
+    """Sums of rounded shifts are the sum within one per shift."""
+    num, den = (sum(d[k] for d in series) for k in (0, 1))
+    need(abs(num - int(printed["numerator"])) <= len(report["shifts"]) and abs(den - int(printed["denominator"])) <= len(report["shifts"]), "sums of %s" % name)
+    if int(printed["denominator"]):
+        value = half_up(int(printed["numerator"]) * 10**6, int(printed["denominator"]))
+        need(micro(printed["value"]) == value, "value of %s" % name)
+
+def half_up(n, d): return (2 * n + d) // (2 * d)
+
+def check_lock(said, raw, plan, body):
+    lock = plan["comparison"]["lock"]
+    stated = [s for s in said if s[3] == "comparison_lock" and s[4]["plan"] == plan["plan"]]
+    newest = lambda size: max((s[1] for s in said if s[3] == "plan" and s[4]["plan"] == plan["plan"] and s[1] < size), default=None)
+    plans = {s[1]: s[4] for s in said if s[3] == "plan"}
+    def stands(s):
+        on = plans.get(s[4]["plan_leaf"])
+        return (s[4]["size"] <= s[1] and newest(s[4]["size"]) == s[4]["plan_leaf"] and "comparison" in on and s[4]["machines"] == on["machines"]
+            and s[4]["comparison"] == [m["machine"] for m in on["comparison"]["machines"]])
+    first = next((s for s in sorted(stated, key=lambda s: s[1]) if stands(s)), None)
+    need((lock is None) == (first is None) and (lock is None or lock["leaf"] == first[1]), "another lock of the comparison")
+    if lock is None: return
+    entry, on = first[4], plans[first[4]["plan_leaf"]]
+    need(all(entry[f] == lock[f] for f in ("size", "parameters_digest")), "comparison lock %d: the report says something else" % lock["leaf"])
+    ours = set(on["machines"]) | {on.get("incoming")} | {m["machine"] for m in on["comparison"]["machines"]}
+    counts = lambda s: s[3] in LOCKED or s[1] == entry["plan_leaf"] or s[3] in OF_MACHINE and s[4].get("machine") in ours
+    rests = [{"leaf": s[1], "digest": one(message(raw[s[1]]), 7, b"").hex()} for s in sorted(said, key=lambda s: s[1]) if s[1] < entry["size"] and counts(s)]
+    is_it = rests == entry["parameters"] and sha256(canonical(rests).encode("utf-8")).hex() == entry["parameters_digest"]
+    need(lock["confirmed"] == is_it, "comparison lock %d: confirmed" % lock["leaf"])
+
+def check_one(report, plan, body, metric, beside, is_now):
+    name = "%s of %s beside others" % (metric["definition"], metric["machine"])
+    others = [m["machine"] for m in body["comparison"]["machines"]]
+    need([m["machine"] for m in beside["machines"]] == others, "machines of %s" % name)
+    need(beside["comparison"]["grade"] in (None, "C", "D"), "a grade too good on %s" % name)
+    change, target = beside["change"], metric["target"]
+    need((beside["reaches"] is None) == (target is None), "%s without a target" % name)
+    if beside["reaches"] in ("REACHED", "NOT_REACHED"):
+        low, high, least = micro(change["lower"]), micro(change["upper"]), round(float(target["value"]) * 10000)
+        low, high = (low, high) if target["direction"] == "increase" else (-high, -low)
+        need(not beside["reasons"] and beside["reaches"] == ("REACHED" if low >= least else "NOT_REACHED" if high < least else "UNDECIDED"), "reach of %s" % name)
+    elif target: need(beside["reasons"], "%s is undecided without a reason" % name)
+    (bn, bd), (an, ad) = ((int(beside[s]["numerator"]), int(beside[s]["denominator"])) for s in ("comparison", "retrofitted"))
+    if bd and ad:
+        wide = lambda n, d: half_up(n * 10**6, d) if n >= 0 else -half_up(-n * 10**6, d)
+        need(micro(beside["difference"]) == wide(an * bd - bn * ad, ad * bd), "difference of %s" % name)
+    p = report["request"]["periods"][0]
+    first, last = (datetime.date.fromisoformat(p[k]) for k in ("from", "to"))
+    dates = [str(first + datetime.timedelta(n)) for n in range((last - first).days + 1)]
+    # Shifts are printed as declared now; a date without a calendar is in no series.
+    whole = beside["comparison"]["days"] == beside["retrofitted"]["days"] == len(dates)
+    if metric["definition"] not in RATIOS or not is_now or not whole: return 0
+    roles = {m["machine"]: m["role"] for m in report["machines"]}
+    own = [m for m in body["machines"] if roles.get(m) == "production"] if metric["machine"] == "*" else [metric["machine"]]
+    a, b = (days(report, machines, metric["definition"], dates) for machines in (others, own))
+    check_sums(report, name, beside["comparison"], a)
+    check_sums(report, name, beside["retrofitted"], b)
+    for m in beside["machines"]: check_sums(report, name, m, days(report, [m["machine"]], metric["definition"], dates))
+    need(beside["common_days"] == sum(x[1] > 0 and y[1] > 0 for x, y in zip(a, b)), "days in common of %s" % name)
+    if beside["lower"]:
+        ends = interval(a, b, plan["comparison"]["method"])
+        need(all(abs(end * 10**6 - micro(beside[k])) <= 2 for end, k in zip(ends, ("lower", "upper"))), "interval of %s: %s" % (name, ends))
+    return 1
+
+def check_beside(said, raw, report):
+    """How many of the metrics beside others were recomputed, and how many there are."""
+    plan = report.get("measurement_plan")
+    body = next((s[4] for s in said if plan and s[1] == plan["leaf"]), {})
+    chosen = body.get("comparison")
+    need(bool(chosen) == bool(plan and plan.get("comparison")), "the plan's comparison machines")
+    if not chosen: return 0, 0
+    need(plan["design"] == "machines_compared" and not report["comparisons"], "machines beside machines are not before and after")
+    need(plan["comparison"]["machines"] == chosen["machines"], "other comparison machines")
+    check_lock(said, raw, plan, body)
+    recomputed, found = 0, [m for m in plan["metrics"] if m.get("beside")]
+    for metric in found:
+        need(metric["verdict"] in (None, "INSUFFICIENT"), "a verdict without a base period")
+        now = metric["beside"].get("declared")
+        check_one(report, plan, body, metric, metric["beside"], not now)
+        if now: check_one(report, plan, body, metric, now, True)
+        recomputed += metric["definition"] in RATIOS
+    return recomputed, len(found)
