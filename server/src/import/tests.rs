@@ -489,7 +489,7 @@ fn a_row_about_either_side_of_a_locked_comparison_says_so() {
     works.state("comparison_lock", serde_json::to_value(lock).unwrap());
     let notices = |machine: &str| -> String {
         let import = works.import("cycle_time", format!("设备,每件秒数,生效日期\n{machine},11,\n").as_bytes());
-        import.items.iter().flat_map(|i| &i.notices).map(|n| n.zh.clone()).collect()
+        import.items.iter().flat_map(|i| &i.notices).map(|(_, said)| said.zh.clone()).collect()
     };
     for machine in ["lathe", "lathe-2"] {
         assert!(notices(machine).contains("方案 beside 的对照已锁定（日志第 9 条）"), "{machine}");

@@ -43,7 +43,7 @@ pub enum Notice {
     Grade,
     /// It withdraws what nobody stated.
     NothingWithdrawn,
-    /// A baseline that it touches is locked.
+    /// A baseline or a comparison that it touches is locked.
     Lock {
         /// The lock's leaf.
         leaf: u64,
@@ -282,17 +282,21 @@ fn grade(draft: &Draft, beside: &Beside, out: &mut Vec<(Notice, Said)>) {
 const CHOSEN: [&str; 3] = ["calendar", "machine", "cycle_time"];
 
 /// Whether a row says something of either side of a locked comparison.
-fn chosen(draft: &Draft, against: &Against<'_>, out: &mut Vec<Said>) {
+fn chosen(draft: &Draft, against: &Against<'_>, out: &mut Vec<(Notice, Said)>) {
     let statements = against.statements;
     for id in statements.plans().filter(|_| CHOSEN.contains(&draft.kind)) {
         let Some((lock, plan)) = metrics::plan::comparison_locked(statements, id) else { continue };
         let of = draft.body["machine"].as_str();
         let ours = |m: &str| plan.body.machines.iter().any(|p| p == m) || plan.body.compared_with().any(|p| p == m);
         if of.is_none_or(ours) {
-            out.push(Said::new(
+            let said = Said::new(
                 format!("方案 {id} 的对照已锁定（日志第 {} 条）：报告将并列给出按锁定时与按现填报的结果", lock.leaf),
-                format!("the comparison of plan {id} is locked (leaf {}): a report shows the result as locked beside the one as declared now", lock.leaf),
-            ));
+                format!(
+                    "the comparison of plan {id} is locked (leaf {}): a report shows the result as locked beside the one as declared now",
+                    lock.leaf
+                ),
+            );
+            out.push((Notice::Lock { leaf: lock.leaf }, said));
         }
     }
 }
