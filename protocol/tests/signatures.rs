@@ -77,6 +77,9 @@ fn a_prepared_key_accepts_exactly_the_same_signatures() {
                 tried.push(Signature(hostile));
             }
         }
+        let all: Vec<(&[u8], &Signature)> = tried.iter().map(|signature| (message.as_slice(), signature)).collect();
+        let singly = tried.iter().map(|signature| key.verify("test", DOMAIN, &message, signature).is_ok());
+        assert!(prepared.verify_all(DOMAIN, &all).into_iter().eq(singly), "seed {seed}: checked together");
         for signature in &tried {
             for message in [message.as_slice(), b"another"] {
                 let one = key.verify("test", DOMAIN, message, signature).is_ok();

@@ -101,6 +101,8 @@ pub struct Column {
     values: Vec<i64>,
     spans: Vec<Span>,
     meanings: Vec<Meaning>,
+    /// What the readings of the last batch meant: by which tag table, of which type.
+    meant: Option<(u32, ValueType, u32)>,
     texts: Vec<Box<str>>,
     text_index: BTreeMap<Box<str>, i64>,
     bad: Vec<BadSpell>,
@@ -140,13 +142,24 @@ pub struct RecordPlace {
 }
 
 impl Column {
-    /// Appends a column of a record.
-    pub(crate) fn push(&mut self, record: u32, tag: &TagConfig, column: &FlatColumn<'_>) {
-        let value_type = column.value_type;
+    /// What readings of a type mean under a tag table; the same `table` is the same table.
+    fn meaning(&mut self, (table, tag): (u32, &TagConfig), value_type: ValueType) -> u32 {
+        if let Some((of, as_type, meaning)) = self.meant
+            && (of, as_type) == (table, value_type)
+        {
+            return meaning;
+        }
         let meaning = self.meanings.iter().rposition(|m| m.is_of(tag, value_type)).unwrap_or_else(|| {
             self.meanings.push(Meaning::new(tag, value_type));
             self.meanings.len() - 1
         }) as u32;
+        self.meant = Some((table, value_type, meaning));
+        meaning
+    }
+
+    /// Appends a column of a record, read as its tag in a table says.
+    pub(crate) fn push(&mut self, record: u32, (table, tag): (u32, &TagConfig), column: &FlatColumn<'_>) {
+        let meaning = self.meaning((table, tag), column.value_type);
         let good = column.qualities.iter().all(|(q, _)| *q == Quality::Good);
         let mut open: Option<Span> = None;
         let mut runs = column.qualities.iter().copied();

@@ -100,6 +100,8 @@ struct Gateway {
     configurations: BTreeMap<Digest, Configuration>,
     /// Of the configuration used last: where the columns of those of its tags are that are kept.
     wanted: Option<(Digest, Vec<Option<usize>>)>,
+    /// How often the configuration in use was another than the one before.
+    tables: u32,
     columns: Columns,
     gaps: Vec<(Option<TagId>, GapCause, StatedGap)>,
     lost: Vec<u32>,
@@ -546,6 +548,7 @@ impl Gateway {
             let mut place = |tag: &TagId| is_wanted(tag).then(|| self.columns.place(tag));
             let places = configuration.tags.iter().map(|tag| place(&tag.id)).collect();
             self.wanted = Some((header.configuration, places));
+            self.tables += 1;
         }
         let places = self.wanted.as_ref().map_or(&[][..], |(_, places)| places);
         let place = |tag: u32| places.get(tag as usize).copied().flatten();
@@ -553,7 +556,7 @@ impl Gateway {
         for column in batch.columns() {
             let Some(tag) = configuration.tags.get(column.tag as usize) else { continue };
             if let Some(of) = place(column.tag).and_then(|place| self.columns.at(place)) {
-                of.push(record, tag, &column);
+                of.push(record, (self.tables, tag), &column);
                 kept += column.times.len() as u64;
                 oldest_ms = oldest_ms.into_iter().chain(column.times.iter().copied()).min();
             }

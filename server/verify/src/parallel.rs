@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Results that may wait.
-const AHEAD: usize = 6;
+/// Results that may wait: as many as are worked off while the taker evaluates a day.
+const AHEAD: usize = 16;
 /// More threads than this gain nothing: one of them takes the results in order.
 const THREADS_MAX: usize = 8;
 

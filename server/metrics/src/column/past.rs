@@ -132,7 +132,7 @@ mod tests {
             let bits: Vec<u64> = times.iter().map(|time| time.cast_unsigned()).collect();
             let values = FlatValues::Bits(&bits);
             let given = FlatColumn { tag: 0, times, value_type: ValueType::I64, values, qualities: &[] };
-            column.push(record as u32, &tag, &given);
+            column.push(record as u32, (1, &tag), &given);
         }
         column
     }
