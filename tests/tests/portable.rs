@@ -62,6 +62,12 @@ fn cases(folder: &Path) -> Result<Vec<Case>> {
     let record = log.leaves.iter().rev().find(|leaf| matches!(leaf.body, protocol::LeafBody::Record { .. }));
     let digest = record.and_then(protocol::Leaf::content_digest).context("a record")?;
     withheld.remove(&format!("contents/{digest}"));
+    let mut light = files.clone();
+    for leaf in log.leaves.iter().filter(
+        |leaf| matches!(&leaf.body, protocol::LeafBody::Record { header, .. } if header.kind == protocol::Kind::Batch),
+    ) {
+        light.remove(&format!("contents/{}", leaf.content_digest().context("a batch")?));
+    }
     let other = String::from_utf8(report.clone())?.replacen("\"grade\":\"A\"", "\"grade\":\"B\"", 1);
     let mut rewritten = log.clone();
     rewritten.leaves[2].received_ms += 1;
@@ -82,6 +88,7 @@ fn cases(folder: &Path) -> Result<Vec<Case>> {
         case("rewritten since", &good, true, Some(&other_kept), 1),
         case("a content altered", &put("altered.zip", &repacked(&altered)?)?, true, None, 1),
         case("a content withheld", &put("withheld.zip", &repacked(&withheld)?)?, true, None, 1),
+        case("without readings", &put("light.zip", &repacked(&light)?)?, true, None, 4),
         case("another grade", &put("grade.zip", &log.bundle(other.as_bytes()))?, true, None, 1),
         case("half uploaded", &put("half.zip", &std::fs::read(&good)?[..9_000])?, true, None, 1),
     ])

@@ -204,6 +204,9 @@ pub(crate) struct Beside {
     pub(crate) reasons: Vec<String>,
     #[serde(default)]
     pub(crate) cautions: Vec<String>,
+    /// `locked` or `declared`.
+    #[serde(default)]
+    pub(crate) follows: String,
     /// The same under the parameters as declared now, where that is something else than as locked.
     #[serde(default)]
     pub(crate) declared: Option<Box<Beside>>,

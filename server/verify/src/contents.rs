@@ -32,8 +32,10 @@ pub(crate) struct Declared {
 #[derive(Default)]
 pub(crate) struct Contents {
     present: u64,
-    /// Of them those of batches.
+    /// Of them those of recorded batches.
     batches: u64,
+    /// Recorded batches whose contents are not in the bundle, though the report may rest on them.
+    batches_lacking: u64,
     readings: u64,
     /// By gateway: contents that are not in the bundle.
     withheld: BTreeMap<String, Withheld>,
@@ -168,7 +170,11 @@ impl Contents {
 
     /// Takes note of the content beside a record, or beside one in quarantine, of which only the digest counts.
     pub(crate) fn record(&mut self, index: u64, leaf: &Leaf, header: &Header, beside: Option<&Beside>) {
-        let Some(beside) = beside else { return self.lacks(header, leaf.received_ms) };
+        let Some(beside) = beside else {
+            let is_recorded = header.kind == Kind::Batch && matches!(leaf.body, LeafBody::Record { .. });
+            self.batches_lacking += u64::from(is_recorded && self.is_needed(header));
+            return self.lacks(header, leaf.received_ms);
+        };
         if beside.is_altered {
             return self.altered(index, leaf);
         }
@@ -195,7 +201,7 @@ impl Contents {
     /// Whether not one batch is in the bundle though the report rests on some: a bundle made to be small, not one that lacks what
     /// somebody would rather not show.
     pub(crate) fn is_without_readings(&self) -> bool {
-        self.batches == 0 && self.withheld.values().any(|w| w.needed_records > 0)
+        self.batches == 0 && self.batches_lacking > 0
     }
 
     /// Writes what was found, in the order of the log; returns what is not in the bundle.

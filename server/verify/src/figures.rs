@@ -133,7 +133,11 @@ impl Withheld {
 
 fn names_of(report: &Report, machine: &str) -> Words {
     if machine == ALL_MACHINES {
-        return Words::from(("全部生产设备", "all production machines"));
+        // Comparison machines are in no sum.
+        let is_compared = report.measurement_plan.as_ref().is_some_and(|plan| plan.comparison.is_some());
+        let (of_all, of_compared) =
+            (("全部生产设备", "all production machines"), ("改造设备合计", "all retrofitted machines"));
+        return Words::from(if is_compared { of_compared } else { of_all });
     }
     let line = report.machines.iter().find(|m| m.machine == machine);
     line.map(|m| m.names.clone()).unwrap_or_default()

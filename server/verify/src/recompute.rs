@@ -123,10 +123,16 @@ impl Recomputation {
                 return None;
             }
         };
-        if is_without_readings {
+        if matches!(self.state, State::Stopped) {
+            return None;
+        }
+        // What cannot be a report of this log is none without readings either.
+        let is_one = !matches!(self.state, State::Failed(_)) && self.windows(declared).is_some();
+        if let (true, Ok(request)) = (is_without_readings && is_one, &self.request) {
+            note_prefix(bundle, request.size, findings);
             issued(declared, given, findings);
-            let zh = "包内没有读数：报告数值是服务器的陈述，未能复算。需要复算时，请索取含读数的佐证包";
-            let en = "no readings are in this bundle: the numbers are what the server stated and were not computed again; ask for the bundle with readings to do that";
+            let zh = "包内没有读数：报告中的数值与结论是服务器的陈述，未能复算。需要复算时，请索取含读数的佐证包";
+            let en = "no readings are in this bundle: the numbers and verdicts are what the server stated and were not computed again; ask for the bundle with readings to do that";
             findings.push(Finding::note("report", REPORT, zh, en));
             return None;
         }

@@ -41,11 +41,7 @@ pub(super) fn set(c: &Context<'_>, chosen: &Chosen) -> Table {
     let mut rows = Vec::new();
     for metric in c.report.measurement_plan.iter().flat_map(|p| &p.metrics) {
         let Some(beside) = &metric.beside else { continue };
-        let basis = if chosen.lock.is_some() && beside.declared.is_some() {
-            ("锁定", "locked")
-        } else {
-            ("现时填报", "declared now")
-        };
+        let basis = if beside.follows == "locked" { ("锁定", "locked") } else { ("现时填报", "declared now") };
         rows.push(row(c, metric, beside, w.s(basis.0, basis.1)));
         rows.extend(beside.declared.as_deref().map(|now| row(c, metric, now, w.s("现时填报", "declared now"))));
         rows.extend(beside.machines.iter().map(|m| {
