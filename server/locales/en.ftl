@@ -1197,6 +1197,7 @@ plan-finding-locked-insufficient = locked although the baseline did not suffice.
 plan-finding-machine-not-declared = the plan names a machine that is not in the ledger.
 plan-finding-plan-changed-after-lock = the plan was changed after the lock; the verdict follows the lock.
 plan-finding-documents-overlap = documents of one metric overlap; no value is taken from them.
+plan-finding-comparison-dropped = comparison machines were locked, and the plan has none any more: nothing is compared with them.
 plan-finding-comparison-unknown = a comparison machine is not in the ledger.
 plan-finding-comparison-role = a comparison machine is no production machine.
 plan-finding-comparison-class = a comparison machine is of another class than the boundary's machines.

@@ -1158,6 +1158,7 @@ plan-finding-locked-insufficient = 基期在数据不足时锁定。
 plan-finding-machine-not-declared = 方案中有设备未在台账填报。
 plan-finding-plan-changed-after-lock = 方案在锁定后更改，结论以锁定口径为准。
 plan-finding-documents-overlap = 同一指标的文件期间重叠，不采用其数值。
+plan-finding-comparison-dropped = 对照机器已锁定，而现行方案不再有对照：本报告不与之对照。
 plan-finding-comparison-unknown = 有对照机器未在台账填报。
 plan-finding-comparison-role = 有对照机器不是生产设备。
 plan-finding-comparison-class = 有对照机器与边界内设备的台账类别不同。

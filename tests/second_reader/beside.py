@@ -53,23 +53,34 @@ def check_sums(report, name, printed, series):
 def half_up(n, d): return (2 * n + d) // (2 * d)
 
 def check_lock(said, raw, plan, body):
-    lock = plan["comparison"]["lock"]
-    stated = [s for s in said if s[3] == "comparison_lock" and s[4]["plan"] == plan["plan"]]
+    """The first lock that stands counts; what is wrong with locks, and what left them, is found whatever the plan says now."""
+    lock = (plan.get("comparison") or {}).get("lock")
+    stated = sorted((s for s in said if s[3] == "comparison_lock" and s[4]["plan"] == plan["plan"]), key=lambda s: s[1])
     newest = lambda size: max((s[1] for s in said if s[3] == "plan" and s[4]["plan"] == plan["plan"] and s[1] < size), default=None)
     plans = {s[1]: s[4] for s in said if s[3] == "plan"}
+    others = lambda p: [m["machine"] for m in p.get("comparison", {"machines": []})["machines"]]
     def stands(s):
         on = plans.get(s[4]["plan_leaf"])
         return (s[4]["size"] <= s[1] and newest(s[4]["size"]) == s[4]["plan_leaf"] and "comparison" in on and s[4]["machines"] == on["machines"]
-            and s[4]["comparison"] == [m["machine"] for m in on["comparison"]["machines"]])
-    first = next((s for s in sorted(stated, key=lambda s: s[1]) if stands(s)), None)
-    need((lock is None) == (first is None) and (lock is None or lock["leaf"] == first[1]), "another lock of the comparison")
-    if lock is None: return
+            and s[4]["comparison"] == others(on))
+    first = next((s for s in stated if stands(s)), None)
+    if body.get("comparison"): need((lock is None) == (first is None) and (lock is None or lock["leaf"] == first[1]), "another lock of the comparison")
+    findings = {(f["code"], f["leaf"]) for f in plan["findings"]}
+    for s in stated: need(s is first or ("LOCK_REPEATED" if stands(s) else "LOCK_INVALID", s[1]) in findings, "comparison lock %d counts for nothing, and nothing is found" % s[1])
+    dropped = first is not None and not body.get("comparison")
+    need(dropped == any(code == "COMPARISON_DROPPED" for code, _ in findings), "locked comparison machines that the plan has no more")
+    if first is None: return
     entry, on = first[4], plans[first[4]["plan_leaf"]]
-    need(all(entry[f] == lock[f] for f in ("size", "parameters_digest")), "comparison lock %d: the report says something else" % lock["leaf"])
-    ours = set(on["machines"]) | {on.get("incoming")} | {m["machine"] for m in on["comparison"]["machines"]}
+    who = lambda p: (sorted(p["machines"]), sorted(others(p)), p.get("reporting"), p.get("baseline"))
+    for leaf, p in plans.items():
+        if leaf >= entry["size"] and p["plan"] == plan["plan"] and who(p) != who(on): need(("PLAN_CHANGED_AFTER_LOCK", leaf) in findings, "plan %d left its lock" % leaf)
+    ours = set(on["machines"]) | {on.get("incoming")} | set(others(on))
     counts = lambda s: s[3] in LOCKED or s[1] == entry["plan_leaf"] or s[3] in OF_MACHINE and s[4].get("machine") in ours
     rests = [{"leaf": s[1], "digest": one(message(raw[s[1]]), 7, b"").hex()} for s in sorted(said, key=lambda s: s[1]) if s[1] < entry["size"] and counts(s)]
     is_it = rests == entry["parameters"] and sha256(canonical(rests).encode("utf-8")).hex() == entry["parameters_digest"]
+    need(is_it != (("LOCK_MISSTATED", first[1]) in findings), "comparison lock %d: misstated" % first[1])
+    if lock is None: return
+    need(all(entry[f] == lock[f] for f in ("size", "parameters_digest")), "comparison lock %d: the report says something else" % lock["leaf"])
     need(lock["confirmed"] == is_it, "comparison lock %d: confirmed" % lock["leaf"])
 
 def check_one(report, plan, body, metric, beside, is_now):
@@ -112,10 +123,10 @@ def check_beside(said, raw, report):
     body = next((s[4] for s in said if plan and s[1] == plan["leaf"]), {})
     chosen = body.get("comparison")
     need(bool(chosen) == bool(plan and plan.get("comparison")), "the plan's comparison machines")
+    if plan: check_lock(said, raw, plan, body)
     if not chosen: return 0, 0
     need(plan["design"] == "machines_compared" and not report["comparisons"], "machines beside machines are not before and after")
     need(plan["comparison"]["machines"] == chosen["machines"], "other comparison machines")
-    check_lock(said, raw, plan, body)
     recomputed, found = 0, [m for m in plan["metrics"] if m.get("beside")]
     for metric in found:
         need(metric["verdict"] in (None, "INSUFFICIENT"), "a verdict without a base period")

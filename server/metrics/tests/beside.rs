@@ -212,6 +212,33 @@ fn a_choice_that_came_late_or_left_its_lock_or_misstates_it_is_worth_less() {
 }
 
 #[test]
+fn a_locked_choice_that_the_plan_no_longer_has_is_told() {
+    let (log, leaf) = locked(&RECORDED);
+    let mut gone = plan(&json!({}));
+    gone.as_object_mut().unwrap().remove("comparison");
+    let mut measured = gone.clone();
+    measured["baseline"] = json!({"from": "2026-01-01", "to": "2026-02-01"});
+    let mut bare = measured.clone();
+    bare["metrics"] = json!([]);
+    for (body, design) in [(gone.clone(), "after_only"), (measured, "after_only"), (bare, "after_only")] {
+        let log = append(&log, "plan", MONDAY, body.clone());
+        let told = report(&log);
+        let (at, planned) = (log.size() - 1, planned(&told));
+        assert_eq!(planned.design, design);
+        let found: Vec<_> = planned.findings.iter().map(|f| (f.code, f.leaf)).collect();
+        assert_eq!(found, [("COMPARISON_DROPPED", at), ("PLAN_CHANGED_AFTER_LOCK", at)], "{body}");
+        assert!(planned.comparison.is_none() && planned.metrics.iter().all(|m| m.beside.is_none()));
+    }
+    // Without a lock nothing was promised; a lock that never stood is told all the same.
+    assert!(planned(&report(&append(&RECORDED, "plan", MONDAY, gone.clone()))).findings.is_empty());
+    let digest = log.leaves[leaf as usize].content_digest().unwrap();
+    let mut stated = Declaration::decode(&log.contents[&digest]).unwrap().body;
+    stated["comparison"] = json!(["third"]);
+    let invalid = append(&append(&RECORDED, "comparison_lock", MONDAY, stated), "plan", MONDAY, gone);
+    assert_eq!(planned(&report(&invalid)).findings.iter().map(|f| f.code).collect::<Vec<_>>(), ["LOCK_INVALID"]);
+}
+
+#[test]
 fn machines_that_were_not_read_on_the_same_dates_decide_nothing() {
     let run_with = |keep: &dyn Fn(usize, usize) -> bool| {
         let mut log = site(true, plan(&json!({})));

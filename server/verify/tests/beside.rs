@@ -44,21 +44,42 @@ fn second(log: &Log, bundle: &[u8]) -> Option<(Option<i32>, String)> {
     Some((out.status.code(), said))
 }
 
-fn agreed(log: &Log, bundle: &[u8]) {
+fn agreed(log: &Log, bundle: &[u8], beside: &str) {
     let outcome = verify(bundle, Some(&Trust::parse(log.trust_json().as_bytes()).unwrap()));
     assert_ne!(outcome.verdict, Verdict::Refused, "{:?}", outcome.findings);
     if let Some((code, said)) = second(log, bundle) {
-        assert!(code == Some(0) && said.contains("beside 1 of 2"), "{said}");
+        assert!(code == Some(0) && said.contains(beside), "{said}");
+    }
+}
+
+fn refused(log: &Log, forged: &Json, place: &str) {
+    let bundle = log.bundle(&bytes(forged));
+    let outcome = verify(&bundle, Some(&Trust::parse(log.trust_json().as_bytes()).unwrap()));
+    assert_eq!(outcome.verdict, Verdict::Refused, "{place}");
+    if let Some((code, said)) = second(log, &bundle) {
+        assert_eq!(code, Some(1), "{place}: {said}");
     }
 }
 
 #[test]
 fn both_readers_recompute_machines_beside_machines() {
     let (log, _) = locked(&recorded(plan(&json!({}))));
-    agreed(&log, &log.bundle(&bytes(&report(&log))));
+    agreed(&log, &log.bundle(&bytes(&report(&log))), "beside 1 of 2");
     // As locked, with what is declared now beside it.
     let log = append(&log, "cycle_time", MONDAY, json!({"machine": "twin", "item_us": ITEM_US / 2}));
-    agreed(&log, &log.bundle(&bytes(&report(&log))));
+    agreed(&log, &log.bundle(&bytes(&report(&log))), "beside 1 of 2");
+}
+
+#[test]
+fn both_readers_tell_of_a_locked_choice_that_the_plan_no_longer_has() {
+    let (log, _) = locked(&recorded(plan(&json!({}))));
+    let mut gone = plan(&json!({"baseline": {"from": "2026-01-01", "to": "2026-02-01"}}));
+    gone.as_object_mut().unwrap().remove("comparison");
+    let log = append(&log, "plan", MONDAY, gone);
+    let mut honest = report(&log);
+    agreed(&log, &log.bundle(&bytes(&honest)), "beside 0 of 0");
+    *honest.pointer_mut("/measurement_plan/findings").unwrap() = json!([]);
+    refused(&log, &honest, "/measurement_plan/findings");
 }
 
 #[test]
@@ -81,11 +102,6 @@ fn both_readers_refuse_a_report_that_says_something_else_of_them() {
     ] {
         let mut forged = honest.clone();
         *forged.pointer_mut(place).unwrap() = value;
-        let bundle = log.bundle(&bytes(&forged));
-        let outcome = verify(&bundle, Some(&Trust::parse(log.trust_json().as_bytes()).unwrap()));
-        assert_eq!(outcome.verdict, Verdict::Refused, "{place}");
-        if let Some((code, said)) = second(&log, &bundle) {
-            assert_eq!(code, Some(1), "{place}: {said}");
-        }
+        refused(&log, &forged, place);
     }
 }

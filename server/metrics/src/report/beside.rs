@@ -21,7 +21,7 @@ use crate::report::build::{MachinePeriod, evaluate_side, sum_machines};
 use crate::report::compared::{COMPARED, Caution, Compared, comparison, is_late, short};
 use crate::report::planned::{LockChange, PlanFinding, TargetChange, change_line, reach};
 use crate::report::{Method, ReportRequest, Side};
-use crate::statements::Stated;
+use crate::statements::{Stated, Statements};
 
 /// Fewest dates on which both sides have a denominator: four complete weeks.
 const COMMON_DAYS_MIN: u64 = 28;
@@ -128,7 +128,8 @@ struct Sides {
     reference: MachinePeriod,
 }
 
-/// Evaluates what a plan's comparison rests on; none for a plan without. Adds what was found.
+/// Evaluates what a plan's comparison rests on; none for a plan without. Adds what was found, of locks too that the plan no longer has a
+/// comparison for.
 pub(super) fn besides(
     history: &History,
     request: &ReportRequest,
@@ -136,17 +137,9 @@ pub(super) fn besides(
     stated: &Stated<Plan>,
     findings: &mut Vec<PlanFinding>,
 ) -> Option<Besides> {
-    stated.body.comparison.as_ref()?;
     let statements = history.statements();
-    let mut held: Option<(&Stated<ComparisonLock>, &Stated<Plan>)> = None;
-    for lock in statements.comparison_locks(&stated.body.plan) {
-        let mut found = |code| findings.push(PlanFinding { code, leaf: lock.leaf });
-        match ComparisonLock::stands_on(lock, statements) {
-            Some(_) if held.is_some() => found("LOCK_REPEATED"),
-            Some(on) => held = Some((lock, on)),
-            None => found("LOCK_INVALID"),
-        }
-    }
+    let held = held(statements, stated, findings);
+    stated.body.comparison.as_ref()?;
     let unfit = plan::unfit(statements, &stated.body);
     findings.extend(unfit.iter().map(|u| PlanFinding { code: u.code, leaf: stated.leaf }));
     let mut out = Besides {
@@ -158,36 +151,59 @@ pub(super) fn besides(
         is_unfit: !unfit.is_empty(),
     };
     if let Some((lock, on)) = held {
-        let confirmed = lock.body.is_confirmed(statements, on);
-        if !confirmed {
-            findings.push(PlanFinding { code: "LOCK_MISSTATED", leaf: lock.leaf });
-        }
-        let changes: Vec<LockChange> =
-            plan::changes_beside(statements, lock, &on.body).into_iter().map(change_line).collect();
-        let edits = changes.iter().filter(|c| c.kind == "plan");
-        findings.extend(edits.map(|c| PlanFinding { code: "PLAN_CHANGED_AFTER_LOCK", leaf: c.leaf }));
         out.is_left = plan::is_left(&on.body, &stated.body);
         if !out.is_left {
             out.agreed_ms = on.received_ms;
         }
-        if confirmed && !out.is_left && !changes.is_empty() {
-            out.locked = Some(as_locked(history, request, &stated.body, lock.body.size));
+        if lock.confirmed && !out.is_left && !lock.changes.is_empty() {
+            out.locked = Some(as_locked(history, request, &stated.body, lock.size));
         }
-        let declared = statements.declared(lock.leaf).map(|d| &d.body);
-        let text = |of: fn(&protocol::Declaration) -> &String| declared.map(of).cloned().unwrap_or_default();
-        out.lock = Some(ComparisonLocked {
-            leaf: lock.leaf,
-            received_ms: lock.received_ms,
-            author: text(|d| &d.author),
-            role: text(|d| &d.role),
-            reason: text(|d| &d.reason),
-            size: lock.body.size,
-            parameters_digest: lock.body.parameters_digest.clone(),
-            confirmed,
-            changes,
-        });
+        out.lock = Some(lock);
     }
     Some(out)
+}
+
+/// The lock that holds a plan's choice, and the statement of the plan it stands on. Adds what was found, whatever the plan says now.
+fn held<'s>(
+    statements: &'s Statements,
+    stated: &Stated<Plan>,
+    findings: &mut Vec<PlanFinding>,
+) -> Option<(ComparisonLocked, &'s Stated<Plan>)> {
+    let mut held: Option<(&Stated<ComparisonLock>, &Stated<Plan>)> = None;
+    for lock in statements.comparison_locks(&stated.body.plan) {
+        let mut found = |code| findings.push(PlanFinding { code, leaf: lock.leaf });
+        match ComparisonLock::stands_on(lock, statements) {
+            Some(_) if held.is_some() => found("LOCK_REPEATED"),
+            Some(on) => held = Some((lock, on)),
+            None => found("LOCK_INVALID"),
+        }
+    }
+    let (lock, on) = held?;
+    let confirmed = lock.body.is_confirmed(statements, on);
+    if !confirmed {
+        findings.push(PlanFinding { code: "LOCK_MISSTATED", leaf: lock.leaf });
+    }
+    let changes: Vec<LockChange> =
+        plan::changes_beside(statements, lock, &on.body).into_iter().map(change_line).collect();
+    let edits = changes.iter().filter(|c| c.kind == "plan");
+    findings.extend(edits.map(|c| PlanFinding { code: "PLAN_CHANGED_AFTER_LOCK", leaf: c.leaf }));
+    if stated.body.comparison.is_none() {
+        findings.push(PlanFinding { code: "COMPARISON_DROPPED", leaf: stated.leaf });
+    }
+    let declared = statements.declared(lock.leaf).map(|d| &d.body);
+    let text = |of: fn(&protocol::Declaration) -> &String| declared.map(of).cloned().unwrap_or_default();
+    let lock = ComparisonLocked {
+        leaf: lock.leaf,
+        received_ms: lock.received_ms,
+        author: text(|d| &d.author),
+        role: text(|d| &d.role),
+        reason: text(|d| &d.reason),
+        size: lock.body.size,
+        parameters_digest: lock.body.parameters_digest.clone(),
+        confirmed,
+        changes,
+    };
+    Some((lock, on))
 }
 
 /// Both sides evaluated under what a lock's prefix had in force; what merely happened later counts.
