@@ -108,10 +108,13 @@ def check_one(report, plan, body, metric, beside, is_now):
     roles = {m["machine"]: m["role"] for m in report["machines"]}
     own = [m for m in body["machines"] if roles.get(m) == "production"] if metric["machine"] == "*" else [metric["machine"]]
     a, b = (days(report, machines, metric["definition"], dates) for machines in (others, own))
+    common = [x[1] > 0 and y[1] > 0 for x, y in zip(a, b)]
+    same = lambda series: [pair if both else [0, 0] for pair, both in zip(series, common)]
+    a, b = same(a), same(b)
     check_sums(report, name, beside["comparison"], a)
     check_sums(report, name, beside["retrofitted"], b)
-    for m in beside["machines"]: check_sums(report, name, m, days(report, [m["machine"]], metric["definition"], dates))
-    need(beside["common_days"] == sum(x[1] > 0 and y[1] > 0 for x, y in zip(a, b)), "days in common of %s" % name)
+    for m in beside["machines"]: check_sums(report, name, m, same(days(report, [m["machine"]], metric["definition"], dates)))
+    need(beside["common_days"] == sum(common), "days in common of %s" % name)
     if beside["lower"]:
         ends = interval(a, b, plan["comparison"]["method"])
         need(all(abs(end * 10**6 - micro(beside[k])) <= 2 for end, k in zip(ends, ("lower", "upper"))), "interval of %s: %s" % (name, ends))

@@ -260,6 +260,29 @@ fn machines_that_were_not_read_on_the_same_dates_decide_nothing() {
 }
 
 #[test]
+fn machines_alike_differ_by_nothing_though_one_side_has_dates_of_its_own() {
+    // Three machines that do the very same, ever worse; the comparison machines have no quality to divide by in the last week.
+    let mut log = site(false, plan(&json!({"metrics": [{"definition": "quality.iso22400@1"}]})));
+    let mut world = World::new(31, DAYS, Some(0));
+    for (m, minute) in world.minutes.iter_mut().enumerate() {
+        if m > 20 * 1440 {
+            minute.reject += minute.good / 2;
+            minute.good -= minute.good / 2;
+        }
+    }
+    run(&mut log, [&world, &world, &world], |machine, minute| machine == 0 || minute < 28 * 1440);
+    let told = report(&log);
+    let quality = found(&told, "quality.iso22400@1");
+    assert!((27..=29).contains(&quality.common_days), "{quality:?}");
+    let zero = Some("0.000000".to_owned());
+    assert_eq!((&quality.difference, &quality.lower, &quality.upper), (&zero, &zero, &zero), "{quality:?}");
+    assert_eq!(quality.machines[0].value, quality.retrofitted.value);
+    // Its own line of the report is of every date.
+    let section = told.periods.iter().find(|p| p.machine == "press").unwrap();
+    assert_ne!(section.line("quality.iso22400@1").unwrap().value, quality.retrofitted.value);
+}
+
+#[test]
 fn a_retrofitted_machine_among_the_others_is_told() {
     // The press no better than the best of the others: the machines differ as much among themselves.
     let mut log = site(true, plan(&json!({})));

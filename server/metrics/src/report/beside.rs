@@ -1,14 +1,15 @@
 //! Machines beside machines, where no base period was measured (对照机器): never before and after.
 //!
 //! Constraints
-//! 1. Both sides are of the same dates, and the interval takes the same dates of both: what a day did to both stays in their difference.
+//! 1. Both sides are of the same dates, those on which both have a denominator, and the interval takes the same dates of both: what a day
+//!    did to both stays in their difference.
 //! 2. What the interval holds is how certain the difference of *these* machines over *these* dates is. That they were alike before the
 //!    retrofit nobody measured; so a difference reaches a target's value or does not, and the target's own verdict stays insufficient.
 //! 3. The comparison side stands for what was not measured: grade C at best; D when the choice was not agreed before the dates began, or
 //!    is not what was locked, or a machine is unfit.
 //! 4. Where parameters as declared now give anything else than as locked, both stand here.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
@@ -63,7 +64,7 @@ pub struct ComparisonLocked {
 /// A metric of the retrofitted machines beside that of the comparison machines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Beside {
-    /// The sum over the comparison machines.
+    /// The sum over the comparison machines, over the dates in common.
     pub comparison: Side,
     /// The retrofitted side.
     pub retrofitted: Side,
@@ -256,17 +257,17 @@ impl Besides {
     fn beside(&self, history: &History, plan: &Plan, metric: &PlanMetric, sides: &Sides) -> Option<Beside> {
         let compared = COMPARED.iter().find(|c| c.definition == metric.definition)?;
         let (reference, own) = (&sides.reference, sides.one(&metric.machine)?);
-        let (a, b) = aligned(compared, reference, own);
-        if a.iter().chain(&b).all(|d| d.1 == 0) {
+        let Aligned { reference: a, own: b, common, is_any } = aligned(compared, reference, own);
+        if !is_any {
             return None;
         }
         let how = (usize::try_from(plan.replicates).unwrap_or(2000), plan.seed.cast_unsigned());
         let change = compare::beside(&a, &b, usize::try_from(plan.block_days).unwrap_or(7), how.0, how.1);
         let is_late = is_late(history, self.agreed_ms, std::slice::from_ref(own));
         let found = comparison(compared, reference, own, &change, is_late);
-        let common_days = a.iter().zip(&b).filter(|(a, b)| a.1 > 0 && b.1 > 0).count() as u64;
+        let common_days = common.len() as u64;
         let each: Vec<(String, Day)> =
-            plan.compared_with().map(|id| (id.to_owned(), sum(compared, sides.one(id)))).collect();
+            plan.compared_with().map(|id| (id.to_owned(), sum(compared, sides.one(id), &common))).collect();
 
         let mut reasons: Vec<&'static str> = Vec::new();
         if self.is_unfit {
@@ -357,18 +358,37 @@ fn own_value((machine, sum): (String, Day)) -> BesideMachine {
     BesideMachine { machine, numerator, denominator, value: ratio6(sum.0, sum.1) }
 }
 
-/// One pair per date that either side has, in order; 0/0 where one has nothing.
-fn aligned(compared: &Compared, reference: &MachinePeriod, own: &MachinePeriod) -> (Vec<Day>, Vec<Day>) {
-    let dates: BTreeSet<&String> = reference.days.keys().chain(own.days.keys()).collect();
-    let of = |part: &MachinePeriod, date: &String| part.days.get(date).and_then(compared.day).unwrap_or((0, 0));
-    let both: BTreeMap<&String, (Day, Day)> =
-        dates.into_iter().map(|date| (date, (of(reference, date), of(own, date)))).collect();
-    both.into_values().unzip()
+/// Both sides over the same dates.
+struct Aligned<'d> {
+    /// One pair per date that either side has, in order; 0/0 on both where one has no denominator.
+    reference: Vec<Day>,
+    own: Vec<Day>,
+    /// Dates on which both have a denominator.
+    common: BTreeSet<&'d String>,
+    /// Whether there is any denominator at all.
+    is_any: bool,
 }
 
-/// Sums of a machine by itself.
-fn sum(compared: &Compared, part: Option<&MachinePeriod>) -> Day {
-    let days = part.into_iter().flat_map(|p| p.days.values()).filter_map(compared.day);
+fn aligned<'d>(compared: &Compared, reference: &'d MachinePeriod, own: &'d MachinePeriod) -> Aligned<'d> {
+    let of = |part: &MachinePeriod, date: &String| part.days.get(date).and_then(compared.day).unwrap_or((0, 0));
+    let mut out = Aligned { reference: Vec::new(), own: Vec::new(), common: BTreeSet::new(), is_any: false };
+    let dates: BTreeSet<&String> = reference.days.keys().chain(own.days.keys()).collect();
+    for date in dates {
+        let (a, b) = (of(reference, date), of(own, date));
+        let is_common = a.1 > 0 && b.1 > 0;
+        out.is_any |= a.1 > 0 || b.1 > 0;
+        out.common.extend(is_common.then_some(date));
+        let (a, b) = if is_common { (a, b) } else { ((0, 0), (0, 0)) };
+        out.reference.push(a);
+        out.own.push(b);
+    }
+    out
+}
+
+/// Sums of a machine by itself over the dates in common.
+fn sum(compared: &Compared, part: Option<&MachinePeriod>, common: &BTreeSet<&String>) -> Day {
+    let days = part.into_iter().flat_map(|p| &p.days).filter(|(date, _)| common.contains(date));
+    let days = days.filter_map(|(_, facts)| (compared.day)(facts));
     days.fold((0, 0), |t: Day, d| (t.0.saturating_add(d.0), t.1.saturating_add(d.1)))
 }
 
