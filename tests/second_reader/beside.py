@@ -6,6 +6,8 @@ from formats import *
 RATIOS = ("oee.iso22400@1", "availability.iso22400@1", "performance.iso22400@1", "quality.iso22400@1")
 MASK = (1 << 64) - 1
 LOCKED = ("site", "calendar")
+# With one of these the comparison side is graded D.
+WEAK = {"PLAN_AFTER_START", "LOCKED_AFTER_START", "COMPARISON_NOT_LOCKED", "COMPARISON_UNFIT", "COMPARISON_LEFT", "LOCK_MISSTATED"}
 OF_MACHINE = ("machine", "cycle_time", "recipe", "ledger")
 
 def micro(s): return (-1 if s[0] == "-" else 1) * int(s.lstrip("-").replace(".", ""))
@@ -83,11 +85,17 @@ def check_lock(said, raw, plan, body):
     need(all(entry[f] == lock[f] for f in ("size", "parameters_digest")), "comparison lock %d: the report says something else" % lock["leaf"])
     need(lock["confirmed"] == is_it, "comparison lock %d: confirmed" % lock["leaf"])
 
-def check_one(report, plan, body, metric, beside, is_now):
+def check_one(report, plan, body, metric, beside, is_now, simulated):
     name = "%s of %s beside others" % (metric["definition"], metric["machine"])
     others = [m["machine"] for m in body["comparison"]["machines"]]
     need([m["machine"] for m in beside["machines"]] == others, "machines of %s" % name)
     need(beside["comparison"]["grade"] in (None, "C", "D"), "a grade too good on %s" % name)
+    need(("COMPARISON_NOT_LOCKED" in beside["cautions"]) == (plan["comparison"]["lock"] is None), "%s: locked or not" % name)
+    need(not WEAK & set(beside["cautions"] + beside["reasons"]) or beside["comparison"]["grade"] in (None, "D"), "a grade too good on %s" % name)
+    own = [m for m in body["machines"] if metric["machine"] in (m, "*")]
+    begins = min((s["from_ms"] for s in report["shifts"] if s["machine"] in own + others), default=None)
+    if is_now and begins is not None and plan["comparison"]["lock"] and not simulated:
+        need(plan["comparison"]["lock"]["received_ms"] <= begins or "LOCKED_AFTER_START" in beside["cautions"], "%s was locked late" % name)
     change, target = beside["change"], metric["target"]
     need((beside["reaches"] is None) == (target is None), "%s without a target" % name)
     if beside["reaches"] in ("REACHED", "NOT_REACHED"):
@@ -130,11 +138,12 @@ def check_beside(said, raw, report):
     if not chosen: return 0, 0
     need(plan["design"] == "machines_compared" and not report["comparisons"], "machines beside machines are not before and after")
     need(plan["comparison"]["machines"] == chosen["machines"], "other comparison machines")
+    simulated = any(s[3] == "site" and s[4].get("simulated") for s in said)
     recomputed, found = 0, [m for m in plan["metrics"] if m.get("beside")]
     for metric in found:
         need(metric["verdict"] in (None, "INSUFFICIENT"), "a verdict without a base period")
         now = metric["beside"].get("declared")
-        check_one(report, plan, body, metric, metric["beside"], not now)
-        if now: check_one(report, plan, body, metric, now, True)
+        check_one(report, plan, body, metric, metric["beside"], not now, simulated)
+        if now: check_one(report, plan, body, metric, now, True, simulated)
         recomputed += metric["definition"] in RATIOS
     return recomputed, len(found)

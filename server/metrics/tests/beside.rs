@@ -69,7 +69,7 @@ fn counted(worlds: &[&World]) -> f64 {
 
 #[test]
 fn the_interval_holds_the_true_difference_and_nothing_is_called_before_and_after() {
-    let report = report(&RECORDED);
+    let report = report(&locked(&RECORDED).0);
     assert!(report.comparisons.is_empty() && report.method.is_none(), "nothing is before and after");
     let plan = planned(&report);
     assert_eq!(plan.design, "machines_compared");
@@ -175,8 +175,21 @@ fn a_choice_that_came_late_or_left_its_lock_or_misstates_it_is_worth_less() {
     let oee = report(&late);
     assert_eq!(
         (found(&oee, OEE).comparison.grade, found(&oee, OEE).cautions.as_slice()),
-        (Some("D"), ["PLAN_AFTER_START"].as_slice())
+        (Some("D"), ["PLAN_AFTER_START", "COMPARISON_NOT_LOCKED"].as_slice())
     );
+    // Stated in time and never locked, or locked when the dates were over: nothing fixed the choice while they ran.
+    let never = report(&RECORDED);
+    assert_eq!(
+        (found(&never, OEE).comparison.grade, found(&never, OEE).cautions.as_slice()),
+        (Some("D"), ["COMPARISON_NOT_LOCKED"].as_slice())
+    );
+    let lock = lock_comparison(RECORDED.history().statements(), RECORDED.size(), "retrofit").unwrap();
+    let after = report(&append(&RECORDED, "comparison_lock", MONDAY, serde_json::to_value(lock).unwrap()));
+    assert_eq!(
+        (found(&after, OEE).comparison.grade, found(&after, OEE).cautions.as_slice()),
+        (Some("D"), ["LOCKED_AFTER_START"].as_slice())
+    );
+    assert_eq!((found(&after, OEE).follows, found(&after, OEE).reaches), ("locked", Some("REACHED")));
     let (log, _) = locked(&RECORDED);
     let again = report(&append(&log, "plan", MONDAY, plan(&names)));
     assert_eq!(
@@ -297,7 +310,7 @@ fn a_retrofitted_machine_among_the_others_is_told() {
             .collect(),
     };
     run(&mut log, [&half, &better, &worse], |_, _| true);
-    let report = report(&log);
+    let report = report(&locked(&log).0);
     assert!(found(&report, OEE).cautions.contains(&"COMPARISON_WITHIN_SPREAD"), "{:?}", found(&report, OEE));
     assert!(found(&report, OEE).comparison.grade == Some("C"), "a simulated site is never late");
 }

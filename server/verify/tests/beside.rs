@@ -65,6 +65,17 @@ fn refused(log: &Log, forged: &Json, place: &str) {
 fn both_readers_recompute_machines_beside_machines() {
     let (log, _) = locked(&recorded(plan(&json!({}))));
     agreed(&log, &log.bundle(&bytes(&report(&log))), "beside 1 of 2");
+    // Never locked, and locked late.
+    let never = recorded(plan(&json!({})));
+    agreed(&never, &never.bundle(&bytes(&report(&never))), "beside 1 of 2");
+    let lock = metrics::plan::lock_comparison(never.history().statements(), never.size(), "retrofit").unwrap();
+    let late = append(&never, "comparison_lock", MONDAY, serde_json::to_value(lock).unwrap());
+    agreed(&late, &late.bundle(&bytes(&report(&late))), "beside 1 of 2");
+    for bent in [&never, &late] {
+        let mut honest = report(bent);
+        *honest.pointer_mut("/measurement_plan/metrics/0/beside/cautions").unwrap() = json!([]);
+        refused(bent, &honest, "cautions");
+    }
     // As locked, with what is declared now beside it.
     let log = append(&log, "cycle_time", MONDAY, json!({"machine": "twin", "item_us": ITEM_US / 2}));
     agreed(&log, &log.bundle(&bytes(&report(&log))), "beside 1 of 2");

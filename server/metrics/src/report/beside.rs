@@ -5,8 +5,8 @@
 //!    did to both stays in their difference.
 //! 2. What the interval holds is how certain the difference of *these* machines over *these* dates is. That they were alike before the
 //!    retrofit nobody measured; so a difference reaches a target's value or does not, and the target's own verdict stays insufficient.
-//! 3. The comparison side stands for what was not measured: grade C at best; D when the choice was not agreed before the dates began, or
-//!    is not what was locked, or a machine is unfit.
+//! 3. The comparison side stands for what was not measured: grade C at best; D when the choice was not both stated and locked before the
+//!    dates of either side began, or is not what was locked, or a machine is unfit.
 //! 4. Where parameters as declared now give anything else than as locked, both stand here.
 
 use std::collections::BTreeSet;
@@ -116,7 +116,7 @@ pub(super) struct Besides {
     /// Under the parameters as locked, where they may give something else.
     locked: Option<Sides>,
     lock: Option<ComparisonLocked>,
-    /// When the choice was agreed, UTC milliseconds.
+    /// When the plan that names the choice was stated, UTC milliseconds.
     agreed_ms: i64,
     /// The plan was changed after its lock.
     is_left: bool,
@@ -263,7 +263,12 @@ impl Besides {
         }
         let how = (usize::try_from(plan.replicates).unwrap_or(2000), plan.seed.cast_unsigned());
         let change = compare::beside(&a, &b, usize::try_from(plan.block_days).unwrap_or(7), how.0, how.1);
-        let is_late = is_late(history, self.agreed_ms, std::slice::from_ref(own));
+        let is_after = |ms| is_late(history, ms, [own, reference]);
+        let is_late = is_after(self.agreed_ms);
+        let late_lock = match &self.lock {
+            Some(lock) => is_after(lock.received_ms).then_some("LOCKED_AFTER_START"),
+            None => Some("COMPARISON_NOT_LOCKED"),
+        };
         let found = comparison(compared, reference, own, &change, is_late);
         let common_days = common.len() as u64;
         let each: Vec<(String, Day)> =
@@ -291,6 +296,7 @@ impl Besides {
 
         let mut cautions: Vec<&'static str> =
             found.cautions.iter().copied().filter(|code| !withheld.contains(code)).collect();
+        cautions.extend(late_lock);
         cautions.extend(spread(&each, change.after));
         if plan.compared_with().any(|id| !plan::is_class_stated(history.statements(), plan, id)) {
             cautions.push("COMPARISON_CLASS_NOT_STATED");
@@ -324,7 +330,8 @@ impl Besides {
                 "UNDECIDED"
             }
         });
-        let is_weak = is_late || self.is_unfit || self.is_left || self.lock.as_ref().is_some_and(|l| !l.confirmed);
+        let is_misstated = self.lock.as_ref().is_some_and(|l| !l.confirmed);
+        let is_weak = is_late || late_lock.is_some() || self.is_unfit || self.is_left || is_misstated;
         // The later letter is the weaker.
         let lowered = |grade: &'static str| if is_weak { "D" } else { grade.max("C") };
         let days = |part: &MachinePeriod| part.days.len() as u64;
