@@ -1,5 +1,5 @@
 """Machines beside machines (docs/report-computation.md §7b): sums and intervals again from the report's own shifts, the lock from its leaf."""
-import datetime
+import datetime, zoneinfo
 from formats import *
 
 # Ratios whose numerator and denominator stand in every shift; energy per good item is summed over other windows.
@@ -82,8 +82,26 @@ def check_lock(said, raw, plan, body):
     is_it = rests == entry["parameters"] and sha256(canonical(rests).encode("utf-8")).hex() == entry["parameters_digest"]
     need(is_it != (("LOCK_MISSTATED", first[1]) in findings), "comparison lock %d: misstated" % first[1])
     if lock is None: return
+    classes = {s[4]["machine"]: s[4].get("class") for s in said if s[3] == "ledger" and s[1] < entry["size"]}
+    listed = {c["leaf"] for c in lock["changes"]}
+    for s in said:
+        if s[3] == "ledger" and s[1] >= entry["size"] and s[4]["machine"] in ours: need((s[1] in listed) == (s[4].get("class") != classes.get(s[4]["machine"])), "ledger %d after the lock" % s[1])
     need(all(entry[f] == lock[f] for f in ("size", "parameters_digest")), "comparison lock %d: the report says something else" % lock["leaf"])
     need(lock["confirmed"] == is_it, "comparison lock %d: confirmed" % lock["leaf"])
+
+def check_retrofitted(said, report, plan, body):
+    """No comparison machine was, by any plan that held in the dates, retrofitted before they end; or it is found."""
+    midnight = lambda date: datetime.datetime.fromisoformat(date).replace(tzinfo=zoneinfo.ZoneInfo(report["zone"])).timestamp() * 1000
+    day_after = lambda date: str(datetime.date.fromisoformat(date) + datetime.timedelta(1))
+    dates, others = body["reporting"], [m["machine"] for m in body["comparison"]["machines"]]
+    stated, is_found = sorted((s for s in said if s[3] == "plan"), key=lambda s: s[1]), False
+    for i, s in enumerate(stated):
+        p, end = s[4], next((later[2] for later in stated[i + 1:] if later[4]["plan"] == s[4]["plan"]), None)
+        holds = p["plan"] != plan["plan"] if end is None else s[2] < midnight(day_after(dates["to"])) and end > midnight(dates["from"])
+        begins = day_after(p["baseline"]["to"]) if p.get("baseline") else p["reporting"]["from"]
+        is_found |= holds and begins <= dates["to"] and bool(set(p["machines"]) & set(others))
+    need(is_found == ("COMPARISON_RETROFITTED" in [f["code"] for f in plan["findings"]]), "a comparison machine that was retrofitted, or was not")
+    for m in plan["metrics"]: need(not is_found or not m.get("beside") or "COMPARISON_UNFIT" in m["beside"]["reasons"], "an unfit machine counts")
 
 def check_one(report, plan, body, metric, beside, is_now, simulated):
     name = "%s of %s beside others" % (metric["definition"], metric["machine"])
@@ -138,6 +156,7 @@ def check_beside(said, raw, report):
     if not chosen: return 0, 0
     need(plan["design"] == "machines_compared" and not report["comparisons"], "machines beside machines are not before and after")
     need(plan["comparison"]["machines"] == chosen["machines"], "other comparison machines")
+    check_retrofitted(said, report, plan, body)
     simulated = any(s[3] == "site" and s[4].get("simulated") for s in said)
     recomputed, found = 0, [m for m in plan["metrics"] if m.get("beside")]
     for metric in found:

@@ -9,7 +9,7 @@ mod machines;
 use std::process::Command;
 
 use fixture::{ITEM_US, Log, MONDAY};
-use machines::{append, locked, plan, recorded};
+use machines::{append, insert, locked, plan, recorded};
 use metrics::{ReportRequest, evaluate};
 use serde_json::{Value as Json, json};
 use verify::{Trust, Verdict, verify};
@@ -91,6 +91,27 @@ fn both_readers_tell_of_a_locked_choice_that_the_plan_no_longer_has() {
     agreed(&log, &log.bundle(&bytes(&honest)), "beside 0 of 0");
     *honest.pointer_mut("/measurement_plan/findings").unwrap() = json!([]);
     refused(&log, &honest, "/measurement_plan/findings");
+}
+
+#[test]
+fn both_readers_tell_of_a_machine_made_fit_afterwards() {
+    let never = recorded(plan(&json!({})));
+    let (locked, _) = locked(&never);
+    let log = append(&locked, "ledger", MONDAY, json!({"machine": "twin", "class": "general_power"}));
+    let mut honest = report(&log);
+    agreed(&log, &log.bundle(&bytes(&honest)), "beside 1 of 2");
+    *honest.pointer_mut("/measurement_plan/comparison/lock/changes").unwrap() = json!([]);
+    refused(&log, &honest, "changes");
+    // Retrofitted half-way through the dates by a plan that says something else afterwards.
+    let mut log = never;
+    let second = |machine: &str| json!({"plan": "second", "machines": [machine], "reporting": {"from": "2026-03-16", "to": "2026-06-30"}});
+    let middle = log.leaves.len() / 2;
+    insert(&mut log, middle, "plan", MONDAY, second("twin"));
+    insert(&mut log, middle + 20, "plan", MONDAY, second("main"));
+    let mut honest = report(&log);
+    agreed(&log, &log.bundle(&bytes(&honest)), "beside 1 of 2");
+    *honest.pointer_mut("/measurement_plan/findings").unwrap() = json!([]);
+    refused(&log, &honest, "findings");
 }
 
 #[test]
