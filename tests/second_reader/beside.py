@@ -125,6 +125,15 @@ def check_one(report, plan, body, metric, beside, is_now, simulated):
     if bd and ad:
         wide = lambda n, d: half_up(n * 10**6, d) if n >= 0 else -half_up(-n * 10**6, d)
         need(micro(beside["difference"]) == wide(an * bd - bn * ad, ad * bd), "difference of %s" % name)
+        need(beside["relative"] is None if not bn else micro(beside["relative"]) == wide(*((an * bd - bn * ad, ad * bn) if bn > 0 else (bn * ad - an * bd, -ad * bn))), "relative of %s" % name)
+    if change:
+        is_points = change["unit"] == "percentage_points"
+        need(change["value"] == beside["difference" if is_points else "relative"], "change of %s" % name)
+        need(not is_points or all(change[k] == beside[k] for k in ("lower", "upper")), "interval of the change of %s" % name)
+    withheld, ends = set(beside["reasons"]) - {"INTERVAL_CONTAINS_TARGET", "NO_INTERVAL"}, [beside[k] and micro(beside[k]) for k in ("lower", "upper")]
+    # An end printed as zero may lie on either side of it.
+    signs = {"INSUFFICIENT"} if withheld or None in ends else {v for v, is_it in (("HIGHER", ends[0] >= 0), ("LOWER", ends[1] <= 0), ("NOT_SIGNIFICANT", ends[0] <= 0 <= ends[1])) if is_it}
+    need(beside["verdict"] in signs, "%s: %s is not what the interval says" % (name, beside["verdict"]))
     p = report["request"]["periods"][0]
     first, last = (datetime.date.fromisoformat(p[k]) for k in ("from", "to"))
     dates = [str(first + datetime.timedelta(n)) for n in range((last - first).days + 1)]

@@ -46,7 +46,7 @@ fn second(log: &Log, bundle: &[u8]) -> Option<(Option<i32>, String)> {
 
 fn agreed(log: &Log, bundle: &[u8], beside: &str) {
     let outcome = verify(bundle, Some(&Trust::parse(log.trust_json().as_bytes()).unwrap()));
-    assert_ne!(outcome.verdict, Verdict::Refused, "{:?}", outcome.findings);
+    assert_eq!(outcome.verdict, Verdict::Verified, "{:?}", outcome.findings);
     if let Some((code, said)) = second(log, bundle) {
         assert!(code == Some(0) && said.contains(beside), "{said}");
     }
@@ -123,6 +123,14 @@ fn both_readers_refuse_a_report_that_says_something_else_of_them() {
         ("/measurement_plan/metrics/0/verdict", json!("MET")),
         ("/measurement_plan/metrics/0/beside/lower", json!("0.000001")),
         ("/measurement_plan/metrics/0/beside/difference", json!("0.300000")),
+        ("/measurement_plan/metrics/0/beside/relative", json!("0.900000")),
+        ("/measurement_plan/metrics/0/beside/verdict", json!("NOT_SIGNIFICANT")),
+        ("/measurement_plan/metrics/0/beside/change/value", json!("0.300000")),
+        ("/measurement_plan/metrics/0/beside/change/lower", json!("0.100000")),
+        ("/measurement_plan/metrics/0/beside/change/upper", json!("0.900000")),
+        ("/measurement_plan/metrics/1/beside/relative", json!("-0.900000")),
+        ("/measurement_plan/metrics/1/beside/verdict", json!("HIGHER")),
+        ("/measurement_plan/metrics/1/beside/change/value", json!("-0.900000")),
         ("/measurement_plan/metrics/0/beside/comparison/numerator", json!("1")),
         ("/measurement_plan/metrics/0/beside/comparison/grade", json!("A")),
         ("/measurement_plan/metrics/0/beside/machines/0/value", json!("0.400000")),
