@@ -1,11 +1,13 @@
 """Machines beside machines (docs/report-computation.md §7b): sums and intervals again from the report's own shifts, the lock from its leaf."""
-import datetime
+import datetime, zoneinfo
 from formats import *
 
 # Ratios whose numerator and denominator stand in every shift; energy per good item is summed over other windows.
 RATIOS = ("oee.iso22400@1", "availability.iso22400@1", "performance.iso22400@1", "quality.iso22400@1")
 MASK = (1 << 64) - 1
 LOCKED = ("site", "calendar")
+# With one of these the comparison side is graded D.
+WEAK = {"PLAN_AFTER_START", "LOCKED_AFTER_START", "COMPARISON_NOT_LOCKED", "COMPARISON_UNFIT", "COMPARISON_LEFT", "LOCK_MISSTATED"}
 OF_MACHINE = ("machine", "cycle_time", "recipe", "ledger")
 
 def micro(s): return (-1 if s[0] == "-" else 1) * int(s.lstrip("-").replace(".", ""))
@@ -53,30 +55,65 @@ def check_sums(report, name, printed, series):
 def half_up(n, d): return (2 * n + d) // (2 * d)
 
 def check_lock(said, raw, plan, body):
-    lock = plan["comparison"]["lock"]
-    stated = [s for s in said if s[3] == "comparison_lock" and s[4]["plan"] == plan["plan"]]
+    """The first lock that stands counts; what is wrong with locks, and what left them, is found whatever the plan says now."""
+    lock = (plan.get("comparison") or {}).get("lock")
+    stated = sorted((s for s in said if s[3] == "comparison_lock" and s[4]["plan"] == plan["plan"]), key=lambda s: s[1])
     newest = lambda size: max((s[1] for s in said if s[3] == "plan" and s[4]["plan"] == plan["plan"] and s[1] < size), default=None)
     plans = {s[1]: s[4] for s in said if s[3] == "plan"}
+    others = lambda p: [m["machine"] for m in p.get("comparison", {"machines": []})["machines"]]
     def stands(s):
         on = plans.get(s[4]["plan_leaf"])
         return (s[4]["size"] <= s[1] and newest(s[4]["size"]) == s[4]["plan_leaf"] and "comparison" in on and s[4]["machines"] == on["machines"]
-            and s[4]["comparison"] == [m["machine"] for m in on["comparison"]["machines"]])
-    first = next((s for s in sorted(stated, key=lambda s: s[1]) if stands(s)), None)
-    need((lock is None) == (first is None) and (lock is None or lock["leaf"] == first[1]), "another lock of the comparison")
-    if lock is None: return
+            and s[4]["comparison"] == others(on))
+    first = next((s for s in stated if stands(s)), None)
+    if body.get("comparison"): need((lock is None) == (first is None) and (lock is None or lock["leaf"] == first[1]), "another lock of the comparison")
+    findings = {(f["code"], f["leaf"]) for f in plan["findings"]}
+    for s in stated: need(s is first or ("LOCK_REPEATED" if stands(s) else "LOCK_INVALID", s[1]) in findings, "comparison lock %d counts for nothing, and nothing is found" % s[1])
+    dropped = first is not None and not body.get("comparison")
+    need(dropped == any(code == "COMPARISON_DROPPED" for code, _ in findings), "locked comparison machines that the plan has no more")
+    if first is None: return
     entry, on = first[4], plans[first[4]["plan_leaf"]]
-    need(all(entry[f] == lock[f] for f in ("size", "parameters_digest")), "comparison lock %d: the report says something else" % lock["leaf"])
-    ours = set(on["machines"]) | {on.get("incoming")} | {m["machine"] for m in on["comparison"]["machines"]}
+    who = lambda p: (sorted(p["machines"]), sorted(others(p)), p.get("reporting"), p.get("baseline"))
+    for leaf, p in plans.items():
+        if leaf >= entry["size"] and p["plan"] == plan["plan"] and who(p) != who(on): need(("PLAN_CHANGED_AFTER_LOCK", leaf) in findings, "plan %d left its lock" % leaf)
+    ours = set(on["machines"]) | {on.get("incoming")} | set(others(on))
     counts = lambda s: s[3] in LOCKED or s[1] == entry["plan_leaf"] or s[3] in OF_MACHINE and s[4].get("machine") in ours
     rests = [{"leaf": s[1], "digest": one(message(raw[s[1]]), 7, b"").hex()} for s in sorted(said, key=lambda s: s[1]) if s[1] < entry["size"] and counts(s)]
     is_it = rests == entry["parameters"] and sha256(canonical(rests).encode("utf-8")).hex() == entry["parameters_digest"]
+    need(is_it != (("LOCK_MISSTATED", first[1]) in findings), "comparison lock %d: misstated" % first[1])
+    if lock is None: return
+    classes = {s[4]["machine"]: s[4].get("class") for s in said if s[3] == "ledger" and s[1] < entry["size"]}
+    listed = {c["leaf"] for c in lock["changes"]}
+    for s in said:
+        if s[3] == "ledger" and s[1] >= entry["size"] and s[4]["machine"] in ours: need((s[1] in listed) == (s[4].get("class") != classes.get(s[4]["machine"])), "ledger %d after the lock" % s[1])
+    need(all(entry[f] == lock[f] for f in ("size", "parameters_digest")), "comparison lock %d: the report says something else" % lock["leaf"])
     need(lock["confirmed"] == is_it, "comparison lock %d: confirmed" % lock["leaf"])
 
-def check_one(report, plan, body, metric, beside, is_now):
+def check_retrofitted(said, report, plan, body):
+    """No comparison machine was, by any plan that held in the dates, retrofitted before they end; or it is found."""
+    midnight = lambda date: datetime.datetime.fromisoformat(date).replace(tzinfo=zoneinfo.ZoneInfo(report["zone"])).timestamp() * 1000
+    day_after = lambda date: str(datetime.date.fromisoformat(date) + datetime.timedelta(1))
+    dates, others = body["reporting"], [m["machine"] for m in body["comparison"]["machines"]]
+    stated, is_found = sorted((s for s in said if s[3] == "plan"), key=lambda s: s[1]), False
+    for i, s in enumerate(stated):
+        p, end = s[4], next((later[2] for later in stated[i + 1:] if later[4]["plan"] == s[4]["plan"]), None)
+        holds = p["plan"] != plan["plan"] if end is None else s[2] < midnight(day_after(dates["to"])) and end > midnight(dates["from"])
+        begins = day_after(p["baseline"]["to"]) if p.get("baseline") else p["reporting"]["from"]
+        is_found |= holds and begins <= dates["to"] and bool(set(p["machines"]) & set(others))
+    need(is_found == ("COMPARISON_RETROFITTED" in [f["code"] for f in plan["findings"]]), "a comparison machine that was retrofitted, or was not")
+    for m in plan["metrics"]: need(not is_found or not m.get("beside") or "COMPARISON_UNFIT" in m["beside"]["reasons"], "an unfit machine counts")
+
+def check_one(report, plan, body, metric, beside, is_now, simulated):
     name = "%s of %s beside others" % (metric["definition"], metric["machine"])
     others = [m["machine"] for m in body["comparison"]["machines"]]
     need([m["machine"] for m in beside["machines"]] == others, "machines of %s" % name)
     need(beside["comparison"]["grade"] in (None, "C", "D"), "a grade too good on %s" % name)
+    need(("COMPARISON_NOT_LOCKED" in beside["cautions"]) == (plan["comparison"]["lock"] is None), "%s: locked or not" % name)
+    need(not WEAK & set(beside["cautions"] + beside["reasons"]) or beside["comparison"]["grade"] in (None, "D"), "a grade too good on %s" % name)
+    own = [m for m in body["machines"] if metric["machine"] in (m, "*")]
+    begins = min((s["from_ms"] for s in report["shifts"] if s["machine"] in own + others), default=None)
+    if is_now and begins is not None and plan["comparison"]["lock"] and not simulated:
+        need(plan["comparison"]["lock"]["received_ms"] <= begins or "LOCKED_AFTER_START" in beside["cautions"], "%s was locked late" % name)
     change, target = beside["change"], metric["target"]
     need((beside["reaches"] is None) == (target is None), "%s without a target" % name)
     if beside["reaches"] in ("REACHED", "NOT_REACHED"):
@@ -88,6 +125,15 @@ def check_one(report, plan, body, metric, beside, is_now):
     if bd and ad:
         wide = lambda n, d: half_up(n * 10**6, d) if n >= 0 else -half_up(-n * 10**6, d)
         need(micro(beside["difference"]) == wide(an * bd - bn * ad, ad * bd), "difference of %s" % name)
+        need(beside["relative"] is None if not bn else micro(beside["relative"]) == wide(*((an * bd - bn * ad, ad * bn) if bn > 0 else (bn * ad - an * bd, -ad * bn))), "relative of %s" % name)
+    if change:
+        is_points = change["unit"] == "percentage_points"
+        need(change["value"] == beside["difference" if is_points else "relative"], "change of %s" % name)
+        need(not is_points or all(change[k] == beside[k] for k in ("lower", "upper")), "interval of the change of %s" % name)
+    withheld, ends = set(beside["reasons"]) - {"INTERVAL_CONTAINS_TARGET", "NO_INTERVAL"}, [beside[k] and micro(beside[k]) for k in ("lower", "upper")]
+    # An end printed as zero may lie on either side of it.
+    signs = {"INSUFFICIENT"} if withheld or None in ends else {v for v, is_it in (("HIGHER", ends[0] >= 0), ("LOWER", ends[1] <= 0), ("NOT_SIGNIFICANT", ends[0] <= 0 <= ends[1])) if is_it}
+    need(beside["verdict"] in signs, "%s: %s is not what the interval says" % (name, beside["verdict"]))
     p = report["request"]["periods"][0]
     first, last = (datetime.date.fromisoformat(p[k]) for k in ("from", "to"))
     dates = [str(first + datetime.timedelta(n)) for n in range((last - first).days + 1)]
@@ -97,10 +143,13 @@ def check_one(report, plan, body, metric, beside, is_now):
     roles = {m["machine"]: m["role"] for m in report["machines"]}
     own = [m for m in body["machines"] if roles.get(m) == "production"] if metric["machine"] == "*" else [metric["machine"]]
     a, b = (days(report, machines, metric["definition"], dates) for machines in (others, own))
+    common = [x[1] > 0 and y[1] > 0 for x, y in zip(a, b)]
+    same = lambda series: [pair if both else [0, 0] for pair, both in zip(series, common)]
+    a, b = same(a), same(b)
     check_sums(report, name, beside["comparison"], a)
     check_sums(report, name, beside["retrofitted"], b)
-    for m in beside["machines"]: check_sums(report, name, m, days(report, [m["machine"]], metric["definition"], dates))
-    need(beside["common_days"] == sum(x[1] > 0 and y[1] > 0 for x, y in zip(a, b)), "days in common of %s" % name)
+    for m in beside["machines"]: check_sums(report, name, m, same(days(report, [m["machine"]], metric["definition"], dates)))
+    need(beside["common_days"] == sum(common), "days in common of %s" % name)
     if beside["lower"]:
         ends = interval(a, b, plan["comparison"]["method"])
         need(all(abs(end * 10**6 - micro(beside[k])) <= 2 for end, k in zip(ends, ("lower", "upper"))), "interval of %s: %s" % (name, ends))
@@ -112,15 +161,17 @@ def check_beside(said, raw, report):
     body = next((s[4] for s in said if plan and s[1] == plan["leaf"]), {})
     chosen = body.get("comparison")
     need(bool(chosen) == bool(plan and plan.get("comparison")), "the plan's comparison machines")
+    if plan: check_lock(said, raw, plan, body)
     if not chosen: return 0, 0
     need(plan["design"] == "machines_compared" and not report["comparisons"], "machines beside machines are not before and after")
     need(plan["comparison"]["machines"] == chosen["machines"], "other comparison machines")
-    check_lock(said, raw, plan, body)
+    check_retrofitted(said, report, plan, body)
+    simulated = any(s[3] == "site" and s[4].get("simulated") for s in said)
     recomputed, found = 0, [m for m in plan["metrics"] if m.get("beside")]
     for metric in found:
         need(metric["verdict"] in (None, "INSUFFICIENT"), "a verdict without a base period")
         now = metric["beside"].get("declared")
-        check_one(report, plan, body, metric, metric["beside"], not now)
-        if now: check_one(report, plan, body, metric, now, True)
+        check_one(report, plan, body, metric, metric["beside"], not now, simulated)
+        if now: check_one(report, plan, body, metric, now, True, simulated)
         recomputed += metric["definition"] in RATIOS
     return recomputed, len(found)

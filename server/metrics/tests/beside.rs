@@ -69,7 +69,7 @@ fn counted(worlds: &[&World]) -> f64 {
 
 #[test]
 fn the_interval_holds_the_true_difference_and_nothing_is_called_before_and_after() {
-    let report = report(&RECORDED);
+    let report = report(&locked(&RECORDED).0);
     assert!(report.comparisons.is_empty() && report.method.is_none(), "nothing is before and after");
     let plan = planned(&report);
     assert_eq!(plan.design, "machines_compared");
@@ -175,8 +175,21 @@ fn a_choice_that_came_late_or_left_its_lock_or_misstates_it_is_worth_less() {
     let oee = report(&late);
     assert_eq!(
         (found(&oee, OEE).comparison.grade, found(&oee, OEE).cautions.as_slice()),
-        (Some("D"), ["PLAN_AFTER_START"].as_slice())
+        (Some("D"), ["PLAN_AFTER_START", "COMPARISON_NOT_LOCKED"].as_slice())
     );
+    // Stated in time and never locked, or locked when the dates were over: nothing fixed the choice while they ran.
+    let never = report(&RECORDED);
+    assert_eq!(
+        (found(&never, OEE).comparison.grade, found(&never, OEE).cautions.as_slice()),
+        (Some("D"), ["COMPARISON_NOT_LOCKED"].as_slice())
+    );
+    let lock = lock_comparison(RECORDED.history().statements(), RECORDED.size(), "retrofit").unwrap();
+    let after = report(&append(&RECORDED, "comparison_lock", MONDAY, serde_json::to_value(lock).unwrap()));
+    assert_eq!(
+        (found(&after, OEE).comparison.grade, found(&after, OEE).cautions.as_slice()),
+        (Some("D"), ["LOCKED_AFTER_START"].as_slice())
+    );
+    assert_eq!((found(&after, OEE).follows, found(&after, OEE).reaches), ("locked", Some("REACHED")));
     let (log, _) = locked(&RECORDED);
     let again = report(&append(&log, "plan", MONDAY, plan(&names)));
     assert_eq!(
@@ -212,6 +225,33 @@ fn a_choice_that_came_late_or_left_its_lock_or_misstates_it_is_worth_less() {
 }
 
 #[test]
+fn a_locked_choice_that_the_plan_no_longer_has_is_told() {
+    let (log, leaf) = locked(&RECORDED);
+    let mut gone = plan(&json!({}));
+    gone.as_object_mut().unwrap().remove("comparison");
+    let mut measured = gone.clone();
+    measured["baseline"] = json!({"from": "2026-01-01", "to": "2026-02-01"});
+    let mut bare = measured.clone();
+    bare["metrics"] = json!([]);
+    for (body, design) in [(gone.clone(), "after_only"), (measured, "after_only"), (bare, "after_only")] {
+        let log = append(&log, "plan", MONDAY, body.clone());
+        let told = report(&log);
+        let (at, planned) = (log.size() - 1, planned(&told));
+        assert_eq!(planned.design, design);
+        let found: Vec<_> = planned.findings.iter().map(|f| (f.code, f.leaf)).collect();
+        assert_eq!(found, [("COMPARISON_DROPPED", at), ("PLAN_CHANGED_AFTER_LOCK", at)], "{body}");
+        assert!(planned.comparison.is_none() && planned.metrics.iter().all(|m| m.beside.is_none()));
+    }
+    // Without a lock nothing was promised; a lock that never stood is told all the same.
+    assert!(planned(&report(&append(&RECORDED, "plan", MONDAY, gone.clone()))).findings.is_empty());
+    let digest = log.leaves[leaf as usize].content_digest().unwrap();
+    let mut stated = Declaration::decode(&log.contents[&digest]).unwrap().body;
+    stated["comparison"] = json!(["third"]);
+    let invalid = append(&append(&RECORDED, "comparison_lock", MONDAY, stated), "plan", MONDAY, gone);
+    assert_eq!(planned(&report(&invalid)).findings.iter().map(|f| f.code).collect::<Vec<_>>(), ["LOCK_INVALID"]);
+}
+
+#[test]
 fn machines_that_were_not_read_on_the_same_dates_decide_nothing() {
     let run_with = |keep: &dyn Fn(usize, usize) -> bool| {
         let mut log = site(true, plan(&json!({})));
@@ -233,6 +273,29 @@ fn machines_that_were_not_read_on_the_same_dates_decide_nothing() {
 }
 
 #[test]
+fn machines_alike_differ_by_nothing_though_one_side_has_dates_of_its_own() {
+    // Three machines that do the very same, ever worse; the comparison machines have no quality to divide by in the last week.
+    let mut log = site(false, plan(&json!({"metrics": [{"definition": "quality.iso22400@1"}]})));
+    let mut world = World::new(31, DAYS, Some(0));
+    for (m, minute) in world.minutes.iter_mut().enumerate() {
+        if m > 20 * 1440 {
+            minute.reject += minute.good / 2;
+            minute.good -= minute.good / 2;
+        }
+    }
+    run(&mut log, [&world, &world, &world], |machine, minute| machine == 0 || minute < 28 * 1440);
+    let told = report(&log);
+    let quality = found(&told, "quality.iso22400@1");
+    assert!((27..=29).contains(&quality.common_days), "{quality:?}");
+    let zero = Some("0.000000".to_owned());
+    assert_eq!((&quality.difference, &quality.lower, &quality.upper), (&zero, &zero, &zero), "{quality:?}");
+    assert_eq!(quality.machines[0].value, quality.retrofitted.value);
+    // Its own line of the report is of every date.
+    let section = told.periods.iter().find(|p| p.machine == "press").unwrap();
+    assert_ne!(section.line("quality.iso22400@1").unwrap().value, quality.retrofitted.value);
+}
+
+#[test]
 fn a_retrofitted_machine_among_the_others_is_told() {
     // The press no better than the best of the others: the machines differ as much among themselves.
     let mut log = site(true, plan(&json!({})));
@@ -247,7 +310,7 @@ fn a_retrofitted_machine_among_the_others_is_told() {
             .collect(),
     };
     run(&mut log, [&half, &better, &worse], |_, _| true);
-    let report = report(&log);
+    let report = report(&locked(&log).0);
     assert!(found(&report, OEE).cautions.contains(&"COMPARISON_WITHIN_SPREAD"), "{:?}", found(&report, OEE));
     assert!(found(&report, OEE).comparison.grade == Some("C"), "a simulated site is never late");
 }

@@ -279,7 +279,7 @@ fn grade(draft: &Draft, beside: &Beside, out: &mut Vec<(Notice, Said)>) {
 }
 
 /// Kinds whose later statements a locked choice of comparison machines puts beside itself; what merely happens counts both ways.
-const CHOSEN: [&str; 3] = ["calendar", "machine", "cycle_time"];
+const CHOSEN: [&str; 4] = ["calendar", "machine", "cycle_time", "ledger"];
 
 /// Whether a row says something of either side of a locked comparison.
 fn chosen(draft: &Draft, against: &Against<'_>, out: &mut Vec<(Notice, Said)>) {

@@ -9,7 +9,7 @@ mod machines;
 use std::process::Command;
 
 use fixture::{ITEM_US, Log, MONDAY};
-use machines::{append, locked, plan, recorded};
+use machines::{append, insert, locked, plan, recorded};
 use metrics::{ReportRequest, evaluate};
 use serde_json::{Value as Json, json};
 use verify::{Trust, Verdict, verify};
@@ -44,21 +44,74 @@ fn second(log: &Log, bundle: &[u8]) -> Option<(Option<i32>, String)> {
     Some((out.status.code(), said))
 }
 
-fn agreed(log: &Log, bundle: &[u8]) {
+fn agreed(log: &Log, bundle: &[u8], beside: &str) {
     let outcome = verify(bundle, Some(&Trust::parse(log.trust_json().as_bytes()).unwrap()));
-    assert_ne!(outcome.verdict, Verdict::Refused, "{:?}", outcome.findings);
+    assert_eq!(outcome.verdict, Verdict::Verified, "{:?}", outcome.findings);
     if let Some((code, said)) = second(log, bundle) {
-        assert!(code == Some(0) && said.contains("beside 1 of 2"), "{said}");
+        assert!(code == Some(0) && said.contains(beside), "{said}");
+    }
+}
+
+fn refused(log: &Log, forged: &Json, place: &str) {
+    let bundle = log.bundle(&bytes(forged));
+    let outcome = verify(&bundle, Some(&Trust::parse(log.trust_json().as_bytes()).unwrap()));
+    assert_eq!(outcome.verdict, Verdict::Refused, "{place}");
+    if let Some((code, said)) = second(log, &bundle) {
+        assert_eq!(code, Some(1), "{place}: {said}");
     }
 }
 
 #[test]
 fn both_readers_recompute_machines_beside_machines() {
     let (log, _) = locked(&recorded(plan(&json!({}))));
-    agreed(&log, &log.bundle(&bytes(&report(&log))));
+    agreed(&log, &log.bundle(&bytes(&report(&log))), "beside 1 of 2");
+    // Never locked, and locked late.
+    let never = recorded(plan(&json!({})));
+    agreed(&never, &never.bundle(&bytes(&report(&never))), "beside 1 of 2");
+    let lock = metrics::plan::lock_comparison(never.history().statements(), never.size(), "retrofit").unwrap();
+    let late = append(&never, "comparison_lock", MONDAY, serde_json::to_value(lock).unwrap());
+    agreed(&late, &late.bundle(&bytes(&report(&late))), "beside 1 of 2");
+    for bent in [&never, &late] {
+        let mut honest = report(bent);
+        *honest.pointer_mut("/measurement_plan/metrics/0/beside/cautions").unwrap() = json!([]);
+        refused(bent, &honest, "cautions");
+    }
     // As locked, with what is declared now beside it.
     let log = append(&log, "cycle_time", MONDAY, json!({"machine": "twin", "item_us": ITEM_US / 2}));
-    agreed(&log, &log.bundle(&bytes(&report(&log))));
+    agreed(&log, &log.bundle(&bytes(&report(&log))), "beside 1 of 2");
+}
+
+#[test]
+fn both_readers_tell_of_a_locked_choice_that_the_plan_no_longer_has() {
+    let (log, _) = locked(&recorded(plan(&json!({}))));
+    let mut gone = plan(&json!({"baseline": {"from": "2026-01-01", "to": "2026-02-01"}}));
+    gone.as_object_mut().unwrap().remove("comparison");
+    let log = append(&log, "plan", MONDAY, gone);
+    let mut honest = report(&log);
+    agreed(&log, &log.bundle(&bytes(&honest)), "beside 0 of 0");
+    *honest.pointer_mut("/measurement_plan/findings").unwrap() = json!([]);
+    refused(&log, &honest, "/measurement_plan/findings");
+}
+
+#[test]
+fn both_readers_tell_of_a_machine_made_fit_afterwards() {
+    let never = recorded(plan(&json!({})));
+    let (locked, _) = locked(&never);
+    let log = append(&locked, "ledger", MONDAY, json!({"machine": "twin", "class": "general_power"}));
+    let mut honest = report(&log);
+    agreed(&log, &log.bundle(&bytes(&honest)), "beside 1 of 2");
+    *honest.pointer_mut("/measurement_plan/comparison/lock/changes").unwrap() = json!([]);
+    refused(&log, &honest, "changes");
+    // Retrofitted half-way through the dates by a plan that says something else afterwards.
+    let mut log = never;
+    let second = |machine: &str| json!({"plan": "second", "machines": [machine], "reporting": {"from": "2026-03-16", "to": "2026-06-30"}});
+    let middle = log.leaves.len() / 2;
+    insert(&mut log, middle, "plan", MONDAY, second("twin"));
+    insert(&mut log, middle + 20, "plan", MONDAY, second("main"));
+    let mut honest = report(&log);
+    agreed(&log, &log.bundle(&bytes(&honest)), "beside 1 of 2");
+    *honest.pointer_mut("/measurement_plan/findings").unwrap() = json!([]);
+    refused(&log, &honest, "findings");
 }
 
 #[test]
@@ -70,6 +123,14 @@ fn both_readers_refuse_a_report_that_says_something_else_of_them() {
         ("/measurement_plan/metrics/0/verdict", json!("MET")),
         ("/measurement_plan/metrics/0/beside/lower", json!("0.000001")),
         ("/measurement_plan/metrics/0/beside/difference", json!("0.300000")),
+        ("/measurement_plan/metrics/0/beside/relative", json!("0.900000")),
+        ("/measurement_plan/metrics/0/beside/verdict", json!("NOT_SIGNIFICANT")),
+        ("/measurement_plan/metrics/0/beside/change/value", json!("0.300000")),
+        ("/measurement_plan/metrics/0/beside/change/lower", json!("0.100000")),
+        ("/measurement_plan/metrics/0/beside/change/upper", json!("0.900000")),
+        ("/measurement_plan/metrics/1/beside/relative", json!("-0.900000")),
+        ("/measurement_plan/metrics/1/beside/verdict", json!("HIGHER")),
+        ("/measurement_plan/metrics/1/beside/change/value", json!("-0.900000")),
         ("/measurement_plan/metrics/0/beside/comparison/numerator", json!("1")),
         ("/measurement_plan/metrics/0/beside/comparison/grade", json!("A")),
         ("/measurement_plan/metrics/0/beside/machines/0/value", json!("0.400000")),
@@ -81,11 +142,6 @@ fn both_readers_refuse_a_report_that_says_something_else_of_them() {
     ] {
         let mut forged = honest.clone();
         *forged.pointer_mut(place).unwrap() = value;
-        let bundle = log.bundle(&bytes(&forged));
-        let outcome = verify(&bundle, Some(&Trust::parse(log.trust_json().as_bytes()).unwrap()));
-        assert_eq!(outcome.verdict, Verdict::Refused, "{place}");
-        if let Some((code, said)) = second(&log, &bundle) {
-            assert_eq!(code, Some(1), "{place}: {said}");
-        }
+        refused(&log, &forged, place);
     }
 }

@@ -52,11 +52,11 @@ pub(super) fn findings(flow: &mut Flow, c: &Context<'_>, chosen: &Chosen) {
     }
     let method = match words.lang {
         look::text::Lang::Zh => format!(
-            "两组机器取相同日期；区间按相同日期成对抽样（{}，块长 {} 天，重复 {} 次，随机种子 {}），只反映这些机器在这些日期的波动。",
+            "两组机器只取双方都有数据的相同日期；区间按相同日期成对抽样（{}，块长 {} 天，重复 {} 次，随机种子 {}），只反映这些机器在这些日期的波动。",
             chosen.method.interval, chosen.method.block_days, chosen.method.replicates, chosen.method.seed
         ),
         look::text::Lang::En => format!(
-            "Both sides are of the same dates; the interval draws the same dates of both ({}, blocks of {} days, {} replicates, seed {}) and holds no more than how these machines varied over these dates.",
+            "Both sides are of the same dates, those on which both have figures; the interval draws the same dates of both ({}, blocks of {} days, {} replicates, seed {}) and holds no more than how these machines varied over these dates.",
             chosen.method.interval, chosen.method.block_days, chosen.method.replicates, chosen.method.seed
         ),
     };
@@ -67,8 +67,8 @@ pub(super) fn findings(flow: &mut Flow, c: &Context<'_>, chosen: &Chosen) {
         ),
         &method,
         words.s(
-            "对照一侧代替没有实测的基期，等级至多为 C；对照机器在报告期开始后才选定、不合条件或与锁定不符的，为 D。",
-            "The comparison side stands for a base period nobody measured: grade C at best; D where the machines were chosen after the dates began, do not fit, or are not those that were locked.",
+            "对照一侧代替没有实测的基期，等级至多为 C；对照机器在报告期开始后才选定或锁定、从未锁定、不合条件或与锁定不符的，为 D。",
+            "The comparison side stands for a base period nobody measured: grade C at best; D where the machines were chosen or locked after the dates began, were never locked, do not fit, or are not those that were locked.",
         ),
     ];
     for note in notes {

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::lock::{LockError, PARAMETERS_MAX, Parameter, digest_of, list_digest};
-use crate::calendar::parse_date;
+use crate::calendar::{local_days, parse_date};
 use crate::checklist::ledger::EquipmentClass;
 use crate::model::{MachineRole, ModelError, Plan, check_id, refuse};
 use crate::report::Words;
@@ -126,15 +126,28 @@ fn unfit_of(statements: &Statements, plan: &Plan, machine: &str) -> Vec<Unfit> {
     out
 }
 
-/// Another plan that has a machine retrofitted by the end of the compared dates, and from when on: the day after its base period, or the
-/// first day of a reporting period without one.
+/// A plan that has a machine retrofitted by the end of the compared dates, and from when on: the day after its base period, or the
+/// first day of a reporting period without one. What was newest of a plan at some time in the dates counts though it was stated otherwise
+/// later; of this very plan too.
 fn retrofitted(statements: &Statements, plan: &Plan, machine: &str) -> Option<(String, String)> {
     let begins = |other: &Plan| match &other.baseline {
         Some(before) => parse_date(&before.to).and_then(|d| d.tomorrow().ok()).map(|d| d.to_string()),
         None => Some(other.reporting.from.clone()),
     };
-    let others = statements.plans().filter(|id| *id != plan.plan).filter_map(|id| statements.plan(id));
-    let of_it = others.filter(|other| other.body.machines.iter().any(|m| m == machine));
+    let zone = statements.site().map_or("UTC", |s| s.zone.as_str());
+    let (from, to) = (parse_date(&plan.reporting.from)?, parse_date(&plan.reporting.to)?);
+    let dates = local_days(zone, from, to)?;
+    let held = statements.plans().flat_map(|id| {
+        let versions = statements.plan_versions(id);
+        let ends: Vec<Option<i64>> = versions.iter().skip(1).map(|next| Some(next.received_ms)).chain([None]).collect();
+        // The newest of another plan holds whenever it was stated; of this plan it is what is looked at.
+        let holds = move |(version, end): &(&Stated<Plan>, Option<i64>)| match end {
+            Some(end) => version.received_ms < dates.to_ms && *end > dates.from_ms,
+            None => id != plan.plan,
+        };
+        versions.into_iter().zip(ends).filter(holds).map(|(version, _)| version)
+    });
+    let of_it = held.filter(|other| other.body.machines.iter().any(|m| m == machine));
     let dated = of_it.filter_map(|other| Some((begins(&other.body)?, other.body.plan.clone())));
     let first = dated.min()?;
     (first.0 <= plan.reporting.to).then_some((first.1, first.0))

@@ -202,6 +202,10 @@ fn differing<'s>(
                 ours(&b.machine) && baseline.is_some_and(of)
             }
             Body::Batch(b) => ours(&b.machine) && b.from_ms < to_ms,
+            // A class makes a comparison machine fit or not, and moves no baseline.
+            Body::Ledger(b) if locked.comparison.is_some() && ours(&b.machine) => {
+                prefix.ledger_entry_at(&b.machine, i64::MAX).and_then(|l| l.body.class) != b.class
+            }
             Body::Plan(b) => b.plan == locked.plan && moves(&b),
             _ => false,
         }

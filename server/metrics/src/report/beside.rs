@@ -1,14 +1,15 @@
 //! Machines beside machines, where no base period was measured (对照机器): never before and after.
 //!
 //! Constraints
-//! 1. Both sides are of the same dates, and the interval takes the same dates of both: what a day did to both stays in their difference.
+//! 1. Both sides are of the same dates, those on which both have a denominator, and the interval takes the same dates of both: what a day
+//!    did to both stays in their difference.
 //! 2. What the interval holds is how certain the difference of *these* machines over *these* dates is. That they were alike before the
 //!    retrofit nobody measured; so a difference reaches a target's value or does not, and the target's own verdict stays insufficient.
-//! 3. The comparison side stands for what was not measured: grade C at best; D when the choice was not agreed before the dates began, or
-//!    is not what was locked, or a machine is unfit.
+//! 3. The comparison side stands for what was not measured: grade C at best; D when the choice was not both stated and locked before the
+//!    dates of either side began, or is not what was locked, or a machine is unfit.
 //! 4. Where parameters as declared now give anything else than as locked, both stand here.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
@@ -21,7 +22,7 @@ use crate::report::build::{MachinePeriod, evaluate_side, sum_machines};
 use crate::report::compared::{COMPARED, Caution, Compared, comparison, is_late, short};
 use crate::report::planned::{LockChange, PlanFinding, TargetChange, change_line, reach};
 use crate::report::{Method, ReportRequest, Side};
-use crate::statements::Stated;
+use crate::statements::{Stated, Statements};
 
 /// Fewest dates on which both sides have a denominator: four complete weeks.
 const COMMON_DAYS_MIN: u64 = 28;
@@ -63,7 +64,7 @@ pub struct ComparisonLocked {
 /// A metric of the retrofitted machines beside that of the comparison machines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Beside {
-    /// The sum over the comparison machines.
+    /// The sum over the comparison machines, over the dates in common.
     pub comparison: Side,
     /// The retrofitted side.
     pub retrofitted: Side,
@@ -115,7 +116,7 @@ pub(super) struct Besides {
     /// Under the parameters as locked, where they may give something else.
     locked: Option<Sides>,
     lock: Option<ComparisonLocked>,
-    /// When the choice was agreed, UTC milliseconds.
+    /// When the plan that names the choice was stated, UTC milliseconds.
     agreed_ms: i64,
     /// The plan was changed after its lock.
     is_left: bool,
@@ -128,7 +129,8 @@ struct Sides {
     reference: MachinePeriod,
 }
 
-/// Evaluates what a plan's comparison rests on; none for a plan without. Adds what was found.
+/// Evaluates what a plan's comparison rests on; none for a plan without. Adds what was found, of locks too that the plan no longer has a
+/// comparison for.
 pub(super) fn besides(
     history: &History,
     request: &ReportRequest,
@@ -136,17 +138,9 @@ pub(super) fn besides(
     stated: &Stated<Plan>,
     findings: &mut Vec<PlanFinding>,
 ) -> Option<Besides> {
-    stated.body.comparison.as_ref()?;
     let statements = history.statements();
-    let mut held: Option<(&Stated<ComparisonLock>, &Stated<Plan>)> = None;
-    for lock in statements.comparison_locks(&stated.body.plan) {
-        let mut found = |code| findings.push(PlanFinding { code, leaf: lock.leaf });
-        match ComparisonLock::stands_on(lock, statements) {
-            Some(_) if held.is_some() => found("LOCK_REPEATED"),
-            Some(on) => held = Some((lock, on)),
-            None => found("LOCK_INVALID"),
-        }
-    }
+    let held = held(statements, stated, findings);
+    stated.body.comparison.as_ref()?;
     let unfit = plan::unfit(statements, &stated.body);
     findings.extend(unfit.iter().map(|u| PlanFinding { code: u.code, leaf: stated.leaf }));
     let mut out = Besides {
@@ -158,36 +152,59 @@ pub(super) fn besides(
         is_unfit: !unfit.is_empty(),
     };
     if let Some((lock, on)) = held {
-        let confirmed = lock.body.is_confirmed(statements, on);
-        if !confirmed {
-            findings.push(PlanFinding { code: "LOCK_MISSTATED", leaf: lock.leaf });
-        }
-        let changes: Vec<LockChange> =
-            plan::changes_beside(statements, lock, &on.body).into_iter().map(change_line).collect();
-        let edits = changes.iter().filter(|c| c.kind == "plan");
-        findings.extend(edits.map(|c| PlanFinding { code: "PLAN_CHANGED_AFTER_LOCK", leaf: c.leaf }));
         out.is_left = plan::is_left(&on.body, &stated.body);
         if !out.is_left {
             out.agreed_ms = on.received_ms;
         }
-        if confirmed && !out.is_left && !changes.is_empty() {
-            out.locked = Some(as_locked(history, request, &stated.body, lock.body.size));
+        if lock.confirmed && !out.is_left && !lock.changes.is_empty() {
+            out.locked = Some(as_locked(history, request, &stated.body, lock.size));
         }
-        let declared = statements.declared(lock.leaf).map(|d| &d.body);
-        let text = |of: fn(&protocol::Declaration) -> &String| declared.map(of).cloned().unwrap_or_default();
-        out.lock = Some(ComparisonLocked {
-            leaf: lock.leaf,
-            received_ms: lock.received_ms,
-            author: text(|d| &d.author),
-            role: text(|d| &d.role),
-            reason: text(|d| &d.reason),
-            size: lock.body.size,
-            parameters_digest: lock.body.parameters_digest.clone(),
-            confirmed,
-            changes,
-        });
+        out.lock = Some(lock);
     }
     Some(out)
+}
+
+/// The lock that holds a plan's choice, and the statement of the plan it stands on. Adds what was found, whatever the plan says now.
+fn held<'s>(
+    statements: &'s Statements,
+    stated: &Stated<Plan>,
+    findings: &mut Vec<PlanFinding>,
+) -> Option<(ComparisonLocked, &'s Stated<Plan>)> {
+    let mut held: Option<(&Stated<ComparisonLock>, &Stated<Plan>)> = None;
+    for lock in statements.comparison_locks(&stated.body.plan) {
+        let mut found = |code| findings.push(PlanFinding { code, leaf: lock.leaf });
+        match ComparisonLock::stands_on(lock, statements) {
+            Some(_) if held.is_some() => found("LOCK_REPEATED"),
+            Some(on) => held = Some((lock, on)),
+            None => found("LOCK_INVALID"),
+        }
+    }
+    let (lock, on) = held?;
+    let confirmed = lock.body.is_confirmed(statements, on);
+    if !confirmed {
+        findings.push(PlanFinding { code: "LOCK_MISSTATED", leaf: lock.leaf });
+    }
+    let changes: Vec<LockChange> =
+        plan::changes_beside(statements, lock, &on.body).into_iter().map(change_line).collect();
+    let edits = changes.iter().filter(|c| c.kind == "plan");
+    findings.extend(edits.map(|c| PlanFinding { code: "PLAN_CHANGED_AFTER_LOCK", leaf: c.leaf }));
+    if stated.body.comparison.is_none() {
+        findings.push(PlanFinding { code: "COMPARISON_DROPPED", leaf: stated.leaf });
+    }
+    let declared = statements.declared(lock.leaf).map(|d| &d.body);
+    let text = |of: fn(&protocol::Declaration) -> &String| declared.map(of).cloned().unwrap_or_default();
+    let lock = ComparisonLocked {
+        leaf: lock.leaf,
+        received_ms: lock.received_ms,
+        author: text(|d| &d.author),
+        role: text(|d| &d.role),
+        reason: text(|d| &d.reason),
+        size: lock.body.size,
+        parameters_digest: lock.body.parameters_digest.clone(),
+        confirmed,
+        changes,
+    };
+    Some((lock, on))
 }
 
 /// Both sides evaluated under what a lock's prefix had in force; what merely happened later counts.
@@ -240,17 +257,22 @@ impl Besides {
     fn beside(&self, history: &History, plan: &Plan, metric: &PlanMetric, sides: &Sides) -> Option<Beside> {
         let compared = COMPARED.iter().find(|c| c.definition == metric.definition)?;
         let (reference, own) = (&sides.reference, sides.one(&metric.machine)?);
-        let (a, b) = aligned(compared, reference, own);
-        if a.iter().chain(&b).all(|d| d.1 == 0) {
+        let Aligned { reference: a, own: b, common, is_any } = aligned(compared, reference, own);
+        if !is_any {
             return None;
         }
         let how = (usize::try_from(plan.replicates).unwrap_or(2000), plan.seed.cast_unsigned());
         let change = compare::beside(&a, &b, usize::try_from(plan.block_days).unwrap_or(7), how.0, how.1);
-        let is_late = is_late(history, self.agreed_ms, std::slice::from_ref(own));
+        let is_after = |ms| is_late(history, ms, [own, reference]);
+        let is_late = is_after(self.agreed_ms);
+        let late_lock = match &self.lock {
+            Some(lock) => is_after(lock.received_ms).then_some("LOCKED_AFTER_START"),
+            None => Some("COMPARISON_NOT_LOCKED"),
+        };
         let found = comparison(compared, reference, own, &change, is_late);
-        let common_days = a.iter().zip(&b).filter(|(a, b)| a.1 > 0 && b.1 > 0).count() as u64;
+        let common_days = common.len() as u64;
         let each: Vec<(String, Day)> =
-            plan.compared_with().map(|id| (id.to_owned(), sum(compared, sides.one(id)))).collect();
+            plan.compared_with().map(|id| (id.to_owned(), sum(compared, sides.one(id), &common))).collect();
 
         let mut reasons: Vec<&'static str> = Vec::new();
         if self.is_unfit {
@@ -274,6 +296,7 @@ impl Besides {
 
         let mut cautions: Vec<&'static str> =
             found.cautions.iter().copied().filter(|code| !withheld.contains(code)).collect();
+        cautions.extend(late_lock);
         cautions.extend(spread(&each, change.after));
         if plan.compared_with().any(|id| !plan::is_class_stated(history.statements(), plan, id)) {
             cautions.push("COMPARISON_CLASS_NOT_STATED");
@@ -307,7 +330,8 @@ impl Besides {
                 "UNDECIDED"
             }
         });
-        let is_weak = is_late || self.is_unfit || self.is_left || self.lock.as_ref().is_some_and(|l| !l.confirmed);
+        let is_misstated = self.lock.as_ref().is_some_and(|l| !l.confirmed);
+        let is_weak = is_late || late_lock.is_some() || self.is_unfit || self.is_left || is_misstated;
         // The later letter is the weaker.
         let lowered = |grade: &'static str| if is_weak { "D" } else { grade.max("C") };
         let days = |part: &MachinePeriod| part.days.len() as u64;
@@ -341,18 +365,37 @@ fn own_value((machine, sum): (String, Day)) -> BesideMachine {
     BesideMachine { machine, numerator, denominator, value: ratio6(sum.0, sum.1) }
 }
 
-/// One pair per date that either side has, in order; 0/0 where one has nothing.
-fn aligned(compared: &Compared, reference: &MachinePeriod, own: &MachinePeriod) -> (Vec<Day>, Vec<Day>) {
-    let dates: BTreeSet<&String> = reference.days.keys().chain(own.days.keys()).collect();
-    let of = |part: &MachinePeriod, date: &String| part.days.get(date).and_then(compared.day).unwrap_or((0, 0));
-    let both: BTreeMap<&String, (Day, Day)> =
-        dates.into_iter().map(|date| (date, (of(reference, date), of(own, date)))).collect();
-    both.into_values().unzip()
+/// Both sides over the same dates.
+struct Aligned<'d> {
+    /// One pair per date that either side has, in order; 0/0 on both where one has no denominator.
+    reference: Vec<Day>,
+    own: Vec<Day>,
+    /// Dates on which both have a denominator.
+    common: BTreeSet<&'d String>,
+    /// Whether there is any denominator at all.
+    is_any: bool,
 }
 
-/// Sums of a machine by itself.
-fn sum(compared: &Compared, part: Option<&MachinePeriod>) -> Day {
-    let days = part.into_iter().flat_map(|p| p.days.values()).filter_map(compared.day);
+fn aligned<'d>(compared: &Compared, reference: &'d MachinePeriod, own: &'d MachinePeriod) -> Aligned<'d> {
+    let of = |part: &MachinePeriod, date: &String| part.days.get(date).and_then(compared.day).unwrap_or((0, 0));
+    let mut out = Aligned { reference: Vec::new(), own: Vec::new(), common: BTreeSet::new(), is_any: false };
+    let dates: BTreeSet<&String> = reference.days.keys().chain(own.days.keys()).collect();
+    for date in dates {
+        let (a, b) = (of(reference, date), of(own, date));
+        let is_common = a.1 > 0 && b.1 > 0;
+        out.is_any |= a.1 > 0 || b.1 > 0;
+        out.common.extend(is_common.then_some(date));
+        let (a, b) = if is_common { (a, b) } else { ((0, 0), (0, 0)) };
+        out.reference.push(a);
+        out.own.push(b);
+    }
+    out
+}
+
+/// Sums of a machine by itself over the dates in common.
+fn sum(compared: &Compared, part: Option<&MachinePeriod>, common: &BTreeSet<&String>) -> Day {
+    let days = part.into_iter().flat_map(|p| &p.days).filter(|(date, _)| common.contains(date));
+    let days = days.filter_map(|(_, facts)| (compared.day)(facts));
     days.fold((0, 0), |t: Day, d| (t.0.saturating_add(d.0), t.1.saturating_add(d.1)))
 }
 

@@ -146,8 +146,12 @@ pub(super) fn compare_periods(
 }
 
 /// Whether a plan was stated after its reporting period began.
-pub(super) fn is_late(history: &History, received_ms: i64, after: &[MachinePeriod]) -> bool {
-    let begins = after.iter().filter_map(|m| m.span).map(|s| s.from_ms).min();
+pub(super) fn is_late<'m>(
+    history: &History,
+    received_ms: i64,
+    after: impl IntoIterator<Item = &'m MachinePeriod>,
+) -> bool {
+    let begins = after.into_iter().filter_map(|m| m.span).map(|s| s.from_ms).min();
     begins.is_some_and(|b| received_ms > b) && !history.is_simulated()
 }
 

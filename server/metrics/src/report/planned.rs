@@ -51,7 +51,7 @@ pub struct PlanResult {
 /// Something about a plan or a lock, with the leaf that says so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PlanFinding {
-    /// `COMPARISON_CLASS`, `COMPARISON_PRODUCT`, `COMPARISON_RETROFITTED`, `COMPARISON_ROLE`, `COMPARISON_UNKNOWN`, `DOCUMENTS_OVERLAP`, `LOCK_INVALID`, `LOCK_MISSTATED`, `LOCK_REPEATED`, `LOCKED_INSUFFICIENT`, `MACHINE_NOT_DECLARED`, `PLAN_CHANGED_AFTER_LOCK`.
+    /// `COMPARISON_CLASS`, `COMPARISON_DROPPED`, `COMPARISON_PRODUCT`, `COMPARISON_RETROFITTED`, `COMPARISON_ROLE`, `COMPARISON_UNKNOWN`, `DOCUMENTS_OVERLAP`, `LOCK_INVALID`, `LOCK_MISSTATED`, `LOCK_REPEATED`, `LOCKED_INSUFFICIENT`, `MACHINE_NOT_DECLARED`, `PLAN_CHANGED_AFTER_LOCK`.
     pub code: &'static str,
     /// Leaf.
     pub leaf: u64,
@@ -213,6 +213,9 @@ pub(super) fn planned(
             None => findings.push(PlanFinding { code: "LOCK_INVALID", leaf: lock.leaf }),
         }
     }
+    let of = |name: &str| parts.iter().find(|(p, _)| p.name == name).map_or(&[][..], |(_, m)| m.as_slice());
+    // A lock of comparison machines is told though the plan has none any more.
+    let beside = besides(history, request, of("reporting"), stated, &mut findings);
     if body.metrics.is_empty() && body.baseline.is_some() && locks.is_empty() && findings.is_empty() {
         return None;
     }
@@ -240,8 +243,6 @@ pub(super) fn planned(
             }
         }
     }
-    let of = |name: &str| parts.iter().find(|(p, _)| p.name == name).map_or(&[][..], |(_, m)| m.as_slice());
-    let beside = besides(history, request, of("reporting"), stated, &mut findings);
     let metrics = wanted.iter().map(|(metric, at)| {
         let now = compare_metric(
             history,

@@ -108,6 +108,51 @@ fn a_machine_that_is_unknown_of_another_class_or_product_or_retrofitted_meanwhil
 }
 
 #[test]
+fn a_plan_stated_otherwise_afterwards_is_not_forgotten() {
+    let body = plan(&json!({}));
+    let words = ["起改造，早于对照日期结束", "before the compared dates end"];
+    // Half-way through the dates the twin was in a boundary, of another plan or of this one; later it was not.
+    let then = |log: &Log, at: usize, first: Json, next: Json| {
+        let mut log = log.clone();
+        insert(&mut log, at, "plan", MONDAY, first);
+        insert(&mut log, at + 20, "plan", MONDAY, next);
+        log
+    };
+    let second = |machine: &str| json!({"plan": "second", "machines": [machine], "reporting": {"from": "2026-03-16", "to": "2026-06-30"}});
+    let middle = RECORDED.leaves.len() / 2;
+    unfit(&then(&RECORDED, middle, second("twin"), second("main")), &body, "COMPARISON_RETROFITTED", words);
+    let both = plan(&json!({"machines": ["press", "twin"], "comparison": {"machines": [{"machine": "third"}]}}));
+    unfit(&then(&RECORDED, middle, both.clone(), body.clone()), &body, "COMPARISON_RETROFITTED", words);
+    // What was thought better of before the dates began never was.
+    let early = locked(&RECORDED).1 as usize;
+    let mut never = RECORDED.clone();
+    for (i, stated) in [second("twin"), second("main"), both, body.clone()].into_iter().enumerate() {
+        insert(&mut never, early + i, "plan", MONDAY, stated);
+    }
+    assert_eq!(door(&never, &body), Ok(()));
+    assert!(planned(&report(&never)).findings.is_empty());
+}
+
+#[test]
+fn a_class_stated_after_the_lock_is_a_change() {
+    let (log, _) = locked(&RECORDED);
+    let changes = |log: &Log| {
+        let told = report(log);
+        let lock = planned(&told).comparison.clone().unwrap().lock.unwrap();
+        lock.changes.into_iter().map(|c| c.kind).collect::<Vec<_>>()
+    };
+    let again = append(&log, "ledger", MONDAY, json!({"machine": "twin", "class": "key_production"}));
+    assert!(changes(&again).is_empty(), "the same class says nothing");
+    let other = append(&again, "ledger", MONDAY, json!({"machine": "twin", "class": "general_power"}));
+    assert_eq!(changes(&other), ["ledger"]);
+    // Cleaned up afterwards, both are told.
+    let cleaned = append(&other, "ledger", MONDAY, json!({"machine": "press", "class": "general_power"}));
+    assert_eq!(changes(&cleaned), ["ledger", "ledger"]);
+    let foreign = append(&log, "ledger", MONDAY, json!({"machine": "main", "class": "general_power"}));
+    assert!(changes(&foreign).is_empty());
+}
+
+#[test]
 fn after_the_lock_no_machine_is_added_and_nothing_but_a_name_changes() {
     let (log, leaf) = locked(&RECORDED);
     let three =
