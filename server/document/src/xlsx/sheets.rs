@@ -14,7 +14,7 @@ use crate::read::{Line, Section};
 /// All sheets in their order, with their names.
 pub(super) fn all<'c>(c: &Context<'c>, codes: &[String]) -> Vec<(&'c str, Table)> {
     let w = c.words;
-    let beside = c.report.chosen().map(|chosen| (w.s("机器之间", "Machines beside machines"), beside::set(c, chosen)));
+    let beside = c.report.chosen().map(|_| (w.s("机器之间", "Machines beside machines"), beside::set(c)));
     let mut sheets = vec![
         (w.s("结论", "Verdict"), verdict::set(c)),
         (w.s("方案与锁定", "Plan and locks"), verdict::locks(c)),

@@ -4,10 +4,10 @@ use super::{head, look};
 use crate::chapters::Context;
 use crate::chapters::beside::{because, said};
 use crate::figures;
-use crate::read::{Beside, Chosen, Promised};
+use crate::read::{Beside, Promised};
 use crate::xlsx::{Look, Table, Value};
 
-pub(super) fn set(c: &Context<'_>, chosen: &Chosen) -> Table {
+pub(super) fn set(c: &Context<'_>) -> Table {
     let head = head(
         c,
         &[
