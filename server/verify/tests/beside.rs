@@ -9,7 +9,7 @@ mod machines;
 use std::process::Command;
 
 use fixture::{ITEM_US, Log, MONDAY};
-use machines::{append, insert, locked, plan, recorded};
+use machines::{append, insert, locked, plan, recorded, run, site, worlds};
 use metrics::{ReportRequest, evaluate};
 use serde_json::{Value as Json, json};
 use verify::{Trust, Verdict, verify};
@@ -76,6 +76,15 @@ fn both_readers_recompute_machines_beside_machines() {
         *honest.pointer_mut("/measurement_plan/metrics/0/beside/cautions").unwrap() = json!([]);
         refused(bent, &honest, "cautions");
     }
+    // One side read a week longer than the other: the sums and the interval are of the dates both have.
+    let mut longer = site(false, plan(&json!({"metrics": [{"definition": "quality.iso22400@1"}]})));
+    let [press, twin, third] = worlds();
+    run(&mut longer, [&press, &twin, &third], |machine, minute| machine == 0 || minute < 28 * 1440);
+    let told = report(&longer);
+    let [common, days] = ["common_days", "retrofitted/days"]
+        .map(|of| told.pointer(&format!("/measurement_plan/metrics/0/beside/{of}")).and_then(Json::as_u64));
+    assert!(common < days && days == Some(35), "{common:?} {days:?}");
+    agreed(&longer, &longer.bundle(&bytes(&told)), "beside 1 of 1");
     // As locked, with what is declared now beside it.
     let log = append(&log, "cycle_time", MONDAY, json!({"machine": "twin", "item_us": ITEM_US / 2}));
     agreed(&log, &log.bundle(&bytes(&report(&log))), "beside 1 of 2");
@@ -88,7 +97,7 @@ fn both_readers_tell_of_a_locked_choice_that_the_plan_no_longer_has() {
     gone.as_object_mut().unwrap().remove("comparison");
     let log = append(&log, "plan", MONDAY, gone);
     let mut honest = report(&log);
-    agreed(&log, &log.bundle(&bytes(&honest)), "beside 0 of 0");
+    agreed(&log, &log.bundle(&bytes(&honest)), "locks 0");
     *honest.pointer_mut("/measurement_plan/findings").unwrap() = json!([]);
     refused(&log, &honest, "/measurement_plan/findings");
 }
