@@ -156,19 +156,25 @@ async fn a_table_is_checked_confirmed_and_never_declared_twice() {
     let as_shown = |page: &str| ["name", "data", "shown"].map(|name| (name, field(page, name).to_owned()));
     let colleague = fine.replace("9.5", "7");
     let (_, _, other) = factory.send_parts(&check, Some(("同事.csv", colleague.as_bytes()))).await;
-    let confirm_shown = async |page: &str| {
+    let confirm_shown = async |factory: &Browser<'_>, page: &str| {
         let shown = as_shown(page);
         let mut fields: Vec<(&str, &str)> = shown.iter().map(|(k, v)| (*k, v.as_str())).collect();
         fields.extend([("token", token.as_str()), ("kind", "cycle_time"), ("what", "confirm"), ("reason", "更正")]);
         factory.send_parts(&fields, None).await
     };
-    assert_eq!(confirm_shown(&other).await.0, StatusCode::SEE_OTHER);
+    assert_eq!(confirm_shown(&factory, &other).await.0, StatusCode::SEE_OTHER);
     assert_eq!(size(), after + 1);
-    let (status, _, again) = confirm_shown(&page).await;
-    assert!(status == StatusCode::CONFLICT && again.contains("与您看到的不同"), "{again}");
+    factory.lang = "en";
+    let (status, _, again) = confirm_shown(&factory, &page).await;
+    let words = "Something was declared since you looked, and this table would now do something else";
+    assert!(status == StatusCode::CONFLICT && again.contains(words), "{again}");
+    factory.lang = "zh-CN";
+    let (status, _, again) = confirm_shown(&factory, &page).await;
+    let words = "检查之后又有新的填报，这张表所起的作用与您看到的不同";
+    assert!(status == StatusCode::CONFLICT && again.contains(words), "{again}");
     assert!(again.contains("item_us: 7000000 → 9000000") && again.contains("value=\"confirm\""), "{again}");
     assert_eq!(size(), after + 1, "nothing was recorded");
-    assert_eq!(confirm_shown(&again).await.0, StatusCode::SEE_OTHER);
+    assert_eq!(confirm_shown(&factory, &again).await.0, StatusCode::SEE_OTHER);
     assert_eq!(size(), after + 2);
     let after = size();
 
