@@ -5,7 +5,7 @@
 use metrics::catalogue;
 use metrics::compare::Verdict;
 use metrics::oee::Undefined;
-use metrics::report::{ALL_MACHINES, Caution, Comparison, Report, Section, Words};
+use metrics::report::{ALL_MACHINES, Beside, Caution, Comparison, MetricResult, Report, Section, Words};
 use serde::Serialize;
 
 /// Definitions that a short table shows.
@@ -28,6 +28,9 @@ pub struct Figures {
     pub periods: Vec<Figure>,
     /// Before against after, under a plan.
     pub comparisons: Vec<Compared>,
+    /// Machines beside machines, under a plan without a base period; as locked where that is anything else than as declared now.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<BesideFigure>,
 }
 
 /// One metric of one machine over one period.
@@ -100,6 +103,39 @@ pub struct Compared {
     pub cautions: Vec<String>,
     /// The same in words.
     pub caution_words: Vec<Words>,
+}
+
+/// Retrofitted machines beside comparison machines over the same dates: never before and after.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BesideFigure {
+    /// Machine, or `*`.
+    pub machine: String,
+    /// Its names.
+    pub names: Words,
+    /// What is compared.
+    pub definition: String,
+    /// Its names.
+    pub what: Words,
+    /// Unit of the values.
+    pub unit: String,
+    /// The comparison machines together.
+    pub comparison: Option<String>,
+    /// The retrofitted side.
+    pub retrofitted: Option<String>,
+    /// retrofitted − comparison.
+    pub difference: Option<String>,
+    /// retrofitted / comparison − 1.
+    pub relative: Option<String>,
+    /// Lower end of the 95 % interval of the difference.
+    pub lower: Option<String>,
+    /// Upper end.
+    pub upper: Option<String>,
+    /// Grades of both sides, the comparison's first.
+    pub grades: [Option<String>; 2],
+    /// `REACHED`, `NOT_REACHED`, `UNDECIDED`; without target `HIGHER`, `LOWER`, `NOT_SIGNIFICANT`, `INSUFFICIENT`.
+    pub statement: String,
+    /// The same in words.
+    pub words: Words,
 }
 
 /// Records whose contents are not in the bundle, by gateway.
@@ -180,6 +216,12 @@ impl Figures {
             site: report.names.clone(),
             periods: report.periods.iter().flat_map(|section| figures(report, section)).collect(),
             comparisons: report.comparisons.iter().map(|comparison| compared(report, comparison)).collect(),
+            beside: report
+                .measurement_plan
+                .iter()
+                .flat_map(|plan| &plan.metrics)
+                .filter_map(|metric| Some(beside(report, metric, metric.beside.as_ref()?)))
+                .collect(),
         }
     }
 }
@@ -233,6 +275,41 @@ fn compared(report: &Report, comparison: &Comparison) -> Compared {
             .map(|code| in_words(code, Caution::from_code(code).map(Caution::words)))
             .collect(),
     }
+}
+
+fn beside(report: &Report, metric: &MetricResult, found: &Beside) -> BesideFigure {
+    let (what, unit) = words_of(&metric.definition);
+    let statement = found.reaches.unwrap_or(found.verdict);
+    let grade = |grade: Option<&'static str>| grade.map(str::to_owned);
+    BesideFigure {
+        machine: metric.machine.clone(),
+        names: names_of(report, &metric.machine),
+        definition: metric.definition.clone(),
+        what,
+        unit: unit.to_owned(),
+        comparison: found.comparison.value.clone(),
+        retrofitted: found.retrofitted.value.clone(),
+        difference: found.difference.clone(),
+        relative: found.relative.clone(),
+        lower: found.lower.clone(),
+        upper: found.upper.clone(),
+        grades: [grade(found.comparison.grade), grade(found.retrofitted.grade)],
+        statement: statement.to_owned(),
+        words: in_words(statement, beside_words(statement)),
+    }
+}
+
+fn beside_words(statement: &str) -> Option<(&'static str, &'static str)> {
+    Some(match statement {
+        "REACHED" => ("差值达到目标值", "the difference reaches the target's value"),
+        "NOT_REACHED" => ("差值未达到目标值", "the difference does not reach the target's value"),
+        "UNDECIDED" => ("差值不足以判断", "the difference decides nothing"),
+        "HIGHER" => ("高于对照机器", "higher than the comparison machines"),
+        "LOWER" => ("低于对照机器", "lower than the comparison machines"),
+        "NOT_SIGNIFICANT" => ("与对照机器无显著差异", "no significant difference from the comparison machines"),
+        "INSUFFICIENT" => ("证据不足", "insufficient evidence"),
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

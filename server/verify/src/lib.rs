@@ -40,7 +40,7 @@ mod trust;
 pub mod witness;
 
 pub use conflict::{Conflict, ConflictKind, Worth};
-pub use figures::{Compared, Figure, Figures, Withheld};
+pub use figures::{BesideFigure, Compared, Figure, Figures, Withheld};
 pub use file::BundleFile;
 pub use finding::{Finding, Severity, Verdict};
 pub use kept::KeptCheckpoints;

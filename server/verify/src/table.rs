@@ -2,7 +2,7 @@
 //!
 //! A Chinese character takes the room of two letters; columns are padded by that.
 
-use verify::{Compared, Figure, Outcome, Withheld};
+use verify::{BesideFigure, Compared, Figure, Outcome, Withheld};
 
 use crate::Lang;
 
@@ -82,6 +82,20 @@ fn comparison_row(compared: &Compared, lang: Lang) -> Vec<String> {
     ]
 }
 
+fn beside_row(beside: &BesideFigure, lang: Lang) -> Vec<String> {
+    let [comparison, own] = beside.grades.each_ref().map(|grade| grade.clone().unwrap_or_else(|| "—".to_owned()));
+    vec![
+        lang.pick(&beside.what.zh, &beside.what.en).to_owned(),
+        or_dash(beside.comparison.as_ref()),
+        or_dash(beside.retrofitted.as_ref()),
+        unit(&beside.unit),
+        or_dash(beside.difference.as_ref()),
+        bounds(beside.lower.as_ref(), beside.upper.as_ref()),
+        format!("{comparison} / {own}"),
+        lang.pick(&beside.words.zh, &beside.words.en).to_owned(),
+    ]
+}
+
 fn heading(words: &[(&str, &str)], lang: Lang) -> Vec<String> {
     words.iter().map(|(zh, en)| lang.pick(zh, en).to_owned()).collect()
 }
@@ -136,6 +150,28 @@ pub(crate) fn lines(outcome: &Outcome, lang: Lang) -> Vec<String> {
             let mut rows = vec![heading(&head, lang)];
             rows.extend(all);
             table(lang.pick("改造前后对比", "Before and after"), &titles, &rows, &mut out);
+        }
+        let (mut all, mut titles) = (Vec::new(), Vec::new());
+        for part in figures.beside.chunk_by(|a, b| a.machine == b.machine) {
+            let Some(first) = part.first() else { continue };
+            titles.push((all.len(), named(&first.names.zh, &first.names.en, &first.machine, lang)));
+            all.extend(part.iter().map(|beside| beside_row(beside, lang)));
+        }
+        if !all.is_empty() {
+            let head = [
+                ("指标", "metric"),
+                ("对照机器", "comparison"),
+                ("改造机器", "retrofitted"),
+                ("单位", "unit"),
+                ("差值", "difference"),
+                ("差值 95% 区间", "95 % interval of the difference"),
+                ("等级 对照 / 改造", "grades"),
+                ("结论", "statement"),
+            ];
+            let mut rows = vec![heading(&head, lang)];
+            rows.extend(all);
+            let title = lang.pick("机器之间（非前后对比）", "Machines beside machines (not before and after)");
+            table(title, &titles, &rows, &mut out);
         }
     } else {
         out.push(

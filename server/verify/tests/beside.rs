@@ -154,3 +154,34 @@ fn both_readers_refuse_a_report_that_says_something_else_of_them() {
         refused(&log, &forged, place);
     }
 }
+
+#[test]
+fn the_table_shows_a_comparison_of_machines_under_its_own_heading() {
+    let (log, _) = locked(&recorded(plan(&json!({}))));
+    let report = report(&log);
+    let bundle = log.bundle(&bytes(&report));
+    let outcome = verify(&bundle, Some(&Trust::parse(log.trust_json().as_bytes()).unwrap()));
+    let figures = outcome.figures.expect("figures");
+    assert!(figures.comparisons.is_empty() && figures.beside.len() == 2, "{:?}", figures.beside);
+    let stated = |of: &str| {
+        report.pointer(&format!("/measurement_plan/metrics/0/beside/{of}")).and_then(Json::as_str).map(str::to_owned)
+    };
+    let shown = &figures.beside[0];
+    let given = [stated("comparison/value"), stated("retrofitted/value"), stated("difference"), stated("lower")];
+    assert_eq!([&shown.comparison, &shown.retrofitted, &shown.difference, &shown.lower].map(Clone::clone), given);
+    assert_eq!(shown.names.zh, "改造设备合计");
+    let folder = tempfile::tempdir().unwrap();
+    let (bundle_path, trust_path) = (folder.path().join("b.zip"), folder.path().join("trust.json"));
+    std::fs::write(&bundle_path, &bundle).unwrap();
+    std::fs::write(&trust_path, log.trust_json()).unwrap();
+    for (lang, title, other) in [
+        ("zh", "机器之间（非前后对比）", "改造前后对比"),
+        ("en", "Machines beside machines (not before and after)", "Before and after"),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gongzheng-verify"));
+        let out = command.arg(&bundle_path).arg("--trust").arg(&trust_path).args(["--lang", lang]).output().unwrap();
+        let said = String::from_utf8_lossy(&out.stdout).into_owned();
+        let words = if lang == "zh" { &shown.words.zh } else { &shown.words.en };
+        assert!(said.contains(title) && said.contains(words.as_str()) && !said.contains(other), "{said}");
+    }
+}

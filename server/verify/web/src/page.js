@@ -85,6 +85,7 @@
       findings: "核验发现", place: "位置", finding: "说明", more: "另有同类：",
       figures: "由签名数据重新计算的主要数值", metric: "指标", value: "数值", unit: "单位", bounds: "上下界", grade: "等级",
       compared: "改造前后对比", before: "基期", after: "报告期", relative: "相对变化", interval: "差值 95% 区间", statement: "结论",
+      beside: "机器之间（非前后对比）", comparison: "对照机器", retrofitted: "改造机器", difference: "差值", grades: "等级 对照 / 改造",
       nothing: "没有重新计算任何数值：见上面的原因。", withheld: "不可核验的部分", gateway: "网关", records: "记录", readings: "读数",
       withheld_why: "下列记录的内容未随包提供，只有签名头；以其为据的数值不能复算。",
       outside: "报告期间以外未随包提供内容的记录（报告数值不以其为据）：",
@@ -109,6 +110,7 @@
       findings: "Findings", place: "place", finding: "finding", more: "and more of the kind: ",
       figures: "Main figures, computed again from the signed contents", metric: "metric", value: "value", unit: "unit", bounds: "bounds", grade: "grade",
       compared: "Before and after", before: "before", after: "after", relative: "relative", interval: "95 % interval of the difference", statement: "statement",
+      beside: "Machines beside machines (not before and after)", comparison: "comparison", retrofitted: "retrofitted", difference: "difference", grades: "grades",
       nothing: "No number was computed again: see the reasons above.", withheld: "Not verifiable", gateway: "gateway", records: "records", readings: "readings",
       withheld_why: "The contents of these records are not in the bundle, only their signed headers; numbers that rest on them cannot be computed again.",
       outside: "Records outside the report's periods that came without contents (nothing in the report rests on them): ",
@@ -200,7 +202,6 @@
         [bounds(f.lower, f.upper), "number"], [f.grade || "—"]] });
     });
     table(t("figures"), [t("metric"), t("value"), t("unit"), t("bounds"), t("grade")], rows);
-    if (!outcome.figures.comparisons.length) { return; }
     part = null;
     rows = [];
     outcome.figures.comparisons.forEach(function (c) {
@@ -210,7 +211,16 @@
       rows.push({ cells: [[c.what[lang]], [short(c.before), "number"], [short(c.after), "number"], [unit(c.unit)],
         [short(c.relative), "number"], [bounds(c.lower, c.upper), "number"], [said]] });
     });
-    table(t("compared"), [t("metric"), t("before"), t("after"), t("unit"), t("relative"), t("interval"), t("statement")], rows);
+    if (rows.length) { table(t("compared"), [t("metric"), t("before"), t("after"), t("unit"), t("relative"), t("interval"), t("statement")], rows); }
+    part = null;
+    rows = [];
+    (outcome.figures.beside || []).forEach(function (b) {
+      var of = named(b);
+      if (of !== part) { part = of; rows.push({ kind: "part", cells: [[of, "", 8]] }); }
+      rows.push({ cells: [[b.what[lang]], [short(b.comparison), "number"], [short(b.retrofitted), "number"], [unit(b.unit)], [short(b.difference), "number"],
+        [bounds(b.lower, b.upper), "number"], [(b.grades[0] || "—") + " / " + (b.grades[1] || "—")], [b.words[lang]]] });
+    });
+    if (rows.length) { table(t("beside"), [t("metric"), t("comparison"), t("retrofitted"), t("unit"), t("difference"), t("interval"), t("grades"), t("statement")], rows); }
   }
   function show(outcome) {
     shown = outcome;
