@@ -1,7 +1,8 @@
 //! 补助测算: what a rule's text gives for a claim, expense by expense, limit by limit, instalment by instalment.
 //!
 //! Constraints
-//! 1. Everything is an upper limit: the texts say 不超过 and 最高, and the authority decides the amount.
+//! 1. A result is an upper limit by what is settled: the texts say 不超过 and 最高, the authority decides the amount, and what is left
+//!    open may raise the limit.
 //! 2. Where a text leaves something open, or an input is missing, the result has words and no number. Of two readings of a text
 //!    the smaller is computed, and the sheet says so; what the authority confirmed takes its place.
 //! 3. Limits are applied in the file's order, from the expenses within the scope downwards; a limit never raises an amount.
@@ -143,7 +144,7 @@ pub struct Sheet {
     pub open: Fen,
     /// The computation.
     pub steps: Vec<Step>,
-    /// The subsidy's upper limit (补助上限).
+    /// The subsidy's upper limit (补助上限) by what is settled; see [`Sheet::open`].
     pub ceiling: Amount,
     /// Awards granted.
     pub awards: Vec<AwardResult>,

@@ -128,7 +128,7 @@ pub fn applications<'f>(filing: &'f Filing, rules: Option<&ChangeRules>, at: Dat
         match event {
             Event::Change(stated) => submit(&mut all, rules, stated),
             Event::Opinion(stated) => {
-                // An opinion on nothing that was submitted has no course to be named in; the door refuses it.
+                // An opinion on nothing that was submitted has no course to be named in; `check_opinion` refuses it.
                 let Some(of) = all.iter_mut().find(|a| a.change.change == stated.body.change) else { continue };
                 match step(of, rules, &stated.body, stated.leaf) {
                     Ok(status) => {
@@ -226,7 +226,7 @@ fn step(of: &Application<'_>, rules: Option<&ChangeRules>, said: &PlanOpinion, l
     })
 }
 
-/// Whether an opinion may be stated now; the door of the log asks before it takes one.
+/// Whether an opinion may be stated now: for whoever takes one, before it is logged.
 ///
 /// # Errors
 /// Why it would count for nothing, and what comes first.
