@@ -366,11 +366,11 @@ mod tests {
         let keeps: [&dyn Fn(u32) -> bool; 3] = [&|_| true, &|tag| tag % 2 == 1, &|_| false];
         let whole = Content::decode(Kind::Batch, content);
         for keep in keeps {
-            let some = Excerpt::read(Kind::Batch, content, keep);
+            let some = Excerpt::read(Kind::Batch, content, &keep);
             match &whole {
                 Ok(Content::Batch(batch)) => {
                     let Ok(Excerpt::Batch(some)) = some else { panic!("{some:?}") };
-                    let flat = FlatBatch::of(batch, keep);
+                    let flat = FlatBatch::of(batch, &keep);
                     let parts = |of: &FlatBatch| format!("{:?}", of.columns().collect::<Vec<_>>());
                     assert_eq!(parts(&some), parts(&flat));
                     assert_eq!((&some.gaps, &some.events), (&batch.gaps, &batch.events));

@@ -309,6 +309,11 @@ impl<'s> Archive<'s> {
         self.contents.iter().map(|(digest, _)| digest)
     }
 
+    /// The digest that names the content at a place of [`Archive::content_names`].
+    pub fn content_name(&self, at: usize) -> Option<&Digest> {
+        self.contents.get(at).map(|(digest, _)| digest)
+    }
+
     /// The place of a path in [`Archive::content_names`]; `None` when it names no content, or one that is not there.
     pub fn content_index(&self, path: &str) -> Option<usize> {
         self.content_at(&content_name(path)?)
@@ -331,13 +336,9 @@ impl<'s> Archive<'s> {
 
     fn place(&self, path: &str) -> Option<&Place> {
         match content_name(path) {
-            Some(digest) => self.content_place(&digest),
+            Some(digest) => self.contents.get(self.content_at(&digest)?).map(|(_, place)| place),
             None => self.others.get(path),
         }
-    }
-
-    fn content_place(&self, digest: &Digest) -> Option<&Place> {
-        self.contents.get(self.content_at(digest)?).map(|(_, place)| place)
     }
 
     /// The bytes of a file; `None` when there is none of this path.
@@ -353,8 +354,30 @@ impl<'s> Archive<'s> {
     /// # Errors
     /// As [`Archive::file`].
     pub fn content(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
-        let Some(place) = self.content_place(digest) else { return Ok(None) };
-        self.unpack(&format!("{CONTENTS}{digest}"), place).map(Some)
+        self.content_at(digest).map_or(Ok(None), |at| self.content_of(at))
+    }
+
+    /// Length of a content, unpacked, by its place among [`Archive::content_names`].
+    pub fn content_length(&self, at: usize) -> Option<u64> {
+        self.contents.get(at).map(|(_, place)| place.length.into())
+    }
+
+    /// The bytes of a content by its place among [`Archive::content_names`]; `None` beyond the last.
+    ///
+    /// # Errors
+    /// As [`Archive::file`].
+    pub fn content_of(&self, at: usize) -> Result<Option<Vec<u8>>> {
+        let content = self.contents.get(at);
+        content.map(|(digest, place)| self.unpack(&format!("{CONTENTS}{digest}"), place)).transpose()
+    }
+
+    /// The same for bytes whose digest is compared by whoever asks: the archive's checksum says less, and is not computed.
+    ///
+    /// # Errors
+    /// As [`Archive::file`], but for the checksum.
+    pub fn content_to_digest(&self, at: usize) -> Result<Option<Vec<u8>>> {
+        let content = self.contents.get(at);
+        content.map(|(digest, place)| self.unpack_unchecked(&format!("{CONTENTS}{digest}"), place)).transpose()
     }
 
     /// Where the packed bytes of a file begin, and those that were read beside its header.
@@ -380,6 +403,16 @@ impl<'s> Archive<'s> {
     }
 
     fn unpack(&self, path: &str, place: &Place) -> Result<Vec<u8>> {
+        let bytes = self.unpack_unchecked(path, place)?;
+        let mut crc = Crc::new();
+        crc.update(&bytes);
+        if crc.sum() != place.crc {
+            return Err(bad(format!("{path}: its checksum does not hold")));
+        }
+        Ok(bytes)
+    }
+
+    fn unpack_unchecked(&self, path: &str, place: &Place) -> Result<Vec<u8>> {
         let (at, mut packed) = self.packed(path, place, place.packed as usize)?;
         // Something stood between name and bytes: what was not read yet.
         let read = packed.len();
@@ -387,13 +420,7 @@ impl<'s> Archive<'s> {
         if let Some(rest) = packed.get_mut(read..).filter(|rest| !rest.is_empty()) {
             self.source.read(at + read as u64, rest).map_err(|e| unreadable(path, &e))?;
         }
-        let bytes = if place.is_deflated { inflate(path, &packed, place.length as usize)? } else { packed };
-        let mut crc = Crc::new();
-        crc.update(&bytes);
-        if crc.sum() != place.crc {
-            return Err(bad(format!("{path}: its checksum does not hold")));
-        }
-        Ok(bytes)
+        if place.is_deflated { inflate(path, &packed, place.length as usize) } else { Ok(packed) }
     }
 
     /// A file as a stream, for one that is too long to be held. Whether it is whole is [`Archive::digest_of`]'s to say.
