@@ -11,6 +11,7 @@
 //! 2. [`content`]: readings packed by column, a gateway's configuration, and the other things a record can hold.
 //! 3. [`record`]: header + signature + content; one sequence and one hash chain per gateway.
 //! 4. [`receipt`]: the server's signed answer; only a receipt lets a gateway forget.
+//!    Where there is no network both ways go by [`carry`], on a stick.
 //! 5. [`declaration`]: what a person stated, as canonical JSON.
 //! 6. [`leaf`], [`tree`], [`note`]: the site's log — RFC 6962 tree, C2SP tiles and checkpoints; [`cosignature`] of witnesses
 //!    and [`proof`] files.
@@ -18,6 +19,7 @@
 
 #[cfg(feature = "bundle")]
 pub mod bundle;
+pub mod carry;
 pub mod content;
 pub mod cosignature;
 pub mod declaration;

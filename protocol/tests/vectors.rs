@@ -8,6 +8,7 @@ use protocol::{
     Batch, BootId, ChainId, ChainStart, ChainStartCause, Clock, Configuration, Content, Declaration, Digest, Event,
     Gap, GapCause, GapStart, Header, KeyChange, Kind, Leaf, LeafBody, Lost, LostCause, Quality, Reading, Receipt,
     Record, Refusal, RefusalReason, SecretKey, ServerMessage, StateMessage, StateValue, SyncState, Value, ValueType,
+    carry::{Cargo, End, Head, Piece, Reader, Writer},
     content::{CounterConfig, DeviceConfig, Ratio, TagConfig},
     cosignature::{WitnessKey, attach, cosign},
     note::{Checkpoint, VerifierKey},
@@ -320,5 +321,27 @@ fn a_cosigned_checkpoint_and_its_proofs_keep_their_bytes() {
         ("add-checkpoint", consistency.encode()),
     ] {
         assert_eq!(String::from_utf8(golden(name, text.as_bytes())).expect("text"), text, "{name}");
+    }
+}
+
+#[test]
+fn files_on_a_stick() {
+    let message = golden("receipt.bin", &[]);
+    let head = Head {
+        site: "site-1".parse().expect("name"),
+        gateway: "gw-1".parse().expect("name"),
+        cargo: Cargo::Records { chain: ChainId([7; 16]), first: 41, last: 42 },
+    };
+    for (name, cargo) in [("carry-records.bin", head.cargo), ("carry-receipts.bin", Cargo::Receipts {})] {
+        let head = Head { cargo, ..head.clone() };
+        let mut writer = Writer::new(Vec::new(), &head).expect("written");
+        writer.message(&message).expect("written");
+        let bytes = writer.finish().expect("written");
+        let kept = golden(name, &bytes);
+        assert_eq!(kept, bytes, "{name}");
+        let mut reader = Reader::open(kept.as_slice()).expect("read").expect("a head").expect("whole");
+        assert_eq!(*reader.head(), head);
+        assert_eq!(reader.next_piece().expect("read"), Piece::Message(message.clone()));
+        assert_eq!(reader.next_piece().expect("read"), Piece::End(End::Whole));
     }
 }

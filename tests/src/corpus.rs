@@ -19,7 +19,7 @@ use std::sync::OnceLock;
 use protocol::{
     Batch, BootId, ChainId, ChainStart, ChainStartCause, Clock, Configuration, Content, Declaration, Digest, Event,
     Gap, GapCause, GapStart, Header, KeyChange, Kind, Leaf, Lost, LostCause, Quality, Reading, Receipt, Record,
-    SecretKey, ServerMessage, StateMessage, StateValue, SyncState, Value, bundle, note, topic, tree,
+    SecretKey, ServerMessage, StateMessage, StateValue, SyncState, Value, bundle, carry, note, topic, tree,
 };
 use server::evaluate::plan::PlanFile;
 use server::evaluate::rows::Limits;
@@ -63,6 +63,7 @@ pub const OF_EVIDENCE: &[Decoder] = &[
     Decoder { name: "configuration", run: run_configuration, corpus: || vec![configuration_json()] },
     Decoder { name: "server_message", run: run_server_message, corpus: server_messages },
     Decoder { name: "state_message", run: |b| drop(StateMessage::decode(b)), corpus: || vec![state().encode()] },
+    Decoder { name: "carry", run: run_carry, corpus: carry_files },
     Decoder { name: "leaf", run: |b| drop(Leaf::decode(b)), corpus: leaves },
     Decoder { name: "entries", run: |b| drop(tree::decode_entries(b).map(|e| e.len())), corpus: entries },
     Decoder { name: "declaration", run: |b| drop(Declaration::decode(b)), corpus: || vec![declaration()] },
@@ -139,6 +140,32 @@ fn run_configuration(bytes: &[u8]) {
 
 fn run_server_message(bytes: &[u8]) {
     let _ = ServerMessage::verify(bytes, &key().public());
+}
+
+fn run_carry(bytes: &[u8]) {
+    let Ok(Ok(Some(mut reader))) = carry::Reader::open(bytes) else { return };
+    let end = loop {
+        match reader.next_piece().expect("memory does not fail") {
+            carry::Piece::Message(message) => assert!(message.len() <= protocol::record::RECORD_MAX),
+            carry::Piece::End(end) => break end,
+        }
+    };
+    let read_all = reader.digest() == protocol::sha256(bytes);
+    assert!(end == carry::End::Damaged || read_all, "bytes that nobody read");
+}
+
+fn carry_files() -> Vec<Vec<u8>> {
+    let cargos = [
+        (carry::Cargo::Records { chain: ChainId([7; 16]), first: 0, last: 5 }, records()),
+        (carry::Cargo::Receipts {}, server_messages()),
+    ];
+    let written = cargos.map(|(cargo, messages)| {
+        let (site, gateway) = ("site-1".parse().expect("name"), "gw-1".parse().expect("name"));
+        let mut writer = carry::Writer::new(Vec::new(), &carry::Head { site, gateway, cargo }).expect("memory");
+        messages.iter().for_each(|message| writer.message(message).expect("memory"));
+        writer.finish().expect("memory")
+    });
+    written.into()
 }
 
 fn run_note(bytes: &[u8]) {
