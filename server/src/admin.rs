@@ -24,6 +24,7 @@ use crate::sitelog::{LogError, SiteLogs};
 use crate::state::{Clock, Door};
 use crate::store::{SiteRow, Store, StoreError};
 
+pub mod carry;
 mod gateways;
 mod people;
 mod proof;
@@ -150,6 +151,11 @@ pub enum Request {
         site: SiteId,
         /// The table.
         wanted: TableWanted,
+    },
+    /// Take the records of a file that came on a stick; the data of the reply is a [`carry::Answered`].
+    Carried {
+        /// The file, where the server can read it.
+        file: PathBuf,
     },
     /// The trust file: what `gongzheng-verify --trust` needs.
     Trust {
@@ -332,6 +338,7 @@ pub async fn execute(context: &Context, request: Request) -> Result<Reply, Admin
             known_site(context, &site).await?;
             table::execute(context, &site, wanted, now_ms).await
         }
+        Request::Carried { file } => carry::execute(context, &file, now_ms).await,
         Request::Trust { site } => {
             reply(trust(context, site.as_ref()).await?, "验证信任文件", "trust file for gongzheng-verify")
         }

@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub(crate) mod admin;
+mod carry;
 pub(crate) mod check;
 pub(crate) mod doctor;
 pub(crate) mod fsck;

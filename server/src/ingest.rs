@@ -86,6 +86,43 @@ pub enum Answer {
     Unavailable,
 }
 
+/// What became of a record, for whoever brought it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// New, and durable.
+    Taken {
+        /// As [`accept::Verdict::Take`] says.
+        late_ms: i64,
+    },
+    /// Held already.
+    Repeated,
+    /// Not taken.
+    Refused(accept::Refused),
+    /// Nothing could be stored.
+    Unavailable,
+}
+
+/// Who waits for an outcome.
+pub(crate) enum Waiting {
+    /// A connection, which may acknowledge or not.
+    Connection(oneshot::Sender<Answer>),
+    /// Somebody who brought a file.
+    Carrier(oneshot::Sender<Outcome>),
+}
+
+impl Waiting {
+    fn tell(self, outcome: Outcome) {
+        // Whoever went away does not need to know.
+        match self {
+            Self::Carrier(reply) => drop(reply.send(outcome)),
+            Self::Connection(reply) => drop(reply.send(match outcome {
+                Outcome::Unavailable => Answer::Unavailable,
+                Outcome::Taken { .. } | Outcome::Repeated | Outcome::Refused(_) => Answer::Answered,
+            })),
+        }
+    }
+}
+
 /// What recovery found at start, for the log and `doctor`.
 #[derive(Debug, Default)]
 pub struct Recovery {
@@ -171,7 +208,7 @@ pub(crate) enum Submission {
         site: SiteId,
         gateway: GatewayId,
         bytes: Vec<u8>,
-        reply: oneshot::Sender<Answer>,
+        reply: Waiting,
     },
     Declaration {
         site: SiteId,
@@ -284,8 +321,17 @@ impl Ingest {
     pub fn submit(&self, site: SiteId, gateway: GatewayId, bytes: Vec<u8>) -> oneshot::Receiver<Answer> {
         let (reply, answer) = oneshot::channel();
         // A closed channel drops `reply`: the caller sees an error and does not acknowledge.
+        let reply = Waiting::Connection(reply);
         let _ = self.shared.submissions.send(Submission::Record { site, gateway, bytes, reply });
         answer
+    }
+
+    /// Hands in a record's bytes from a file: nothing but its signature proves whose it is. Judged as [`submit`](Self::submit)'s are.
+    pub fn submit_carried(&self, site: SiteId, gateway: GatewayId, bytes: Vec<u8>) -> oneshot::Receiver<Outcome> {
+        let (reply, outcome) = oneshot::channel();
+        let reply = Waiting::Carrier(reply);
+        let _ = self.shared.submissions.send(Submission::Record { site, gateway, bytes, reply });
+        outcome
     }
 
     /// The gateway's high-water receipt, signed.

@@ -11,7 +11,7 @@ use crate::read::Names;
 use crate::words::Words;
 
 /// A member's name in Chinese and English. What comes first here is printed first.
-const FIELDS: [(&str, &str, &str); 147] = [
+const FIELDS: [(&str, &str, &str); 151] = [
     ("machine", "设备", "machine"),
     ("product", "产品", "product"),
     ("gateway", "网关", "gateway"),
@@ -138,6 +138,10 @@ const FIELDS: [(&str, &str, &str); 147] = [
     ("term", "实施期限", "term"),
     ("gateways", "网关", "gateways"),
     ("points", "测点", "points"),
+    ("chain", "记录链", "chain"),
+    ("first", "首号", "first record"),
+    ("last", "末号", "last record"),
+    ("file", "文件摘要", "digest of the file"),
     ("lines", "投资明细", "investment"),
     ("category", "类别", "category"),
     ("what", "内容", "what"),

@@ -186,6 +186,7 @@ impl Words {
             "measurement plan" => self.s("测量方案", stated),
             "baseline locked" => self.s("基期锁定", stated),
             "comparison locked" => self.s("对照锁定", stated),
+            "carried on a stick" => self.s("网关无网络，记录经 U 盘带入", stated),
             "opened the list" => self.s("打开待核实事项清单", stated),
             stated => stated,
         }

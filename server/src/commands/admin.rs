@@ -56,6 +56,9 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Records and receipts on a stick, for gateways without a network.
+    #[command(subcommand)]
+    Carry(Carry),
     /// Print the trust file for `gongzheng-verify --trust`.
     Trust {
         /// Only this site's gateways.
@@ -82,6 +85,15 @@ enum Command {
     Token(Token),
     /// Print sites, gateways, and counters and alarms of the way in as JSON.
     Status,
+}
+
+#[derive(Subcommand)]
+enum Carry {
+    /// Take what gateways exported, and write their receipts beside it.
+    Import {
+        /// The stick's folder, or one file.
+        path: PathBuf,
+    },
 }
 
 #[derive(Subcommand)]
@@ -252,7 +264,10 @@ enum Gateway {
 }
 
 pub(crate) fn run(config: &Path, arguments: Arguments) -> Result<ExitCode> {
-    send(config, request(arguments.command)?)
+    match arguments.command {
+        Command::Carry(Carry::Import { path }) => super::carry::import(config, &path),
+        command => send(config, request(command)?),
+    }
 }
 
 /// Performs a request and prints: data on stdout, words on stderr.
@@ -317,6 +332,7 @@ fn request(command: Command) -> Result<Request> {
             let data = data_encoding::BASE64.encode(&bytes);
             Request::Import { site, wanted: TableWanted { table, name, data, reason, check } }
         }
+        Command::Carry(Carry::Import { path }) => Request::Carried { file: path },
         Command::Trust { site } => Request::Trust { site },
         Command::Proof { site, leaf, from, to } => {
             let sizes = from.zip(to).map(|(from, to)| ProofWanted::Sizes(from, to));

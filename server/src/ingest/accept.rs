@@ -441,6 +441,8 @@ fn field(bytes: &[u8], key: u8) -> Option<(&[u8], &[u8])> {
 pub const ENROLLED: &str = "gateway_enrolled";
 /// Declaration kind: the gateway's records are no longer taken. Body `{gateway}`.
 pub const REVOKED: &str = "gateway_revoked";
+/// Declaration kind: the server took these records from a file that was carried to it. Body `{gateway, chain, first, last, file}`.
+pub const CARRIED: &str = "records_carried";
 /// Contradicting records kept per gateway: enough to prove a clone, too few to fill a disk.
 pub const QUARANTINE_MAX: u32 = 16;
 /// A record whose derived time is further from now than this is taken and flagged, ms.

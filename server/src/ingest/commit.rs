@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::accept::{self, Candidate, Named, Refused, SiteState, Verdict};
 use super::journal::{Body, Entry, GROUP_MAX, Journal};
 use super::recent::{PENDING_BYTES_MAX, PENDING_MAX, Recent};
-use super::{Answer, Group, Shared, Submission};
+use super::{Group, Outcome, Shared, Submission, Waiting};
 use crate::sitelog::{LogError, Restored};
 
 /// A site as judged so far.
@@ -59,13 +59,7 @@ struct Judged {
     gateway: GatewayId,
     named: Named,
     outcome: Outcome,
-    reply: oneshot::Sender<Answer>,
-}
-
-enum Outcome {
-    Taken { late_ms: i64 },
-    Repeated,
-    Refused(Refused),
+    reply: Waiting,
 }
 
 impl Committer {
@@ -121,14 +115,7 @@ impl Committer {
         }
     }
 
-    fn on_record(
-        &mut self,
-        work: &mut Work,
-        site: SiteId,
-        gateway: GatewayId,
-        bytes: Vec<u8>,
-        reply: oneshot::Sender<Answer>,
-    ) {
+    fn on_record(&mut self, work: &mut Work, site: SiteId, gateway: GatewayId, bytes: Vec<u8>, reply: Waiting) {
         let now_ms = self.shared.now.now_ms();
         let candidate = match accept::read(&bytes) {
             Ok(candidate) => candidate,
@@ -139,7 +126,7 @@ impl Committer {
         let named = Named::from(&candidate);
         if self.shared.logs.why_closed(&site).is_some() {
             self.shared.send_refusal(&site, &gateway, named, Refused::closed());
-            let _ = reply.send(Answer::Unavailable);
+            reply.tell(Outcome::Unavailable);
             return;
         }
         let unknown = Site::default();
@@ -257,7 +244,7 @@ impl Committer {
                 if told.insert((judged.site.clone(), judged.gateway.clone())) {
                     self.shared.send_refusal(&judged.site, &judged.gateway, judged.named, Refused::disk_full());
                 }
-                let _ = judged.reply.send(Answer::Unavailable);
+                judged.reply.tell(Outcome::Unavailable);
             } else {
                 self.answer(judged);
             }
@@ -268,16 +255,17 @@ impl Committer {
     fn answer(&self, judged: Judged) {
         let Judged { site, gateway, named, outcome, reply } = judged;
         let health = &self.shared.health;
-        match outcome {
-            Outcome::Taken { late_ms } => health.taken(late_ms, &site, &gateway),
+        match &outcome {
+            Outcome::Taken { late_ms } => health.taken(*late_ms, &site, &gateway),
             Outcome::Repeated => health.repeated(&site, &gateway),
             Outcome::Refused(refused) => {
                 let enrolled = self.sites.get(&site).is_some_and(|known| known.state.gateways.contains_key(&gateway));
-                health.rejected(self.shared.now.now_ms(), &site, &gateway, enrolled, &named, &refused);
-                self.shared.send_refusal(&site, &gateway, named, refused);
+                health.rejected(self.shared.now.now_ms(), &site, &gateway, enrolled, &named, refused);
+                self.shared.send_refusal(&site, &gateway, named, refused.clone());
             }
+            Outcome::Unavailable => {}
         }
-        let _ = reply.send(Answer::Answered);
+        reply.tell(outcome);
     }
 
     fn append(&mut self, entries: &[(SiteId, i64, Body)]) -> io::Result<u64> {

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use super::accept::{self, Named, Refused};
 use super::commit::Site;
 use super::journal::{Body, Entry, GROUP_MAX, Journal, Lsn};
-use super::{Answer, Recovery, Shared, Submission};
+use super::{Outcome, Recovery, Shared, Submission};
 use crate::sitelog::{LogError, SiteLogs};
 use crate::state::Clock;
 
@@ -201,7 +201,7 @@ fn refuse(shared: &Shared, submission: Submission) {
                 Err((named, _)) => named,
             };
             shared.send_refusal(&site, &gateway, named, Refused::disk_full());
-            let _ = reply.send(Answer::Unavailable);
+            reply.tell(Outcome::Unavailable);
         }
         Submission::Declaration { reply, .. } => {
             let _ = reply.send(Err(LogError::Unavailable));

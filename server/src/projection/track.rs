@@ -182,13 +182,14 @@ impl GatewayTrack {
     }
 
     /// Alarms a record gives rise to. Data that arrives more than a day after it was observed is one while the gateway
-    /// kept delivering in between; after an outage it is what the buffer is for.
+    /// kept delivering in between; after an outage, or on a stick, it comes in order, and that is what the buffer is for.
+    /// `newest_ms` is the newest reading that was there before.
     pub(super) fn alarms(
         &mut self,
         leaf: i64,
         header: &Header,
         received_ms: i64,
-        previous_ms: i64,
+        newest_ms: Option<i64>,
         content: Option<&Content>,
     ) -> Vec<AlarmRow> {
         let alarm = |kind: &str, detail: String| AlarmRow {
@@ -209,7 +210,9 @@ impl GatewayTrack {
         let observed = self.clocks.place(&header.clock).map(|place| header.last_ms.saturating_add(place.offset_ms));
         let late = !header.clock.simulated
             && header.kind == Kind::Batch
-            && observed.is_some_and(|at| received_ms.saturating_sub(at) > LATE_MS && previous_ms > at);
+            && observed.zip(newest_ms).is_some_and(|(at, newest_ms)| {
+                received_ms.saturating_sub(at) > LATE_MS && newest_ms > at.saturating_add(LATE_SLACK_MS)
+            });
         if late && !self.was_late {
             let hours = received_ms.saturating_sub(observed.unwrap_or(received_ms)) / 3_600_000;
             alarms.push(alarm("late", format!("{hours} h")));
@@ -221,6 +224,11 @@ impl GatewayTrack {
     /// When its newest record arrived, Unix ms.
     pub(super) fn received_ms(&self) -> i64 {
         self.received_ms
+    }
+
+    /// Its newest reading, Unix ms.
+    pub(super) fn observed_ms(&self) -> Option<i64> {
+        self.observed_ms
     }
 
     /// The row for the database.
@@ -297,6 +305,8 @@ const NEVER_SET_BEFORE_MS: i64 = 1_577_836_800_000;
 const WRONG_MS: i64 = 60_000;
 /// Data this much older than its receipt lowers the grade (design §4).
 const LATE_MS: i64 = 86_400_000;
+/// As far as one gateway's clocks may move while records still count as being in order; the evaluation says the same.
+const LATE_SLACK_MS: i64 = 3_600_000;
 
 #[cfg(test)]
 mod tests {
@@ -386,10 +396,19 @@ mod tests {
         let old = header(0, 0, SyncState::Synchronised, base + 10_000, None);
         let received = base + 2 * LATE_MS;
         track.record(&old, received, None);
-        assert_eq!(track.alarms(0, &old, received, base - 1000, None).len(), 0, "nothing arrived since: an outage");
-        assert_eq!(track.alarms(0, &old, received, base + LATE_MS, None).len(), 1);
         assert_eq!(
-            track.alarms(1, &old, received, base + LATE_MS, None).len(),
+            track.alarms(0, &old, received, Some(base - 1000), None).len(),
+            0,
+            "nothing newer was there: an outage"
+        );
+        assert_eq!(
+            track.alarms(0, &old, received, Some(base + 10_000), None).len(),
+            0,
+            "its predecessor came a moment ago: the second record after an outage is in order too"
+        );
+        assert_eq!(track.alarms(0, &old, received, Some(base + LATE_MS), None).len(), 1);
+        assert_eq!(
+            track.alarms(1, &old, received, Some(base + LATE_MS), None).len(),
             0,
             "one alarm for a run of late records"
         );

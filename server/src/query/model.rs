@@ -315,6 +315,10 @@ pub struct GatewayView {
     pub lost_records: i64,
     /// Chains opened.
     pub chains: i64,
+    /// Records that came on a stick.
+    pub carried: u64,
+    /// When the newest of them came.
+    pub carried_ms: Option<i64>,
     /// Records refused since the server started, by reason.
     pub refusals: Vec<RefusalView>,
     /// Records that came again since the server started; they changed nothing.

@@ -10,6 +10,7 @@ use super::{
     machine, visible,
 };
 use crate::ingest::Health;
+use crate::ingest::accept::CARRIED;
 use crate::roles::{Access, Permission};
 use crate::store::{FleetOrder, FleetQuery, MachineRow, MetricRow, Store};
 
@@ -82,10 +83,12 @@ async fn gateway_views(store: &Store, id: &str, now_ms: i64) -> Result<Vec<Gatew
     let mut seen: BTreeMap<String, _> =
         store.gateway_statuses(id).await?.into_iter().map(|status| (status.gateway.clone(), status)).collect();
     let rows = store.gateways(id).await?;
+    let brought = carried(store, id).await?;
     Ok(rows
         .into_iter()
         .map(|row| {
             let status = seen.remove(&row.id);
+            let (carried, carried_ms) = brought.get(&row.id).copied().unzip();
             let received_ms = status.as_ref().map(|status| status.received_ms);
             GatewayView {
                 id: row.id,
@@ -102,12 +105,29 @@ async fn gateway_views(store: &Store, id: &str, now_ms: i64) -> Result<Vec<Gatew
                 clock_state: status.as_ref().map_or("unknown".into(), |status| status.clock_state.clone()),
                 lost_records: status.as_ref().map_or(0, |status| status.lost_records),
                 chains: status.as_ref().map_or(0, |status| status.chains),
+                carried: carried.unwrap_or(0),
+                carried_ms,
                 refusals: Vec::new(),
                 repeats: 0,
                 oversized: None,
             }
         })
         .collect())
+}
+
+/// By gateway: how many records came on a stick, and when the newest did.
+async fn carried(store: &Store, id: &str) -> Result<BTreeMap<String, (u64, i64)>, QueryError> {
+    let mut carried = BTreeMap::new();
+    // Newest first; an import states one for each file.
+    for row in store.declarations(id, Some(CARRIED), 10_000).await? {
+        let body: serde_json::Value = serde_json::from_str(&row.body).unwrap_or_default();
+        let (gateway, first, last) = (body["gateway"].as_str(), body["first"].as_u64(), body["last"].as_u64());
+        if let (Some(gateway), Some(first), Some(last)) = (gateway, first, last) {
+            let (count, _) = carried.entry(gateway.to_owned()).or_insert((0, row.received_ms));
+            *count += last.saturating_sub(first).saturating_add(1);
+        }
+    }
+    Ok(carried)
 }
 
 /// Adds what the running server saw of the gateways and no table holds: refusals, repeats, oversized packets.

@@ -165,7 +165,7 @@ fn card(t: &Texts, face: &Clockface, g: &GatewayView, now_ms: i64) -> Card {
         status,
         notes: trouble::notes(t, face, g),
         live: None,
-        facts: vec![
+        facts: [
             fact("gateway-received", g.received_ms.map_or_else(|| NONE.into(), |ms| face.full(ms)), "num"),
             fact("gateway-observed", g.observed_ms.map_or_else(|| NONE.into(), |ms| face.full(ms)), "num"),
             fact("gateway-sequence", sequence, "num"),
@@ -192,7 +192,13 @@ fn card(t: &Texts, face: &Clockface, g: &GatewayView, now_ms: i64) -> Card {
             ),
             fact("gateway-enrolled", face.full(g.enrolled_ms), "num"),
             fact("gateway-key", key.join(" "), "mono digest"),
-        ],
+        ]
+        .into_iter()
+        .chain(g.carried_ms.map(|at| {
+            let (records, time) = (format::integer(g.carried), face.full(at));
+            fact("gateway-carried", t.f("gateway-carried-words", &[("records", &records), ("time", &time)]), "num")
+        }))
+        .collect(),
     }
 }
 
@@ -292,6 +298,19 @@ mod tests {
             assert!(whole.contains("18231") && whole.contains(&age), "{whole}");
             let figures = page(lang, &["see_figures"]);
             assert!(figures.contains(label) && !figures.contains("18231"), "{figures}");
+        }
+    }
+
+    #[test]
+    fn records_that_came_on_a_stick_are_named_where_they_are_the_reason_of_a_delay() {
+        for (lang, words) in [
+            (Lang::Zh, "8,192 条，最近 {time}：到达较晚是因为离线携带"),
+            (Lang::En, "8,192 records, newest {time}: their delay is the carriage"),
+        ] {
+            let time = all::face(lang).full(all::NOW_MS - 2 * 86_400_000);
+            let words = words.replace("8,192", &format::integer(8_192));
+            let html = page(lang, &["see_figures"]);
+            assert_eq!(html.matches(&words.replace("{time}", &time)).count(), 1, "{html}");
         }
     }
 }

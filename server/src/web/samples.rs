@@ -196,6 +196,8 @@ fn gateway(id: &str, age_ms: Option<i64>, lost: i64) -> GatewayView {
         clock_state: if lost > 0 { "unsynchronised" } else { "synchronised" }.into(),
         lost_records: lost,
         chains: 1,
+        carried: if lost > 0 { 8_192 } else { 0 },
+        carried_ms: (lost > 0).then_some(NOW_MS - 2 * DAY),
         refusals: Vec::new(),
         repeats: 0,
         oversized: None,

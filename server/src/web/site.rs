@@ -384,7 +384,7 @@ fn stated(t: &Texts, face: &Clockface, d: &query::DeclarationView) -> Stated {
 }
 
 /// Statements the server makes, not a person.
-const OWN: [&str; 3] = ["gateway_enrolled", "gateway_revoked", "report_issued"];
+const OWN: [&str; 4] = ["gateway_enrolled", "gateway_revoked", "report_issued", "records_carried"];
 
 #[cfg(test)]
 pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {

@@ -42,12 +42,12 @@ impl SiteProjector {
                     _ => None,
                 };
                 let track = self.gateways.entry(header.gateway.to_string()).or_default();
-                let previous_ms = track.received_ms();
+                let newest_ms = track.observed_ms();
                 let mut touched = track.record(header, leaf.received_ms, small.as_ref());
                 if let Some(Content::Batch(batch)) = &batch {
                     touched.windows.extend(track.reaches_back(header, batch));
                 }
-                out.alarms.extend(track.alarms(number, header, leaf.received_ms, previous_ms, small.as_ref()));
+                out.alarms.extend(track.alarms(number, header, leaf.received_ms, newest_ms, small.as_ref()));
                 if let Some(own) = touched.own {
                     self.days.touch(own, index);
                 }
