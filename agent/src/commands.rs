@@ -4,6 +4,7 @@
 //! here decides anything about evidence.
 
 pub mod browse;
+pub mod carry;
 pub mod check;
 pub mod doctor;
 pub mod init;
@@ -62,6 +63,9 @@ pub enum Command {
     Status(status::Options),
     /// 跟踪正在运行的网关的实时数值 / follow the live values of the running gateway
     Tail(tail::Options),
+    /// 没有网络时：把记录导出到 U 盘，再读回服务器的回执 / without a network: export records to a stick, read receipts back
+    #[command(subcommand)]
+    Carry(carry::Options),
     /// 入网：用服务器给的一次性入网码登记本网关 / enrol with the server's one-time code
     Init(init::Options),
 }

@@ -14,6 +14,7 @@
 //! path by which undelivered data is deleted to make room.
 
 pub mod buffer;
+pub mod carry;
 pub mod chain;
 pub mod clock;
 pub mod commands;

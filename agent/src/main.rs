@@ -53,6 +53,7 @@ fn execute(arguments: &Arguments, lang: &mut agent::locale::Lang) -> anyhow::Res
         Command::Browse(options) => {
             print!("{}", runtime.block_on(commands::browse::report(&load(lang)?, options, *lang))?);
         }
+        Command::Carry(options) => runtime.block_on(commands::carry::run(&load(lang)?, options, *lang))?,
         Command::Init(options) => runtime.block_on(commands::init::run(&arguments.config, arguments.lang, options))?,
         Command::Status(options) => {
             print!("{}", runtime.block_on(commands::status::report(&load(lang)?, options, *lang))?);

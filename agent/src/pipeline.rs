@@ -36,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 use crate::buffer::owner::{self, BufferHandle, CommitError};
 use crate::buffer::storage::DiskStorage;
 use crate::buffer::{self, AppendError, Buffer, Entry};
+use crate::carry;
 use crate::chain::{self, Span, Start};
 use crate::clock::{self, ClockWatch, SharedClock};
 use crate::event::{EVENT_QUEUE_MAX, SourceEvent};
@@ -233,6 +234,12 @@ pub async fn run(
         enrolment,
     };
     let renewal = tokio::spawn(renewal::run(renewal, shutdown.clone()));
+    let (carriage, asked) = mpsc::channel(1);
+    match carry::listen(&setup.state_dir) {
+        Ok(listener) => drop(tokio::spawn(carry::serve(listener, carriage, shutdown.clone()))),
+        // Everything else goes on.
+        Err(error) => tracing::warn!(%error, "No socket for `gongzheng-agent carry`."),
+    }
     let uplink = tokio::spawn(uplink::run(
         uplink::Context {
             buffer: buffer.clone(),
@@ -253,6 +260,7 @@ pub async fn run(
             seed: u64::from_be_bytes(random()?),
             expired,
         },
+        asked,
         uplink_shutdown.clone(),
     ));
 

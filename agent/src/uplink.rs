@@ -6,6 +6,7 @@
 //! 3. The newest receipt is on disk before anything is trimmed under it: should the server ever ask again for what was trimmed,
 //!    the `Lost` carries it as proof.
 
+pub mod carried;
 pub mod certificate;
 pub mod checkpoints;
 pub mod delivery;
@@ -24,6 +25,7 @@ use protocol::{ChainId, Digest, LostCause, ServerAnchor};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use self::carried::Asked;
 use self::checkpoints::{Checkpoints, Verdict};
 use self::delivery::{Action, Delivery, Input, Notice, Peer};
 use self::mqtt::{Link, LinkCommand, LinkEvent};
@@ -130,13 +132,19 @@ struct Uplink {
     receipt_saved_ms: i64,
     spans_told: usize,
     connected: bool,
+    /// What a message from a file had to say, while it is taken in.
+    told: Option<Vec<Notice>>,
 }
 
 /// Runs until `shutdown`, and then until everything is receipted or [`FAREWELL_MS`] passed.
 ///
 /// # Errors
 /// When the folder of substitutes cannot be read.
-pub async fn run(context: Context, shutdown: CancellationToken) -> anyhow::Result<()> {
+pub async fn run(
+    context: Context,
+    mut asked: mpsc::Receiver<Asked>,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
     let shore = context.shore.borrow().clone();
     let delivery = Delivery::new(
         context.settings,
@@ -174,6 +182,7 @@ pub async fn run(context: Context, shutdown: CancellationToken) -> anyhow::Resul
         receipt_saved_ms: 0,
         spans_told,
         connected: false,
+        told: None,
     };
     let mut farewell_ms = None;
     loop {
@@ -204,6 +213,10 @@ pub async fn run(context: Context, shutdown: CancellationToken) -> anyhow::Resul
             Ok(()) = latest_changes.changed() => {
                 let bytes = latest_changes.borrow_and_update().clone();
                 let _ = uplink.commands.try_send(LinkCommand::State(bytes));
+                Input::Tick
+            }
+            Some(asked) = asked.recv() => {
+                uplink.answer(asked).await;
                 Input::Tick
             }
             () = tokio::time::sleep(Duration::from_millis(wait_ms as u64)) => Input::Tick,
@@ -417,6 +430,9 @@ impl Uplink {
                     let _ = self.context.reports.try_send(Report::Refused { sequence: *sequence, detail });
                 }
                 self.context.status.notice(now_ms, words::explain(&notice));
+                if let Some(told) = &mut self.told {
+                    told.push(notice);
+                }
             }
             Action::Load(_) | Action::Substitute { .. } => {}
         }

@@ -99,6 +99,8 @@ pub enum Input {
     Unread,
     /// A message on the receipt topic.
     Message(Vec<u8>),
+    /// A server message from a file: see [`carried`].
+    Carried(Vec<u8>),
     /// A new chain begins at the end of the buffer.
     NewChain(Span),
     /// Time passed.
@@ -307,6 +309,7 @@ impl Delivery {
             Input::Loaded { position, end, bytes } => self.loaded(position, end, bytes, now_ms, &mut actions),
             Input::Missing { position, end, cause } => self.missing(position, end, cause, &mut actions),
             Input::Message(bytes) => self.message(bytes, now_ms, &mut actions),
+            Input::Carried(bytes) => self.carried(bytes, now_ms, &mut actions),
             Input::NewChain(span) => self.new_chain(span),
             Input::Unread => self.unread(now_ms),
             Input::Tick => {
@@ -582,6 +585,7 @@ fn describe(position: u64, end: u64, record: &Record, bytes: usize) -> InFlight 
     }
 }
 
+mod carried;
 mod contest;
 mod receipts;
 mod retry;

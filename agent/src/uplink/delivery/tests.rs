@@ -558,3 +558,5 @@ fn everything_arrives_over_a_bad_network() {
         assert_eq!(held, count, "seed {seed}");
     }
 }
+
+mod carried;
