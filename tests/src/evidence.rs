@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use protocol::{BootId, ChainId, Configuration, Content, Digest, GapCause, Header, Leaf, LeafBody, Value, note, tree};
+use protocol::{
+    BootId, ChainId, Configuration, Content, Declaration, Digest, GapCause, Header, Leaf, LeafBody, Value, note, tree,
+};
 
 /// One reading under the checkpoint, placed in time by its record's header.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,6 +101,20 @@ pub fn leaves(folder: &Path) -> Result<(note::Checkpoint, Vec<Leaf>)> {
         folder.display()
     );
     Ok((checkpoint, leaves))
+}
+
+/// The statements of one kind under the checkpoint, in order.
+///
+/// # Errors
+/// When a file is missing or one cannot be read.
+pub fn statements(folder: &Path, wanted: &str) -> Result<Vec<Declaration>> {
+    let (_, leaves) = leaves(folder)?;
+    let contents = contents(folder)?;
+    let of_kind = leaves.iter().filter_map(|leaf| match &leaf.body {
+        LeafBody::Declaration { kind, digest, .. } if kind == wanted => Some(digest),
+        _ => None,
+    });
+    of_kind.map(|digest| Ok(Declaration::decode(contents.get(digest).context("a content is missing")?)?)).collect()
 }
 
 /// The same leaves and contents as the metrics see them.

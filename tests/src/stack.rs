@@ -260,6 +260,14 @@ impl Stack {
         programs::output(self.server_command("admin").args(arguments), Duration::from_secs(60))
     }
 
+    /// Runs `gongzheng-server admin …` to its end: exit code, what it printed, what it said on the side.
+    ///
+    /// # Errors
+    /// When it cannot be started or does not end in time.
+    pub fn admin_ends(&self, arguments: &[&str]) -> Result<(Option<i32>, String, String)> {
+        programs::finish(self.server_command("admin").args(arguments), Duration::from_secs(60))
+    }
+
     /// Runs another server command, such as `report`.
     ///
     /// # Errors
@@ -332,6 +340,14 @@ impl Stack {
     /// Process id of the agent, while it runs.
     pub fn agent_id(&self) -> Option<u32> {
         self.agent.as_ref().map(Running::id)
+    }
+
+    /// SIGTERM for the agent.
+    ///
+    /// # Errors
+    /// When it was not running or did not end cleanly.
+    pub fn stop_agent(&mut self) -> Result<()> {
+        self.agent.take().context("the agent is not running")?.stop(Duration::from_secs(30))
     }
 
     /// SIGKILL for the server.
