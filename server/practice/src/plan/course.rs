@@ -293,11 +293,13 @@ impl<'f> Procedure<'f> {
         };
         if by != next {
             let ((by_zh, by_en), (next_zh, next_en)) = (by.words(), next.words());
-            let article = self.rules.map_or(String::new(), |r| format!("（{}）", r.clause.article));
+            let (article_zh, article_en) = self.rules.map_or_else(Default::default, |r| {
+                (format!("（{}）", r.clause.article), format!(" ({})", r.clause.article))
+            });
             return Err(Problem::new(
-                format!("意见顺序不对：应先由{next_zh}出具意见，{by_zh}的意见暂不生效{article}"),
+                format!("意见顺序不对{article_zh}：应先由{next_zh}出具意见，{by_zh}的意见在此之前不生效"),
                 format!(
-                    "out of order: the opinion of the {next_en} comes first, that of the {by_en} counts for nothing yet{article}"
+                    "out of order{article_en}: the opinion of the {next_en} comes first; that of the {by_en} counts for nothing before it"
                 ),
             ));
         }
