@@ -59,7 +59,11 @@ fn a_mistyped_rule_is_refused_with_those_that_are_known() {
     let mut body = plan_body();
     body["rule"] = json!("kunming-fund-2024-01");
     let zh = said(&site(&[]), "filed_plan", "firm", &body, "2025-01-01");
-    assert!(zh.contains("没有规则文件 kunming-fund-2024-01") && zh.contains("kunming-fund-2024-1"), "{zh}");
+    assert!(zh.contains("没有规则文件 kunming-fund-2024-01；可用的有 kunming-fund-2024-1、"), "{zh}");
+    assert!(zh.ends_with("；不在其中的请不填 rule"), "{zh}");
+    let plan = parse_body("filed_plan", &body).unwrap();
+    let en = check_stated(&site(&[]), &plan, "firm", morning("2025-01-01")).unwrap_err().said.en;
+    assert!(en.starts_with("there is no rule file `kunming-fund-2024-01`; known are kunming-fund-2024-1, "), "{en}");
     assert_eq!(said(&site(&[]), "filed_plan", "firm", &plan_body(), "2025-01-01"), "");
     // A log that has such a plan all the same takes what belongs to it.
     let change = change_body("c-1", "2025-01-01", lathe());

@@ -142,12 +142,16 @@ fn what_was_returned_is_submitted_again_and_asked_from_the_beginning() {
     let stands = |log: &Log| log.application(&rules, "2025-01-01").words().zh;
     assert!(stands(&log).contains("促进中心退回补正（2024-11-08）：缺少合同复印件"));
     let early = refused(&log, opinion_body("c-1", "centre", "agree", "2024-11-09"), "centre", "2024-11-09").unwrap();
-    assert!(early.0.contains("先重新提交"));
+    assert_eq!(early.0, "已退回补正，须先重新提交申请");
+    assert_eq!(early.1, "it was returned; it is submitted again first");
     // A resubmission is no older than what it answers.
     let again = |date: &str| filed::<PlanChange>(change_body("c-1", date, lathe()), "firm", "2024-11-12");
     let error = log.under(Some(&rules)).check_change(&again("2024-11-07")).unwrap_err();
     assert_eq!(error.said.zh, "重新提交的日期 2024-11-07 早于上次申请或意见的日期 2024-11-08");
-    assert!(error.said.en.contains("before the application or opinion it follows (2024-11-08)"));
+    assert_eq!(
+        error.said.en,
+        "submitted again on 2024-11-07, before the application or opinion it follows (2024-11-08)"
+    );
     assert_eq!(log.under(Some(&rules)).check_change(&again("2024-11-08")), Ok(()));
     log.change("c-1", "2024-11-07", lathe());
     assert_eq!(log.application(&rules, "2025-01-01").submitted, 1, "an older one in a log counts for nothing");
@@ -187,7 +191,8 @@ fn opinions_are_not_older_than_what_they_are_about() {
         refused(&log, opinion_body(change, "district", "agree", date), "district", "2024-12-01")
     };
     assert!(said("c-1", "2024-10-31").unwrap().1.contains("before the application"));
-    assert_eq!(said("c-9", "2024-11-05").unwrap().0, "没有变更申请 c-9");
+    let unknown = said("c-9", "2024-11-05").unwrap();
+    assert_eq!(unknown, ("没有变更申请 c-9".into(), "there is no application `c-9`".into()));
     // In a log, what is about nothing is named all the same.
     log.says("c-9", "district", "agree", "2024-11-05");
     let rules = rules();
@@ -282,12 +287,16 @@ fn applications_are_checked_against_the_plan_in_force() {
     let mut log = Log::new();
     let check = |log: &Log, items: Json, date: &str| {
         let stated = filed::<PlanChange>(change_body("c-2", date, items), "firm", "2024-12-01");
-        log.under(Some(&rules())).check_change(&stated).map_err(|p| p.said.zh)
+        log.under(Some(&rules())).check_change(&stated).map_err(|p| (p.said.zh, p.said.en))
     };
     assert_eq!(check(&log, json!([{"without_machine": "saw"}]), "2024-11-01"), Ok(()));
-    assert_eq!(check(&log, json!([{"without_machine": "lathe"}]), "2024-11-01"), Err("现行方案中没有 lathe".into()));
-    assert_eq!(check(&log, lathe(), "2024-08-01"), Err("申请日期早于备案日期".into()));
-    assert_eq!(check(&Log::nothing(), lathe(), "2024-11-01"), Err("没有备案方案 km-2024-017".into()));
+    let refused = |log: &Log, items: Json, date: &str| check(log, items, date).unwrap_err();
+    let (zh, en) = refused(&log, json!([{"without_machine": "lathe"}]), "2024-11-01");
+    assert_eq!((zh.as_str(), en.as_str()), ("现行方案中没有 lathe", "the plan in force has no `lathe` to leave out"));
+    assert_eq!(refused(&log, lathe(), "2024-08-01").0, "申请日期早于备案日期");
+    assert_eq!(refused(&Log::nothing(), lathe(), "2024-11-01").0, "没有备案方案 km-2024-017");
     log.change("c-2", "2024-11-01", lathe()).says("c-2", "district", "disagree", "2024-11-02");
-    assert!(check(&log, lathe(), "2024-11-03").unwrap_err().contains("另编申请编号"));
+    let (zh, en) = refused(&log, lathe(), "2024-11-03");
+    assert_eq!(zh, "变更申请 c-2 已有结论；请另编申请编号");
+    assert_eq!(en, "application `c-2` is decided; apply under another id");
 }

@@ -129,7 +129,8 @@ fn unknown_fields_and_words_are_refused() {
 fn a_target_without_unit_is_told_so() {
     let mut wrong = plan();
     wrong["targets"][0]["promised"].as_object_mut().unwrap().remove("unit");
-    assert!(refusal("filed_plan", &wrong).contains("目标须注明单位"));
+    let said = refusal("filed_plan", &wrong);
+    assert!(said.contains("a target needs its unit") && said.contains("目标须注明单位："), "{said}");
 }
 
 #[test]
@@ -138,7 +139,9 @@ fn a_plan_that_promises_nothing_is_none() {
     wrong["machines"] = json!([]);
     assert!(parse_body("filed_plan", &wrong).is_ok(), "software alone is a plan");
     wrong["lines"] = json!([]);
-    assert!(refusal("filed_plan", &wrong).contains("至少一台设备"));
+    let said = refusal("filed_plan", &wrong);
+    assert!(said.contains("a plan promises at least one machine or investment line"), "{said}");
+    assert!(said.ends_with("备案方案须列出至少一台设备或一笔投资"), "{said}");
 }
 
 #[test]
