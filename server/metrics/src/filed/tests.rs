@@ -102,14 +102,14 @@ fn ids_and_dates_are_refused_in_both_languages_whatever_is_in_them() {
         wrong["filing"] = json!(id);
         let said = refusal("filed_plan", &wrong);
         assert!(said.contains(&format!("{shown} is not an id: 1 to 32 of a-z, 0-9 and `-`, not beginning with `-`")));
-        assert!(said.ends_with(" / 标识须为 1 至 32 个小写字母、数字或“-”，且不以“-”开头"), "{said}");
+        assert!(said.ends_with(" / filing：标识须为 1 至 32 个小写字母、数字或“-”，且不以“-”开头"), "{said}");
     }
     for (date, shown) in [("2024-9-1", "`2024-9-1`"), ("二〇二四年九月一日", "this")] {
         let mut wrong = plan();
         wrong["filed"] = json!(date);
         let said = refusal("filed_plan", &wrong);
         assert!(said.contains(&format!("{shown} is not a date like 2026-03-14")), "{said}");
-        assert!(said.ends_with(" / 日期须写成 2026-03-14 的形式"), "{said}");
+        assert!(said.ends_with(" / filed：日期须写成 2026-03-14 的形式"), "{said}");
     }
 }
 

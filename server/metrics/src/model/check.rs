@@ -33,7 +33,7 @@ pub enum ModelError {
         reason: String,
     },
     /// A field has a value outside its range.
-    #[error("`{field}` in a `{kind}` declaration: {reason}")]
+    #[error("{}", placed(kind, field, reason))]
     Field {
         /// The declaration kind.
         kind: &'static str,
@@ -42,6 +42,14 @@ pub enum ModelError {
         /// What is wrong and what is allowed.
         reason: String,
     },
+}
+
+/// The sentence with its place, in each of the languages it has.
+fn placed(kind: &str, field: &str, reason: &str) -> String {
+    match reason.rsplit_once(" / ").filter(|(_, zh)| !zh.is_ascii()) {
+        Some((en, zh)) => format!("`{field}` in a `{kind}` declaration: {en} / {field}：{zh}"),
+        None => format!("`{field}` in a `{kind}` declaration: {reason}"),
+    }
 }
 
 pub(crate) fn refuse(kind: &'static str, field: impl Into<String>, reason: impl Into<String>) -> ModelError {
