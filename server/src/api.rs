@@ -130,6 +130,7 @@ impl From<LogError> for Failure {
 impl From<PlanningError> for Failure {
     fn from(error: PlanningError) -> Self {
         match error {
+            PlanningError::Filed { zh, en } => Self(StatusCode::CONFLICT, "refused", en, zh),
             PlanningError::Door(_) | PlanningError::Lock(_) | PlanningError::Reason => {
                 let text = error.to_string();
                 let (en, zh) = text.split_once(" / ").unwrap_or((&text, &text));

@@ -18,7 +18,7 @@ use crate::assessment::declared::{Assessed, LevelAssessed};
 use crate::batch::recipe::Recipe;
 use crate::batch::record::BatchRecord;
 use crate::checklist::ledger::LedgerEntry;
-use crate::filed::Filing;
+use crate::filed::{Filed, Filing};
 use crate::metrology::{Meter, Quantity};
 use crate::plan::{BaselineLock, ComparisonLock, EvidenceDocument};
 use crate::savings::declared::NonRoutine;
@@ -232,15 +232,15 @@ impl Statements {
             // In order of the log: a filing is a course of applications and opinions, not a value that takes effect.
             Ok(Body::FiledPlan(b)) => {
                 let of = self.filings.entry(b.filing.clone()).or_default();
-                of.plans.push(Stated { leaf, received_ms, effective_from, body: *b });
+                of.plans.push(Filed { leaf, received_ms, role: declaration.role.clone(), body: *b });
             }
             Ok(Body::PlanChange(b)) => {
                 let of = self.filings.entry(b.filing.clone()).or_default();
-                of.changes.push(Stated { leaf, received_ms, effective_from, body: *b });
+                of.changes.push(Filed { leaf, received_ms, role: declaration.role.clone(), body: *b });
             }
             Ok(Body::PlanOpinion(b)) => {
                 let of = self.filings.entry(b.filing.clone()).or_default();
-                of.opinions.push(Stated { leaf, received_ms, effective_from, body: *b });
+                of.opinions.push(Filed { leaf, received_ms, role: declaration.role.clone(), body: *b });
             }
             Ok(Body::Other) => {}
             Err(e) => self.bad.push(BadStatement { leaf, kind: declaration.kind.clone(), reason: e.to_string() }),
