@@ -19,6 +19,7 @@ pub mod catalogue;
 pub mod declare;
 pub mod door;
 pub mod figures;
+pub mod filing;
 pub mod findings;
 pub mod fleet;
 pub mod gateways;

@@ -27,9 +27,7 @@ impl Store {
             .bind(site)
             .fetch_all(&self.read)
             .await?;
-        let entry = |row: &SqliteRow| {
-            Ok(((row.try_get(0)?, row.try_get(1)?), (row.try_get(2)?, row.try_get(3)?)))
-        };
+        let entry = |row: &SqliteRow| Ok(((row.try_get(0)?, row.try_get(1)?), (row.try_get(2)?, row.try_get(3)?)));
         rows.iter().map(entry).collect()
     }
 

@@ -35,6 +35,7 @@ use super::{assets, words};
 mod asked;
 mod change;
 mod declare;
+mod filing;
 mod findings;
 mod plan;
 
@@ -58,6 +59,7 @@ pub fn routes() -> Router<AppState> {
         .route("/sites/{site}/questionnaire", get(asked::questionnaire))
         .route("/sites/{site}/savings", get(asked::savings))
         .route("/sites/{site}/plan", get(plan::page).post(plan::answer).layer(plan::limit()))
+        .route("/sites/{site}/filing", get(filing::page).post(filing::answer).layer(filing::limit()))
         .route("/sites/{site}/declare", get(declare::page).post(declare::answer).layer(declare::limit()))
         .route("/sites/{site}/declare/{file}", get(declare::template))
         .route("/sites/{site}/findings", get(findings::page).post(findings::answer).layer(findings::limit()))

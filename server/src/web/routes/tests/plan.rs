@@ -226,7 +226,7 @@ async fn comparison_machines_are_proposed_stated_locked_and_reported_as_such() {
         ("&comparison=furnace", StatusCode::CONFLICT, "请选同类设备"),
         ("&comparison=lathe", StatusCode::CONFLICT, "未在台账填报"),
         ("2026-04-05&comparison=third", StatusCode::BAD_REQUEST, "自身的改造始于"),
-        ("&baseline_from=2026-01-01", StatusCode::BAD_REQUEST, "is not a date"),
+        ("&baseline_from=2026-01-01", StatusCode::BAD_REQUEST, "日期须写成"),
     ] {
         let body = beside(&token, "state", &format!("{more}&comparison=twin"));
         let body = if more.contains("baseline") { body.replace("&baseline_from=&", "&") } else { body };
