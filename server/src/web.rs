@@ -34,6 +34,7 @@ mod routes;
 mod samples;
 pub mod savings;
 pub mod site;
+pub mod subsidy;
 mod trouble;
 pub mod verdict;
 pub mod view;

@@ -177,6 +177,8 @@ pub struct ApplicationView {
 pub struct InvestmentView {
     /// Id of the line.
     pub line: String,
+    /// Id of its category.
+    pub category_id: String,
     /// Category, by name where the rule names it.
     pub category: Words,
     /// What is bought.
@@ -576,6 +578,7 @@ fn lines(current: &InForce, rule: Option<&Rule>) -> Vec<InvestmentView> {
         let now = yuan(l.amount_fen);
         InvestmentView {
             line: l.line.clone(),
+            category_id: l.category.clone(),
             category: category(&l.category),
             what: l.what.clone(),
             filed_yuan: (filed.as_ref() != Some(&now)).then(|| filed.unwrap_or_default()),

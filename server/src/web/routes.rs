@@ -38,6 +38,7 @@ mod declare;
 mod filing;
 mod findings;
 mod plan;
+mod subsidy;
 
 /// All pages and their assets. Mount it at the root.
 pub fn routes() -> Router<AppState> {
@@ -60,6 +61,7 @@ pub fn routes() -> Router<AppState> {
         .route("/sites/{site}/savings", get(asked::savings))
         .route("/sites/{site}/plan", get(plan::page).post(plan::answer).layer(plan::limit()))
         .route("/sites/{site}/filing", get(filing::page).post(filing::answer).layer(filing::limit()))
+        .route("/sites/{site}/subsidy", get(subsidy::page).post(subsidy::answer).layer(filing::limit()))
         .route("/sites/{site}/declare", get(declare::page).post(declare::answer).layer(declare::limit()))
         .route("/sites/{site}/declare/{file}", get(declare::template))
         .route("/sites/{site}/findings", get(findings::page).post(findings::answer).layer(findings::limit()))

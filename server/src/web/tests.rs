@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::text::{EN_FTL, Lang, ZH_FTL};
 use super::{
     catalogue, declare, door, figures, filing, findings, fleet, gateways, machine, meters, plan, questionnaire,
-    reports, savings, site, why,
+    reports, savings, site, subsidy, why,
 };
 
 fn pages(lang: Lang) -> Vec<(&'static str, String)> {
@@ -21,6 +21,7 @@ fn pages(lang: Lang) -> Vec<(&'static str, String)> {
     all.extend(savings::samples(lang));
     all.extend(plan::samples(lang));
     all.extend(filing::samples(lang));
+    all.extend(subsidy::samples(lang));
     all.extend(declare::samples(lang));
     all.extend(findings::samples(lang));
     all.extend(catalogue::samples(lang));
@@ -133,7 +134,7 @@ fn keys(ftl: &str) -> BTreeSet<String> {
 }
 
 /// Keys whose last part comes from data; each family is looked up in one place.
-const FAMILIES: [&str; 35] = [
+const FAMILIES: [&str; 36] = [
     "beside-",
     "plan-finding-",
     "plan-in-",
@@ -169,6 +170,7 @@ const FAMILIES: [&str; 35] = [
     "chain-",
     "filing-by-",
     "filing-opinion-",
+    "subsidy-level-",
 ];
 
 /// Words of the read models come from lists in the code; each has its sentence, and no sentence waits for a word nobody says.

@@ -67,10 +67,10 @@ async fn show(
 }
 
 /// The fields of a form; a name may come more than once.
-struct Fields(Vec<(String, String)>);
+pub(super) struct Fields(pub(super) Vec<(String, String)>);
 
 impl Fields {
-    fn one(&self, name: &str) -> &str {
+    pub(super) fn one(&self, name: &str) -> &str {
         self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.trim())
     }
 
@@ -79,7 +79,7 @@ impl Fields {
     }
 
     /// Rows of a table that have something in one of their fields: number and cells.
-    fn rows<const N: usize>(&self, fields: [&str; N]) -> Vec<(usize, [&str; N])> {
+    pub(super) fn rows<const N: usize>(&self, fields: [&str; N]) -> Vec<(usize, [&str; N])> {
         let row = |i: usize| (i, fields.map(|field| self.one(&format!("{field}.{i}"))));
         // A choice that comes with a row says nothing by itself.
         let is_typed = |(_, cells): &(usize, [&str; N])| cells.iter().any(|cell| !cell.is_empty());
@@ -91,7 +91,7 @@ impl Fields {
 const ROWS_MAX: usize = 50;
 
 /// Fen of an amount in yuan: digits, thousands separators as printed, at most two decimals. Another unit is refused, never guessed.
-fn fen(yuan: &str) -> Option<i64> {
+pub(super) fn fen(yuan: &str) -> Option<i64> {
     let plain: String = yuan.chars().filter(|c| !matches!(c, ',' | '，' | ' ')).collect();
     let (whole, part) = plain.split_once('.').unwrap_or((&plain, ""));
     let is_number = |digits: &str| digits.bytes().all(|b| b.is_ascii_digit());
@@ -101,7 +101,7 @@ fn fen(yuan: &str) -> Option<i64> {
     format!("{whole}{part:0<2}").parse().ok()
 }
 
-fn amount(t: &Texts, yuan: &str) -> Result<i64, String> {
+pub(super) fn amount(t: &Texts, yuan: &str) -> Result<i64, String> {
     fen(yuan).ok_or_else(|| t.f1("filing-amount-wrong", "typed", yuan.chars().take(40).collect::<String>()))
 }
 

@@ -104,6 +104,7 @@ fn state() -> FilingState {
         lines: vec![
             InvestmentView {
                 line: "l-1".into(),
+                category_id: "software".into(),
                 category: names("软件", "Software"),
                 what: "MES <一期>".into(),
                 yuan: "120,000.00".into(),
@@ -111,6 +112,7 @@ fn state() -> FilingState {
             },
             InvestmentView {
                 line: "l-2".into(),
+                category_id: "software".into(),
                 category: names("网关", "Gateways"),
                 what: "采集网关".into(),
                 yuan: "8,000.00".into(),

@@ -158,5 +158,54 @@ async fn a_plan_is_filed_changed_with_three_opinions_and_compared_with_what_is_t
     for page in [page, english] {
         assert!(!page.contains("验收通过"), "no page says so");
     }
+    sheet(&firm).await;
+    assert_eq!(size(), stated + 5, "a sheet is only a calculation");
     inside.evidence.close().await;
+}
+
+/// The sheet of the filed plan, worked by hand: one invoice of 120,000.50 yuan, half of it, nothing else known against it.
+async fn sheet(firm: &Browser<'_>) {
+    const SHEET: &str = "/sites/demo/subsidy";
+    assert!(firm.page(PAGE).await.contains("href=\"/sites/demo/subsidy\""));
+    let page = firm.page(SHEET).await;
+    assert!(
+        page.contains("昆工信规") && page.contains("value=\"120,000.50\"") && page.contains("value=\"MES 系统\""),
+        "{page}"
+    );
+    let asked: Vec<String> =
+        page.split("name=\"fact.").skip(1).map(|p| p.split('"').next().unwrap().to_owned()).collect();
+    assert!(asked.len() >= 5, "{asked:?}");
+    let token = field(&page, "token").to_owned();
+    let post = async |more: &str| {
+        let body = format!(
+            "token={token}&rule=kunming-fund-2024-1&at=2026-03-30&level=3&level_by=x&what.1=MES&category.1=software&invoiced.1=2026-02-01&in_plan.1=yes&in_contract.1=yes&subsidised.1=no{more}"
+        );
+        let (status, _, page) = firm.send(Method::POST, SHEET, Some(&body)).await;
+        super::super::super::tests::check_tags(SHEET, &page);
+        assert!(!page.contains('⟦'), "missing words: {page}");
+        (status, page)
+    };
+    let answers: String = asked
+        .iter()
+        .map(|id| format!("&fact.{id}={}&fact_by.{id}=y", if id == "in_pilot" { "yes" } else { "no" }))
+        .collect();
+    let ceiling = |page: &str| {
+        let after = page.split("subsidy-ceiling").nth(1).unwrap_or_default().to_owned();
+        after.split("</p>").next().unwrap_or_default().to_owned()
+    };
+    let (status, page) = post(&format!("&amount.1=120000.5{answers}")).await;
+    assert_eq!(status, StatusCode::OK, "{page}");
+    assert!(ceiling(&page).contains("60,000.25 元"), "{}", ceiling(&page));
+    assert!(page.contains("第七条"), "each step names its article: {page}");
+    // Without an answer there is no number, and another unit is refused with what was typed kept.
+    let (_, page) = post("&amount.1=120000.5").await;
+    assert!(!ceiling(&page).contains("60,000.25") && ceiling(&page).contains("尚缺"), "{}", ceiling(&page));
+    let (status, page) = post(&format!("&amount.1=12万{answers}")).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(page.contains("金额“12万”无法读取") && page.contains("value=\"12万\""), "{page}");
+    let (_, page) = post(&format!("&amount.1=1&started=2026-13-01{answers}")).await;
+    assert!(page.contains("日期“2026-13-01”无法读取"), "{page}");
+    let draft = firm.page(&format!("{SHEET}?rule=mianyang-fund-draft-2025")).await;
+    let draft = if draft.contains("征求意见稿，未生效") { draft } else { String::new() };
+    assert!(!draft.is_empty(), "the draft is marked as one");
 }
