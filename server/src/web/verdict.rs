@@ -237,8 +237,11 @@ pub fn present(t: &Texts, leaf: i64, report: &Report) -> Verdicts {
     let lines = lines.collect();
     let promises = report.measurement_plan.as_ref().map(|plan| promise::present(t, plan, name)).unwrap_or_default();
     let plan = report.request.plan.clone();
-    let words = plan
-        .map_or_else(String::new, |plan| t.f("compare-words", &[("plan", &plan), ("base", &base), ("period", &after)]));
+    let words = match plan {
+        None => String::new(),
+        Some(plan) if promises.is_beside => t.f("compare-words-beside", &[("plan", &plan), ("period", &after)]),
+        Some(plan) => t.f("compare-words", &[("plan", &plan), ("base", &base), ("period", &after)]),
+    };
     Verdicts { details: Details { leaf, base, period: after, lines, promises }, compare, words }
 }
 
