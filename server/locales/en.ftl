@@ -207,6 +207,7 @@ compare-words = Plan { $plan }: base period { $base }, reporting period { $perio
 verdict-up = Up { $diff } { $points } { $interval }
 verdict-down = Down { $diff } { $points } { $interval }
 verdict-more = Up { $diff } { $points } { $interval }
+verdict-lower = Down { $diff } { $points } { $interval }
 verdict-less = Down { $diff } { $points } { $interval }
 verdict-flat = No significant change { $diff } { $points } { $interval }
 verdict-points = points

@@ -195,6 +195,7 @@ compare-words = 测量方案 { $plan }：基期 { $base }，报告期 { $period 
 verdict-up = 提升 { $diff } { $points } { $interval }
 verdict-down = 下降 { $diff } { $points } { $interval }
 verdict-more = 增加 { $diff } { $points } { $interval }
+verdict-lower = 降低 { $diff } { $points } { $interval }
 verdict-less = 减少 { $diff } { $points } { $interval }
 verdict-flat = 统计上无显著变化 { $diff } { $points } { $interval }
 verdict-points = 个百分点

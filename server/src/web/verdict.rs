@@ -363,6 +363,7 @@ fn sentence(t: &Texts, c: &Comparison, print: &Print) -> String {
         "UP" if print.share => "verdict-up",
         "UP" => "verdict-more",
         "DOWN" if print.share => "verdict-down",
+        "DOWN" if c.definition.starts_with("energy.") => "verdict-lower",
         "DOWN" => "verdict-less",
         "NOT_SIGNIFICANT" => "verdict-flat",
         _ => return t.s("verdict-insufficient"),
@@ -455,7 +456,7 @@ mod tests {
     #[test]
     fn more_of_an_amount_is_not_called_better() {
         let json = String::from_utf8_lossy(JSON).replace("NOT_SIGNIFICANT", "DOWN");
-        for (json, word) in [(json.clone(), "减少"), (json.replace("\"DOWN\"", "\"UP\""), "增加")] {
+        for (json, word) in [(json.clone(), "降低"), (json.replace("\"DOWN\"", "\"UP\""), "增加")] {
             let verdicts = present(Lang::Zh.texts(), 7, &parse(json.as_bytes()).expect("readable"));
             assert!(verdicts.details.lines[2].verdict.starts_with(word), "{}", verdicts.details.lines[2].verdict);
             assert!(verdicts.compare[1].verdict.starts_with("提升"), "{}", verdicts.compare[1].verdict);
