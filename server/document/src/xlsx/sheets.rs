@@ -20,6 +20,7 @@ pub(super) fn all<'c>(c: &Context<'c>, codes: &[String]) -> Vec<(&'c str, Table)
         (w.s("方案与锁定", "Plan and locks"), verdict::locks(c)),
         (w.s("设备", "Machines"), machines(c)),
         (w.s("逐班", "Shifts"), shifts(c)),
+        (w.s("未计入合计", "Left out"), left_out(c)),
         (w.s("能源", "Energy"), energy(c)),
         (w.s("缺失", "Gaps"), gaps(c)),
         (w.s("填报", "Statements"), statements(c)),
@@ -179,6 +180,30 @@ fn shift(
     }
     row.push(flags(c, &s.flags).into());
     row
+}
+
+/// Shifts that are in no sum but that of their energy; on paper there is no room for all of them.
+fn left_out(c: &Context<'_>) -> Table {
+    let head = head(
+        c,
+        &[
+            ("设备", "Machine", 20.0),
+            ("设备编号", "Machine id", 12.0),
+            ("期间", "Period", 20.0),
+            ("生产日期", "Production date", 13.0),
+            ("班次", "Shift", 9.0),
+        ],
+    );
+    let row = |out: crate::read::LeftOut<'_>| {
+        vec![
+            c.words.machine(c.report, out.machine).into(),
+            out.machine.into(),
+            c.period(out.period).into(),
+            out.date.into(),
+            out.shift.into(),
+        ]
+    };
+    Table { head, rows: c.report.left_out().into_iter().map(row).collect() }
 }
 
 /// Energy by machine and production date, from the shifts; a date with a shift whose energy is undefined has none.
