@@ -288,6 +288,11 @@ impl Sheet {
     /// The upper limit as it is to be printed: never the settled figure alone while something is open or waits.
     pub fn ceiling_words(&self) -> Names {
         let settled = self.ceiling.words();
+        // Where nothing is supported, or something else has to be stated first, what is open moves nothing yet.
+        let is_early = matches!(self.ceiling, Amount::Missing(_)) || self.answers.iter().any(|a| a.excludes);
+        if is_early {
+            return settled;
+        }
         let Some(with_open) = self.ceiling_with_open.as_ref() else { return self.with_waiting(settled) };
         let scope = words(
             format!("{} 元支出是否在支持范围内", yuan(self.open)),

@@ -65,6 +65,15 @@ fn a_ceiling_with_something_open_is_never_printed_alone() {
 }
 
 #[test]
+fn what_is_open_moves_nothing_where_nothing_is_supported_or_an_answer_lacks() {
+    let lines = line("1", "software", 10_000_000) + &line("2", "sensor", 5_000_000);
+    let excluded = FIRST.replace("dishonest = { answer = false", "dishonest = { answer = true");
+    assert_eq!(ceiling(&(excluded + &lines)).0, "0.00 元");
+    let unanswered = FIRST.replace("other_breach = { answer = false, by = \"属地主管部门\" }\n", "");
+    assert_eq!(ceiling(&(unanswered + &lines)).0, "尚缺：“其他违反规定的行为”一项的填报");
+}
+
+#[test]
 fn a_ceiling_names_what_waits() {
     let waiting = line("2", "cloud", 5_000_000).replace("invoiced = \"2024-09-01\"\n", "");
     let (zh, en) = ceiling(&(FIRST.to_owned() + &line("1", "software", 10_000_000) + &waiting));
