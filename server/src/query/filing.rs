@@ -371,7 +371,7 @@ impl Source {
     fn machines(&self) -> Vec<FilingMachine> {
         let of = |id: &str| {
             let body = &self.statements.machine_definitions(id).last()?.body;
-            let points = body.signals.all().into_iter().map(|(role, _)| role.to_owned()).collect();
+            let points = body.signals.all().map(|(role, _)| role.to_owned()).collect();
             Some(FilingMachine { id: id.to_owned(), names: words(&body.names), points })
         };
         self.statements.machines().filter_map(of).collect()

@@ -426,7 +426,6 @@ fn payments(t: &Texts, state: &FilingState) -> Vec<PaymentLine> {
 }
 
 /// Rules, and the categories and instalments of those that may be meant, each under its rule.
-#[allow(clippy::type_complexity)]
 fn choices(
     t: &Texts,
     of: Option<&FilingRule>,

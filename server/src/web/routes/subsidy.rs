@@ -32,7 +32,7 @@ pub(super) async fn page(
     Path(site): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
-    show(&state, &visitor, &site, &asked.rule, |_, _| Ok(Told::default())).await
+    show(&state, &visitor, &site, &asked.rule, |_, _| Told::default()).await
 }
 
 /// Computes, and shows what was typed with the sheet above it.
@@ -53,8 +53,8 @@ pub(super) async fn answer(
             })
         });
         match sheet {
-            Ok(sheet) => Ok(Told { typed: form.0, sheet: Some(sheet), ..Told::default() }),
-            Err(problem) => Err(Told { typed: form.0, problem, ..Told::default() }),
+            Ok(sheet) => Told { typed: form.0, sheet: Some(sheet), ..Told::default() },
+            Err(problem) => Told { typed: form.0, problem, ..Told::default() },
         }
     })
     .await
@@ -65,7 +65,7 @@ async fn show(
     visitor: &Visitor,
     site: &str,
     wanted: &str,
-    told: impl FnOnce(&'static Texts, &Rule) -> Result<Told, Told>,
+    told: impl FnOnce(&'static Texts, &Rule) -> Told,
 ) -> Result<Response, Problem> {
     let now_ms = state.clock.now_ms();
     let found = query::filing(&state.store, &state.logs, visitor.access(), site, None, now_ms).await;
@@ -75,10 +75,8 @@ async fn show(
     let named = |id: &str| rules.iter().find(|rule| rule.id() == id);
     let rule = named(wanted).or_else(|| named(filed)).or(rules.first());
     let rule = rule.ok_or_else(|| visitor.problem(ProblemKind::Missing))?;
-    let (status, told) = match told(visitor.lang.texts(), rule) {
-        Ok(told) => (StatusCode::OK, told),
-        Err(told) => (StatusCode::UNPROCESSABLE_ENTITY, told),
-    };
+    let told = told(visitor.lang.texts(), rule);
+    let status = if told.problem.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let title = visitor.lang.texts().s("subsidy-title");
     let manages = manages(state, visitor, site).await;
     let (frame, _) = visitor.frame(title, Nav::Site, Some(&data.site), manages, now_ms);
