@@ -239,6 +239,9 @@ mod tests {
             amount(Lang::Zh.texts(), "12 万").unwrap_err(),
             "金额“12 万”无法读取：请以元填写，最多两位小数，不写“万”或货币符号。"
         );
-        assert!(amount(Lang::En.texts(), "12k").unwrap_err().contains("“12k” is no amount"));
+        assert_eq!(
+            amount(Lang::En.texts(), "12k").unwrap_err(),
+            "“12k” is no amount: write yuan with at most two decimals, without 万 or a currency sign."
+        );
     }
 }
