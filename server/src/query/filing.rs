@@ -20,7 +20,7 @@ use serde::Serialize;
 
 pub use self::model::{
     ApplicationView, ClauseView, FiledTargetView, FilingMachine, FilingRule, FilingState, FilingView, InvestmentView,
-    LooseView, MajorView, OpinionView, PaymentView, PromiseView, TermView,
+    LooseView, MajorView, OpinionView, PaymentView, PromiseView, RuleEntry, TermView,
 };
 use super::{QueryError, SiteHead, Words, off_thread, visible};
 use crate::reporting;
@@ -87,14 +87,18 @@ fn clause(of: &Clause) -> ClauseView {
     ClauseView { article: of.article.clone(), quote: of.quote.clone(), en: of.en.clone() }
 }
 
+fn entry(id: &str, names: &Names) -> RuleEntry {
+    RuleEntry { id: id.to_owned(), names: words(names) }
+}
+
 fn rule_view(rule: &Rule) -> FilingRule {
     FilingRule {
         id: rule.id().to_owned(),
         names: words(&rule.names),
         number: rule.number.clone(),
         draft: rule.draft,
-        categories: rule.category.iter().map(|c| (c.id().to_owned(), words(&c.names))).collect(),
-        stages: rule.stage.iter().map(|s| (s.id().to_owned(), words(&s.names))).collect(),
+        categories: rule.category.iter().map(|c| entry(c.id(), &c.names)).collect(),
+        stages: rule.stage.iter().map(|s| entry(s.id(), &s.names)).collect(),
     }
 }
 

@@ -436,8 +436,8 @@ fn choices(
         if r.draft { t.f1("filing-draft-name", "name", name) } else { name }
     };
     let meant: Vec<&FilingRule> = of.map_or_else(|| all.iter().collect(), |rule| vec![rule]);
-    let list = |list: &[(String, crate::query::Words)]| {
-        list.iter().map(|(id, names)| (id.clone(), words::name(names, t.lang(), id))).collect::<Vec<Choice>>()
+    let list = |list: &[crate::query::RuleEntry]| {
+        list.iter().map(|e| (e.id.clone(), words::name(&e.names, t.lang(), &e.id))).collect::<Vec<Choice>>()
     };
     (
         all.iter().map(|r| (r.id.clone(), title(r))).collect(),

@@ -16,6 +16,15 @@ pub struct ClauseView {
     pub en: String,
 }
 
+/// An entry of a rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RuleEntry {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub names: Words,
+}
+
 /// A rule file this server knows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FilingRule {
@@ -27,10 +36,10 @@ pub struct FilingRule {
     pub number: Option<String>,
     /// 征求意见稿.
     pub draft: bool,
-    /// Categories of expense: id and name.
-    pub categories: Vec<(String, Words)>,
-    /// Instalments: id and name.
-    pub stages: Vec<(String, Words)>,
+    /// Categories of expense.
+    pub categories: Vec<RuleEntry>,
+    /// Instalments.
+    pub stages: Vec<RuleEntry>,
 }
 
 /// A machine of the ledger.

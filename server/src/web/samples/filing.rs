@@ -3,7 +3,7 @@
 use super::{DAY_SHIFT_MS, head, names};
 use crate::query::{
     ApplicationView, ClauseView, FiledTargetView, FilingMachine, FilingRule, FilingState, FilingView, InvestmentView,
-    LooseView, MajorView, OpinionView, PaymentView, PromiseView, TermView,
+    LooseView, MajorView, OpinionView, PaymentView, PromiseView, RuleEntry, TermView,
 };
 
 fn clause() -> ClauseView {
@@ -144,8 +144,8 @@ fn rules() -> Vec<FilingRule> {
         names: names(zh, en),
         number: (!draft).then(|| "昆工信规〔2024〕1号".into()),
         draft,
-        categories: vec![("software".into(), names("软件", "Software"))],
-        stages: vec![("first".into(), names("首期", "First"))],
+        categories: vec![RuleEntry { id: "software".into(), names: names("软件", "Software") }],
+        stages: vec![RuleEntry { id: "first".into(), names: names("首期", "First") }],
     };
     vec![rule("km", "昆明办法", "Kunming's rule", false), rule("my", "绵阳办法", "Mianyang's rule", true)]
 }
