@@ -182,7 +182,17 @@ impl Browser {
     /// # Errors
     /// When nothing answers there.
     pub fn open(&self, url: &str) -> Result<()> {
-        self.post("url", &json!({"url": url})).map(drop).with_context(|| url.to_owned())
+        self.post("url", &json!({"url": url})).map(drop).with_context(|| url.to_owned())?;
+        // On a busy machine the answer can come before the page: whoever looks would see none of it.
+        let is_there =
+            json!({"expression": "document.readyState === 'complete' && !!document.documentElement", "returnByValue": true});
+        for _ in 0..200 {
+            if self.devtools("Runtime.evaluate", &is_there).is_ok_and(|answer| answer["result"]["value"] == true) {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        bail!("{url} was not loaded in ten seconds")
     }
 
     /// Runs the body of an asynchronous function in the page, also where the page's own scripts are switched off; the
