@@ -67,7 +67,7 @@ pub(crate) fn parse_key(text: &str, kind: u8) -> Result<(String, PublicKey)> {
     let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
         return Err(bad("not <name>+<id>+<key>"));
     };
-    let bytes = BASE64.decode(key.as_bytes()).map_err(|_| bad("the key is not base64"))?;
+    let bytes = base64(key).ok_or_else(|| bad("the key is not base64"))?;
     let key = match bytes.split_first() {
         Some((found, key)) if *found == kind => key,
         Some((&ED25519, _)) => return Err(bad("the key of a log, where that of a witness belongs")),
@@ -148,7 +148,7 @@ impl SignatureLine<'_> {
 /// Takes a note apart into its text and its signature lines, without believing any.
 pub(crate) fn split(note: &str) -> Result<(&str, Vec<SignatureLine<'_>>)> {
     if note.len() > NOTE_MAX {
-        return Err(Error::TooLarge { what: "signed note", got: note.len(), max: NOTE_MAX });
+        return Err(Error::too_large("signed note", note.len(), NOTE_MAX));
     }
     let end =
         note.rfind("\n\n").ok_or_else(|| Error::malformed("signed note", "no blank line before the signatures"))?;
@@ -166,9 +166,14 @@ pub(crate) fn signature_lines(text: &str) -> Result<Vec<SignatureLine<'_>>> {
     text.lines().map(read).collect()
 }
 
+/// Reads base64 in its one spelling: the decoder also takes padding inside, as if two texts followed each other.
+pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
+    BASE64.decode(text.as_bytes()).ok().filter(|bytes| BASE64.encode(bytes) == text)
+}
+
 fn signature_line(line: &str) -> Option<SignatureLine<'_>> {
     let (name, bytes) = line.strip_prefix(DASH)?.split_once(' ')?;
-    let bytes = BASE64.decode(bytes.as_bytes()).ok()?;
+    let bytes = base64(bytes)?;
     let (id, signature) = bytes.split_at_checked(4)?;
     Some(SignatureLine { name, id: id.try_into().ok()?, signature: signature.to_vec(), line })
 }
@@ -209,7 +214,7 @@ impl Checkpoint {
         if number.to_string() != size {
             return Err(bad("the size has leading zeros or a sign"));
         }
-        let root = BASE64.decode(root.as_bytes()).map_err(|_| bad("the root is not base64"))?;
+        let root = base64(root).ok_or_else(|| bad("the root is not base64"))?;
         Ok(Self { origin: origin.to_owned(), size: number, root: Digest::from_slice("checkpoint root", &root)? })
     }
 
@@ -221,7 +226,7 @@ impl Checkpoint {
     /// Reads a signed note without believing it.
     pub fn read_unverified(note: &str) -> Result<Self> {
         if note.len() > NOTE_MAX {
-            return Err(Error::TooLarge { what: "signed note", got: note.len(), max: NOTE_MAX });
+            return Err(Error::too_large("signed note", note.len(), NOTE_MAX));
         }
         let end = note.rfind("\n\n").ok_or_else(|| Error::malformed("signed note", "no blank line"))?;
         Self::parse(&note[..=end])

@@ -18,7 +18,7 @@ use data_encoding::BASE64;
 use crate::{
     Digest, Error, Result,
     leaf::LEAF_MAX,
-    note::{Checkpoint, NOTE_MAX},
+    note::{Checkpoint, NOTE_MAX, base64},
     tree,
 };
 
@@ -58,7 +58,7 @@ impl InclusionProof {
         let leaf = match lines.peek().and_then(|line| line.strip_prefix("extra ")) {
             None => None,
             Some(extra) => {
-                let bytes = BASE64.decode(extra.as_bytes()).map_err(|_| bad("the extra data are not base64"))?;
+                let bytes = base64(extra).ok_or_else(|| bad("the extra data are not base64"))?;
                 lines.next();
                 Some(bytes)
             }
@@ -108,7 +108,7 @@ impl ConsistencyProof {
 /// Splits at the first blank line; what follows is the note, which may hold blank lines of its own.
 fn take_note<'t>(text: &'t str, what: &'static str) -> Result<(&'t str, String)> {
     if text.len() > PROOF_MAX {
-        return Err(Error::TooLarge { what, got: text.len(), max: PROOF_MAX });
+        return Err(Error::too_large(what, text.len(), PROOF_MAX));
     }
     let end = text.find("\n\n").ok_or_else(|| Error::malformed(what, "no blank line before the checkpoint"))?;
     let (head, note) = (&text[..=end], &text[end + 2..]);
@@ -128,7 +128,7 @@ fn hashes<'t>(lines: impl Iterator<Item = &'t str>, what: &'static str) -> Resul
         if hashes.len() == HASHES_MAX {
             return Err(Error::malformed(what, format!("more than {HASHES_MAX} hashes")));
         }
-        let bytes = BASE64.decode(line.as_bytes()).map_err(|_| Error::malformed(what, "a hash is not base64"))?;
+        let bytes = base64(line).ok_or_else(|| Error::malformed(what, "a hash is not base64"))?;
         hashes.push(Digest::from_slice(what, &bytes)?);
     }
     Ok(hashes)

@@ -117,6 +117,10 @@ fn proofs_are_read_as_written_and_no_other_way() {
         let same = InclusionProof { note: inclusion.note.clone(), ..read.clone() } == inclusion;
         assert!(!whole || same, "byte {place}");
     }
+    for (from, to) in [("extra BA==\n", "extra BA==BA==\n"), ("extra BA==\n", "extra BB==\n")] {
+        let other = one.replacen(from, to, 1);
+        assert!(other != one && InclusionProof::parse(&other).is_err(), "another spelling of base64: {to}");
+    }
     for bad in [
         "",
         "old 07\n\n",

@@ -46,7 +46,7 @@ pub struct LockWanted {
     /// Why, in the author's words; needed when the baseline does not suffice.
     #[serde(default)]
     pub reason: String,
-    /// Lock it although it does not suffice; the grade falls.
+    /// Lock it although it does not suffice; the grade falls. Not for a plan with comparison machines.
     #[serde(default)]
     pub insufficient: bool,
 }
@@ -66,8 +66,9 @@ pub struct Locked {
     pub value: String,
     /// SHA-256 of the parameters it rests on, hex.
     pub parameters_digest: String,
-    /// Whether the baseline sufficed.
-    pub sufficient: bool,
+    /// Whether the baseline sufficed; absent for comparison machines, where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sufficient: Option<bool>,
 }
 
 /// Why a plan, a lock or a statement of a filing is not taken.
@@ -168,6 +169,9 @@ impl Computed {
             if !wanted.definition.is_empty() {
                 return Err(LockError::Whole(plan.to_owned()).into());
             }
+            if wanted.insufficient {
+                return Err(LockError::NothingMeasured(plan.to_owned()).into());
+            }
             let lock = lock_comparison(history.statements(), history.size(), plan)?;
             return Ok(Self {
                 kind: COMPARISON_LOCK,
@@ -178,9 +182,12 @@ impl Computed {
                     size: lock.size,
                     value: String::new(),
                     parameters_digest: lock.parameters_digest,
-                    sufficient: true,
+                    sufficient: None,
                 },
             });
+        }
+        if wanted.insufficient && wanted.reason.trim().is_empty() {
+            return Err(PlanningError::Reason);
         }
         let baseline = Baseline::evaluate(history, stated, until_ms);
         let lock = baseline.lock(&wanted.definition, &wanted.machine, wanted.insufficient)?;
@@ -193,7 +200,7 @@ impl Computed {
                 size: lock.size,
                 value: lock.value,
                 parameters_digest: lock.parameters_digest,
-                sufficient: lock.sufficient,
+                sufficient: Some(lock.sufficient),
             },
         })
     }
@@ -209,9 +216,6 @@ pub(crate) async fn lock(
     issuer: Issuer,
     now_ms: i64,
 ) -> Result<Locked, PlanningError> {
-    if wanted.insufficient && wanted.reason.trim().is_empty() {
-        return Err(PlanningError::Reason);
-    }
     let one = ONE_AT_A_TIME.lock().await;
     let reason = wanted.reason.trim().to_owned();
     let computed = {

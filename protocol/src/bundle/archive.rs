@@ -91,7 +91,7 @@ fn bad(why: impl Into<String>) -> Error {
 }
 
 fn unreadable(what: &str, error: &io::Error) -> Error {
-    bad(format!("{what}: {error}"))
+    super::unread("bundle", what, error.kind(), error)
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> u16 {
@@ -221,7 +221,7 @@ fn next_file(directory: &mut From<'_>) -> Result<Named> {
     let (path, extra) = (usize::from(u16_at(&fixed, 28)), usize::from(u16_at(&fixed, 30)));
     let comment = usize::from(u16_at(&fixed, 32));
     if path > PATH_MAX {
-        return Err(Error::TooLarge { what: "path in a bundle", got: path, max: PATH_MAX });
+        return Err(Error::too_large("path in a bundle", path, PATH_MAX));
     }
     let mut rest = vec![0; path + extra + comment];
     directory.read_exact(&mut rest).map_err(unread)?;
@@ -257,8 +257,7 @@ impl<'s> Archive<'s> {
     pub fn open(source: &'s dyn Source) -> Result<Self> {
         let length = source.length();
         if length > BUNDLE_MAX as u64 {
-            let got = usize::try_from(length).unwrap_or(usize::MAX);
-            return Err(Error::TooLarge { what: "bundle", got, max: BUNDLE_MAX });
+            return Err(Error::TooLarge { what: "bundle", got: length, max: BUNDLE_MAX as u64 });
         }
         let found = Directory::find(source)?;
         let max = UNPACKED_MAX.min(UNPACKED_FREE + UNPACKED_RATIO * length);
@@ -272,8 +271,7 @@ impl<'s> Archive<'s> {
                 [("file of a bundle", place.length.max(place.packed).into(), FILE_MAX), (UNPACKED, unpacked, max)]
             {
                 if got > max {
-                    let size = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
-                    return Err(Error::TooLarge { what, got: size(got), max: size(max) });
+                    return Err(Error::TooLarge { what, got, max });
                 }
             }
             if u64::from(place.offset) + u64::from(place.packed) > found.offset {
@@ -288,7 +286,7 @@ impl<'s> Archive<'s> {
                 }
             }
         }
-        if !matches!(directory.read(&mut [0]), Ok(0)) {
+        if directory.read(&mut [0]).map_err(|e| unreadable("its directory", &e))? > 0 {
             return Err(bad("its directory goes on behind its last file"));
         }
         contents.shrink_to_fit();
@@ -307,6 +305,11 @@ impl<'s> Archive<'s> {
     /// Digests that name contents, in order. Whether a content is the one its name says, [`Archive::content`] does not look.
     pub fn content_names(&self) -> impl ExactSizeIterator<Item = &Digest> {
         self.contents.iter().map(|(digest, _)| digest)
+    }
+
+    /// The digest that names the content at a place of [`Archive::content_names`].
+    pub fn content_name(&self, at: usize) -> Option<&Digest> {
+        self.contents.get(at).map(|(digest, _)| digest)
     }
 
     /// The place of a path in [`Archive::content_names`]; `None` when it names no content, or one that is not there.
@@ -331,13 +334,9 @@ impl<'s> Archive<'s> {
 
     fn place(&self, path: &str) -> Option<&Place> {
         match content_name(path) {
-            Some(digest) => self.content_place(&digest),
+            Some(digest) => self.contents.get(self.content_at(&digest)?).map(|(_, place)| place),
             None => self.others.get(path),
         }
-    }
-
-    fn content_place(&self, digest: &Digest) -> Option<&Place> {
-        self.contents.get(self.content_at(digest)?).map(|(_, place)| place)
     }
 
     /// The bytes of a file; `None` when there is none of this path.
@@ -353,8 +352,30 @@ impl<'s> Archive<'s> {
     /// # Errors
     /// As [`Archive::file`].
     pub fn content(&self, digest: &Digest) -> Result<Option<Vec<u8>>> {
-        let Some(place) = self.content_place(digest) else { return Ok(None) };
-        self.unpack(&format!("{CONTENTS}{digest}"), place).map(Some)
+        self.content_at(digest).map_or(Ok(None), |at| self.content_of(at))
+    }
+
+    /// Length of a content, unpacked, by its place among [`Archive::content_names`].
+    pub fn content_length(&self, at: usize) -> Option<u64> {
+        self.contents.get(at).map(|(_, place)| place.length.into())
+    }
+
+    /// The bytes of a content by its place among [`Archive::content_names`]; `None` beyond the last.
+    ///
+    /// # Errors
+    /// As [`Archive::file`].
+    pub fn content_of(&self, at: usize) -> Result<Option<Vec<u8>>> {
+        let content = self.contents.get(at);
+        content.map(|(digest, place)| self.unpack(&format!("{CONTENTS}{digest}"), place)).transpose()
+    }
+
+    /// The same for bytes whose digest is compared by whoever asks: the archive's checksum says less, and is not computed.
+    ///
+    /// # Errors
+    /// As [`Archive::file`], but for the checksum.
+    pub fn content_to_digest(&self, at: usize) -> Result<Option<Vec<u8>>> {
+        let content = self.contents.get(at);
+        content.map(|(digest, place)| self.unpack_unchecked(&format!("{CONTENTS}{digest}"), place)).transpose()
     }
 
     /// Where the packed bytes of a file begin, and those that were read beside its header.
@@ -380,6 +401,16 @@ impl<'s> Archive<'s> {
     }
 
     fn unpack(&self, path: &str, place: &Place) -> Result<Vec<u8>> {
+        let bytes = self.unpack_unchecked(path, place)?;
+        let mut crc = Crc::new();
+        crc.update(&bytes);
+        if crc.sum() != place.crc {
+            return Err(bad(format!("{path}: its checksum does not hold")));
+        }
+        Ok(bytes)
+    }
+
+    fn unpack_unchecked(&self, path: &str, place: &Place) -> Result<Vec<u8>> {
         let (at, mut packed) = self.packed(path, place, place.packed as usize)?;
         // Something stood between name and bytes: what was not read yet.
         let read = packed.len();
@@ -387,13 +418,7 @@ impl<'s> Archive<'s> {
         if let Some(rest) = packed.get_mut(read..).filter(|rest| !rest.is_empty()) {
             self.source.read(at + read as u64, rest).map_err(|e| unreadable(path, &e))?;
         }
-        let bytes = if place.is_deflated { inflate(path, &packed, place.length as usize)? } else { packed };
-        let mut crc = Crc::new();
-        crc.update(&bytes);
-        if crc.sum() != place.crc {
-            return Err(bad(format!("{path}: its checksum does not hold")));
-        }
-        Ok(bytes)
+        if place.is_deflated { inflate(path, &packed, place.length as usize) } else { Ok(packed) }
     }
 
     /// A file as a stream, for one that is too long to be held. Whether it is whole is [`Archive::digest_of`]'s to say.

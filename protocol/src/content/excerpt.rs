@@ -17,6 +17,9 @@ use crate::{
     wire::{EventWire, GapWire},
 };
 
+/// Columns there is room for before they come.
+const COLUMNS_AHEAD: usize = 1024;
+
 /// What metrics take of a content.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Excerpt {
@@ -31,7 +34,7 @@ impl Excerpt {
     ///
     /// # Errors
     /// As [`Content::decode`].
-    pub fn read(kind: Kind, content: &[u8], keep: &dyn Fn(u32) -> bool) -> Result<Self> {
+    pub fn read(kind: Kind, content: &[u8], keep: &impl Fn(u32) -> bool) -> Result<Self> {
         if kind != Kind::Batch {
             return Content::decode(kind, content).map(Self::Whole);
         }
@@ -98,7 +101,7 @@ fn stretch<T>(of: &[T], from: u32, to: u32) -> &[T] {
 
 impl FlatBatch {
     /// The columns that `keep` says of a batch.
-    pub fn of(batch: &Batch, keep: &dyn Fn(u32) -> bool) -> Self {
+    pub fn of(batch: &Batch, keep: &impl Fn(u32) -> bool) -> Self {
         let mut flat = Self { readings: batch.len(), ..Self::default() };
         flat.gaps.clone_from(&batch.gaps);
         flat.events.clone_from(&batch.events);
@@ -218,11 +221,15 @@ fn field<'b>(bytes: &mut &'b [u8]) -> Common<(u64, &'b [u8])> {
     Ok((key >> 3, inside))
 }
 
-fn common(mut plain: &[u8], keep: &dyn Fn(u32) -> bool) -> Common<FlatBatch> {
+fn common(mut plain: &[u8], keep: &impl Fn(u32) -> bool) -> Common<FlatBatch> {
     if plain.len() > PLAIN_MAX {
         return Err(Other);
     }
-    let (mut flat, mut axes, mut last) = (FlatBatch::default(), Vec::new(), 0);
+    // Nearly every column is one number, in eleven bytes and more.
+    let columns = (plain.len() / 11).min(COLUMNS_AHEAD);
+    let (mut axes, mut last) = (Vec::new(), 0);
+    let mut flat =
+        FlatBatch { columns: Vec::with_capacity(columns), bits: Vec::with_capacity(columns), ..FlatBatch::default() };
     while !plain.is_empty() {
         let (number, bytes) = field(&mut plain)?;
         if number < last {
@@ -257,7 +264,7 @@ impl FlatBatch {
     }
 
     /// Takes in a column, if it is kept.
-    fn column(&mut self, mut bytes: &[u8], axes: &[(u32, u32)], keep: &dyn Fn(u32) -> bool) -> Common<()> {
+    fn column(&mut self, mut bytes: &[u8], axes: &[(u32, u32)], keep: &impl Fn(u32) -> bool) -> Common<()> {
         let mut numbers = [0_u32; 3];
         let mut last = 0;
         // Tag, type, axis: each at most once, in this order, absent when zero.

@@ -247,7 +247,12 @@ impl Column {
             }
         }
         order.sort_unstable();
+        let length = |(_, i): &(i64, usize)| self.spans.get(*i).map_or(0, |span| span.end - span.start);
+        let readings = order.iter().map(length).sum();
         let mut series = Series { meanings: self.meanings.clone(), texts: self.texts.clone(), ..Series::default() };
+        series.times.reserve_exact(readings);
+        series.values.reserve_exact(readings);
+        series.spans.reserve_exact(order.len());
         let mut last_ms = i64::MIN;
         for (from, i) in order {
             if last_ms >= stretch.enough_ms {
@@ -376,10 +381,13 @@ impl Series {
         let inside = self.times.partition_point(|t| *t < window.from_ms).max(range.start);
         let is_inside = inside < range.end && self.times.get(inside).is_some_and(|t| *t < window.to_ms);
         let decisive = if is_inside { inside } else { inside.saturating_sub(1).max(range.start) };
-        let at = spans.iter().position(|s| (s.start..s.end).contains(&decisive))?;
-        let meaning = self.meanings.get(spans.get(at)?.meaning as usize)?;
-        let is_alike =
-            |s: &&PlacedSpan| self.meanings.get(s.meaning as usize).is_some_and(|m| m.compares_with(meaning));
+        let at = spans.partition_point(|s| s.end <= decisive);
+        let of = spans.get(at).filter(|s| s.start <= decisive)?.meaning;
+        let meaning = self.meanings.get(of as usize)?;
+        // Spans are as many as records, and nearly all of them mean the same: the numbers tell without a look at the units.
+        let is_alike = |s: &&PlacedSpan| {
+            s.meaning == of || self.meanings.get(s.meaning as usize).is_some_and(|m| m.compares_with(meaning))
+        };
         let before = spans.get(..at)?.iter().rev().take_while(is_alike).count();
         let after = spans.get(at..)?.iter().take_while(is_alike).count();
         let start = spans.get(at - before)?.start.max(range.start);
@@ -392,10 +400,12 @@ impl Series {
         let pairs = self.spans_of(&self.around(window, reach_ms)).windows(2);
         pairs.filter_map(move |pair| {
             let [before, after] = pair else { return None };
+            if before.meaning == after.meaning {
+                return None;
+            }
             let at = *self.times.get(after.start)?;
             let [was, is] = [before, after].map(|s| self.meanings.get(s.meaning as usize));
-            let is_change = before.meaning != after.meaning && window.from_ms < at && at < window.to_ms;
-            is_change.then_some((at, was?.compares_with(is?)))
+            (window.from_ms < at && at < window.to_ms).then_some((at, was?.compares_with(is?)))
         })
     }
 }

@@ -435,7 +435,7 @@ impl Rule {
     }
 
     /// Whether the text names an event whose date somebody has to state.
-    pub(crate) fn begins_with_event(&self) -> bool {
+    pub fn begins_with_event(&self) -> bool {
         self.validity.as_ref().is_some_and(|v| v.from.is_none())
             || self.pilot.as_ref().is_some_and(|p| p.from.is_none())
     }
@@ -443,7 +443,7 @@ impl Rule {
 
 impl Limit {
     /// What it is a share of, which an authority can confirm.
-    pub(crate) fn base(&self) -> Option<Base> {
+    pub fn base(&self) -> Option<Base> {
         match self {
             Self::Share { of, .. } | Self::AllSupport { of, .. } => Some(*of),
             _ => None,
@@ -451,7 +451,7 @@ impl Limit {
     }
 
     /// Whether it has to be announced.
-    pub(crate) fn is_announced(&self) -> bool {
+    pub fn is_announced(&self) -> bool {
         matches!(self, Self::Authority {} | Self::AuthorityAmount {})
     }
 }

@@ -35,20 +35,25 @@ pub(crate) fn open<'s>(
     findings: &mut Vec<Finding>,
 ) -> Option<Bundle<'s>> {
     let opened = Archive::open(source).and_then(|archive| {
-        let hashed = Hashed::of(&archive, settings)?;
-        Ok((archive, hashed))
+        let (hash, state) = (|| Hashed::of(&archive, settings), || Stated::read(&archive));
+        let (hashed, stated) = parallel::both(settings.threads, hash, state);
+        Ok((hashed?, stated, archive))
     });
-    let (archive, hashed) = match opened {
+    let (hashed, stated, archive) = match opened {
         Ok(opened) => opened,
         Err(e) => {
             findings.push(not_opened(&e));
             return None;
         }
     };
-    let (manifest, wrong) = match check_manifest(&archive, &hashed) {
-        Ok(checked) => checked,
+    let (manifest, wrong) = match stated {
+        Ok(stated) => stated.compare(&archive, &hashed),
         Err(e) => {
             let (zh, en) = match &e {
+                protocol::Error::Unreadable { .. } => {
+                    findings.push(not_opened(&e));
+                    return None;
+                }
                 protocol::Error::UnknownVersion { got, known, .. } => (
                     format!("佐证包格式为第 {got} 版，本程序只认识第 {known} 版；请使用新版核验程序"),
                     format!(
@@ -119,6 +124,14 @@ fn not_opened(error: &protocol::Error) -> Finding {
                 "it unpacks to {got} bytes or more, and {max} are allowed for a file of its length; not opened, so that it cannot exhaust the memory"
             ),
         ),
+        protocol::Error::Unreadable { what, why } => (
+            format!(
+                "读取文件时出错（{what}：{why}）：是磁盘、U 盘或网络盘的问题，对佐证包本身未作判断。请复制到本机磁盘后重试"
+            ),
+            format!(
+                "reading failed ({what}: {why}): that is the disk's, and says nothing of the bundle; copy it to another disk and try again"
+            ),
+        ),
         e => (
             format!("不是完整的佐证包，无法打开（{e}）。请重新获取文件"),
             format!("not a whole bundle ({e}); fetch the file again"),
@@ -141,9 +154,9 @@ impl Hashed {
         let others: Vec<&str> = archive.paths().collect();
         let work = |piece: usize| match piece.checked_sub(pieces) {
             None => {
-                let names = archive.content_names().skip(piece * PIECE).take(PIECE);
-                let hash = |name: &Digest| -> protocol::Result<_> {
-                    Ok((*name, archive.content(name)?.as_deref().map(protocol::sha256)))
+                let names = archive.content_names().enumerate().skip(piece * PIECE).take(PIECE);
+                let hash = |(at, name): (usize, &Digest)| -> protocol::Result<_> {
+                    Ok((*name, archive.content_of(at)?.as_deref().map(protocol::sha256)))
                 };
                 names.map(hash).collect()
             }
@@ -167,6 +180,13 @@ impl Hashed {
         failed.map_or(Ok(hashed), Err)
     }
 
+    /// The digest of a content by its place.
+    fn content(&self, archive: &Archive<'_>, at: usize) -> Option<Digest> {
+        let name = archive.content_name(at)?;
+        let is_as_named = self.as_named.get(at) == Some(&true);
+        if is_as_named { Some(*name) } else { self.others.get(&format!("contents/{name}")).copied() }
+    }
+
     fn take(&mut self, path: Option<&str>, digests: Vec<(Digest, Option<Digest>)>) {
         for (name, digest) in digests {
             match (path, digest) {
@@ -185,32 +205,58 @@ impl Hashed {
     }
 }
 
-/// Reads the manifest and names every file that is missing, extra or other than it says.
-fn check_manifest(archive: &Archive<'_>, hashed: &Hashed) -> protocol::Result<(Manifest, Vec<String>)> {
-    let mut wrong = Vec::new();
-    let mut contents = vec![false; hashed.as_named.len()];
-    let mut others = BTreeSet::new();
-    let manifest = bundle::read_manifest(archive.stream("manifest.json")?, |entry: ManifestFile| {
-        let content = archive.content_index(&entry.path);
-        let is_as_named = content.is_some_and(|i| hashed.as_named.get(i) == Some(&true));
-        let is_same = archive.length_of(&entry.path) == Some(entry.length)
-            && if is_as_named {
-                entry.path.ends_with(&entry.sha256.to_string())
-            } else {
-                hashed.others.get(&entry.path) == Some(&entry.sha256)
+/// What the manifest says of the files; read while they are hashed.
+struct Stated {
+    manifest: Manifest,
+    /// Of the archive's contents those that it lists with their own length, and the digest their name says.
+    as_named: Vec<bool>,
+    /// All else, in its order.
+    others: Vec<ManifestFile>,
+}
+
+impl Stated {
+    fn read(archive: &Archive<'_>) -> protocol::Result<Self> {
+        let (mut as_named, mut others) = (vec![false; archive.content_names().len()], Vec::new());
+        let manifest = bundle::read_manifest(archive.stream("manifest.json")?, |entry: ManifestFile| {
+            let is_as_named = |at: &usize| archive.content_length(*at) == Some(entry.length);
+            let at = archive.content_at(&entry.sha256).filter(is_as_named);
+            let at = at.filter(|_| entry.path.strip_prefix("contents/") == Some(&entry.sha256.to_string()));
+            match at.and_then(|at| as_named.get_mut(at)) {
+                Some(is_as_named) => *is_as_named = true,
+                None => others.push(entry),
+            }
+        })?;
+        Ok(Self { manifest, as_named, others })
+    }
+
+    /// Names every file that is missing, extra or other than the manifest says.
+    fn compare(self, archive: &Archive<'_>, hashed: &Hashed) -> (Manifest, Vec<String>) {
+        let is_same = |entry: &ManifestFile| {
+            let digest = match archive.content_index(&entry.path) {
+                Some(at) => hashed.content(archive, at),
+                None => hashed.others.get(&entry.path).copied(),
             };
-        match content.and_then(|i| contents.get_mut(i)) {
-            Some(is_named) => *is_named = true,
-            None => _ = others.insert(entry.path.clone()),
+            (digest, archive.length_of(&entry.path)) == (Some(entry.sha256), Some(entry.length))
+        };
+        let wrong = self.others.iter().filter(|entry| !is_same(entry)).map(|entry| entry.path.clone());
+        let (mut wrong, mut extra): (Vec<String>, Vec<String>) = (wrong.collect(), Vec::new());
+        let listed: BTreeSet<&str> = self.others.iter().map(|entry| entry.path.as_str()).collect();
+        for ((digest, stated), is) in archive.content_names().zip(&self.as_named).zip(&hashed.as_named) {
+            if !(*stated && *is) {
+                let path = format!("contents/{digest}");
+                match (stated, listed.contains(path.as_str())) {
+                    (true, _) => wrong.push(path),
+                    (false, false) => extra.push(path),
+                    // Compared above.
+                    (false, true) => {}
+                }
+            }
         }
-        if !is_same {
-            wrong.push(entry.path);
-        }
-    })?;
-    let unnamed = archive.content_names().zip(contents).filter(|(_, is_named)| !is_named);
-    let mut extra: Vec<String> = unnamed.map(|(digest, _)| format!("contents/{digest}")).collect();
-    extra.extend(archive.paths().filter(|p| *p != "manifest.json" && !others.contains(*p)).map(str::to_owned));
-    extra.sort_unstable();
-    wrong.extend(extra);
-    Ok((manifest, wrong))
+        let others = archive.paths().filter(|path| *path != "manifest.json" && !listed.contains(path));
+        extra.extend(others.map(str::to_owned));
+        wrong.sort_unstable();
+        extra.sort_unstable();
+        wrong.extend(extra);
+        (self.manifest, wrong)
+    }
 }

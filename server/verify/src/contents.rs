@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use metrics::interval::Interval;
 use protocol::content::{DeviceConfig, Excerpt};
 use protocol::record::SyncState;
-use protocol::{Content, Declaration, Digest, Header, Kind, Leaf, LeafBody, PublicKey, bundle::Archive, sha256};
+use protocol::{Content, Declaration, Header, Kind, Leaf, LeafBody, PublicKey, bundle::Archive, sha256};
 
 use crate::{Finding, Withheld, archive::Bundle};
 
@@ -49,6 +49,8 @@ pub(crate) struct Contents {
 
 /// A content as it was found beside a record.
 pub(crate) struct Beside {
+    /// Its place among the archive's contents.
+    at: usize,
     is_altered: bool,
     /// What it decodes to, unless too much is held already.
     pub(crate) content: Option<Excerpt>,
@@ -64,9 +66,10 @@ impl Beside {
     pub(crate) fn read(
         archive: &Archive<'_>,
         header: &Header,
-        keep: &dyn Fn(u32) -> bool,
+        keep: &impl Fn(u32) -> bool,
     ) -> protocol::Result<Option<Self>> {
-        let Some(bytes) = archive.content(&header.content_digest)? else { return Ok(None) };
+        let Some(at) = archive.content_at(&header.content_digest) else { return Ok(None) };
+        let Some(bytes) = archive.content_to_digest(at)? else { return Ok(None) };
         let is_altered =
             sha256(&bytes) != header.content_digest || bytes.len() as u64 != u64::from(header.content_length);
         let (content, trouble) = match Excerpt::read(header.kind, &bytes, keep) {
@@ -77,7 +80,7 @@ impl Beside {
             Some(Excerpt::Batch(batch)) => Some(batch.readings() as u64),
             _ => None,
         };
-        Ok(Some(Self { is_altered, content, is_dropped: false, trouble, readings }))
+        Ok(Some(Self { at, is_altered, content, is_dropped: false, trouble, readings }))
     }
 
     /// How much is held by its content, in readings: whatever a stranger can pack a great deal of into few bytes counts. What
@@ -118,11 +121,12 @@ impl Contents {
         !self.findings.is_empty()
     }
 
-    /// Takes note that a leaf names this content.
-    pub(crate) fn name(&mut self, archive: &Archive<'_>, digest: &Digest) {
-        self.named.resize(archive.content_names().len(), false);
-        let at = archive.content_at(digest);
-        if let Some(is_named) = at.and_then(|at| self.named.get_mut(at)) {
+    /// Takes note that a leaf names the content at this place of the archive.
+    fn name(&mut self, at: usize) {
+        if self.named.len() <= at {
+            self.named.resize(at + 1, false);
+        }
+        if let Some(is_named) = self.named.get_mut(at) {
             *is_named = true;
         }
     }
@@ -175,6 +179,7 @@ impl Contents {
             self.batches_lacking += u64::from(is_recorded && self.is_needed(header));
             return self.lacks(header, leaf.received_ms);
         };
+        self.name(beside.at);
         if beside.is_altered {
             return self.altered(index, leaf);
         }
@@ -251,7 +256,8 @@ pub(crate) fn declared(bundle: &Bundle<'_>, contents: &mut Contents) -> Declared
     for (index, leaf) in &bundle.leaves.stated {
         let LeafBody::Declaration { kind, digest, length } = &leaf.body else { continue };
         let (index, place) = (*index, format!("leaf {index}"));
-        let bytes = match bundle.archive.content(digest) {
+        let at = bundle.archive.content_at(digest);
+        let bytes = match at.map_or(Ok(None), |at| bundle.archive.content_of(at)) {
             Ok(Some(bytes)) => bytes,
             Ok(None) => {
                 // A declaration moves numbers: one that is withheld could hide what it moved.
@@ -267,7 +273,7 @@ pub(crate) fn declared(bundle: &Bundle<'_>, contents: &mut Contents) -> Declared
                 continue;
             }
         };
-        contents.name(&bundle.archive, digest);
+        at.into_iter().for_each(|at| contents.name(at));
         if sha256(&bytes) != *digest || bytes.len() as u64 != u64::from(*length) {
             contents.altered(index, leaf);
             continue;

@@ -102,6 +102,20 @@ pub(crate) fn in_order<T: Send>(
     });
 }
 
+/// Does two things, beside each other where there are threads.
+pub(crate) fn both<A, B: Send>(threads: usize, here: impl FnOnce() -> A, there: impl FnOnce() -> B + Send) -> (A, B) {
+    if threads < 2 {
+        return (here(), there());
+    }
+    std::thread::scope(|scope| {
+        let there = scope.spawn(there);
+        let here = here();
+        // A panic over there is one here.
+        let there = there.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        (here, there)
+    })
+}
+
 fn help<T: Send>(room: &Room<T>, work: &(impl Fn(usize) -> T + Sync)) {
     let _closing = Closing { room, is_taker: false };
     let mut desk = room.desk();

@@ -173,7 +173,6 @@ pub(crate) fn check(
             let Checked { leaf, beside, signed } = checked;
             let mut content = beside.as_ref().and_then(|b| b.content.as_ref());
             if let LeafBody::Record { header, .. } | LeafBody::Quarantine { header, .. } = &leaf.body {
-                contents.name(&bundle.archive, &header.content_digest);
                 contents.record(index, leaf, header, beside.as_ref());
             }
             // What was let go of is read again: a chain goes by everything but readings.
