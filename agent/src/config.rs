@@ -175,7 +175,7 @@ impl Config {
         // What follows builds as much again.
         drop(tree);
         if let Some(bytes) = config.as_ref().and_then(Self::record_bytes)
-            && bytes > CONTENT_MAX
+            && bytes > CONTENT_MAX as u64
         {
             let tags: usize = config.iter().flat_map(|config| &config.devices).map(|device| device.tags.len()).sum();
             collector.error(
@@ -198,9 +198,9 @@ impl Config {
     }
 
     /// How large the configuration becomes as the content of a record; `None` when it cannot be one for another reason.
-    fn record_bytes(&self) -> Option<usize> {
+    fn record_bytes(&self) -> Option<u64> {
         match protocol::Content::Configuration(self.configuration().ok()?).encode() {
-            Ok(content) => Some(content.len()),
+            Ok(content) => Some(content.len() as u64),
             Err(protocol::Error::TooLarge { got, .. }) => Some(got),
             Err(_) => None,
         }

@@ -394,7 +394,11 @@ impl Sealer {
             }
             (Some(Err(error)), _) => return Err(error),
             _ => {
-                return Err(protocol::Error::TooLarge { what: "batch of one", got: CONTENT_MAX + 1, max: CONTENT_MAX });
+                return Err(protocol::Error::TooLarge {
+                    what: "batch of one",
+                    got: CONTENT_MAX as u64 + 1,
+                    max: CONTENT_MAX as u64,
+                });
             }
         };
         if count >= 100 {

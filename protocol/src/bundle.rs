@@ -19,10 +19,11 @@ mod manifest;
 mod pack;
 
 use std::collections::BTreeMap;
+use std::io;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Result};
+use crate::{Digest, Error, Result};
 
 pub use self::archive::{Archive, Source};
 pub use self::manifest::read as read_manifest;
@@ -76,6 +77,16 @@ pub struct Manifest {
 
 /// Files of a bundle by path, manifest included.
 pub type Files = BTreeMap<String, Vec<u8>>;
+
+/// What reading `part` met. Bytes that end too early or do not unpack are to blame themselves; for anything else, what holds them is.
+fn unread(what: &'static str, part: &str, kind: io::ErrorKind, why: &impl ToString) -> Error {
+    use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+    let why = why.to_string();
+    match kind {
+        UnexpectedEof | InvalidData | InvalidInput => Error::malformed(what, format!("{part}: {why}")),
+        _ => Error::Unreadable { what: part.to_owned(), why },
+    }
+}
 
 /// Takes an archive apart, all of it at once: for small ones. Digests are not checked here.
 ///

@@ -45,7 +45,7 @@ const FRAME: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// Compresses `plain` into the content bytes of a record.
 pub fn compress(plain: &[u8]) -> Result<Vec<u8>> {
     if plain.len() > PLAIN_MAX {
-        return Err(Error::TooLarge { what: "content before compression", got: plain.len(), max: PLAIN_MAX });
+        return Err(Error::too_large("content before compression", plain.len(), PLAIN_MAX));
     }
     #[cfg(not(target_family = "wasm"))]
     return zstd::bulk::compress(plain, LEVEL).map_err(|e| Error::malformed("content", e.to_string()));
@@ -66,7 +66,7 @@ pub fn decompress(content: &[u8]) -> Result<Vec<u8>> {
         _ => return Err(Error::malformed("content", "not a zstd frame")),
     };
     if size > PLAIN_MAX as u64 {
-        return Err(Error::TooLarge { what: "content after decompression", got: size as usize, max: PLAIN_MAX });
+        return Err(Error::too_large("content after decompression", size as usize, PLAIN_MAX));
     }
     #[cfg(not(target_family = "wasm"))]
     let plain = native(content, size as usize);

@@ -85,7 +85,7 @@ pub fn cosigned_at(note: &str, key: &WitnessKey) -> Result<Option<u64>> {
 /// When the answer has no line of this witness, or its signature does not hold.
 pub fn attach(note: &str, answer: &str, key: &WitnessKey) -> Result<(String, u64)> {
     if answer.len() > NOTE_MAX {
-        return Err(Error::TooLarge { what: "cosignature", got: answer.len(), max: NOTE_MAX });
+        return Err(Error::too_large("cosignature", answer.len(), NOTE_MAX));
     }
     let (text, lines) = split(note)?;
     let answered = signature_lines(answer)?;
@@ -99,7 +99,7 @@ pub fn attach(note: &str, answer: &str, key: &WitnessKey) -> Result<(String, u64
         cosigned.push('\n');
     }
     if cosigned.len() > NOTE_MAX {
-        return Err(Error::TooLarge { what: "signed note", got: cosigned.len(), max: NOTE_MAX });
+        return Err(Error::too_large("signed note", cosigned.len(), NOTE_MAX));
     }
     Ok((cosigned, seconds))
 }

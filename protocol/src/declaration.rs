@@ -39,7 +39,7 @@ impl Declaration {
         let json = serde_json::to_value(self).map_err(|e| Error::malformed("declaration", e.to_string()))?;
         let bytes = canonical_json(&json)?;
         if bytes.len() > DECLARATION_MAX {
-            return Err(Error::TooLarge { what: "declaration", got: bytes.len(), max: DECLARATION_MAX });
+            return Err(Error::too_large("declaration", bytes.len(), DECLARATION_MAX));
         }
         Ok(bytes)
     }
@@ -47,7 +47,7 @@ impl Declaration {
     /// Reads canonical bytes; bytes that are not canonical are refused.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         if bytes.len() > DECLARATION_MAX {
-            return Err(Error::TooLarge { what: "declaration", got: bytes.len(), max: DECLARATION_MAX });
+            return Err(Error::too_large("declaration", bytes.len(), DECLARATION_MAX));
         }
         let declaration: Self =
             serde_json::from_slice(bytes).map_err(|e| Error::malformed("declaration", e.to_string()))?;

@@ -9,9 +9,17 @@ pub enum Error {
         /// The format or field.
         what: &'static str,
         /// Bytes found.
-        got: usize,
+        got: u64,
         /// Bytes allowed.
-        max: usize,
+        max: u64,
+    },
+    /// The disk, or whatever holds the bytes, failed; of the bytes themselves this says nothing.
+    #[error("{what} cannot be read: {why}")]
+    Unreadable {
+        /// What was being read.
+        what: String,
+        /// What the system said.
+        why: String,
     },
     /// Not the shape that `docs/formats.md` gives.
     #[error("{what}: {why}")]
@@ -48,6 +56,11 @@ pub enum Error {
 impl Error {
     pub(crate) fn malformed(what: &'static str, why: impl Into<String>) -> Self {
         Self::Malformed { what, why: why.into() }
+    }
+
+    /// Of a length in memory.
+    pub(crate) fn too_large(what: &'static str, got: usize, max: usize) -> Self {
+        Self::TooLarge { what, got: got as u64, max: max as u64 }
     }
 }
 

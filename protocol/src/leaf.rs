@@ -155,7 +155,7 @@ impl Leaf {
         }
         let bytes = w.encode_to_vec();
         if bytes.len() > LEAF_MAX {
-            return Err(Error::TooLarge { what: "leaf", got: bytes.len(), max: LEAF_MAX });
+            return Err(Error::too_large("leaf", bytes.len(), LEAF_MAX));
         }
         Ok(bytes)
     }

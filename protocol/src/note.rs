@@ -148,7 +148,7 @@ impl SignatureLine<'_> {
 /// Takes a note apart into its text and its signature lines, without believing any.
 pub(crate) fn split(note: &str) -> Result<(&str, Vec<SignatureLine<'_>>)> {
     if note.len() > NOTE_MAX {
-        return Err(Error::TooLarge { what: "signed note", got: note.len(), max: NOTE_MAX });
+        return Err(Error::too_large("signed note", note.len(), NOTE_MAX));
     }
     let end =
         note.rfind("\n\n").ok_or_else(|| Error::malformed("signed note", "no blank line before the signatures"))?;
@@ -226,7 +226,7 @@ impl Checkpoint {
     /// Reads a signed note without believing it.
     pub fn read_unverified(note: &str) -> Result<Self> {
         if note.len() > NOTE_MAX {
-            return Err(Error::TooLarge { what: "signed note", got: note.len(), max: NOTE_MAX });
+            return Err(Error::too_large("signed note", note.len(), NOTE_MAX));
         }
         let end = note.rfind("\n\n").ok_or_else(|| Error::malformed("signed note", "no blank line"))?;
         Self::parse(&note[..=end])

@@ -108,7 +108,7 @@ impl ConsistencyProof {
 /// Splits at the first blank line; what follows is the note, which may hold blank lines of its own.
 fn take_note<'t>(text: &'t str, what: &'static str) -> Result<(&'t str, String)> {
     if text.len() > PROOF_MAX {
-        return Err(Error::TooLarge { what, got: text.len(), max: PROOF_MAX });
+        return Err(Error::too_large(what, text.len(), PROOF_MAX));
     }
     let end = text.find("\n\n").ok_or_else(|| Error::malformed(what, "no blank line before the checkpoint"))?;
     let (head, note) = (&text[..=end], &text[end + 2..]);

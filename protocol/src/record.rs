@@ -181,7 +181,7 @@ impl Header {
         }
         .encode_to_vec();
         if bytes.len() > HEADER_MAX {
-            return Err(Error::TooLarge { what: "header", got: bytes.len(), max: HEADER_MAX });
+            return Err(Error::too_large("header", bytes.len(), HEADER_MAX));
         }
         Ok(bytes)
     }
@@ -196,10 +196,10 @@ impl Header {
             return Err(Error::UnknownVersion { what: "algorithm", got: w.algorithm, known: ALGORITHM_ED25519 });
         }
         if w.agent_version.len() > 32 {
-            return Err(Error::TooLarge { what: "agent version", got: w.agent_version.len(), max: 32 });
+            return Err(Error::too_large("agent version", w.agent_version.len(), 32));
         }
         if w.content_length as usize > CONTENT_MAX {
-            return Err(Error::TooLarge { what: "content", got: w.content_length as usize, max: CONTENT_MAX });
+            return Err(Error::too_large("content", w.content_length as usize, CONTENT_MAX));
         }
         if w.first_ms > w.last_ms {
             return Err(Error::malformed("header", "its first reading is later than its last"));
@@ -287,7 +287,7 @@ impl Record {
     /// Signs `header` over `content` (as sent: compressed). Fills in the header's content digest and length.
     pub fn sign(mut header: Header, content: Vec<u8>, key: &SecretKey) -> Result<Self> {
         if content.len() > CONTENT_MAX {
-            return Err(Error::TooLarge { what: "content", got: content.len(), max: CONTENT_MAX });
+            return Err(Error::too_large("content", content.len(), CONTENT_MAX));
         }
         header.content_digest = sha256(&content);
         header.content_length = content.len() as u32;

@@ -259,7 +259,7 @@ pub fn encode_entries<'l>(leaves: impl IntoIterator<Item = &'l [u8]>) -> Result<
     let mut out = Vec::new();
     for leaf in leaves {
         if leaf.len() > LEAF_MAX {
-            return Err(Error::TooLarge { what: "leaf", got: leaf.len(), max: LEAF_MAX });
+            return Err(Error::too_large("leaf", leaf.len(), LEAF_MAX));
         }
         out.extend_from_slice(&(leaf.len() as u16).to_be_bytes());
         out.extend_from_slice(leaf);
@@ -278,7 +278,7 @@ pub fn decode_entries(mut bytes: &[u8]) -> Result<Vec<&[u8]>> {
             bytes.split_at_checked(2).ok_or_else(|| Error::malformed("entry bundle", "cut inside a length"))?;
         let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
         if length > LEAF_MAX {
-            return Err(Error::TooLarge { what: "leaf", got: length, max: LEAF_MAX });
+            return Err(Error::too_large("leaf", length, LEAF_MAX));
         }
         let (leaf, rest) =
             rest.split_at_checked(length).ok_or_else(|| Error::malformed("entry bundle", "cut inside a leaf"))?;

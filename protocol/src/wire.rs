@@ -10,7 +10,7 @@ use crate::{Error, Result};
 /// Decodes after checking the length, with our error.
 pub(crate) fn decode<M: Message + Default>(what: &'static str, max: usize, bytes: &[u8]) -> Result<M> {
     if bytes.len() > max {
-        return Err(Error::TooLarge { what, got: bytes.len(), max });
+        return Err(Error::too_large(what, bytes.len(), max));
     }
     M::decode(bytes).map_err(|e| Error::malformed(what, e.to_string()))
 }

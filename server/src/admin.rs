@@ -254,7 +254,7 @@ pub enum AdminError {
     /// Report.
     #[error(transparent)]
     Report(#[from] ReportingError),
-    /// It would move a lock.
+    /// It would move a lock, or count for nothing in the course of a filed plan.
     #[error(transparent)]
     Planning(#[from] PlanningError),
 }
@@ -425,7 +425,7 @@ struct Statement {
 
 async fn declare(context: &Context, site: &SiteId, text: &str, now_ms: i64) -> Result<Reply, AdminError> {
     let declarations = parse_statements(text, now_ms)?;
-    let checked = planning::check(&context.logs, site, &declarations).await?;
+    let checked = planning::check(&context.logs, site, &declarations, now_ms).await?;
     let leaves = context.logs.append_declarations(site, &declarations).await?;
     let leaves: Vec<String> = leaves.iter().map(u64::to_string).collect();
     planning::publish(&context.logs, site, checked).await?;

@@ -130,6 +130,7 @@ impl From<LogError> for Failure {
 impl From<PlanningError> for Failure {
     fn from(error: PlanningError) -> Self {
         match error {
+            PlanningError::Filed { zh, en } => Self(StatusCode::CONFLICT, "refused", en, zh),
             PlanningError::Door(_) | PlanningError::Lock(_) | PlanningError::Reason => {
                 let text = error.to_string();
                 let (en, zh) = text.split_once(" / ").unwrap_or((&text, &text));
@@ -193,6 +194,7 @@ pub fn router() -> Router<AppState> {
         asked::questionnaire,
         asked::savings,
         asked::plan,
+        asked::filing,
         read::findings,
         read::definitions,
         read::gateways,
@@ -217,6 +219,7 @@ pub fn router() -> Router<AppState> {
         query::QuestionnaireView,
         query::SavingsView,
         query::PlanView,
+        query::FilingView,
         query::FindingsView,
         query::DefinitionView,
         query::GatewayView,

@@ -1,13 +1,16 @@
-//! Plans and locks on their way into the log: what would move a lock is refused, and a lock's numbers are computed here, never stated.
+//! Plans, locks and filings on their way into the log: what would move a lock, or would count for nothing in the course of a filed plan, is
+//! refused; a lock's numbers are computed here, never stated.
 //!
 //! Constraints
-//! 1. One plan or lock after the other: two locks of one metric cannot both find it unlocked.
-//! 2. A lock rests on a published checkpoint; plans and locks are under one when this answers, so that pages show them at once.
+//! 1. One of them after the other: two locks of one metric cannot both find it unlocked, nor two opinions both find their turn.
+//! 2. A lock rests on a published checkpoint; what is stated here is under one when this answers, so that pages show it at once.
 //! 3. What is refused changes nothing.
 
+use metrics::model::parse_body;
 use metrics::plan::{Baseline, DoorError, LockError, check_stated, lock_comparison};
 use metrics::report::{Period, ReportError};
 use metrics::{History, ReportRequest};
+use practice::plan::check_stated as check_filed;
 use protocol::{Declaration, SiteId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, MutexGuard};
@@ -22,6 +25,11 @@ pub(crate) const PLAN: &str = "plan";
 pub(crate) const BASELINE_LOCK: &str = "baseline_lock";
 /// Kind of the declaration that fixes which machines stand in place of a base period.
 pub(crate) const COMPARISON_LOCK: &str = "comparison_lock";
+
+/// Kinds of the declarations about a filed plan.
+const FILED: [&str; 3] = ["filed_plan", "plan_change", OPINION];
+/// Kind of the declaration in which somebody asked about a filed plan says what he thinks of a change.
+pub(crate) const OPINION: &str = "plan_opinion";
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
@@ -38,7 +46,7 @@ pub struct LockWanted {
     /// Why, in the author's words; needed when the baseline does not suffice.
     #[serde(default)]
     pub reason: String,
-    /// Lock it although it does not suffice; the grade falls.
+    /// Lock it although it does not suffice; the grade falls. Not for a plan with comparison machines.
     #[serde(default)]
     pub insufficient: bool,
 }
@@ -58,13 +66,22 @@ pub struct Locked {
     pub value: String,
     /// SHA-256 of the parameters it rests on, hex.
     pub parameters_digest: String,
-    /// Whether the baseline sufficed.
-    pub sufficient: bool,
+    /// Whether the baseline sufficed; absent for comparison machines, where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sufficient: Option<bool>,
 }
 
-/// Why a plan or a lock is not taken.
+/// Why a plan, a lock or a statement of a filing is not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanningError {
+    /// It would count for nothing in the course of its filing.
+    #[error("{en} / {zh}")]
+    Filed {
+        /// Why, and what comes first; of several statements, which.
+        zh: String,
+        /// The same in English.
+        en: String,
+    },
     /// It would move a lock.
     #[error(transparent)]
     Door(#[from] DoorError),
@@ -82,28 +99,48 @@ pub enum PlanningError {
     Evaluation(#[from] ReportingError),
 }
 
-/// Checks statements against what the log has locked. Keep the guard until they are appended, and give it to [`publish`].
+/// Checks statements against what the log has locked, and against the course of their filing. Keep the guard until they are appended, and
+/// give it to [`publish`].
 pub(crate) async fn check(
     logs: &SiteLogs,
     site: &SiteId,
     declarations: &[Declaration],
+    now_ms: i64,
 ) -> Result<Option<MutexGuard<'static, ()>>, PlanningError> {
-    let ours = |d: &&Declaration| [PLAN, BASELINE_LOCK, COMPARISON_LOCK].contains(&d.kind.as_str());
-    let ours: Vec<Declaration> = declarations.iter().filter(ours).cloned().collect();
-    if ours.is_empty() {
+    let is_ours = |kind: &str| [PLAN, BASELINE_LOCK, COMPARISON_LOCK].contains(&kind) || FILED.contains(&kind);
+    if !declarations.iter().any(|d| is_ours(&d.kind)) {
         return Ok(None);
     }
     let guard = ONE_AT_A_TIME.lock().await;
-    let (logs, site) = (logs.clone(), site.clone());
+    let (logs, site, all) = (logs.clone(), site.clone(), declarations.to_vec());
     off_thread(move || {
-        let statements = reporting::statements(&logs, &site)?;
-        Ok(ours.iter().try_for_each(|d| check_stated(&statements, &d.kind, &d.body))?)
+        let mut statements = reporting::statements(&logs, &site)?;
+        let next = logs.size(&site)?;
+        let several = all.len() > 1;
+        for (place, declaration) in all.into_iter().enumerate().filter(|(_, d)| is_ours(&d.kind)) {
+            check_stated(&statements, &declaration.kind, &declaration.body)?;
+            if !FILED.contains(&declaration.kind.as_str()) {
+                continue;
+            }
+            let body = parse_body(&declaration.kind, &declaration.body);
+            let checked = body.map_or(Ok(()), |b| check_filed(&statements, &b, &declaration.role, now_ms));
+            checked.map_err(|problem| match several {
+                true => PlanningError::Filed {
+                    zh: format!("第 {} 项：{}", place + 1, problem.said.zh),
+                    en: format!("statement {}: {}", place + 1, problem.said.en),
+                },
+                false => PlanningError::Filed { zh: problem.said.zh, en: problem.said.en },
+            })?;
+            // What follows with it rests on it.
+            statements.push(next + place as u64, now_ms, declaration);
+        }
+        Ok(())
     })
     .await?;
     Ok(Some(guard))
 }
 
-/// Puts what was appended after [`check`] under a checkpoint, if it is about a plan.
+/// Puts what was appended after [`check`] under a checkpoint, if it was about a plan or a filing.
 pub(crate) async fn publish(
     logs: &SiteLogs,
     site: &SiteId,
@@ -132,6 +169,9 @@ impl Computed {
             if !wanted.definition.is_empty() {
                 return Err(LockError::Whole(plan.to_owned()).into());
             }
+            if wanted.insufficient {
+                return Err(LockError::NothingMeasured(plan.to_owned()).into());
+            }
             let lock = lock_comparison(history.statements(), history.size(), plan)?;
             return Ok(Self {
                 kind: COMPARISON_LOCK,
@@ -142,9 +182,12 @@ impl Computed {
                     size: lock.size,
                     value: String::new(),
                     parameters_digest: lock.parameters_digest,
-                    sufficient: true,
+                    sufficient: None,
                 },
             });
+        }
+        if wanted.insufficient && wanted.reason.trim().is_empty() {
+            return Err(PlanningError::Reason);
         }
         let baseline = Baseline::evaluate(history, stated, until_ms);
         let lock = baseline.lock(&wanted.definition, &wanted.machine, wanted.insufficient)?;
@@ -157,7 +200,7 @@ impl Computed {
                 size: lock.size,
                 value: lock.value,
                 parameters_digest: lock.parameters_digest,
-                sufficient: lock.sufficient,
+                sufficient: Some(lock.sufficient),
             },
         })
     }
@@ -173,9 +216,6 @@ pub(crate) async fn lock(
     issuer: Issuer,
     now_ms: i64,
 ) -> Result<Locked, PlanningError> {
-    if wanted.insufficient && wanted.reason.trim().is_empty() {
-        return Err(PlanningError::Reason);
-    }
     let one = ONE_AT_A_TIME.lock().await;
     let reason = wanted.reason.trim().to_owned();
     let computed = {

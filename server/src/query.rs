@@ -15,6 +15,7 @@ use crate::store::{SiteRow, Store, StoreError};
 
 mod declare;
 mod figures;
+mod filing;
 mod findings;
 mod fleet;
 mod machine;
@@ -33,6 +34,10 @@ pub use declare::{DeclareView, Given, declare, import};
 pub use figures::{
     ChangeoverView, DAYS_MAX, DefinitionView, FigureLine, FigureParameter, FiguresView, LeafRun, LossStep, definitions,
     figures,
+};
+pub use filing::{
+    ApplicationView, ClauseView, FiledTargetView, FilingMachine, FilingRule, FilingState, FilingView, InvestmentView,
+    LooseView, MajorView, OpinionView, PRODUCING_DAYS, PaymentView, PromiseView, RuleEntry, TermView, filing,
 };
 pub use findings::{
     ClearView, DetectorParameter, DetectorView, ExplanationView, FINDING_SHOWN, FindingView, FindingsView,

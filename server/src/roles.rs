@@ -26,6 +26,8 @@ pub enum Permission {
     SeeRaw,
     /// State something: calendar, machines, planned cycle times, reasons, quality counts.
     Declare,
+    /// Give the opinion of the body one speaks for on a change of a filed plan; nothing else is stated with it.
+    GiveOpinion,
     /// Issue a report.
     IssueReport,
     /// Make enrolment codes.
@@ -34,7 +36,8 @@ pub enum Permission {
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Self; 5] = [Self::SeeFigures, Self::SeeRaw, Self::Declare, Self::IssueReport, Self::ManageGateways];
+    pub const ALL: [Self; 6] =
+        [Self::SeeFigures, Self::SeeRaw, Self::Declare, Self::GiveOpinion, Self::IssueReport, Self::ManageGateways];
 
     /// Its name in the database.
     pub fn name(self) -> &'static str {
@@ -42,6 +45,7 @@ impl Permission {
             Self::SeeFigures => "see_figures",
             Self::SeeRaw => "see_raw",
             Self::Declare => "declare",
+            Self::GiveOpinion => "give_opinion",
             Self::IssueReport => "issue_report",
             Self::ManageGateways => "manage_gateways",
         }
@@ -66,12 +70,19 @@ pub struct Role {
 
 /// The roles this program ships. City terms are overlays on the names, never on the identifiers.
 pub const ROLES: [Role; 9] = {
-    use Permission::{Declare, IssueReport, ManageGateways, SeeFigures, SeeRaw};
+    use Permission::{Declare, GiveOpinion, IssueReport, ManageGateways, SeeFigures, SeeRaw};
     [
-        Role { id: "city", zh: "市级主管部门", en: "City authority", permissions: &[SeeFigures] },
+        Role { id: "city", zh: "市级主管部门", en: "City authority", permissions: &[SeeFigures, GiveOpinion] },
         Role { id: "finance", zh: "财政部门", en: "Finance bureau (read-only)", permissions: &[SeeFigures] },
-        Role { id: "district", zh: "属地主管部门", en: "District authority", permissions: &[SeeFigures] },
-        Role { id: "centre", zh: "促进中心", en: "Promotion centre", permissions: &[SeeFigures, IssueReport] },
+        Role {
+            id: "district", zh: "属地主管部门", en: "District authority", permissions: &[SeeFigures, GiveOpinion]
+        },
+        Role {
+            id: "centre",
+            zh: "促进中心",
+            en: "Promotion centre",
+            permissions: &[SeeFigures, GiveOpinion, IssueReport],
+        },
         Role { id: "supervisor", zh: "监理机构", en: "Supervisor", permissions: &[SeeFigures] },
         Role {
             id: "assessor",
@@ -237,6 +248,12 @@ impl Access {
         filter.everything
             || filter.sites.len() > 1
             || [&filter.cities, &filter.districts, &filter.sub_sectors].into_iter().any(|list| !list.is_empty())
+    }
+
+    /// Whether the person acts in this very role when doing something about a site.
+    pub fn acts_as(&self, role: &str, permission: Permission, site: &SiteRow) -> bool {
+        let in_it = |grant: &Grant| grant.permissions.contains(&permission) && grant.scope.covers(site);
+        self.grants.iter().any(|grant| grant.role == role && in_it(grant))
     }
 
     /// The role in which the person acts when stating something about a site: the factory's own before any other, else the

@@ -175,7 +175,7 @@ fn exists(what: &str) -> impl FnOnce(sqlx::Error) -> StoreError + '_ {
 }
 
 /// The schema, one text per version, oldest first. Never edit one that was released: append.
-const SCHEMA: [&str; 1] = [include_str!("store/schema_1.sql")];
+const SCHEMA: [&str; 2] = [include_str!("store/schema_1.sql"), include_str!("store/schema_2.sql")];
 /// How long a statement waits for another process (an offline `admin`) to finish its transaction.
 const BUSY: Duration = Duration::from_secs(10);
 /// Reading connections; pages are short and SQLite readers never block each other.

@@ -57,8 +57,17 @@ struct Inner {
     peers: Vec<(WitnessConfig, Client)>,
     required: usize,
     clock: Clock,
-    standings: Mutex<BTreeMap<SiteId, Vec<Standing>>>,
+    held: Mutex<BTreeMap<SiteId, Vec<Held>>>,
     turns: Mutex<BTreeMap<SiteId, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+/// What is known of a witness about a site.
+#[derive(Debug, Clone, Default)]
+struct Held {
+    /// What holds: an alarm outlives a witness that cannot be reached.
+    standing: Standing,
+    /// What came of asking last: who cannot be reached is asked ever less often, alarm or not.
+    last: Standing,
 }
 
 /// A checkpoint of a site and what witnesses said of it.
@@ -154,8 +163,8 @@ impl Witnesses {
             Ok((config, client))
         };
         let peers = list.into_iter().map(peer).collect::<anyhow::Result<_>>()?;
-        let (standings, turns) = (Mutex::default(), Mutex::default());
-        Ok(Self(Arc::new(Inner { own, peers, required, clock, standings, turns })))
+        let (held, turns) = (Mutex::default(), Mutex::default());
+        Ok(Self(Arc::new(Inner { own, peers, required, clock, held, turns })))
     }
 
     /// Nobody is configured.
@@ -180,13 +189,13 @@ impl Witnesses {
 
     /// Every witness with how it stands to a site.
     pub fn peers(&self, site: &SiteId) -> Vec<Peer> {
-        let standings = lock(&self.0.standings).get(site).cloned().unwrap_or_default();
+        let held = lock(&self.0.held).get(site).cloned().unwrap_or_default();
         let peers = self.0.peers.iter().enumerate().map(|(place, (config, _))| Peer {
             name: config.key.name.clone(),
             url: config.url.clone(),
             operator: config.operator.clone(),
             counts: counts(self.0.own.as_ref(), config),
-            standing: standings.get(place).cloned().unwrap_or_default(),
+            standing: held.get(place).map(|held| held.standing.clone()).unwrap_or_default(),
         });
         peers.collect()
     }
@@ -215,32 +224,32 @@ impl Witnesses {
         let kept = logs.with_cosignatures(site, note.clone())?;
         let mut asking = JoinSet::new();
         for (place, (config, client)) in self.0.peers.iter().enumerate() {
-            let before = self.standing(site, place);
+            let before = self.held(site, place);
             let has_signed = matches!(cosignature::cosigned_at(&kept, &config.key), Ok(Some(_)));
-            if has_signed || (!all && before.waits(self.0.clock.now_ms())) {
+            if has_signed || (!all && before.last.waits(self.0.clock.now_ms())) {
                 continue;
             }
             let (logs, site, note) = (logs.clone(), site.clone(), note.clone());
             let (key, client, clock) = (config.key.clone(), client.clone(), self.0.clock.clone());
             asking.spawn(async move {
-                let after = ask(&logs, &site, &note, &key, &client, &before, &clock).await;
-                (place, before, after)
+                let last = ask(&logs, &site, &note, &key, &client, &before.last, &clock).await;
+                (place, before.standing, last)
             });
         }
         while let Some(done) = asking.join_next().await {
-            let Ok((place, before, after)) = done else { continue };
-            let after = before.clone().then(after);
-            rounds::tell(site, &self.0.peers[place].0, &before, &after);
-            let mut standings = lock(&self.0.standings);
-            let of_site = standings.entry(site.clone()).or_default();
-            of_site.resize(self.0.peers.len(), Standing::default());
-            of_site[place] = after;
+            let Ok((place, before, last)) = done else { continue };
+            let standing = before.clone().then(last.clone());
+            rounds::tell(site, &self.0.peers[place].0, &before, &standing);
+            let mut held = lock(&self.0.held);
+            let of_site = held.entry(site.clone()).or_default();
+            of_site.resize(self.0.peers.len(), Held::default());
+            of_site[place] = Held { standing, last };
         }
         logs.with_cosignatures(site, note)
     }
 
-    fn standing(&self, site: &SiteId, place: usize) -> Standing {
-        lock(&self.0.standings).get(site).and_then(|of_site| of_site.get(place).cloned()).unwrap_or_default()
+    fn held(&self, site: &SiteId, place: usize) -> Held {
+        lock(&self.0.held).get(site).and_then(|of_site| of_site.get(place).cloned()).unwrap_or_default()
     }
 
     /// What the witnesses hold of these sites, asked before anything is served: a server restored from a backup learns of the

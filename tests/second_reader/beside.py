@@ -54,8 +54,17 @@ def check_sums(report, name, printed, series):
 
 def half_up(n, d): return (2 * n + d) // (2 * d)
 
+def chosen(plan):
+    """A plan without its names, its lists in order, what it does not say as the rules have it: anything else leaves the lock."""
+    said = lambda x: {k: said(v) for k, v in x.items() if v is not None} if isinstance(x, dict) else [said(v) for v in x] if isinstance(x, list) else x
+    plan = {"seed": 0, "replicates": 2000, "block_days": 7, **said(plan)}
+    others = plan.get("comparison", {}).get("machines", [])
+    return {**plan, "names": None, "machines": sorted(plan["machines"]), "comparison": sorted(canonical(m) for m in others),
+        "metrics": sorted(canonical({"machine": "*", **m}) for m in plan.get("metrics", []))}
+
 def check_lock(said, raw, plan, body):
-    """The first lock that stands counts; what is wrong with locks, and what left them, is found whatever the plan says now."""
+    """The first lock that stands counts; what is wrong with locks, and what left them, is found whatever the plan says now.
+    Returns when it was logged and when the choice was stated, milliseconds, and whether the plan left it."""
     lock = (plan.get("comparison") or {}).get("lock")
     stated = sorted((s for s in said if s[3] == "comparison_lock" and s[4]["plan"] == plan["plan"]), key=lambda s: s[1])
     newest = lambda size: max((s[1] for s in said if s[3] == "plan" and s[4]["plan"] == plan["plan"] and s[1] < size), default=None)
@@ -71,23 +80,30 @@ def check_lock(said, raw, plan, body):
     for s in stated: need(s is first or ("LOCK_REPEATED" if stands(s) else "LOCK_INVALID", s[1]) in findings, "comparison lock %d counts for nothing, and nothing is found" % s[1])
     dropped = first is not None and not body.get("comparison")
     need(dropped == any(code == "COMPARISON_DROPPED" for code, _ in findings), "locked comparison machines that the plan has no more")
-    if first is None: return
+    received = {s[1]: s[2] for s in said}
+    if first is None: return None, received.get(plan["leaf"]), False
     entry, on = first[4], plans[first[4]["plan_leaf"]]
-    who = lambda p: (sorted(p["machines"]), sorted(others(p)), p.get("reporting"), p.get("baseline"))
+    # A locked baseline has a say in that finding as well.
+    alone = not any(s[3] == "baseline_lock" and s[4]["plan"] == plan["plan"] for s in said)
     for leaf, p in plans.items():
-        if leaf >= entry["size"] and p["plan"] == plan["plan"] and who(p) != who(on): need(("PLAN_CHANGED_AFTER_LOCK", leaf) in findings, "plan %d left its lock" % leaf)
+        if leaf < entry["size"] or p["plan"] != plan["plan"]: continue
+        left, found = chosen(p) != chosen(on), ("PLAN_CHANGED_AFTER_LOCK", leaf) in findings
+        need(found if left else not (found and alone), "plan %d left its lock, or did not" % leaf)
+    is_left = chosen(body) != chosen(on)
+    choice = first[2], received[plan["leaf"] if is_left else entry["plan_leaf"]], is_left
     ours = set(on["machines"]) | {on.get("incoming")} | set(others(on))
     counts = lambda s: s[3] in LOCKED or s[1] == entry["plan_leaf"] or s[3] in OF_MACHINE and s[4].get("machine") in ours
     rests = [{"leaf": s[1], "digest": one(message(raw[s[1]]), 7, b"").hex()} for s in sorted(said, key=lambda s: s[1]) if s[1] < entry["size"] and counts(s)]
     is_it = rests == entry["parameters"] and sha256(canonical(rests).encode("utf-8")).hex() == entry["parameters_digest"]
     need(is_it != (("LOCK_MISSTATED", first[1]) in findings), "comparison lock %d: misstated" % first[1])
-    if lock is None: return
+    if lock is None: return choice
     classes = {s[4]["machine"]: s[4].get("class") for s in said if s[3] == "ledger" and s[1] < entry["size"]}
     listed = {c["leaf"] for c in lock["changes"]}
     for s in said:
         if s[3] == "ledger" and s[1] >= entry["size"] and s[4]["machine"] in ours: need((s[1] in listed) == (s[4].get("class") != classes.get(s[4]["machine"])), "ledger %d after the lock" % s[1])
-    need(all(entry[f] == lock[f] for f in ("size", "parameters_digest")), "comparison lock %d: the report says something else" % lock["leaf"])
+    need(all(entry[f] == lock[f] for f in ("size", "parameters_digest")) and lock["received_ms"] == first[2], "comparison lock %d: the report says something else" % lock["leaf"])
     need(lock["confirmed"] == is_it, "comparison lock %d: confirmed" % lock["leaf"])
+    return choice
 
 def check_retrofitted(said, report, plan, body):
     """No comparison machine was, by any plan that held in the dates, retrofitted before they end; or it is found."""
@@ -103,17 +119,27 @@ def check_retrofitted(said, report, plan, body):
     need(is_found == ("COMPARISON_RETROFITTED" in [f["code"] for f in plan["findings"]]), "a comparison machine that was retrofitted, or was not")
     for m in plan["metrics"]: need(not is_found or not m.get("beside") or "COMPARISON_UNFIT" in m["beside"]["reasons"], "an unfit machine counts")
 
-def check_one(report, plan, body, metric, beside, is_now, simulated):
+def begins(report, metric, others):
+    """The first instant evaluated of either side, as declared now; none where nothing was."""
+    sections = {s["machine"]: s for s in report["periods"] if s["period"] == "reporting"}
+    # A machine without state or counters is in no sum: it has no line of OEE.
+    counts = lambda s: any(l["definition"] == "oee.iso22400@1" for l in s["lines"])
+    sides = [sections[metric["machine"]]] + [sections[m] for m in others if m in sections and counts(sections[m])]
+    return min((s["from_ms"] for s in sides if s["from_ms"] < s["to_ms"]), default=None)
+
+def check_one(report, plan, body, metric, beside, is_now, simulated, choice):
     name = "%s of %s beside others" % (metric["definition"], metric["machine"])
     others = [m["machine"] for m in body["comparison"]["machines"]]
     need([m["machine"] for m in beside["machines"]] == others, "machines of %s" % name)
     need(beside["comparison"]["grade"] in (None, "C", "D"), "a grade too good on %s" % name)
     need(("COMPARISON_NOT_LOCKED" in beside["cautions"]) == (plan["comparison"]["lock"] is None), "%s: locked or not" % name)
     need(not WEAK & set(beside["cautions"] + beside["reasons"]) or beside["comparison"]["grade"] in (None, "D"), "a grade too good on %s" % name)
-    own = [m for m in body["machines"] if metric["machine"] in (m, "*")]
-    begins = min((s["from_ms"] for s in report["shifts"] if s["machine"] in own + others), default=None)
-    if is_now and begins is not None and plan["comparison"]["lock"] and not simulated:
-        need(plan["comparison"]["lock"]["received_ms"] <= begins or "LOCKED_AFTER_START" in beside["cautions"], "%s was locked late" % name)
+    (locked_ms, agreed_ms, is_left), first = choice, begins(report, metric, others)
+    need(is_left == ("COMPARISON_LEFT" in beside["reasons"]), "%s: the plan left its lock, or did not" % name)
+    # Sections are printed as declared now.
+    for code, at in (("LOCKED_AFTER_START", locked_ms), ("PLAN_AFTER_START", agreed_ms)) if is_now else ():
+        is_late = None not in (at, first) and at > first and not simulated
+        need(is_late == (code in beside["cautions"]), "%s: %s, or not" % (name, code))
     change, target = beside["change"], metric["target"]
     need((beside["reaches"] is None) == (target is None), "%s without a target" % name)
     if beside["reaches"] in ("REACHED", "NOT_REACHED"):
@@ -155,23 +181,25 @@ def check_one(report, plan, body, metric, beside, is_now, simulated):
         need(all(abs(end * 10**6 - micro(beside[k])) <= 2 for end, k in zip(ends, ("lower", "upper"))), "interval of %s: %s" % (name, ends))
     return 1
 
-def check_beside(said, raw, report):
+def check_beside(said, raw, records, report):
     """How many of the metrics beside others were recomputed, and how many there are."""
+    said = [s for s in said if s[1] < report["request"]["size"]]
     plan = report.get("measurement_plan")
     body = next((s[4] for s in said if plan and s[1] == plan["leaf"]), {})
-    chosen = body.get("comparison")
-    need(bool(chosen) == bool(plan and plan.get("comparison")), "the plan's comparison machines")
-    if plan: check_lock(said, raw, plan, body)
-    if not chosen: return 0, 0
+    comparison = body.get("comparison")
+    need(bool(comparison) == bool(plan and plan.get("comparison")), "the plan's comparison machines")
+    choice = check_lock(said, raw, plan, body) if plan else None
+    if not comparison: return 0, 0
     need(plan["design"] == "machines_compared" and not report["comparisons"], "machines beside machines are not before and after")
-    need(plan["comparison"]["machines"] == chosen["machines"], "other comparison machines")
+    need(plan["comparison"]["machines"] == comparison["machines"], "other comparison machines")
     check_retrofitted(said, report, plan, body)
-    simulated = any(s[3] == "site" and s[4].get("simulated") for s in said)
+    # The newest statement of the site holds; simulated time says so itself.
+    simulated = any(h["simulated"] for h, _ in records) or any(s[4].get("simulated") for s in [s for s in said if s[3] == "site"][-1:])
     recomputed, found = 0, [m for m in plan["metrics"] if m.get("beside")]
     for metric in found:
         need(metric["verdict"] in (None, "INSUFFICIENT"), "a verdict without a base period")
         now = metric["beside"].get("declared")
-        check_one(report, plan, body, metric, metric["beside"], not now, simulated)
-        if now: check_one(report, plan, body, metric, now, True, simulated)
+        check_one(report, plan, body, metric, metric["beside"], not now, simulated, choice)
+        if now: check_one(report, plan, body, metric, now, True, simulated, choice)
         recomputed += metric["definition"] in RATIOS
     return recomputed, len(found)

@@ -222,7 +222,7 @@ def main(path, trust_path, name, date, shift):
         need(any(i.get("documents", {}).get(path) == sha256(files[path]).hex() for i in issues), "not a document that was issued: " + path)
     locks = check_locks(said, raw, report)
     check_promises(said, report)
-    beside = check_beside(said, raw, report)
+    beside = check_beside(said, raw, records, report)
     check_withheld(records, report)
     section = next((s for s in report["shifts"] if (s["machine"], s["date"], s["shift"]) == (name, date, shift)), None)
     able(section, "the report has no such shift")

@@ -7,7 +7,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use data_encoding::BASE64;
@@ -182,7 +182,22 @@ impl Browser {
     /// # Errors
     /// When nothing answers there.
     pub fn open(&self, url: &str) -> Result<()> {
-        self.post("url", &json!({"url": url})).map(drop).with_context(|| url.to_owned())
+        self.post("url", &json!({"url": url})).map(drop).with_context(|| url.to_owned())?;
+        self.settled(Duration::from_secs(10), "document.readyState === 'complete' && !!document.documentElement")
+            .with_context(|| url.to_owned())
+    }
+
+    /// Waits until an expression holds in the page: on a busy machine an answer can come before the page it is about.
+    fn settled(&self, most: Duration, expression: &str) -> Result<()> {
+        let asked = json!({"expression": expression, "returnByValue": true});
+        let begun = Instant::now();
+        while begun.elapsed() < most {
+            if self.devtools("Runtime.evaluate", &asked).is_ok_and(|answer| answer["result"]["value"] == true) {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(25));
+        }
+        bail!("the page is not there after {most:?}: {expression}")
     }
 
     /// Runs the body of an asynchronous function in the page, also where the page's own scripts are switched off; the
@@ -263,7 +278,18 @@ impl Browser {
     /// When there is none, or it cannot be reached by a pointer.
     pub fn click(&self, selector: &str) -> Result<()> {
         let element = self.element(selector)?;
-        self.post(&format!("{element}/click"), &json!({})).map(drop)
+        // What submits leaves the page, or says in it what is missing; what is asked next must not find the old one.
+        let marked = self.script(
+            "const at = document.querySelector(a[0]); window.left = false; return at?.type === 'submit' && !!at.form",
+            &[json!(selector)],
+        );
+        self.post(&format!("{element}/click"), &json!({}))?;
+        if marked.is_ok_and(|leaves| leaves == true) {
+            let is_new = "window.left === undefined && document.readyState === 'complete' && !!document.body";
+            // A form that is not complete stays where it is.
+            let _ = self.settled(Duration::from_secs(3), is_new);
+        }
+        Ok(())
     }
 
     /// Types into the first element of a selector after emptying it.

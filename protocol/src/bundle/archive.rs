@@ -91,7 +91,7 @@ fn bad(why: impl Into<String>) -> Error {
 }
 
 fn unreadable(what: &str, error: &io::Error) -> Error {
-    bad(format!("{what}: {error}"))
+    super::unread("bundle", what, error.kind(), error)
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> u16 {
@@ -221,7 +221,7 @@ fn next_file(directory: &mut From<'_>) -> Result<Named> {
     let (path, extra) = (usize::from(u16_at(&fixed, 28)), usize::from(u16_at(&fixed, 30)));
     let comment = usize::from(u16_at(&fixed, 32));
     if path > PATH_MAX {
-        return Err(Error::TooLarge { what: "path in a bundle", got: path, max: PATH_MAX });
+        return Err(Error::too_large("path in a bundle", path, PATH_MAX));
     }
     let mut rest = vec![0; path + extra + comment];
     directory.read_exact(&mut rest).map_err(unread)?;
@@ -257,8 +257,7 @@ impl<'s> Archive<'s> {
     pub fn open(source: &'s dyn Source) -> Result<Self> {
         let length = source.length();
         if length > BUNDLE_MAX as u64 {
-            let got = usize::try_from(length).unwrap_or(usize::MAX);
-            return Err(Error::TooLarge { what: "bundle", got, max: BUNDLE_MAX });
+            return Err(Error::TooLarge { what: "bundle", got: length, max: BUNDLE_MAX as u64 });
         }
         let found = Directory::find(source)?;
         let max = UNPACKED_MAX.min(UNPACKED_FREE + UNPACKED_RATIO * length);
@@ -272,8 +271,7 @@ impl<'s> Archive<'s> {
                 [("file of a bundle", place.length.max(place.packed).into(), FILE_MAX), (UNPACKED, unpacked, max)]
             {
                 if got > max {
-                    let size = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
-                    return Err(Error::TooLarge { what, got: size(got), max: size(max) });
+                    return Err(Error::TooLarge { what, got, max });
                 }
             }
             if u64::from(place.offset) + u64::from(place.packed) > found.offset {
@@ -288,7 +286,7 @@ impl<'s> Archive<'s> {
                 }
             }
         }
-        if !matches!(directory.read(&mut [0]), Ok(0)) {
+        if directory.read(&mut [0]).map_err(|e| unreadable("its directory", &e))? > 0 {
             return Err(bad("its directory goes on behind its last file"));
         }
         contents.shrink_to_fit();

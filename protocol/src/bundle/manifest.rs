@@ -16,7 +16,10 @@ use crate::{Digest, DigestWriter, Error, Result, canonical_json};
 /// # Errors
 /// Not a manifest, not in canonical form, or one of a version this program does not know; what was given to `each` before says nothing then.
 pub fn read(bytes: impl Read, mut each: impl FnMut(ManifestFile)) -> Result<Manifest> {
-    let malformed = |e: serde_json::Error| Error::malformed("manifest", e.to_string());
+    let malformed = |e: serde_json::Error| match e.io_error_kind() {
+        Some(kind) => super::unread("manifest", "manifest.json", kind, &e),
+        None => Error::malformed("manifest", e.to_string()),
+    };
     let (mut bytes, mut again) = (Hashed { bytes, digest: DigestWriter::default() }, Canonical::new());
     let mut json = serde_json::Deserializer::from_reader(io::BufReader::new(&mut bytes));
     let each = |entry: ManifestFile| {

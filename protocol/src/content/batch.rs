@@ -148,7 +148,7 @@ impl Batch {
     /// The protobuf message before compression.
     pub fn encode_plain(&self) -> Result<Vec<u8>> {
         if self.len() > READINGS_MAX {
-            return Err(Error::TooLarge { what: "readings of a batch", got: self.len(), max: READINGS_MAX });
+            return Err(Error::too_large("readings of a batch", self.len(), READINGS_MAX));
         }
         let mut axes: Vec<&Vec<i64>> = Vec::new();
         let mut axis_of = std::collections::BTreeMap::new();
@@ -187,7 +187,7 @@ impl Batch {
             total += times.len();
             // Many columns may name one long axis: bound what they expand to before expanding it.
             if total > READINGS_MAX {
-                return Err(Error::TooLarge { what: "readings of a batch", got: total, max: READINGS_MAX });
+                return Err(Error::too_large("readings of a batch", total, READINGS_MAX));
             }
             columns.push(decode_column(column, times)?);
         }
@@ -250,7 +250,7 @@ fn encode_column(column: &Column, axis: u32) -> Result<ColumnWire> {
         Values::Text(v) => {
             for text in v {
                 if text.len() > TEXT_MAX {
-                    return Err(Error::TooLarge { what: "text value", got: text.len(), max: TEXT_MAX });
+                    return Err(Error::too_large("text value", text.len(), TEXT_MAX));
                 }
                 match (w.texts.last(), w.text_runs.last_mut()) {
                     (Some(last), Some(run)) if **last == **text => *run += 1,
@@ -299,7 +299,7 @@ pub(super) fn decode_column(w: ColumnWire, times: &[i64]) -> Result<Column> {
                 return bad("text runs do not cover its times".into());
             }
             if let Some(long) = w.texts.iter().find(|t| t.len() > TEXT_MAX) {
-                return Err(Error::TooLarge { what: "text value", got: long.len(), max: TEXT_MAX });
+                return Err(Error::too_large("text value", long.len(), TEXT_MAX));
             }
             let texts = w.texts.iter().zip(&w.text_runs);
             Values::Text(texts.flat_map(|(t, n)| std::iter::repeat_n(t.as_str().into(), *n as usize)).collect())

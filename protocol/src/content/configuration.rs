@@ -96,7 +96,7 @@ impl Configuration {
             return Err(Error::UnknownVersion { what: "configuration", got: self.format, known: 1 });
         }
         if self.tags.len() > TAGS_MAX {
-            return Err(Error::TooLarge { what: "tag table", got: self.tags.len(), max: TAGS_MAX });
+            return Err(Error::too_large("tag table", self.tags.len(), TAGS_MAX));
         }
         let mut names: Vec<&TagId> = self.tags.iter().map(|t| &t.id).collect();
         names.sort();

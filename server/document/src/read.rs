@@ -401,6 +401,14 @@ pub(crate) struct Report {
     pub(crate) quarantined: Vec<u64>,
 }
 
+/// A shift that is in no sum: too little of it was observed.
+pub(crate) struct LeftOut<'r> {
+    pub(crate) period: &'r str,
+    pub(crate) machine: &'r str,
+    pub(crate) date: &'r str,
+    pub(crate) shift: &'r str,
+}
+
 impl Report {
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, DocumentError> {
         let report: Self = serde_json::from_slice(bytes).map_err(|e| DocumentError::Report(e.to_string()))?;
@@ -413,6 +421,20 @@ impl Report {
     /// The section of a machine over a period.
     pub(crate) fn period(&self, machine: &str, period: &str) -> Option<&Section> {
         self.periods.iter().find(|s| s.machine == machine && s.period == period)
+    }
+
+    /// The shifts left out of sums, by period and machine.
+    pub(crate) fn left_out<'r>(&'r self) -> Vec<LeftOut<'r>> {
+        let of_machines = self.periods.iter().filter(|s| s.machine != metrics::report::ALL_MACHINES);
+        let one = |period: &'r Section| {
+            let named = move |shift: &'r String| {
+                let mut parts = shift.splitn(3, ' ');
+                let mut next = || parts.next().unwrap_or_default();
+                LeftOut { period: &period.period, machine: next(), date: next(), shift: next() }
+            };
+            period.excluded.iter().map(named)
+        };
+        of_machines.flat_map(one).collect()
     }
 
     /// The comparison of a definition for a machine.

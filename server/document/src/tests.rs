@@ -444,12 +444,35 @@ fn a_witness_is_named_and_the_log_is_not_its_own_witness() {
     assert!(witnesses(CHECKPOINT, "127.0.0.1/demo-works").is_empty());
 }
 
+/// More shifts left out of sums than paper has room for: it says how many and where the others are, and there they are.
+#[test]
+fn shifts_left_out_of_sums_are_all_in_the_workbook() {
+    let mut report = report();
+    let of_press = |s: &&mut Json| s["machine"] == "press";
+    let section = report["periods"].as_array_mut().expect("periods").iter_mut().find(of_press).expect("the press");
+    let many: Vec<String> = (0..250).map(|n| format!("press 2026-03-02 s{n}")).collect();
+    section["excluded"] = json!(many);
+    for (lang, sheet, words) in [
+        (Lang::Zh, "未计入合计", "共250项，此处列出200项；其余见表格文件。"),
+        (Lang::En, "Left out", "200of250arelistedhere;theworkbookhasall."),
+    ] {
+        let edition = made(&report, lang);
+        let paper = all(&edition);
+        assert!(paper.contains(words) && paper.contains("s199") && !paper.contains("s200"), "{words}");
+        let mut book: Xlsx<_> = Xlsx::new(Cursor::new(edition.xlsx)).expect("a workbook");
+        let rows = book.worksheet_range(sheet).expect("sheet");
+        let listed: Vec<String> = rows.rows().skip(2).map(|r| format!("{} {} {}", r[1], r[3], r[4])).collect();
+        assert!(many.iter().all(|shift| listed.contains(shift)), "{listed:?}");
+        assert_eq!(listed.len(), 250);
+    }
+}
+
 /// The workbook, read by another library: sheets, numbers, fractions.
 #[test]
 fn the_workbook_holds_the_reports_numbers() {
     let report = report();
     for (lang, sheets) in [
-        (Lang::Zh, ["结论", "方案与锁定", "设备", "逐班", "能源", "缺失", "填报", "计算口径", "核验"]),
+        (Lang::Zh, ["结论", "方案与锁定", "设备", "逐班", "未计入合计", "能源", "缺失", "填报", "计算口径", "核验"]),
         (
             Lang::En,
             [
@@ -457,6 +480,7 @@ fn the_workbook_holds_the_reports_numbers() {
                 "Plan and locks",
                 "Machines",
                 "Shifts",
+                "Left out",
                 "Energy",
                 "Gaps",
                 "Statements",
@@ -487,9 +511,9 @@ fn the_workbook_holds_the_reports_numbers() {
         assert_eq!(lines, rows.len());
         let shifts = book.worksheet_range(sheets[3]).expect("sheet");
         assert_eq!(shifts.height() - 2, report["shifts"].as_array().expect("shifts").len());
-        let gaps = book.worksheet_range(sheets[5]).expect("sheet");
+        let gaps = book.worksheet_range(sheets[6]).expect("sheet");
         assert_eq!(gaps.height() - 2, report["gaps"].as_array().expect("gaps").len());
-        let verify = book.worksheet_range(sheets[8]).expect("sheet");
+        let verify = book.worksheet_range(sheets[9]).expect("sheet");
         let text: Vec<String> = verify.rows().map(|r| r.get(1).map(ToString::to_string).unwrap_or_default()).collect();
         assert!(edition.codes.iter().all(|code| text.contains(code)), "the codes of all pages");
         for name in sheets {

@@ -103,9 +103,11 @@ impl Words {
 
     /// The change, in words.
     pub(crate) fn change(self, code: &str, definition: &str) -> &'static str {
-        let amount = definition.starts_with("energy.") || definition.starts_with("good.");
-        match (code, amount) {
+        let is_energy = definition.starts_with("energy.");
+        let is_amount = is_energy || definition.starts_with("good.");
+        match (code, is_amount) {
             ("UP", true) => self.fixed("增加", "increase"),
+            ("DOWN", true) if is_energy => self.fixed("降低", "decrease"),
             ("DOWN", true) => self.fixed("减少", "decrease"),
             ("UP", _) => self.fixed("提升", "increase"),
             ("DOWN", _) => self.fixed("下降", "decrease"),

@@ -62,9 +62,14 @@ impl Verdict {
         }
     }
 
-    /// The words of the reference, Chinese and English.
-    pub const fn words(self) -> (&'static str, &'static str) {
+    /// The words of the reference for a change of a definition, Chinese and English. Only a ratio is said to be raised (提升): more of
+    /// an amount is not yet better, and less energy is no decline.
+    pub fn words(self, definition: &str) -> (&'static str, &'static str) {
+        let (is_energy, is_count) = (definition.starts_with("energy."), definition.starts_with("good."));
         match self {
+            Self::Up if is_energy || is_count => ("增加（95% 置信）", "more (95 % confidence)"),
+            Self::Down if is_energy => ("降低（95% 置信）", "less (95 % confidence)"),
+            Self::Down if is_count => ("减少（95% 置信）", "less (95 % confidence)"),
             Self::Up => ("提升（95% 置信）", "up (95 % confidence)"),
             Self::Down => ("下降（95% 置信）", "down (95 % confidence)"),
             Self::NotSignificant => ("统计上无显著变化", "no statistically significant change"),

@@ -5,7 +5,8 @@
 //! 2. Of the statements of one filing the first leaf is the plan: stating it anew changes nothing, only an approved change does.
 //! 3. Investments are whole fen. A target has its unit (百分点 or relative percent), its base period and how it is counted
 //!    (计算口径), or it is none.
-//! 4. Everybody's opinion is a statement of its own, with who said it and when. Nothing here judges whether it was right.
+//! 4. Everybody's opinion is a statement of its own, with the role of the account that stated it, the date on its paper and when the
+//!    server logged it. Nothing here judges whether it was right.
 //!
 //! Which opinions are asked, and in which order, is the rule's matter: `gongzheng-practice` reads both. `filed/check.rs` has the bounds.
 
@@ -16,7 +17,6 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::check::{check_change, check_opinion, check_plan};
 
 use crate::model::{DateRange, Names, Target};
-use crate::statements::Stated;
 
 /// `filed_plan`: what a firm filed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -194,6 +194,15 @@ pub enum OpinionBy {
 }
 
 impl OpinionBy {
+    /// The role of the accounts that speak for it.
+    pub const fn role(self) -> &'static str {
+        match self {
+            Self::District => "district",
+            Self::Centre => "centre",
+            Self::City => "city",
+        }
+    }
+
     /// Chinese and English.
     pub const fn words(self) -> (&'static str, &'static str) {
         match self {
@@ -227,15 +236,31 @@ impl Opinion {
     }
 }
 
+/// Most fen of one amount: ten billion yuan, far above any project, far below what an `i64` holds after a thousand lines.
+pub const FEN_MAX: i64 = 1_000_000_000_000;
+
+/// A statement of a filing, with who stated it and when the server logged it. The dates inside are those on the papers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filed<T> {
+    /// Its leaf.
+    pub leaf: u64,
+    /// When the server logged it, UTC milliseconds.
+    pub received_ms: i64,
+    /// The role in which its author acted.
+    pub role: String,
+    /// What was stated.
+    pub body: T,
+}
+
 /// Everything stated of one filing, in order of the log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filing {
     /// Statements of the plan: the first is the plan.
-    pub plans: Vec<Stated<FiledPlan>>,
+    pub plans: Vec<Filed<FiledPlan>>,
     /// Applications, resubmissions among them.
-    pub changes: Vec<Stated<PlanChange>>,
+    pub changes: Vec<Filed<PlanChange>>,
     /// Opinions.
-    pub opinions: Vec<Stated<PlanOpinion>>,
+    pub opinions: Vec<Filed<PlanOpinion>>,
 }
 
 #[cfg(test)]

@@ -311,6 +311,9 @@ pub struct MeterReplaced {
     pub old_final_raw: i64,
     /// First raw value of the new register.
     pub new_initial_raw: i64,
+    /// Stated by mistake: there was no exchange at this instant.
+    #[serde(default)]
+    pub withdrawn: bool,
 }
 
 /// `quality_count`: rejects found after the machine, entered by a person.

@@ -18,7 +18,7 @@ use crate::assessment::declared::{Assessed, LevelAssessed};
 use crate::batch::recipe::Recipe;
 use crate::batch::record::BatchRecord;
 use crate::checklist::ledger::LedgerEntry;
-use crate::filed::Filing;
+use crate::filed::{Filed, Filing};
 use crate::metrology::{Meter, Quantity};
 use crate::plan::{BaselineLock, ComparisonLock, EvidenceDocument};
 use crate::savings::declared::NonRoutine;
@@ -88,7 +88,8 @@ pub struct Statements {
     documents: BTreeMap<String, Stated<EvidenceDocument>>,
     lines: BTreeMap<String, Dated<Line>>,
     stops: BTreeMap<String, Dated<PlannedStop>>,
-    meters: BTreeMap<String, Dated<MeterReplaced>>,
+    /// By machine and instant; of one exchange the newest statement.
+    meters: BTreeMap<String, BTreeMap<i64, Stated<MeterReplaced>>>,
     quality: BTreeMap<(String, String, String), Dated<QualityCount>>,
     levels: BTreeMap<(String, Edition, Assessed), Dated<LevelAssessed>>,
     recipes: BTreeMap<(String, String), Dated<Recipe>>,
@@ -162,7 +163,8 @@ impl Statements {
                 add(self.stops.entry(b.machine.clone()).or_default(), leaf, received_ms, effective_from, b);
             }
             Ok(Body::MeterReplaced(b)) => {
-                add(self.meters.entry(b.machine.clone()).or_default(), leaf, received_ms, effective_from, b);
+                let stated = Stated { leaf, received_ms, effective_from, body: b };
+                self.meters.entry(stated.body.machine.clone()).or_default().insert(stated.body.at_ms, stated);
             }
             Ok(Body::QualityCount(b)) => {
                 let key = (b.machine.clone(), b.date.clone(), b.shift.clone());
@@ -232,15 +234,15 @@ impl Statements {
             // In order of the log: a filing is a course of applications and opinions, not a value that takes effect.
             Ok(Body::FiledPlan(b)) => {
                 let of = self.filings.entry(b.filing.clone()).or_default();
-                of.plans.push(Stated { leaf, received_ms, effective_from, body: *b });
+                of.plans.push(Filed { leaf, received_ms, role: declaration.role.clone(), body: *b });
             }
             Ok(Body::PlanChange(b)) => {
                 let of = self.filings.entry(b.filing.clone()).or_default();
-                of.changes.push(Stated { leaf, received_ms, effective_from, body: *b });
+                of.changes.push(Filed { leaf, received_ms, role: declaration.role.clone(), body: *b });
             }
             Ok(Body::PlanOpinion(b)) => {
                 let of = self.filings.entry(b.filing.clone()).or_default();
-                of.opinions.push(Stated { leaf, received_ms, effective_from, body: *b });
+                of.opinions.push(Filed { leaf, received_ms, role: declaration.role.clone(), body: *b });
             }
             Ok(Body::Other) => {}
             Err(e) => self.bad.push(BadStatement { leaf, kind: declaration.kind.clone(), reason: e.to_string() }),
@@ -360,9 +362,9 @@ impl Statements {
         self.stops.get(machine).map_or(&[], Vec::as_slice)
     }
 
-    /// Meter replacements of a machine.
-    pub fn meters_replaced(&self, machine: &str) -> &[Stated<MeterReplaced>] {
-        self.meters.get(machine).map_or(&[], Vec::as_slice)
+    /// Meter replacements of a machine by their time: of each the newest statement, without those withdrawn.
+    pub fn meters_replaced(&self, machine: &str) -> impl Iterator<Item = &Stated<MeterReplaced>> {
+        self.meters.get(machine).into_iter().flat_map(BTreeMap::values).filter(|m| !m.body.withdrawn)
     }
 
     /// The quality count of a shift: the newest statement.

@@ -200,13 +200,24 @@ fn floats_count_exactly_and_an_exchanged_meter_needs_its_declaration() {
     assert_eq!(line(s, "count.good@1").value.as_deref(), Some("72.000000"), "720 minutes of 0.1 kg, to the gram");
     assert_eq!(line(s, "oee.iso22400@1").numerator.as_deref(), Some("36000000000"));
     assert_eq!(line(s, "energy.active@1").undefined, Some("METER_DISCONTINUITY"));
-    let exchange = json!({"machine": "vessel", "at_ms": MONDAY + 720 * MINUTE + 30_000, "old_final_raw": 180, "new_initial_raw": 3});
-    log.declare("meter_replaced", exchange);
+    // Mistyped, and stated again: of one exchange the newest statement counts.
+    let exchange = |last: i64| json!({"machine": "vessel", "at_ms": MONDAY + 720 * MINUTE + 30_000, "old_final_raw": last, "new_initial_raw": 3});
+    log.declare("meter_replaced", exchange(18));
+    let mistyped = report(&log);
+    assert_eq!(line(shift(&mistyped, "vessel"), "energy.active@1").undefined, Some("METER_DISCONTINUITY"));
+    log.declare("meter_replaced", exchange(180));
     let declared = report(&log);
     let s = shift(&declared, "vessel");
     // What the two registers show: to 180 at the exchange, from 3 on; raw values are whole kilowatt-hours here.
     assert_eq!(line(s, "energy.active@1").value.as_deref(), Some("179.875000"));
     assert!(s.flags.contains(&"METER_REPLACED"));
+    // There was no exchange after all.
+    let mut withdrawn = exchange(180);
+    withdrawn["withdrawn"] = json!(true);
+    log.declare("meter_replaced", withdrawn);
+    let s = &report(&log);
+    assert_eq!(line(shift(s, "vessel"), "energy.active@1").undefined, Some("METER_DISCONTINUITY"));
+    assert!(!shift(s, "vessel").flags.contains(&"METER_REPLACED"));
 }
 
 #[test]

@@ -2,15 +2,16 @@
 //!
 //! Constraints
 //! 1. Amounts are whole fen, above zero. A claim that breaks a bound is refused whole; nothing is dropped from it.
-//! 2. What only an authority or an assessor can know — the level, a confirmed investment, a batch's share, an award — comes with
-//!    who said it. What nobody said is missing, never assumed.
+//! 2. Whatever others know or decide — the level, answers to exclusions, dates, a confirmed investment, a batch's share, awards, payments —
+//!    comes with who said it. What nobody said is missing, never assumed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::civil::Date;
 use metrics::model::Names;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use crate::rule::{Counts, Day, LineFact, Part, Rule};
+use crate::rule::{Counts, Day, Limit, LineFact, Part, Rule};
 use crate::words::{FEN_MAX, Fen, words};
 
 /// Most expenses of a claim.
@@ -34,13 +35,13 @@ pub struct Claim {
     pub started: Option<Day>,
     /// When it ended.
     pub finished: Option<Day>,
-    /// When the rule came into force, as its authority says, where its text names an event.
-    pub rule_from: Option<Day>,
+    /// When the rule or its pilot began, as its authority says, where the text names an event.
+    pub rule_from: Option<StatedDay>,
     /// The expenses.
     pub lines: Vec<Line>,
     /// Answers to the rule's exclusions.
     #[serde(default)]
-    pub facts: BTreeMap<String, bool>,
+    pub facts: BTreeMap<String, Answer>,
     /// Investment that the authority confirmed, by limit.
     #[serde(default)]
     pub confirmed: BTreeMap<String, StatedAmount>,
@@ -55,10 +56,30 @@ pub struct Claim {
     pub received: Vec<StatedAmount>,
     /// What was paid of this subsidy, by instalment.
     #[serde(default)]
-    pub paid: BTreeMap<String, Fen>,
-    /// When the condition of an instalment was met, as stated.
+    pub paid: BTreeMap<String, StatedAmount>,
+    /// When the condition of an instalment was met.
     #[serde(default)]
-    pub met: BTreeMap<String, Day>,
+    pub met: BTreeMap<String, StatedDay>,
+}
+
+/// The answer to an exclusion.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// Yes or no.
+    pub answer: bool,
+    /// Who or what says so: a published list, a register, the firm itself.
+    pub by: String,
+}
+
+/// A date somebody stated.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct StatedDay {
+    /// Which.
+    pub date: Day,
+    /// Who or what says so.
+    pub by: String,
 }
 
 /// A level somebody else stated.
@@ -72,7 +93,7 @@ pub struct StatedLevel {
 }
 
 /// An amount somebody stated.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct StatedAmount {
     /// How much.
@@ -91,13 +112,13 @@ pub struct StatedAward {
     pub by: String,
 }
 
-/// A share that the authority announced.
+/// What the authority announced for a limit.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Announced {
-    /// Hundredths of a percent: 3000 is 30 %.
-    pub share_hundredths: u32,
-    /// Most, if it names one.
+    /// Hundredths of a percent, 3000 is 30 %: where the limit is a share.
+    pub share_hundredths: Option<u32>,
+    /// Most: needed where the limit is an amount.
     pub most_fen: Option<Fen>,
     /// The announcement.
     pub by: String,
@@ -236,7 +257,9 @@ impl Claim {
             }
         }
         known("facts", self.facts.keys(), |k| rule.exclusion.iter().any(|e| e.id() == k))?;
-        known("confirmed", self.confirmed.keys(), |k| rule.cap.iter().any(|c| c.id() == k && c.limit.has_base()))?;
+        known("confirmed", self.confirmed.keys(), |k| {
+            rule.cap.iter().any(|c| c.id() == k && c.limit.base().is_some())
+        })?;
         known("announced", self.announced.keys(), |k| rule.cap.iter().any(|c| c.id() == k && c.limit.is_announced()))?;
         known("awards", self.awards.keys(), |k| rule.award.iter().any(|a| a.id() == k))?;
         known("paid", self.paid.keys(), |k| rule.stage.iter().any(|s| s.id() == k))?;
@@ -249,10 +272,23 @@ impl Claim {
         for (id, announced) in &self.announced {
             text(&format!("announced.{id}.by"), &announced.by)?;
             announced.most_fen.map_or(Ok(()), |fen| amount(&format!("announced.{id}.most_fen"), fen, 1))?;
-            if !(1..=10_000).contains(&announced.share_hundredths) {
-                let en = "a share is 1 to 10000 hundredths of a percent";
-                let zh = "比例须为 1 至 10000（万分之一）";
-                return Err(refuse(format!("announced.{id}.share_hundredths"), zh, en));
+            let is_amount = rule.cap.iter().any(|c| c.id() == id && matches!(c.limit, Limit::AuthorityAmount {}));
+            match announced.share_hundredths {
+                None if is_amount && announced.most_fen.is_none() => {
+                    let place = format!("announced.{id}.most_fen");
+                    return Err(refuse(place, "该限额是金额，须填写", "this limit is an amount: state it"));
+                }
+                Some(_) if is_amount => {
+                    let place = format!("announced.{id}.share_hundredths");
+                    return Err(refuse(place, "该限额是金额，没有比例", "this limit is an amount and has no share"));
+                }
+                None if is_amount => {}
+                Some(1..=10_000) => {}
+                _ => {
+                    let en = "a share is 1 to 10000 hundredths of a percent";
+                    let zh = "须填写比例，1 至 10000（万分之一）";
+                    return Err(refuse(format!("announced.{id}.share_hundredths"), zh, en));
+                }
             }
         }
         for (id, award) in &self.awards {
@@ -275,16 +311,30 @@ impl Claim {
             amount("received", stated.amount_fen, 1)?;
             text("received.by", &stated.by)?;
         }
-        for (id, fen) in &self.paid {
-            amount(&format!("paid.{id}"), *fen, 1)?;
+        for (id, paid) in &self.paid {
+            amount(&format!("paid.{id}"), paid.amount_fen, 1)?;
+        }
+        let stated = self.paid.iter().map(|(id, paid)| (format!("paid.{id}.by"), &paid.by));
+        let stated = stated.chain(self.facts.iter().map(|(id, fact)| (format!("facts.{id}.by"), &fact.by)));
+        let stated = stated.chain(self.met.iter().map(|(id, met)| (format!("met.{id}.by"), &met.by)));
+        let mut stated = stated.chain(self.rule_from.iter().map(|from| ("rule_from.by".to_owned(), &from.by)));
+        stated.try_for_each(|(place, by)| text(&place, by))?;
+        if self.rule_from.is_some() && !rule.begins_with_event() {
+            let en = "the text itself says when it begins: leave this out";
+            return Err(refuse("rule_from", "文件已写明开始日期，请勿填写", en));
         }
         Ok(())
+    }
+
+    /// When the rule or its pilot began, as stated.
+    pub(crate) fn began(&self) -> Option<Date> {
+        self.rule_from.as_ref().map(|from| from.date.0)
     }
 
     /// Paid in instalments whose amount the authority decides.
     pub(crate) fn paid_by_decision(&self, rule: &Rule) -> Fen {
         let open = rule.stage.iter().filter(|s| s.part == Part::Authority);
-        open.filter_map(|s| self.paid.get(s.id())).sum()
+        open.filter_map(|s| self.paid.get(s.id())).map(|paid| paid.amount_fen).sum()
     }
 }
 

@@ -17,6 +17,9 @@ pub(crate) const LIST_MAX: usize = 100;
 /// Longest message of the TOML reader that is passed on, characters.
 const MESSAGE_MAX: usize = 200;
 
+/// What the reader of dates says. No text of the file is in it, so that its two halves can be told apart.
+pub(crate) const NO_DATE: &str = "不是 2026-03-14 这样的日期 / not a date like 2026-03-14";
+
 /// Why a data file was refused: one thing, its line, in Chinese and English.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("第 {line} 行：{} / line {line}: {}", said.zh, said.en)]
@@ -27,18 +30,19 @@ pub struct FileError {
     pub said: Names,
 }
 
+/// The line of a text, from 1, in which a byte lies.
+pub fn line_of(text: &str, at: usize) -> usize {
+    let before = text.as_bytes().get(..at.min(text.len())).unwrap_or_default();
+    before.iter().filter(|b| **b == b'\n').count() + 1
+}
+
 /// The text of a file, for lines.
 #[derive(Clone, Copy)]
 pub(crate) struct Source<'t>(pub(crate) &'t str);
 
 impl Source<'_> {
-    fn line(&self, at: usize) -> usize {
-        let before = self.0.as_bytes().get(..at.min(self.0.len())).unwrap_or_default();
-        before.iter().filter(|b| **b == b'\n').count() + 1
-    }
-
     pub(crate) fn refuse(&self, at: usize, said: Names) -> FileError {
-        FileError { line: self.line(at), said }
+        FileError { line: line_of(self.0, at), said }
     }
 
     /// Reads the whole file into its shape.
@@ -89,8 +93,9 @@ impl Source<'_> {
 
 /// What the TOML reader says, with the common cases in Chinese; its English stays, because it names keys and types.
 fn said_of(message: &str) -> Names {
-    // Our own refusals come in both languages.
-    if let Some((zh, en)) = message.split_once(" / ") {
+    if message == NO_DATE
+        && let Some((zh, en)) = NO_DATE.split_once(" / ")
+    {
         return words(zh, en);
     }
     let quoted = message.split('`').nth(1).unwrap_or_default();

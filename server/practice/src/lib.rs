@@ -19,4 +19,4 @@ pub mod rule;
 pub mod sheet;
 pub mod words;
 
-pub use file::FileError;
+pub use file::{FileError, line_of};

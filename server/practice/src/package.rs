@@ -3,8 +3,9 @@
 //! Constraints
 //! 1. Folders and items come from an overlay file, each with the place of the text that asks for it, or with words that say why it is there.
 //! 2. An item is ours only as far as evidence exists; all else is 企业填报, and says so. Nothing is filled in for the firm.
-//! 3. An item that rests on several kinds of evidence is partly filled when some are there; what lacks is named.
-//! 4. A list of missing items is a list, no verdict: whether papers suffice is for those who ask for them.
+//! 3. An item is complete when all of its evidence is there and the firm added its part; it says from whom. What lacks is named.
+//! 4. `required` is what a text asks for in words; all else is offered.
+//! 5. A list of missing items is a list, no verdict: whether papers suffice is for those who ask for them.
 //!
 //! The format is described in `docs/reference/data-files.md`; overlays are in `configs/policy/packages/`.
 
@@ -18,7 +19,7 @@ use crate::file::{FileError, Source};
 use crate::words::{Clause, words};
 
 /// Kinds of evidence this program can hold, with their names.
-pub const EVIDENCE: [(&str, &str, &str); 13] = [
+pub const EVIDENCE: [(&str, &str, &str); 14] = [
     ("bundle", "电子佐证包数据（可离线核验）", "the bundle that anyone can verify offline"),
     ("report", "数字化改造成效数据佐证报告", "report of evidence"),
     ("workbook", "佐证报告工作簿", "workbook of the report"),
@@ -27,7 +28,8 @@ pub const EVIDENCE: [(&str, &str, &str); 13] = [
     ("promised", "承诺与实际对照表", "promised, connected, producing"),
     ("targets", "绩效目标对照", "targets against results"),
     ("subsidy_sheet", "补助测算表", "subsidy sheet"),
-    ("levels", "评测机构评定的等级记录", "levels as stated by the assessing body"),
+    ("level_before", "改造前评测等级记录", "level before the retrofit, as stated by the assessing body"),
+    ("level_after", "改造后评测等级记录", "level after the retrofit, as stated by the assessing body"),
     ("ledger", "设备台账", "equipment ledger"),
     ("collection", "设备联网与数据采集", "connection and collection"),
     ("production", "产量、节拍、换线与利用率", "counts, cycle times, changeovers, utilisation"),
@@ -69,7 +71,7 @@ pub struct Item {
     folder: Spanned<String>,
     /// Its name.
     pub names: Names,
-    /// It has to be there; otherwise it is added where there is one.
+    /// The text asks for it in words; otherwise it is offered.
     pub required: bool,
     /// What of ours it rests on; without any it is the firm's.
     #[serde(default)]
@@ -141,6 +143,10 @@ impl Overlay {
                 let en = "an item rests on evidence, or says what the firm adds (`firm`)";
                 return Err(source.refuse(at, words("须写 evidence，或写明企业填报的内容 firm", en)));
             }
+            if item.required && item.clause.is_none() {
+                let en = "what is required names the place that asks for it (`clause`)";
+                return Err(source.refuse(at, words("必备材料须写明出处 clause", en)));
+            }
         }
         match self.folder.iter().find(|f| !self.item.iter().any(|i| i.folder.get_ref() == f.id.get_ref())) {
             Some(empty) => {
@@ -176,13 +182,15 @@ pub struct Place {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Filled {
-    /// By our evidence, all of it.
+    /// Complete, by our evidence alone.
     Ours,
-    /// By our evidence in part.
-    Partly,
-    /// By the firm (企业填报), and it is there.
+    /// Complete, by the firm alone (企业填报).
     Firm,
-    /// Not yet.
+    /// Complete, by our evidence and the firm's part.
+    Both,
+    /// Something is there, and something lacks.
+    Partly,
+    /// Nothing is there.
     Missing,
 }
 
@@ -191,8 +199,9 @@ impl Filled {
     pub const fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Ours => ("系统佐证", "from evidence"),
-            Self::Partly => ("部分佐证", "from evidence, in part"),
             Self::Firm => ("企业填报", "from the firm"),
+            Self::Both => ("系统佐证与企业填报", "from evidence and the firm"),
+            Self::Partly => ("部分齐备", "in part"),
             Self::Missing => ("待补", "missing"),
         }
     }
@@ -205,7 +214,7 @@ pub struct ItemResult {
     pub item: String,
     /// Its name.
     pub names: Names,
-    /// It has to be there.
+    /// The text asks for it in words.
     pub required: bool,
     /// How it is filled.
     pub filled: Filled,
@@ -254,11 +263,12 @@ pub fn fill(overlay: &Overlay, evidence: &BTreeMap<String, Vec<Place>>, supplied
         if let Some(firm) = item.firm.as_ref().filter(|_| !is_supplied) {
             lacks.push(words(format!("企业填报：{}", firm.zh), format!("from the firm: {}", firm.en)));
         }
-        let filled = match (found.is_empty(), lacks.is_empty()) {
-            (false, true) => Filled::Ours,
-            (false, false) => Filled::Partly,
-            (true, _) if is_supplied => Filled::Firm,
-            (true, _) => Filled::Missing,
+        let filled = match (lacks.is_empty(), !found.is_empty(), is_supplied) {
+            (true, true, true) => Filled::Both,
+            (true, true, false) => Filled::Ours,
+            (true, false, _) => Filled::Firm,
+            (false, false, false) => Filled::Missing,
+            (false, _, _) => Filled::Partly,
         };
         let places = found.iter().filter_map(|e| evidence.get(*e)).flatten().cloned().collect();
         let (names, clause) = (item.names.clone(), item.clause.clone());

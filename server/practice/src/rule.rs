@@ -9,18 +9,20 @@
 //!
 //! The format is described in `docs/reference/data-files.md`; the files are in `configs/policy/`.
 
+mod change;
 mod check;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::civil::Date;
-use metrics::filed::OpinionBy;
 use metrics::model::Names;
 use serde::{Deserialize, Deserializer, Serialize};
 use toml::Spanned;
 
-use crate::file::{FileError, Source};
+pub use self::change::{ChangeRules, Delay, Major, MajorKind};
+
+use crate::file::{FileError, NO_DATE, Source};
 use crate::words::{Clause, Fen};
 
 /// A date of a file or a claim, `YYYY-MM-DD`.
@@ -30,9 +32,7 @@ pub struct Day(pub Date);
 impl<'de> Deserialize<'de> for Day {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let shown: String = text.chars().take(20).collect();
-        let unfit = || format!("`{shown}` 不是 2026-03-14 这样的日期 / `{shown}` is not a date like 2026-03-14");
-        metrics::calendar::parse_date(&text).map(Self).ok_or_else(|| serde::de::Error::custom(unfit()))
+        metrics::calendar::parse_date(&text).map(Self).ok_or_else(|| serde::de::Error::custom(NO_DATE))
     }
 }
 
@@ -63,8 +63,10 @@ pub struct Rule {
     pub draft: bool,
     /// Date of the document.
     pub issued: Option<Day>,
-    /// From when to when it is in force.
-    pub validity: Validity,
+    /// From when to when it is in force (有效期), where the text says so.
+    pub validity: Option<Validity>,
+    /// From when to when the pilot runs (试点实施期), where the text says so. It is no validity: what holds afterwards the text leaves open.
+    pub pilot: Option<Pilot>,
     /// Since when what was done counts, where the text says so.
     pub since: Option<Since>,
     /// Sub-sectors the text favours.
@@ -112,6 +114,18 @@ pub struct Validity {
     pub clause: Clause,
     /// What it says about the time afterwards.
     pub afterwards: Option<Clause>,
+}
+
+/// When a pilot runs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pilot {
+    /// First date; absent when the text gives an event instead.
+    pub from: Option<Day>,
+    /// Last date.
+    pub to: Day,
+    /// Where it says so.
+    pub clause: Clause,
 }
 
 /// Since when what was done counts.
@@ -218,6 +232,9 @@ pub struct Exclusion {
     pub names: Names,
     /// The answer that excludes.
     pub when: bool,
+    /// It takes out the subsidy alone; awards are not spoken of.
+    #[serde(default)]
+    pub subsidy_only: bool,
     /// Where it says so.
     pub clause: Clause,
 }
@@ -270,8 +287,10 @@ pub enum Limit {
         /// Of what, unless the authority confirmed an amount.
         of: Base,
     },
-    /// What the authority announces for a batch; nothing is computed until it is stated.
+    /// The share that the authority announces for a batch; nothing is computed until it is stated.
     Authority {},
+    /// The amount that the authority sets elsewhere; nothing is computed until it is stated.
+    AuthorityAmount {},
 }
 
 /// An award.
@@ -332,55 +351,6 @@ pub struct Batch {
     pub clause: Clause,
 }
 
-/// How a filed plan is changed.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ChangeRules {
-    /// Whose opinions are needed, in order; the last one decides.
-    pub route: Vec<OpinionBy>,
-    /// Where it says so.
-    pub clause: Clause,
-    /// How late a project may be.
-    pub delay: Option<Delay>,
-    /// What counts as a major change (重大变化).
-    #[serde(default)]
-    pub major: Vec<Major>,
-}
-
-/// How late a project may be.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Delay {
-    /// Months after the end of the term.
-    pub months: u8,
-    /// Where it says so.
-    pub clause: Clause,
-}
-
-/// A major change.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Major {
-    /// What is changed.
-    pub kind: MajorKind,
-    /// Where it says so.
-    pub clause: Clause,
-}
-
-/// What a major change changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MajorKind {
-    /// The firm.
-    Firm,
-    /// What is built.
-    Contents,
-    /// The term, by the months of the rule or more.
-    Delay,
-    /// Something else.
-    Other,
-}
-
 /// Something to know.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -419,8 +389,9 @@ impl Rule {
         let top = at(&self.id);
         let mut out = vec![
             (top, Some(&self.names), None),
-            (top, None, Some(&self.validity.clause)),
-            (top, None, self.validity.afterwards.as_ref()),
+            (top, None, self.validity.as_ref().map(|v| &v.clause)),
+            (top, None, self.validity.as_ref().and_then(|v| v.afterwards.as_ref())),
+            (top, None, self.pilot.as_ref().map(|p| &p.clause)),
             (top, None, self.since.as_ref().map(|s| &s.clause)),
             (top, None, self.sectors.as_ref().map(|s| &s.clause)),
             (top, None, self.least_level.as_ref().map(|l| &l.clause)),
@@ -447,26 +418,41 @@ impl Rule {
         self.said().into_iter().filter_map(|(_, _, clause)| clause)
     }
 
-    /// First and last date in force; `began` is what the authority says when the text names an event instead of a date.
+    /// First and last date in force (有效期); `began` is what the authority says when the text names an event instead of a date.
     pub fn in_force(&self, began: Option<Date>) -> (Option<Date>, Option<Date>) {
-        let from = self.validity.from.map(|d| d.0).or(began);
+        let Some(validity) = &self.validity else { return (None, None) };
+        let from = validity.from.map(|d| d.0).or(began);
         // Three years from 15 October end with 14 October.
-        let by_years = self.validity.years.zip(from).and_then(|(years, from)| {
+        let by_years = from.zip(validity.years).and_then(|(from, years)| {
             from.checked_add(jiff::Span::new().years(i64::from(years))).ok()?.yesterday().ok()
         });
-        (from, self.validity.to.map(|d| d.0).or(by_years))
+        (from, validity.to.map(|d| d.0).or(by_years))
+    }
+
+    /// First and last date of the pilot (试点实施期), in the same way.
+    pub fn pilot_term(&self, began: Option<Date>) -> (Option<Date>, Option<Date>) {
+        self.pilot.as_ref().map_or((None, None), |p| (p.from.map(|d| d.0).or(began), Some(p.to.0)))
+    }
+
+    /// Whether the text names an event whose date somebody has to state.
+    pub fn begins_with_event(&self) -> bool {
+        self.validity.as_ref().is_some_and(|v| v.from.is_none())
+            || self.pilot.as_ref().is_some_and(|p| p.from.is_none())
     }
 }
 
 impl Limit {
-    /// Whether it is a share of something an authority can confirm.
-    pub(crate) fn has_base(&self) -> bool {
-        matches!(self, Self::Share { .. } | Self::AllSupport { .. })
+    /// What it is a share of, which an authority can confirm.
+    pub fn base(&self) -> Option<Base> {
+        match self {
+            Self::Share { of, .. } | Self::AllSupport { of, .. } => Some(*of),
+            _ => None,
+        }
     }
 
     /// Whether it has to be announced.
-    pub(crate) fn is_announced(&self) -> bool {
-        matches!(self, Self::Authority {})
+    pub fn is_announced(&self) -> bool {
+        matches!(self, Self::Authority {} | Self::AuthorityAmount {})
     }
 }
 

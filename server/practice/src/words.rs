@@ -23,8 +23,7 @@ pub struct Clause {
 /// Chinese yuan in whole fen (分), the only unit of money here.
 pub type Fen = i64;
 
-/// Most fen an amount may have: ten billion yuan, far above any project, far below what an `i64` holds after five hundred lines.
-pub const FEN_MAX: Fen = 1_000_000_000_000;
+pub use metrics::filed::FEN_MAX;
 
 /// `1,234,567.80`, yuan with two places.
 pub fn yuan(fen: Fen) -> String {

@@ -33,7 +33,8 @@ fn the_delivered_overlay_names_its_rule_and_quotes_its_texts() {
         overlay.folder.len() + overlay.item.len(),
         "every folder and item has its place"
     );
-    assert!(!DELIVERED[0].1.contains("验收通过"));
+    let ours = overlay.clauses().fold(DELIVERED[0].1.to_owned(), |text, clause| text.replace(&clause.quote, ""));
+    assert!(!ours.contains("验收通过"));
     // The criteria's contents, one page each: design 3, equipment 4, management 7; networks 2 and 4; products 4, management 3.
     let pages = |prefix: &str| {
         filled(&[], &[]).folders.iter().flat_map(|f| &f.items).filter(|i| i.item.starts_with(prefix)).count()
@@ -48,7 +49,12 @@ fn an_empty_package_lacks_everything_required_first() {
     assert!(package.folders.iter().flat_map(|f| &f.items).all(|i| i.filled == Filled::Missing && !i.lacks.is_empty()));
     let missing = package.missing();
     let required = missing.iter().take_while(|i| i.required).count();
-    assert!(required >= 10 && missing[required..].iter().all(|i| !i.required));
+    // What a text asks for in words, and nothing else: 征集流程1, 第十七条, 第二十二条.
+    assert_eq!(
+        missing[..required].iter().map(|i| i.item.as_str()).collect::<Vec<_>>(),
+        ["form", "licence", "assessed", "application", "table"]
+    );
+    assert!(missing[required..].iter().all(|i| !i.required));
     assert_eq!(missing.len(), kunming().item.len());
 }
 
@@ -69,12 +75,29 @@ fn evidence_fills_what_rests_on_it_and_names_where_it_is() {
 }
 
 #[test]
-fn what_the_firm_adds_is_the_firms() {
-    let package = filled(&["targets", "workbook"], &["licence", "table"]);
-    assert_eq!(item(&package, "licence").filled, Filled::Firm);
-    assert_eq!(item(&package, "table").filled, Filled::Ours);
-    let half = filled(&["targets", "workbook"], &[]);
-    assert_eq!(item(&half, "table").filled, Filled::Partly);
+fn a_level_before_is_no_level_after() {
+    let package = filled(&["level_before"], &["assessed"]);
+    assert_eq!(item(&package, "assessed").filled, Filled::Both);
+    let after = item(&package, "reassessed");
+    assert_eq!((after.filled, after.lacks[0].zh.as_str()), (Filled::Missing, "改造后评测等级记录"));
+    assert_eq!(item(&filled(&["level_after"], &[]), "reassessed").filled, Filled::Ours);
+}
+
+#[test]
+fn who_filled_an_item_is_told_apart() {
+    let state = |evidence: &[&str], supplied: &[&str], of: &str| item(&filled(evidence, supplied), of).filled;
+    // The licence is the firm's alone, the filed plan ours alone, the table rests on both.
+    assert_eq!(state(&[], &["licence"], "licence"), Filled::Firm);
+    assert_eq!(state(&["filed_plan"], &[], "filed"), Filled::Ours);
+    let both = ["targets", "workbook"];
+    assert_eq!(state(&both, &["table"], "table"), Filled::Both);
+    assert_eq!(state(&both, &[], "table"), Filled::Partly);
+    assert_eq!(state(&["targets"], &["table"], "table"), Filled::Partly);
+    // The firm's part alone does not stand for the evidence.
+    let package = filled(&[], &["table"]);
+    let table = item(&package, "table");
+    assert_eq!((table.filled, table.lacks.len(), table.places.len()), (Filled::Partly, 2, 0));
+    assert_eq!(state(&[], &[], "table"), Filled::Missing);
     // Evidence without a place is none.
     let nowhere = BTreeMap::from([("filed_plan".to_owned(), Vec::new())]);
     let package = fill(&kunming(), &nowhere, &BTreeSet::new());
@@ -84,27 +107,55 @@ fn what_the_firm_adds_is_the_firms() {
 #[test]
 fn a_wrong_overlay_is_refused_with_its_line() {
     let text = DELIVERED[0].1;
+    // What is replaced by what, the words, and the text that stands on the line named.
     let cases = [
-        ("folder = \"self\"", "folder = \"elsewhere\"", "没有文件夹 elsewhere", "no folder `elsewhere`"),
-        ("evidence = [\"filed_plan\"]", "evidence = [\"oracle\"]", "佐证种类未知", "unknown evidence"),
-        ("evidence = [\"report\", \"bundle\"]", "evidence = [\"report\", \"report\"]", "重复", "named twice"),
-        ("id = \"licence\"", "id = \"form\"", "标识 form 重复", "`form` is there twice"),
-        ("zh = \"申报材料\"", "zh = \"../申报材料\"", "文件夹名称", "a folder's name"),
-        ("evidence = [\"plan_changes\"]", "", "须写 evidence", "rests on evidence"),
-        ("evidence = [\"promised\"]", "surprise = 1", "未知项 surprise", "unknown field"),
+        (
+            "folder = \"self\"",
+            "folder = \"elsewhere\"",
+            "没有文件夹 elsewhere",
+            "no folder `elsewhere`",
+            "folder = \"elsewhere\"",
+        ),
+        ("evidence = [\"filed_plan\"]", "evidence = [\"oracle\"]", "佐证种类未知", "unknown evidence", "\"oracle\""),
+        (
+            "evidence = [\"report\", \"bundle\"]",
+            "evidence = [\"report\", \"report\"]",
+            "重复",
+            "named twice",
+            "\"report\", \"report\"",
+        ),
+        (
+            "id = \"licence\"",
+            "id = \"form\"",
+            "标识 form 重复",
+            "`form` is there twice",
+            "\nfolder = \"declaration\"\nnames = { zh = \"营业执照\"",
+        ),
+        ("zh = \"申报材料\"", "zh = \"../申报材料\"", "文件夹名称", "a folder's name", "id = \"declaration\""),
+        ("evidence = [\"plan_changes\"]", "", "须写 evidence", "rests on evidence", "id = \"changes\""),
+        (
+            "clause = { article = \"第二十二条\", quote = \"项目资金使用企业",
+            "# clause = { article = \"第二十二条\", quote = \"项目资金使用企业",
+            "必备材料须写明出处",
+            "names the place",
+            "id = \"table\"",
+        ),
+        ("evidence = [\"promised\"]", "surprise = 1", "未知项 surprise", "unknown field", "surprise = 1"),
         (
             "[[item]]\nid = \"filed\"",
             "[[folder]]\nid = \"empty\"\nnames = { zh = \"空\", en = \"empty\" }\n\n[[item]]\nid = \"filed\"",
             "文件夹中没有材料",
             "has no item",
+            "id = \"empty\"",
         ),
     ];
-    for (from, to, zh, en) in cases {
+    for (from, to, zh, en, at) in cases {
         assert_eq!(text.matches(from).count(), 1, "`{from}` stands there once");
-        let before = text[..text.find(from).unwrap()].lines().count();
-        let error = Overlay::parse(&text.replace(from, to)).expect_err(to);
+        let text = text.replace(from, to);
+        let error = Overlay::parse(&text).expect_err(to);
         assert!(error.said.zh.contains(zh) && error.said.en.contains(en), "{to}: {error}");
-        assert!(error.line.abs_diff(before) <= 3, "{to}: {error}, about line {before}");
+        assert_eq!(text.matches(at).count(), 1, "`{at}` stands there once");
+        assert_eq!(error.line, text[..text.find(at).unwrap()].matches('\n').count() + 1, "{to}: {error}");
     }
 }
 
@@ -121,6 +172,7 @@ proptest! {
         for (a, b) in before.folders.iter().flat_map(|f| &f.items).zip(after.folders.iter().flat_map(|f| &f.items)) {
             prop_assert!(b.lacks.len() <= a.lacks.len() && b.places.len() >= a.places.len());
             prop_assert_eq!(b.filled == Filled::Ours, b.lacks.is_empty() && !b.places.is_empty());
+            prop_assert_eq!(b.filled == Filled::Missing, b.places.is_empty() && !b.lacks.is_empty());
         }
     }
 

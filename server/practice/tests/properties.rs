@@ -1,6 +1,6 @@
 //! What must hold of every claim and every file, whatever is in it.
 
-use practice::claim::{Claim, Line, StatedAmount, StatedLevel};
+use practice::claim::{Answer, Claim, Line, StatedAmount, StatedLevel};
 use practice::rule::{DELIVERED, Day, Rule};
 use practice::sheet::{Amount, Sheet, evaluate};
 use proptest::prelude::*;
@@ -51,6 +51,7 @@ prop_compose! {
         received in prop::collection::vec(1..50_000_000_i64, 0..3),
         confirmed in prop::option::of(1..300_000_000_i64),
         award in any::<bool>(),
+        unanswered in prop::option::weighted(0.2, 0..6_usize),
     ) -> Claim {
         let by = || "某部门".to_owned();
         let stated = |amount_fen| StatedAmount { amount_fen, by: by() };
@@ -63,7 +64,7 @@ prop_compose! {
             finished: None,
             rule_from: None,
             lines,
-            facts: Default::default(),
+            facts: answers(unanswered),
             confirmed: confirmed.map(|c| ("half_of_retrofit".to_owned(), stated(c))).into_iter().collect(),
             announced: Default::default(),
             awards: award
@@ -75,6 +76,14 @@ prop_compose! {
             met: Default::default(),
         }
     }
+}
+
+/// Answers that exclude nobody; one question may lack its own.
+fn answers(without: Option<usize>) -> std::collections::BTreeMap<String, Answer> {
+    let fact = |answer| Answer { answer, by: "公示名单".to_owned() };
+    let rule = kunming();
+    let all = rule.exclusion.iter().enumerate().filter(|(i, _)| Some(*i) != without);
+    all.map(|(_, e)| (e.id().to_owned(), fact(!e.when))).collect()
 }
 
 fn sheet(claim: &Claim) -> Sheet {
@@ -89,6 +98,14 @@ proptest! {
         let sheet = sheet(&claim);
         prop_assert!(sheet.eligible <= sheet.lines.iter().map(|l| l.amount).sum());
         prop_assert!(sheet.eligible <= sheet.investment);
+        // Nothing is both settled and open, and what is open only ever raises the limit.
+        for l in &sheet.lines {
+            prop_assert!(l.eligible + l.eligible_open <= l.amount && l.investment + l.investment_open <= l.amount);
+        }
+        prop_assert_eq!(sheet.ceiling_with_open.is_some(), sheet.open > 0 || sheet.investment_open > 0);
+        if let (Some(settled), Some(with)) = (sheet.ceiling.fen(), sheet.ceiling_with_open.as_ref()) {
+            prop_assert!(with.fen().is_some_and(|with| settled <= with && with <= sheet.eligible + sheet.open));
+        }
         let Some(ceiling) = sheet.ceiling.fen() else { return Ok(()) };
         prop_assert!(ceiling >= 0 && ceiling <= sheet.eligible);
         for limit in sheet.steps.iter().filter_map(|s| s.limit) {
@@ -145,6 +162,14 @@ proptest! {
     fn what_is_missing_is_never_a_number(mut claim in claims()) {
         claim.level = None;
         let sheet = sheet(&claim);
+        prop_assert!(sheet.eligible == 0 || matches!(sheet.ceiling, Amount::Missing(_)));
+    }
+
+    #[test]
+    fn without_an_answer_there_is_no_number(mut claim in claims(), of in 0..6_usize) {
+        claim.facts = answers(Some(of));
+        let sheet = sheet(&claim);
+        prop_assert!(sheet.ceiling.fen().is_none_or(|fen| fen == 0), "{:?}", sheet.ceiling);
         prop_assert!(sheet.eligible == 0 || matches!(sheet.ceiling, Amount::Missing(_)));
     }
 

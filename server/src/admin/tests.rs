@@ -141,6 +141,42 @@ async fn a_file_of_statements_is_logged_whole_or_not_at_all() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_filing_in_a_file_is_checked_along_its_course() {
+    let inside = inside().await;
+    let site = Inside::site();
+    inside.factory(&World::new(1, 1, None)).await;
+    let plan = json!({"kind": "filed_plan", "role": "firm", "body": {
+        "filing": "km-017", "names": {"zh": "一号线", "en": "Line 1"}, "rule": "kunming-fund-2024-1", "filed": "2025-09-01",
+        "term": {"from": "2025-09-10", "to": "2026-06-30"}, "machines": [{"machine": "press"}]}});
+    let change = json!({"kind": "plan_change", "role": "firm", "body": {"filing": "km-017", "change": "c-1", "date": "2025-10-01",
+        "reason": "产线调整", "items": [{"without_machine": "press"}]}});
+    let opinion = |by: &str, role: &str| {
+        json!({"kind": "plan_opinion", "role": role, "body": {"filing": "km-017", "change": "c-1", "by": by, "body": "某局",
+            "opinion": "agree", "date": "2025-10-02"}})
+    };
+    let declare = |all: Vec<Json>| Request::Declare { site: site.clone(), text: Json::from(all).to_string() };
+    let size = || inside.context.logs.size(&site).unwrap();
+    let before = size();
+    // Opinions in the order of the route pass with the application they are about; nothing of a file that skips one is logged.
+    let skips = vec![plan.clone(), change.clone(), opinion("centre", "centre"), opinion("city", "city")];
+    let refused = execute(&inside.context, declare(skips)).await.expect_err("refused").to_string();
+    assert!(refused.contains("第 3 项：意见顺序不对（第十三条）：应先由属地主管部门出具意见"), "{refused}");
+    assert!(
+        refused.contains("statement 3: out of order (第十三条): the opinion of the district comes first"),
+        "{refused}"
+    );
+    let own = vec![plan.clone(), change.clone(), opinion("district", "firm")];
+    let refused = execute(&inside.context, declare(own)).await.expect_err("refused").to_string();
+    assert!(refused.contains("第 3 项：属地主管部门的意见须由其自己的账号"), "{refused}");
+    assert_eq!(size(), before);
+    let whole =
+        vec![plan, change, opinion("district", "district"), opinion("centre", "centre"), opinion("city", "city")];
+    inside.admin(declare(whole)).await;
+    assert_eq!(size(), before + 5);
+    inside.evidence.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn users_codes_tokens_and_revocation() {
     let inside = inside().await;
     let code = inside.admin(Request::FirstCode).await.data;

@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 use super::Failure;
 use super::read::DatesParams;
 use crate::accounts::extract::SignedIn;
-use crate::query::{self, MetersView, PlanView, QuestionnaireView, SavingsView};
+use crate::query::{self, FilingView, MetersView, PlanView, QuestionnaireView, SavingsView};
 use crate::state::AppState;
 
 /// Energy with the error of its instruments, matters to verify about them, and the bills that overlap the dates against the register
@@ -112,4 +112,31 @@ pub(super) async fn plan(
     let (access, now_ms) = (&who.session.access, state.clock.now_ms());
     let wanted = query::PlanWanted::Stated(asked.plan);
     Ok(Json(query::plan(&state.store, &state.logs, access, &site, wanted, now_ms).await?))
+}
+
+/// Which filing.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct FilingParam {
+    /// Id of the filing; the first by default.
+    filing: Option<String>,
+}
+
+/// A filed plan as of today: promised, connected and producing data; applications with their opinions; term, investment, targets and
+/// instalments.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sites/{site}/filing",
+    params(("site" = String, Path), FilingParam),
+    responses((status = 200, body = FilingView))
+)]
+pub(super) async fn filing(
+    State(state): State<AppState>,
+    who: SignedIn,
+    Path(site): Path<String>,
+    Query(asked): Query<FilingParam>,
+) -> Result<Json<FilingView>, Failure> {
+    let (access, now_ms) = (&who.session.access, state.clock.now_ms());
+    let wanted = asked.filing.as_deref();
+    Ok(Json(query::filing(&state.store, &state.logs, access, &site, wanted, now_ms).await?))
 }

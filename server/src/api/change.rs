@@ -53,6 +53,19 @@ async fn acting(
     Ok((row, id, Issuer { author: access.pseudonym.clone(), role }))
 }
 
+/// The role in which somebody makes a statement. An opinion is given in the capacity it names by who holds that; whoever else may state
+/// something gets as far as the door, which says whose account it takes.
+fn speaking<'a>(access: &'a Access, site: &SiteRow, statement: &'a Statement) -> Result<&'a str, Forbidden> {
+    let opinion = || {
+        let by = statement.body.get("by").and_then(serde_json::Value::as_str);
+        by.filter(|by| access.acts_as(by, Permission::GiveOpinion, site))
+            .or_else(|| access.acting_role(Permission::GiveOpinion, site))
+    };
+    let is_opinion = statement.kind == planning::OPINION;
+    let role = is_opinion.then(opinion).flatten().or_else(|| access.acting_role(Permission::Declare, site));
+    role.ok_or(Forbidden)
+}
+
 /// What is wrong with a statement, each language by itself where the message has both (`english / 中文`).
 fn wrong(error: &str) -> Failure {
     let both = error.rsplit_once(" / ").filter(|(en, zh)| en.is_ascii() && !zh.is_ascii());
@@ -78,23 +91,25 @@ pub(crate) async fn state_all(
     site: &str,
     statements: Vec<Statement>,
 ) -> Result<Vec<u64>, Failure> {
-    let (_, id, issuer) = acting(state, access, Permission::Declare, site).await?;
+    let row = query::visible(&state.store, access, Permission::SeeFigures, site).await?;
+    let id: SiteId = row.id.parse().map_err(|_| QueryError::NotFound)?;
     let now_ms = state.clock.now_ms();
     let mut declarations = Vec::with_capacity(statements.len());
     for statement in statements {
+        let role = speaking(access, &row, &statement)?.to_owned();
         check_statement(&statement.kind, &statement.body).map_err(|error| wrong(&error))?;
         let declaration = Declaration {
             kind: statement.kind,
             effective_from: statement.effective_from_ms.unwrap_or(now_ms),
-            author: issuer.author.clone(),
-            role: issuer.role.clone(),
+            author: access.pseudonym.clone(),
+            role,
             reason: statement.reason,
             body: statement.body,
         };
         declaration.encode().map_err(|error| wrong(&error.to_string()))?;
         declarations.push(declaration);
     }
-    let checked = planning::check(&state.logs, &id, &declarations).await?;
+    let checked = planning::check(&state.logs, &id, &declarations, now_ms).await?;
     let leaves = state.logs.append_declarations(&id, &declarations).await?;
     planning::publish(&state.logs, &id, checked).await?;
     Ok(leaves)

@@ -8,6 +8,7 @@ use crate::admin;
 use crate::projection::tests::fixture::World;
 use crate::testing::{Inside, NOW_MS, inside};
 
+mod filed;
 mod findings;
 mod schema;
 mod scope;

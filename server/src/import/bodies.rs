@@ -317,6 +317,7 @@ pub(super) fn meter_replaced(rows: &[Row], _: &Against<'_>) -> Drafts {
     put(&mut body, "at_ms", Some(at));
     put(&mut body, "old_final_raw", row.int("old_final"));
     put(&mut body, "new_initial_raw", row.int("new_initial"));
+    put(&mut body, "withdrawn", row.yes("withdrawn"));
     Ok(vec![Draft::new("meter_replaced", body.into(), rows).about(at, at)])
 }
 

@@ -443,6 +443,22 @@ fn the_same_rows_again_declare_nothing_and_a_correction_supersedes() {
     // What holds from a date on: the same time, said again later, changes nothing.
     let cycle = works.import("cycle_time", "设备,产品,每件秒数,每循环件数\npress,*,12.000,1\n".as_bytes());
     assert_eq!(cycle.items[0].beside, Beside::Same { leaf: 6 });
+    // An exchange of a meter is known by its machine and time.
+    let exchange = |last: &str, more: &str| {
+        format!("machine,at,old_final,new_initial,withdrawn\npress,2026-03-14 09:00,{last},0,{more}\n").into_bytes()
+    };
+    assert_eq!(works.declare(&works.import("meter_replaced", &exchange("98231", ""))), 1);
+    let (corrected, withdrawn) = (
+        works.import("meter_replaced", &exchange("98241", "")),
+        works.import("meter_replaced", &exchange("98231", "是")),
+    );
+    let change = ("old_final_raw".to_owned(), "98231".to_owned(), "98241".to_owned());
+    for (import, change) in [(corrected, change), (withdrawn, ("withdrawn".into(), "false".into(), "true".into()))] {
+        assert!(
+            matches!(&import.items[0].beside, Beside::Supersedes { changes, .. } if changes[..] == [change]),
+            "{import:#?}"
+        );
+    }
     for kind in kinds::ALL {
         let text = template::csv(kind).replace("\r\n# ", "\r\n");
         let mut works = Works::new();

@@ -87,12 +87,12 @@ fn keyed_by(kind: &str) -> (&'static [&'static str], bool) {
         "alarm_code" => (&["machine", "code"], true),
         "quality_count" => (&["machine", "date", "shift"], false),
         "batch" => (&["machine", "batch"], false),
-        "stop_reason" => (&["machine", "at_ms"], false),
+        "stop_reason" | "meter_replaced" => (&["machine", "at_ms"], false),
         "bill" => (&["carrier", "account", "direction", "from", "to"], false),
         "revenue" => (&["from", "to"], false),
         "evidence_document" => (&["document"], false),
         "adjustment" => (&["plan", "id"], false),
-        // A planned stop and an exchanged meter have no key: each is a fact of its own, the same one only when all of it is.
+        // A planned stop has no key: each is a fact of its own, the same one only when all of it is.
         _ => (&[], false),
     }
 }

@@ -146,7 +146,7 @@ pub struct Named {
 pub fn read(bytes: &[u8]) -> Result<Candidate, (Named, Refused)> {
     let refuse = |error: &Error| {
         let (reason, number) = match error {
-            Error::TooLarge { got, .. } => (RefusalReason::TooLarge, *got as u64),
+            Error::TooLarge { got, .. } => (RefusalReason::TooLarge, *got),
             _ => (RefusalReason::Malformed, 0),
         };
         (name(bytes), Refused { number, ..Refused::for_good(reason, error.to_string()) })

@@ -8,10 +8,10 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use protocol::{Declaration, Leaf, LeafBody, Record, SiteId};
+use protocol::{Declaration, Digest, Leaf, LeafBody, SiteId};
 use tokio::sync::mpsc;
 
-use super::accept::{self, Named, Refused};
+use super::accept::{self, Named, Refused, SiteState, Verdict};
 use super::commit::Site;
 use super::journal::{Body, Entry, GROUP_MAX, Journal, Lsn};
 use super::{Outcome, Recovery, Shared, Submission};
@@ -96,7 +96,7 @@ impl Recoverer {
                 sites.insert(entry.site.clone(), known);
             }
             let integrated = sites.get_mut(&entry.site);
-            stands.push(integrated.is_some_and(|(site, lsn)| entry.lsn <= *lsn || site.takes(&entry.body)));
+            stands.push(integrated.is_some_and(|(site, lsn)| entry.lsn <= *lsn || site.takes(entry)));
         }
         let mut stands = stands.into_iter();
         let mut at = 0;
@@ -161,16 +161,24 @@ impl Recoverer {
 }
 
 impl Site {
-    /// Moves on over an entry that lay behind damage, if it stands where the site is now.
-    fn takes(&mut self, body: &Body) -> bool {
+    /// Moves on over an entry that lay behind damage, if it would be taken as what it is where the site stands now.
+    fn takes(&mut self, entry: &Entry) -> bool {
+        // What somebody's record contradicted is not looked for: that it contradicted something the journal says itself.
+        let judged = |bytes: &[u8], state: &SiteState| {
+            let candidate = accept::read(bytes).ok()?;
+            let gateway = &candidate.record.header().gateway;
+            let other = |_: &_, _: &_, _| Some(Digest::ZERO);
+            let verdict = accept::judge(state, &entry.site, gateway, &candidate, entry.received_ms, other);
+            Some((verdict, candidate.record))
+        };
         let state = &mut self.state;
-        match body {
-            Body::Record(bytes) => match Record::decode(bytes) {
-                Ok(record) if accept::verify_in_order(state, &record).is_ok() => state.apply_record(&record),
+        match &entry.body {
+            Body::Record(bytes) => match judged(bytes, state) {
+                Some((Verdict::Take { .. }, record)) => state.apply_record(&record),
                 _ => return false,
             },
-            Body::Quarantine(bytes) => match Record::decode(bytes) {
-                Ok(record) if state.gateways.contains_key(&record.header().gateway) => state.apply_quarantine(&record),
+            Body::Quarantine(bytes) => match judged(bytes, state) {
+                Some((Verdict::Quarantine, record)) => state.apply_quarantine(&record),
                 _ => return false,
             },
             Body::Declaration(bytes) => match Declaration::decode(bytes) {

@@ -61,6 +61,7 @@ struct Tables {
     values: BTreeMap<(String, String, String, String), MetricRow>,
     alarms: Vec<AlarmRow>,
     reports: Vec<ReportRow>,
+    seen: BTreeMap<(String, String), (i64, i64)>,
     evaluations: usize,
 }
 
@@ -69,6 +70,10 @@ impl Tables {
         self.size = step.size;
         self.alarms.extend(step.alarms);
         self.reports.extend(step.reports);
+        for (tag, (first, last)) in step.seen {
+            let seen = self.seen.entry(tag).or_insert((first, last));
+            *seen = (seen.0.min(first), seen.1.max(last));
+        }
         self.evaluations += step.shifts.len();
         let gone = step.shifts.iter().map(|s| (s.machine.clone(), s.date.clone(), s.name.clone()));
         for key in gone.chain(step.removed.clone()).collect::<Vec<_>>() {

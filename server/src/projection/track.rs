@@ -6,6 +6,7 @@
 //! ([`GatewayTrack::reaches_back`]).
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use metrics::Interval;
 use metrics::decimal::float_scaled;
@@ -36,6 +37,8 @@ pub(super) struct GatewayTrack {
     was_late: bool,
     /// When each tag of this configuration was last read well, Unix ms.
     tails: (Digest, BTreeMap<u32, i64>),
+    /// The tags of every configuration, in its order.
+    tags: BTreeMap<Digest, Vec<String>>,
 }
 
 /// Boot-clock span of records sealed without a synchronised clock, and the newest anchors: where a later anchor moves
@@ -75,6 +78,10 @@ impl GatewayTrack {
             Some(Content::Lost(lost)) => {
                 let count = (lost.to - lost.from).saturating_add(1);
                 self.lost = self.lost.saturating_add(i64::try_from(count).unwrap_or(i64::MAX));
+            }
+            Some(Content::Configuration(configuration)) => {
+                let tags = configuration.tags.iter().map(|tag| tag.id.to_string()).collect();
+                self.tags.insert(header.content_digest, tags);
             }
             _ => {}
         }
@@ -116,7 +123,7 @@ impl GatewayTrack {
             // Not seen since the start or under this configuration: as far as evaluation can look.
             let unknown_ms = own_ms.saturating_sub(REACH_MS);
             from_ms = from_ms.min(self.tails.1.get(&column.tag).copied().unwrap_or(unknown_ms).max(unknown_ms));
-            if let Some(boot_ms) = last_good(column) {
+            if let Some((_, boot_ms)) = good_span(column) {
                 let tail = self.tails.1.entry(column.tag).or_insert(i64::MIN);
                 *tail = boot_ms.saturating_add(offset_ms).max(*tail);
             }
@@ -129,6 +136,19 @@ impl GatewayTrack {
             from_ms = from_ms.min(began.map_or(own_ms, |offset_ms| gap.from.boot_ms.saturating_add(offset_ms)));
         }
         (from_ms < own_ms).then(|| Interval::new(from_ms.saturating_sub(1), own_ms))
+    }
+
+    /// Widens, for every tag of a batch that was read well, the stretch in which it was; times that cannot be placed say nothing.
+    pub(super) fn seen(&self, header: &Header, batch: &Batch, seen: &mut BTreeMap<(String, String), (i64, i64)>) {
+        let (Some(place), Some(tags)) = (self.clocks.place(&header.clock), self.tags.get(&header.configuration)) else {
+            return;
+        };
+        for column in &batch.columns {
+            let (Some(tag), Some(span)) = (tags.get(column.tag as usize), good_span(column)) else { continue };
+            let (first, last) = (span.0.saturating_add(place.offset_ms), span.1.saturating_add(place.offset_ms));
+            let of = seen.entry((header.gateway.to_string(), tag.clone())).or_insert((first, last));
+            *of = (of.0.min(first), of.1.max(last));
+        }
     }
 
     /// Notes the clock fields, and which earlier readings a new anchor moves.
@@ -271,19 +291,19 @@ fn clock_state(clock: &Clock) -> &'static str {
     }
 }
 
-/// Boot clock of the last reading that evaluation can use.
-fn last_good(column: &Column) -> Option<i64> {
-    let mut end = column.times.len();
-    for (quality, count) in column.qualities.iter().rev() {
-        let start = end.saturating_sub(*count as usize);
-        if *quality == Quality::Good
-            && let Some(place) = (start..end).rev().find(|place| usable(&column.values, *place))
-        {
-            return column.times.get(place).copied();
-        }
-        end = start;
-    }
-    None
+/// Boot clocks of the first and the last reading that evaluation can use.
+fn good_span(column: &Column) -> Option<(i64, i64)> {
+    let mut end = 0;
+    let run = |(quality, count): &(Quality, u32)| {
+        let start = end;
+        end += *count as usize;
+        (*quality == Quality::Good).then_some(start..end)
+    };
+    let runs: Vec<Range<usize>> = column.qualities.iter().filter_map(run).collect();
+    let mut places = runs.into_iter().flatten().filter(|place| usable(&column.values, *place));
+    let first = places.next()?;
+    let last = places.next_back().unwrap_or(first);
+    Some((*column.times.get(first)?, *column.times.get(last)?))
 }
 
 /// Whether a value is one that metrics keep: numbers that fit.

@@ -31,7 +31,7 @@ pub enum PlanWanted {
     Draft(Box<PlanDraft>),
 }
 
-/// A production machine outside the boundary, looked at as a comparison machine.
+/// A production machine outside the boundary, or what is chosen there though it is none, looked at as a comparison machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CandidateView {
     /// Machine id.
@@ -75,10 +75,11 @@ pub struct LockView {
     pub leaf: i64,
     /// When it was logged, Unix ms.
     pub at_ms: i64,
-    /// The baseline's value.
+    /// The baseline's value; empty for comparison machines.
     pub value: String,
-    /// Whether the baseline sufficed.
-    pub sufficient: bool,
+    /// Whether the baseline sufficed; absent for comparison machines, where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sufficient: Option<bool>,
     /// SHA-256 of its parameters, hex.
     pub parameters_digest: String,
 }
@@ -236,7 +237,8 @@ impl Chosen {
         let mut plans: Vec<_> = statements.plans().filter_map(|p| statements.plan(p)).collect();
         plans.sort_by_key(|p| std::cmp::Reverse(p.leaf));
         let outside = self.stated.as_ref().map(|s| s.body.clone()).or_else(|| self.draft.bare());
-        let candidates = outside.as_ref().map(|plan| candidates(statements, plan)).unwrap_or_default();
+        let chosen = || self.draft.comparison.iter().map(|c| c.machine.as_str());
+        let candidates = outside.as_ref().map(|plan| candidates(statements, plan, chosen())).unwrap_or_default();
         let candidates = candidates.into_iter().map(|c| CandidateView {
             machine: c.machine,
             unfit: c.unfit.into_iter().map(|u| u.words).collect(),
@@ -248,7 +250,7 @@ impl Chosen {
                 leaf: count(lock.leaf),
                 at_ms: lock.received_ms,
                 value: String::new(),
-                sufficient: true,
+                sufficient: None,
                 parameters_digest: lock.body.parameters_digest.clone(),
             })
         });
@@ -263,7 +265,7 @@ impl Chosen {
                     leaf: count(l.leaf),
                     at_ms: l.received_ms,
                     value: l.body.value.clone(),
-                    sufficient: l.body.sufficient,
+                    sufficient: Some(l.body.sufficient),
                     parameters_digest: l.body.parameters_digest.clone(),
                 });
                 metric_state(baseline.sufficiency(metric), lock)

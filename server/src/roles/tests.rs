@@ -38,12 +38,12 @@ fn each_role_sees_its_own_scope_and_nothing_else() {
         site("km-food", "昆明市", "五华区", "食品制造"),
         site("my-pharma", "绵阳市", "涪城区", "医药制造"),
     ];
-    //            role, scope kind, scope value, [per site: letters F figures, R raw, D declare, I issue, G gateways]
+    //            role, scope kind, scope value, [per site: letters F figures, R raw, D declare, O opinion, I issue, G gateways]
     let table = [
-        ("city", "city", "昆明市", ["F", "F", ""]),
+        ("city", "city", "昆明市", ["FO", "FO", ""]),
         ("finance", "city", "昆明市", ["F", "F", ""]),
-        ("district", "district", "呈贡区", ["F", "", ""]),
-        ("centre", "city", "昆明市", ["FI", "FI", ""]),
+        ("district", "district", "呈贡区", ["FO", "", ""]),
+        ("centre", "city", "昆明市", ["FOI", "FOI", ""]),
         ("supervisor", "sub_sector", "医药制造", ["F", "", "F"]),
         ("assessor", "site", "km-food", ["", "FRI", ""]),
         ("firm", "site", "km-pharma", ["FRDI", "", ""]),
@@ -56,6 +56,7 @@ fn each_role_sees_its_own_scope_and_nothing_else() {
         ('F', Permission::SeeFigures),
         ('R', Permission::SeeRaw),
         ('D', Permission::Declare),
+        ('O', Permission::GiveOpinion),
         ('I', Permission::IssueReport),
         ('G', Permission::ManageGateways),
     ];
@@ -67,6 +68,8 @@ fn each_role_sees_its_own_scope_and_nothing_else() {
                 assert_eq!(allowed, wanted.contains(letter), "{role} {kind}:{value} {permission:?} at {}", site.id);
                 assert_eq!(access.check(permission, site).is_ok(), allowed);
                 assert_eq!(access.acting_role(permission, site), allowed.then_some(role));
+                assert_eq!(access.acts_as(role, permission, site), allowed);
+                assert!(!access.acts_as("another", permission, site));
             }
         }
     }

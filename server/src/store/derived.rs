@@ -3,6 +3,8 @@
 //! A projection step of one site is applied in one transaction together with the log size it stands for
 //! ([`SiteProjection`]), so that a crash never leaves rows of one prefix beside the mark of another.
 
+use std::collections::BTreeMap;
+
 use sqlx::{Executor, Row, Sqlite, Transaction};
 
 use super::{Store, StoreError};
@@ -176,6 +178,8 @@ pub struct SiteProjection {
     pub size: i64,
     /// Gateways, replaced by identifier.
     pub gateways: Vec<GatewayStatus>,
+    /// By gateway and tag: first and last reading that was good and can be placed, Unix ms; widens what is there.
+    pub seen: BTreeMap<(String, String), (i64, i64)>,
     /// Alarms, added.
     pub alarms: Vec<AlarmRow>,
     /// Declarations, added.
@@ -198,6 +202,19 @@ impl Store {
         let mut transaction = self.write.begin().await?;
         for row in &step.gateways {
             put_gateway(&mut transaction, site, row).await?;
+        }
+        for ((gateway, tag), (first_ms, last_ms)) in &step.seen {
+            sqlx::query(
+                "INSERT INTO tag_seen VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET first_ms = min(first_ms, \
+                 excluded.first_ms), last_ms = max(last_ms, excluded.last_ms)",
+            )
+            .bind(site)
+            .bind(gateway)
+            .bind(tag)
+            .bind(first_ms)
+            .bind(last_ms)
+            .execute(&mut *transaction)
+            .await?;
         }
         for row in &step.alarms {
             sqlx::query(
@@ -397,9 +414,10 @@ async fn put_value(transaction: &mut Transaction<'_, Sqlite>, site: &str, row: &
 }
 
 /// Everything below the line in the schema. `fleet` goes too: the projector writes it with every step.
-const CLEAR: [&str; 9] = [
+const CLEAR: [&str; 10] = [
     "DELETE FROM projected WHERE site = ?",
     "DELETE FROM gateway_status WHERE site = ?",
+    "DELETE FROM tag_seen WHERE site = ?",
     "DELETE FROM alarm WHERE site = ?",
     "DELETE FROM machine WHERE site = ?",
     "DELETE FROM shift WHERE site = ?",

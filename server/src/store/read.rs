@@ -3,6 +3,8 @@
 //! Each statement is served by one index, whatever the number of sites; what makes rows large — timelines, lineage — is
 //! read only where one row of it is wanted.
 
+use std::collections::BTreeMap;
+
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
@@ -17,6 +19,16 @@ impl Store {
             .fetch_all(&self.read)
             .await?;
         rows.iter().map(gateway_status).collect()
+    }
+
+    /// First and last good reading of every tag, Unix ms, by gateway and tag.
+    pub async fn seen(&self, site: &str) -> Result<BTreeMap<(String, String), (i64, i64)>, StoreError> {
+        let rows = sqlx::query("SELECT gateway, tag, first_ms, last_ms FROM tag_seen WHERE site = ?")
+            .bind(site)
+            .fetch_all(&self.read)
+            .await?;
+        let entry = |row: &SqliteRow| Ok(((row.try_get(0)?, row.try_get(1)?), (row.try_get(2)?, row.try_get(3)?)));
+        rows.iter().map(entry).collect()
     }
 
     /// Newest alarms first.

@@ -36,7 +36,7 @@ async fn a_database_written_by_a_newer_server_is_refused_with_both_versions() {
     sqlx::query("INSERT INTO schema_version (version) VALUES (99)").execute(&store.write).await.unwrap();
     store.close().await;
     let refused = Store::open(&folder.path().join("server.db")).await.expect_err("refused");
-    assert!(matches!(refused, StoreError::Newer { found: 99, known: 1 }));
+    assert!(matches!(refused, StoreError::Newer { found: 99, known } if known == SCHEMA.len() as i64));
     assert!(refused.to_string().contains("99"));
 }
 

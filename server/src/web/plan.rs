@@ -6,6 +6,8 @@
 //!   for a reason in its own form.
 //! - Nothing here is an acceptance result, and the page says so.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use metrics::report::{ALL_MACHINES, COMPARED_DEFINITIONS};
 
@@ -96,6 +98,8 @@ pub struct Said {
     pub metric: String,
     /// The reason typed for it.
     pub reason: String,
+    /// Dates of their own retrofit typed of machines, chosen or not: what is not chosen is no part of a draft.
+    pub retrofits: BTreeMap<String, String>,
 }
 
 /// The page.
@@ -124,6 +128,8 @@ pub struct PlanPage {
     first: String,
     machines: Vec<MachineLine>,
     candidates: Vec<CandidateLine>,
+    /// Dates typed of machines that are in no line now.
+    carried: Vec<(String, String)>,
     choice: Option<ChoiceLine>,
     metrics: Vec<MetricLine>,
     interval: [String; 3],
@@ -144,7 +150,8 @@ impl PlanPage {
         let lockable = |m: &MetricState| data.may_declare && data.leaf.is_some() && m.lock.is_none() && m.is_over;
         let named = |m: &&MetricState| format!("{}/{}", m.definition, m.machine) == from.metric;
         let is_about_a_lock = data.metrics.iter().find(named).is_some_and(lockable);
-        let choice = choice(t, data, face, &from);
+        let candidates = candidates(t, data, &from.retrofits);
+        let choice = choice(t, data, face, (&from, &candidates));
         let is_about_a_lock = is_about_a_lock || choice.as_ref().is_some_and(|c| !c.problem.is_empty());
         let problem = if is_about_a_lock { String::new() } else { from.problem.clone() };
         Self {
@@ -178,7 +185,8 @@ impl PlanPage {
                 None => t.s("plan-first-none"),
             },
             machines: machines(t, data),
-            candidates: candidates(t, data),
+            carried: carried(&from.retrofits, &candidates),
+            candidates,
             choice,
             metrics: metrics(t, data),
             interval: draft.interval.clone(),
@@ -204,43 +212,58 @@ fn machines(t: &Texts, data: &PlanView) -> Vec<MachineLine> {
 }
 
 /// Machines outside the boundary, and what was typed of others: nothing typed is lost.
-fn candidates(t: &Texts, data: &PlanView) -> Vec<CandidateLine> {
-    let typed = |id: &str| data.draft.comparison.iter().find(|c| c.machine == id);
-    let line = |id: &str, found: Option<&crate::query::CandidateView>| CandidateLine {
-        id: id.to_owned(),
-        name: name_of(t, data, id),
-        chosen: typed(id).is_some(),
-        retrofit: typed(id).map(|c| c.retrofit.clone()).unwrap_or_default(),
-        unfit: found.map(|c| c.unfit.iter().map(|w| said(t, w)).collect()).unwrap_or_default(),
-        advice: match found {
-            Some(c) if !c.unfit.is_empty() => String::new(),
-            Some(c) if c.is_class_stated => t.s("plan-comparison-fits"),
-            Some(_) => t.s("plan-comparison-class"),
-            None => t.s("plan-comparison-inside"),
-        },
+fn candidates(t: &Texts, data: &PlanView, retrofits: &BTreeMap<String, String>) -> Vec<CandidateLine> {
+    let draft = &data.draft;
+    let typed = |id: &str| draft.comparison.iter().find(|c| c.machine == id);
+    let is_inside = |id: &str| draft.machines.iter().any(|m| m == id) || draft.incoming.split(' ').any(|m| m == id);
+    let line = |id: &str, found: Option<&crate::query::CandidateView>| {
+        let mut unfit: Vec<String> = found.iter().flat_map(|c| &c.unfit).map(|w| said(t, w)).collect();
+        unfit.extend(is_inside(id).then(|| t.s("plan-comparison-inside")));
+        CandidateLine {
+            id: id.to_owned(),
+            name: name_of(t, data, id),
+            chosen: typed(id).is_some(),
+            retrofit: typed(id).map(|c| &c.retrofit).or(retrofits.get(id)).cloned().unwrap_or_default(),
+            advice: match found {
+                Some(c) if unfit.is_empty() && c.is_class_stated => t.s("plan-comparison-fits"),
+                Some(_) if unfit.is_empty() => t.s("plan-comparison-class"),
+                _ => String::new(),
+            },
+            unfit,
+        }
     };
     // Those that are chosen first, in the plan's own order.
     let known = |id: &str| data.candidates.iter().find(|c| c.machine == id);
-    let chosen = data.draft.comparison.iter().map(|c| line(&c.machine, known(&c.machine)));
+    let chosen = draft.comparison.iter().map(|c| line(&c.machine, known(&c.machine)));
     let others = data.candidates.iter().filter(|c| typed(&c.machine).is_none());
     chosen.chain(others.map(|c| line(&c.machine, Some(c)))).collect()
+}
+
+/// Dates that the form takes along unseen.
+fn carried(retrofits: &BTreeMap<String, String>, shown: &[CandidateLine]) -> Vec<(String, String)> {
+    let is_unseen = |id: &str| !shown.iter().any(|line| line.id == id);
+    retrofits.iter().filter(|(id, _)| is_unseen(id)).map(|(id, date)| (id.clone(), date.clone())).collect()
 }
 
 /// What a refused lock of the choice is filed under.
 pub(super) const CHOICE: &str = "comparison";
 
-fn choice(t: &Texts, data: &PlanView, face: &Clockface, from: &Said) -> Option<ChoiceLine> {
+fn choice(
+    t: &Texts,
+    data: &PlanView,
+    face: &Clockface,
+    (from, candidates): (&Said, &[CandidateLine]),
+) -> Option<ChoiceLine> {
     if data.draft.comparison.is_empty() {
         return None;
     }
-    let chosen = |id: &str| data.draft.comparison.iter().any(|c| c.machine == id);
-    let unfit = data.candidates.iter().filter(|c| chosen(&c.machine)).flat_map(|c| &c.unfit);
-    let names: Vec<String> = data.draft.comparison.iter().map(|c| name_of(t, data, &c.machine)).collect();
+    let chosen = || candidates.iter().filter(|c| c.chosen);
+    let names: Vec<&str> = chosen().map(|c| c.name.as_str()).collect();
     let may_lock = data.may_declare && data.leaf.is_some() && data.comparison_lock.is_none();
     let own = may_lock && from.metric == CHOICE;
     Some(ChoiceLine {
         machines: names.join(&t.s("list-comma")),
-        unfit: unfit.map(|w| said(t, w)).collect(),
+        unfit: chosen().flat_map(|c| &c.unfit).cloned().collect(),
         lock: data.comparison_lock.as_ref().map_or_else(String::new, |l| {
             t.f("plan-comparison-locked", &[("leaf", &format::integer(l.leaf)), ("time", &face.full(l.at_ms))])
         }),
@@ -331,7 +354,7 @@ fn state(t: &Texts, data: &PlanView, face: &Clockface, m: &MetricState, from: &S
         },
         advice: m.advice.iter().map(|a| (a.blocks, said(t, &a.words))).collect(),
         lock: m.lock.as_ref().map_or_else(String::new, |l| {
-            let key = if l.sufficient { "plan-lock-line" } else { "plan-lock-line-insufficient" };
+            let key = if l.sufficient == Some(false) { "plan-lock-line-insufficient" } else { "plan-lock-line" };
             t.f(
                 key,
                 &[
@@ -393,7 +416,7 @@ pub(super) fn samples(lang: Lang) -> Vec<(&'static str, String)> {
             leaf: 41_204,
             at_ms: 1_772_380_800_000,
             value: String::new(),
-            sufficient: true,
+            sufficient: None,
             parameters_digest: "9f".repeat(32),
         }),
         ..beside.clone()

@@ -412,6 +412,22 @@ mod tests {
     }
 
     #[test]
+    fn a_comparison_that_left_its_lock_is_not_said_to_follow_it() {
+        let json = serde_json::json!({
+            "design": "machines_compared", "comparison": {"lock": null}, "metrics": [],
+            "findings": [{"code": "PLAN_CHANGED_AFTER_LOCK", "leaf": 98}],
+        });
+        let plan: Plan = serde_json::from_value(json).unwrap();
+        for (lang, words) in [
+            (Lang::Zh, "锁定的是对照，现行方案与锁定不一致时不作结论"),
+            (Lang::En, "of locked comparison machines nothing is concluded while the plan says otherwise"),
+        ] {
+            let notes = present(lang.texts(), &plan, |d, m| format!("{d} {m}")).notes;
+            assert!(notes.last().is_some_and(|note| note.contains("98") && note.contains(words)), "{notes:?}");
+        }
+    }
+
+    #[test]
     fn a_locked_promise_names_what_was_stated_after_it_in_both_languages() {
         let json = serde_json::json!({
             "design": "before_after",

@@ -35,8 +35,10 @@ use super::{assets, words};
 mod asked;
 mod change;
 mod declare;
+mod filing;
 mod findings;
 mod plan;
+mod subsidy;
 
 /// All pages and their assets. Mount it at the root.
 pub fn routes() -> Router<AppState> {
@@ -58,6 +60,8 @@ pub fn routes() -> Router<AppState> {
         .route("/sites/{site}/questionnaire", get(asked::questionnaire))
         .route("/sites/{site}/savings", get(asked::savings))
         .route("/sites/{site}/plan", get(plan::page).post(plan::answer).layer(plan::limit()))
+        .route("/sites/{site}/filing", get(filing::page).post(filing::answer).layer(filing::limit()))
+        .route("/sites/{site}/subsidy", get(subsidy::page).post(subsidy::answer).layer(filing::limit()))
         .route("/sites/{site}/declare", get(declare::page).post(declare::answer).layer(declare::limit()))
         .route("/sites/{site}/declare/{file}", get(declare::template))
         .route("/sites/{site}/findings", get(findings::page).post(findings::answer).layer(findings::limit()))
@@ -507,16 +511,13 @@ async fn site(State(state): State<AppState>, visitor: Visitor, Path(id): Path<St
     let manages = data.may.iter().any(|p| p == Permission::ManageGateways.name());
     let (mut frame, face) = visitor.frame(title, Nav::Site, Some(&data.site), manages, now_ms);
     note_closed(&state, &visitor, &id, &mut frame);
-    let mut extras = Extras::default();
-    if let Some(verdicts) = change::verdicts(&state, visitor.lang, &data, 1).await.pop() {
-        extras.compare = verdicts.compare;
-        extras.compare_words = verdicts.words;
-    }
+    let report = change::verdicts(&state, visitor.lang, &data, 1).await.pop();
+    let mut extras = Extras { report, ..Extras::default() };
     if let Some(meter) = data.machines.iter().find(|m| m.role == "meter") {
         extras.energy = energy_days(&state, &visitor, &id, &meter.id, &face.day(now_ms)).await?;
         extras.energy_of = format!("/sites/{}/machines/{}", url_part(&id), url_part(&meter.id));
     }
-    Ok(html(StatusCode::OK, &SitePage::new(frame, &data, &extras, &face)))
+    Ok(html(StatusCode::OK, &SitePage::new(frame, &data, extras, &face)))
 }
 
 /// Says on a site's page that its log is closed and takes nothing.

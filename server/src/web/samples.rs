@@ -14,11 +14,13 @@ use super::format::Clockface;
 use super::reports::{Details, Line};
 use super::site::Extras;
 use super::text::Lang;
+use super::verdict::Verdicts;
 use super::view::{Crumb, Frame, Nav, Reader, SiteRef};
 
 pub(super) mod asked;
 pub(super) mod declare;
 mod figures;
+pub(super) mod filing;
 mod findings;
 mod floor;
 pub(super) mod plan;
@@ -320,46 +322,70 @@ pub(super) fn site_extras(lang: Lang) -> Extras {
     Extras {
         energy: energy_days(),
         energy_of: "/sites/jh-07/machines/main".into(),
-        compare: vec![
-            row(
-                &super::words::name(&names("冲压机", "Press"), lang, ""),
-                6_240,
-                7_110,
-                130,
-                change("verdict-up", "+8.7", "[6.9, 10.5]"),
-                false,
+        report: Some(Verdicts {
+            compare: vec![
+                row(
+                    &super::words::name(&names("冲压机", "Press"), lang, ""),
+                    6_240,
+                    7_110,
+                    130,
+                    change("verdict-up", "+8.7", "[6.9, 10.5]"),
+                    false,
+                ),
+                row(
+                    &super::words::name(&names("数控加工中心", "CNC machine"), lang, ""),
+                    6_980,
+                    7_060,
+                    210,
+                    change("verdict-flat", "+0.8", "[−2.1, 3.7]"),
+                    false,
+                ),
+                row(
+                    &super::words::name(&names("空压机", "Compressor"), lang, ""),
+                    7_420,
+                    7_010,
+                    160,
+                    change("verdict-down", "−4.1", "[−6.3, −1.9]"),
+                    false,
+                ),
+                Row {
+                    name: super::words::name(&names("老式车床", "Old lathe"), lang, ""),
+                    before: None,
+                    after: None,
+                    difference: None,
+                    verdict: t.s("verdict-insufficient"),
+                    total: false,
+                },
+                row(&t.s("compare-total"), 6_410, 7_020, 110, change("verdict-up", "+6.1", "[4.6, 7.6]"), true),
+            ],
+            words: t.f(
+                "compare-words",
+                &[
+                    ("plan", &"retrofit-2026"),
+                    ("base", &"2026-05-24 – 2026-08-22"),
+                    ("period", &"2026-08-23 – 2026-11-21"),
+                ],
             ),
-            row(
-                &super::words::name(&names("数控加工中心", "CNC machine"), lang, ""),
-                6_980,
-                7_060,
-                210,
-                change("verdict-flat", "+0.8", "[−2.1, 3.7]"),
-                false,
-            ),
-            row(
-                &super::words::name(&names("空压机", "Compressor"), lang, ""),
-                7_420,
-                7_010,
-                160,
-                change("verdict-down", "−4.1", "[−6.3, −1.9]"),
-                false,
-            ),
-            Row {
-                name: super::words::name(&names("老式车床", "Old lathe"), lang, ""),
-                before: None,
-                after: None,
-                difference: None,
-                verdict: t.s("verdict-insufficient"),
-                total: false,
-            },
-            row(&t.s("compare-total"), 6_410, 7_020, 110, change("verdict-up", "+6.1", "[4.6, 7.6]"), true),
-        ],
-        compare_words: t.f(
-            "compare-words",
-            &[("plan", &"retrofit-2026"), ("base", &"2026-05-24 – 2026-08-22"), ("period", &"2026-08-23 – 2026-11-21")],
-        ),
+            ..Verdicts::default()
+        }),
     }
+}
+
+/// A report of machines beside machines: nothing is before and nothing after.
+pub(super) fn beside(lang: Lang) -> Verdicts {
+    let t = lang.texts();
+    let mut details = report_details(lang).remove(0);
+    details.lines.clear();
+    details.promises.is_beside = true;
+    details.promises.notes = vec![t.s("promise-machines-compared")];
+    for line in &mut details.promises.lines {
+        line.change = "14.97 [13.02, 16.88]".into();
+        line.grades = t.f("promise-beside-grades", &[("comparison", &"C"), ("own", &"A")]);
+        line.verdict = t.s("beside-reached");
+        line.notes = vec![t.s("promise-because-no-baseline")];
+    }
+    let words = t.f("compare-words-beside", &[("plan", &"retrofit-2026"), ("period", &details.period)]);
+    Verdicts { details, words, ..Verdicts::default() }
 }
 
 pub(super) fn energy_days() -> Vec<TrendPoint> {

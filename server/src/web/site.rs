@@ -8,12 +8,13 @@ use metrics::oee::Undefined;
 use crate::query::{self, MachineCard, SiteView, TrendPoint};
 
 use super::chart::energy::{Bar, Part};
-use super::chart::interval::Row as CompareRow;
 use super::chart::ribbon::mini;
 use super::chart::waterfall::{Kind, Step, tiles};
 use super::chart::{State, Width, calendar, energy, interval, waterfall};
 use super::format::{self, Clockface, NONE};
+use super::promise::Promises;
 use super::text::Texts;
+use super::verdict::Verdicts;
 use super::view::{Class, Figure, Frame, LegendEntry, Nav, RatioValue, url_part};
 use super::words;
 
@@ -24,10 +25,8 @@ pub struct Extras {
     pub energy: Vec<TrendPoint>,
     /// Where the energy is explained; empty for none.
     pub energy_of: String,
-    /// Before and after per machine, from the newest issued report.
-    pub compare: Vec<CompareRow>,
-    /// Which report and periods, in words.
-    pub compare_words: String,
+    /// What the newest issued report compares: before and after, or machines beside machines.
+    pub report: Option<Verdicts>,
 }
 
 /// A number under its name.
@@ -76,6 +75,8 @@ pub struct SitePage {
     compare_wide: String,
     compare_narrow: String,
     compare_lead: String,
+    compare_none: String,
+    beside: Option<Promises>,
     energy_wide: String,
     energy_narrow: String,
     energy_lead: String,
@@ -98,7 +99,7 @@ struct Stated {
 impl SitePage {
     /// Builds the page.
     #[must_use]
-    pub fn new(frame: Frame, data: &SiteView, extras: &Extras, face: &Clockface) -> Self {
+    pub fn new(frame: Frame, data: &SiteView, extras: Extras, face: &Clockface) -> Self {
         let t = frame.t();
         let href = format!("/sites/{}", url_part(&data.site.id));
         let steps = day_losses(t, data);
@@ -108,12 +109,9 @@ impl SitePage {
         let title = t.f1("site-losses-title", "name", frame.title.clone());
         let draw = |w| if drawable { waterfall::svg("losses", &title, &steps, w) } else { String::new() };
         let compare_title = t.s("site-compare");
+        let Verdicts { compare: rows, words: compare_lead, details } = extras.report.unwrap_or_default();
         let compare = |w| {
-            if extras.compare.is_empty() {
-                String::new()
-            } else {
-                interval::svg("compare", &compare_title, &extras.compare, t, w)
-            }
+            if rows.is_empty() { String::new() } else { interval::svg("compare", &compare_title, &rows, t, w) }
         };
         let bars = energy_bars(t, &extras.energy, &extras.energy_of);
         let total: i64 =
@@ -140,7 +138,9 @@ impl SitePage {
             legend: words::state_legend(t),
             compare_wide: compare(Width::Wide),
             compare_narrow: compare(Width::Narrow),
-            compare_lead: extras.compare_words.clone(),
+            compare_lead,
+            compare_none: t.s(if data.reports.is_empty() { "compare-empty" } else { "compare-none" }),
+            beside: Some(details.promises).filter(|promises| promises.is_beside),
             energy_wide: bar(Width::Wide),
             energy_narrow: bar(Width::Narrow),
             energy_lead: t
@@ -389,15 +389,17 @@ const OWN: [&str; 4] = ["gateway_enrolled", "gateway_revoked", "report_issued", 
 #[cfg(test)]
 pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {
     use super::samples;
-    let html = |data: &SiteView, extras: &Extras| {
+    let html = |data: &SiteView, extras: Extras| {
         let face = samples::face(lang);
         let name = words::name(&data.site.names, lang, &data.site.id);
         let frame = samples::frame(lang, name, "/sites/jh-07", Nav::Site, Some(&data.site), data.site.simulated);
         SitePage::new(frame, data, extras, &face).render().expect("renders")
     };
     vec![
-        ("site", html(&samples::site(), &samples::site_extras(lang))),
-        ("site-new", html(&samples::site_new(), &Extras::default())),
+        ("site", html(&samples::site(), samples::site_extras(lang))),
+        ("site-new", html(&samples::site_new(), Extras::default())),
+        ("site-beside", html(&samples::site(), Extras { report: Some(samples::beside(lang)), ..Extras::default() })),
+        ("site-none", html(&samples::site(), Extras::default())),
     ]
 }
 

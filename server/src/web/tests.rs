@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use super::text::{EN_FTL, Lang, ZH_FTL};
 use super::{
-    catalogue, declare, door, figures, findings, fleet, gateways, machine, meters, plan, questionnaire, reports,
-    savings, site, why,
+    catalogue, declare, door, figures, filing, findings, fleet, gateways, machine, meters, plan, questionnaire,
+    reports, savings, site, subsidy, why,
 };
 
 fn pages(lang: Lang) -> Vec<(&'static str, String)> {
@@ -20,6 +20,8 @@ fn pages(lang: Lang) -> Vec<(&'static str, String)> {
     all.extend(questionnaire::samples(lang));
     all.extend(savings::samples(lang));
     all.extend(plan::samples(lang));
+    all.extend(filing::samples(lang));
+    all.extend(subsidy::samples(lang));
     all.extend(declare::samples(lang));
     all.extend(findings::samples(lang));
     all.extend(catalogue::samples(lang));
@@ -132,7 +134,7 @@ fn keys(ftl: &str) -> BTreeSet<String> {
 }
 
 /// Keys whose last part comes from data; each family is looked up in one place.
-const FAMILIES: [&str; 33] = [
+const FAMILIES: [&str; 36] = [
     "beside-",
     "plan-finding-",
     "plan-in-",
@@ -166,6 +168,9 @@ const FAMILIES: [&str; 33] = [
     "energy-",
     "refused-",
     "chain-",
+    "filing-by-",
+    "filing-opinion-",
+    "subsidy-level-",
 ];
 
 /// Words of the read models come from lists in the code; each has its sentence, and no sentence waits for a word nobody says.

@@ -237,8 +237,11 @@ pub fn present(t: &Texts, leaf: i64, report: &Report) -> Verdicts {
     let lines = lines.collect();
     let promises = report.measurement_plan.as_ref().map(|plan| promise::present(t, plan, name)).unwrap_or_default();
     let plan = report.request.plan.clone();
-    let words = plan
-        .map_or_else(String::new, |plan| t.f("compare-words", &[("plan", &plan), ("base", &base), ("period", &after)]));
+    let words = match plan {
+        None => String::new(),
+        Some(plan) if promises.is_beside => t.f("compare-words-beside", &[("plan", &plan), ("period", &after)]),
+        Some(plan) => t.f("compare-words", &[("plan", &plan), ("base", &base), ("period", &after)]),
+    };
     Verdicts { details: Details { leaf, base, period: after, lines, promises }, compare, words }
 }
 
@@ -360,6 +363,7 @@ fn sentence(t: &Texts, c: &Comparison, print: &Print) -> String {
         "UP" if print.share => "verdict-up",
         "UP" => "verdict-more",
         "DOWN" if print.share => "verdict-down",
+        "DOWN" if c.definition.starts_with("energy.") => "verdict-lower",
         "DOWN" => "verdict-less",
         "NOT_SIGNIFICANT" => "verdict-flat",
         _ => return t.s("verdict-insufficient"),
@@ -452,7 +456,7 @@ mod tests {
     #[test]
     fn more_of_an_amount_is_not_called_better() {
         let json = String::from_utf8_lossy(JSON).replace("NOT_SIGNIFICANT", "DOWN");
-        for (json, word) in [(json.clone(), "减少"), (json.replace("\"DOWN\"", "\"UP\""), "增加")] {
+        for (json, word) in [(json.clone(), "降低"), (json.replace("\"DOWN\"", "\"UP\""), "增加")] {
             let verdicts = present(Lang::Zh.texts(), 7, &parse(json.as_bytes()).expect("readable"));
             assert!(verdicts.details.lines[2].verdict.starts_with(word), "{}", verdicts.details.lines[2].verdict);
             assert!(verdicts.compare[1].verdict.starts_with("提升"), "{}", verdicts.compare[1].verdict);

@@ -76,13 +76,23 @@ async fn asking_in_the_background_publishes_nothing_and_silences_no_alarm() {
     let first = logs.publish_now(&site).unwrap();
     grow(&logs, &site, 2);
     let alarm = Standing::Refused { theirs: 1, ours: 1 };
-    lock(&witnesses.0.standings).insert(site.clone(), vec![alarm.clone()]);
+    let held = Held { standing: alarm.clone(), last: alarm.clone() };
+    lock(&witnesses.0.held).insert(site.clone(), vec![held]);
     assert_eq!(witnesses.round(&logs, &site, false).await.unwrap(), first);
     assert_eq!(logs.checkpoint(&site).unwrap(), Some(first));
     // Nobody answers.
     let standings: Vec<Standing> = witnesses.peers(&site).into_iter().map(|peer| peer.standing).collect();
     assert_eq!(standings[0], alarm);
     assert!(matches!(standings[1], Standing::Failed { .. }));
+    // Nor is the one that gave the alarm asked every time: it waits as any other, and is still alarmed.
+    let attempts = || match witnesses.held(&site, 0).last {
+        Standing::Failed { attempts, known, .. } => (attempts, known),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(attempts(), (1, Some(1)));
+    witnesses.round(&logs, &site, false).await.unwrap();
+    assert_eq!(attempts(), (1, Some(1)), "the pause is not over");
     let asked_for = witnesses.round(&logs, &site, true).await.unwrap();
     assert_eq!(Checkpoint::read_unverified(&asked_for).unwrap().size, 2);
+    assert_eq!((attempts(), witnesses.held(&site, 0).standing), ((2, Some(1)), alarm), "somebody waits for it");
 }

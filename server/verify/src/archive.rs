@@ -50,6 +50,10 @@ pub(crate) fn open<'s>(
         Ok(stated) => stated.compare(&archive, &hashed),
         Err(e) => {
             let (zh, en) = match &e {
+                protocol::Error::Unreadable { .. } => {
+                    findings.push(not_opened(&e));
+                    return None;
+                }
                 protocol::Error::UnknownVersion { got, known, .. } => (
                     format!("佐证包格式为第 {got} 版，本程序只认识第 {known} 版；请使用新版核验程序"),
                     format!(
@@ -118,6 +122,14 @@ fn not_opened(error: &protocol::Error) -> Finding {
             format!("解包后至少 {got} 字节，超过此文件允许的 {max} 字节；为避免耗尽内存，未予打开"),
             format!(
                 "it unpacks to {got} bytes or more, and {max} are allowed for a file of its length; not opened, so that it cannot exhaust the memory"
+            ),
+        ),
+        protocol::Error::Unreadable { what, why } => (
+            format!(
+                "读取文件时出错（{what}：{why}）：是磁盘、U 盘或网络盘的问题，对佐证包本身未作判断。请复制到本机磁盘后重试"
+            ),
+            format!(
+                "reading failed ({what}: {why}): that is the disk's, and says nothing of the bundle; copy it to another disk and try again"
             ),
         ),
         e => (

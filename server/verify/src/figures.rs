@@ -267,7 +267,7 @@ fn compared(report: &Report, comparison: &Comparison) -> Compared {
         lower: comparison.lower.clone(),
         upper: comparison.upper.clone(),
         verdict: comparison.verdict.to_owned(),
-        words: verdict.map(|v| Words::from(v.words())).unwrap_or_default(),
+        words: verdict.map(|v| Words::from(v.words(comparison.definition))).unwrap_or_default(),
         cautions: comparison.cautions.iter().map(|c| (*c).to_owned()).collect(),
         caution_words: comparison
             .cautions

@@ -57,7 +57,7 @@ fn refused(log: &Log, forged: &Json, place: &str) {
     let outcome = verify(&bundle, Some(&Trust::parse(log.trust_json().as_bytes()).unwrap()));
     assert_eq!(outcome.verdict, Verdict::Refused, "{place}");
     if let Some((code, said)) = second(log, &bundle) {
-        assert_eq!(code, Some(1), "{place}: {said}");
+        assert!(code == Some(1) && said.contains("refused: "), "{place}: {said}");
     }
 }
 
@@ -76,6 +76,40 @@ fn both_readers_recompute_machines_beside_machines() {
         *honest.pointer_mut("/measurement_plan/metrics/0/beside/cautions").unwrap() = json!([]);
         refused(bent, &honest, "cautions");
     }
+    // Locked in time, and said to have been locked late.
+    for (bent, codes) in [
+        (&log, vec!["LOCKED_AFTER_START"]),
+        (&log, vec!["PLAN_AFTER_START"]),
+        (&late, vec!["LOCKED_AFTER_START", "PLAN_AFTER_START"]),
+    ] {
+        let mut worse = report(bent);
+        let beside = worse.pointer_mut("/measurement_plan/metrics/0/beside").unwrap();
+        (beside["cautions"], beside["comparison"]["grade"]) = (json!(codes), json!("D"));
+        refused(bent, &worse, "cautions");
+    }
+    // Another moment of the lock than its leaf has.
+    let mut earlier = report(&late);
+    *earlier.pointer_mut("/measurement_plan/comparison/lock/received_ms").unwrap() = json!(0);
+    refused(&late, &earlier, "received_ms");
+    // A name moves nothing; another seed leaves the lock.
+    for (more, is_left) in [(json!({"names": {"zh": "新名", "en": "another name"}}), false), (json!({"seed": 8}), true)]
+    {
+        let again = append(&log, "plan", MONDAY, plan(&more));
+        let mut told = report(&again);
+        agreed(&again, &again.bundle(&bytes(&told)), "beside 1 of 2");
+        let findings = told.pointer_mut("/measurement_plan/findings").unwrap();
+        assert_eq!(*findings != json!([]), is_left, "{findings}");
+        if is_left {
+            *findings = json!([]);
+            refused(&again, &told, "findings");
+        }
+    }
+    // It kept its lock, and is said to have left it.
+    let mut left = report(&log);
+    let beside = left.pointer_mut("/measurement_plan/metrics/0/beside").unwrap();
+    (beside["reasons"], beside["reaches"], beside["verdict"], beside["comparison"]["grade"]) =
+        (json!(["COMPARISON_LEFT"]), json!("UNDECIDED"), json!("INSUFFICIENT"), json!("D"));
+    refused(&log, &left, "reasons");
     // One side read a week longer than the other: the sums and the interval are of the dates both have.
     let mut longer = site(false, plan(&json!({"metrics": [{"definition": "quality.iso22400@1"}]})));
     let [press, twin, third] = worlds();

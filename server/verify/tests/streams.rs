@@ -170,10 +170,23 @@ fn a_bundle_that_cannot_be_read_to_its_end_is_never_accepted() {
         let (found, _) = reads(after);
         let refusals: Vec<_> = found.refusals().collect();
         assert_eq!(found.verdict, Verdict::Refused, "failing after {after} of {all} reads");
-        // What the disk did is told, and not as something that somebody left out; of an archive that does not open all the same is said.
-        let is_open = !refusals.iter().any(|f| f.en.contains("not a whole bundle"));
+        // What the disk did is told, and not as something that somebody left out or that is no bundle.
         let is_told = refusals.iter().any(|f| f.en.contains("bad sector") && f.zh.contains("bad sector"));
-        let is_blamed = refusals.iter().any(|f| f.en.contains("missing") || f.en.contains("altered"));
-        assert!(is_told && !is_blamed || !is_open, "failing after {after} of {all} reads: {refusals:#?}");
+        let blame = ["missing", "altered", "not a whole bundle", "cannot be used"];
+        let is_blamed = refusals.iter().any(|f| blame.iter().any(|word| f.en.contains(word)));
+        assert!(is_told && !is_blamed, "failing after {after} of {all} reads: {refusals:#?}");
+        if after == 0 {
+            let words = (refusals[0].zh.as_str(), refusals[0].en.as_str());
+            assert!(
+                words.0.contains("）：是磁盘、U 盘或网络盘的问题，对佐证包本身未作判断。请复制到本机磁盘后重试"),
+                "{words:?}"
+            );
+            assert!(
+                words.1.contains(
+                    "): that is the disk's, and says nothing of the bundle; copy it to another disk and try again"
+                ),
+                "{words:?}"
+            );
+        }
     }
 }

@@ -16,6 +16,7 @@ pub(super) const MAY_USE: &[(&str, &[&str])] = &[
         &[
             "gongzheng-protocol",
             "gongzheng-metrics",
+            "gongzheng-practice",
             "gongzheng-verify",
             "gongzheng-endpoint",
             "gongzheng-look",

@@ -79,14 +79,7 @@ fn periods(flow: &mut Flow, c: &Context<'_>) {
 fn excluded(flow: &mut Flow, c: &Context<'_>) {
     let words = c.words;
     flow.part(words.s("未计入合计的班次（覆盖率低于 80 %）", "Shifts left out of sums (covered below 80 %)"));
-    let total = metrics::report::ALL_MACHINES;
-    let all: Vec<(String, &String)> = c
-        .report
-        .periods
-        .iter()
-        .filter(|s| s.machine != total)
-        .flat_map(|s| s.excluded.iter().map(|e| (c.period(&s.period), e)))
-        .collect();
+    let all = c.report.left_out();
     if all.is_empty() {
         return flow.words(BODY, words.s("无。", "None."));
     }
@@ -94,13 +87,9 @@ fn excluded(flow: &mut Flow, c: &Context<'_>) {
     let rows: Vec<Row> = all
         .iter()
         .take(EXCLUDED_MAX)
-        .map(|(period, shift)| {
-            let mut parts = shift.splitn(2, ' ');
-            let machine = words.machine(c.report, parts.next().unwrap_or_default());
-            Row::new([
-                Cell::new(period.clone()),
-                Cell::new(format!("{machine} · {}", parts.next().unwrap_or_default())),
-            ])
+        .map(|out| {
+            let machine = words.machine(c.report, out.machine);
+            Row::new([Cell::new(c.period(out.period)), Cell::new(format!("{machine} · {} {}", out.date, out.shift))])
         })
         .collect();
     flow.table(

@@ -1,6 +1,7 @@
 //! What stands on the sheets.
 
 mod beside;
+mod heads;
 mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,7 @@ pub(super) fn all<'c>(c: &Context<'c>, codes: &[String]) -> Vec<(&'c str, Table)
         (w.s("方案与锁定", "Plan and locks"), verdict::locks(c)),
         (w.s("设备", "Machines"), machines(c)),
         (w.s("逐班", "Shifts"), shifts(c)),
+        (w.s("未计入合计", "Left out"), left_out(c)),
         (w.s("能源", "Energy"), energy(c)),
         (w.s("缺失", "Gaps"), gaps(c)),
         (w.s("填报", "Statements"), statements(c)),
@@ -33,7 +35,7 @@ pub(super) fn all<'c>(c: &Context<'c>, codes: &[String]) -> Vec<(&'c str, Table)
     sheets
 }
 
-fn head(c: &Context<'_>, columns: &[(&str, &str, f64)]) -> Vec<(String, f64)> {
+fn head(c: &Context<'_>, columns: &[heads::Head]) -> Vec<(String, f64)> {
     columns.iter().map(|(zh, en, width)| (c.words.s(zh, en).to_owned(), *width)).collect()
 }
 
@@ -68,13 +70,13 @@ fn machines(c: &Context<'_>) -> Table {
     let head = head(
         c,
         &[
-            ("设备", "Machine", 20.0),
-            ("设备编号", "Machine id", 12.0),
+            heads::MACHINE,
+            heads::MACHINE_ID,
             ("类别", "Role", 10.0),
-            ("期间", "Period", 20.0),
-            ("指标", "Indicator", 26.0),
-            ("口径", "Definition", 26.0),
-            ("单位", "Unit", 9.0),
+            heads::PERIOD,
+            heads::INDICATOR,
+            heads::DEFINITION,
+            heads::UNIT,
             ("分子", "Numerator", 20.0),
             ("分母", "Denominator", 20.0),
             ("数值", "Value", 14.0),
@@ -117,16 +119,7 @@ fn machines(c: &Context<'_>) -> Table {
 
 fn shifts(c: &Context<'_>) -> Table {
     let w = c.words;
-    let mut columns = head(
-        c,
-        &[
-            ("设备", "Machine", 18.0),
-            ("设备编号", "Machine id", 11.0),
-            ("期间", "Period", 16.0),
-            ("生产日期", "Production date", 12.0),
-            ("班次", "Shift", 9.0),
-        ],
-    );
+    let mut columns = head(c, &[heads::MACHINE, heads::MACHINE_ID, heads::PERIOD, heads::DATE, heads::SHIFT]);
     let buckets: BTreeSet<&String> = c.report.shifts.iter().flat_map(|s| s.buckets_ms.keys()).collect();
     let states: BTreeSet<&String> = c.report.shifts.iter().flat_map(|s| s.states_ms.keys()).collect();
     columns.extend(buckets.iter().map(|b| (format!("{} ms", w.bucket(b)), 15.0)));
@@ -181,15 +174,30 @@ fn shift(
     row
 }
 
+/// Shifts that are in no sum but that of their energy; on paper there is no room for all of them.
+fn left_out(c: &Context<'_>) -> Table {
+    let head = head(c, &[heads::MACHINE, heads::MACHINE_ID, heads::PERIOD, heads::DATE, heads::SHIFT]);
+    let row = |out: crate::read::LeftOut<'_>| {
+        vec![
+            c.words.machine(c.report, out.machine).into(),
+            out.machine.into(),
+            c.period(out.period).into(),
+            out.date.into(),
+            out.shift.into(),
+        ]
+    };
+    Table { head, rows: c.report.left_out().into_iter().map(row).collect() }
+}
+
 /// Energy by machine and production date, from the shifts; a date with a shift whose energy is undefined has none.
 fn energy(c: &Context<'_>) -> Table {
     let head = head(
         c,
         &[
-            ("设备", "Machine", 20.0),
-            ("设备编号", "Machine id", 12.0),
-            ("期间", "Period", 20.0),
-            ("生产日期", "Production date", 13.0),
+            heads::MACHINE,
+            heads::MACHINE_ID,
+            heads::PERIOD,
+            heads::DATE,
             ("用电量 分子（10⁻⁶ kWh）", "Energy numerator (10⁻⁶ kWh)", 22.0),
             ("用电量 kWh", "Energy kWh", 14.0),
             ("说明", "Note", 30.0),
@@ -238,7 +246,7 @@ fn gaps(c: &Context<'_>) -> Table {
             ("时长 s", "Length s", 12.0),
             ("原因", "Cause", 18.0),
             ("原因代码", "Cause code", 18.0),
-            ("站点日志条", "Leaf", 11.0),
+            heads::LEAF,
         ],
     );
     let face = c.face();
@@ -266,16 +274,16 @@ fn statements(c: &Context<'_>) -> Table {
     let head = head(
         c,
         &[
-            ("站点日志条", "Leaf", 10.0),
+            heads::LEAF,
             ("填报时间", "Logged", 20.0),
             ("生效时间", "Takes effect", 20.0),
             ("内容", "What", 16.0),
             ("类别代码", "Kind", 18.0),
             ("参数 / 填报", "Parameter / entry", 12.0),
-            ("填报人", "Author", 14.0),
-            ("角色", "Role", 16.0),
+            heads::AUTHOR,
+            heads::ROLE,
             ("取值", "Values", 60.0),
-            ("情况说明", "Reason", 40.0),
+            heads::REASON,
             ("无效原因", "Why invalid", 30.0),
         ],
     );
@@ -311,7 +319,7 @@ fn definitions(c: &Context<'_>) -> Table {
         &[
             ("名称", "Name", 34.0),
             ("口径编号", "Definition", 26.0),
-            ("单位", "Unit", 12.0),
+            heads::UNIT,
             ("公式", "Formula", 34.0),
             ("出处", "Source", 30.0),
         ],

@@ -65,3 +65,20 @@ fn a_series_that_can_be_drawn_without_planned_time_has_no_interval() {
     assert_eq!((change.interval, change.verdict()), (None, Verdict::Insufficient));
     assert!(change.before.1 > 0);
 }
+
+/// Of what should fall, a rise is no improvement and a fall no decline.
+#[test]
+fn a_change_is_worded_by_what_changed() {
+    for (definition, up, down) in [
+        ("oee.iso22400@1", ("提升", "up"), ("下降", "down")),
+        ("quality.iso22400@1", ("提升", "up"), ("下降", "down")),
+        ("energy.per_good@1", ("增加", "more"), ("降低", "less")),
+        ("energy.per_production_day@1", ("增加", "more"), ("降低", "less")),
+        ("good.per_production_day@1", ("增加", "more"), ("减少", "less")),
+    ] {
+        for (verdict, word) in [(Verdict::Up, up), (Verdict::Down, down)] {
+            let (zh, en) = verdict.words(definition);
+            assert!(zh.starts_with(word.0) && en.starts_with(word.1), "{definition}: {zh} {en}");
+        }
+    }
+}

@@ -79,7 +79,6 @@ pub(super) fn passed(scene: &Scene<'_>, window: Interval) -> Option<(i128, i128)
             new_initial: replaced.body.new_initial_raw.saturating_mul(trace.meaning.unit_per_raw),
         });
     }
-    rule.replaced.sort_by_key(|r| r.at_ms);
     let first = trace.times().partition_point(|t| *t <= window.from_ms).saturating_sub(1);
     let around = trace.points().skip(first).take_while(|p| p.0 <= window.to_ms.saturating_add(REACH_MS));
     let passed = counter::fold(around, window, &rule, |_, _| Weight::ONE);

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{ChangeItem, FiledPlan, FiledTarget, InvestmentLine, Opinion, PlanChange, PlanOpinion, PromisedMachine};
+use super::{
+    ChangeItem, FEN_MAX, FiledPlan, FiledTarget, InvestmentLine, Opinion, PlanChange, PlanOpinion, PromisedMachine,
+};
 use crate::model::{DateRange, ModelError, Names, check_date, check_id, refuse};
 
 const PLAN: &str = "filed_plan";
@@ -17,8 +19,6 @@ const POINTS_MAX: usize = 100;
 const NAME_MAX: usize = 200;
 /// Longest reason or method, characters.
 const TEXT_MAX: usize = 2_000;
-/// Most fen of a line: ten billion yuan.
-const FEN_MAX: i64 = 1_000_000_000_000;
 
 type Checked = Result<(), ModelError>;
 

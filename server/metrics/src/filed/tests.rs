@@ -89,8 +89,27 @@ fn what_breaks_a_bound_is_refused_in_both_languages() {
         let mut wrong = body.clone();
         *wrong.pointer_mut(at).unwrap() = value;
         let said = refusal(kind, &wrong);
-        let shared = ["is not an id", "is not a date"].iter().any(|s| said.contains(s));
-        assert!(shared || said.contains(" / "), "{at}: only one language: {said}");
+        // As the door splits it: English, which is all ASCII, then Chinese.
+        let (en, zh) = said.rsplit_once(" / ").unwrap_or_else(|| panic!("{at}: only one language: {said}"));
+        assert!(en.is_ascii() && !zh.is_ascii() && !zh.contains('`'), "{at}: {said}");
+    }
+}
+
+#[test]
+fn ids_and_dates_are_refused_in_both_languages_whatever_is_in_them() {
+    for (id, shown) in [("KM", "`KM`"), ("备案/一 / 号", "this"), ("a / b", "`a / b`"), ("-x", "`-x`")] {
+        let mut wrong = plan();
+        wrong["filing"] = json!(id);
+        let said = refusal("filed_plan", &wrong);
+        assert!(said.contains(&format!("{shown} is not an id: 1 to 32 of a-z, 0-9 and `-`, not beginning with `-`")));
+        assert!(said.ends_with(" / filing：标识须为 1 至 32 个小写字母、数字或“-”，且不以“-”开头"), "{said}");
+    }
+    for (date, shown) in [("2024-9-1", "`2024-9-1`"), ("二〇二四年九月一日", "this")] {
+        let mut wrong = plan();
+        wrong["filed"] = json!(date);
+        let said = refusal("filed_plan", &wrong);
+        assert!(said.contains(&format!("{shown} is not a date like 2026-03-14")), "{said}");
+        assert!(said.ends_with(" / filed：日期须写成 2026-03-14 的形式"), "{said}");
     }
 }
 
@@ -110,7 +129,8 @@ fn unknown_fields_and_words_are_refused() {
 fn a_target_without_unit_is_told_so() {
     let mut wrong = plan();
     wrong["targets"][0]["promised"].as_object_mut().unwrap().remove("unit");
-    assert!(refusal("filed_plan", &wrong).contains("目标须注明单位"));
+    let said = refusal("filed_plan", &wrong);
+    assert!(said.contains("a target needs its unit") && said.contains("目标须注明单位："), "{said}");
 }
 
 #[test]
@@ -119,7 +139,9 @@ fn a_plan_that_promises_nothing_is_none() {
     wrong["machines"] = json!([]);
     assert!(parse_body("filed_plan", &wrong).is_ok(), "software alone is a plan");
     wrong["lines"] = json!([]);
-    assert!(refusal("filed_plan", &wrong).contains("至少一台设备"));
+    let said = refusal("filed_plan", &wrong);
+    assert!(said.contains("a plan promises at least one machine or investment line"), "{said}");
+    assert!(said.ends_with("备案方案须列出至少一台设备或一笔投资"), "{said}");
 }
 
 #[test]
@@ -148,16 +170,17 @@ fn a_filing_is_kept_in_the_order_of_the_log() {
             kind: kind.to_owned(),
             effective_from: 100 - leaf as i64,
             author: "p-1".to_owned(),
-            role: "firm".to_owned(),
+            role: ["firm", "district"][usize::from(kind == "plan_opinion")].to_owned(),
             reason: String::new(),
             body,
         };
-        statements.push(leaf, 1_000, declaration);
+        statements.push(leaf, 1_000 + leaf as i64, declaration);
     }
     let filing = statements.filing("km-017").unwrap();
     assert_eq!(filing.plans.iter().map(|p| p.leaf).collect::<Vec<_>>(), [0]);
     assert_eq!(filing.changes.iter().map(|c| c.leaf).collect::<Vec<_>>(), [1, 4]);
-    assert_eq!(filing.opinions.iter().map(|o| o.leaf).collect::<Vec<_>>(), [3]);
+    let opinions: Vec<_> = filing.opinions.iter().map(|o| (o.leaf, o.role.as_str(), o.received_ms)).collect();
+    assert_eq!(opinions, [(3, "district", 1_003)], "who stated it and when it came are kept");
     assert_eq!(statements.filings().map(|(id, _)| id).collect::<Vec<_>>(), ["km-017"]);
     assert_eq!(statements.bad().iter().map(|b| b.leaf).collect::<Vec<_>>(), [2]);
 }

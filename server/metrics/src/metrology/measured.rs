@@ -255,7 +255,6 @@ fn check_register(history: &History, stated: &Stated<Meter>, span: Interval) -> 
     let mut rule = register_rule(signal, meaning, None);
     rule.replaced = statements
         .meters_replaced(machine)
-        .iter()
         .map(|r| Replacement {
             at_ms: r.body.at_ms,
             old_final: r.body.old_final_raw.saturating_mul(meaning.unit_per_raw),

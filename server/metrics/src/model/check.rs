@@ -33,7 +33,7 @@ pub enum ModelError {
         reason: String,
     },
     /// A field has a value outside its range.
-    #[error("`{field}` in a `{kind}` declaration: {reason}")]
+    #[error("{}", placed(kind, field, reason))]
     Field {
         /// The declaration kind.
         kind: &'static str,
@@ -42,6 +42,14 @@ pub enum ModelError {
         /// What is wrong and what is allowed.
         reason: String,
     },
+}
+
+/// The sentence with its place, in each of the languages it has.
+fn placed(kind: &str, field: &str, reason: &str) -> String {
+    match reason.rsplit_once(" / ").filter(|(_, zh)| !zh.is_ascii()) {
+        Some((en, zh)) => format!("`{field}` in a `{kind}` declaration: {en} / {field}：{zh}"),
+        None => format!("`{field}` in a `{kind}` declaration: {reason}"),
+    }
 }
 
 pub(crate) fn refuse(kind: &'static str, field: impl Into<String>, reason: impl Into<String>) -> ModelError {
@@ -247,14 +255,24 @@ pub(crate) fn check_id(kind: &'static str, field: &str, id: &str) -> Result<(), 
     if first && rest && id.len() <= 32 {
         Ok(())
     } else {
-        Err(refuse(kind, field, format!("`{id}` is not an id: 1 to 32 of a-z, 0-9 and `-`, not beginning with `-`")))
+        let reason = format!(
+            "{} is not an id: 1 to 32 of a-z, 0-9 and `-`, not beginning with `-` / 标识须为 1 至 32 个小写字母、数字或“-”，且不以“-”开头",
+            shown(id)
+        );
+        Err(refuse(kind, field, reason))
     }
 }
 
+/// What was written, in the English half of a sentence: short, and only as far as that half can hold it.
+fn shown(text: &str) -> String {
+    if text.is_ascii() && text.len() <= 60 { format!("`{}`", text.escape_default()) } else { "this".to_owned() }
+}
+
 pub(crate) fn check_date(kind: &'static str, field: &str, date: &str) -> Result<(), ModelError> {
-    crate::calendar::parse_date(date)
-        .map(|_| ())
-        .ok_or_else(|| refuse(kind, field, format!("`{date}` is not a date like 2026-03-14")))
+    crate::calendar::parse_date(date).map(|_| ()).ok_or_else(|| {
+        let reason = format!("{} is not a date like 2026-03-14 / 日期须写成 2026-03-14 的形式", shown(date));
+        refuse(kind, field, reason)
+    })
 }
 
 fn check_site(site: Site) -> Result<Site, ModelError> {

@@ -46,16 +46,23 @@ pub(crate) fn unfit(statements: &Statements, plan: &Plan) -> Vec<Unfit> {
     plan.compared_with().flat_map(|machine| unfit_of(statements, plan, machine)).collect()
 }
 
-/// Every production machine outside the boundary, in order of their ids.
-pub fn candidates(statements: &Statements, plan: &Plan) -> Vec<Candidate> {
+/// Every production machine outside the boundary, and what is chosen there though it is none, in order of their ids.
+pub fn candidates<'a>(
+    statements: &'a Statements,
+    plan: &Plan,
+    chosen: impl IntoIterator<Item = &'a str>,
+) -> Vec<Candidate> {
+    let chosen: BTreeSet<&str> = chosen.into_iter().collect();
+    let all: BTreeSet<&str> = statements.machines().chain(chosen.iter().copied()).collect();
     let outside = |m: &&str| !plan.machines.iter().chain(&plan.incoming).any(|own| own == m);
     let look = |machine: &str| Candidate {
         machine: machine.to_owned(),
         unfit: unfit_of(statements, plan, machine),
         is_class_stated: is_class_stated(statements, plan, machine),
     };
-    let all = statements.machines().filter(outside).map(look);
-    all.filter(|c| !c.unfit.iter().any(|u| u.code == "COMPARISON_ROLE")).collect()
+    let makes_things = |c: &Candidate| !c.unfit.iter().any(|u| u.code == "COMPARISON_ROLE");
+    let found = all.into_iter().filter(outside).map(look);
+    found.filter(|c| makes_things(c) || chosen.contains(c.machine.as_str())).collect()
 }
 
 /// Whether the class of a machine and of one of the boundary's machines is stated.

@@ -132,6 +132,11 @@ pub enum LockError {
         "the plan `{0}` has comparison machines: its choice is locked as a whole, without naming a metric / 方案 {0} 采用对照机器：整体锁定，不按指标锁定"
     )]
     Whole(String),
+    /// A choice of comparison machines is to be locked although something did not suffice.
+    #[error(
+        "the plan `{0}` has comparison machines: nothing was measured when they were chosen, so nothing is insufficient; leave `insufficient` out / 方案 {0} 采用对照机器：选定时并未测量，无所谓数据不足，请勿填 insufficient"
+    )]
+    NothingMeasured(String),
     /// A comparison machine is unfit by what is stated now.
     #[error("{en} / {zh}")]
     Unfit {

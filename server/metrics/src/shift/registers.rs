@@ -237,12 +237,11 @@ pub fn register_rule(signal: &SignalRef, meaning: &Meaning, fastest_item_us: Opt
 /// [`register_rule`] of a machine's energy register, with its declared exchanges.
 pub fn energy_rule(history: &History, machine: &str, signal: &SignalRef, meaning: &Meaning) -> RegisterRule {
     let mut rule = register_rule(signal, meaning, None);
-    rule.replaced.extend(history.statements().meters_replaced(machine).iter().map(|replaced| Replacement {
+    rule.replaced.extend(history.statements().meters_replaced(machine).map(|replaced| Replacement {
         at_ms: replaced.body.at_ms,
         old_final: replaced.body.old_final_raw.saturating_mul(meaning.unit_per_raw),
         new_initial: replaced.body.new_initial_raw.saturating_mul(meaning.unit_per_raw),
     }));
-    rule.replaced.sort_by_key(|r| r.at_ms);
     rule
 }
 

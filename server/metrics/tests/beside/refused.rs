@@ -211,9 +211,15 @@ fn machines_outside_the_boundary_are_proposed_with_what_speaks_against_them() {
     let log = append(&RECORDED, "ledger", MONDAY, json!({"machine": "third"}));
     let log = append(&log, "ledger", MONDAY, json!({"machine": "twin", "class": "high_energy"}));
     let Ok(Body::Plan(body)) = parse_body("plan", &plan(&json!({}))) else { panic!() };
-    let found = candidates(&statements(&log), &Plan { comparison: None, ..body });
+    let body = Plan { comparison: None, ..body };
+    let found = candidates(&statements(&log), &body, []);
     let said: Vec<_> = found.iter().map(|c| (c.machine.as_str(), c.unfit.len(), c.is_class_stated)).collect();
     // Neither the press itself nor the meter.
     assert_eq!(said, [("third", 0, false), ("twin", 1, true)]);
     assert_eq!(found[1].unfit[0].code, "COMPARISON_CLASS");
+    // What is chosen and is no candidate is there with its reason; what is inside the boundary is not.
+    let found = candidates(&statements(&log), &body, ["lathe", "main", "press", "third"]);
+    let said: Vec<_> = found.iter().map(|c| (c.machine.as_str(), c.unfit.first().map(|u| u.code))).collect();
+    let (unknown, role, class) = (Some("COMPARISON_UNKNOWN"), Some("COMPARISON_ROLE"), Some("COMPARISON_CLASS"));
+    assert_eq!(said, [("lathe", unknown), ("main", role), ("third", None), ("twin", class)]);
 }

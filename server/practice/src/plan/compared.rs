@@ -60,10 +60,19 @@ pub struct Promise {
 pub struct Difference {
     /// There although not promised; otherwise promised, not there, and the term is over.
     pub is_extra: bool,
-    /// The open application that would cover it.
-    pub covered_by: Option<String>,
-    /// In words.
+    /// The open application that would cover it, once it is approved.
+    pub covered_by: Option<Covered>,
+    /// In words, with where that application stands.
     pub words: Names,
+}
+
+/// An application that is neither approved nor refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Covered {
+    /// Its id.
+    pub change: String,
+    /// Where it stands.
+    pub stands: Names,
 }
 
 /// Everything promised or there.
@@ -80,9 +89,9 @@ pub struct Compared {
 }
 
 impl Compared {
-    /// Rows that differ without an application that would cover it: what has to be named.
+    /// Rows that differ from the plan in force: what has to be named. That a change was applied for approves nothing.
     pub fn unapproved(&self) -> impl Iterator<Item = &Promise> {
-        self.rows.iter().filter(|r| r.difference.as_ref().is_some_and(|d| d.covered_by.is_none()))
+        self.rows.iter().filter(|r| r.difference.is_some())
     }
 }
 
@@ -133,10 +142,14 @@ pub fn compare(
         see(Key::Gateway(seen.gateway.clone()), seen.since, seen.last);
     }
     let is_over = |plan: &FiledPlan| date(&plan.term.to).is_some_and(|end| at > end);
-    let open = applications.iter().filter(|a| a.is_open());
-    let would: Vec<(&str, FiledPlan)> = open.map(|a| (a.change.change.as_str(), current.with(a.change).plan)).collect();
-    let would: Vec<(&str, BTreeSet<Key>, bool)> =
-        would.iter().map(|(id, plan)| (*id, promised(plan), is_over(plan))).collect();
+    let would: Vec<(Covered, BTreeSet<Key>, bool)> = applications
+        .iter()
+        .filter(|a| a.is_open())
+        .map(|a| {
+            let plan = current.with(a.change).plan;
+            (Covered { change: a.change.change.clone(), stands: a.words() }, promised(&plan), is_over(&plan))
+        })
+        .collect();
     let keys: BTreeSet<&Key> = wanted.iter().chain(found.keys()).collect();
     // Of a machine promised without points, every point may be read: the promise is the machine.
     let any_point: BTreeSet<&str> =
@@ -155,10 +168,11 @@ pub fn compare(
         };
         let difference = differs.map(|is_extra| {
             // What is there has to be promised; what is not there has to be left out, or the term has to be longer.
-            let covers =
-                |(_, plan, over): &&(&str, BTreeSet<Key>, bool)| plan.contains(key) == is_extra || (!is_extra && !over);
-            let covered_by = would.iter().find(covers).map(|(id, _, _)| (*id).to_owned());
-            let words = said(is_extra, covered_by.as_deref());
+            let covers = |(_, plan, over): &&(Covered, BTreeSet<Key>, bool)| {
+                plan.contains(key) == is_extra || (!is_extra && !over)
+            };
+            let covered_by = would.iter().find(covers).map(|(covered, _, _)| covered.clone());
+            let words = said(is_extra, covered_by.as_ref());
             Difference { is_extra, covered_by, words }
         });
         let counts = match key {
@@ -187,14 +201,17 @@ pub fn compare(
     out
 }
 
-fn said(is_extra: bool, covered_by: Option<&str>) -> Names {
+fn said(is_extra: bool, covered_by: Option<&Covered>) -> Names {
     let (zh, en) = if is_extra {
         ("不在现行方案内，已有数据", "there is data, and it is not in the plan in force")
     } else {
         ("现行方案内，实施期限已过，尚无数据", "in the plan in force, the term is over, and there is no data")
     };
     match covered_by {
-        Some(id) => words(format!("{zh}；变更申请 {id} 办理中"), format!("{en}; application `{id}` is pending")),
+        Some(Covered { change, stands }) => words(
+            format!("{zh}；变更申请 {change} 尚未同意：{}", stands.zh),
+            format!("{en}; application `{change}` is not approved: {}", stands.en),
+        ),
         None => words(format!("{zh}；没有经同意的变更"), format!("{en}; no change was approved")),
     }
 }

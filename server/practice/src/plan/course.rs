@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
-use metrics::filed::{ChangeItem, Filing, Opinion, OpinionBy, PlanChange, PlanOpinion};
+use metrics::credibility::course::FACTORY_ROLE;
+use metrics::filed::{Filed, Opinion, OpinionBy, PlanChange, PlanOpinion};
 use metrics::model::Names;
-use metrics::statements::Stated;
 
-use super::{InForce, date, in_force};
-use crate::rule::{ChangeRules, Day};
+use super::{Procedure, date};
+use crate::rule::Day;
 use crate::words::words;
 
 /// Where an application stands.
@@ -18,6 +18,8 @@ pub enum Status {
     Approved {
         /// Date of the deciding opinion.
         date: Day,
+        /// On which day the server logged it.
+        received: Option<Day>,
         /// Its leaf.
         leaf: u64,
     },
@@ -60,7 +62,7 @@ pub struct Application<'f> {
     /// Where it stands.
     pub status: Status,
     /// Opinions that count, on what was submitted last.
-    pub opinions: Vec<&'f Stated<PlanOpinion>>,
+    pub opinions: Vec<&'f Filed<PlanOpinion>>,
     /// What counts for nothing, and why.
     pub problems: Vec<Problem>,
 }
@@ -71,24 +73,34 @@ impl Application<'_> {
         !matches!(self.status, Status::Approved { .. } | Status::Refused { .. })
     }
 
+    /// Date of what counts last of it: its submission, or an opinion on that.
+    fn last_date(&self) -> &str {
+        self.opinions.last().map_or(&self.change.date, |o| &o.body.date)
+    }
+
     /// Where it stands, and what is missing, in words.
     pub fn words(&self) -> Names {
         match &self.status {
-            Status::Approved { date, .. } => words(format!("已同意（{date}）"), format!("approved ({date})")),
+            Status::Approved { date, received, .. } => match received.filter(|received| received > date) {
+                Some(day) => {
+                    words(format!("已同意（{date}，{day} 记入日志）"), format!("approved ({date}, logged on {day})"))
+                }
+                None => words(format!("已同意（{date}）"), format!("approved ({date})")),
+            },
             Status::Refused { by, date, reason } => {
                 let (zh, en) = by.words();
-                words(format!("{zh}不同意（{date}）：{reason}"), format!("not agreed by {en} ({date}): {reason}"))
+                words(format!("{zh}不同意（{date}）：{reason}"), format!("not agreed by the {en} ({date}): {reason}"))
             }
             Status::Returned { by, date, reason } => {
                 let (zh, en) = by.words();
                 words(
                     format!("{zh}退回补正（{date}）：{reason}；待企业重新提交"),
-                    format!("returned by {en} ({date}): {reason}; the firm submits it again"),
+                    format!("returned by the {en} ({date}): {reason}; the firm submits it again"),
                 )
             }
             Status::Waiting { next } => {
                 let (zh, en) = next.words();
-                words(format!("待{zh}意见"), format!("waiting for the opinion of {en}"))
+                words(format!("待{zh}意见"), format!("waiting for the opinion of the {en}"))
             }
             Status::NoRoute => words(
                 "该办法未规定变更程序，由主管部门确定",
@@ -108,170 +120,221 @@ pub struct Problem {
     pub said: Names,
 }
 
-fn problem(leaf: Option<u64>, zh: impl Into<String>, en: impl Into<String>) -> Problem {
-    Problem { leaf, said: words(zh, en) }
+impl Problem {
+    pub(super) fn new(zh: impl Into<String>, en: impl Into<String>) -> Self {
+        Self { leaf: None, said: words(zh, en) }
+    }
+
+    fn at(self, leaf: u64) -> Self {
+        Self { leaf: Some(leaf), ..self }
+    }
 }
 
 enum Event<'f> {
-    Change(&'f Stated<PlanChange>),
-    Opinion(&'f Stated<PlanOpinion>),
+    Change(&'f Filed<PlanChange>),
+    Opinion(&'f Filed<PlanOpinion>),
 }
 
-/// Every application of a filing as of a date, in order of its first submission.
-pub fn applications<'f>(filing: &'f Filing, rules: Option<&ChangeRules>, at: Date) -> Vec<Application<'f>> {
-    let mut events: BTreeMap<u64, Event<'f>> = BTreeMap::new();
-    let is_by = |text: &str| date(text).is_some_and(|d| d <= at);
-    events.extend(filing.changes.iter().filter(|c| is_by(&c.body.date)).map(|c| (c.leaf, Event::Change(c))));
-    events.extend(filing.opinions.iter().filter(|o| is_by(&o.body.date)).map(|o| (o.leaf, Event::Opinion(o))));
-    let mut all: Vec<Application<'f>> = Vec::new();
-    for event in events.into_values() {
-        match event {
-            Event::Change(stated) => submit(&mut all, rules, stated),
-            Event::Opinion(stated) => {
-                // An opinion on nothing that was submitted has no course to be named in; `check_opinion` refuses it.
-                let Some(of) = all.iter_mut().find(|a| a.change.change == stated.body.change) else { continue };
-                match step(of, rules, &stated.body, stated.leaf) {
-                    Ok(status) => {
-                        of.status = status;
-                        of.opinions.push(stated);
+/// What became of a filing as of a date.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Course<'f> {
+    /// Its applications, in order of their first submission.
+    pub applications: Vec<Application<'f>>,
+    /// Statements that belong to no application and count for nothing, and why.
+    pub loose: Vec<Problem>,
+}
+
+impl Course<'_> {
+    /// An application.
+    pub fn application(&self, change: &str) -> Option<&Application<'_>> {
+        self.applications.iter().find(|a| a.change.change == change)
+    }
+}
+
+impl<'f> Procedure<'f> {
+    /// Every application as of a date, by the dates of the papers.
+    pub fn course(&self, at: Date) -> Course<'f> {
+        let mut events: BTreeMap<u64, Event<'f>> = BTreeMap::new();
+        let is_by = |text: &str| date(text).is_some_and(|d| d <= at);
+        let filing = self.filing;
+        events.extend(filing.changes.iter().filter(|c| is_by(&c.body.date)).map(|c| (c.leaf, Event::Change(c))));
+        events.extend(filing.opinions.iter().filter(|o| is_by(&o.body.date)).map(|o| (o.leaf, Event::Opinion(o))));
+        let mut course = Course::default();
+        for event in events.into_values() {
+            match event {
+                Event::Change(stated) => self.submit(&mut course, stated),
+                Event::Opinion(stated) => {
+                    let id = &stated.body.change;
+                    let Some(of) = course.applications.iter_mut().find(|a| a.change.change == *id) else {
+                        course.loose.push(no_application(id).at(stated.leaf));
+                        continue;
+                    };
+                    match self.judge(of, stated) {
+                        Ok(status) => {
+                            of.status = status;
+                            of.opinions.push(stated);
+                        }
+                        Err(problem) => of.problems.push(problem.at(stated.leaf)),
                     }
-                    Err(problem) => of.problems.push(Problem { leaf: Some(stated.leaf), ..problem }),
                 }
             }
         }
+        course
     }
-    all
+
+    fn begin(&self) -> Status {
+        self.rules.and_then(|r| r.route.first()).map_or(Status::NoRoute, |next| Status::Waiting { next: *next })
+    }
+
+    fn submit(&self, course: &mut Course<'f>, stated: &'f Filed<PlanChange>) {
+        let of = course.applications.iter_mut().find(|a| a.change.change == stated.body.change);
+        let checked = self.check_submitted(of.as_deref(), stated).map_err(|problem| problem.at(stated.leaf));
+        match (of, checked) {
+            (Some(of), Err(problem)) => of.problems.push(problem),
+            (None, Err(problem)) => course.loose.push(problem),
+            (Some(of), Ok(())) => {
+                of.change = &stated.body;
+                of.leaf = stated.leaf;
+                of.submitted += 1;
+                of.status = self.begin();
+                of.opinions.clear();
+            }
+            (None, Ok(())) => course.applications.push(Application {
+                change: &stated.body,
+                leaf: stated.leaf,
+                submitted: 1,
+                status: self.begin(),
+                opinions: Vec::new(),
+                problems: Vec::new(),
+            }),
+        }
+    }
+
+    /// Whether an application, or its resubmission, counts: who submits it, its dates, and whether it is decided.
+    pub(super) fn check_submitted(
+        &self,
+        of: Option<&Application<'_>>,
+        stated: &Filed<PlanChange>,
+    ) -> Result<(), Problem> {
+        if let Some(rules) = self.rules.filter(|_| stated.role != FACTORY_ROLE) {
+            let (article, role) = (&rules.clause.article, &stated.role);
+            return Err(Problem::new(
+                format!("变更申请须由企业账号提出（{article}）；填报账号的角色是 {role}"),
+                format!("the firm's own account applies for a change ({article}); this account has the role `{role}`"),
+            ));
+        }
+        self.check_day(stated, &stated.body.date)?;
+        let Some(filed) = self.filing.plans.first() else { return Err(no_plan(&stated.body.filing)) };
+        if stated.body.date < filed.body.filed {
+            return Err(Problem::new("申请日期早于备案日期", "the application is dated before the filing"));
+        }
+        let Some(of) = of else { return Ok(()) };
+        if !of.is_open() {
+            return Err(decided(of));
+        }
+        let (date, after) = (stated.body.date.as_str(), of.last_date());
+        if date < after {
+            return Err(Problem::new(
+                format!("重新提交的日期 {date} 早于上次申请或意见的日期 {after}"),
+                format!("submitted again on {date}, before the application or opinion it follows ({after})"),
+            ));
+        }
+        Ok(())
+    }
+
+    /// No paper is dated after the day on which it was logged.
+    pub(super) fn check_day<T>(&self, stated: &Filed<T>, day: &str) -> Result<(), Problem> {
+        match self.received(stated).zip(date(day)).filter(|(received, day)| *day > received.0) {
+            Some((received, day)) => Err(Problem::new(
+                format!("日期 {day} 晚于填报当日 {received}"),
+                format!("dated {day}, after the day on which it is stated ({received})"),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the account speaks for who is asked, and the date can be.
+    pub(super) fn check_speaker(&self, stated: &Filed<PlanOpinion>) -> Result<(), Problem> {
+        let by = stated.body.by;
+        if stated.role == by.role() {
+            return self.check_day(stated, &stated.body.date);
+        }
+        let ((zh, en), wanted) = (by.words(), by.role());
+        let (own_zh, own_en) = match stated.role.as_str() {
+            FACTORY_ROLE => ("企业账号".to_owned(), "the firm's".to_owned()),
+            role => (format!("角色为 {role} 的账号"), format!("one of the role `{role}`")),
+        };
+        Err(Problem::new(
+            format!("{zh}的意见须由其自己的账号（角色 {wanted}）填报，本次为{own_zh}"),
+            format!("the opinion of the {en} is stated by its own account (role `{wanted}`); this account is {own_en}"),
+        ))
+    }
+
+    /// What an opinion makes of an application.
+    pub(super) fn judge(&self, of: &Application<'_>, stated: &Filed<PlanOpinion>) -> Result<Status, Problem> {
+        self.check_speaker(stated)?;
+        let (said, by) = (&stated.body, stated.body.by);
+        let on = date(&said.date).map(Day).ok_or_else(|| Problem::new("日期不可用", "the date cannot be used"))?;
+        let next = match &of.status {
+            Status::Waiting { next } => *next,
+            Status::NoRoute => {
+                return Err(Problem::new(
+                    "该办法未规定变更程序，意见留存在日志中，由主管部门确定",
+                    "the rule names no procedure for changes: the opinion stays in the log, the authority decides",
+                ));
+            }
+            Status::Returned { .. } => {
+                return Err(Problem::new(
+                    "已退回补正，须先重新提交申请",
+                    "it was returned; it is submitted again first",
+                ));
+            }
+            Status::Approved { .. } | Status::Refused { .. } => return Err(decided(of)),
+        };
+        if by != next {
+            let ((by_zh, by_en), (next_zh, next_en)) = (by.words(), next.words());
+            let (article_zh, article_en) = self.rules.map_or_else(Default::default, |r| {
+                (format!("（{}）", r.clause.article), format!(" ({})", r.clause.article))
+            });
+            return Err(Problem::new(
+                format!("意见顺序不对{article_zh}：应先由{next_zh}出具意见，{by_zh}的意见在此之前不生效"),
+                format!(
+                    "out of order{article_en}: the opinion of the {next_en} comes first; that of the {by_en} counts for nothing before it"
+                ),
+            ));
+        }
+        let after = of.last_date();
+        if said.date.as_str() < after {
+            return Err(Problem::new(
+                format!("意见日期 {on} 早于申请或上一意见的日期 {after}"),
+                format!("the opinion is dated {on}, before the application or the opinion before it ({after})"),
+            ));
+        }
+        let reason = said.reason.clone();
+        Ok(match said.opinion {
+            Opinion::Disagree => Status::Refused { by, date: on, reason },
+            Opinion::Return => Status::Returned { by, date: on, reason },
+            Opinion::Agree => {
+                let mut route = self.rules.iter().flat_map(|r| &r.route).skip_while(|o| **o != next).skip(1);
+                let approved = Status::Approved { date: on, received: self.received(stated), leaf: stated.leaf };
+                route.next().map_or(approved, |next| Status::Waiting { next: *next })
+            }
+        })
+    }
 }
 
-fn begin(rules: Option<&ChangeRules>) -> Status {
-    rules.and_then(|r| r.route.first()).map_or(Status::NoRoute, |next| Status::Waiting { next: *next })
+pub(super) fn no_plan(id: &str) -> Problem {
+    Problem::new(format!("没有备案方案 {id}"), format!("there is no filed plan `{id}`"))
 }
 
-fn submit<'f>(all: &mut Vec<Application<'f>>, rules: Option<&ChangeRules>, stated: &'f Stated<PlanChange>) {
-    let Some(of) = all.iter_mut().find(|a| a.change.change == stated.body.change) else {
-        all.push(Application {
-            change: &stated.body,
-            leaf: stated.leaf,
-            submitted: 1,
-            status: begin(rules),
-            opinions: Vec::new(),
-            problems: Vec::new(),
-        });
-        return;
-    };
-    if !of.is_open() {
-        return of.problems.push(Problem { leaf: Some(stated.leaf), ..decided(of) });
-    }
-    of.change = &stated.body;
-    of.leaf = stated.leaf;
-    of.submitted += 1;
-    of.status = begin(rules);
-    of.opinions.clear();
+pub(super) fn no_application(id: &str) -> Problem {
+    Problem::new(format!("没有变更申请 {id}"), format!("there is no application `{id}`"))
 }
 
 fn decided(of: &Application<'_>) -> Problem {
     let id = &of.change.change;
-    problem(
-        None,
+    Problem::new(
         format!("变更申请 {id} 已有结论；请另编申请编号"),
         format!("application `{id}` is decided; apply under another id"),
     )
-}
-
-/// What an opinion makes of an application.
-fn step(of: &Application<'_>, rules: Option<&ChangeRules>, said: &PlanOpinion, leaf: u64) -> Result<Status, Problem> {
-    let on = date(&said.date).map(Day).ok_or_else(|| problem(None, "日期不可用", "the date cannot be used"))?;
-    let next = match &of.status {
-        Status::Waiting { next } => *next,
-        Status::NoRoute => {
-            return Err(problem(
-                None,
-                "该办法未规定变更程序，意见留存在日志中，由主管部门确定",
-                "the rule names no procedure for changes: the opinion stays in the log, the authority decides",
-            ));
-        }
-        Status::Returned { .. } => {
-            return Err(problem(None, "已退回补正，须先重新提交申请", "it was returned; it is submitted again first"));
-        }
-        Status::Approved { .. } | Status::Refused { .. } => return Err(decided(of)),
-    };
-    if said.by != next {
-        let ((by_zh, by_en), (next_zh, next_en)) = (said.by.words(), next.words());
-        let route = rules.map(|r| &r.clause.article);
-        let article = route.map_or(String::new(), |a| format!("（{a}）"));
-        return Err(problem(
-            None,
-            format!("意见顺序不对：应先由{next_zh}出具意见，{by_zh}的意见暂不生效{article}"),
-            format!(
-                "out of order: the opinion of {next_en} comes first, that of {by_en} counts for nothing yet{article}"
-            ),
-        ));
-    }
-    let after = of.opinions.last().map_or(&of.change.date, |o| &o.body.date);
-    if said.date < *after {
-        return Err(problem(
-            None,
-            format!("意见日期 {on} 早于申请或上一意见的日期 {after}"),
-            format!("the opinion is dated {on}, before the application or the opinion before it ({after})"),
-        ));
-    }
-    let (by, reason) = (said.by, said.reason.clone());
-    Ok(match said.opinion {
-        Opinion::Disagree => Status::Refused { by, date: on, reason },
-        Opinion::Return => Status::Returned { by, date: on, reason },
-        Opinion::Agree => {
-            let mut route = rules.iter().flat_map(|r| &r.route).skip_while(|o| **o != next).skip(1);
-            route.next().map_or(Status::Approved { date: on, leaf }, |next| Status::Waiting { next: *next })
-        }
-    })
-}
-
-/// Whether an opinion may be stated now: for whoever takes one, before it is logged.
-///
-/// # Errors
-/// Why it would count for nothing, and what comes first.
-pub fn check_opinion(filing: &Filing, rules: Option<&ChangeRules>, said: &PlanOpinion) -> Result<(), Problem> {
-    let all = applications(filing, rules, Date::MAX);
-    let Some(of) = all.iter().find(|a| a.change.change == said.change) else {
-        let id = &said.change;
-        return Err(problem(None, format!("没有变更申请 {id}"), format!("there is no application `{id}`")));
-    };
-    step(of, rules, said, 0).map(drop)
-}
-
-/// Whether an application may be submitted now.
-///
-/// # Errors
-/// There is no plan, the application is decided, or it takes away what the plan does not have.
-pub fn check_change(filing: &Filing, rules: Option<&ChangeRules>, change: &PlanChange) -> Result<(), Problem> {
-    let Some(current) = in_force(filing, rules, Date::MAX) else {
-        let id = &change.filing;
-        return Err(problem(None, format!("没有备案方案 {id}"), format!("there is no filed plan `{id}`")));
-    };
-    let all = applications(filing, rules, Date::MAX);
-    if let Some(of) = all.iter().find(|a| a.change.change == change.change && !a.is_open()) {
-        return Err(decided(of));
-    }
-    if change.date < current.plan.filed {
-        return Err(problem(None, "申请日期早于备案日期", "the application is dated before the filing"));
-    }
-    match change.items.iter().find_map(|item| absent(&current, item)) {
-        Some(id) => {
-            Err(problem(None, format!("现行方案中没有 {id}"), format!("the plan in force has no `{id}` to leave out")))
-        }
-        None => Ok(()),
-    }
-}
-
-/// What an item takes away although it is not there.
-fn absent<'i>(current: &InForce, item: &'i ChangeItem) -> Option<&'i str> {
-    let plan = &current.plan;
-    let (id, is_there) = match item {
-        ChangeItem::WithoutMachine(id) => (id, plan.machines.iter().any(|m| m.machine == *id)),
-        ChangeItem::WithoutGateway(id) => (id, plan.gateways.contains(id)),
-        ChangeItem::WithoutLine(id) => (id, plan.lines.iter().any(|l| l.line == *id)),
-        ChangeItem::WithoutTarget(id) => (id, plan.targets.iter().any(|t| t.target == *id)),
-        _ => return None,
-    };
-    (!is_there).then_some(id)
 }

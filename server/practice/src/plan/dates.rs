@@ -22,7 +22,7 @@ pub enum TermState {
     Reached,
 }
 
-/// The term of the plan in force.
+/// The term (实施期限) of the plan in force. It is the project's own; when the pilot ends (试点实施期), the text of the rule has to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Term {
     /// Its last date.
@@ -90,6 +90,19 @@ pub fn term(
             (TermState::Late, said)
         }
     };
+    // Whether delays that were approved one after the other are added up, the texts do not say.
+    let filed = date(&current.filed.term.to).filter(|filed| *filed < end);
+    let filed_limit = filed.zip(delay).and_then(|(filed, d)| after_months(filed, i64::from(d.months)));
+    let said = match filed.zip(filed_limit).filter(|(_, limit)| reached >= *limit) {
+        Some((filed, limit)) => words(
+            format!("{}；自原备案期限（{filed}）起算已于 {limit} 满延期月数，是否累计由主管部门确定", said.zh),
+            format!(
+                "{}; from the term as filed ({filed}) the rule's months were full on {limit}: the authority decides whether delays add up",
+                said.en
+            ),
+        ),
+        None => said,
+    };
     let clause = delay.map(|d| d.clause.clone());
     Some(Term { end: Day(end), limit: limit.map(Day), state, words: said, clause })
 }
@@ -99,9 +112,9 @@ pub fn term(
 pub enum PaymentState {
     /// Paid, as stated.
     Paid,
-    /// Its condition was met, and it was not paid.
-    Due,
-    /// Its condition was not met.
+    /// Its condition was met, as stated, and nobody stated a payment. The texts say 可 and 不高于: that something is owed is not said.
+    Met,
+    /// Nobody stated that its condition was met.
     Waiting,
 }
 
@@ -140,18 +153,22 @@ pub fn payments(
         let filed = current.plan.payments.iter().find(|p| p.stage == id);
         let expected = filed.and_then(|p| date(&p.date)).map(Day);
         let (met, paid) = (by_now(met, id), by_now(paid, id));
-        let state = match (paid, met) {
-            (Some(_), _) => PaymentState::Paid,
-            (None, Some(_)) => PaymentState::Due,
-            (None, None) => PaymentState::Waiting,
-        };
-        let words = match (paid, expected) {
-            (Some(on), _) => words(format!("已于 {on} 拨付"), format!("paid on {on}")),
-            (None, Some(on)) if on.0 < at => {
+        let expected_words = match expected {
+            Some(on) if on.0 < at => {
                 words(format!("备案预计 {on}，已过"), format!("expected by the plan on {on}, which is past"))
             }
-            (None, Some(on)) => words(format!("备案预计 {on}"), format!("expected by the plan on {on}")),
-            (None, None) => words("日期由主管部门确定", "the authority decides the date"),
+            Some(on) => words(format!("备案预计 {on}"), format!("expected by the plan on {on}")),
+            None => words("日期由主管部门确定", "the authority decides the date"),
+        };
+        let (state, words) = match (paid, met) {
+            (Some(on), _) => (PaymentState::Paid, words(format!("已于 {on} 拨付"), format!("paid on {on}"))),
+            (None, Some(on)) => {
+                let Names { zh, en } = expected_words;
+                let zh = format!("拨付条件已于 {on} 满足，未见拨付记录；{zh}");
+                let en = format!("its condition was met on {on}, no payment is stated; {en}");
+                (PaymentState::Met, words(zh, en))
+            }
+            (None, None) => (PaymentState::Waiting, expected_words),
         };
         let names = stage.names.clone();
         Payment { stage: id.to_owned(), names, expected, met, paid, state, words, clause: stage.clause.clone() }

@@ -39,13 +39,17 @@ impl Rule {
                 "a rule that is no draft has its `number`",
             );
         }
-        let valid = &self.validity;
-        if valid.from.zip(valid.to).is_some_and(|(from, to)| from > to) {
-            return refuse(at, "有效期止早于起", "the validity ends before it begins");
+        if let Some(valid) = &self.validity {
+            if valid.from.zip(valid.to).is_some_and(|(from, to)| from > to) {
+                return refuse(at, "有效期止早于起", "the validity ends before it begins");
+            }
+            if valid.to.is_some() == valid.years.is_some() || valid.years.is_some_and(|y| !(1..=30).contains(&y)) {
+                let en = "a validity has either `to` or `years` (1 to 30)";
+                return refuse(at, "有效期须写 to 或 years（1 至 30）之一", en);
+            }
         }
-        if valid.to.is_some() == valid.years.is_some() || valid.years.is_some_and(|y| !(1..=30).contains(&y)) {
-            let en = "a validity has either `to` or `years` (1 to 30)";
-            return refuse(at, "有效期须写 to 或 years（1 至 30）之一", en);
+        if self.pilot.as_ref().is_some_and(|p| p.from.is_some_and(|from| from > p.to)) {
+            return refuse(at, "试点实施期止早于起", "the pilot ends before it begins");
         }
         if self.least_level.as_ref().is_some_and(|l| !(1..=4).contains(&l.level)) {
             return refuse(at, "等级须为 1 至 4", "a level is 1 to 4");
@@ -111,7 +115,7 @@ impl Limit {
                 let bounded = fen.values().all(|f| (1..=FEN_MAX).contains(f));
                 !fen.is_empty() && levels && bounded && fen.values().is_sorted()
             }
-            Self::Authority {} => true,
+            Self::Authority {} | Self::AuthorityAmount {} => true,
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use metrics::model::Names;
 
-use super::{Amount, AwardResult, Step};
-use crate::claim::Claim;
-use crate::rule::{Base, Cap, Limit, Rule};
-use crate::words::{Fen, percent, share_floor, words, yuan};
+use super::{Amount, AwardResult, Step, WithOpen};
+use crate::claim::{Claim, StatedAward};
+use crate::rule::{Award, Base, Cap, Exclusion, Limit, Rule};
+use crate::words::{Clause, Fen, percent, share_floor, words, yuan};
 
 /// What limits are taken of.
 pub(super) struct Sums {
@@ -13,7 +13,7 @@ pub(super) struct Sums {
     pub(super) investment: Fen,
     /// Expenses that wait for something said about them.
     pub(super) waits: bool,
-    /// Expenses that the authority decides about.
+    /// Expenses that the authority decides about, and that are not in these sums.
     pub(super) open: bool,
 }
 
@@ -28,50 +28,91 @@ impl Sums {
     }
 }
 
+/// The exclusions whose answer takes the firm out.
+pub(super) fn excluding<'r>(rule: &'r Rule, claim: &'r Claim) -> impl Iterator<Item = &'r Exclusion> {
+    rule.exclusion.iter().filter(|e| claim.facts.get(e.id()).is_some_and(|fact| fact.answer == e.when))
+}
+
+/// Awards as granted. To a firm that the text takes out of all support none is due: whether one stands is for the authority.
 pub(super) fn awards(rule: &Rule, claim: &Claim) -> Vec<AwardResult> {
+    let excluded = excluding(rule, claim).find(|e| !e.subsidy_only);
     let granted = rule.award.iter().filter_map(|award| Some((award, claim.awards.get(award.id())?)));
+    let amount = |award: &Award, stated: &StatedAward| match (excluded, stated.amount_fen.or(award.fixed_fen)) {
+        (Some(e), _) => {
+            let article = &e.clause.article;
+            let zh = format!("属不予支持的情形（{article}），奖励是否成立");
+            Amount::authority(words(zh, format!("whether it stands, for a firm that is not supported ({article})")))
+        }
+        (None, Some(fen)) => Amount::Fen(fen),
+        (None, None) => Amount::authority(words("奖励金额", "the amount of the award")),
+    };
     granted
-        .map(|(award, stated)| {
-            let why = || words("奖励金额", "the amount of the award");
-            let fen = stated.amount_fen.or(award.fixed_fen);
-            AwardResult {
-                award: award.id().to_owned(),
-                names: award.names.clone(),
-                amount: fen.map_or_else(|| Amount::authority(why()), Amount::Fen),
-                by: stated.by.clone(),
-                clause: award.clause.clone(),
-            }
+        .map(|(award, stated)| AwardResult {
+            award: award.id().to_owned(),
+            names: award.names.clone(),
+            amount: amount(award, stated),
+            by: stated.by.clone(),
+            clause: award.clause.clone(),
         })
         .collect()
 }
 
-pub(super) fn apply(rule: &Rule, claim: &Claim, sums: &Sums, awards: &[AwardResult]) -> (Vec<Step>, Amount) {
+/// The computation by what is settled and, where something is open, beside it with everything open counted.
+pub(super) fn apply(
+    rule: &Rule,
+    claim: &Claim,
+    settled: &Sums,
+    with_open: Option<&Sums>,
+    awards: &[AwardResult],
+) -> (Vec<Step>, Amount, Option<Amount>) {
+    let (mut steps, ceiling) = computed(rule, claim, settled, awards);
+    let opened = with_open.map(|sums| {
+        let (opened, ceiling) = computed(rule, claim, sums, awards);
+        for (step, with) in steps.iter_mut().zip(opened) {
+            step.with_open = Some(WithOpen { limit: with.limit, amount: with.amount });
+        }
+        ceiling
+    });
+    (steps, ceiling, opened)
+}
+
+fn computed(rule: &Rule, claim: &Claim, sums: &Sums, awards: &[AwardResult]) -> (Vec<Step>, Amount) {
     let mut amount = sums.scope();
-    let mut steps = vec![Step {
-        step: "scope".to_owned(),
-        names: words("支持范围内支出", "expenses within the scope"),
-        formula: Amount::Fen(sums.eligible).words(),
+    let step = |step: &str, names: Names, formula: Names, amount: &Amount, clause: Option<&Clause>| Step {
+        step: step.to_owned(),
+        names,
+        formula,
         limit: None,
         amount: amount.clone(),
-        clause: None,
+        with_open: None,
+        clause: clause.cloned(),
         remark: None,
-    }];
-    for exclusion in rule.exclusion.iter().filter(|e| claim.facts.get(e.id()) == Some(&e.when)) {
-        // What is not supported is nothing, whatever somebody still has to state.
-        amount = Amount::Fen(0);
-        let answer = if exclusion.when { ("是", "yes") } else { ("否", "no") };
-        steps.push(Step {
-            step: format!("exclusion.{}", exclusion.id()),
-            names: words("不予支持的情形", "not supported"),
-            formula: words(
-                format!("{}：{}", exclusion.names.zh, answer.0),
-                format!("{}: {}", exclusion.names.en, answer.1),
-            ),
-            limit: Some(0),
-            amount: amount.clone(),
-            clause: Some(exclusion.clause.clone()),
-            remark: None,
-        });
+    };
+    let scope = words("支持范围内支出", "expenses within the scope");
+    let mut steps = vec![step("scope", scope, Amount::Fen(sums.eligible).words(), &amount, None)];
+    for exclusion in &rule.exclusion {
+        let (zh, en) = (&exclusion.names.zh, &exclusion.names.en);
+        let id = format!("exclusion.{}", exclusion.id());
+        match claim.facts.get(exclusion.id()) {
+            Some(fact) if fact.answer == exclusion.when => {
+                // What is not supported is nothing, whatever somebody still has to state.
+                amount = Amount::Fen(0);
+                let answer = if fact.answer { ("是", "yes") } else { ("否", "no") };
+                let zh = format!("{zh}：{}（{}）", answer.0, fact.by);
+                let formula = words(zh, format!("{en}: {} ({})", answer.1, fact.by));
+                let names = words("不予支持的情形", "not supported");
+                steps.push(Step { limit: Some(0), ..step(&id, names, formula, &amount, Some(&exclusion.clause)) });
+            }
+            Some(_) => {}
+            None => {
+                if amount != Amount::Fen(0) {
+                    amount = Amount::missing(words(format!("“{zh}”一项的填报"), format!("an answer to: {en}")));
+                }
+                let formula = words(format!("{zh}：未填写"), format!("{en}: not answered"));
+                let names = words("是否属不予支持的情形", "whether it is supported at all");
+                steps.push(step(&id, names, formula, &amount, Some(&exclusion.clause)));
+            }
+        }
     }
     if amount == Amount::Fen(0) {
         return (steps, amount);
@@ -92,32 +133,20 @@ pub(super) fn apply(rule: &Rule, claim: &Claim, sums: &Sums, awards: &[AwardResu
                 (words(zh, format!("stated level {}, at least {} ({})", stated.level, least.level, stated.by)), None)
             }
         };
-        amount = fallen.unwrap_or(amount);
-        steps.push(Step {
-            step: "least_level".to_owned(),
-            names: words("等级要求", "level asked for"),
-            formula,
-            limit: None,
-            amount: amount.clone(),
-            clause: Some(least.clause.clone()),
-            remark: None,
-        });
+        amount = amount.or(fallen);
+        let names = words("等级要求", "level asked for");
+        steps.push(step("least_level", names, formula, &amount, Some(&least.clause)));
     }
     for cap in &rule.cap {
         let found = find(cap, claim, sums, awards);
-        amount = match (found.limit, found.none) {
-            (_, Some(none)) if amount.fen().is_some() => none,
-            (Some(limit), _) => amount.at_most(limit),
-            _ => amount,
+        amount = match found.limit {
+            Some(limit) => amount.at_most(limit),
+            None => amount.or(found.none),
         };
         steps.push(Step {
-            step: cap.id().to_owned(),
-            names: cap.names.clone(),
-            formula: found.formula,
             limit: found.limit,
-            amount: amount.clone(),
-            clause: Some(cap.clause.clone()),
             remark: cap.open.clone(),
+            ..step(cap.id(), cap.names.clone(), found.formula, &amount, Some(&cap.clause))
         });
     }
     (steps, amount)
@@ -189,13 +218,21 @@ fn find(cap: &Cap, claim: &Claim, sums: &Sums, awards: &[AwardResult]) -> Found 
             );
             Found::at(limit, words(zh, en))
         }
-        Limit::Authority {} => {
-            let Some(announced) = claim.announced.get(cap.id()) else {
+        Limit::AuthorityAmount {} => {
+            let Some((most, by)) = claim.announced.get(cap.id()).and_then(|a| Some((a.most_fen?, &a.by))) else {
                 return Found::none(Amount::authority(cap.names.clone()));
             };
-            let share = share_floor(sums.eligible, announced.share_hundredths);
+            let zh = format!("最高 {} 元（{by}）", yuan(most));
+            Found::at(most, words(zh, format!("at most {} yuan ({by})", yuan(most))))
+        }
+        Limit::Authority {} => {
+            let announced = claim.announced.get(cap.id()).and_then(|a| Some((a, a.share_hundredths?)));
+            let Some((announced, hundredths)) = announced else {
+                return Found::none(Amount::authority(cap.names.clone()));
+            };
+            let share = share_floor(sums.eligible, hundredths);
             let limit = announced.most_fen.map_or(share, |most| share.min(most));
-            let rate = percent(announced.share_hundredths);
+            let rate = percent(hundredths);
             let most = announced.most_fen.map(yuan);
             let (most_zh, most_en) = most
                 .map_or_else(Default::default, |most| (format!("，最高 {most} 元"), format!(", at most {most} yuan")));

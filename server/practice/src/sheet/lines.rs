@@ -1,6 +1,5 @@
 //! Expenses: which count, which do not, which the authority decides about, and why.
 
-use jiff::civil::Date;
 use metrics::model::Names;
 use serde::Serialize;
 
@@ -31,10 +30,14 @@ pub struct LineResult {
     pub category: Names,
     /// Its amount.
     pub amount: Fen,
-    /// What counts for the subsidy.
+    /// What surely counts for the subsidy.
     pub eligible: Fen,
-    /// What counts as the firm's investment.
+    /// What counts for the subsidy if the authority says so.
+    pub eligible_open: Fen,
+    /// What surely counts as the firm's investment.
     pub investment: Fen,
+    /// What counts as the firm's investment if the authority says so.
+    pub investment_open: Fen,
     /// What became of it.
     pub verdict: Verdict,
     /// Why.
@@ -56,43 +59,58 @@ impl Judged {
     }
 }
 
-pub(super) fn judge(rule: &Rule, claim: &Claim, until: Option<Date>) -> Vec<LineResult> {
-    claim.lines.iter().map(|line| one(rule, claim, line, until)).collect()
+pub(super) fn judge(rule: &Rule, claim: &Claim) -> Vec<LineResult> {
+    claim.lines.iter().map(|line| one(rule, claim, line)).collect()
 }
 
-fn one(rule: &Rule, claim: &Claim, line: &Line, until: Option<Date>) -> LineResult {
+fn one(rule: &Rule, claim: &Claim, line: &Line) -> LineResult {
     let category = rule.category.iter().find(|c| c.id() == line.category);
-    let mut circumstances: Vec<Judged> = Vec::from_iter(dated(rule, claim, line, until));
+    let mut circumstances: Vec<Judged> = Vec::from_iter(dated(rule, claim, line));
     circumstances.extend(rule.line_condition.iter().filter_map(|c| conditional(c, line)));
-    // What is wrong with the expense itself is asked apart: it bears on the investment, too.
-    let is_sound = circumstances.is_empty();
-    let by_kind = kind(category);
-    let mut worst = by_kind;
+    // What is wrong with the expense itself is asked apart: it bears on the investment, too. What waits counts for nothing yet.
+    let itself = match circumstances.iter().map(|judged| judged.verdict).max() {
+        None | Some(Verdict::Counted) => Counts::Yes,
+        Some(Verdict::Authority) => Counts::Open,
+        Some(Verdict::Missing | Verdict::NotCounted) => Counts::No,
+    };
+    let mut worst = kind(category);
     for judged in circumstances {
         if judged.verdict > worst.verdict {
             worst = judged;
         }
     }
-    let soft = line.amount_fen - line.hardware_fen;
-    let part = |counts: Counts, of_hardware: Counts| {
-        let hard = if counts.and(of_hardware) == Counts::Yes { line.hardware_fen } else { 0 };
-        if is_sound && counts == Counts::Yes { soft + hard } else { 0 }
+    // Surely, and if the authority says so.
+    let parts = |counts: Counts, hardware: Counts| {
+        let soft = counts.and(itself);
+        let parts = [(soft, line.amount_fen - line.hardware_fen), (soft.and(hardware), line.hardware_fen)];
+        let sum =
+            |wanted: Counts| parts.iter().filter(|(counts, _)| *counts == wanted).map(|(_, fen)| fen).sum::<Fen>();
+        (sum(Counts::Yes), sum(Counts::Open))
     };
+    let (eligible, eligible_open) = parts(category.map_or(Counts::Open, |c| c.counts), rule.hardware.counts);
+    let (investment, investment_open) =
+        parts(category.map_or(Counts::Open, |c| c.investment), rule.hardware.investment);
     let mut result = LineResult {
         line: line.line.clone(),
         category: category.map_or_else(|| words(&line.category, &line.category), |c| c.names.clone()),
         amount: line.amount_fen,
-        eligible: part(category.map_or(Counts::Open, |c| c.counts), rule.hardware.counts),
-        investment: part(category.map_or(Counts::Open, |c| c.investment), rule.hardware.investment),
+        eligible,
+        eligible_open,
+        investment,
+        investment_open,
         verdict: worst.verdict,
         reason: worst.reason,
         clause: worst.clause,
     };
-    if result.verdict == Verdict::Counted && result.eligible < line.amount_fen {
+    if result.verdict == Verdict::Counted && eligible < line.amount_fen {
         let hard = yuan(line.hardware_fen);
+        let (zh, en) = match rule.hardware.counts {
+            Counts::Open => ("由主管部门确定", "is for the authority"),
+            _ => ("不计", "does not count"),
+        };
         result.reason = words(
-            format!("{}；其中硬件部分 {hard} 元不计", result.reason.zh),
-            format!("{}; the hardware part, {hard} yuan, does not count", result.reason.en),
+            format!("{}；其中硬件部分 {hard} 元{zh}", result.reason.zh),
+            format!("{}; the hardware part, {hard} yuan, {en}", result.reason.en),
         );
         result.clause = Some(rule.hardware.clause.clone());
     }
@@ -114,20 +132,35 @@ fn kind(category: Option<&Category>) -> Judged {
     Judged::new(verdict, zh, en, Some(&category.clause))
 }
 
-/// What the date of the invoice says against it.
-fn dated(rule: &Rule, claim: &Claim, line: &Line, until: Option<Date>) -> Option<Judged> {
-    let not = |zh: &str, en: &str, clause| Some(Judged::new(Verdict::NotCounted, zh, en, clause));
+/// What the date of the invoice says against it. Where a text only says when it is in force, or when its pilot runs, what was invoiced
+/// outside is for the authority.
+fn dated(rule: &Rule, claim: &Claim, line: &Line) -> Option<Judged> {
+    let judged = |verdict, zh: &str, en: &str, clause| Some(Judged::new(verdict, zh, en, clause));
     let Some(invoiced) = line.invoiced else {
-        return Some(Judged::new(Verdict::Missing, "缺少发票日期，暂不计", "without a date of invoice it waits", None));
+        return judged(Verdict::Missing, "缺少发票日期，暂不计", "without a date of invoice it waits", None);
     };
     if invoiced > claim.at {
-        return not("发票日期晚于测算日期", "invoiced after the date of the sheet", None);
+        return judged(Verdict::NotCounted, "发票日期晚于测算日期", "invoiced after the date of the sheet", None);
     }
     if let Some(since) = rule.since.as_ref().filter(|since| invoiced < since.from) {
-        return not("发生在可予奖补的日期之前", "before what the rule supports begins", Some(&since.clause));
+        let en = "before what the rule supports begins";
+        return judged(Verdict::NotCounted, "发生在可予奖补的日期之前", en, Some(&since.clause));
     }
-    if until.is_some_and(|until| invoiced.0 > until) {
-        return not("发生在有效期之后", "after the rule's validity", Some(&rule.validity.clause));
+    let validity = rule.validity.as_ref().map(|v| {
+        let after = v.afterwards.as_ref().unwrap_or(&v.clause);
+        ("有效期", "the rule's validity", rule.in_force(claim.began()), &v.clause, after)
+    });
+    let pilot = rule.pilot.as_ref();
+    let pilot = pilot.map(|p| ("试点实施期", "the pilot", rule.pilot_term(claim.began()), &p.clause, &p.clause));
+    for (zh, en, (from, to), clause, afterwards) in validity.into_iter().chain(pilot) {
+        if rule.since.is_none() && from.is_some_and(|from| invoiced.0 < from) {
+            let (zh, en) = (format!("发生在{zh}之前，由主管部门确定"), format!("before {en}: the authority decides"));
+            return judged(Verdict::Authority, &zh, &en, Some(clause));
+        }
+        if to.is_some_and(|to| invoiced.0 > to) {
+            let (zh, en) = (format!("发生在{zh}之后，由主管部门确定"), format!("after {en}: the authority decides"));
+            return judged(Verdict::Authority, &zh, &en, Some(afterwards));
+        }
     }
     None
 }

@@ -4,8 +4,8 @@ use metrics::model::Names;
 use serde::Serialize;
 
 use super::Amount;
-use crate::claim::Claim;
-use crate::rule::{Day, Part, Rule, Stage};
+use crate::claim::{Claim, StatedAmount, StatedDay};
+use crate::rule::{Part, Rule, Stage};
 use crate::words::{Clause, Fen, share_floor, words, yuan};
 
 /// An instalment.
@@ -18,11 +18,18 @@ pub struct StageResult {
     /// How much at most.
     pub amount: Amount,
     /// What was paid of it, as stated.
-    pub paid: Fen,
+    pub paid: Option<StatedAmount>,
     /// When its condition was met, as stated.
-    pub met: Option<Day>,
+    pub met: Option<StatedDay>,
     /// What it waits for, in the text's words.
     pub clause: Clause,
+}
+
+impl StageResult {
+    /// What was paid of it; nothing, as long as nobody says so.
+    pub fn paid_fen(&self) -> Fen {
+        self.paid.as_ref().map_or(0, |paid| paid.amount_fen)
+    }
 }
 
 pub(super) fn divide(rule: &Rule, claim: &Claim, ceiling: &Amount) -> Vec<StageResult> {
@@ -33,15 +40,15 @@ pub(super) fn divide(rule: &Rule, claim: &Claim, ceiling: &Amount) -> Vec<StageR
         stage: stage.id().to_owned(),
         names: stage.names.clone(),
         amount,
-        paid: claim.paid.get(stage.id()).copied().unwrap_or(0),
-        met: claim.met.get(stage.id()).copied(),
+        paid: claim.paid.get(stage.id()).cloned(),
+        met: claim.met.get(stage.id()).cloned(),
         clause: stage.clause.clone(),
     };
     let mut out = Vec::new();
     for stage in &rule.stage {
         let amount = match (ceiling, stage.part) {
             (_, Part::Authority) => match claim.paid.get(stage.id()) {
-                Some(paid) => Amount::Fen(*paid),
+                Some(paid) => Amount::Fen(paid.amount_fen),
                 None => Amount::authority(words("是否拨付及金额", "whether and how much")),
             },
             (Amount::Fen(whole), _) if advanced > 0 => {

@@ -3,10 +3,10 @@
 use metrics::model::Names;
 use serde::Serialize;
 
-use super::caps::others;
-use super::{Amount, Sheet, Verdict};
+use super::caps::{excluding, others};
+use super::{Amount, Sheet, StageResult, Verdict};
 use crate::claim::Claim;
-use crate::rule::{Limit, Rule};
+use crate::rule::{Base, Limit, Rule};
 use crate::words::{Clause, share_floor, words, yuan};
 
 /// What a warning is about.
@@ -19,18 +19,26 @@ pub enum WarningKind {
     NotYetValid,
     /// The rule is no longer in force on the sheet's date.
     Expired,
-    /// When the rule begins is an event nobody stated.
+    /// When the rule or its pilot begins is an event nobody stated.
     StartNotStated,
+    /// The pilot (试点实施期) had not begun on the sheet's date.
+    PilotNotBegun,
+    /// The pilot was over on the sheet's date.
+    PilotOver,
     /// An input is missing.
     Missing,
     /// An expense of a kind the rule does not have.
     UnknownCategory,
-    /// Expenses the authority decides about.
+    /// Expenses of which the authority decides whether they are within the scope.
     Open,
+    /// Expenses of which the authority decides whether they are investment.
+    InvestmentOpen,
     /// Not one of the sub-sectors the text favours.
     Sector,
     /// Outside the dates of the call.
     Batch,
+    /// An award to a firm that is not supported.
+    AwardExcluded,
     /// More support than the rule allows all together.
     SupportExceeded,
     /// More was paid than the limit of an instalment or of the whole.
@@ -60,7 +68,7 @@ pub(super) fn all(rule: &Rule, claim: &Claim, sheet: &Sheet) -> Vec<Warning> {
     let mut list = List(Vec::new());
     validity(&mut list, rule, sheet);
     inputs(&mut list, rule, claim);
-    expenses(&mut list, sheet);
+    expenses(&mut list, rule, sheet);
     project(&mut list, rule, claim);
     support(&mut list, rule, claim, sheet);
     list.0
@@ -72,30 +80,40 @@ fn validity(list: &mut List, rule: &Rule, sheet: &Sheet) {
         let zh = "征求意见稿，尚未印发，不具有效力；正式文本可能不同";
         list.add(WarningKind::Draft, zh, "a draft for comment, not in force; what is issued may differ", None);
     }
-    let clause = Some(&rule.validity.clause);
-    match sheet.from {
-        Some(from) if at < from => {
+    if let Some(validity) = &rule.validity {
+        let clause = Some(&validity.clause);
+        if let Some(from) = sheet.from.filter(|from| at < *from) {
             let zh = format!("测算日期 {at} 在有效期开始（{from}）之前");
-            list.add(
-                WarningKind::NotYetValid,
-                zh,
-                format!("{at} is before the rule's validity begins ({from})"),
-                clause,
-            );
+            let en = format!("{at} is before the rule's validity begins ({from})");
+            list.add(WarningKind::NotYetValid, zh, en, clause);
         }
-        Some(_) => {}
-        None => {
-            let zh = "文件以事件而非日期规定开始时间，尚未填写该日期";
-            let en = "the text begins with an event, not a date; its date is not stated";
-            list.add(WarningKind::StartNotStated, zh, en, clause);
+        if let Some(to) = sheet.to.filter(|to| at > *to) {
+            let zh = format!("该办法已于 {to} 到期，测算日期为 {at}；以下按原文测算，能否继续适用由主管部门确定");
+            let en = format!(
+                "the rule ended on {to}; this sheet of {at} is by its text, and the authority decides whether it still holds"
+            );
+            list.add(WarningKind::Expired, zh, en, validity.afterwards.as_ref().or(clause));
         }
     }
-    if let Some(to) = sheet.to.filter(|to| at > *to) {
-        let zh = format!("该办法已于 {to} 到期，测算日期为 {at}；以下按原文测算，能否继续适用由主管部门确定");
-        let en = format!(
-            "the rule ended on {to}; this sheet of {at} is by its text, and the authority decides whether it still holds"
-        );
-        list.add(WarningKind::Expired, zh, en, rule.validity.afterwards.as_ref().or(clause));
+    if let Some(pilot) = &rule.pilot {
+        let clause = Some(&pilot.clause);
+        if let Some(from) = sheet.pilot_from.filter(|from| at < *from) {
+            let zh = format!("测算日期 {at} 在试点实施期开始（{from}）之前");
+            list.add(WarningKind::PilotNotBegun, zh, format!("{at} is before the pilot begins ({from})"), clause);
+        }
+        if let Some(to) = sheet.pilot_to.filter(|to| at > *to) {
+            let zh = format!("试点实施期已于 {to} 结束，测算日期为 {at}；文件未写明此后是否适用，由主管部门确定");
+            let en = format!(
+                "the pilot ended on {to}, the sheet is of {at}; the text does not say what holds afterwards: the authority decides"
+            );
+            list.add(WarningKind::PilotOver, zh, en, clause);
+        }
+    }
+    if rule.begins_with_event() && sheet.from.is_none() && sheet.pilot_from.is_none() {
+        let zh = "文件以事件而非日期规定开始时间，尚未填写该日期";
+        let en = "the text begins with an event, not a date; its date is not stated";
+        let clause = rule.validity.as_ref().map(|v| &v.clause).or(rule.pilot.as_ref().map(|p| &p.clause));
+        list.add(WarningKind::StartNotStated, zh, en, clause);
     }
 }
 
@@ -126,7 +144,7 @@ fn inputs(list: &mut List, rule: &Rule, claim: &Claim) {
     }
 }
 
-fn expenses(list: &mut List, sheet: &Sheet) {
+fn expenses(list: &mut List, rule: &Rule, sheet: &Sheet) {
     for line in &sheet.lines {
         if line.verdict == Verdict::Authority && line.clause.is_none() {
             let zh = format!("支出 {}：该办法没有类别“{}”", line.line, line.category.zh);
@@ -143,15 +161,23 @@ fn expenses(list: &mut List, sheet: &Sheet) {
             );
         }
     }
+    // What the limit is without and with them is said once, with the limit.
     if sheet.open > 0 {
         let open = yuan(sheet.open);
-        let zh = format!("{open} 元的支出由主管部门确定，未计入任何数额");
+        let zh = format!("{open} 元支出是否在支持范围内，由主管部门确定");
         list.add(
             WarningKind::Open,
             zh,
-            format!("{open} yuan of expenses are for the authority and in no number"),
+            format!("the authority decides whether {open} yuan are within the scope"),
             None,
         );
+    }
+    if sheet.investment_open > 0 {
+        let open = yuan(sheet.investment_open);
+        let zh = format!("{open} 元支出是否计入投入，由主管部门确定");
+        let cap = rule.cap.iter().find(|c| c.limit.base() == Some(Base::Investment));
+        let en = format!("the authority decides whether {open} yuan are investment");
+        list.add(WarningKind::InvestmentOpen, zh, en, cap.map(|c| &c.clause));
     }
 }
 
@@ -176,33 +202,49 @@ fn project(list: &mut List, rule: &Rule, claim: &Claim) {
 }
 
 fn support(list: &mut List, rule: &Rule, claim: &Claim, sheet: &Sheet) {
+    if let Some(exclusion) = excluding(rule, claim).find(|e| !e.subsidy_only) {
+        for award in &sheet.awards {
+            let zh = format!("{}（{}）：该单位属不予支持的情形，由主管部门确定", award.names.zh, award.by);
+            let en = format!("{} ({}): the firm is not supported; the authority decides", award.names.en, award.by);
+            list.add(WarningKind::AwardExcluded, zh, en, Some(&exclusion.clause));
+        }
+    }
     for cap in &rule.cap {
         let Limit::AllSupport { percent, .. } = cap.limit else { continue };
-        let base = claim.confirmed.get(cap.id()).map_or(sheet.investment, |c| c.amount_fen);
-        let (most, others) = (share_floor(base, u32::from(percent) * 100), others(claim, &sheet.awards));
-        if others > most {
-            let zh = format!("奖励及此前所获支持 {} 元已超过 {} 元", yuan(others), yuan(most));
-            let en =
-                format!("awards and earlier support, {} yuan, are already more than {} yuan", yuan(others), yuan(most));
+        let most = |base| share_floor(base, u32::from(percent) * 100);
+        let confirmed = claim.confirmed.get(cap.id()).map(|c| c.amount_fen);
+        let (settled, others) = (most(confirmed.unwrap_or(sheet.investment)), others(claim, &sheet.awards));
+        if others > settled {
+            let mut zh = format!("奖励及此前所获支持 {} 元已超过 {} 元", yuan(others), yuan(settled));
+            let (others, settled_yuan) = (yuan(others), yuan(settled));
+            let mut en =
+                format!("awards and earlier support, {others} yuan, are already more than {settled_yuan} yuan");
+            if confirmed.is_none() && sheet.investment_open > 0 {
+                let with_open = yuan(most(sheet.investment + sheet.investment_open));
+                zh.push_str(&format!("；待定支出全部计入投入时为 {with_open} 元"));
+                en.push_str(&format!("; {with_open} yuan with everything open"));
+            }
             list.add(WarningKind::SupportExceeded, zh, en, Some(&cap.clause));
         }
     }
-    let paid = sheet.stages.iter().map(|s| s.paid).sum();
+    let paid = sheet.stages.iter().map(StageResult::paid_fen).sum();
     if let Amount::Fen(ceiling) = sheet.ceiling
         && paid > ceiling
     {
-        let zh = format!("已拨付 {} 元，超过上限 {} 元", yuan(paid), yuan(ceiling));
+        let (paid, ceiling) = (yuan(paid), sheet.ceiling_words());
+        let zh = format!("已拨付 {paid} 元，超过上限（{}）", ceiling.zh);
         list.add(
             WarningKind::Overpaid,
             zh,
-            format!("{} yuan were paid, the limit is {} yuan", yuan(paid), yuan(ceiling)),
+            format!("{paid} yuan were paid, more than the limit ({})", ceiling.en),
             None,
         );
     }
     for stage in &sheet.stages {
-        if let Some(most) = stage.amount.fen().filter(|most| stage.paid > *most) {
-            let zh = format!("{}：已拨付 {} 元，超过该阶段上限 {} 元", stage.names.zh, yuan(stage.paid), yuan(most));
-            let en = format!("{}: {} yuan paid, at most {} yuan", stage.names.en, yuan(stage.paid), yuan(most));
+        let paid = stage.paid_fen();
+        if let Some(most) = stage.amount.fen().filter(|most| paid > *most) {
+            let zh = format!("{}：已拨付 {} 元，超过该阶段上限 {} 元", stage.names.zh, yuan(paid), yuan(most));
+            let en = format!("{}: {} yuan paid, at most {} yuan", stage.names.en, yuan(paid), yuan(most));
             list.add(WarningKind::Overpaid, zh, en, Some(&stage.clause));
         }
     }

@@ -205,7 +205,7 @@ fn comparison_row(evaluation: &Evaluation, c: &Comparison, reader: Reader) -> Ve
     };
     let verdicts = [Verdict::Up, Verdict::Down, Verdict::NotSignificant, Verdict::Insufficient];
     let verdict = verdicts.into_iter().find(|v| v.code() == c.verdict);
-    let words = verdict.map_or(c.verdict, |v| reader.of(v.words())).to_owned();
+    let words = verdict.map_or(c.verdict, |v| reader.of(v.words(c.definition))).to_owned();
     let sides = format!("{} → {}", side(&c.before), side(&c.after));
     let machine = machine(evaluation, &c.machine, reader);
     vec![reader.name(c.definition), machine, sides, difference, bounds, words, c.definition.to_owned()]

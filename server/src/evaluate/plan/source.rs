@@ -18,8 +18,7 @@ pub(super) struct Source<'t> {
 
 impl<'t> Source<'t> {
     pub(super) fn line(&self, at: usize) -> u64 {
-        let before = self.text.as_bytes().get(..at.min(self.text.len())).unwrap_or_default();
-        before.iter().filter(|b| **b == b'\n').count() as u64 + 1
+        practice::line_of(self.text, at) as u64
     }
 
     pub(super) fn refuse(&self, at: usize, what: Said, todo: Said) -> Refusal {

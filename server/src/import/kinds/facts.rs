@@ -124,6 +124,7 @@ pub(super) static METER_REPLACED: Kind = Kind {
         need("at", "换表时刻", "At", Field::Moment { ahead: false }, "2026-03-14 09:00"),
         need("old_final", "旧表止码", "Old final reading", Field::Count(-MOST, MOST), "982311"),
         need("new_initial", "新表起码", "New initial reading", Field::Count(-MOST, MOST), "0"),
+        WITHDRAWN,
     ],
     key: &["machine", "at"],
     together: false,

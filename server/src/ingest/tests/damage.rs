@@ -248,3 +248,61 @@ fn behind_damage_in_the_journal_only_what_stands_in_order_becomes_a_leaf_and_the
     again.ingest.stop();
     assert_eq!(again.logs.fsck(&hit.site).unwrap().damage, []);
 }
+
+/// A server that starts with what the journal alone held, a byte of it rotten in the middle of `target`.
+fn started_with_rot(before: &FakeDisk, world: World, target: &[u8]) -> World {
+    const JOURNAL: &str = "journal/000000000001.wal";
+    let journal = world.disk.read(JOURNAL).unwrap();
+    world.ingest.stop();
+    before.replace(JOURNAL, &journal).unwrap();
+    let at = journal.windows(target.len()).position(|bytes| bytes == target).unwrap();
+    before.flip(JOURNAL, at + target.len() / 2);
+    World::new(before)
+}
+
+/// What the rotten entry said decides what those behind it are: they are judged as anything that comes, not by their order alone.
+#[test]
+fn behind_a_damaged_enrolment_no_record_under_its_key_becomes_a_leaf() {
+    let world = World::new(&FakeDisk::default());
+    let mut old = world.enrol("site-1", "gw-1");
+    world.wait(|| world.logs.size(&old.site).unwrap() == 1);
+    let before = world.disk.copy();
+    let first = old.next();
+    assert_eq!(world.submit(&old, &first), Answer::Answered);
+    let mut new = TestGateway::new("site-1", "gw-1");
+    (new.key, new.chain) = (protocol::SecretKey::from_seed(&[99; 32]), protocol::ChainId([8; 16]));
+    block_on(world.logs.append_declaration(&new.site, &new.enrolment())).unwrap();
+    for _ in 0..2 {
+        let record = new.next();
+        assert_eq!(world.submit(&new, &record), Answer::Answered);
+    }
+    let after = started_with_rot(&before, world, &new.enrolment().encode().unwrap());
+    assert_eq!(after.recovery.left_out, 2, "signed by a key that the log knows nothing of");
+    assert_eq!(after.logs.size(&old.site).unwrap(), 2);
+    after.ingest.stop();
+}
+
+#[test]
+fn behind_damage_a_contradiction_becomes_a_leaf_only_beside_what_it_contradicts() {
+    for is_contradicted_lost in [true, false] {
+        let world = World::new(&FakeDisk::default());
+        let (mut hit, mut other) = (world.enrol("site-1", "gw-1"), world.enrol("site-2", "gw-2"));
+        world.wait(|| world.logs.size(&hit.site).unwrap() == 1 && world.logs.size(&other.site).unwrap() == 1);
+        let before = world.disk.copy();
+        let first = hit.next();
+        let mut clone = hit.clone();
+        let (own, foreign) = (hit.next(), other.next());
+        assert_eq!(world.submit(&hit, &first), Answer::Answered);
+        assert_eq!(world.submit(&hit, &own), Answer::Answered);
+        assert_eq!(world.submit(&other, &foreign), Answer::Answered);
+        let contradiction = clone.next_with(&clone.batch(77));
+        assert_eq!(world.submit(&hit, &contradiction), Answer::Answered);
+        assert_eq!(world.newest_refusal().reason, RefusalReason::Conflict);
+        let target = if is_contradicted_lost { own.encode() } else { foreign.encode() };
+        let after = started_with_rot(&before, world, &target);
+        let (left_out, leaves) = if is_contradicted_lost { (1, 2) } else { (0, 4) };
+        assert_eq!((after.recovery.left_out, after.logs.size(&hit.site).unwrap()), (left_out, leaves));
+        after.ingest.stop();
+        assert_eq!(after.logs.fsck(&hit.site).unwrap().damage, []);
+    }
+}

@@ -46,6 +46,7 @@ impl SiteProjector {
                 let mut touched = track.record(header, leaf.received_ms, small.as_ref());
                 if let Some(Content::Batch(batch)) = &batch {
                     touched.windows.extend(track.reaches_back(header, batch));
+                    track.seen(header, batch, &mut out.seen);
                 }
                 out.alarms.extend(track.alarms(number, header, leaf.received_ms, newest_ms, small.as_ref()));
                 if let Some(own) = touched.own {

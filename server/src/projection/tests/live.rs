@@ -14,6 +14,7 @@ fn compare(seed: u64, what: &str, live: &Tables, whole: &Tables) {
         assert_eq!(Some(row), theirs.get(key), "seed {seed}, {what}: timeline of {key:?}");
     }
     assert_eq!(live.values, whole.values, "seed {seed}, {what}: values");
+    assert_eq!(live.seen, whole.seen, "seed {seed}, {what}: when each tag was seen");
 }
 
 /// A factory's log as it arrives: batches late, out of order or together, tags that fall silent for hours with and without a

@@ -2,6 +2,8 @@
 //!
 //! Looking changes nothing and is open to whoever sees the site; stating and locking are statements under the visitor's pseudonym.
 
+use std::collections::BTreeMap;
+
 use axum::Form;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::StatusCode;
@@ -78,6 +80,12 @@ impl Fields {
         self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone()).collect()
     }
 
+    /// The dates typed of machines that can be chosen.
+    fn retrofits(&self) -> BTreeMap<String, String> {
+        let of_machine = self.0.iter().filter_map(|(key, date)| Some((key.strip_prefix("retrofit.")?, date.trim())));
+        of_machine.filter(|(_, date)| !date.is_empty()).map(|(id, date)| (id.to_owned(), date.to_owned())).collect()
+    }
+
     fn draft(&self) -> PlanDraft {
         // A metric of one machine is named with it.
         let metric = |key: String| {
@@ -127,7 +135,8 @@ pub(super) async fn answer(
     let what = form.one("what");
     if what == "look" {
         let wanted = PlanWanted::Draft(Box::new(form.draft()));
-        return show(&state, &visitor, &site, wanted, StatusCode::OK, Said::default()).await;
+        let said = Said { retrofits: form.retrofits(), ..Said::default() };
+        return show(&state, &visitor, &site, wanted, StatusCode::OK, said).await;
     }
     query::visible(&state.store, visitor.access(), Permission::Declare, &site)
         .await
@@ -160,6 +169,6 @@ pub(super) async fn answer(
     } else {
         (PlanWanted::Draft(Box::new(form.draft())), String::new())
     };
-    let said = Said { problem, metric, reason, ..Said::default() };
+    let said = Said { problem, metric, reason, retrofits: form.retrofits(), ..Said::default() };
     show(&state, &visitor, &site, wanted, failure.status(), said).await
 }

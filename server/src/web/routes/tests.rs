@@ -11,6 +11,7 @@ use crate::testing::{Inside, inside};
 
 mod declare;
 mod documents;
+mod filing;
 mod findings;
 mod plan;
 

@@ -78,7 +78,7 @@ pub(in crate::web) fn plan() -> PlanView {
         leaf: 41_204,
         at_ms: DAY_SHIFT_MS,
         value: "0.574009".into(),
-        sufficient: false,
+        sufficient: Some(false),
         parameters_digest: "9f".repeat(32),
     };
     let missing =

@@ -26,6 +26,8 @@ pub struct Copy {
     pub report: Vec<u8>,
     /// Documents beside the report, by path: what a person reads.
     pub documents: Files,
+    /// Packed without readings.
+    pub is_light: bool,
 }
 
 impl Copy {
@@ -191,13 +193,25 @@ impl Copy {
         self.note = self.checkpoint(self.leaves.len(), key) + &cosignatures;
     }
 
+    /// Contents of batches, quarantined ones too.
+    fn readings(&self) -> BTreeSet<Digest> {
+        let digest = |bytes: &Vec<u8>| match Leaf::decode(bytes).ok()?.body {
+            LeafBody::Record { header, .. } | LeafBody::Quarantine { header, .. } if header.kind == Kind::Batch => {
+                Some(header.content_digest)
+            }
+            _ => None,
+        };
+        self.leaves.iter().filter_map(digest).collect()
+    }
+
     /// Every file but the manifest.
     pub fn files(&self) -> Files {
         let mut files = self.documents.clone();
         files.insert("checkpoint".into(), self.note.clone().into_bytes());
         files.insert("report.json".into(), self.report.clone());
         files.insert("README.md".into(), b"# A bundle\n".to_vec());
-        for (digest, content) in &self.contents {
+        let left_out = if self.is_light { self.readings() } else { BTreeSet::new() };
+        for (digest, content) in self.contents.iter().filter(|(digest, _)| !left_out.contains(*digest)) {
             files.insert(format!("contents/{digest}"), content.clone());
         }
         let tiles = tree::entries_paths(self.leaves.len() as u64);

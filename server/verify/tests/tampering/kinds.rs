@@ -6,6 +6,7 @@
 pub mod archive;
 pub mod checkpoint;
 pub mod headers;
+pub mod light;
 pub mod order;
 pub mod proofs;
 pub mod readings;
@@ -31,6 +32,7 @@ pub enum Class {
     Report,
     Checkpoint,
     Archive,
+    Light,
     Proofs,
     Stolen,
 }
@@ -50,6 +52,7 @@ impl Class {
             Self::Report => "The report: every field, every list, what it is about",
             Self::Checkpoint => "The checkpoint and its cosignatures",
             Self::Archive => "The archive, its manifest, files beside the report",
+            Self::Light => "A bundle without readings: its log, statements, report and files",
             Self::Proofs => "Proofs without a bundle",
             Self::Stolen => {
                 "Records signed anew with a gateway's key beside the server's; a server with one witness of two"
@@ -164,7 +167,12 @@ impl Kind {
                 let place = change(&mut report);
                 copy.report = protocol::declaration::canonical_json(&report).unwrap();
                 let is_promise = place.starts_with("measurement_plan");
-                let mut all = vec![as_it_lies(&copy, vec![("report", place)], vec![])];
+                // What is no report at all is none without readings either; of another only the log's word is left.
+                let refusal = match copy.is_light && place != "report.json" {
+                    true => ("issued", "report.json".to_owned()),
+                    false => ("report", place),
+                };
+                let mut all = vec![as_it_lies(&copy, vec![refusal], vec![])];
                 // Which field it is makes no difference to a server that issues it anew: the promises stand for all.
                 if is_promise {
                     copy.reissue();

@@ -1,6 +1,6 @@
 //! Machines beside machines, for a plan without a base period: both sides, then each comparison machine by itself.
 
-use super::{head, look};
+use super::{head, heads, look};
 use crate::chapters::Context;
 use crate::chapters::beside::{because, said};
 use crate::figures;
@@ -11,14 +11,14 @@ pub(super) fn set(c: &Context<'_>) -> Table {
     let head = head(
         c,
         &[
-            ("指标", "Indicator", 26.0),
-            ("口径", "Definition", 26.0),
-            ("范围", "Scope", 20.0),
-            ("设备编号", "Machine id", 12.0),
-            ("单位", "Unit", 9.0),
+            heads::INDICATOR,
+            heads::DEFINITION,
+            heads::SCOPE,
+            heads::MACHINE_ID,
+            heads::UNIT,
             ("性质", "What it is", 30.0),
-            ("参数口径", "Parameters", 12.0),
-            ("绩效目标", "Target", 22.0),
+            heads::PARAMETERS,
+            heads::TARGET,
             ("对照 分子", "Comparison numerator", 18.0),
             ("对照 分母", "Comparison denominator", 18.0),
             ("对照 数值", "Comparison value", 13.0),
@@ -29,12 +29,12 @@ pub(super) fn set(c: &Context<'_>) -> Table {
             ("改造 等级", "Retrofitted grade", 9.0),
             ("共同生产日", "Days in common", 9.0),
             ("差值", "Difference", 13.0),
-            ("95 % 区间 下限", "95 % interval lower", 13.0),
-            ("95 % 区间 上限", "95 % interval upper", 13.0),
+            heads::LOWER,
+            heads::UPPER,
             ("相对差值", "Relative difference", 11.0),
             ("差值与目标值", "Difference and target", 30.0),
-            ("对目标的结论", "Verdict on target", 14.0),
-            ("提示", "Notes", 40.0),
+            heads::VERDICT,
+            heads::NOTES,
         ],
     );
     let w = c.words;

@@ -2,7 +2,7 @@
 
 use metrics::report::ALL_MACHINES;
 
-use super::{head, look};
+use super::{head, heads, look};
 use crate::chapters::Context;
 use crate::figures;
 use crate::read::Comparison;
@@ -12,16 +12,16 @@ pub(super) fn set(c: &Context<'_>) -> Table {
     let head = head(
         c,
         &[
-            ("指标", "Indicator", 26.0),
-            ("口径", "Definition", 26.0),
-            ("范围", "Scope", 20.0),
-            ("设备编号", "Machine id", 12.0),
-            ("单位", "Unit", 9.0),
-            ("参数口径", "Parameters", 12.0),
-            ("绩效目标", "Target", 22.0),
-            ("基期 分子", "Before numerator", 18.0),
-            ("基期 分母", "Before denominator", 18.0),
-            ("基期 数值", "Before value", 13.0),
+            heads::INDICATOR,
+            heads::DEFINITION,
+            heads::SCOPE,
+            heads::MACHINE_ID,
+            heads::UNIT,
+            heads::PARAMETERS,
+            heads::TARGET,
+            heads::BEFORE_NUMERATOR,
+            heads::BEFORE_DENOMINATOR,
+            heads::BEFORE_VALUE,
             ("基期 天数", "Before days", 9.0),
             ("基期 等级", "Before grade", 9.0),
             ("报告期 分子", "After numerator", 18.0),
@@ -30,12 +30,12 @@ pub(super) fn set(c: &Context<'_>) -> Table {
             ("报告期 天数", "After days", 9.0),
             ("报告期 等级", "After grade", 9.0),
             ("变化", "Change", 13.0),
-            ("95 % 区间 下限", "95 % interval lower", 13.0),
-            ("95 % 区间 上限", "95 % interval upper", 13.0),
+            heads::LOWER,
+            heads::UPPER,
             ("相对变化", "Relative change", 11.0),
             ("变化说明", "Change in words", 18.0),
-            ("对目标的结论", "Verdict on target", 14.0),
-            ("提示", "Notes", 40.0),
+            heads::VERDICT,
+            heads::NOTES,
         ],
     );
     let mut comparisons: Vec<&Comparison> = c.report.comparisons.iter().collect();
@@ -113,18 +113,18 @@ pub(super) fn locks(c: &Context<'_>) -> Table {
     let head = head(
         c,
         &[
-            ("指标", "Indicator", 26.0),
-            ("口径", "Definition", 26.0),
-            ("设备编号", "Machine id", 12.0),
+            heads::INDICATOR,
+            heads::DEFINITION,
+            heads::MACHINE_ID,
             ("锁定 日志条", "Lock leaf", 10.0),
             ("锁定时间", "Locked", 20.0),
-            ("填报人", "Author", 14.0),
-            ("角色", "Role", 16.0),
-            ("情况说明", "Reason", 30.0),
+            heads::AUTHOR,
+            heads::ROLE,
+            heads::REASON,
             ("依据日志条数", "Leaves", 10.0),
-            ("基期 分子", "Before numerator", 18.0),
-            ("基期 分母", "Before denominator", 18.0),
-            ("基期 数值", "Before value", 13.0),
+            heads::BEFORE_NUMERATOR,
+            heads::BEFORE_DENOMINATOR,
+            heads::BEFORE_VALUE,
             ("参数摘要 SHA-256", "SHA-256 of parameters", 30.0),
             ("锁定后的填报", "Stated after the lock", 50.0),
             ("锁定后到达的记录", "Records after the lock", 12.0),

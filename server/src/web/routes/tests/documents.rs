@@ -17,6 +17,8 @@ async fn the_documents_of_a_report_are_offered_with_the_rights_of_its_bundle() {
     let mut browser = Browser { inside: &inside, cookie: String::new(), lang: "zh-CN" };
     browser.sign_in("li.na", &firm).await;
     let page = browser.page("/sites/demo/reports").await;
+    let site = browser.page("/sites/demo").await;
+    assert!(site.contains("最新的佐证报告没有可在此显示的改造前后") && !site.contains("出具佐证报告后"), "{site}");
     for name in document::NAMES {
         let start = page.find(&format!("/documents/{name}\"")).unwrap_or_else(|| panic!("no link to {name}: {page}"));
         let from = page[..start].rfind('"').expect("an attribute") + 1;

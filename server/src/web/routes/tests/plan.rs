@@ -221,12 +221,22 @@ async fn comparison_machines_are_proposed_stated_locked_and_reported_as_such() {
     let (status, _, page) = post(&beside(&token, "look", "")).await;
     assert!(status == StatusCode::OK && page.contains("建议：同类设备，未见不合条件之处"), "{page}");
     assert!(page.contains("furnace 的台账类别为“高能耗”，边界内设备为“关键生产”"), "{page}");
+    assert!(page.contains("value=\"2026-06-01\""), "a date typed of a machine that is not ticked stays: {page}");
+    // Of a machine that is inside the boundary now it goes along unseen.
+    let (_, _, page) = post(&beside(&token, "look", "&machine=twin")).await;
+    assert!(page.contains("type=\"hidden\" name=\"retrofit.twin\" value=\"2026-06-01\""), "{page}");
+    // What is chosen and cannot be has its reason beside it and at the choice.
+    let (_, _, page) = post(&beside(&token, "look", "&comparison=press&comparison=main&comparison=lathe")).await;
+    for words in ["main 不是生产设备，不能作对照机器", "对照机器 lathe 未在台账填报", "不能与自身对照"]
+    {
+        assert!(page.matches(words).count() == 2, "{words}: {page}");
+    }
     for (more, status, words) in [
         ("&comparison=press", StatusCode::BAD_REQUEST, "在测量边界内"),
         ("&comparison=furnace", StatusCode::CONFLICT, "请选同类设备"),
         ("&comparison=lathe", StatusCode::CONFLICT, "未在台账填报"),
         ("2026-04-05&comparison=third", StatusCode::BAD_REQUEST, "自身的改造始于"),
-        ("&baseline_from=2026-01-01", StatusCode::BAD_REQUEST, "is not a date"),
+        ("&baseline_from=2026-01-01", StatusCode::BAD_REQUEST, "baseline.to：日期须写成 2026-03-14 的形式"),
     ] {
         let body = beside(&token, "state", &format!("{more}&comparison=twin"));
         let body = if more.contains("baseline") { body.replace("&baseline_from=&", "&") } else { body };
@@ -243,11 +253,24 @@ async fn comparison_machines_are_proposed_stated_locked_and_reported_as_such() {
     let lock = format!("token={}&what=lock&plan=beside&reason=", url_part(&token));
     let (status, _, page) = post(&format!("{lock}&metric={OEE}&machine=*")).await;
     assert!(status == StatusCode::CONFLICT && page.contains("整体锁定，不按指标锁定"), "{status} {page}");
+    let english = Browser { inside: &inside, cookie: factory.cookie.clone(), lang: "en" };
+    for (browser, body, words) in [
+        (&factory, format!("{lock}&insufficient=yes"), "选定时并未测量，无所谓数据不足"),
+        (&english, format!("{lock}because&insufficient=yes"), "nothing was measured when they were chosen"),
+    ] {
+        let (status, _, page) = browser.send(Method::POST, PAGE, Some(&body)).await;
+        assert!(status == StatusCode::CONFLICT && page.contains(words), "{status} {page}");
+    }
     let (status, headers, answer) = post(&lock).await;
     assert_eq!(status, StatusCode::SEE_OTHER, "{answer}");
     let leaf = size() - 1;
     let page = factory.page(location(&headers)).await;
     assert!(page.contains(&format!("对照已锁定（日志第 {leaf} 条")) && !page.contains("锁定对照</button>"), "{page}");
+    let api = "/api/v1/sites/demo/plan?plan=beside";
+    let (_, _, told) = factory.send(Method::GET, api, None).await;
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told["comparison_lock"]["leaf"], json!(leaf), "{told}");
+    assert!(told["comparison_lock"].get("sufficient").is_none(), "nobody judged that: {told}");
     let (status, _, page) = post(&lock).await;
     assert!(status == StatusCode::CONFLICT && page.contains("不能重复锁定"), "{status} {page}");
     let (status, _, page) =
@@ -274,6 +297,7 @@ async fn comparison_machines_are_proposed_stated_locked_and_reported_as_such() {
     let metric = &report["measurement_plan"]["metrics"][0];
     assert_eq!((&metric["verdict"], &metric["beside"]["reaches"]), (&json!("INSUFFICIENT"), &json!("NOT_REACHED")));
     assert_eq!((&metric["beside"]["difference"], &metric["beside"]["follows"]), (&json!("0.000000"), &json!("locked")));
+    inside.projected().await;
     let page = factory.page("/sites/demo/reports").await;
     for words in [
         "对照机器，非前后对比：没有实测的基期",
@@ -284,5 +308,26 @@ async fn comparison_machines_are_proposed_stated_locked_and_reported_as_such() {
         assert!(page.contains(words), "{words}: {page}");
     }
     assert!(!page.contains("等级 前 / 后") && !page.contains("变化量 ["), "{page}");
+    // The site's page shows the same, and never speaks of before and after.
+    let page = factory.page("/sites/demo").await;
+    for words in [
+        "改造机器与对照机器</h2>",
+        "测量方案 beside：没有实测的基期，两组机器均取 2026-03-02 – 2026-04-05",
+        "差值未达到目标值（对照机器，非前后对比）",
+        "0.00 [0.00, 0.00] 百分点",
+        "D（对照）/ ",
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    assert!(!page.contains("改造前后</h2>") && !page.contains("出具佐证报告后"), "{page}");
+
+    // A chosen machine that is no candidate any more says why, at the choice too.
+    let mut body = press.clone();
+    (body["machine"], body["role"]) = (json!("twin"), json!("auxiliary"));
+    let told = json!({"kind": "machine", "effective_from": MONDAY, "body": body}).to_string();
+    inside.admin(admin::Request::Declare { site: Inside::site(), text: told }).await;
+    inside.context.logs.publish_now(&Inside::site()).unwrap();
+    let page = factory.page(&format!("{PAGE}?plan=beside")).await;
+    assert_eq!(page.matches("twin 不是生产设备，不能作对照机器").count(), 2, "{page}");
     inside.evidence.close().await;
 }

@@ -1,0 +1,189 @@
+//! 补助测算 by a rule file: computed for whoever sees the site, from the filed plan and what the reader types. Nothing is logged.
+
+use std::collections::BTreeMap;
+
+use axum::Form;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use practice::claim::{Announced, Answer, Claim, Line, StatedAmount, StatedAward, StatedDay, StatedLevel};
+use practice::rule::{DELIVERED, Day, Rule};
+use practice::sheet;
+use serde::Deserialize;
+
+use super::filing::{Fields, amount, fen};
+use super::{Problem, ProblemKind, Visitor, html, manages};
+use crate::query;
+use crate::state::AppState;
+use crate::web::subsidy::{SubsidyPage, Told, day};
+use crate::web::text::{Lang, Texts};
+use crate::web::view::Nav;
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Asked {
+    rule: String,
+}
+
+/// The form for a rule: the one asked for, the one the plan was filed under, or the first.
+pub(super) async fn page(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Path(site): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Problem> {
+    show(&state, &visitor, &site, &asked.rule, |_, _| Told::default()).await
+}
+
+/// Computes, and shows what was typed with the sheet above it.
+pub(super) async fn answer(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Path(site): Path<String>,
+    Form(form): Form<Vec<(String, String)>>,
+) -> Result<Response, Problem> {
+    let form = Fields(form);
+    visitor.who.accept_form(form.one("token")).map_err(|_| visitor.problem(ProblemKind::Origin))?;
+    let wanted = form.one("rule").to_owned();
+    show(&state, &visitor, &site, &wanted, |t, rule| {
+        let sheet = claim(t, rule, &form).and_then(|claim| {
+            sheet::evaluate(rule, &claim).map_err(|e| {
+                let said = if t.lang() == Lang::Zh { &e.said.zh } else { &e.said.en };
+                t.f("subsidy-refused", &[("place", &e.place), ("why", said)])
+            })
+        });
+        match sheet {
+            Ok(sheet) => Told { typed: form.0, sheet: Some(sheet), ..Told::default() },
+            Err(problem) => Told { typed: form.0, problem, ..Told::default() },
+        }
+    })
+    .await
+}
+
+async fn show(
+    state: &AppState,
+    visitor: &Visitor,
+    site: &str,
+    wanted: &str,
+    told: impl FnOnce(&'static Texts, &Rule) -> Told,
+) -> Result<Response, Problem> {
+    let now_ms = state.clock.now_ms();
+    let found = query::filing(&state.store, &state.logs, visitor.access(), site, None, now_ms).await;
+    let data = found.map_err(|e| visitor.failed(e))?;
+    let rules: Vec<Rule> = DELIVERED.iter().filter_map(|(_, text)| Rule::parse(text).ok()).collect();
+    let filed = data.filing.as_ref().and_then(|f| f.rule.as_ref()).map_or("", |rule| rule.id.as_str());
+    let named = |id: &str| rules.iter().find(|rule| rule.id() == id);
+    let rule = named(wanted).or_else(|| named(filed)).or(rules.first());
+    let rule = rule.ok_or_else(|| visitor.problem(ProblemKind::Missing))?;
+    let told = told(visitor.lang.texts(), rule);
+    let status = if told.problem.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let title = visitor.lang.texts().s("subsidy-title");
+    let manages = manages(state, visitor, site).await;
+    let (frame, _) = visitor.frame(title, Nav::Site, Some(&data.site), manages, now_ms);
+    Ok(html(status, &SubsidyPage::new(frame, &data, &rules, rule, told)))
+}
+
+/// A date that was typed, if one was.
+fn dated(t: &Texts, text: &str) -> Result<Option<Day>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let wrong = || t.f1("subsidy-date-wrong", "typed", text.chars().take(20).collect::<String>());
+    day(text).map(Some).ok_or_else(wrong)
+}
+
+fn answered(text: &str) -> Option<bool> {
+    match text {
+        "yes" => Some(true),
+        "no" => Some(false),
+        _ => None,
+    }
+}
+
+/// Hundredths of a percent of a share in percent with at most two decimals: as fen of yuan.
+fn hundredths(t: &Texts, percent: &str) -> Result<Option<u32>, String> {
+    if percent.is_empty() {
+        return Ok(None);
+    }
+    let wrong = || t.f1("subsidy-share-wrong", "typed", percent.chars().take(20).collect::<String>());
+    fen(percent.trim_end_matches('%')).and_then(|h| u32::try_from(h).ok()).map(Some).ok_or_else(wrong)
+}
+
+fn stated(form: &Fields, field: &str, id: &str) -> String {
+    form.one(&format!("{field}.{id}")).to_owned()
+}
+
+/// By entry of the rule that has something typed.
+fn entries<'r, V>(
+    ids: impl Iterator<Item = &'r str>,
+    mut entry: impl FnMut(&str) -> Result<Option<V>, String>,
+) -> Result<BTreeMap<String, V>, String> {
+    let mut out = BTreeMap::new();
+    for id in ids {
+        if let Some(value) = entry(id)? {
+            out.insert(id.to_owned(), value);
+        }
+    }
+    Ok(out)
+}
+
+/// The claim that a form makes under a rule.
+fn claim(t: &Texts, rule: &Rule, form: &Fields) -> Result<Claim, String> {
+    let sum = |field: &str, id: &str| -> Result<Option<i64>, String> {
+        let typed = stated(form, field, id);
+        if typed.is_empty() { Ok(None) } else { amount(t, &typed).map(Some) }
+    };
+    let mut lines = Vec::new();
+    for (i, [_, _, typed]) in form.rows(["what", "category", "amount"]) {
+        let of = |field: &str| form.one(&format!("{field}.{i}"));
+        lines.push(Line {
+            line: format!("r-{i}"),
+            category: of("category").to_owned(),
+            amount_fen: amount(t, typed)?,
+            hardware_fen: sum("hardware", &i.to_string())?.unwrap_or_default(),
+            invoiced: dated(t, of("invoiced"))?,
+            in_plan: answered(of("in_plan")),
+            in_contract: answered(of("in_contract")),
+            subsidised: answered(of("subsidised")),
+        });
+    }
+    let caps = || rule.cap.iter().map(|c| c.id());
+    let stages = || rule.stage.iter().map(|s| s.id());
+    let text = |field: &str| Some(form.one(field).to_owned()).filter(|text| !text.is_empty());
+    let of_amount = |field: &str, by: &str, id: &str| -> Result<Option<StatedAmount>, String> {
+        Ok(sum(field, id)?.map(|amount_fen| StatedAmount { amount_fen, by: stated(form, by, id) }))
+    };
+    let announced = |id: &str| -> Result<Option<Announced>, String> {
+        let (share_hundredths, most_fen) = (hundredths(t, &stated(form, "share", id))?, sum("most", id)?);
+        let is_stated = share_hundredths.is_some() || most_fen.is_some();
+        Ok(is_stated.then(|| Announced { share_hundredths, most_fen, by: stated(form, "announced_by", id) }))
+    };
+    let met = |id: &str| -> Result<Option<StatedDay>, String> {
+        Ok(dated(t, &stated(form, "met", id))?.map(|date| StatedDay { date, by: stated(form, "met_by", id) }))
+    };
+    Ok(Claim {
+        at: dated(t, form.one("at"))?.ok_or_else(|| t.f1("subsidy-date-wrong", "typed", ""))?,
+        level: form.one("level").parse().ok().map(|level| StatedLevel { level, by: form.one("level_by").to_owned() }),
+        sector: text("sector"),
+        batch: text("batch"),
+        started: dated(t, form.one("started"))?,
+        finished: dated(t, form.one("finished"))?,
+        rule_from: dated(t, form.one("rule_from"))?
+            .map(|date| StatedDay { date, by: form.one("rule_from_by").to_owned() }),
+        lines,
+        facts: entries(rule.exclusion.iter().map(|e| e.id()), |id| {
+            let answer = answered(&stated(form, "fact", id));
+            Ok(answer.map(|answer| Answer { answer, by: stated(form, "fact_by", id) }))
+        })?,
+        confirmed: entries(caps(), |id| of_amount("confirmed", "confirmed_by", id))?,
+        announced: entries(caps(), announced)?,
+        awards: entries(rule.award.iter().map(|a| a.id()), |id| {
+            let by = stated(form, "award_by", id);
+            let amount_fen = sum("award", id)?;
+            Ok((amount_fen.is_some() || !by.is_empty()).then_some(StatedAward { amount_fen, by }))
+        })?,
+        received: Vec::new(),
+        paid: entries(stages(), |id| of_amount("paid", "paid_by", id))?,
+        met: entries(stages(), met)?,
+    })
+}

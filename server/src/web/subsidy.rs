@@ -1,0 +1,320 @@
+//! 补助测算: what a rule's text gives for the filed plan, line by line with its article. A calculation for the reader; nothing of it is logged.
+//!
+//! Constraints first:
+//! - The result is an upper limit by the text; the authority decides the amount. What is open is shown with and without.
+//! - Levels, answers, confirmed amounts and payments are what somebody says, with who says it. Nothing of them is assumed.
+//! - One form, no JavaScript: what was typed stays, with the refusal or the sheet above it.
+
+use askama::Template;
+use metrics::model::Names;
+use practice::rule::{Counts, Day, Rule};
+use practice::sheet::{Sheet, Verdict};
+use practice::words::{Clause, yuan};
+
+use crate::query::{FilingView, InvestmentView};
+
+use super::text::{Lang, Texts};
+use super::view::{Frame, Nav, url_part};
+use super::words;
+
+/// Rows of the form beyond the lines of the plan.
+const MORE_ROWS: usize = 4;
+
+struct Cited {
+    says: String,
+    clause: String,
+}
+
+struct LineRow {
+    name: String,
+    amount: String,
+    counted: String,
+    open: String,
+    css: &'static str,
+    verdict: String,
+    reason: String,
+    clause: String,
+}
+
+struct StepRow {
+    name: String,
+    formula: String,
+    amount: String,
+    with_open: String,
+    clause: String,
+    remark: String,
+}
+
+struct StageRow {
+    name: String,
+    amount: String,
+    clause: String,
+}
+
+/// A sheet, ready to print.
+struct Printed {
+    warnings: Vec<Cited>,
+    ceiling: String,
+    lines: Vec<LineRow>,
+    steps: Vec<StepRow>,
+    awards: Vec<StageRow>,
+    stages: Vec<StageRow>,
+    notes: Vec<Cited>,
+}
+
+/// A row of the form for an expense.
+struct Expense {
+    row: usize,
+    what: String,
+    category: String,
+    amount: String,
+    /// What is asked of it: field, answer as long as nothing was handed in, words.
+    facts: [(&'static str, &'static str, &'static str); 3],
+}
+
+/// Something somebody else states: a question, a limit, an award, an instalment.
+struct Entry {
+    id: String,
+    name: String,
+    clause: String,
+}
+
+type Choice = (String, String);
+
+/// What was handed in before this page, and what came of it.
+#[derive(Default)]
+pub struct Told {
+    /// A finished sentence: refused.
+    pub problem: String,
+    /// The fields as typed; none: nothing was handed in.
+    pub typed: Vec<(String, String)>,
+    /// The sheet.
+    pub sheet: Option<Sheet>,
+}
+
+/// The page.
+#[derive(Template)]
+#[template(path = "subsidy.html")]
+pub struct SubsidyPage {
+    frame: Frame,
+    t: &'static Texts,
+    subject: String,
+    back: String,
+    action: String,
+    form_token: String,
+    problem: String,
+    typed: Vec<(String, String)>,
+    rules: Vec<(String, String, bool)>,
+    rule: String,
+    title: String,
+    is_draft: bool,
+    today: String,
+    sheet: Option<Printed>,
+    expenses: Vec<Expense>,
+    categories: Vec<Choice>,
+    sectors: Vec<String>,
+    batches: Vec<Choice>,
+    questions: Vec<Entry>,
+    confirmed: Vec<Entry>,
+    announced: Vec<Entry>,
+    awards: Vec<Entry>,
+    stages: Vec<Entry>,
+    asks_from: bool,
+}
+
+fn said(t: &Texts, names: &Names) -> String {
+    words::said(t, (names.zh.as_str(), names.en.as_str()))
+}
+
+fn cited(t: &Texts, clause: Option<&Clause>) -> String {
+    clause.map_or_else(String::new, |clause| match t.lang() {
+        Lang::Zh => format!("{}：{}", clause.article, clause.quote),
+        Lang::En => format!("{}: {} ({})", clause.article, clause.en, clause.quote),
+    })
+}
+
+impl SubsidyPage {
+    /// Builds the page for a rule.
+    #[must_use]
+    pub fn new(frame: Frame, data: &FilingView, rules: &[Rule], rule: &Rule, told: Told) -> Self {
+        let t = frame.t();
+        let back = format!("/sites/{}/filing", url_part(&data.site.id));
+        let entry = |id: &str, names: &Names, clause: &Clause| Entry {
+            id: id.to_owned(),
+            name: said(t, names),
+            clause: cited(t, Some(clause)),
+        };
+        let caps = |wanted: fn(&practice::rule::Limit) -> bool| {
+            rule.cap.iter().filter(move |c| wanted(&c.limit)).map(|c| entry(c.id(), &c.names, &c.clause)).collect()
+        };
+        let lines = data.filing.as_ref().map_or(&[][..], |filing| &filing.lines);
+        Self {
+            subject: words::name(&data.site.names, t.lang(), &data.site.id),
+            action: format!("/sites/{}/subsidy", url_part(&data.site.id)),
+            back,
+            form_token: frame.reader.as_ref().map(|r| r.form_token.clone()).unwrap_or_default(),
+            rules: rules.iter().map(|r| (r.id().to_owned(), said(t, &r.names), r.id() == rule.id())).collect(),
+            rule: rule.id().to_owned(),
+            title: match &rule.number {
+                Some(number) => format!("{} · {number}", said(t, &rule.names)),
+                None => said(t, &rule.names),
+            },
+            is_draft: rule.draft,
+            today: data.today.clone(),
+            sheet: told.sheet.as_ref().map(|sheet| print(t, sheet, lines)),
+            expenses: expenses(lines),
+            categories: rule.category.iter().map(|c| (c.id().to_owned(), category(t, c))).collect(),
+            sectors: rule.sectors.as_ref().map(|s| s.list.clone()).unwrap_or_default(),
+            batches: rule.batch.iter().map(|b| (b.id().to_owned(), said(t, &b.names))).collect(),
+            questions: rule.exclusion.iter().map(|e| entry(e.id(), &e.names, &e.clause)).collect(),
+            confirmed: caps(|limit| limit.base().is_some()),
+            announced: caps(practice::rule::Limit::is_announced),
+            awards: rule.award.iter().map(|a| entry(a.id(), &a.names, &a.clause)).collect(),
+            stages: rule.stage.iter().map(|s| entry(s.id(), &s.names, &s.clause)).collect(),
+            asks_from: rule.begins_with_event(),
+            problem: told.problem,
+            typed: told.typed,
+            frame,
+            t,
+        }
+    }
+
+    /// What was typed; a default as long as nothing was handed in.
+    fn kept<'a>(&'a self, field: &str, otherwise: &'a str) -> &'a str {
+        if self.typed.is_empty() {
+            return otherwise;
+        }
+        self.typed.iter().find(|(name, _)| name == field).map_or("", |(_, value)| value)
+    }
+
+    /// The same for a row or an entry.
+    fn of<'a>(&'a self, field: &str, of: &dyn std::fmt::Display, otherwise: &'a str) -> &'a str {
+        self.kept(&format!("{field}.{of}"), otherwise)
+    }
+}
+
+fn category(t: &Texts, of: &practice::rule::Category) -> String {
+    let name = said(t, &of.names);
+    match of.counts {
+        Counts::Yes => name,
+        Counts::No => t.f1("subsidy-category-no", "name", name),
+        Counts::Open => t.f1("subsidy-category-open", "name", name),
+    }
+}
+
+fn expenses(lines: &[InvestmentView]) -> Vec<Expense> {
+    let of_plan = lines.iter().map(|l| (l.what.clone(), l.category_id.clone(), l.yuan.clone(), "yes"));
+    let more = (0..MORE_ROWS).map(|_| (String::new(), String::new(), String::new(), ""));
+    let row = |(i, (what, category, amount, in_plan)): (usize, (String, String, String, &'static str))| Expense {
+        row: i + 1,
+        what,
+        category,
+        amount,
+        facts: [
+            ("in_plan", in_plan, "subsidy-in-plan"),
+            ("in_contract", "", "subsidy-in-contract"),
+            ("subsidised", "", "subsidy-subsidised"),
+        ],
+    };
+    of_plan.chain(more).enumerate().map(row).collect()
+}
+
+fn print(t: &Texts, sheet: &Sheet, plan: &[InvestmentView]) -> Printed {
+    let line = |l: &practice::sheet::LineResult| LineRow {
+        name: {
+            let at: Option<usize> = l.line.strip_prefix("r-").and_then(|n| n.parse().ok());
+            let of_plan = at.and_then(|n| plan.get(n.checked_sub(1)?)).map(|l| l.what.clone());
+            of_plan.filter(|what| !what.is_empty()).unwrap_or_else(|| said(t, &l.category))
+        },
+        amount: yuan(l.amount),
+        counted: yuan(l.eligible),
+        open: if l.eligible_open == 0 { String::new() } else { yuan(l.eligible_open) },
+        css: if l.verdict == Verdict::Counted { "key computed" } else { "key unknown" },
+        verdict: t.s(match l.verdict {
+            Verdict::Counted => "subsidy-counted",
+            Verdict::Authority => "subsidy-authority",
+            Verdict::Missing => "subsidy-missing",
+            Verdict::NotCounted => "subsidy-not-counted",
+        }),
+        reason: said(t, &l.reason),
+        clause: cited(t, l.clause.as_ref()),
+    };
+    let step = |s: &practice::sheet::Step| StepRow {
+        name: said(t, &s.names),
+        formula: said(t, &s.formula),
+        amount: said(t, &s.amount.words()),
+        with_open: s.with_open.as_ref().map(|open| said(t, &open.amount.words())).unwrap_or_default(),
+        clause: cited(t, s.clause.as_ref()),
+        remark: s.remark.as_ref().map(|remark| said(t, remark)).unwrap_or_default(),
+    };
+    Printed {
+        warnings: sheet
+            .warnings
+            .iter()
+            .map(|w| Cited { says: said(t, &w.words), clause: cited(t, w.clause.as_ref()) })
+            .collect(),
+        ceiling: said(t, &sheet.ceiling_words()),
+        lines: sheet.lines.iter().map(line).collect(),
+        steps: sheet.steps.iter().map(step).collect(),
+        awards: sheet
+            .awards
+            .iter()
+            .map(|a| StageRow {
+                name: said(t, &a.names),
+                amount: said(t, &a.amount.words()),
+                clause: cited(t, Some(&a.clause)),
+            })
+            .collect(),
+        stages: sheet
+            .stages
+            .iter()
+            .map(|s| StageRow {
+                name: said(t, &s.names),
+                amount: said(t, &s.amount.words()),
+                clause: cited(t, Some(&s.clause)),
+            })
+            .collect(),
+        notes: sheet
+            .notes
+            .iter()
+            .map(|(names, clause)| Cited { says: said(t, names), clause: cited(t, clause.as_ref()) })
+            .collect(),
+    }
+}
+
+/// A date as a form has it.
+pub(super) fn day(text: &str) -> Option<Day> {
+    metrics::calendar::parse_date(text).map(Day)
+}
+
+#[cfg(test)]
+pub(super) fn samples(lang: Lang) -> Vec<(&'static str, String)> {
+    use super::samples;
+    let rules: Vec<Rule> = practice::rule::DELIVERED.iter().map(|(_, text)| Rule::parse(text).expect("rule")).collect();
+    let render = |name, at: usize, told: Told| {
+        let title = lang.texts().s("subsidy-title");
+        let mut data = samples::filing::filing();
+        for line in data.filing.iter_mut().flat_map(|f| &mut f.lines) {
+            line.category_id = "software".into();
+        }
+        let path = "/sites/jh-07/subsidy";
+        let frame = samples::frame(lang, title, path, Nav::Site, Some(&data.site), data.site.simulated);
+        (name, SubsidyPage::new(frame, &data, &rules, &rules[at], told).render().expect("renders"))
+    };
+    let claim = |lines: &str, facts: &str| {
+        let text = format!(
+            "{{\"at\":\"2025-06-30\",\"level\":{{\"level\":3,\"by\":\"某机构\"}},\"lines\":[{lines}],\"facts\":{{{facts}}}}}"
+        );
+        serde_json::from_str::<practice::claim::Claim>(&text).expect("a claim")
+    };
+    let lines = "{\"line\":\"r-1\",\"category\":\"software\",\"amount_fen\":12000000,\"invoiced\":\"2024-09-01\",\"in_plan\":true,\"in_contract\":true,\"subsidised\":false},{\"line\":\"r-2\",\"category\":\"sensor\",\"amount_fen\":800000,\"invoiced\":\"2024-09-01\",\"in_plan\":true,\"in_contract\":true,\"subsidised\":false}";
+    let fact = |id: &str| format!("\"{id}\":{{\"answer\":{},\"by\":\"名单\"}}", id == "in_pilot");
+    let facts = rules[0].exclusion.iter().map(|e| fact(e.id())).collect::<Vec<_>>().join(",");
+    let sheet = practice::sheet::evaluate(&rules[0], &claim(lines, &facts)).expect("a sheet");
+    let typed = vec![("amount.1".to_owned(), "12万".to_owned()), ("level_by".to_owned(), "某\"机构\" <甲>".to_owned())];
+    vec![
+        render("subsidy", 0, Told { sheet: Some(sheet), ..Told::default() }),
+        render("subsidy-refused", 2, Told { problem: "<no>".into(), typed, ..Told::default() }),
+        render("subsidy-draft", 1, Told::default()),
+    ]
+}
