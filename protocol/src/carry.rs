@@ -190,7 +190,7 @@ impl<R: Read> Reader<R> {
         }
         let length = u32::from_be_bytes([length[0], length[1], length[2], length[3]]) as usize;
         if length > HEAD_MAX {
-            return Ok(Err(Error::TooLarge { what: "carry file's head", got: length, max: HEAD_MAX }));
+            return Ok(Err(Error::TooLarge { what: "carry file's head", got: length as u64, max: HEAD_MAX as u64 }));
         }
         let mut head = vec![0; length];
         if fill(&mut inner, &mut head)? < length {

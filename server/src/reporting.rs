@@ -47,7 +47,7 @@ pub struct Wanted {
 }
 
 /// Who issues it: written into the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Issuer {
     /// Pseudonym.
     pub author: String,

@@ -83,7 +83,7 @@ impl Evidence {
             reserve_bytes: config.reserve_mib * 1024 * 1024,
             ..Options::default()
         };
-        let (log_key, clock) = (keys.log().clone(), clock.clone());
+        let (log_key, clock, now_ms) = (keys.log().clone(), clock.clone(), clock.now_ms());
         let witnesses =
             Witnesses::new(config.operator.clone(), config.witnesses.clone(), config.witnesses_required, clock.clone())
                 .context("[[witness]]")?;
@@ -108,6 +108,7 @@ impl Evidence {
         if let Some((zh, en)) = recovery.journal_words() {
             tracing::warn!("{en} / {zh}");
         }
+        admin::carry::unfinished::complete(&logs, &ingest, &config.data_dir, now_ms).await;
         let store = Store::open(&config.data_dir.join("server.db")).await?;
         Ok(Self { keys, logs, ingest, recovery, store, _lock: lock })
     }

@@ -15,6 +15,7 @@
 //! `chart` pictures · `view` frame and figure.
 
 pub mod assets;
+pub mod carry;
 pub mod catalogue;
 pub mod declare;
 pub mod door;

@@ -122,51 +122,16 @@ async fn write(door: &mut Door, sheet: &Sheet, folder: &Path) -> Result<PathBuf,
 }
 
 async fn receipts(state_dir: &Path, path: &Path, lang: Lang) -> Result<(), Told> {
-    let unreadable = |error: io::Error| {
-        let shown = path.display();
-        Told(words!(
-            "读不了 {shown}：{error}。请检查 U 盘是否插好；本机什么也没有清除",
-            "cannot read {shown}: {error}. Check that the stick is in; nothing was let go here"
-        ))
-    };
     let enrolled = Enrolment::load(state_dir).ok().flatten();
-    let mut messages = Vec::new();
-    let (mut ours, mut others) = (0, 0);
-    for file in files(path).map_err(unreadable)? {
-        let opened = File::open(&file).and_then(|file| Reader::open(BufReader::new(file))).map_err(unreadable)?;
-        let shown = file.display();
-        let Ok(Some(mut reader)) = opened else {
-            let told = words!(
-                "{shown} 不是回执文件，或在开头就中断了，已跳过。请在服务器上重新导入，它会再写一次",
-                "{shown} is no file of receipts, or is cut off at its beginning; it was skipped. Import at the server again, it writes another"
-            );
-            eprintln!("{}", told.get(lang));
-            continue;
-        };
-        let head = reader.head();
-        let is_ours = enrolled.as_ref().is_none_or(|own| own.site == head.site && own.gateway == head.gateway);
-        if head.cargo != (Cargo::Receipts {}) || !is_ours {
-            others += 1;
-            continue;
-        }
-        ours += 1;
-        let end = loop {
-            match reader.next_piece().map_err(unreadable)? {
-                Piece::Message(message) if messages.len() < MESSAGES_MAX => messages.push(message),
-                Piece::Message(_) => break End::Whole,
-                Piece::End(end) => break end,
-            }
-        };
-        if end != End::Whole {
-            let told = words!(
-                "{shown} 不完整或已损坏：其中完整的回执照样核对使用。若仍有记录在等，请在服务器上重新导入",
-                "{shown} is cut off or damaged: whole receipts in it are checked and used all the same. If records still wait, import at the server again"
-            );
-            eprintln!("{}", told.get(lang));
-        }
-    }
+    let shown = path.display();
+    let Found { ours, others, messages, words } = collect(path, enrolled.as_ref()).map_err(|error| {
+        Told(words!(
+            "读不了 {shown}：{error}。请检查 U 盘是否插好，再执行一次；本机什么也没有清除",
+            "cannot read {shown}: {error}. Check that the stick is in and run this again; nothing was let go here"
+        ))
+    })?;
+    words.iter().for_each(|told| eprintln!("{}", told.get(lang)));
     if ours == 0 {
-        let shown = path.display();
         return Err(Told(words!(
             "{shown} 里没有本网关的 *.{RECEIPTS} 文件（别的网关的有 {others} 个）。先在服务器上运行 gongzheng-server admin carry import",
             "there is no *.{RECEIPTS} file of this gateway in {shown} ({others} of others). Run `gongzheng-server admin carry import` at the server first"
@@ -175,6 +140,55 @@ async fn receipts(state_dir: &Path, path: &Path, lang: Lang) -> Result<(), Told>
     let outcome = open(state_dir).await?.receipts(&messages).await.map_err(stopped)?;
     println!("{}", told(&outcome).get(lang));
     Ok(())
+}
+
+/// What a stick holds of receipts.
+#[derive(Debug, Default)]
+struct Found {
+    /// Files of this gateway.
+    ours: u64,
+    /// Of others.
+    others: u64,
+    messages: Vec<Vec<u8>>,
+    /// What is not as it should be.
+    words: Vec<Words>,
+}
+
+/// Reads every message before one is used: of a stick that cannot be read nothing is.
+fn collect(path: &Path, own: Option<&Enrolment>) -> io::Result<Found> {
+    let mut found = Found::default();
+    for file in files(path)? {
+        let opened = Reader::open(BufReader::new(File::open(&file)?))?;
+        let shown = file.display();
+        let Ok(Some(mut reader)) = opened else {
+            found.words.push(words!(
+                "{shown} 不是回执文件，或在开头就中断了，已跳过。请在服务器上重新导入，它会再写一次",
+                "{shown} is no file of receipts, or is cut off at its beginning; it was skipped. Import at the server again, it writes another"
+            ));
+            continue;
+        };
+        let head = reader.head();
+        let is_ours = own.is_none_or(|own| own.site == head.site && own.gateway == head.gateway);
+        if head.cargo != (Cargo::Receipts {}) || !is_ours {
+            found.others += 1;
+            continue;
+        }
+        found.ours += 1;
+        let end = loop {
+            match reader.next_piece()? {
+                Piece::Message(message) if found.messages.len() < MESSAGES_MAX => found.messages.push(message),
+                Piece::Message(_) => break End::Whole,
+                Piece::End(end) => break end,
+            }
+        };
+        if end != End::Whole {
+            found.words.push(words!(
+                "{shown} 不完整或已损坏：其中完整的回执照样核对使用。若仍有记录在等，请在服务器上重新导入",
+                "{shown} is cut off or damaged: whole receipts in it are checked and used all the same. If records still wait, import at the server again"
+            ));
+        }
+    }
+    Ok(found)
 }
 
 fn told(outcome: &Outcome) -> Words {

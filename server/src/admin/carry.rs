@@ -8,24 +8,29 @@
 //! 3. A file is a stranger's: read in one pass, [`UNDER_WAY`] records in memory. One that was cut off gives every whole record before the
 //!    cut, and the answer says which are missing.
 //! 4. The first record that is not taken ends the file: what stands behind it cannot be the next of its chain.
+//! 5. Once the first record is handed in, the import goes on to its statement, whether or not anybody waits for the answer; should the
+//!    server die before, the next start makes it ([`unfinished`]).
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Read};
 use std::path::Path;
 
 use data_encoding::BASE64;
 use protocol::carry::{Cargo, End, Head, Piece, Reader};
-use protocol::{ChainId, Content, Digest, Record, Refusal, ServerMessage};
+use protocol::{ChainId, Content, Digest, GatewayId, Record, Refusal, ServerMessage, SiteId};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use tokio::sync::oneshot::Receiver;
+use unfinished::{Begun, Note};
 
-use super::{AdminError, Context, Reply, invalid, known_site, state};
+use super::{AdminError, Context, OPERATOR, Reply, invalid, known_site};
 use crate::evaluate::said::Said;
-use crate::ingest::accept::{CARRIED, Refused};
+use crate::ingest::accept::Refused;
 use crate::ingest::{Ingest, Outcome};
+use crate::reporting::Issuer;
 use crate::sitelog::LogError;
+
+pub(crate) mod unfinished;
 
 /// What goes back to the gateway, as [`Reply::data`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,21 +67,41 @@ struct Named {
     digest: Digest,
 }
 
-/// Imports one file.
+/// Imports one file, by the operator.
 pub(super) async fn execute(context: &Context, path: &Path, now_ms: i64) -> Result<Reply, AdminError> {
     let shown = path.display().to_string();
-    let unreadable = |error: &io::Error| {
-        invalid(
-            format!(
-                "读不了 {shown}：{error}。已接收的记录都在；若存储盘被拔出，请插好后重新导入同一文件，重复导入没有影响"
-            ),
-            format!(
-                "cannot read {shown}: {error}. What was taken stays; if the stick was pulled out, put it back and import the same file again: importing twice does no harm"
-            ),
-        )
-    };
-    let opened = open(path).and_then(|file| Reader::open(BufReader::new(file)));
-    let reader = match opened.map_err(|error| unreadable(&error))? {
+    let by = Issuer { author: OPERATOR.to_owned(), role: "administrator".to_owned() };
+    let file = open(path).map_err(|error| unreadable(&shown, &error))?;
+    let (answered, said) = import(context, file, &shown, None, by, now_ms).await?;
+    let data = serde_json::to_string(&answered).map_err(|e| invalid(e.to_string(), e.to_string()))?;
+    Ok(Reply { data, zh: said.zh, en: said.en })
+}
+
+fn unreadable(shown: &str, error: &io::Error) -> AdminError {
+    invalid(
+        format!(
+            "读不了 {shown}：{error}。已接收的记录都在；若存储盘被拔出，请插好后重新导入同一文件，重复导入没有影响"
+        ),
+        format!(
+            "cannot read {shown}: {error}. What was taken stays; if the stick was pulled out, put it back and import the same file again: importing twice does no harm"
+        ),
+    )
+}
+
+/// Takes the records of a file, called `shown` in what is said; with `only`, of no other site than that.
+///
+/// # Errors
+/// Why nothing of it can be taken. What becomes of its records is said in the answer.
+pub async fn import(
+    context: &Context,
+    file: File,
+    shown: &str,
+    only: Option<&SiteId>,
+    by: Issuer,
+    now_ms: i64,
+) -> Result<(Answered, Said), AdminError> {
+    let opened = Reader::open(BufReader::new(file)).map_err(|error| unreadable(shown, &error))?;
+    let reader = match opened {
         Ok(Some(reader)) => reader,
         Ok(None) => {
             return Err(invalid(
@@ -104,6 +129,12 @@ pub(super) async fn execute(context: &Context, path: &Path, now_ms: i64) -> Resu
             format!("{shown} holds receipts for the gateway, no records: take it to {}", head.gateway),
         ));
     };
+    if let Some(only) = only.filter(|only| **only != head.site) {
+        return Err(invalid(
+            format!("{shown} 是另一站点的记录，不属于 {only}：请到它自己的站点页面导入"),
+            format!("{shown} holds records of another site than {only}: import it on that site's page"),
+        ));
+    }
     known_site(context, &head.site).await?;
     if let Some(error) = context.logs.why_closed(&head.site) {
         return Err(error.into());
@@ -117,29 +148,52 @@ pub(super) async fn execute(context: &Context, path: &Path, now_ms: i64) -> Resu
             ),
         ));
     }
-    let ingest = context.ingest.clone();
+    let held = unfinished::held(&context.logs, &context.ingest, &head.site, &head.gateway).await?;
+    let begun = Begun { site: head.site.clone(), gateway: head.gateway.clone(), chain, first, last, held, by };
+    let note = begun.note(&context.data_dir).map_err(LogError::from)?;
+    let context = context.clone();
+    let taking = async move { take(&context, reader, &begun, note, now_ms).await };
+    tokio::spawn(taking).await.map_err(|_| LogError::Unavailable)?
+}
+
+/// Hands the records in, states what was taken, and answers.
+async fn take(
+    context: &Context,
+    reader: Reader<BufReader<File>>,
+    begun: &Begun,
+    note: Note,
+    now_ms: i64,
+) -> Result<(Answered, Said), AdminError> {
+    let head = reader.head().clone();
+    let (ingest, chain) = (context.ingest.clone(), begun.chain);
     let brought = tokio::task::spawn_blocking(move || bring(&ingest, reader, chain)).await;
     let brought = brought.map_err(|_| LogError::Unavailable)?;
-    for (from, to) in &brought.taken {
-        let body = json!({"gateway": head.gateway, "chain": chain, "first": from, "last": to, "file": brought.file});
-        state(context, &head.site, CARRIED, now_ms, REASON, body).await?;
+    for range in &brought.taken {
+        context.logs.append_declaration(&head.site, &begun.statement(*range, Some(brought.file), now_ms)).await?;
     }
-    let (logs, site) = (context.logs.clone(), head.site.clone());
-    tokio::task::spawn_blocking(move || logs.publish_now(&site)).await.map_err(|_| LogError::Unavailable)??;
-    let receipt = context.ingest.greet(head.site.clone(), head.gateway.clone()).await;
-    let receipt = receipt.map_err(|_| LogError::Unavailable)?;
+    note.done();
+    let receipt = receipt(context, &head.site, &head.gateway).await?;
     let refusal = brought.refused.as_ref().and_then(|(named, outcome)| match outcome {
         Outcome::Refused(refused) => Some(refusal(context, &head, chain, *named, refused)),
         Outcome::Taken { .. } | Outcome::Repeated | Outcome::Unavailable => None,
     });
-    let said = brought.told(&head, first, last);
+    let said = brought.told(&head, begun.first, begun.last);
     let answered = Answered {
         head: Head { cargo: Cargo::Receipts {}, ..head },
         messages: refusal.iter().chain([&receipt]).map(|message| BASE64.encode(message)).collect(),
-        whole: brought.is_whole(last),
+        whole: brought.is_whole(begun.last),
     };
-    let data = serde_json::to_string(&answered).map_err(|e| invalid(e.to_string(), e.to_string()))?;
-    Ok(Reply { data, zh: said.zh, en: said.en })
+    Ok((answered, said))
+}
+
+/// What goes back to a gateway: its receipt, under a checkpoint that covers everything taken so far.
+///
+/// # Errors
+/// When the site's log cannot be written or is closed.
+pub async fn receipt(context: &Context, site: &SiteId, gateway: &GatewayId) -> Result<Vec<u8>, LogError> {
+    let (logs, of) = (context.logs.clone(), site.clone());
+    tokio::task::spawn_blocking(move || logs.publish_now(&of)).await.map_err(|_| LogError::Unavailable)??;
+    context.ingest.greet(site.clone(), gateway.clone()).await.map_err(|_| LogError::Unavailable)
 }
 
 /// Opens a plain file: whatever else lies on a stick could keep us waiting.
@@ -151,7 +205,7 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 /// Hands every record in, in order. Blocks.
-fn bring(ingest: &Ingest, mut reader: Reader<BufReader<File>>, chain: ChainId) -> Brought {
+fn bring(ingest: &Ingest, mut reader: Reader<impl Read>, chain: ChainId) -> Brought {
     let (site, gateway) = (reader.head().site.clone(), reader.head().gateway.clone());
     let mut brought = Brought {
         taken: Vec::new(),
@@ -345,4 +399,4 @@ const UNDER_WAY: usize = 64;
 const REASON: &str = "carried on a stick";
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -61,10 +61,8 @@ pub(super) fn import(config: &Path, path: &Path) -> Result<ExitCode> {
     for answered in answers.values() {
         let name = folder.join(format!("{}.{RECEIPTS}", answered.head.stem()));
         write(&name, &answered.head, &answered.messages).with_context(|| {
-            say(
-                &format!("已接收的记录都在，但回执写不进 {}：请检查存储盘，再导入一次（重复导入没有影响）", name.display()),
-                &format!("what was taken stays, but the receipts cannot be written to {}: check the stick and import once more, which does no harm", name.display()),
-            )
+            let [zh, en] = unwritten(&name);
+            say(&zh, &en)
         })?;
         println!("{}", name.display());
     }
@@ -98,6 +96,16 @@ fn files(path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+fn unwritten(name: &Path) -> [String; 2] {
+    let name = name.display();
+    [
+        format!("已接收的记录都在，但回执写不进 {name}：请检查存储盘，再导入一次（重复导入没有影响）"),
+        format!(
+            "what was taken stays, but the receipts cannot be written to {name}: check the stick and import once more, which does no harm"
+        ),
+    ]
+}
+
 /// Under its name only when it is whole and synced.
 fn write(path: &Path, head: &Head, messages: &[String]) -> Result<()> {
     let part = path.with_added_extension(PART);
@@ -113,4 +121,39 @@ fn write(path: &Path, head: &Head, messages: &[String]) -> Result<()> {
     std::fs::rename(&part, path)?;
     path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::carry::{Cargo, End, Piece, Reader};
+
+    use super::*;
+
+    #[test]
+    fn a_stick_pulled_out_under_the_receipts_is_told_and_what_lay_there_is_whole() {
+        let place = tempfile::tempdir().expect("folder");
+        let usb = place.path().join("usb");
+        std::fs::create_dir(&usb).expect("a stick");
+        let (site, gateway) = ("site-1".parse().expect("id"), "gw-1".parse().expect("id"));
+        let head = Head { site, gateway, cargo: Cargo::Receipts {} };
+        let file = usb.join("gongzheng.site-1.gw-1.receipts");
+        let read = || {
+            let mut reader =
+                Reader::open(File::open(&file).expect("there")).expect("read").expect("ours").expect("whole");
+            [reader.next_piece().expect("read"), reader.next_piece().expect("read")]
+        };
+        write(&file, &head, &[BASE64.encode(b"first")]).expect("written");
+        std::fs::rename(&usb, place.path().join("drawer")).expect("pulled out");
+        write(&file, &head, &[BASE64.encode(b"second")]).expect_err("no stick");
+        let [zh, en] = unwritten(&file);
+        assert!(zh.contains("已接收的记录都在，但回执写不进") && zh.contains("再导入一次（重复导入没有影响）"), "{zh}");
+        assert!(en.contains("what was taken stays, but the receipts cannot be written to"), "{en}");
+        std::fs::rename(place.path().join("drawer"), &usb).expect("put back");
+        assert_eq!(read(), [Piece::Message(b"first".to_vec()), Piece::End(End::Whole)]);
+        // Half of the next one lies there, or a stranger's link.
+        std::os::unix::fs::symlink(place.path().join("precious"), file.with_added_extension(PART)).expect("a link");
+        write(&file, &head, &[BASE64.encode(b"second")]).expect("written");
+        assert_eq!(read(), [Piece::Message(b"second".to_vec()), Piece::End(End::Whole)]);
+        assert!(!place.path().join("precious").exists());
+    }
 }

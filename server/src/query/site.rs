@@ -117,17 +117,29 @@ async fn gateway_views(store: &Store, id: &str, now_ms: i64) -> Result<Vec<Gatew
 
 /// By gateway: how many records came on a stick, and when the newest did.
 async fn carried(store: &Store, id: &str) -> Result<BTreeMap<String, (u64, i64)>, QueryError> {
-    let mut carried = BTreeMap::new();
-    // Newest first; an import states one for each file.
+    // Newest first; an import states one for each file, and a record may be stated twice.
+    let mut newest = BTreeMap::new();
+    let mut ranges = Vec::new();
     for row in store.declarations(id, Some(CARRIED), 10_000).await? {
         let body: serde_json::Value = serde_json::from_str(&row.body).unwrap_or_default();
-        let (gateway, first, last) = (body["gateway"].as_str(), body["first"].as_u64(), body["last"].as_u64());
-        if let (Some(gateway), Some(first), Some(last)) = (gateway, first, last) {
-            let (count, _) = carried.entry(gateway.to_owned()).or_insert((0, row.received_ms));
-            *count += last.saturating_sub(first).saturating_add(1);
+        let (gateway, chain) = (body["gateway"].as_str(), body["chain"].as_str());
+        if let (Some(gateway), Some(chain), Some(first), Some(last)) =
+            (gateway, chain, body["first"].as_u64(), body["last"].as_u64())
+        {
+            newest.entry(gateway.to_owned()).or_insert((0, row.received_ms));
+            ranges.push((gateway.to_owned(), chain.to_owned(), first, last.saturating_add(1)));
         }
     }
-    Ok(carried)
+    ranges.sort();
+    let mut counted = None;
+    for (gateway, chain, first, end) in ranges {
+        let from = counted.take().filter(|(of, _)| *of == (gateway.clone(), chain.clone())).map_or(0, |(_, end)| end);
+        if let Some((count, _)) = newest.get_mut(&gateway) {
+            *count += end.saturating_sub(first.max(from));
+        }
+        counted = Some(((gateway, chain), end.max(from)));
+    }
+    Ok(newest)
 }
 
 /// Adds what the running server saw of the gateways and no table holds: refusals, repeats, oversized packets.

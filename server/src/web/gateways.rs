@@ -77,6 +77,7 @@ pub struct GatewaysPage {
     witness: WitnessCard,
     can_issue: bool,
     action: String,
+    carry: String,
     form_token: String,
 }
 
@@ -119,6 +120,7 @@ impl GatewaysPage {
             witness: witnessing::card(t, frame.lang, face, witnessed),
             can_issue: data.may.iter().any(|p| p == "manage_gateways"),
             action: format!("/sites/{}/gateways", url_part(&data.site.id)),
+            carry: format!("/sites/{}/carry", url_part(&data.site.id)),
             form_token: frame.reader.as_ref().map(|r| r.form_token.clone()).unwrap_or_default(),
             frame,
             t,

@@ -33,6 +33,7 @@ use super::view::{Crumb, Frame, Nav, Reader, SiteRef, url_part};
 use super::{assets, words};
 
 mod asked;
+mod carry;
 mod change;
 mod declare;
 mod filing;
@@ -72,6 +73,8 @@ pub fn routes() -> Router<AppState> {
         .route("/sites/{site}/reports/{leaf}/documents/{name}", get(change::document))
         .route("/sites/{site}/trust.json", get(change::trust))
         .route("/sites/{site}/gateways", get(change::gateways).post(change::new_code))
+        .route("/sites/{site}/carry", get(carry::page).post(carry::answer).layer(carry::limit()))
+        .route("/sites/{site}/carry/{gateway}", get(carry::receipts))
         .fallback(missing)
         .layer(DefaultBodyLimit::max(FORM_MAX))
         .layer(from_fn(policy))

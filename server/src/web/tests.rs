@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::text::{EN_FTL, Lang, ZH_FTL};
 use super::{
-    catalogue, declare, door, figures, filing, findings, fleet, gateways, machine, meters, plan, questionnaire,
+    carry, catalogue, declare, door, figures, filing, findings, fleet, gateways, machine, meters, plan, questionnaire,
     reports, savings, site, subsidy, why,
 };
 
@@ -27,6 +27,7 @@ fn pages(lang: Lang) -> Vec<(&'static str, String)> {
     all.extend(catalogue::samples(lang));
     all.extend(reports::samples(lang));
     all.extend(gateways::samples(lang));
+    all.extend(carry::samples(lang));
     all
 }
 

@@ -16,6 +16,11 @@ fn head(first: u64, last: u64) -> Head {
 
 /// An agent with 10 records, of which the disk gives the first `readable`; a file holds 4.
 fn agent(state_dir: &Path, readable: u64) -> CancellationToken {
+    watched(state_dir, readable, |_| ())
+}
+
+/// The same; `load` is told of every record before it is given.
+fn watched(state_dir: &Path, readable: u64, load: impl Fn(u64) + Send + 'static) -> CancellationToken {
     let (sender, mut asked) = mpsc::channel(1);
     let stop = CancellationToken::new();
     tokio::spawn(carry::serve(carry::listen(state_dir).expect("a socket"), sender, stop.clone()));
@@ -28,6 +33,7 @@ fn agent(state_dir: &Path, readable: u64) -> CancellationToken {
                     drop(reply.send(Plan { position: from, to, head, waiting: 10 - from }));
                 }
                 Asked::Load { position, reply, .. } => {
+                    load(position);
                     drop(reply.send((position < readable).then(|| (position + 1, vec![position as u8 + 1; 3]))));
                 }
                 Asked::Message { reply, .. } => drop(reply.send(Default::default())),
@@ -109,6 +115,71 @@ async fn no_agent_and_no_stick_are_told_with_what_to_do() {
     let Told(words) = receipts(state.path(), usb.path(), Lang::En).await.expect_err("nothing there");
     assert!(words.zh.contains("里没有本网关的 *.receipts 文件"), "{words:?}");
     assert!(words.en.contains("file of this gateway in"), "{words:?}");
+}
+
+#[tokio::test]
+async fn a_stick_pulled_out_half_way_costs_nothing_but_another_export() {
+    let (state, place) = (tempfile::tempdir().expect("folder"), tempfile::tempdir().expect("folder"));
+    let usb = place.path().join("usb");
+    std::fs::create_dir(&usb).expect("a stick");
+    let (pulled, drawer) = (usb.clone(), place.path().join("drawer"));
+    let pull = move |position| {
+        if position == 6 && pulled.is_dir() && !drawer.exists() {
+            std::fs::rename(&pulled, &drawer).expect("pulled out");
+        }
+    };
+    let _stop = watched(state.path(), 10, pull);
+    let Told(words) = export(state.path(), &usb, Lang::En).await.expect_err("pulled out");
+    assert!(words.zh.contains("写 U 盘失败，可能中途被拔出"), "{words:?}");
+    assert!(words.en.contains("writing to the stick failed, perhaps it was pulled out"), "{words:?}");
+    assert!(words.en.contains("the 1 file(s) written so far (4 records) are whole, the other 6 are still here"));
+    let left = names(&place.path().join("drawer"));
+    let whole: Vec<_> = left.iter().filter(|name| name.ends_with(".records")).collect();
+    assert_eq!(
+        whole,
+        ["gongzheng.site-1.gw-1.0000000000000000.records"],
+        "no file that looks whole and is not: {left:?}"
+    );
+
+    std::fs::rename(place.path().join("drawer"), &usb).expect("put back");
+    export(state.path(), &usb, Lang::En).await.expect("exported");
+    let wanted: Vec<_> = [0, 4, 8].map(|n| format!("gongzheng.site-1.gw-1.{n:016}.records")).into();
+    assert_eq!(names(&usb), wanted);
+}
+
+#[test]
+fn receipts_that_were_cut_off_or_cannot_be_read_let_nothing_go_that_is_not_proven() {
+    let usb = tempfile::tempdir().expect("folder");
+    let head = Head { cargo: Cargo::Receipts {}, ..head(0, 0) };
+    let mut writer = Writer::new(Vec::new(), &head).expect("memory");
+    for message in [[1; 40], [2; 40]] {
+        writer.message(&message).expect("memory");
+    }
+    let whole = writer.finish().expect("memory");
+    let file = usb.path().join("gongzheng.site-1.gw-1.receipts");
+    let found = |bytes: &[u8]| {
+        std::fs::write(&file, bytes).expect("written");
+        collect(usb.path(), None).expect("read")
+    };
+    let all = found(&whole);
+    assert_eq!((all.ours, all.messages.len(), all.words.len()), (1, 2, 0), "{all:?}");
+    let cut = found(&whole[..whole.len() - 50]);
+    assert_eq!((cut.ours, &cut.messages), (1, &vec![vec![1; 40]]), "{cut:?}");
+    assert!(cut.words[0].zh.contains("不完整或已损坏：其中完整的回执照样核对使用"), "{cut:?}");
+    assert!(cut.words[0].en.contains("is cut off or damaged: whole receipts in it are checked"), "{cut:?}");
+    let begun = found(&whole[..5]);
+    assert_eq!((begun.ours, begun.messages.len()), (0, 0), "{begun:?}");
+    assert!(begun.words[0].zh.contains("不是回执文件，或在开头就中断了，已跳过"), "{begun:?}");
+    assert!(begun.words[0].en.contains("or is cut off at its beginning; it was skipped"), "{begun:?}");
+}
+
+#[tokio::test]
+async fn a_stick_of_receipts_that_is_not_there_is_told_with_what_is_safe() {
+    let (state, usb) = (tempfile::tempdir().expect("folder"), tempfile::tempdir().expect("folder"));
+    let gone = usb.path().join("gone");
+    let Told(words) = receipts(state.path(), &gone, Lang::En).await.expect_err("pulled out");
+    assert!(words.zh.contains("请检查 U 盘是否插好，再执行一次；本机什么也没有清除"), "{words:?}");
+    assert!(words.en.contains("Check that the stick is in and run this again; nothing was let go here"), "{words:?}");
 }
 
 #[test]

@@ -5,22 +5,29 @@ use std::io::Write as _;
 use protocol::carry::Writer;
 use protocol::{Declaration, LeafBody, Receipt, SecretKey};
 
+use serde_json::json;
+
 use super::super::{Request, execute as perform};
 use super::*;
+use crate::config::Config;
+use crate::ingest::accept::CARRIED;
 use crate::ingest::testing::TestGateway;
-use crate::testing::{Inside, inside};
+use crate::run::Evidence;
+use crate::state::Clock;
+use crate::testing::{Inside, NOW_MS, inside};
 
-const SITE: &str = "stick-works";
+pub(crate) const SITE: &str = "stick-works";
 
-struct Bench {
-    inside: Inside,
-    gateway: TestGateway,
-    records: Vec<Record>,
+/// A site whose gateway has sealed records and no network.
+pub(crate) struct Bench {
+    pub(crate) inside: Inside,
+    pub(crate) gateway: TestGateway,
+    pub(crate) records: Vec<Record>,
     folder: tempfile::TempDir,
 }
 
 impl Bench {
-    async fn new(count: usize) -> Self {
+    pub(crate) async fn new(count: usize) -> Self {
         let inside = inside().await;
         inside
             .admin(Request::SiteAdd {
@@ -40,7 +47,7 @@ impl Bench {
         Self { inside, gateway, records, folder: tempfile::tempdir().expect("folder") }
     }
 
-    fn file_of(&self, records: &[Record]) -> Vec<u8> {
+    pub(crate) fn file_of(&self, records: &[Record]) -> Vec<u8> {
         let sequence = |record: Option<&Record>| record.map_or(0, |record| record.header().sequence);
         let (first, last) = (sequence(records.first()), sequence(records.last()));
         let cargo = Cargo::Records { chain: self.gateway.chain, first, last };
@@ -83,7 +90,7 @@ impl Bench {
                     assert_eq!((&body["gateway"], &body["chain"]), (&json!("gw-1"), &json!(self.gateway.chain)));
                     let (first, last) = (body["first"].as_u64().expect("first"), body["last"].as_u64());
                     assert_eq!(last, newest, "it stands right behind the records it speaks of");
-                    stated.push((first, last.expect("last"), body["file"].as_str().expect("file").to_owned()));
+                    stated.push((first, last.expect("last"), body["file"].as_str().unwrap_or_default().to_owned()));
                 }
                 _ => {}
             }
@@ -91,7 +98,21 @@ impl Bench {
         stated
     }
 
-    async fn close(self) {
+    /// The server dies, or stops, and starts again.
+    async fn restarted(mut self) -> Self {
+        self.inside.evidence.close().await;
+        let Inside { folder, evidence, mut context, state, stop } = self.inside;
+        stop.cancel();
+        drop(evidence);
+        let config = Config::load(&folder.path().join("server.toml")).expect("config");
+        let evidence = Evidence::open(&config, &Clock::new(|| NOW_MS)).await.expect("opened again");
+        (context.logs, context.ingest) = (evidence.logs.clone(), evidence.ingest.clone());
+        context.store = evidence.store.clone();
+        self.inside = Inside { folder, evidence, context, state, stop };
+        self
+    }
+
+    pub(crate) async fn close(self) {
         self.inside.evidence.close().await;
     }
 }
@@ -157,6 +178,72 @@ async fn a_stick_pulled_out_half_way_gives_every_whole_record_and_says_what_is_m
     let stated = bench.stated();
     assert!(stated.len() > 1 && stated[0].0 == 0 && stated[stated.len() - 1].1 == 5, "{stated:?}");
     assert!(stated.windows(2).all(|pair| pair[1].0 == pair[0].1 + 1), "each record is carried once: {stated:?}");
+    bench.close().await;
+}
+
+/// Gives what it has, then fails as a stick does that was pulled out.
+struct Pulled(io::Cursor<Vec<u8>>);
+
+impl Read for Pulled {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(buffer)? {
+            0 => Err(io::Error::other("Input/output error")),
+            count => Ok(count),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stick_pulled_out_while_it_is_read_is_put_back_and_read_again() {
+    let bench = Bench::new(6).await;
+    let file = bench.file_of(&bench.records);
+    let pulled = Pulled(io::Cursor::new(file[..file.len() * 2 / 3].to_vec()));
+    let reader = Reader::open(pulled).expect("read").expect("ours").expect("a head");
+    let (ingest, chain, head) = (bench.inside.context.ingest.clone(), bench.gateway.chain, reader.head().clone());
+    let brought = tokio::task::spawn_blocking(move || bring(&ingest, reader, chain)).await.expect("read");
+    let read = brought.count;
+    assert!((1..6).contains(&read) && !brought.is_whole(5), "{read}");
+    let said = brought.told(&head, 0, 5);
+    let (zh, en) = (format!("读到第 {read} 号时读不下去了"), format!("It cannot be read from record {read} on"));
+    assert!(said.zh.contains(&zh) && said.zh.contains("已接收的都在；请插好存储盘，重新导入同一文件"), "{said:?}");
+    assert!(said.en.contains(&en) && said.en.contains("What was taken stays; put the stick back"), "{said:?}");
+    let reply = bench.import(&file).await.expect("taken");
+    assert!(reply.en.contains(&format!("{} taken, {read} were there already", 6 - read)), "{reply:?}");
+    bench.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_dies_between_the_records_and_their_statement_makes_it_at_its_next_start() {
+    let bench = Bench::new(6).await;
+    let (context, gateway) = (&bench.inside.context, &bench.gateway);
+    let begun = |held| Begun {
+        site: gateway.site.clone(),
+        gateway: gateway.id.clone(),
+        chain: gateway.chain,
+        first: 0,
+        last: 5,
+        held,
+        by: Issuer { author: "zhao.lei".into(), role: "firm".into() },
+    };
+    let _dies_with_it = begun(None).note(&context.data_dir).expect("noted");
+    for record in &bench.records[..4] {
+        let submitted = context.ingest.submit_carried(gateway.site.clone(), gateway.id.clone(), record.encode()).await;
+        assert!(matches!(submitted, Ok(Outcome::Taken { .. })));
+    }
+    let _brought_nothing = begun(Some((gateway.chain, 3))).note(&context.data_dir).expect("noted");
+    assert!(bench.stated().is_empty());
+
+    let bench = bench.restarted().await;
+    assert_eq!(bench.stated(), [(0, 3, String::new())], "marked as carried, and only what came");
+    let bench = bench.restarted().await;
+    assert_eq!(bench.stated().len(), 1, "once");
+    let file = bench.file_of(&bench.records);
+    let reply = bench.import(&file).await.expect("taken");
+    assert!(bench.receipt(&reply).0.whole, "{reply:?}");
+    let digest = protocol::sha256(&file).to_string();
+    assert_eq!(bench.stated(), [(0, 3, String::new()), (4, 5, digest)]);
+    let bench = bench.restarted().await;
+    assert_eq!(bench.stated().len(), 2, "an import that ended leaves no note");
     bench.close().await;
 }
 

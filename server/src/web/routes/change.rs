@@ -202,7 +202,7 @@ fn disposition(name: &str, site: &str, leaf: i64) -> String {
     format!("attachment; filename=\"{name}\"; filename*=UTF-8''{full}")
 }
 
-fn context(state: &AppState) -> admin::Context {
+pub(super) fn context(state: &AppState) -> admin::Context {
     admin::Context {
         store: state.store.clone(),
         accounts: state.accounts.clone(),

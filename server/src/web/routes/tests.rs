@@ -9,6 +9,7 @@ use crate::admin;
 use crate::projection::tests::fixture::World;
 use crate::testing::{Inside, inside};
 
+mod carry;
 mod declare;
 mod documents;
 mod filing;
