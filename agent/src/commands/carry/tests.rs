@@ -122,10 +122,10 @@ async fn a_stick_pulled_out_half_way_costs_nothing_but_another_export() {
     let (state, place) = (tempfile::tempdir().expect("folder"), tempfile::tempdir().expect("folder"));
     let usb = place.path().join("usb");
     std::fs::create_dir(&usb).expect("a stick");
-    let (pulled, drawer) = (usb.clone(), place.path().join("drawer"));
+    let (pulled, drawer, once) = (usb.clone(), place.path().join("drawer"), std::sync::Once::new());
     let pull = move |position| {
-        if position == 6 && pulled.is_dir() && !drawer.exists() {
-            std::fs::rename(&pulled, &drawer).expect("pulled out");
+        if position == 6 {
+            once.call_once(|| std::fs::rename(&pulled, &drawer).expect("pulled out"));
         }
     };
     let _stop = watched(state.path(), 10, pull);
