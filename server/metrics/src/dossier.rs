@@ -83,7 +83,8 @@ pub struct FirmListed {
     pub code: String,
     /// The firm's name as listed.
     pub name: String,
-    /// Name of the list.
+    /// Name of the list, where it has one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub list: String,
     /// Number of the project or of its filing.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -159,8 +160,8 @@ pub(crate) fn check_listed(listed: FirmListed) -> Result<FirmListed, ModelError>
         return Err(refuse(KIND, "code", reason));
     }
     check_words(KIND, "name", &listed.name, NAME_MAX)?;
-    check_words(KIND, "list", &listed.list, NAME_MAX)?;
     for (field, text) in [
+        ("list", &listed.list),
         ("number", &listed.number),
         ("district", &listed.district),
         ("sub_sector", &listed.sub_sector),

@@ -82,7 +82,7 @@ fn what_breaks_a_bound_is_refused_with_its_field() {
         ("paper_judged", judged(), "reason", json!("a\u{7}")),
         ("firm_listed", listed(), "code", json!("91350100M000100Y44")),
         ("firm_listed", listed(), "name", json!("")),
-        ("firm_listed", listed(), "list", json!("")),
+        ("firm_listed", listed(), "list", json!("\u{7}")),
         ("firm_listed", listed(), "provider", json!("x".repeat(201))),
         ("firm_listed", listed(), "investment_fen", json!(0)),
         ("firm_listed", listed(), "filed", json!("2026-02-30")),
