@@ -82,6 +82,8 @@ fn a_code_twice_a_wrong_code_and_an_amount_with_its_unit_are_told_by_line_and_co
     assert_eq!(wrong[0].what.zh, "与第 2 行重复（统一社会信用代码 相同）");
     assert_eq!(wrong[0].what.en, "says the same as line 2 (Unified social credit code are the same)");
     assert_eq!(wrong[1].what.zh, "不是统一社会信用代码：末位校验码不符，或不是 18 位数字与大写字母");
+    let en = "is no unified social credit code: its last character does not check the others, or it is not 18 digits and capital letters";
+    assert_eq!(wrong[1].what.en, en);
     // Yuan in one column and ten thousands in the other.
     let (_, wrong) = read(&format!("code,name,investment,investment_wan\n{A},甲,1200000,12\n"));
     assert_eq!(wrong[0].what, Said::new("元与万元两列不一致", "the columns in yuan and in 10,000 yuan differ"));
