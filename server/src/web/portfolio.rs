@@ -26,6 +26,7 @@ struct Tally {
 }
 
 struct PaperLine {
+    id: String,
     name: String,
     css: &'static str,
     stands: String,
@@ -138,6 +139,7 @@ fn row(t: &'static Texts, of: &FirmRow) -> Row {
             .papers
             .iter()
             .map(|p| PaperLine {
+                id: p.paper.clone(),
                 name: p.name.clone(),
                 css: standing_css(p),
                 stands: said(t, &p.stands),
