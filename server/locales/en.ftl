@@ -1484,3 +1484,100 @@ subsidy-refused = { $place }: { $why }
 subsidy-date-wrong = “{ $typed }” is no date: write it like 2026-03-14.
 subsidy-share-wrong = “{ $typed }” is no share: write percent with at most two decimals.
 subsidy-notice = A sheet says what the text gives at most; whether and how much is supported, the authority decides.
+
+# papers and lists
+nav-portfolio = Projects
+papers-title = Papers
+papers-words = Papers that authorities and the promotion centre ask for: who asks, by when, when the firm handed them in, and whether they were received or returned. Papers themselves are not kept here, only their names and digests.
+papers-head-none = Nobody has asked for a paper
+papers-head-fine = Every paper was handed in
+papers-head-owed = { $n ->
+    [one] { $n } paper is owed
+   *[other] { $n } papers are owed
+}
+papers-head-overdue = Papers owed: { $n }, of which { $late } overdue
+papers-asked = asked for by the { $by }, leaf { $leaf }
+papers-handed-times = handed in { $n } × { $file }
+papers-hand = Hand in
+papers-hand-date = Handed in on
+papers-file = Name of the file, or where it was handed in
+papers-sha = SHA-256 of the file (may be left out)
+papers-sha-help = 64 hexadecimal digits; with it anyone can tell later whether a file is the same
+papers-judge = Receive or return
+papers-judged-received = Received (it arrived; nothing is said of its contents)
+papers-judged-return = Returned for correction
+papers-judge-date = Date
+papers-reason = Reason (needed when it is returned)
+papers-judge-log = Log it
+papers-ask = Ask for a paper
+papers-id = Id of the paper
+papers-id-help = Lower-case letters, digits and -; a known id gives that paper another date
+papers-name = Name of the paper
+papers-by = Who asks
+papers-due = Due
+papers-note = What it rests on, or what should be in it
+papers-void = Leaf { $leaf } counts for nothing: { $why }
+papers-done-ask = The paper is asked for.
+papers-done-hand = It is logged as handed in, and waits to be received.
+papers-done-judge = It is logged.
+papers-listed = Entry in a list
+papers-leaf = leaf { $leaf } of the log
+papers-code = Unified social credit code
+papers-firm = Firm
+papers-list = List
+papers-number = Number
+papers-district = District
+papers-sub-sector = Sub-sector
+papers-provider = Provider
+papers-investment = Planned investment
+papers-yuan = { $yuan } yuan
+papers-filed = Date of the filing
+papers-notice = This page states what was asked for, handed in and received; it judges no paper, and is no acceptance result.
+portfolio-title = Projects
+portfolio-question = Which firm lacks what, by when?
+portfolio-lead = The soonest date comes first; dates are over as of { $today }.
+portfolio-head-none = There is no firm yet
+portfolio-head-fine = No firm owes a paper
+portfolio-head-owing = { $n ->
+    [one] { $n } firm owes papers
+   *[other] { $n } firms owe papers
+}
+portfolio-head-overdue = Firms that owe papers: { $n }, of which { $late } overdue
+portfolio-show = Show
+portfolio-show-all = All firms
+portfolio-show-owing = Papers owed
+portfolio-show-overdue = Overdue
+portfolio-show-returned = Something returned
+portfolio-show-waiting = Waiting for us
+portfolio-show-unfiled = No filed plan
+portfolio-order-due = Soonest date first
+portfolio-order-name = By name
+portfolio-search-hint = Name, code or id
+portfolio-payments = Instalments expected
+portfolio-payment = { $date } { $name }
+portfolio-dates = filed { $filed }, term { $from } to { $to }
+portfolio-application = Application { $id }: { $stands }
+portfolio-nothing-owed = nothing is owed
+portfolio-behind = being read
+portfolio-empty = No firm fits
+portfolio-empty-words = Choose another condition, or clear the search.
+portfolio-notice = This page states requests, opinions and dates as stated; dates of instalments are those the filing expects, the authority decides on payments.
+register-title = Import a list of firms
+register-words = Enters a list you keep (Excel or CSV) into each firm's log, matched to its site by code or name. While one cell is wrong nothing is logged.
+register-limits = At most { $mib } MiB and { $rows } rows; only the first sheet is read. Amounts are in yuan or in 10,000 yuan, one column of the two.
+register-template-help = The example line begins with # and is left out; put # before the name of a column that is not needed.
+register-preview = Nothing wrong: { $n } to enter, { $same } entered already, { $without } without a site here. Nothing is logged yet.
+register-confirm = { $n ->
+    [one] Enter { $n } firm
+   *[other] Enter { $n } firms
+}
+register-new = new
+register-same = leaf { $leaf } says the same: nothing is logged
+register-replaces = replaces leaf { $leaf }
+register-no-site = no site of this firm here: not entered
+register-done = { $n ->
+    [one] { $n } firm was entered.
+   *[other] { $n } firms were entered.
+}
+register-stopped = Entered: { $n }; line { $line } was refused: { $why }. Mend it and import the list again: what is entered is not entered twice.
+register-notice = Entries are signed with your pseudonym and go into each firm's own log; file name, SHA-256 and line follow the reason.

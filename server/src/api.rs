@@ -195,6 +195,8 @@ pub fn router() -> Router<AppState> {
         asked::savings,
         asked::plan,
         asked::filing,
+        asked::papers,
+        asked::portfolio,
         read::findings,
         read::definitions,
         read::gateways,

@@ -10,6 +10,7 @@ use metrics::model::parse_body;
 use metrics::plan::{Baseline, DoorError, LockError, check_stated, lock_comparison};
 use metrics::report::{Period, ReportError};
 use metrics::{History, ReportRequest};
+use practice::dossier;
 use practice::plan::check_stated as check_filed;
 use protocol::{Declaration, SiteId};
 use serde::{Deserialize, Serialize};
@@ -26,10 +27,20 @@ pub(crate) const BASELINE_LOCK: &str = "baseline_lock";
 /// Kind of the declaration that fixes which machines stand in place of a base period.
 pub(crate) const COMPARISON_LOCK: &str = "comparison_lock";
 
-/// Kinds of the declarations about a filed plan.
-const FILED: [&str; 3] = ["filed_plan", "plan_change", OPINION];
+/// Kinds of the declarations about a filed plan, the papers around it, and lists of firms.
+const FILED: [&str; 7] =
+    ["filed_plan", "plan_change", OPINION, PAPER_ASKED, "paper_handed", PAPER_JUDGED, FIRM_LISTED];
 /// Kind of the declaration in which somebody asked about a filed plan says what he thinks of a change.
 pub(crate) const OPINION: &str = "plan_opinion";
+
+/// Kind of the declaration by which a body asks for a paper.
+pub(crate) const PAPER_ASKED: &str = "paper_asked";
+/// Kind of the declaration by which a body receives or returns a paper.
+pub(crate) const PAPER_JUDGED: &str = "paper_judged";
+/// Kind of the declaration that says what a list says of a firm.
+pub(crate) const FIRM_LISTED: &str = "firm_listed";
+/// What is stated with the permission to give opinions, and nothing else.
+pub(crate) const BY_BODIES: [&str; 4] = [OPINION, PAPER_ASKED, PAPER_JUDGED, FIRM_LISTED];
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
@@ -123,7 +134,10 @@ pub(crate) async fn check(
                 continue;
             }
             let body = parse_body(&declaration.kind, &declaration.body);
-            let checked = body.map_or(Ok(()), |b| check_filed(&statements, &b, &declaration.role, now_ms));
+            let checked = body.map_or(Ok(()), |b| {
+                check_filed(&statements, &b, &declaration.role, now_ms)?;
+                dossier::check_stated(&statements, &b, &declaration.role, now_ms)
+            });
             checked.map_err(|problem| match several {
                 true => PlanningError::Filed {
                     zh: format!("第 {} 项：{}", place + 1, problem.said.zh),

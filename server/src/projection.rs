@@ -15,6 +15,7 @@ use protocol::{Digest, Leaf};
 
 use crate::store::StoreError;
 
+mod dossier;
 mod fleet;
 mod follow;
 mod metrics;

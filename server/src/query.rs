@@ -14,6 +14,7 @@ use crate::roles::{Access, Permission};
 use crate::store::{SiteRow, Store, StoreError};
 
 mod declare;
+mod dossier;
 mod figures;
 mod filing;
 mod findings;
@@ -24,13 +25,18 @@ mod model;
 mod ocmf;
 mod plan;
 mod questionnaire;
+mod register;
 mod savings;
 mod site;
 mod why;
 
-pub use crate::store::{FleetOrder, FleetQuery};
+pub use crate::store::{FleetOrder, FleetQuery, PortfolioOrder, PortfolioQuery, PortfolioShow};
 pub(crate) use declare::read_given;
 pub use declare::{DeclareView, Given, declare, import};
+pub use dossier::{
+    FirmApplication, FirmCount, FirmFiling, FirmPayment, FirmRow, ListedView, PaperView, PapersView, PortfolioView,
+    papers, portfolio,
+};
 pub use figures::{
     ChangeoverView, DAYS_MAX, DefinitionView, FigureLine, FigureParameter, FiguresView, LeafRun, LossStep, definitions,
     figures,
@@ -55,6 +61,7 @@ pub use plan::{
     PlanMachine, PlanView, PlanWanted, plan,
 };
 pub use questionnaire::{QuestionnaireView, questionnaire};
+pub use register::{RegisterRow, RegisterView, register};
 pub use savings::{SavedView, SavingsView, savings};
 pub use site::{add_seen, declarations, gateways, reports, site, sites};
 pub use why::{Background, Lineage, why};

@@ -167,6 +167,14 @@ pub struct SiteFilter {
     pub(crate) sites: Vec<String>,
 }
 
+impl SiteFilter {
+    /// It admits no site at all.
+    pub fn is_empty(&self) -> bool {
+        let lists = [&self.cities, &self.districts, &self.sub_sectors, &self.sites];
+        !self.everything && lists.into_iter().all(Vec::is_empty)
+    }
+}
+
 /// The person lacks a permission. Shown as "not found" where the site itself must stay unseen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(

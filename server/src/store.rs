@@ -27,7 +27,10 @@ mod sites;
 pub use derived::{
     AlarmRow, DeclarationRow, GatewayStatus, MachineRow, MetricRow, ReportRow, ShiftRow, SiteProjection,
 };
-pub use fleet::{FLEET_PAGE_MAX, FleetOrder, FleetQuery, FleetRecord, FleetTotals};
+pub use fleet::{
+    FLEET_PAGE_MAX, FleetOrder, FleetQuery, FleetRecord, FleetTotals, PortfolioOrder, PortfolioQuery, PortfolioRow,
+    PortfolioShow, PortfolioTotals, SiteEntry,
+};
 pub use people::{GrantRow, SessionRow, TokenRow, UserRow};
 pub use sites::{CodeState, GatewayRow, SiteRow};
 
@@ -175,7 +178,8 @@ fn exists(what: &str) -> impl FnOnce(sqlx::Error) -> StoreError + '_ {
 }
 
 /// The schema, one text per version, oldest first. Never edit one that was released: append.
-const SCHEMA: [&str; 2] = [include_str!("store/schema_1.sql"), include_str!("store/schema_2.sql")];
+const SCHEMA: [&str; 3] =
+    [include_str!("store/schema_1.sql"), include_str!("store/schema_2.sql"), include_str!("store/schema_3.sql")];
 /// How long a statement waits for another process (an offline `admin`) to finish its transaction.
 const BUSY: Duration = Duration::from_secs(10);
 /// Reading connections; pages are short and SQLite readers never block each other.

@@ -14,6 +14,7 @@ mod check;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::check::{TEXT_MAX, digest as check_document, words as check_words};
 pub(crate) use self::check::{check_change, check_opinion, check_plan};
 
 use crate::model::{DateRange, Names, Target};

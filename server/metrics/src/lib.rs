@@ -18,7 +18,7 @@
 //! 7. [`catalogue`]: every definition as data; [`report`]: the report. Beyond the report's lines: [`kpi`], [`energy`], [`production`],
 //!    [`checklist`], [`assessment`] (评测指标), [`quality`] (control charts, capability), [`alarms`], [`metrology`], [`settlement`], in the quotients of [`exact`],
 //!    printed by [`figures`]; [`pass`]: the same report in one pass; [`credibility`] lists matters to verify; [`vocabulary`] and [`thresholds`] help people declare how a state
-//!    is told; [`filed`]: what was promised to an authority.
+//!    is told; [`filed`]: what was promised to an authority; [`dossier`]: papers it asks for, and its lists.
 
 pub mod alarms;
 pub mod assessment;
@@ -34,6 +34,7 @@ pub mod compare;
 pub mod counter;
 pub mod credibility;
 pub mod decimal;
+pub mod dossier;
 pub mod energy;
 pub mod evidence;
 pub mod exact;

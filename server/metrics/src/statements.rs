@@ -12,13 +12,16 @@ use std::collections::BTreeMap;
 
 use protocol::Declaration;
 
+mod practice;
+
+pub use practice::Practice;
+
 use crate::alarms::declared::{AlarmClass, AlarmCode, AlarmHandled};
 use crate::assessment::Edition;
 use crate::assessment::declared::{Assessed, LevelAssessed};
 use crate::batch::recipe::Recipe;
 use crate::batch::record::BatchRecord;
 use crate::checklist::ledger::LedgerEntry;
-use crate::filed::{Filed, Filing};
 use crate::metrology::{Meter, Quantity};
 use crate::plan::{BaselineLock, ComparisonLock, EvidenceDocument};
 use crate::savings::declared::NonRoutine;
@@ -108,7 +111,7 @@ pub struct Statements {
     /// The first leaf that says so, by finding.
     shown: BTreeMap<String, u64>,
     acknowledged: BTreeMap<String, u64>,
-    filings: BTreeMap<String, Filing>,
+    practice: Practice,
     enrolments: BTreeMap<String, i64>,
     bad: Vec<BadStatement>,
     /// Kind, effective-from, author, role and reason of every declaration, by leaf.
@@ -231,20 +234,7 @@ impl Statements {
                 self.acknowledged.entry(b.finding).or_insert(leaf);
             }
             Ok(Body::FindingAcknowledged(_)) => {}
-            // In order of the log: a filing is a course of applications and opinions, not a value that takes effect.
-            Ok(Body::FiledPlan(b)) => {
-                let of = self.filings.entry(b.filing.clone()).or_default();
-                of.plans.push(Filed { leaf, received_ms, role: declaration.role.clone(), body: *b });
-            }
-            Ok(Body::PlanChange(b)) => {
-                let of = self.filings.entry(b.filing.clone()).or_default();
-                of.changes.push(Filed { leaf, received_ms, role: declaration.role.clone(), body: *b });
-            }
-            Ok(Body::PlanOpinion(b)) => {
-                let of = self.filings.entry(b.filing.clone()).or_default();
-                of.opinions.push(Filed { leaf, received_ms, role: declaration.role.clone(), body: *b });
-            }
-            Ok(Body::Other) => {}
+            Ok(body) => self.practice.push(leaf, received_ms, &declaration.role, body),
             Err(e) => self.bad.push(BadStatement { leaf, kind: declaration.kind.clone(), reason: e.to_string() }),
         }
         self.ledger.push(Stated { leaf, received_ms, effective_from, body: declaration });
@@ -340,16 +330,6 @@ impl Statements {
     /// Ids of all plans, sorted.
     pub fn plans(&self) -> impl Iterator<Item = &str> {
         self.plans.keys().map(String::as_str)
-    }
-
-    /// Every filing, by id: what was promised to an authority, and what became of it.
-    pub fn filings(&self) -> impl Iterator<Item = (&str, &Filing)> {
-        self.filings.iter().map(|(id, filing)| (id.as_str(), filing))
-    }
-
-    /// A filing.
-    pub fn filing(&self, filing: &str) -> Option<&Filing> {
-        self.filings.get(filing)
     }
 
     /// The lines as defined at an instant, by id.

@@ -11,7 +11,10 @@ use utoipa::IntoParams;
 use super::Failure;
 use super::read::DatesParams;
 use crate::accounts::extract::SignedIn;
-use crate::query::{self, FilingView, MetersView, PlanView, QuestionnaireView, SavingsView};
+use crate::query::{
+    self, FilingView, MetersView, PapersView, PlanView, PortfolioOrder, PortfolioQuery, PortfolioShow, PortfolioView,
+    QueryError, QuestionnaireView, SavingsView,
+};
 use crate::state::AppState;
 
 /// Energy with the error of its instruments, matters to verify about them, and the bills that overlap the dates against the register
@@ -139,4 +142,68 @@ pub(super) async fn filing(
     let (access, now_ms) = (&who.session.access, state.clock.now_ms());
     let wanted = asked.filing.as_deref();
     Ok(Json(query::filing(&state.store, &state.logs, access, &site, wanted, now_ms).await?))
+}
+
+/// Papers asked of the firm, with where each stands, and what a list says of it.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sites/{site}/papers",
+    params(("site" = String, Path)),
+    responses((status = 200, body = PapersView))
+)]
+pub(super) async fn papers(
+    State(state): State<AppState>,
+    who: SignedIn,
+    Path(site): Path<String>,
+) -> Result<Json<PapersView>, Failure> {
+    let (access, now_ms) = (&who.session.access, state.clock.now_ms());
+    Ok(Json(query::papers(&state.store, &state.logs, access, &site, now_ms).await?))
+}
+
+/// Which firms.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PortfolioParam {
+    /// Text that must occur in a name, the id or the code.
+    q: Option<String>,
+    /// `all`, `owing`, `overdue`, `returned`, `waiting`, `unfiled`; all by default.
+    show: Option<String>,
+    /// `due` or `name`; `due` by default.
+    order: Option<String>,
+    /// Firms to leave out.
+    offset: Option<i64>,
+    /// Firms to give, at most 200; 50 by default.
+    limit: Option<i64>,
+}
+
+/// Every firm the reader may see, with what it owes by when, its filed plans, what waits for whom, and instalments that are expected.
+#[utoipa::path(
+    get,
+    path = "/api/v1/portfolio",
+    params(PortfolioParam),
+    responses((status = 200, body = PortfolioView))
+)]
+pub(super) async fn portfolio(
+    State(state): State<AppState>,
+    who: SignedIn,
+    Query(asked): Query<PortfolioParam>,
+) -> Result<Json<PortfolioView>, Failure> {
+    let shown = asked.show.as_deref().unwrap_or("all");
+    let show = PortfolioShow::ALL.into_iter().find(|show| show.name() == shown);
+    let order = match asked.order.as_deref() {
+        None | Some("due") => Some(PortfolioOrder::Due),
+        Some("name") => Some(PortfolioOrder::Name),
+        Some(_) => None,
+    };
+    let invalid = || QueryError::Invalid("show or order is none of those allowed / show 或 order 不在允许之列".to_owned());
+    let (show, order) = show.zip(order).ok_or_else(invalid)?;
+    let ask = PortfolioQuery {
+        search: asked.q.unwrap_or_default(),
+        show,
+        order,
+        offset: asked.offset.unwrap_or(0),
+        limit: asked.limit.unwrap_or(50),
+        ..PortfolioQuery::default()
+    };
+    Ok(Json(query::portfolio(&state.store, &who.session.access, ask, state.clock.now_ms()).await?))
 }

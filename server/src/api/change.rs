@@ -61,8 +61,8 @@ fn speaking<'a>(access: &'a Access, site: &SiteRow, statement: &'a Statement) ->
         by.filter(|by| access.acts_as(by, Permission::GiveOpinion, site))
             .or_else(|| access.acting_role(Permission::GiveOpinion, site))
     };
-    let is_opinion = statement.kind == planning::OPINION;
-    let role = is_opinion.then(opinion).flatten().or_else(|| access.acting_role(Permission::Declare, site));
+    let is_by_body = planning::BY_BODIES.contains(&statement.kind.as_str());
+    let role = is_by_body.then(opinion).flatten().or_else(|| access.acting_role(Permission::Declare, site));
     role.ok_or(Forbidden)
 }
 

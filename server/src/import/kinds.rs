@@ -10,7 +10,10 @@ use super::parse::{Draft, Fault, Row};
 use super::{Against, shifts};
 
 mod facts;
+mod register;
 mod setup;
+
+pub use register::REGISTER;
 
 /// What may stand in a cell.
 #[derive(Debug, Clone, Copy)]

@@ -92,6 +92,7 @@ fn keyed_by(kind: &str) -> (&'static [&'static str], bool) {
         "revenue" => (&["from", "to"], false),
         "evidence_document" => (&["document"], false),
         "adjustment" => (&["plan", "id"], false),
+        "firm_listed" => (&["code"], false),
         // A planned stop has no key: each is a fact of its own, the same one only when all of it is.
         _ => (&[], false),
     }
@@ -115,9 +116,16 @@ fn normal(kind: &str, body: &Json) -> Option<Json> {
         Body::Revenue(b) => serde_json::to_value(b),
         Body::EvidenceDocument(b) => serde_json::to_value(b),
         Body::Adjustment(b) => serde_json::to_value(b),
+        Body::FirmListed(b) => serde_json::to_value(b),
         _ => return None,
     };
     json.ok()
+}
+
+/// Whether a body, as the log has it, says what another says.
+pub(crate) fn says_the_same(kind: &str, stated: &str, body: &Json) -> bool {
+    let stated: Json = serde_json::from_str(stated).unwrap_or_default();
+    normal(kind, &stated).is_some_and(|stated| normal(kind, body) == Some(stated))
 }
 
 fn key(kind: &str, body: &Json) -> String {

@@ -30,7 +30,7 @@ use metrics::{History, Interval, calendar};
 use protocol::{Leaf, LeafBody};
 
 use super::track::GatewayTrack;
-use super::{LeafSource, ProjectionError, metrics as rows, parquet::Days, timeline};
+use super::{LeafSource, ProjectionError, dossier, metrics as rows, parquet::Days, timeline};
 use crate::query::{PlannedStop, ShiftBody, Source, Words};
 use crate::store::{MachineRow, ShiftRow, SiteProjection};
 
@@ -69,6 +69,8 @@ pub(super) struct SiteProjector {
     deep: Option<(History, Interval)>,
     /// New leaves are taken in, not those the rows stand for already.
     live: bool,
+    /// What the firm owes is to be written.
+    dossier_due: bool,
     /// Days whose Parquet file is to be written.
     pub(super) days: Days,
     /// What was last written, so that nothing is written twice.
@@ -120,6 +122,7 @@ impl SiteProjector {
             reached: BTreeMap::new(),
             deep: None,
             live: false,
+            dossier_due: true,
             days: Days::default(),
             written: Written { size: -1, fleet_due: true, fleet_ms: i64::MIN, baseline: None },
         };
@@ -172,6 +175,10 @@ impl SiteProjector {
         }
         if out.machines.is_some() {
             out.machines = Some(self.machines());
+        }
+        self.dossier_due |= out.declarations.iter().any(|declaration| dossier::concerns(&declaration.kind));
+        if self.size == end && std::mem::take(&mut self.dossier_due) {
+            out.portfolio = Some(dossier::row(self.recent.statements()));
         }
         self.advance(now_ms, self.size == end);
         self.evaluate(&mut out)?;

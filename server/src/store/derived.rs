@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use sqlx::{Executor, Row, Sqlite, Transaction};
 
-use super::{Store, StoreError};
+use super::fleet::put_portfolio;
+use super::{PortfolioRow, Store, StoreError};
 
 /// A gateway as its records show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -194,6 +195,8 @@ pub struct SiteProjection {
     pub shifts: Vec<ShiftRow>,
     /// Metric values of those shifts.
     pub values: Vec<MetricRow>,
+    /// When present: what the firm owes and who is asked next, replacing what is there.
+    pub portfolio: Option<PortfolioRow>,
 }
 
 impl Store {
@@ -292,6 +295,9 @@ impl Store {
         }
         for row in &step.values {
             put_value(&mut transaction, site, row).await?;
+        }
+        if let Some(row) = &step.portfolio {
+            put_portfolio(&mut transaction, site, row).await?;
         }
         sqlx::query("INSERT INTO projected (site, size) VALUES (?1, ?2) ON CONFLICT (site) DO UPDATE SET size = ?2")
             .bind(site)
@@ -414,7 +420,7 @@ async fn put_value(transaction: &mut Transaction<'_, Sqlite>, site: &str, row: &
 }
 
 /// Everything below the line in the schema. `fleet` goes too: the projector writes it with every step.
-const CLEAR: [&str; 10] = [
+const CLEAR: [&str; 11] = [
     "DELETE FROM projected WHERE site = ?",
     "DELETE FROM gateway_status WHERE site = ?",
     "DELETE FROM tag_seen WHERE site = ?",
@@ -423,6 +429,7 @@ const CLEAR: [&str; 10] = [
     "DELETE FROM shift WHERE site = ?",
     "DELETE FROM metric_value WHERE site = ?",
     "DELETE FROM declaration WHERE site = ?",
+    "DELETE FROM portfolio WHERE site = ?",
     "DELETE FROM report WHERE site = ?",
     "DELETE FROM fleet WHERE site = ?",
 ];

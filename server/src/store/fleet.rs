@@ -248,3 +248,9 @@ const FLEET_TOTALS: &str = concat!(
 );
 /// Most rows on one page.
 pub const FLEET_PAGE_MAX: i64 = 200;
+
+// Below the scope's text, which it shares.
+mod portfolio;
+
+pub(super) use portfolio::put_portfolio;
+pub use portfolio::{PortfolioOrder, PortfolioQuery, PortfolioRow, PortfolioShow, PortfolioTotals, SiteEntry};

@@ -259,20 +259,24 @@ impl Store {
         .bind(limit)
         .fetch_all(&self.read)
         .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(DeclarationRow {
-                    leaf: row.try_get("leaf")?,
-                    kind: row.try_get("kind")?,
-                    received_ms: row.try_get("received_ms")?,
-                    effective_ms: row.try_get("effective_ms")?,
-                    author: row.try_get("author")?,
-                    role: row.try_get("role")?,
-                    reason: row.try_get("reason")?,
-                    body: row.try_get("body")?,
-                })
-            })
-            .collect()
+        rows.iter().map(declaration_row).collect()
+    }
+
+    /// Declarations of some kinds at some sites, by site and leaf; the caller has checked the access.
+    pub async fn declarations_of(
+        &self,
+        sites: &[String],
+        kinds: &[&str],
+    ) -> Result<Vec<(String, DeclarationRow)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM declaration WHERE site IN (SELECT value FROM json_each(?1))
+             AND kind IN (SELECT value FROM json_each(?2)) ORDER BY site, leaf",
+        )
+        .bind(serde_json::Value::from(sites.to_vec()).to_string())
+        .bind(serde_json::Value::from(kinds.to_vec()).to_string())
+        .fetch_all(&self.read)
+        .await?;
+        rows.iter().map(|row| Ok((row.try_get("site")?, declaration_row(row)?))).collect()
     }
 
     /// One issued report by its leaf.
@@ -376,3 +380,16 @@ macro_rules! values {
 /// Served by the index of site, metric and time.
 const VALUES_OF_METRIC: &str = values!("metric = ?3");
 const VALUES_OF_ALL: &str = values!("?3 IS NULL");
+
+fn declaration_row(row: &SqliteRow) -> Result<DeclarationRow, StoreError> {
+    Ok(DeclarationRow {
+        leaf: row.try_get("leaf")?,
+        kind: row.try_get("kind")?,
+        received_ms: row.try_get("received_ms")?,
+        effective_ms: row.try_get("effective_ms")?,
+        author: row.try_get("author")?,
+        role: row.try_get("role")?,
+        reason: row.try_get("reason")?,
+        body: row.try_get("body")?,
+    })
+}

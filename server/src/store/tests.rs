@@ -183,3 +183,72 @@ async fn the_fleet_is_paged_searched_ordered_and_counted_in_sql() {
     let totals = store.fleet_totals(&filter, &found, 100).await.unwrap();
     assert_eq!(totals, FleetTotals { sites: 30, online: 10, alarmed: 1, silent: 15, matching: 10 });
 }
+
+#[tokio::test]
+async fn firms_are_ordered_by_what_is_due_filtered_and_counted_within_the_readers_scope() {
+    let (_folder, store) = fresh().await;
+    let rows = [
+        ("a", Some("2026-05-01"), 0, &["centre"][..]),
+        ("b", Some("2026-04-01"), 1, &[]),
+        ("c", None, 0, &["district", "city"]),
+    ];
+    for (id, due, returned, waiting) in rows {
+        store.add_site(&site(id)).await.unwrap();
+        let portfolio = PortfolioRow {
+            code: format!("code-{id}"),
+            listed: format!("listed-{id}"),
+            filed: (id == "a").then(|| "2026-01-01".into()),
+            owed: i64::from(due.is_some()),
+            due: due.map(Into::into),
+            returned,
+            waiting: waiting.iter().map(|&body| body.into()).collect(),
+        };
+        let step = SiteProjection { portfolio: Some(portfolio), ..SiteProjection::default() };
+        store.apply_projection(id, &step).await.unwrap();
+    }
+    store.add_site(&site("d")).await.unwrap();
+    let grant = |scope_kind: &str, scope_value: &str| GrantRow {
+        id: 0,
+        role: "centre".into(),
+        permissions: shipped()[3].3.clone(),
+        scope_kind: scope_kind.into(),
+        scope_value: scope_value.into(),
+        from_ms: 0,
+        until_ms: None,
+    };
+    let sees = |kind: &str, value: &str| Access::new(1, "li", "u", &[grant(kind, value)], 0).sites(Permission::SeeFigures);
+    let all = sees("everything", "");
+    let ask = |show| PortfolioQuery {
+        show,
+        today: "2026-05-01".into(),
+        bodies: vec!["centre".into()],
+        limit: 50,
+        ..PortfolioQuery::default()
+    };
+    let ids = async |filter: &crate::roles::SiteFilter, query: PortfolioQuery| {
+        let page = store.portfolio(filter, &query).await.unwrap();
+        page.into_iter().map(|(site, _)| site.id).collect::<Vec<_>>().join("")
+    };
+    let by_show = [
+        (PortfolioShow::All, "bacd"),
+        (PortfolioShow::Owing, "ba"),
+        (PortfolioShow::Overdue, "b"),
+        (PortfolioShow::Returned, "b"),
+        (PortfolioShow::Waiting, "a"),
+        (PortfolioShow::Unfiled, "bcd"),
+    ];
+    for (show, expected) in by_show {
+        assert_eq!(ids(&all, ask(show)).await, expected, "{show:?}");
+        let totals = store.portfolio_totals(&all, &ask(show)).await.unwrap();
+        assert_eq!(totals, PortfolioTotals { of: [4, 2, 1, 1, 1, 3], matching: expected.len() as i64 });
+    }
+    assert_eq!(ids(&all, PortfolioQuery { offset: 1, limit: 2, ..ask(PortfolioShow::All) }).await, "ac");
+    assert_eq!(ids(&all, PortfolioQuery { search: "code-c".into(), ..ask(PortfolioShow::All) }).await, "c");
+    assert_eq!(ids(&all, PortfolioQuery { order: PortfolioOrder::Name, ..ask(PortfolioShow::All) }).await, "abcd");
+    let one = sees("site", "b");
+    assert_eq!(ids(&one, ask(PortfolioShow::All)).await, "b", "nothing beyond the scope");
+    assert_eq!(store.portfolio_totals(&one, &ask(PortfolioShow::All)).await.unwrap().of, [1, 1, 1, 1, 0, 1]);
+    assert_eq!(store.site_entries(&one).await.unwrap().len(), 1);
+    store.clear_derived("b").await.unwrap();
+    assert_eq!(store.portfolio(&one, &ask(PortfolioShow::All)).await.unwrap()[0].1, None);
+}

@@ -38,7 +38,9 @@ mod change;
 mod declare;
 mod filing;
 mod findings;
+mod papers;
 mod plan;
+mod portfolio;
 mod subsidy;
 
 /// All pages and their assets. Mount it at the root.
@@ -63,6 +65,10 @@ pub fn routes() -> Router<AppState> {
         .route("/sites/{site}/plan", get(plan::page).post(plan::answer).layer(plan::limit()))
         .route("/sites/{site}/filing", get(filing::page).post(filing::answer).layer(filing::limit()))
         .route("/sites/{site}/subsidy", get(subsidy::page).post(subsidy::answer).layer(filing::limit()))
+        .route("/sites/{site}/papers", get(papers::page).post(papers::answer))
+        .route("/portfolio", get(portfolio::page))
+        .route("/portfolio/list", get(portfolio::list).post(portfolio::list_answer).layer(declare::limit()))
+        .route("/portfolio/list/{file}", get(portfolio::list_template))
         .route("/sites/{site}/declare", get(declare::page).post(declare::answer).layer(declare::limit()))
         .route("/sites/{site}/declare/{file}", get(declare::template))
         .route("/sites/{site}/findings", get(findings::page).post(findings::answer).layer(findings::limit()))

@@ -20,6 +20,7 @@ use super::view::{Crumb, Frame, Nav, Reader, SiteRef};
 pub(super) mod asked;
 pub(super) mod declare;
 mod figures;
+pub(super) mod dossier;
 pub(super) mod filing;
 mod findings;
 mod floor;
@@ -81,7 +82,7 @@ fn names(zh: &str, en: &str) -> Words {
     (zh, en).into()
 }
 
-fn head(id: &str, zh: &str, en: &str, simulated: bool) -> SiteHead {
+pub(super) fn head(id: &str, zh: &str, en: &str, simulated: bool) -> SiteHead {
     SiteHead {
         id: id.into(),
         names: names(zh, en),

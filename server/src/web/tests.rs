@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use super::text::{EN_FTL, Lang, ZH_FTL};
 use super::{
-    carry, catalogue, declare, door, figures, filing, findings, fleet, gateways, machine, meters, plan, questionnaire,
-    reports, savings, site, subsidy, why,
+    carry, catalogue, declare, door, figures, filing, findings, fleet, gateways, machine, meters, papers, plan,
+    portfolio, questionnaire, reports, savings, site, subsidy, why,
 };
 
 fn pages(lang: Lang) -> Vec<(&'static str, String)> {
@@ -22,6 +22,8 @@ fn pages(lang: Lang) -> Vec<(&'static str, String)> {
     all.extend(plan::samples(lang));
     all.extend(filing::samples(lang));
     all.extend(subsidy::samples(lang));
+    all.extend(papers::samples(lang));
+    all.extend(portfolio::samples(lang));
     all.extend(declare::samples(lang));
     all.extend(findings::samples(lang));
     all.extend(catalogue::samples(lang));
@@ -135,7 +137,7 @@ fn keys(ftl: &str) -> BTreeSet<String> {
 }
 
 /// Keys whose last part comes from data; each family is looked up in one place.
-const FAMILIES: [&str; 36] = [
+const FAMILIES: [&str; 39] = [
     "beside-",
     "plan-finding-",
     "plan-in-",
@@ -171,6 +173,9 @@ const FAMILIES: [&str; 36] = [
     "chain-",
     "filing-by-",
     "filing-opinion-",
+    "papers-judged-",
+    "portfolio-show-",
+    "portfolio-order-",
     "subsidy-level-",
 ];
 

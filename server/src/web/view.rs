@@ -221,6 +221,8 @@ pub struct Crumb {
 pub enum Nav {
     /// All sites.
     Fleet,
+    /// All firms with what they owe.
+    Portfolio,
     /// One site and its machines.
     Site,
     /// Its gateways.

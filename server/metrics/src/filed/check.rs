@@ -18,7 +18,7 @@ const POINTS_MAX: usize = 100;
 /// Longest name or other short text, characters.
 const NAME_MAX: usize = 200;
 /// Longest reason or method, characters.
-const TEXT_MAX: usize = 2_000;
+pub(crate) const TEXT_MAX: usize = 2_000;
 
 type Checked = Result<(), ModelError>;
 
@@ -97,7 +97,7 @@ pub(crate) fn check_opinion(opinion: PlanOpinion) -> Result<PlanOpinion, ModelEr
     Ok(opinion)
 }
 
-fn words(kind: &'static str, field: &str, text: &str, most: usize) -> Checked {
+pub(crate) fn words(kind: &'static str, field: &str, text: &str, most: usize) -> Checked {
     let is_control = |c: char| c.is_control() && !(most == TEXT_MAX && c == '\n');
     if text.trim().is_empty() || text.chars().count() > most || text.chars().any(is_control) {
         let reason = format!("must have 1 to {most} characters, no control characters / 须为 1 至 {most} 个字符");
@@ -175,7 +175,7 @@ fn target(kind: &'static str, field: &str, target: &FiledTarget) -> Checked {
     Ok(())
 }
 
-fn digest(kind: &'static str, document: Option<&str>) -> Checked {
+pub(crate) fn digest(kind: &'static str, document: Option<&str>) -> Checked {
     let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
     match document {
         Some(d) if d.len() != 64 || !d.bytes().all(is_hex) => {

@@ -11,6 +11,7 @@ use crate::batch::record::BatchRecord;
 use crate::checklist::ledger::{self, LedgerEntry};
 use crate::credibility::course::{FindingRef, FindingShown};
 use crate::credibility::explanation::{self, Explanation};
+use crate::dossier::{self, FirmListed, PaperAsked, PaperHanded, PaperJudged};
 use crate::filed::{self, FiledPlan, PlanChange, PlanOpinion};
 use crate::metrology::{self, Meter};
 use crate::plan::{BaselineLock, ComparisonLock, EvidenceDocument};
@@ -121,12 +122,20 @@ pub enum Body {
     PlanChange(Box<PlanChange>),
     /// `plan_opinion`
     PlanOpinion(Box<PlanOpinion>),
+    /// `paper_asked`
+    PaperAsked(PaperAsked),
+    /// `paper_handed`
+    PaperHanded(PaperHanded),
+    /// `paper_judged`
+    PaperJudged(PaperJudged),
+    /// `firm_listed`
+    FirmListed(Box<FirmListed>),
     /// A kind this crate does not compute with.
     Other,
 }
 
 /// The declaration kinds this crate computes with.
-pub const KINDS: [&str; 31] = [
+pub const KINDS: [&str; 35] = [
     "site",
     "calendar",
     "machine",
@@ -158,6 +167,10 @@ pub const KINDS: [&str; 31] = [
     "filed_plan",
     "plan_change",
     "plan_opinion",
+    "paper_asked",
+    "paper_handed",
+    "paper_judged",
+    "firm_listed",
 ];
 
 /// Parses and checks the body of a declaration.
@@ -244,6 +257,10 @@ pub fn parse_body(kind: &str, body: &serde_json::Value) -> Result<Body, ModelErr
         }
         "plan_change" => Body::PlanChange(Box::new(filed::check_change(read(kind, body)?)?)),
         "plan_opinion" => Body::PlanOpinion(Box::new(filed::check_opinion(read(kind, body)?)?)),
+        "paper_asked" => Body::PaperAsked(dossier::check_asked(read(kind, body)?)?),
+        "paper_handed" => Body::PaperHanded(dossier::check_handed(read(kind, body)?)?),
+        "paper_judged" => Body::PaperJudged(dossier::check_judged(read(kind, body)?)?),
+        "firm_listed" => Body::FirmListed(Box::new(dossier::check_listed(read(kind, body)?)?)),
         _ => Body::Other,
     })
 }

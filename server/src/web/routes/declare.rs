@@ -30,7 +30,7 @@ pub(super) fn limit() -> DefaultBodyLimit {
 }
 
 /// Longest reason, characters; the form says so too.
-const REASON_MAX: usize = 300;
+pub(super) const REASON_MAX: usize = 300;
 /// Most parts of a form: every column of a table, and the rest.
 const PARTS_MAX: usize = 96;
 
@@ -106,14 +106,14 @@ pub(super) async fn template(
 
 /// The parts of a form.
 #[derive(Default)]
-struct Form {
+pub(super) struct Form {
     fields: Vec<(String, String)>,
-    file: Option<(String, Vec<u8>)>,
+    pub(super) file: Option<(String, Vec<u8>)>,
 }
 
 impl Form {
     /// Reads the parts; what is no form, too large or cut off is answered by this status.
-    async fn read(parts: Result<Multipart, MultipartRejection>) -> Result<Self, StatusCode> {
+    pub(super) async fn read(parts: Result<Multipart, MultipartRejection>) -> Result<Self, StatusCode> {
         let mut parts = parts.map_err(|rejection| rejection.status())?;
         let mut form = Self::default();
         while let Some(part) = parts.next_field().await.map_err(|e| e.status())? {
@@ -129,7 +129,7 @@ impl Form {
         Ok(form)
     }
 
-    fn one(&self, name: &str) -> &str {
+    pub(super) fn one(&self, name: &str) -> &str {
         self.fields.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.trim())
     }
 
@@ -157,7 +157,7 @@ impl Form {
 }
 
 /// The last part of a path: some browsers send all of it. A file always has a name, so that a form can tell it from a row.
-fn base(name: &str) -> String {
+pub(super) fn base(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default().trim();
     if last.is_empty() { "file".to_owned() } else { last.chars().take(200).collect() }
 }
@@ -241,7 +241,7 @@ pub(super) async fn answer(
     }
 }
 
-fn too_large_words(t: &Texts) -> String {
+pub(super) fn too_large_words(t: &Texts) -> String {
     t.f1("declare-too-large", "mib", (FILE_MAX >> 20).to_string())
 }
 

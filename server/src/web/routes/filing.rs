@@ -106,7 +106,7 @@ pub(super) fn amount(t: &Texts, yuan: &str) -> Result<i64, String> {
 }
 
 /// An absent field is left out of a statement.
-fn put(body: &mut Json, field: &str, text: &str) {
+pub(super) fn put(body: &mut Json, field: &str, text: &str) {
     if !text.is_empty() {
         body[field] = json!(text);
     }

@@ -14,6 +14,7 @@ mod declare;
 mod documents;
 mod filing;
 mod findings;
+mod papers;
 mod plan;
 
 struct Browser<'i> {

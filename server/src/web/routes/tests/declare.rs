@@ -10,9 +10,18 @@ use crate::testing::inside_at;
 const PAGE: &str = "/sites/demo/declare";
 
 impl Browser<'_> {
-    /// Sends a form in parts; the last one may be a file.
     async fn send_parts(
         &self,
+        fields: &[(&str, &str)],
+        file: Option<(&str, &[u8])>,
+    ) -> (StatusCode, HeaderMap, String) {
+        self.send_parts_to(PAGE, fields, file).await
+    }
+
+    /// Sends a form in parts; the last one may be a file.
+    pub(super) async fn send_parts_to(
+        &self,
+        path: &str,
         fields: &[(&str, &str)],
         file: Option<(&str, &[u8])>,
     ) -> (StatusCode, HeaderMap, String) {
@@ -30,7 +39,7 @@ impl Browser<'_> {
         body.extend(b"--gz--\r\n");
         let request = Request::builder()
             .method(Method::POST)
-            .uri(PAGE)
+            .uri(path)
             .header(header::HOST, "gz.test")
             .header(header::ACCEPT_LANGUAGE, self.lang)
             .header(header::COOKIE, &self.cookie)
@@ -42,7 +51,7 @@ impl Browser<'_> {
         let bytes = to_bytes(response.into_body(), 64 * 1024 * 1024).await.expect("body");
         let text = String::from_utf8_lossy(&bytes).into_owned();
         if !text.is_empty() {
-            super::super::super::tests::check_tags(PAGE, &text);
+            super::super::super::tests::check_tags(path, &text);
             assert!(!text.contains('⟦'), "missing words: {text}");
         }
         (status, headers, text)

@@ -1,0 +1,78 @@
+//! What was stated of a filing and the papers around it, in order of the log: a course of steps, not values that take effect.
+
+use std::collections::BTreeMap;
+
+use super::Statements;
+use crate::dossier::{FirmListed, Paper};
+use crate::filed::{Filed, Filing};
+use crate::model::Body;
+
+/// Statements about what was promised to an authority, by what they are about.
+#[derive(Debug, Clone, Default)]
+pub struct Practice {
+    filings: BTreeMap<String, Filing>,
+    papers: BTreeMap<String, Paper>,
+    listed: Vec<Filed<FirmListed>>,
+}
+
+impl Practice {
+    /// Adds a statement; what is about something else is left alone.
+    pub(super) fn push(&mut self, leaf: u64, received_ms: i64, role: &str, body: Body) {
+        let role = role.to_owned();
+        match body {
+            Body::FiledPlan(b) => {
+                let of = self.filings.entry(b.filing.clone()).or_default();
+                of.plans.push(Filed { leaf, received_ms, role, body: *b });
+            }
+            Body::PlanChange(b) => {
+                let of = self.filings.entry(b.filing.clone()).or_default();
+                of.changes.push(Filed { leaf, received_ms, role, body: *b });
+            }
+            Body::PlanOpinion(b) => {
+                let of = self.filings.entry(b.filing.clone()).or_default();
+                of.opinions.push(Filed { leaf, received_ms, role, body: *b });
+            }
+            Body::PaperAsked(b) => {
+                let of = self.papers.entry(b.paper.clone()).or_default();
+                of.asked.push(Filed { leaf, received_ms, role, body: b });
+            }
+            Body::PaperHanded(b) => {
+                let of = self.papers.entry(b.paper.clone()).or_default();
+                of.handed.push(Filed { leaf, received_ms, role, body: b });
+            }
+            Body::PaperJudged(b) => {
+                let of = self.papers.entry(b.paper.clone()).or_default();
+                of.judged.push(Filed { leaf, received_ms, role, body: b });
+            }
+            Body::FirmListed(b) => self.listed.push(Filed { leaf, received_ms, role, body: *b }),
+            _ => {}
+        }
+    }
+}
+
+impl Statements {
+    /// Every filing, by id.
+    pub fn filings(&self) -> impl Iterator<Item = (&str, &Filing)> {
+        self.practice.filings.iter().map(|(id, filing)| (id.as_str(), filing))
+    }
+
+    /// A filing.
+    pub fn filing(&self, filing: &str) -> Option<&Filing> {
+        self.practice.filings.get(filing)
+    }
+
+    /// Every paper that was spoken of, by id.
+    pub fn papers(&self) -> impl Iterator<Item = (&str, &Paper)> {
+        self.practice.papers.iter().map(|(id, paper)| (id.as_str(), paper))
+    }
+
+    /// A paper.
+    pub fn paper(&self, paper: &str) -> Option<&Paper> {
+        self.practice.papers.get(paper)
+    }
+
+    /// What lists of authorities say of the firm, in order of the log.
+    pub fn listed(&self) -> &[Filed<FirmListed>] {
+        &self.practice.listed
+    }
+}

@@ -1,0 +1,62 @@
+//! What a firm owes and who is asked next, for the page of all firms: a function of what was stated.
+
+use jiff::civil::Date;
+use metrics::statements::Statements;
+use practice::dossier::{Standing, dossier};
+use practice::plan::{Procedure, Status};
+use practice::rule::{DELIVERED, Rule};
+
+use crate::store::PortfolioRow;
+
+/// Kinds of statements that change it.
+pub(super) fn concerns(kind: &str) -> bool {
+    ["filed_plan", "plan_change", "plan_opinion", "paper_asked", "paper_handed", "paper_judged", "firm_listed", "site"]
+        .contains(&kind)
+}
+
+/// The row of a site.
+pub(super) fn row(statements: &Statements) -> PortfolioRow {
+    let papers = dossier(statements);
+    let mut out = PortfolioRow {
+        code: papers.listed.map(|listed| listed.body.code.clone()).unwrap_or_default(),
+        listed: papers.listed.map(|listed| listed.body.name.clone()).unwrap_or_default(),
+        due: papers.due().map(str::to_owned),
+        ..PortfolioRow::default()
+    };
+    let mut asks = |role: &str| {
+        if !out.waiting.iter().any(|known| known == role) {
+            out.waiting.push(role.to_owned());
+        }
+    };
+    for paper in &papers.papers {
+        out.owed += i64::from(paper.is_owed());
+        match paper.standing {
+            Standing::Handed(_) => asks(paper.asked.by.role()),
+            Standing::Returned(_) => out.returned += 1,
+            Standing::Owed | Standing::Received(_) => {}
+        }
+    }
+    let zone = statements.site().map_or("UTC", |site| &site.zone);
+    for (_, filing) in statements.filings() {
+        let Some(plan) = filing.plans.first() else { continue };
+        let filed = &plan.body.filed;
+        if out.filed.as_ref().is_none_or(|known| known > filed) {
+            out.filed = Some(filed.clone());
+        }
+        let rule = plan.body.rule.as_deref().and_then(delivered);
+        let procedure = Procedure { filing, rules: rule.as_ref().and_then(|rule| rule.change.as_ref()), zone };
+        for application in procedure.course(Date::MAX).applications {
+            match application.status {
+                Status::Waiting { next } => asks(next.role()),
+                Status::Returned { .. } => out.returned += 1,
+                Status::Approved { .. } | Status::Refused { .. } | Status::NoRoute => {}
+            }
+        }
+    }
+    out.waiting.sort_unstable();
+    out
+}
+
+fn delivered(id: &str) -> Option<Rule> {
+    DELIVERED.iter().filter_map(|(_, text)| Rule::parse(text).ok()).find(|rule| rule.id() == id)
+}
