@@ -222,6 +222,8 @@ pub fn router() -> Router<AppState> {
         query::SavingsView,
         query::PlanView,
         query::FilingView,
+        query::PapersView,
+        query::PortfolioView,
         query::FindingsView,
         query::DefinitionView,
         query::GatewayView,

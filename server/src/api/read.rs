@@ -43,6 +43,8 @@ pub(super) fn routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
         ("/api/v1/sites/{site}/declarations", get(declarations).post(change::declare)),
         ("/api/v1/sites/{site}/plan", get(asked::plan)),
         ("/api/v1/sites/{site}/filing", get(asked::filing)),
+        ("/api/v1/sites/{site}/papers", get(asked::papers)),
+        ("/api/v1/portfolio", get(asked::portfolio)),
         ("/api/v1/sites/{site}/plans/{plan}/locks", post(change::lock)),
         ("/api/v1/sites/{site}/reports", get(reports).post(change::issue)),
         ("/api/v1/sites/{site}/reports/{leaf}/bundle", get(bundle)),
