@@ -99,6 +99,14 @@ async fn a_paper_is_asked_for_handed_in_returned_and_received_and_the_centre_see
     inside
         .until("it is returned", async || centre.page("/portfolio?show=returned").await.contains("缺盖章页"))
         .await;
+    // The API says the same.
+    let (status, _, json) = centre.send(Method::GET, "/api/v1/portfolio?show=returned&limit=5", None).await;
+    assert_eq!(status, StatusCode::OK, "{json}");
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json["matching"], &json["rows"][0]["papers"][0]["standing"]), (&1.into(), &"returned".into()), "{json}");
+    assert_eq!(centre.send(Method::GET, "/api/v1/portfolio?show=bad", None).await.0, StatusCode::BAD_REQUEST);
+    let (status, _, json) = firm.send(Method::GET, "/api/v1/sites/demo/papers", None).await;
+    assert!(status == StatusCode::OK && json.contains("缺盖章页"), "{json}");
     assert!(abroad.page("/portfolio").await.contains("Firms that owe papers: 1, of which 1 overdue"));
     assert_eq!(firm.paper(&hand(&today)).await.0, StatusCode::SEE_OTHER);
     assert_eq!(centre.paper(&judge("received", &today, "")).await.0, StatusCode::SEE_OTHER);
