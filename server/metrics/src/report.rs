@@ -32,8 +32,9 @@ pub use compared::{COMPARED_DEFINITIONS, Caution};
 pub use planned::{LockChange, LockResult, MetricResult, PlanFinding, PlanResult, TargetChange};
 pub(crate) use practice::days_of;
 pub use practice::{
-    ApplicationLine, ApprovedLine, Basis, Disregarded, FiledPart, FilingAsked, FilingResult, Investment, OpinionLine,
-    PracticeResult, PromiseDifference, PromiseLine, RouteAsked, RuleAsked, StatusLine,
+    ApplicationLine, ApprovedLine, Basis, DifferenceKind, Disregarded, FiledPart, FilingAsked, FilingResult,
+    Investment, OpinionLine, PracticeResult, PromiseDifference, PromiseLine, RouteAsked, RuleAsked, StatusCode,
+    StatusLine,
 };
 
 use crate::history::History;

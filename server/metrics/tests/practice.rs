@@ -315,6 +315,5 @@ fn every_reason_has_words_in_both_languages() {
     for why in Why::ALL {
         let (zh, en) = why.words();
         assert!(!zh.is_ascii() && en.is_ascii() && !en.is_empty(), "{why:?}");
-        assert_eq!(Why::from_code(why.code()), Some(why));
     }
 }

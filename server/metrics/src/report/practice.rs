@@ -7,13 +7,14 @@
 //!    carry, and nothing may rest on it.
 
 mod filing;
+mod words;
 
 use jiff::civil::Date;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use self::filing::{
-    ApplicationLine, ApprovedLine, Basis, Disregarded, FiledPart, FilingAsked, FilingResult, Investment, OpinionLine,
-    PromiseDifference, PromiseLine, RouteAsked, RuleAsked, StatusLine,
+    ApplicationLine, ApprovedLine, Basis, DifferenceKind, Disregarded, FiledPart, FilingAsked, FilingResult,
+    Investment, OpinionLine, PromiseDifference, PromiseLine, RouteAsked, RuleAsked, StatusCode, StatusLine,
 };
 
 use super::ReportRequest;
@@ -23,10 +24,10 @@ use crate::interval::Interval;
 use crate::statements::Statements;
 
 /// What became of what was promised to an authority.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PracticeResult {
     /// Filed plans (备案方案).
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub filings: Vec<FilingResult>,
 }
 

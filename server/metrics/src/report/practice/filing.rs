@@ -54,7 +54,7 @@ pub struct RouteAsked {
 }
 
 /// By what a change is judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Basis {
     /// The route of the rule, as the request prints it.
@@ -68,7 +68,7 @@ pub enum Basis {
 }
 
 /// What became of a filing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilingResult {
     /// Its id.
     pub filing: String,
@@ -89,7 +89,7 @@ pub struct FilingResult {
 }
 
 /// The plan in force, and what is there of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FiledPart {
     /// Names of the project.
     pub names: Words,
@@ -130,7 +130,7 @@ pub struct FiledPart {
 }
 
 /// Investment of a plan, fen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Investment {
     /// Of the plan in force, digits.
     pub fen: String,
@@ -141,7 +141,7 @@ pub struct Investment {
 }
 
 /// A machine, a point or a gateway, promised or there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PromiseLine {
     /// Machine id; null on the row of a gateway.
     pub machine: Option<String>,
@@ -162,16 +162,26 @@ pub struct PromiseLine {
 }
 
 /// How a row differs from the plan in force: no approved change covers it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PromiseDifference {
-    /// `EXTRA`: there and not promised; `MISSING`: promised, the term over, and not there.
-    pub kind: &'static str,
+    /// Which way.
+    pub kind: DifferenceKind,
     /// The open application that would cover it, if there is one: see where that stands.
     pub covered_by: Option<String>,
 }
 
+/// Which way a row differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum DifferenceKind {
+    /// There and not promised.
+    Extra,
+    /// Promised, the term over, and not there.
+    Missing,
+}
+
 /// An application that changed the plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApprovedLine {
     /// Which.
     pub change: String,
@@ -184,7 +194,7 @@ pub struct ApprovedLine {
 }
 
 /// An application with its course.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApplicationLine {
     /// Its id.
     pub change: String,
@@ -207,16 +217,32 @@ pub struct ApplicationLine {
 }
 
 /// Where an application stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusLine {
-    /// `APPROVED`, `REFUSED`, `RETURNED`, `WAITING`, `NO_ROUTE`.
-    pub code: &'static str,
+    /// Which.
+    pub code: StatusCode,
     /// Who refused, returned, or is asked next.
     pub by: Option<OpinionBy>,
 }
 
+/// Where an application can stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum StatusCode {
+    /// Everybody on the route agreed.
+    Approved,
+    /// Somebody did not agree.
+    Refused,
+    /// It waits for its resubmission.
+    Returned,
+    /// It waits for an opinion.
+    Waiting,
+    /// No procedure for changes is known.
+    NoRoute,
+}
+
 /// An opinion that counts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpinionLine {
     /// Its leaf.
     pub leaf: u64,
@@ -237,12 +263,12 @@ pub struct OpinionLine {
 }
 
 /// A statement that counts for nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Disregarded {
     /// Its leaf.
     pub leaf: u64,
-    /// Why: a code of [`Why`].
-    pub code: &'static str,
+    /// Why.
+    pub code: Why,
 }
 
 /// A filing as the log has it; `None` when the log has nothing of it.
@@ -278,7 +304,7 @@ pub(super) fn filing(
     });
     let mut loose: Vec<Disregarded> = course.loose.iter().filter_map(disregarded).collect();
     let again = current.iter().flat_map(|current| &current.stated_again);
-    loose.extend(again.map(|leaf| Disregarded { leaf: *leaf, code: Why::StatedAgain.code() }));
+    loose.extend(again.map(|leaf| Disregarded { leaf: *leaf, code: Why::StatedAgain }));
     loose.sort_by_key(|d| d.leaf);
     Some(FilingResult {
         filing: asked.filing.clone(),
@@ -340,7 +366,7 @@ fn total(lines: &[InvestmentLine]) -> i128 {
 
 fn promise(row: Promise) -> PromiseLine {
     let difference = row.difference.map(|difference| PromiseDifference {
-        kind: if difference.is_extra { "EXTRA" } else { "MISSING" },
+        kind: if difference.is_extra { DifferenceKind::Extra } else { DifferenceKind::Missing },
         covered_by: difference.covered_by.map(|covered| covered.change),
     });
     PromiseLine {
@@ -368,11 +394,11 @@ fn application(of: &Application<'_>) -> ApplicationLine {
         items: of.change.items.clone(),
         reason: of.change.reason.clone(),
         status: match &of.status {
-            Status::Approved { .. } => StatusLine { code: "APPROVED", by: None },
-            Status::Refused { by, .. } => StatusLine { code: "REFUSED", by: Some(*by) },
-            Status::Returned { by, .. } => StatusLine { code: "RETURNED", by: Some(*by) },
-            Status::Waiting { next } => StatusLine { code: "WAITING", by: Some(*next) },
-            Status::NoRoute => StatusLine { code: "NO_ROUTE", by: None },
+            Status::Approved { .. } => StatusLine { code: StatusCode::Approved, by: None },
+            Status::Refused { by, .. } => StatusLine { code: StatusCode::Refused, by: Some(*by) },
+            Status::Returned { by, .. } => StatusLine { code: StatusCode::Returned, by: Some(*by) },
+            Status::Waiting { next } => StatusLine { code: StatusCode::Waiting, by: Some(*next) },
+            Status::NoRoute => StatusLine { code: StatusCode::NoRoute, by: None },
         },
         opinions: of.opinions.iter().map(|stated| opinion(stated)).collect(),
         disregarded: of.problems.iter().filter_map(disregarded).collect(),
@@ -394,5 +420,5 @@ fn opinion(stated: &Filed<PlanOpinion>) -> OpinionLine {
 }
 
 fn disregarded(problem: &Problem) -> Option<Disregarded> {
-    Some(Disregarded { leaf: problem.leaf?, code: problem.why.code() })
+    Some(Disregarded { leaf: problem.leaf?, code: problem.why })
 }
