@@ -43,7 +43,7 @@ pub use figures::{
 };
 pub use filing::{
     ApplicationView, ClauseView, FiledTargetView, FilingMachine, FilingRule, FilingState, FilingView, InvestmentView,
-    LooseView, MajorView, OpinionView, PRODUCING_DAYS, PaymentView, PromiseView, RuleEntry, TermView, filing,
+    LooseView, MajorView, OpinionView, PaymentView, PromiseView, RuleEntry, TermView, filing,
 };
 pub use findings::{
     ClearView, DetectorParameter, DetectorView, ExplanationView, FINDING_SHOWN, FindingView, FindingsView,

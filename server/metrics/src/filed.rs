@@ -8,14 +8,35 @@
 //! 4. Everybody's opinion is a statement of its own, with the role of the account that stated it, the date on its paper and when the
 //!    server logged it. Nothing here judges whether it was right.
 //!
-//! Which opinions are asked, and in which order, is the rule's matter: `gongzheng-practice` reads both. `filed/check.rs` has the bounds.
+//! 5. Only what everybody on the rule's route agreed to, in its order and from an account that speaks for them, changes the plan.
+//!    Whatever else the log has counts for nothing and is named; nothing is dropped from the log by it.
+//! 6. A resubmission of an application starts its route anew: an opinion is on what was submitted before it, not on what came after.
+//! 7. Dates are those on the papers. None may lie after the day on which the server logged it, and that day stands beside it where it
+//!    is later.
+//! 8. A difference between the plan in force and what is there is named, whatever was applied for.
+//! 9. Everything is a function of the filing's statements in order of the log, a route, what was seen, and a date. Which opinions are
+//!    asked, and in which order, is the rule's matter: whoever has its file (`gongzheng-practice`) or a report that names it says so.
+//!
+//! `filed/check.rs`: bounds; `filed/course.rs`: applications and opinions; `filed/force.rs`: the plan in force; `filed/compared.rs`:
+//! promised, connected, producing; `filed/door.rs`: what is refused before it is logged.
 
 mod check;
+mod compared;
+mod course;
+mod day;
+mod door;
+mod force;
 
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::check::{TEXT_MAX, digest as check_document, words as check_words};
 pub(crate) use self::check::{check_change, check_opinion, check_plan};
+pub use self::compared::{
+    Compared, Covered, Difference, PRODUCING_DAYS, Promise, Seen, SeenGateway, TagsSeen, compare, gateways_there, there,
+};
+pub use self::course::{Application, Course, Problem, Status, Why};
+pub use self::day::{Day, NO_DATE};
+pub use self::force::{ApprovedChange, InForce, Procedure, Route};
 
 use crate::model::{DateRange, Names, Target};
 
@@ -235,6 +256,16 @@ impl Opinion {
             Self::Return => ("退回补正", "returned for correction"),
         }
     }
+}
+
+/// Says one thing in both languages.
+fn words(zh: impl Into<String>, en: impl Into<String>) -> Names {
+    Names { zh: zh.into(), en: en.into() }
+}
+
+/// A stated date; declarations are checked, so that there is one.
+fn date(text: &str) -> Option<jiff::civil::Date> {
+    crate::calendar::parse_date(text)
 }
 
 /// Most fen of one amount: ten billion yuan, far above any project, far below what an `i64` holds after a thousand lines.

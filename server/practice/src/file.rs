@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use metrics::filed::NO_DATE;
 use metrics::model::Names;
 use serde::de::DeserializeOwned;
 use toml::Spanned;
@@ -16,9 +17,6 @@ const TEXT_MAX: usize = 600;
 pub(crate) const LIST_MAX: usize = 100;
 /// Longest message of the TOML reader that is passed on, characters.
 const MESSAGE_MAX: usize = 200;
-
-/// What the reader of dates says. No text of the file is in it, so that its two halves can be told apart.
-pub(crate) const NO_DATE: &str = "不是 2026-03-14 这样的日期 / not a date like 2026-03-14";
 
 /// Why a data file was refused: one thing, its line, in Chinese and English.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

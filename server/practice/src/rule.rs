@@ -13,40 +13,19 @@ mod change;
 mod check;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use jiff::civil::Date;
 use metrics::model::Names;
-use serde::{Deserialize, Deserializer, Serialize};
+use metrics::report::{RouteAsked, RuleAsked};
+use serde::{Deserialize, Serialize};
 use toml::Spanned;
+
+pub use metrics::filed::Day;
 
 pub use self::change::{ChangeRules, Delay, Major, MajorKind};
 
-use crate::file::{FileError, NO_DATE, Source};
+use crate::file::{FileError, Source};
 use crate::words::{Clause, Fen};
-
-/// A date of a file or a claim, `YYYY-MM-DD`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Day(pub Date);
-
-impl<'de> Deserialize<'de> for Day {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        metrics::calendar::parse_date(&text).map(Self).ok_or_else(|| serde::de::Error::custom(NO_DATE))
-    }
-}
-
-impl Serialize for Day {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl fmt::Display for Day {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
-    }
-}
 
 /// A rule file.
 #[derive(Debug, Clone, Deserialize)]
@@ -381,6 +360,21 @@ impl Rule {
         let rule: Self = source.read()?;
         rule.check(source)?;
         Ok(rule)
+    }
+
+    /// What a report needs to know of it, which has no rule files: see `metrics::report::FilingAsked`.
+    pub fn asked(&self) -> RuleAsked {
+        let route = |change: &ChangeRules| RouteAsked {
+            article: change.clause.article.clone(),
+            opinions: change.route.clone(),
+        };
+        RuleAsked {
+            id: self.id().to_owned(),
+            names: (&self.names).into(),
+            number: self.number.clone(),
+            draft: self.draft,
+            change: self.change.as_ref().map(route),
+        }
     }
 
     /// Everything said in words, each with where in the file it belongs.

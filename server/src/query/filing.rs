@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use metrics::calendar::local_date;
-use metrics::filed::{ChangeItem, Filing, InvestmentLine, OpinionBy};
+use metrics::filed::{ChangeItem, InvestmentLine, OpinionBy, PRODUCING_DAYS, TagsSeen, gateways_there, there};
 use metrics::model::{Direction, Names, TargetUnit};
 use metrics::statements::Statements;
-use practice::plan::{self, Application, Compared, InForce, Problem, Procedure, Seen, SeenGateway, Status, TermState};
+use practice::plan::{self, Application, Compared, InForce, Problem, Procedure, Status, TermState};
 use practice::rule::{ChangeRules, DELIVERED, Day, Rule};
 use practice::words::{Clause, yuan};
 use serde::Serialize;
@@ -28,13 +28,8 @@ use crate::roles::{Access, Permission};
 use crate::sitelog::SiteLogs;
 use crate::store::Store;
 
-/// A row is producing data when its last data is at most so many days old: a week's holiday stops no factory's filing.
-pub const PRODUCING_DAYS: u16 = 7;
 /// How long before the rule's months are full a late term is warned of, days.
 const WARN_DAYS: u16 = 30;
-
-/// First and last good reading of every tag, Unix ms.
-type TagsSeen = BTreeMap<(String, String), (i64, i64)>;
 
 /// A filing, with what is promised, connected and producing data today.
 pub async fn filing(
@@ -117,10 +112,6 @@ impl Source {
         local_date(&self.zone, self.now_ms)
     }
 
-    fn day(&self, ms: i64) -> Option<Day> {
-        local_date(&self.zone, ms).map(Day)
-    }
-
     fn machines(&self) -> Vec<FilingMachine> {
         let of = |id: &str| {
             let body = &self.statements.machine_definitions(id).last()?.body;
@@ -137,13 +128,14 @@ impl Source {
         let rule = first.and_then(|plan| plan.body.rule.as_deref());
         let rule = rule.and_then(|id| rules().into_iter().find(|rule| rule.id() == id));
         let changes = rule.as_ref().and_then(|rule| rule.change.as_ref());
-        let procedure = Procedure { filing, rules: changes, zone: &self.zone };
+        let procedure = Procedure { filing, route: changes.map(ChangeRules::asked), zone: &self.zone };
         let course = procedure.course(at);
         let Some(current) = procedure.in_force(at) else {
             // Statements about a plan that was never filed: named, and nothing else.
             return Some(self.unfiled(id, &course.loose));
         };
-        let (machines, gateways) = self.there(&current, filing);
+        let machines = there(&self.statements, &current, filing, &self.seen, &self.zone);
+        let gateways = gateways_there(self.gateways().into_iter(), &self.zone);
         let compared = plan::compare(&current, &course.applications, &machines, &gateways, at, PRODUCING_DAYS);
         let paid = BTreeMap::new();
         let payments = rule.as_ref().map(|rule| plan::payments(rule, &current, &paid, &paid, at));
@@ -208,39 +200,14 @@ impl Source {
         }
     }
 
-    /// What readings show: machines and their points by role and by tag, whichever the plan or an application names, and gateways.
-    fn there(&self, current: &InForce, filing: &Filing) -> (Vec<Seen>, Vec<SeenGateway>) {
-        let changed = filing.changes.iter().flat_map(|c| &c.body.items).filter_map(|item| match item {
-            ChangeItem::Machine(machine) => Some(machine),
-            _ => None,
-        });
-        let mut by_tag: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for machine in current.plan.machines.iter().chain(changed) {
-            by_tag.entry(&machine.machine).or_default().extend(machine.points.iter().map(String::as_str));
-        }
-        let mut machines = Vec::new();
-        for id in self.statements.machines() {
-            let definitions = self.statements.machine_definitions(id);
-            for (role, signal) in definitions.iter().flat_map(|definition| definition.body.signals.all()) {
-                let seen = self.seen.get(&(signal.gateway.clone(), signal.tag.clone()));
-                let Some((since, last)) = seen.and_then(|(first, last)| self.day(*first).zip(self.day(*last))) else {
-                    continue;
-                };
-                let is_by_tag = by_tag.get(id).is_some_and(|points| points.contains(&signal.tag.as_str()));
-                let point = if is_by_tag { signal.tag.clone() } else { role.to_owned() };
-                machines.push(Seen { machine: id.to_owned(), point: Some(point), since, last });
-            }
-        }
-        let mut gateways: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
+    /// First and last instant of every gateway, by its tags.
+    fn gateways(&self) -> BTreeMap<&str, (i64, i64)> {
+        let mut out: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
         for ((gateway, _), (first, last)) in &self.seen {
-            let of = gateways.entry(gateway).or_insert((*first, *last));
+            let of = out.entry(gateway).or_insert((*first, *last));
             *of = (of.0.min(*first), of.1.max(*last));
         }
-        let gateway = |(id, (first, last)): (&str, (i64, i64))| {
-            let (since, last) = self.day(first).zip(self.day(last))?;
-            Some(SeenGateway { gateway: id.to_owned(), since, last })
-        };
-        (machines, gateways.into_iter().filter_map(gateway).collect())
+        out
     }
 
     fn application(&self, of: &Application<'_>, rules: Option<&ChangeRules>, current: &InForce) -> ApplicationView {

@@ -7,10 +7,9 @@
 //! - The page states nothing of its own: no opinion, no amount that is due, no result of an acceptance.
 
 use askama::Template;
+use metrics::filed::PRODUCING_DAYS;
 
-use crate::query::{
-    ApplicationView, ClauseView, FilingMachine, FilingRule, FilingState, FilingView, PRODUCING_DAYS, PromiseView,
-};
+use crate::query::{ApplicationView, ClauseView, FilingMachine, FilingRule, FilingState, FilingView, PromiseView};
 
 use super::format::{self, Clockface};
 use super::text::{Lang, Texts};

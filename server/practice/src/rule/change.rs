@@ -1,6 +1,6 @@
 //! How a filed plan is changed, as far as the rule's text says it.
 
-use metrics::filed::OpinionBy;
+use metrics::filed::{OpinionBy, Route};
 use serde::{Deserialize, Serialize};
 
 use crate::words::Clause;
@@ -18,6 +18,13 @@ pub struct ChangeRules {
     /// What counts as a major change (重大变化).
     #[serde(default)]
     pub major: Vec<Major>,
+}
+
+impl ChangeRules {
+    /// Whose opinions are needed, and where it says so.
+    pub fn asked(&self) -> Route<'_> {
+        Route { opinions: &self.route, article: &self.clause.article }
+    }
 }
 
 /// How late a project may be.

@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
-use metrics::credibility::course::FACTORY_ROLE;
-use metrics::filed::{Filed, Opinion, OpinionBy, PlanChange, PlanOpinion};
-use metrics::model::Names;
+use serde::{Deserialize, Serialize};
 
-use super::{Procedure, date};
-use crate::rule::Day;
-use crate::words::words;
+use super::{Day, Filed, Opinion, OpinionBy, PlanChange, PlanOpinion, Procedure, date, words};
+use crate::credibility::course::FACTORY_ROLE;
+use crate::model::Names;
 
 /// Where an application stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,12 +115,102 @@ pub struct Problem {
     /// Its leaf, when it is one already.
     pub leaf: Option<u64>,
     /// Why.
+    pub why: Why,
+    /// The same in words, with what it is about.
     pub said: Names,
 }
 
+/// Why a statement counts for nothing: a code of report.json.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Why {
+    /// An application by another account than the firm's.
+    NotTheFirm,
+    /// An opinion by another account than that of who is asked.
+    NotWhoIsAsked,
+    /// Its paper is dated after the day on which the server logged it.
+    DatedLater,
+    /// There is no plan.
+    NoPlan,
+    /// Dated before the filing.
+    BeforeFiling,
+    /// The application is decided.
+    Decided,
+    /// Dated before what it follows.
+    BeforeLast,
+    /// Its date cannot be used.
+    NoDate,
+    /// The rule names no route.
+    NoRoute,
+    /// The application was returned and waits for its resubmission.
+    Returned,
+    /// Somebody else is asked first.
+    OutOfOrder,
+    /// There is no such application.
+    NoApplication,
+    /// The plan is in the log already: only an approved change changes it.
+    StatedAgain,
+    /// It takes away what the plan does not have.
+    Absent,
+    /// The rule is not one of those at hand.
+    UnknownRule,
+}
+
+impl Why {
+    /// Every reason.
+    pub const ALL: [Self; 15] = [
+        Self::NotTheFirm,
+        Self::NotWhoIsAsked,
+        Self::DatedLater,
+        Self::NoPlan,
+        Self::BeforeFiling,
+        Self::Decided,
+        Self::BeforeLast,
+        Self::NoDate,
+        Self::NoRoute,
+        Self::Returned,
+        Self::OutOfOrder,
+        Self::NoApplication,
+        Self::StatedAgain,
+        Self::Absent,
+        Self::UnknownRule,
+    ];
+
+    /// Chinese and English.
+    pub const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::NotTheFirm => ("变更申请不是由企业账号提出", "not applied for by the firm's own account"),
+            Self::NotWhoIsAsked => {
+                ("意见不是由出具单位自己的账号填报", "not stated by the account of the body whose opinion it is")
+            }
+            Self::DatedLater => ("日期晚于填报当日", "dated after the day on which it was stated"),
+            Self::NoPlan => ("没有该备案方案", "there is no such filed plan"),
+            Self::BeforeFiling => ("申请日期早于备案日期", "dated before the filing"),
+            Self::Decided => ("该变更申请已有结论", "the application was decided already"),
+            Self::BeforeLast => ("日期早于其前的申请或意见", "dated before the application or opinion it follows"),
+            Self::NoDate => ("日期不可用", "its date cannot be used"),
+            Self::NoRoute => {
+                ("没有规定变更程序，由主管部门确定", "no procedure for changes is named; the authority decides")
+            }
+            Self::Returned => ("已退回补正，尚未重新提交", "it was returned and not submitted again"),
+            Self::OutOfOrder => {
+                ("意见顺序不对，应先由其他单位出具意见", "out of order: somebody else's opinion comes first")
+            }
+            Self::NoApplication => ("没有该变更申请", "there is no such application"),
+            Self::StatedAgain => (
+                "再次填报不改变方案，变更须提出变更申请",
+                "stating the plan anew does not change it: a change is applied for",
+            ),
+            Self::Absent => ("现行方案中没有要取消的内容", "the plan in force does not have what it leaves out"),
+            Self::UnknownRule => ("没有该规则文件", "there is no such rule file"),
+        }
+    }
+}
+
 impl Problem {
-    pub(super) fn new(zh: impl Into<String>, en: impl Into<String>) -> Self {
-        Self { leaf: None, said: words(zh, en) }
+    /// A problem of something that is no leaf yet.
+    pub fn new(why: Why, zh: impl Into<String>, en: impl Into<String>) -> Self {
+        Self { leaf: None, why, said: words(zh, en) }
     }
 
     fn at(self, leaf: u64) -> Self {
@@ -183,7 +271,7 @@ impl<'f> Procedure<'f> {
     }
 
     fn begin(&self) -> Status {
-        self.rules.and_then(|r| r.route.first()).map_or(Status::NoRoute, |next| Status::Waiting { next: *next })
+        self.route.and_then(|r| r.opinions.first()).map_or(Status::NoRoute, |next| Status::Waiting { next: *next })
     }
 
     fn submit(&self, course: &mut Course<'f>, stated: &'f Filed<PlanChange>) {
@@ -216,9 +304,10 @@ impl<'f> Procedure<'f> {
         of: Option<&Application<'_>>,
         stated: &Filed<PlanChange>,
     ) -> Result<(), Problem> {
-        if let Some(rules) = self.rules.filter(|_| stated.role != FACTORY_ROLE) {
-            let (article, role) = (&rules.clause.article, &stated.role);
+        if let Some(route) = self.route.filter(|_| stated.role != FACTORY_ROLE) {
+            let (article, role) = (route.article, &stated.role);
             return Err(Problem::new(
+                Why::NotTheFirm,
                 format!("变更申请须由企业账号提出（{article}）；填报账号的角色是 {role}"),
                 format!("the firm's own account applies for a change ({article}); this account has the role `{role}`"),
             ));
@@ -226,7 +315,11 @@ impl<'f> Procedure<'f> {
         self.check_day(stated, &stated.body.date)?;
         let Some(filed) = self.filing.plans.first() else { return Err(no_plan(&stated.body.filing)) };
         if stated.body.date < filed.body.filed {
-            return Err(Problem::new("申请日期早于备案日期", "the application is dated before the filing"));
+            return Err(Problem::new(
+                Why::BeforeFiling,
+                "申请日期早于备案日期",
+                "the application is dated before the filing",
+            ));
         }
         let Some(of) = of else { return Ok(()) };
         if !of.is_open() {
@@ -235,6 +328,7 @@ impl<'f> Procedure<'f> {
         let (date, after) = (stated.body.date.as_str(), of.last_date());
         if date < after {
             return Err(Problem::new(
+                Why::BeforeLast,
                 format!("重新提交的日期 {date} 早于上次申请或意见的日期 {after}"),
                 format!("submitted again on {date}, before the application or opinion it follows ({after})"),
             ));
@@ -246,6 +340,7 @@ impl<'f> Procedure<'f> {
     pub(super) fn check_day<T>(&self, stated: &Filed<T>, day: &str) -> Result<(), Problem> {
         match self.received(stated).zip(date(day)).filter(|(received, day)| *day > received.0) {
             Some((received, day)) => Err(Problem::new(
+                Why::DatedLater,
                 format!("日期 {day} 晚于填报当日 {received}"),
                 format!("dated {day}, after the day on which it is stated ({received})"),
             )),
@@ -265,6 +360,7 @@ impl<'f> Procedure<'f> {
             role => (format!("角色为 {role} 的账号"), format!("one of the role `{role}`")),
         };
         Err(Problem::new(
+            Why::NotWhoIsAsked,
             format!("{zh}的意见须由其自己的账号（角色 {wanted}）填报，本次为{own_zh}"),
             format!("the opinion of the {en} is stated by its own account (role `{wanted}`); this account is {own_en}"),
         ))
@@ -274,17 +370,21 @@ impl<'f> Procedure<'f> {
     pub(super) fn judge(&self, of: &Application<'_>, stated: &Filed<PlanOpinion>) -> Result<Status, Problem> {
         self.check_speaker(stated)?;
         let (said, by) = (&stated.body, stated.body.by);
-        let on = date(&said.date).map(Day).ok_or_else(|| Problem::new("日期不可用", "the date cannot be used"))?;
+        let on = date(&said.date)
+            .map(Day)
+            .ok_or_else(|| Problem::new(Why::NoDate, "日期不可用", "the date cannot be used"))?;
         let next = match &of.status {
             Status::Waiting { next } => *next,
             Status::NoRoute => {
                 return Err(Problem::new(
+                    Why::NoRoute,
                     "该办法未规定变更程序，意见留存在日志中，由主管部门确定",
                     "the rule names no procedure for changes: the opinion stays in the log, the authority decides",
                 ));
             }
             Status::Returned { .. } => {
                 return Err(Problem::new(
+                    Why::Returned,
                     "已退回补正，须先重新提交申请",
                     "it was returned; it is submitted again first",
                 ));
@@ -293,10 +393,11 @@ impl<'f> Procedure<'f> {
         };
         if by != next {
             let ((by_zh, by_en), (next_zh, next_en)) = (by.words(), next.words());
-            let (article_zh, article_en) = self.rules.map_or_else(Default::default, |r| {
-                (format!("（{}）", r.clause.article), format!(" ({})", r.clause.article))
-            });
+            let (article_zh, article_en) = self
+                .route
+                .map_or_else(Default::default, |r| (format!("（{}）", r.article), format!(" ({})", r.article)));
             return Err(Problem::new(
+                Why::OutOfOrder,
                 format!("意见顺序不对{article_zh}：应先由{next_zh}出具意见，{by_zh}的意见在此之前不生效"),
                 format!(
                     "out of order{article_en}: the opinion of the {next_en} comes first; that of the {by_en} counts for nothing before it"
@@ -306,6 +407,7 @@ impl<'f> Procedure<'f> {
         let after = of.last_date();
         if said.date.as_str() < after {
             return Err(Problem::new(
+                Why::BeforeLast,
                 format!("意见日期 {on} 早于申请或上一意见的日期 {after}"),
                 format!("the opinion is dated {on}, before the application or the opinion before it ({after})"),
             ));
@@ -315,7 +417,7 @@ impl<'f> Procedure<'f> {
             Opinion::Disagree => Status::Refused { by, date: on, reason },
             Opinion::Return => Status::Returned { by, date: on, reason },
             Opinion::Agree => {
-                let mut route = self.rules.iter().flat_map(|r| &r.route).skip_while(|o| **o != next).skip(1);
+                let mut route = self.route.iter().flat_map(|r| r.opinions).skip_while(|o| **o != next).skip(1);
                 let approved = Status::Approved { date: on, received: self.received(stated), leaf: stated.leaf };
                 route.next().map_or(approved, |next| Status::Waiting { next: *next })
             }
@@ -324,16 +426,17 @@ impl<'f> Procedure<'f> {
 }
 
 pub(super) fn no_plan(id: &str) -> Problem {
-    Problem::new(format!("没有备案方案 {id}"), format!("there is no filed plan `{id}`"))
+    Problem::new(Why::NoPlan, format!("没有备案方案 {id}"), format!("there is no filed plan `{id}`"))
 }
 
 pub(super) fn no_application(id: &str) -> Problem {
-    Problem::new(format!("没有变更申请 {id}"), format!("there is no application `{id}`"))
+    Problem::new(Why::NoApplication, format!("没有变更申请 {id}"), format!("there is no application `{id}`"))
 }
 
 fn decided(of: &Application<'_>) -> Problem {
     let id = &of.change.change;
     Problem::new(
+        Why::Decided,
         format!("变更申请 {id} 已有结论；请另编申请编号"),
         format!("application `{id}` is decided; apply under another id"),
     )

@@ -3,12 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
-use metrics::filed::FiledPlan;
-use metrics::model::Names;
 
-use super::{Application, InForce, date};
-use crate::rule::Day;
-use crate::words::words;
+use super::{Application, ChangeItem, Day, FiledPlan, Filing, InForce, date, words};
+use crate::calendar::local_date;
+use crate::model::Names;
+use crate::statements::Statements;
+
+/// A row is producing data when its last data is at most so many days old: a week's holiday stops no factory's filing.
+pub const PRODUCING_DAYS: u16 = 7;
+
+/// First and last instant at which a (gateway, tag) was read well, UTC milliseconds.
+pub type TagsSeen = BTreeMap<(String, String), (i64, i64)>;
 
 /// A machine or one of its points, as readings show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +37,43 @@ pub struct SeenGateway {
     pub since: Day,
     /// Date of its last record.
     pub last: Day,
+}
+
+/// What readings show of machines: their points by role or by tag, whichever the plan or an application names.
+pub fn there(statements: &Statements, current: &InForce, filing: &Filing, seen: &TagsSeen, zone: &str) -> Vec<Seen> {
+    let changed = filing.changes.iter().flat_map(|c| &c.body.items).filter_map(|item| match item {
+        ChangeItem::Machine(machine) => Some(machine),
+        _ => None,
+    });
+    let mut by_tag: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for machine in current.plan.machines.iter().chain(changed) {
+        by_tag.entry(&machine.machine).or_default().extend(machine.points.iter().map(String::as_str));
+    }
+    let mut out = Vec::new();
+    for id in statements.machines() {
+        let definitions = statements.machine_definitions(id);
+        for (role, signal) in definitions.iter().flat_map(|definition| definition.body.signals.all()) {
+            let seen = seen.get(&(signal.gateway.clone(), signal.tag.clone()));
+            let Some((since, last)) = seen.and_then(|span| days(*span, zone)) else { continue };
+            let is_by_tag = by_tag.get(id).is_some_and(|points| points.contains(&signal.tag.as_str()));
+            let point = if is_by_tag { signal.tag.clone() } else { role.to_owned() };
+            out.push(Seen { machine: id.to_owned(), point: Some(point), since, last });
+        }
+    }
+    out
+}
+
+/// What records show of gateways, by their first and last instant.
+pub fn gateways_there<'s>(seen: impl Iterator<Item = (&'s str, (i64, i64))>, zone: &str) -> Vec<SeenGateway> {
+    let one = |(id, span): (&str, (i64, i64))| {
+        let (since, last) = days(span, zone)?;
+        Some(SeenGateway { gateway: id.to_owned(), since, last })
+    };
+    seen.filter_map(one).collect()
+}
+
+fn days((first, last): (i64, i64), zone: &str) -> Option<(Day, Day)> {
+    local_date(zone, first).map(Day).zip(local_date(zone, last).map(Day))
 }
 
 /// One row: what was promised and what is there.

@@ -1,0 +1,74 @@
+//! What is refused before it is logged. A log that holds it all the same (another program's) is read as it is: see `filed/course.rs`.
+
+use jiff::civil::Date;
+
+use super::course::{no_application, no_plan};
+use super::{ChangeItem, Filed, FiledPlan, InForce, PlanChange, PlanOpinion, Problem, Procedure, Status, Why};
+
+impl Procedure<'_> {
+    /// Whether a plan may be stated now.
+    ///
+    /// # Errors
+    /// It is dated after today, or would state a plan anew that is in the log already.
+    pub fn check_plan(&self, stated: &Filed<FiledPlan>) -> Result<(), Problem> {
+        self.check_day(stated, &stated.body.filed)?;
+        match self.filing.plans.first().filter(|first| first.body != stated.body) {
+            Some(first) => {
+                let (id, leaf) = (&stated.body.filing, first.leaf);
+                let zh = format!("备案方案 {id} 已在日志第 {leaf} 条；再次填报不改变方案，变更须提出变更申请");
+                let en = format!(
+                    "filed plan `{id}` is in leaf {leaf}; stating it anew does not change it: apply for a change"
+                );
+                Err(Problem::new(Why::StatedAgain, zh, en))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Whether an application may be submitted now.
+    ///
+    /// # Errors
+    /// The account is not the firm's, there is no plan, the application is decided, its date cannot be, or it takes away what the plan
+    /// does not have.
+    pub fn check_change(&self, stated: &Filed<PlanChange>) -> Result<(), Problem> {
+        let change = &stated.body;
+        let Some(current) = self.in_force(Date::MAX) else { return Err(no_plan(&change.filing)) };
+        self.check_submitted(self.course(Date::MAX).application(&change.change), stated)?;
+        match change.items.iter().find_map(|item| absent(&current, item)) {
+            Some(id) => Err(Problem::new(
+                Why::Absent,
+                format!("现行方案中没有 {id}"),
+                format!("the plan in force has no `{id}` to leave out"),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether an opinion may be stated now.
+    ///
+    /// # Errors
+    /// The account does not speak for who is asked, somebody else is asked first, there is no application, or its date cannot be.
+    pub fn check_opinion(&self, stated: &Filed<PlanOpinion>) -> Result<(), Problem> {
+        let course = self.course(Date::MAX);
+        let id = &stated.body.change;
+        let of = course.application(id).ok_or_else(|| no_application(id))?;
+        match self.judge(of, stated) {
+            // Where the rule names no route, what an authority says is kept: what follows from it is the authority's to say.
+            Err(_) if of.status == Status::NoRoute => self.check_speaker(stated),
+            judged => judged.map(drop),
+        }
+    }
+}
+
+/// What an item takes away although it is not there.
+fn absent<'i>(current: &InForce, item: &'i ChangeItem) -> Option<&'i str> {
+    let plan = &current.plan;
+    let (id, is_there) = match item {
+        ChangeItem::WithoutMachine(id) => (id, plan.machines.iter().any(|m| m.machine == *id)),
+        ChangeItem::WithoutGateway(id) => (id, plan.gateways.contains(id)),
+        ChangeItem::WithoutLine(id) => (id, plan.lines.iter().any(|l| l.line == *id)),
+        ChangeItem::WithoutTarget(id) => (id, plan.targets.iter().any(|t| t.target == *id)),
+        _ => return None,
+    };
+    (!is_there).then_some(id)
+}
