@@ -19,6 +19,7 @@ mod statements;
 mod verdict;
 mod verify;
 
+pub(crate) use policy::OTHERS;
 pub(crate) use statements::is_entered as statement_is_entered;
 pub(crate) use verify::five as five_steps;
 
