@@ -25,10 +25,12 @@ use crate::state::AppState;
 mod asked;
 mod change;
 mod import;
+mod package;
 mod read;
 
 pub(crate) use change::{Statement, issue_it, lock_it, state_it};
 pub(crate) use import::{Imported, import_it};
+pub(crate) use package::{PackageParam, archive_of, package_of};
 pub(crate) use read::bundle;
 
 /// The body of every error.
@@ -195,6 +197,8 @@ pub fn router() -> Router<AppState> {
         asked::savings,
         asked::plan,
         asked::filing,
+        package::package,
+        package::archive,
         read::findings,
         read::definitions,
         read::gateways,
@@ -220,6 +224,7 @@ pub fn router() -> Router<AppState> {
         query::SavingsView,
         query::PlanView,
         query::FilingView,
+        query::PackageView,
         query::FindingsView,
         query::DefinitionView,
         query::GatewayView,

@@ -91,8 +91,19 @@ pub struct Input<'i> {
 pub struct File {
     /// Path in the archive.
     pub path: String,
+    /// SHA-256, hex.
+    pub sha256: String,
+    /// Length, bytes.
+    pub length: u64,
     /// Its bytes; none: the bundle, which whoever writes the archive has.
     pub bytes: Option<Vec<u8>>,
+}
+
+impl File {
+    fn new(path: &str, bytes: Vec<u8>) -> Self {
+        let sha256 = sha256(&bytes).to_string();
+        Self { path: path.to_owned(), sha256, length: bytes.len() as u64, bytes: Some(bytes) }
+    }
 }
 
 /// Where an item or a question has its page.
@@ -148,15 +159,13 @@ struct Filing<'f> {
     input: &'f Input<'f>,
     /// Files inside folders, in the order they were made.
     files: Vec<File>,
-    /// Digest and length of each, by path.
-    digests: Vec<(String, String, u64)>,
     places: Places,
     proofs: Vec<Proof>,
 }
 
 impl<'f> Filing<'f> {
     fn new(c: &'f Context<'f>, input: &'f Input<'f>) -> Self {
-        Self { c, input, files: Vec::new(), digests: Vec::new(), places: Places::default(), proofs: Vec::new() }
+        Self { c, input, files: Vec::new(), places: Places::default(), proofs: Vec::new() }
     }
 
     fn build(mut self) -> Result<Built, DocumentError> {
@@ -176,24 +185,19 @@ impl<'f> Filing<'f> {
                 let names = Both { zh: item.names.zh.clone(), en: item.names.en.clone() };
                 self.prove(&item.item, names, false, (&path, &set));
             }
-            self.paper(path, set);
+            self.paper(&path, set);
         }
         self.proofs.extend(questions);
         let missing = set(c, &index::missing(c, &package))?;
-        self.paper(MISSING.to_owned(), missing);
+        self.paper(MISSING, missing);
         // Paths as a reader sorts them: the lists first, then folder by folder.
         self.files.sort_by(|a, b| a.path.cmp(&b.path));
-        self.digests.sort_by(|a, b| a.0.cmp(&b.0));
         let title = c.words.s(&input.overlay.names.zh, &input.overlay.names.en);
-        let index = set(c, &index::index(c, title, &package, &self.proofs, &self.digests))?;
-        let mut sums = format!("{}  {INDEX}\n", sha256(&index.bytes));
-        for (path, digest, _) in &self.digests {
-            sums.push_str(&format!("{digest}  {path}\n"));
-        }
-        let mut files = vec![
-            File { path: INDEX.to_owned(), bytes: Some(index.bytes) },
-            File { path: SUMS.to_owned(), bytes: Some(sums.into_bytes()) },
-        ];
+        let index = set(c, &index::index(c, title, &package, &self.proofs, &self.files))?;
+        let index = File::new(INDEX, index.bytes);
+        let line = |file: &File| format!("{}  {}\n", file.sha256, file.path);
+        let sums: String = std::iter::once(&index).chain(&self.files).map(line).collect();
+        let mut files = vec![index, File::new(SUMS, sums.into_bytes())];
         files.extend(self.files);
         Ok(Built { files, package, proofs: self.proofs })
     }
@@ -204,17 +208,14 @@ impl<'f> Filing<'f> {
     }
 
     fn file(&mut self, path: &str, bytes: Vec<u8>) {
-        let digest = sha256(&bytes).to_string();
-        self.places.file(path, &digest);
-        self.digests.push((path.to_owned(), digest, bytes.len() as u64));
-        self.files.push(File { path: path.to_owned(), bytes: Some(bytes) });
+        let file = File::new(path, bytes);
+        self.places.file(path, &file.sha256);
+        self.files.push(file);
     }
 
-    fn paper(&mut self, path: String, set: Set) {
-        let digest = sha256(&set.bytes).to_string();
-        self.places.paper(&path, &set);
-        self.digests.push((path.clone(), digest, set.bytes.len() as u64));
-        self.files.push(File { path, bytes: Some(set.bytes) });
+    fn paper(&mut self, path: &str, set: Set) {
+        self.places.paper(path, &set);
+        self.files.push(File::new(path, set.bytes));
     }
 
     fn prove(&mut self, id: &str, names: Both, is_question: bool, (path, set): (&str, &Set)) {
@@ -233,7 +234,7 @@ impl<'f> Filing<'f> {
         for (kind, page) in &set.pages {
             self.places.add(kind, &path, Some(*page));
         }
-        self.paper(path, set);
+        self.paper(&path, set);
         Ok(())
     }
 
@@ -266,8 +267,7 @@ impl<'f> Filing<'f> {
         if let (Some(bundle), Some(path)) = (input.bundle, input.bundle.and_then(|b| self.path("bundle", &b.name))) {
             self.places.add("bundle", &path, None);
             self.places.file(&path, &bundle.sha256);
-            self.digests.push((path.clone(), bundle.sha256.clone(), bundle.bytes));
-            self.files.push(File { path, bytes: None });
+            self.files.push(File { path, sha256: bundle.sha256.clone(), length: bundle.bytes, bytes: None });
         }
     }
 
@@ -308,7 +308,7 @@ impl<'f> Filing<'f> {
             self.prove(&id, names, true, (&path, &set));
         }
         let proofs = self.proofs.split_off(before);
-        self.paper(path, set);
+        self.paper(&path, set);
         Ok(proofs)
     }
 

@@ -12,6 +12,10 @@ use crate::query::{
     ApplicationView, ClauseView, FilingMachine, FilingRule, FilingState, FilingView, PRODUCING_DAYS, PromiseView,
 };
 
+mod paper;
+
+pub(crate) use self::paper::papers;
+
 use super::format::{self, Clockface};
 use super::text::{Lang, Texts};
 use super::view::{Frame, Nav, url_part};

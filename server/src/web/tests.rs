@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use super::text::{EN_FTL, Lang, ZH_FTL};
 use super::{
-    catalogue, declare, door, figures, filing, findings, fleet, gateways, machine, meters, plan, questionnaire,
-    reports, savings, site, subsidy, why,
+    catalogue, declare, door, figures, filing, findings, fleet, gateways, machine, meters, package, plan,
+    questionnaire, reports, savings, site, subsidy, why,
 };
 
 fn pages(lang: Lang) -> Vec<(&'static str, String)> {
@@ -22,6 +22,7 @@ fn pages(lang: Lang) -> Vec<(&'static str, String)> {
     all.extend(plan::samples(lang));
     all.extend(filing::samples(lang));
     all.extend(subsidy::samples(lang));
+    all.extend(package::samples(lang));
     all.extend(declare::samples(lang));
     all.extend(findings::samples(lang));
     all.extend(catalogue::samples(lang));

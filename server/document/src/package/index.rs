@@ -5,17 +5,11 @@ use practice::package::{ItemResult, Package};
 use super::figures::head;
 use super::items::{filled, name, number, quote};
 use super::paper::{Chapter, Entry, Listing, Paper, Part, To};
-use super::{INDEX, MISSING, Proof, SUMS};
+use super::{File, INDEX, MISSING, Proof, SUMS};
 use crate::chapters::Context;
 
 /// The index: item by item and question by question with file, page and check code; then every file.
-pub(super) fn index(
-    c: &Context<'_>,
-    title: &str,
-    package: &Package,
-    proofs: &[Proof],
-    files: &[(String, String, u64)],
-) -> Paper {
+pub(super) fn index(c: &Context<'_>, title: &str, package: &Package, proofs: &[Proof], files: &[File]) -> Paper {
     let w = c.words;
     let columns = head(
         c,
@@ -59,9 +53,9 @@ pub(super) fn index(
         let parts = vec![Part::Note(note.to_owned()), Part::Table(Listing { head: columns, rows: questions })];
         chapters.push(Chapter { title, parts, ..Chapter::default() });
     }
-    let rows = files.iter().map(|(path, sha256, bytes)| {
-        let to = path.ends_with(".pdf").then(|| To::File(path.clone(), 1));
-        Entry { cells: vec![path.clone(), crate::figures::count(*bytes), sha256.clone()], to }
+    let rows = files.iter().map(|file| {
+        let to = file.path.ends_with(".pdf").then(|| To::File(file.path.clone(), 1));
+        Entry { cells: vec![file.path.clone(), crate::figures::count(file.length), file.sha256.clone()], to }
     });
     let columns = head(c, &[("文件", "File", 44), ("字节", "Bytes", 14), ("SHA-256", "SHA-256", 44)]);
     let note = match w.lang {

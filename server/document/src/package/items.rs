@@ -92,7 +92,7 @@ fn page(
             .evidence
             .iter()
             .flat_map(|kind| places.of(kind).iter().map(move |place| (kind, place)))
-            .map(|(kind, place)| places.entry(c, name(c, &named(kind)), place))
+            .map(|(kind, place)| places.entry(name(c, &named(kind)), place))
             .collect();
         if rows.is_empty() {
             parts.push(Part::Words(w.s("尚无。", "None yet.").to_owned()));

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use practice::package::Place;
 
 use super::paper::{Entry, Set, To};
-use crate::chapters::Context;
 
 /// Digits of a SHA-256 that a reader compares by eye.
 const SHORT: usize = 16;
@@ -61,7 +60,7 @@ impl Places {
     }
 
     /// A row that leads to a place, for a paper inside a folder.
-    pub(super) fn entry(&self, _: &Context<'_>, name: String, place: &Place) -> Entry {
+    pub(super) fn entry(&self, name: String, place: &Place) -> Entry {
         let page = place.page.as_deref().and_then(|p| p.parse::<usize>().ok());
         let shown = place.page.clone().unwrap_or_else(|| look::format::NONE.to_owned());
         let cells = vec![name, place.file.clone(), shown, self.code(&place.file, page)];

@@ -67,8 +67,8 @@ pub(super) fn paper(c: &Context<'_>, file: &str, data: Option<&Questionnaire>) -
     } else {
         parts.push(Part::Warning(
             w.s(
-                "日志中没有声明设备，没有可用的设备数据",
-                "no machine is declared in the log: there is no equipment data",
+                "没有可用的设备数据（未声明设备，或报告期尚未开始）",
+                "there is no equipment data: no machine is declared, or the period has not begun",
             )
             .to_owned(),
         ));
@@ -151,7 +151,7 @@ fn says(c: &Context<'_>, line: &QuestionLine) -> Vec<Part> {
         let rows = line.shown.iter().map(|s| {
             Entry::new([
                 format!("{} {}\n{}", named(s.definition), s.of, s.definition),
-                s.value.clone(),
+                value(s.definition, &s.value),
                 format!("{} / {}", s.numerator, s.denominator),
                 s.formula.to_owned(),
             ])
@@ -198,6 +198,13 @@ fn says(c: &Context<'_>, line: &QuestionLine) -> Vec<Part> {
         ));
     }
     parts
+}
+
+/// A value in the unit of its definition: shares in percent, others as they are.
+fn value(definition: &str, digits: &str) -> String {
+    let is_share = explain(definition).is_some_and(|e| crate::figures::is_share(e.unit));
+    let micro = crate::figures::micro(digits).filter(|_| is_share);
+    micro.and_then(|m| look::format::percent(m, 1_000_000, 1)).unwrap_or_else(|| digits.to_owned())
 }
 
 /// The data that scenes ask for. Whether a scene reaches a level is the assessors' to say.

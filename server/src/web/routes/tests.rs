@@ -13,6 +13,7 @@ mod declare;
 mod documents;
 mod filing;
 mod findings;
+mod package;
 mod plan;
 
 struct Browser<'i> {
