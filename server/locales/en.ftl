@@ -1465,6 +1465,7 @@ package-choose = Choose report and city
 package-report = Report
 package-overlay = Folders of
 package-summary = { $complete } of { $all } items are complete
+package-refused = The file of folders { $file } cannot be used:
 package-no-report = No report has been issued yet; below is only what is asked for. Issue one first:
 package-download = Download the archive
 package-download-words = Folders, index, list of what is missing, a page for every item, table of self-assessment, the report with its bundle, and SHA-256 sums. The same report and statements give the same bytes. Names of folders and files are the city’s.

@@ -1423,6 +1423,7 @@ package-choose = 选择报告与城市
 package-report = 佐证报告
 package-overlay = 城市目录
 package-summary = { $all } 项材料中 { $complete } 项已齐
+package-refused = 目录文件 { $file } 不能使用：
 package-no-report = 尚未出具佐证报告，以下只列要求的材料。请先出具：
 package-download = 下载压缩包
 package-download-words = 内含各文件夹、目录、缺件清单、逐项说明、绩效自评表、佐证报告及其数据包和 SHA-256 清单。同一份报告与填报得到的文件逐字节相同。

@@ -19,7 +19,7 @@ use metrics::figures;
 use metrics::figures::questionnaire::{self, Questionnaire};
 use metrics::grade::Grade;
 use metrics::interval::union;
-use metrics::report::{Period, Report};
+use metrics::report::{Period, Report, Words};
 use metrics::statements::Statements;
 use metrics::{History, Interval, ReportRequest};
 use practice::package::Overlay;
@@ -41,8 +41,7 @@ pub(crate) struct Wanted {
     pub(crate) site: SiteId,
     /// The report's bundle.
     pub(crate) bundle: PathBuf,
-    /// The city's folders: name below `configs/policy/packages/`.
-    pub(crate) overlay: String,
+    pub(crate) city: City,
     pub(crate) lang: Lang,
     /// Papers about the filed plan and the subsidy.
     pub(crate) papers: Vec<Paper>,
@@ -76,12 +75,58 @@ impl Packed {
     }
 }
 
-/// The overlays delivered with the program.
-pub(crate) fn overlays() -> Vec<(&'static str, Overlay)> {
-    practice::package::DELIVERED
-        .into_iter()
-        .filter_map(|(name, text)| Some((name, Overlay::parse(text).ok()?)))
-        .collect()
+/// A city's folders.
+#[derive(Clone)]
+pub(crate) struct City {
+    /// Its name: that of the file.
+    pub(crate) name: String,
+    pub(crate) overlay: Overlay,
+    /// SHA-256 of the file.
+    digest: String,
+}
+
+/// A file of the operator's that cannot be used: its name, and why in both languages.
+pub(crate) type Refused = (String, Words);
+
+/// Longest overlay, bytes.
+const OVERLAY_MAX: u64 = 128 * 1024;
+
+/// The overlays delivered with the program, and those that the operator put into the folder `packages` of the data directory; a file of the
+/// name of a delivered one takes its place. Blocks.
+pub(crate) fn cities(data_dir: &Path) -> (Vec<City>, Vec<Refused>) {
+    let city = |name: &str, text: &str| {
+        let digest = protocol::sha256(text.as_bytes()).to_string();
+        Overlay::parse(text).map(|overlay| City { name: name.to_owned(), overlay, digest })
+    };
+    let delivered = practice::package::DELIVERED.iter();
+    let mut all: Vec<City> = delivered.filter_map(|(name, text)| city(name, text).ok()).collect();
+    let mut refused = Vec::new();
+    let files = std::fs::read_dir(data_dir.join("packages")).into_iter().flatten().flatten();
+    let mut paths: Vec<PathBuf> =
+        files.map(|file| file.path()).filter(|p| p.extension().is_some_and(|e| e == "toml")).collect();
+    paths.sort();
+    for path in paths {
+        let file = name_of(&path);
+        let short = std::fs::metadata(&path).is_ok_and(|about| about.is_file() && about.len() <= OVERLAY_MAX);
+        let text = if short { std::fs::read_to_string(&path).ok() } else { None };
+        let Some(text) = text else {
+            let zh = "须为不超过 128 KiB 的 UTF-8 文本文件";
+            refused.push((file, (zh, "a text file in UTF-8 of at most 128 KiB").into()));
+            continue;
+        };
+        let name = file.strip_suffix(".toml").unwrap_or(&file).to_owned();
+        match city(&name, &text) {
+            Ok(city) => match all.iter_mut().find(|c| c.name == name) {
+                Some(same) => *same = city,
+                None => all.push(city),
+            },
+            Err(e) => {
+                let zh = format!("第 {} 行：{}", e.line, e.said.zh);
+                refused.push((file, (zh, format!("line {}: {}", e.line, e.said.en)).into()));
+            }
+        }
+    }
+    (all, refused)
 }
 
 /// Puts a package together, or takes it from the shelf. Blocks.
@@ -109,14 +154,13 @@ impl Wanted {
     fn key(&self) -> String {
         let length = std::fs::metadata(&self.bundle).map(|file| file.len()).unwrap_or_default();
         let papers = protocol::sha256(format!("{:?}{:?}", self.papers, self.targets).as_bytes());
-        format!("{:?} {length} {} {} {papers}", self.bundle, self.overlay, self.lang.tag())
+        format!("{:?} {length} {} {} {papers}", self.bundle, self.city.digest, self.lang.tag())
     }
 
     fn packed(self, logs: &SiteLogs) -> Result<Packed, ReportingError> {
         let gone = || ReportingError::File { path: self.bundle.clone(), source: std::io::ErrorKind::NotFound.into() };
         let report = verdict::report_json(&self.bundle).ok_or_else(gone)?;
         let request = Report::request_of(&report)?;
-        let (_, overlay) = overlays().into_iter().find(|(name, _)| *name == self.overlay).ok_or_else(gone)?;
         let checkpoint = Checkpoint {
             origin: logs.origin(&self.site)?,
             size: request.size,
@@ -145,7 +189,7 @@ impl Wanted {
                 declared: &declared,
             },
             lang: self.lang,
-            overlay: &overlay,
+            overlay: &self.city.overlay,
             questionnaire: questionnaire.as_ref(),
             papers: &self.papers,
             targets: &self.targets,

@@ -53,7 +53,8 @@ pub use model::*;
 pub use ocmf::ocmf;
 pub(crate) use package::{From as PackageFrom, package};
 pub use package::{
-    PackageFile, PackageFolder, PackageItem, PackageLack, PackagePlace, PackageProof, PackageView, PackageWanted,
+    PackageFile, PackageFolder, PackageItem, PackageLack, PackagePlace, PackageProof, PackageRefused, PackageView,
+    PackageWanted,
 };
 pub use plan::{
     AdviceView, CandidateView, ComparisonDraft, LockView, LongestGap, MetricDraft, MetricState, MissingDay, PlanDraft,

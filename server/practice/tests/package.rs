@@ -125,7 +125,13 @@ fn a_wrong_overlay_is_refused_with_its_line() {
             "no folder `elsewhere`",
             "folder = \"elsewhere\"",
         ),
-        ("evidence = [\"filed_plan\"]", "evidence = [\"oracle\"]", "佐证种类未知", "unknown evidence", "\"oracle\""),
+        (
+            "evidence = [\"filed_plan\"]",
+            "evidence = [\"oracle\"]",
+            "佐证种类未知或重复；可用的有",
+            "unknown evidence, or named twice; known are",
+            "\"oracle\"",
+        ),
         (
             "evidence = [\"report\", \"bundle\"]",
             "evidence = [\"report\", \"report\"]",

@@ -29,7 +29,7 @@ use crate::web::filing::papers;
 pub(crate) struct PackageParam {
     /// Leaf of the report; the newest with a bundle by default.
     pub(crate) report: Option<i64>,
-    /// Name of the city's folders; the first by default.
+    /// Name of the city's folders; by default those of the rule that the plan was filed under, or the first.
     pub(crate) overlay: Option<String>,
     /// Id of the filing; the first by default.
     pub(crate) filing: Option<String>,

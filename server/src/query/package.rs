@@ -17,7 +17,7 @@ use super::{
     ClauseView, FilingView, ONE_AT_A_TIME, QueryError, ReportView, RuleEntry, SiteHead, Words, filing, off_thread,
     reports,
 };
-use crate::packaging::{Packed, Wanted, overlays, pack};
+use crate::packaging::{Packed, Wanted, cities, pack};
 use crate::reporting::bundle_path;
 use crate::roles::{Access, Permission};
 use crate::sitelog::SiteLogs;
@@ -28,7 +28,7 @@ use crate::store::Store;
 pub struct PackageWanted {
     /// Leaf of the report; the newest with a bundle by default.
     pub report: Option<i64>,
-    /// Name of the city's folders; the first by default.
+    /// Name of the city's folders; by default those of the rule that the plan was filed under, or the first.
     pub overlay: Option<String>,
     /// Id of the filing; the first by default.
     pub filing: Option<String>,
@@ -114,6 +114,15 @@ pub struct PackageFile {
     pub bytes: u64,
 }
 
+/// A file of a city's folders that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct PackageRefused {
+    /// File name.
+    pub file: String,
+    /// Where and why.
+    pub why: Words,
+}
+
 /// A package with what is in it and what lacks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct PackageView {
@@ -127,6 +136,8 @@ pub struct PackageView {
     pub overlays: Vec<RuleEntry>,
     /// The one it is made for.
     pub overlay: String,
+    /// Files of folders that cannot be used, with the reason.
+    pub refused: Vec<PackageRefused>,
     /// Filings of the site.
     pub filings: Vec<String>,
     /// The one that is in it.
@@ -161,10 +172,15 @@ pub(crate) async fn package(
     let filed = filing(from.store, from.logs, access, site, wanted.filing.as_deref(), now_ms).await?;
     let row = super::visible(from.store, access, Permission::SeeFigures, site).await?;
     let may_download = access.allows(Permission::SeeRaw, &row);
-    let all = overlays();
+    let folder = from.data_dir.to_path_buf();
+    let (all, refused) = off_thread(move || Ok(cities(&folder))).await?;
     let asked = wanted.overlay.as_deref().filter(|name| !name.is_empty());
-    let (overlay, folders) =
-        all.iter().find(|(name, _)| asked.is_none_or(|asked| asked == *name)).ok_or(QueryError::NotFound)?;
+    let rule = filed.filing.as_ref().and_then(|f| f.rule.as_ref()).map(|rule| rule.id.as_str());
+    let city = match asked {
+        Some(name) => all.iter().find(|city| city.name == name),
+        None => all.iter().find(|city| rule.is_some() && city.overlay.rule.as_deref() == rule).or(all.first()),
+    };
+    let city = city.ok_or(QueryError::NotFound)?;
     let mut reports = reports(from.store, access, site).await?;
     reports.retain(|report| report.bundle);
     let report = match wanted.report {
@@ -181,7 +197,7 @@ pub(crate) async fn package(
             let wanted = Wanted {
                 site: site.parse().map_err(|_| QueryError::NotFound)?,
                 bundle: path,
-                overlay: (*overlay).to_owned(),
+                city: city.clone(),
                 lang,
                 papers,
                 targets,
@@ -191,7 +207,7 @@ pub(crate) async fn package(
             Some(off_thread(move || pack(&logs, wanted)).await?)
         }
     };
-    let empty = || fill(folders, &BTreeMap::new(), &BTreeSet::new());
+    let empty = || fill(&city.overlay, &BTreeMap::new(), &BTreeSet::new());
     let proofs = packed.as_ref().map_or(&[][..], |p| &p.built.proofs);
     let view = PackageView {
         filings: filed.filings,
@@ -199,8 +215,9 @@ pub(crate) async fn package(
         site: SiteHead::from(row),
         report,
         reports,
-        overlays: all.iter().map(|(id, o)| RuleEntry { id: (*id).to_owned(), names: both(&o.names) }).collect(),
-        overlay: (*overlay).to_owned(),
+        overlays: all.iter().map(|c| RuleEntry { id: c.name.clone(), names: both(&c.overlay.names) }).collect(),
+        overlay: city.name.clone(),
+        refused: refused.into_iter().map(|(file, why)| PackageRefused { file, why }).collect(),
         folders: match &packed {
             Some(packed) => list(&packed.built.package, proofs),
             None => list(&empty(), proofs),

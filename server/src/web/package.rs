@@ -60,6 +60,7 @@ pub struct PackagePage {
     reports: Vec<Choice>,
     overlays: Vec<Choice>,
     filings: Vec<Choice>,
+    refused: Vec<(String, String)>,
     is_made: bool,
     may_download: bool,
     archive: String,
@@ -109,6 +110,7 @@ impl PackagePage {
             } else {
                 Vec::new()
             },
+            refused: data.refused.iter().map(|r| (r.file.clone(), said(t, &r.why))).collect(),
             is_made: data.report.is_some(),
             may_download: data.may_download,
             archive: format!("{action}.zip?{}", to.asked),

@@ -11,10 +11,27 @@ use tests::repo;
 const ALLOWED: &[(&str, &str)] = &[("configs/policy/mianyang-draft.toml", "names = { zh = \"验收合格后一次性拨付\"")];
 
 /// Words that state an acceptance; how somebody states a level, and what stands around its number in English.
-const ACCEPTED: &[&str] =
-    &["验收通过", "通过验收", "验收合格", "passed acceptance", "passes acceptance", "passed the acceptance", "acceptance passed", "acceptance is passed"];
+const ACCEPTED: &[&str] = &[
+    "验收通过",
+    "通过验收",
+    "验收合格",
+    "passed acceptance",
+    "passes acceptance",
+    "passed the acceptance",
+    "acceptance passed",
+    "acceptance is passed",
+];
 const REACHED_ZH: &[&str] = &["达到", "达", "评为", "定为", "判定为", "认定为", "属于", "等级为", "等级是"];
-const REACHED_EN: &[&str] = &["reached level ", "reaches level ", "achieved level ", "achieves level ", "attains level ", "has level ", "is at level ", "rated level "];
+const REACHED_EN: &[&str] = &[
+    "reached level ",
+    "reaches level ",
+    "achieved level ",
+    "achieves level ",
+    "attains level ",
+    "has level ",
+    "is at level ",
+    "rated level ",
+];
 
 /// The first claim in a line, if there is one.
 fn claim(line: &str) -> Option<String> {
@@ -84,10 +101,14 @@ fn no_text_says_that_an_acceptance_was_passed_or_states_a_level_of_our_own() {
 
 #[test]
 fn claims_are_found_in_both_languages_and_quotations_are_left_out() {
-    for line in ["本项目验收通过。", "该企业已达到三级", "等级为2级", "The site Passed Acceptance", "the firm reached level 3"] {
+    for line in
+        ["本项目验收通过。", "该企业已达到三级", "等级为2级", "The site Passed Acceptance", "the firm reached level 3"]
+    {
         assert!(claim(line).is_some(), "{line}");
     }
-    for line in ["验收意见由专家出具", "等级由评测机构填写", "levels are stated by the assessing body", "level 2 as stated by"] {
+    for line in
+        ["验收意见由专家出具", "等级由评测机构填写", "levels are stated by the assessing body", "level 2 as stated by"]
+    {
         assert_eq!(claim(line), None, "{line}");
     }
     let rule = "clause = { article = \"第七条\", quote = \"项目验收通过后，缴回\", en = \"before\" }, { quote = \"达到二级\", en = \"x\" }";

@@ -4,8 +4,8 @@
 //! carries its check code, made as those of the report (`docs/formats.md` §8.2).
 
 use crate::DocumentError;
-use crate::chapters::Context;
-use crate::flow::{AMBER, BODY, CELL, Cell, Column, FINE, Flow, Frame, INK, NOTE, RED, RULE, Row, TEAL};
+use crate::chapters::{Context, framed};
+use crate::flow::{AMBER, BODY, CELL, Cell, Column, FINE, Flow, INK, NOTE, RED, RULE, Row, TEAL};
 use crate::lines::broken;
 use crate::paper::{Align, LEFT, MEASURE, Mark, Page, Style, Target, rect, text};
 use crate::{font, pdf};
@@ -113,24 +113,10 @@ impl Set {
 pub(super) fn set(c: &Context<'_>, paper: &Paper) -> Result<Set, DocumentError> {
     let first = flowed(c, paper, &[]);
     let (mut flow, starts) = flowed(c, paper, &first.1);
-    let tag = c.words.lang.tag();
-    let codes: Vec<String> = (1..).zip(&flow.pages).map(|(n, page)| page.code(&c.digest, tag, n)).collect();
-    let lang = c.words.lang;
     let title = format!("{} · {}", paper.title, c.factory());
-    let frame = Frame {
-        title: &title,
-        number: &c.number(),
-        simulated: c.simulated(),
-        notice: c.notice(),
-        code_label: c.words.s("本页校验码", "Check code of this page"),
-        of: &|page, total| match lang {
-            look::text::Lang::Zh => format!("第 {page} 页 共 {total} 页"),
-            look::text::Lang::En => format!("page {page} of {total}"),
-        },
-    };
-    frame.draw(&mut flow.pages, &codes);
+    let codes = framed(c, &title, &mut flow.pages);
     let digest = protocol::sha256(flow.pages.iter().map(Page::words).collect::<String>().as_bytes());
-    let about = pdf::About { title: &paper.title, language: tag, id: &digest.0 };
+    let about = pdf::About { title: &paper.title, language: c.words.lang.tag(), id: &digest.0 };
     let bookmarks: Vec<pdf::Bookmark> = flow
         .headings
         .iter()
@@ -147,6 +133,10 @@ fn flowed(c: &Context<'_>, paper: &Paper, starts: &[(String, usize)]) -> (Flow, 
     flow.page();
     head(&mut flow, c, &paper.title);
     for (i, chapter) in paper.chapters.iter().enumerate() {
+        if paper.flows {
+            // A heading keeps its quotation and the first rows with it.
+            flow.need(200.0);
+        }
         if !chapter.title.is_empty() {
             flow.chapter(&chapter.title, i > 0 && !paper.flows);
         }

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::filing::{Fields, amount, fen};
 use super::{Problem, ProblemKind, Visitor, html, manages};
 use crate::api::{PackageParam, archive_of};
-use crate::packaging::overlays;
+use crate::packaging::cities;
 use crate::query;
 use crate::roles::Permission;
 use crate::state::AppState;
@@ -84,8 +84,10 @@ async fn show(
     if let Some(sheet) = told.sheet.as_ref().filter(|_| told.packed) {
         let lines = data.filing.as_ref().map_or(&[][..], |filing| &filing.lines);
         let paper = crate::web::subsidy::paper(t, rule, sheet, lines);
-        let overlay = overlays().into_iter().find(|(_, o)| o.rule.as_deref() == Some(rule.id()));
-        let wanted = PackageParam { overlay: overlay.map(|(name, _)| name.to_owned()), ..PackageParam::default() };
+        let folder = state.data_dir.to_path_buf();
+        let cities = tokio::task::spawn_blocking(move || cities(&folder).0).await.unwrap_or_default();
+        let city = cities.into_iter().find(|city| city.overlay.rule.as_deref() == Some(rule.id()));
+        let wanted = PackageParam { overlay: city.map(|city| city.name), ..PackageParam::default() };
         let made = archive_of(state, visitor.access(), site, (&wanted, visitor.lang), Some(paper)).await;
         match made.map_err(|e| visitor.failed(e))? {
             Some(archive) => return Ok(archive),

@@ -4,8 +4,8 @@ use practice::package::Filled;
 
 use super::{head, names as words};
 use crate::query::{
-    ClauseView, PackageFile, PackageFolder, PackageItem, PackageLack, PackagePlace, PackageProof, PackageView,
-    RuleEntry,
+    ClauseView, PackageFile, PackageFolder, PackageItem, PackageLack, PackagePlace, PackageProof, PackageRefused,
+    PackageView, RuleEntry,
 };
 
 /// A package with an item of each standing.
@@ -44,11 +44,15 @@ pub(in crate::web) fn package() -> PackageView {
         },
     };
     PackageView {
-        site: head("jh-07", "金华三联汽配", "Jinhua Sanlian Auto Parts", true),
+        site: head("jh-07", "金华三联汽配", "Jinhua Sanlian Auto Parts", false),
         reports: super::site().reports,
         report: Some(12_400),
         overlays: vec![RuleEntry { id: "kunming".into(), names: words("昆明市电子佐证包", "Kunming") }],
         overlay: "kunming".into(),
+        refused: vec![PackageRefused {
+            file: "<New>.toml".into(),
+            why: words("第 3 行：没有文件夹", "line 3: no folder"),
+        }],
         filings: vec!["f-1".into(), "f-2".into()],
         filing: Some("f-1".into()),
         folders: vec![PackageFolder {

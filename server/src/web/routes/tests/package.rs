@@ -44,13 +44,34 @@ async fn a_package_is_made_of_a_report_and_goes_to_whoever_may_have_its_bundle()
     let mut browser = Browser { inside: &inside, cookie: String::new(), lang: "zh-CN" };
     browser.sign_in("li.na", &firm).await;
 
-    // Nothing was issued: what is asked for stands there, and nothing can be had.
-    let page = browser.page("/sites/demo/package").await;
+    // A file of the operator's that is wrong is named with its line, and the delivered folders stay.
+    let folder = inside.data_dir().join("packages");
+    std::fs::create_dir_all(&folder).unwrap();
+    let text = include_str!("../../../../../configs/policy/packages/kunming.toml");
+    std::fs::write(folder.join("dali.toml"), text.replacen("folder = \"self\"", "folder = \"elsewhere\"", 1)).unwrap();
+    std::fs::write(folder.join("chuxiong.toml"), text.replacen("昆明市中小企业", "楚雄州中小企业", 1)).unwrap();
+    let page = browser.page("/sites/demo/package?overlay=chuxiong").await;
+    assert!(page.contains("目录文件 dali.toml 不能使用：") && page.contains("没有文件夹 elsewhere"), "{page}");
     assert!(
-        page.contains("尚未出具佐证报告") && page.contains("营业执照扫描件") && page.contains("01 申报材料"),
+        page.contains("<option value=\"chuxiong\" selected>") && page.contains("<option value=\"kunming\">"),
         "{page}"
     );
+    browser.lang = "en";
+    let page = browser.page("/sites/demo/package?overlay=chuxiong").await;
+    assert!(page.contains("The file of folders dali.toml cannot be used:"), "{page}");
+    assert_eq!(browser.bytes("/sites/demo/package?overlay=dali").await.0, StatusCode::NOT_FOUND);
+    browser.lang = "zh-CN";
+    std::fs::remove_dir_all(&folder).unwrap();
+
+    // Nothing was issued: what is asked for stands there, and nothing can be had.
+    let page = browser.page("/sites/demo/package").await;
+    assert!(page.contains("尚未出具佐证报告，以下只列要求的材料。请先出具"), "{page}");
+    assert!(page.contains("营业执照扫描件") && page.contains("01 申报材料"), "{page}");
     assert!(!page.contains("package.zip") && files(&page).is_empty());
+    browser.lang = "en";
+    let page = browser.page("/sites/demo/package").await;
+    assert!(page.contains("No report has been issued yet; below is only what is asked for. Issue one first"), "{page}");
+    browser.lang = "zh-CN";
     assert_eq!(browser.bytes("/sites/demo/package.zip").await.0, StatusCode::NOT_FOUND);
 
     let wanted = Wanted { plan: None, from: Some("2026-03-02".into()), to: Some("2026-03-03".into()) };
@@ -98,11 +119,20 @@ async fn a_package_is_made_of_a_report_and_goes_to_whoever_may_have_its_bundle()
     // The city sees what is there and what lacks; files are not the city's.
     let mut reader = Browser { inside: &inside, cookie: String::new(), lang: "en" };
     reader.sign_in("zhao.min", &city).await;
+    let barred = [
+        ("zh-CN", "压缩包内有原始读数，您的角色不含此权限；可在此查看清单、页码与校验码，文件请向企业索取"),
+        (
+            "en",
+            "The archive holds raw readings, which your role does not include. List, pages and check codes are here; ask the firm for the files",
+        ),
+    ];
+    for (lang, words) in barred {
+        reader.lang = lang;
+        let page = reader.page(&href).await;
+        assert!(page.contains(words), "{page}");
+    }
     let page = reader.page(&href).await;
-    assert!(
-        page.contains("your role does not include") && page.contains("from the firm: scan of the licence"),
-        "{page}"
-    );
+    assert!(page.contains("from the firm: scan of the licence") && page.contains("逐项说明.pdf page 3"), "{page}");
     assert!(!page.contains("package.zip") && files(&page).is_empty(), "{page}");
     for (path, _) in [(archive.clone(), 0), links[0].clone()] {
         assert_eq!(reader.bytes(&path).await.0, StatusCode::NOT_FOUND, "{path}");
@@ -128,7 +158,10 @@ async fn a_subsidy_sheet_goes_into_the_package_from_its_page() {
     browser.sign_in("li.na", &firm).await;
     let page = browser.page("/sites/demo/subsidy?rule=kunming-fund-2024-1").await;
     assert!(page.contains("测算并放入电子佐证包"), "{page}");
-    let form = format!("token={}&rule=kunming-fund-2024-1&at=2026-03-03&what=package", field(&page, "token"));
+    let form = format!(
+        "token={}&rule=kunming-fund-2024-1&at=2026-03-03&what=package&what.1=MES&category.1=software&amount.1=1000",
+        field(&page, "token")
+    );
     let (_, _, page) = browser.send(Method::POST, "/sites/demo/subsidy", Some(&form)).await;
     assert!(page.contains("尚未出具佐证报告"), "without a report there is no package: {page}");
     let wanted = Wanted { plan: None, from: Some("2026-03-02".into()), to: Some("2026-03-03".into()) };
