@@ -80,3 +80,39 @@ fn text(bytes: &[u8]) -> Option<String> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REPORT: &[u8] = include_bytes!("../tests/data/report.json");
+    const NOTE: &str = "127.0.0.1/demo-works\n3680\nlEzXkcV6LpUeMLuLp/U7IfHL8Qi5DWPmXYjSIaetu2c=\n\n— 127.0.0.1 AAAA\n";
+
+    #[test]
+    fn chapters_are_read_from_bookmarks_in_both_languages_and_damaged_files_have_fewer() {
+        let declared = std::collections::BTreeMap::new();
+        let source = crate::Source { report: REPORT, checkpoint: NOTE, declared: &declared };
+        for (name, title) in [("report.zh-CN.pdf", "七、逐台设备"), ("report.en.pdf", "7  Machine by machine")] {
+            let made = crate::documents(&source).unwrap();
+            let pdf = &made.iter().find(|d| d.name == name).unwrap().bytes;
+            let found = chapters(pdf);
+            assert!(found.iter().any(|(t, page)| t.ends_with(title.get(3..).unwrap()) && *page > 2), "{found:?}");
+            assert!(found.windows(2).all(|w| w[0].1 <= w[1].1), "in order: {found:?}");
+            for cut in (0..pdf.len()).step_by(pdf.len() / 61) {
+                assert!(chapters(&pdf[..cut]).len() <= found.len());
+                let mut other = pdf.clone();
+                other[cut] ^= 0x2f;
+                let _ = chapters(&other);
+            }
+        }
+    }
+
+    #[test]
+    fn strings_are_read_as_they_are_written() {
+        assert_eq!(text(b" (Annex \\(B\\) (x)) /Parent").as_deref(), Some("Annex (B) (x)"));
+        assert_eq!(text(b"<FEFF4E034E8C>").as_deref(), Some("七二"));
+        for wrong in [&b"(open"[..], b"<4E03>", b"<FEFF", b"", b"12 0 R"] {
+            assert_eq!(text(wrong), None, "{wrong:?}");
+        }
+    }
+}

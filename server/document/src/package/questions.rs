@@ -3,7 +3,7 @@
 //! Constraints first: every question has a page, also those that no equipment data speaks about; points and levels are the assessors' to
 //! write. A level that a body stated stands as it was stated.
 
-use metrics::assessment::scheme::{self, Question};
+use metrics::assessment::scheme::{self, Extent, Question};
 use metrics::catalogue::explain;
 use metrics::figures::questionnaire::{QuestionLine, Questionnaire, SCHEME};
 use metrics::report::Words as Both;
@@ -107,10 +107,16 @@ fn question(c: &Context<'_>, q: &Question, line: Option<&QuestionLine>) -> Chapt
     match line {
         Some(line) => parts.extend(says(c, line)),
         None => parts.push(Part::Words(
-            w.s(
-                "设备数据不涉及本题，由企业填报并附材料。",
-                "Equipment data does not speak about this question; the firm answers it with its papers.",
-            )
+            match q.evidence.extent {
+                Extent::None => w.s(
+                    "设备数据不涉及本题，由企业填报并附材料。",
+                    "Equipment data does not speak about this question; the firm answers it with its papers.",
+                ),
+                Extent::Supporting | Extent::Counted => w.s(
+                    "本题由企业填报并附材料；可用的设备数据见下，由评测人员核实。",
+                    "The firm answers this question with its papers; the equipment data that may support it follows, for the assessor to check.",
+                ),
+            }
             .to_owned(),
         )),
     }

@@ -89,7 +89,9 @@ pub(super) async fn file(
     let disposition = format!("{how}; filename*=UTF-8''{}", url_part(name));
     let headers = [(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, disposition)];
     let mut response = (headers, bytes).into_response();
-    // A browser's reader of PDF is a page of its own that the policy of ours would forbid.
-    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY_FILE));
+    if kind == "application/pdf" {
+        // A browser's reader of PDF is a page of its own that the policy of ours would forbid.
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY_FILE));
+    }
     Ok(response)
 }
