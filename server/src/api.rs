@@ -25,10 +25,12 @@ use crate::state::AppState;
 mod asked;
 mod change;
 mod import;
+mod package;
 mod read;
 
 pub(crate) use change::{Statement, issue_it, lock_it, state_it};
 pub(crate) use import::{Imported, import_it};
+pub(crate) use package::{PackageParam, archive_of, package_of};
 pub(crate) use read::bundle;
 
 /// The body of every error.
@@ -197,6 +199,8 @@ pub fn router() -> Router<AppState> {
         asked::filing,
         asked::papers,
         asked::portfolio,
+        package::package,
+        package::archive,
         read::findings,
         read::definitions,
         read::gateways,
@@ -224,6 +228,7 @@ pub fn router() -> Router<AppState> {
         query::FilingView,
         query::PapersView,
         query::PortfolioView,
+        query::PackageView,
         query::FindingsView,
         query::DefinitionView,
         query::GatewayView,

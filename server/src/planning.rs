@@ -28,8 +28,7 @@ pub(crate) const BASELINE_LOCK: &str = "baseline_lock";
 pub(crate) const COMPARISON_LOCK: &str = "comparison_lock";
 
 /// Kinds of the declarations about a filed plan, the papers around it, and lists of firms.
-const FILED: [&str; 7] =
-    ["filed_plan", "plan_change", OPINION, PAPER_ASKED, "paper_handed", PAPER_JUDGED, FIRM_LISTED];
+const FILED: [&str; 7] = ["filed_plan", "plan_change", OPINION, PAPER_ASKED, "paper_handed", PAPER_JUDGED, FIRM_LISTED];
 /// Kind of the declaration in which somebody asked about a filed plan says what he thinks of a change.
 pub(crate) const OPINION: &str = "plan_opinion";
 

@@ -3,7 +3,7 @@
 //! Constraints:
 //! 1. Every function takes an [`Access`]; a site outside its scope is [`QueryError::NotFound`], exactly like a site that
 //!    does not exist.
-//! 2. Nothing is evaluated here, except what `figures`, `meters`, `questionnaire`, `savings`, `plan` and `findings` are asked over dates of the reader's
+//! 2. Nothing is evaluated here, except what `figures`, `meters`, `questionnaire`, `savings`, `plan`, `findings` and `package` are asked over dates of the reader's
 //!    choice. Numbers come from the projector's rows as numerator and denominator; pages divide once, when they print.
 //! 3. Each function is a handful of indexed reads, whatever the number of sites: a page answers within 100 ms.
 //! 4. Times are Unix milliseconds (UTC); `time_zone` says how to show them. Dates are production dates, `YYYY-MM-DD`.
@@ -23,6 +23,7 @@ mod machine;
 mod meters;
 mod model;
 mod ocmf;
+mod package;
 mod plan;
 mod questionnaire;
 mod register;
@@ -56,6 +57,11 @@ pub use meters::{METER_DAYS_MAX, MetersView, meters};
 pub use metrics::report::Words;
 pub use model::*;
 pub use ocmf::ocmf;
+pub(crate) use package::{From as PackageFrom, package};
+pub use package::{
+    PackageFile, PackageFolder, PackageItem, PackageLack, PackagePlace, PackageProof, PackageRefused, PackageView,
+    PackageWanted,
+};
 pub use plan::{
     AdviceView, CandidateView, ComparisonDraft, LockView, LongestGap, MetricDraft, MetricState, MissingDay, PlanDraft,
     PlanMachine, PlanView, PlanWanted, plan,

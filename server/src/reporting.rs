@@ -231,12 +231,25 @@ pub(crate) fn history_chosen(
         Some(note) => Checkpoint::read_unverified(&note)?.size,
         None => 0,
     };
+    let mut until_ms = now_ms;
+    let history = history_at(logs, site, size, |light| {
+        until_ms = until(light, now_ms);
+        choose(light)
+    })?;
+    Ok((history, until_ms))
+}
+
+/// The same over a prefix of the log.
+pub(crate) fn history_at(
+    logs: &SiteLogs,
+    site: &SiteId,
+    size: u64,
+    choose: impl FnOnce(&History) -> Result<(BTreeSet<(String, String)>, Vec<Interval>), ReportingError>,
+) -> Result<History, ReportingError> {
     let light = history(logs, site, size, BTreeSet::new(), &BTreeSet::new())?;
-    let until_ms = until(&light, now_ms);
     let (tags, windows) = choose(&light)?;
     let needed: BTreeSet<u64> = light.needed(&windows).into_iter().collect();
-    let history = history(logs, site, size, tags, &needed)?;
-    Ok((history, until_ms))
+    history(logs, site, size, tags, &needed)
 }
 
 /// Everything stated about a site so far.
@@ -304,7 +317,7 @@ fn filings(statements: &metrics::statements::Statements) -> Vec<FilingAsked> {
 }
 
 /// What people declared, by leaf: documents print it beside the statement it belongs to.
-fn declared(logs: &SiteLogs, site: &SiteId, size: u64) -> Result<BTreeMap<u64, Json>, ReportingError> {
+pub(crate) fn declared(logs: &SiteLogs, site: &SiteId, size: u64) -> Result<BTreeMap<u64, Json>, ReportingError> {
     let mut out = BTreeMap::new();
     let mut at = 0;
     while at < size {

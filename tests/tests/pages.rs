@@ -154,6 +154,7 @@ fn walk_everything(browser: &Browser, base: &str, password: &str, folder: &Path,
         numbers_show_their_bounds(&walk, shift)?;
         problems(&mut walk, password)?;
         let machine = machine_page("press", shift);
+        checkers::package(browser, base, folder, lang)?;
         if lang == "en" {
             checkers::ocmf(browser, base, folder)?;
             by_keyboard(&walk, &machine)?;
@@ -181,6 +182,7 @@ fn addresses(browser: &Browser, base: &str, shift: &Json) -> Result<Vec<(String,
         pages.push((format!("machine-{machine}"), format!("{site}/machines/{machine}")));
     }
     pages.push(("reports".to_owned(), format!("{site}/reports")));
+    pages.push(("package".to_owned(), format!("{site}/package")));
     pages.push(("gateways".to_owned(), format!("{site}/gateways")));
     browser.open(&format!("{base}{}", machine_page("press", shift)))?;
     let reasons = browser.script(

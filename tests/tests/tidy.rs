@@ -3,6 +3,8 @@
 //!
 //! Every rule prints all its findings at once.
 
+#[path = "tidy/claims.rs"]
+mod claims;
 #[path = "tidy/crates.rs"]
 mod crates;
 

@@ -76,8 +76,8 @@ pub fn write_files<'f>(files: impl IntoIterator<Item = (&'f str, &'f [u8])>) -> 
     let bad = |e: &dyn std::fmt::Display| Error::malformed("bundle", e.to_string());
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for (path, bytes) in files {
-        // Contents are compressed already; only text gains from being deflated.
-        let method = if path.starts_with("contents/") {
+        // Contents and archives are compressed already; only text gains from being deflated.
+        let method = if path.starts_with("contents/") || path.ends_with(".zip") {
             zip::CompressionMethod::Stored
         } else {
             zip::CompressionMethod::Deflated

@@ -20,6 +20,7 @@ mod statements;
 mod verdict;
 mod verify;
 
+pub(crate) use policy::OTHERS;
 pub(crate) use practice::filing;
 pub(crate) use statements::is_entered as statement_is_entered;
 pub(crate) use verify::five as five_steps;
@@ -223,12 +224,18 @@ fn set_once(context: &Context<'_>, contents: &[Heading]) -> Result<Flow, Documen
 
 fn finished(context: &Context<'_>, flow: Flow) -> Made {
     let Flow { mut pages, headings, .. } = flow;
-    let tag = context.words.lang.tag();
-    let codes: Vec<String> = pages.iter().enumerate().map(|(i, page)| page.code(&context.digest, tag, i + 1)).collect();
-    let lang = context.words.lang;
     let title = format!("{} · {}", context.short_title(), context.factory());
+    let codes = framed(context, &title, &mut pages);
+    Made { pages, headings, codes }
+}
+
+/// Puts header and footer around pages; gives the check code of each.
+pub(crate) fn framed(context: &Context<'_>, title: &str, pages: &mut [Page]) -> Vec<String> {
+    let lang = context.words.lang;
+    let tag = lang.tag();
+    let codes: Vec<String> = (1..).zip(pages.iter()).map(|(n, page)| page.code(&context.digest, tag, n)).collect();
     let frame = Frame {
-        title: &title,
+        title,
         number: &context.number(),
         simulated: context.simulated(),
         notice: context.notice(),
@@ -238,6 +245,6 @@ fn finished(context: &Context<'_>, flow: Flow) -> Made {
             Lang::En => format!("page {page} of {total}"),
         },
     };
-    frame.draw(&mut pages, &codes);
-    Made { pages, headings, codes }
+    frame.draw(pages, &codes);
+    codes
 }

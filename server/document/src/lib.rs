@@ -13,7 +13,8 @@
 //! Why there is our own layouter: `docs/decisions/017-own-typesetting.md`.
 //!
 //! `read` report.json · `words`, `fields`, `figures` how codes, declarations and values are said · `font`, `lines`, `flow`, `paper` setting text ·
-//! `svg` the pictures of `look::chart` · `chapters` what the report says · `pdf`, `xlsx` the two files.
+//! `svg` the pictures of `look::chart` · `chapters` what the report says · `pdf`, `xlsx` the two files · `package` the papers of a city's package · `outline` where
+//! the chapters of a document begin.
 
 mod chapters;
 mod fields;
@@ -21,6 +22,8 @@ mod figures;
 mod flow;
 mod font;
 mod lines;
+mod outline;
+pub mod package;
 mod paper;
 mod pdf;
 mod read;
@@ -53,6 +56,9 @@ pub enum DocumentError {
     /// A picture holds something that cannot be drawn.
     #[error("a chart cannot be drawn: {0} / 图表无法绘制")]
     Picture(String),
+    /// The archive could not be written.
+    #[error("the archive cannot be written: {0} / 压缩包无法生成")]
+    Archive(String),
     /// The workbook could not be written.
     #[error("the workbook cannot be written: {0} / 表格文件无法生成")]
     Workbook(String),
@@ -107,31 +113,41 @@ struct Edition {
 }
 
 fn edition(source: &Source<'_>, lang: Lang) -> Result<Edition, DocumentError> {
+    with_context(source, lang, |context| {
+        let made = chapters::set(context)?;
+        let digest = sha256(source.report);
+        let about = pdf::About { title: &context.title(), language: lang.tag(), id: &digest.0 };
+        let bookmarks: Vec<pdf::Bookmark> = made
+            .headings
+            .iter()
+            .filter(|h| h.level == 1)
+            .map(|h| pdf::Bookmark { title: h.title.clone(), page: h.page })
+            .collect();
+        let pdf = pdf::written(&made.pages, &bookmarks, &about)?;
+        let xlsx = xlsx::written(context, &made.codes)?;
+        Ok(Edition { pdf, xlsx, pages: made.pages, codes: made.codes })
+    })
+}
+
+/// Reads a source and hands on what every chapter knows.
+fn with_context<T>(
+    source: &Source<'_>,
+    lang: Lang,
+    work: impl FnOnce(&Context<'_>) -> Result<T, DocumentError>,
+) -> Result<T, DocumentError> {
     let report = Report::read(source.report)?;
     let checkpoint =
         Checkpoint::read_unverified(source.checkpoint).map_err(|e| DocumentError::Checkpoint(e.to_string()))?;
-    let digest = sha256(source.report);
-    let context = Context {
+    work(&Context {
         report: &report,
         words: Words { lang },
         origin: &checkpoint.origin,
         size: checkpoint.size,
         root: checkpoint.root.to_string(),
-        digest: digest.to_string(),
+        digest: sha256(source.report).to_string(),
         witnesses: witnesses(source.checkpoint, &checkpoint.origin),
         declared: source.declared,
-    };
-    let made = chapters::set(&context)?;
-    let about = pdf::About { title: &context.title(), language: lang.tag(), id: &digest.0 };
-    let bookmarks: Vec<pdf::Bookmark> = made
-        .headings
-        .iter()
-        .filter(|h| h.level == 1)
-        .map(|h| pdf::Bookmark { title: h.title.clone(), page: h.page })
-        .collect();
-    let pdf = pdf::written(&made.pages, &bookmarks, &about)?;
-    let xlsx = xlsx::written(&context, &made.codes)?;
-    Ok(Edition { pdf, xlsx, pages: made.pages, codes: made.codes })
+    })
 }
 
 /// Names of the keys that signed a checkpoint beside the log's own: its witnesses. The log signs under its origin or the

@@ -74,6 +74,22 @@ pub(crate) enum Mark {
     Text { x: f32, y: f32, size: f32, face: Face, colour: Colour, text: String },
 }
 
+/// Where a link leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// A page of the same document, from 0.
+    Page(usize),
+    /// A page, from 0, of a file beside it: its path from where this one lies.
+    File { path: String, page: usize },
+}
+
+/// A box that leads somewhere: left, top, width, height.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Link {
+    pub(crate) at: [f32; 4],
+    pub(crate) to: Target,
+}
+
 /// A page under construction.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Page {
@@ -81,6 +97,8 @@ pub(crate) struct Page {
     pub(crate) body: Vec<Mark>,
     /// Header and footer.
     pub(crate) frame: Vec<Mark>,
+    /// What can be clicked; it is no mark.
+    pub(crate) links: Vec<Link>,
 }
 
 /// Where a line of text stands against its x.
@@ -185,7 +203,7 @@ mod tests {
     fn a_code_is_over_words_page_language_and_report() {
         let page = |words: &str| {
             let style = Style { size: 9.0, face: Face::Regular, colour: 0 };
-            Page { body: vec![text(0.0, 0.0, Align::Left, style, words)], frame: Vec::new() }
+            Page { body: vec![text(0.0, 0.0, Align::Left, style, words)], ..Page::default() }
         };
         let code = page("72.4\u{202f}%").code("ab", "zh-CN", 3);
         assert_eq!(code.len(), 14, "{code}");

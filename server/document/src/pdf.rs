@@ -9,13 +9,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use miniz_oxide::deflate::compress_to_vec_zlib;
-use pdf_writer::types::{CidFontType, FontFlags, PaintType, SystemInfo, TilingType, UnicodeCmap};
+use pdf_writer::types::{
+    ActionType, AnnotationType, CidFontType, FontFlags, PaintType, SystemInfo, TilingType, UnicodeCmap,
+};
 use pdf_writer::{Content, Filter, Finish as _, Name, Pdf, Rect, Ref, Str, TextStr};
 use subsetter::GlyphRemapper;
 
 use crate::DocumentError;
 use crate::font::{Face, NARROW, table};
-use crate::paper::{Colour, HEIGHT, Mark, Page, Paint, Pattern, Step, WIDTH};
+use crate::paper::{Colour, HEIGHT, Link, Mark, Page, Paint, Pattern, Step, Target, WIDTH};
 
 /// A heading for the bookmarks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +80,14 @@ pub(crate) fn written(pages: &[Page], bookmarks: &[Bookmark], about: &About<'_>)
         }
         dict.finish();
         resources.finish();
+        let links: Vec<Ref> = page.links.iter().map(|_| id()).collect();
+        if !links.is_empty() {
+            out.annotations(links.iter().copied());
+        }
         out.finish();
+        for (at, link) in links.iter().zip(&page.links) {
+            write_link(&mut pdf, *at, link, &page_ids);
+        }
         let mut content = Content::new();
         draw(&mut content, &page.body, &faces);
         content.begin_marked_content(Name(b"Artifact"));
@@ -309,6 +318,28 @@ fn write_pattern(pdf: &mut Pdf, at: Ref, pattern: Pattern, colour: Colour) {
     out.paint_type(PaintType::Colored).tiling_type(TilingType::ConstantSpacing);
     out.bbox(Rect::new(0.0, 0.0, step, step)).x_step(step).y_step(step);
     out.resources().finish();
+}
+
+fn write_link(pdf: &mut Pdf, at: Ref, link: &Link, pages: &[(Ref, Ref)]) {
+    let [x, y, width, height] = link.at.map(round);
+    let mut out = pdf.annotation(at);
+    out.subtype(AnnotationType::Link).rect(Rect::new(x, round(HEIGHT - y - height), x + width, round(HEIGHT - y)));
+    out.border(0.0, 0.0, 0.0, None);
+    match &link.to {
+        Target::Page(page) => {
+            if let Some((page, _)) = pages.get(*page) {
+                let mut action = out.action();
+                action.action_type(ActionType::GoTo).destination().page(*page).xyz(0.0, HEIGHT, None);
+            }
+        }
+        Target::File { path, page } => {
+            let mut action = out.action();
+            action.action_type(ActionType::RemoteGoTo);
+            action.file_spec().path(Str(path.as_bytes())).unic_file(TextStr(path));
+            let mut to = action.insert(Name(b"D")).array();
+            to.item(i32::try_from(*page).unwrap_or(0)).item(Name(b"Fit"));
+        }
+    }
 }
 
 fn write_outline(pdf: &mut Pdf, at: Ref, items: &[Ref], bookmarks: &[Bookmark], pages: &[(Ref, Ref)]) {

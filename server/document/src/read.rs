@@ -56,6 +56,14 @@ pub(crate) struct Line {
     pub(crate) undefined: Option<String>,
 }
 
+/// First and last leaf of a gateway's records behind a section.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Lineage {
+    pub(crate) gateway: String,
+    pub(crate) first: u64,
+    pub(crate) last: u64,
+}
+
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Section {
     pub(crate) period: String,
@@ -79,6 +87,8 @@ pub(crate) struct Section {
     pub(crate) excluded: Vec<String>,
     #[serde(default)]
     pub(crate) standing: Option<String>,
+    #[serde(default)]
+    pub(crate) lineage: Vec<Lineage>,
 }
 
 impl Section {

@@ -24,6 +24,8 @@ pub(crate) enum Value {
     Number(f64, Look),
     /// Digits: a number while a spreadsheet holds them exactly, else text.
     Digits(String),
+    /// Left for somebody else to fill in, by whom in words.
+    Open(String),
     /// Nothing.
     Empty,
 }
@@ -91,6 +93,7 @@ struct Formats {
     decimal: Format,
     whole: Format,
     text: Format,
+    open: Format,
 }
 
 impl Formats {
@@ -109,22 +112,32 @@ impl Formats {
             decimal: number("0.000000"),
             whole: number("0"),
             text: base(),
+            open: base()
+                .set_font_color("#8A5A12")
+                .set_background_color("#FBF3E2")
+                .set_border(FormatBorder::Dotted)
+                .set_text_wrap(),
         }
     }
 }
 
 /// Writes the workbook. `codes` are those of the PDF's pages.
 pub(crate) fn written(c: &Context<'_>, codes: &[String]) -> Result<Vec<u8>, DocumentError> {
+    book(c, &c.title(), &sheets::all(c, codes))
+}
+
+/// Writes a workbook of tables under a title.
+pub(crate) fn book(c: &Context<'_>, title: &str, tables: &[(&str, Table)]) -> Result<Vec<u8>, DocumentError> {
     let failed = |e: XlsxError| DocumentError::Workbook(e.to_string());
     let mut book = Workbook::new();
     let date = c.report.request.until_ms.unwrap_or(0).div_euclid(1000);
     let date = ExcelDateTime::from_timestamp(date).map_err(failed)?;
-    let title = format!("{} {}", c.title(), c.number());
-    let about = DocProperties::new().set_title(&title).set_author("Gongzheng").set_creation_datetime(&date);
+    let full = format!("{title} {}", c.number());
+    let about = DocProperties::new().set_title(&full).set_author("Gongzheng").set_creation_datetime(&date);
     book.set_properties(&about);
     let formats = Formats::new();
-    for (name, table) in sheets::all(c, codes) {
-        write_sheet(&mut book, c, &formats, name, &table).map_err(failed)?;
+    for (name, table) in tables {
+        write_sheet(&mut book, (c, title), &formats, name, table).map_err(failed)?;
     }
     book.save_to_buffer().map_err(failed)
 }
@@ -138,7 +151,7 @@ pub(crate) struct Table {
 
 fn write_sheet(
     book: &mut Workbook,
-    c: &Context<'_>,
+    (c, title): (&Context<'_>, &str),
     formats: &Formats,
     name: &str,
     table: &Table,
@@ -148,7 +161,7 @@ fn write_sheet(
     sheet.set_landscape().set_paper_size(9).set_print_fit_to_pages(1, 0).set_repeat_rows(1, 1)?;
     let simulated = c.simulated().unwrap_or_default();
     let mark = |text: &str| text.replace('&', "&&");
-    sheet.set_header(format!("&L{}&C{}&R{}", mark(&c.title()), mark(simulated), mark(&c.number())));
+    sheet.set_header(format!("&L{}&C{}&R{}", mark(title), mark(simulated), mark(&c.number())));
     sheet.set_footer(format!("&L{}&R&P / &N", mark(c.notice())));
     let note = [simulated.to_owned(), c.factory(), c.number(), c.notice().to_owned()];
     let note: Vec<String> = note.into_iter().filter(|words| !words.is_empty()).collect();
@@ -174,6 +187,9 @@ impl Sheet<'_> {
                 Value::Empty => {}
                 Value::Text(text) => {
                     self.sheet.write_string_with_format(self.row, column, fitted(text), &formats.text)?;
+                }
+                Value::Open(whose) => {
+                    self.sheet.write_string_with_format(self.row, column, fitted(whose), &formats.open)?;
                 }
                 Value::Number(n, look) => {
                     let format = match look {

@@ -180,7 +180,9 @@ fn check_listed(role: &str) -> Result<(), Problem> {
     }
     Err(refused(
         format!("汇总表条目须由主管部门或促进中心的账号填报；填报账号的角色是 {role}"),
-        format!("an entry of a list is stated by an authority's or the centre's account; this one has the role `{role}`"),
+        format!(
+            "an entry of a list is stated by an authority's or the centre's account; this one has the role `{role}`"
+        ),
     ))
 }
 
@@ -192,7 +194,9 @@ fn take<'s>(paper: Option<&Paper<'s>>, by: By<'_>, step: Step<'s>, zone: &str) -
             let ((zh, en), wanted, role) = (of.words(), of.role(), by.role);
             Err(refused(
                 format!("须由{zh}自己的账号（角色 {wanted}）填报；填报账号的角色是 {role}"),
-                format!("this is stated by the {en}'s own account (role `{wanted}`); this account has the role `{role}`"),
+                format!(
+                    "this is stated by the {en}'s own account (role `{wanted}`); this account has the role `{role}`"
+                ),
             ))
         }
     };
@@ -207,9 +211,7 @@ fn take<'s>(paper: Option<&Paper<'s>>, by: By<'_>, step: Step<'s>, zone: &str) -
         }
     };
     let known = |id: &str| {
-        paper.ok_or_else(|| {
-            refused(format!("没有要求提交材料 {id}"), format!("nobody asked for the paper `{id}`"))
-        })
+        paper.ok_or_else(|| refused(format!("没有要求提交材料 {id}"), format!("nobody asked for the paper `{id}`")))
     };
     match step {
         Step::Asked(asked) => {
@@ -261,7 +263,10 @@ fn take<'s>(paper: Option<&Paper<'s>>, by: By<'_>, step: Step<'s>, zone: &str) -
             }
             not_ahead(&judged.date)?;
             let Standing::Handed(handed) = paper.standing else {
-                return Err(refused("企业尚未提交，不能接收或退回", "it was not handed in: nothing to receive or return"));
+                return Err(refused(
+                    "企业尚未提交，不能接收或退回",
+                    "it was not handed in: nothing to receive or return",
+                ));
             };
             if judged.date < handed.date {
                 let (date, after) = (&judged.date, &handed.date);

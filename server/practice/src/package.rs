@@ -19,7 +19,7 @@ use crate::file::{FileError, Source};
 use crate::words::{Clause, words};
 
 /// Kinds of evidence this program can hold, with their names.
-pub const EVIDENCE: [(&str, &str, &str); 14] = [
+pub const EVIDENCE: [(&str, &str, &str); 15] = [
     ("bundle", "电子佐证包数据（可离线核验）", "the bundle that anyone can verify offline"),
     ("report", "数字化改造成效数据佐证报告", "report of evidence"),
     ("workbook", "佐证报告工作簿", "workbook of the report"),
@@ -30,6 +30,7 @@ pub const EVIDENCE: [(&str, &str, &str); 14] = [
     ("subsidy_sheet", "补助测算表", "subsidy sheet"),
     ("level_before", "改造前评测等级记录", "level before the retrofit, as stated by the assessing body"),
     ("level_after", "改造后评测等级记录", "level after the retrofit, as stated by the assessing body"),
+    ("questions", "评测指标逐题佐证", "what data says of the 评测指标, question by question"),
     ("ledger", "设备台账", "equipment ledger"),
     ("collection", "设备联网与数据采集", "connection and collection"),
     ("production", "产量、节拍、换线与利用率", "counts, cycle times, changeovers, utilisation"),
@@ -156,6 +157,14 @@ impl Overlay {
         }
     }
 
+    /// Where evidence of a kind is filed: the path of the folder whose item is the first to rest on it.
+    pub fn folder_of(&self, evidence: &str) -> Option<Names> {
+        let rests = |item: &&Item| item.evidence.iter().any(|e| e.get_ref() == evidence);
+        let folder = self.item.iter().find(rests)?.folder.get_ref();
+        let at = self.folder.iter().position(|f| f.id.get_ref() == folder)?;
+        self.folder.get(at).map(|folder| path(at, folder))
+    }
+
     /// Every place of the text that the file quotes.
     pub fn clauses(&self) -> impl Iterator<Item = &Clause> {
         let folders = self.folder.iter().filter_map(|f| f.clause.as_ref());
@@ -207,6 +216,15 @@ impl Filled {
     }
 }
 
+/// What an item lacks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Lack {
+    /// What.
+    pub names: Names,
+    /// From whom it comes.
+    pub from: Names,
+}
+
 /// An item of the package.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ItemResult {
@@ -220,10 +238,14 @@ pub struct ItemResult {
     pub filled: Filled,
     /// Where our evidence for it is.
     pub places: Vec<Place>,
-    /// What lacks, in words: ours and the firm's.
-    pub lacks: Vec<Names>,
+    /// What the firm adds.
+    pub firm: Option<Names>,
+    /// What lacks: ours first, then the firm's.
+    pub lacks: Vec<Lack>,
     /// Where the text asks for it.
     pub clause: Option<Clause>,
+    /// The kinds of evidence it rests on.
+    pub evidence: Vec<String>,
 }
 
 /// A folder of the package.
@@ -233,6 +255,8 @@ pub struct FolderResult {
     pub path: Names,
     /// Its items.
     pub items: Vec<ItemResult>,
+    /// Where the text asks for it.
+    pub clause: Option<Clause>,
 }
 
 /// A package with what is in it.
@@ -259,9 +283,10 @@ pub fn fill(overlay: &Overlay, evidence: &BTreeMap<String, Vec<Place>>, supplied
         let (found, lacking): (Vec<&str>, Vec<&str>) =
             item.evidence.iter().map(|e| e.get_ref().as_str()).partition(|e| there(e));
         let is_supplied = supplied.contains(item.id.get_ref());
-        let mut lacks: Vec<Names> = lacking.iter().map(|e| named(e)).collect();
+        let mut lacks: Vec<Lack> = lacking.iter().map(|e| Lack { names: named(e), from: from(e) }).collect();
         if let Some(firm) = item.firm.as_ref().filter(|_| !is_supplied) {
-            lacks.push(words(format!("企业填报：{}", firm.zh), format!("from the firm: {}", firm.en)));
+            let names = words(format!("企业填报：{}", firm.zh), format!("from the firm: {}", firm.en));
+            lacks.push(Lack { names, from: words("企业", "the firm") });
         }
         let filled = match (lacks.is_empty(), !found.is_empty(), is_supplied) {
             (true, true, true) => Filled::Both,
@@ -271,21 +296,52 @@ pub fn fill(overlay: &Overlay, evidence: &BTreeMap<String, Vec<Place>>, supplied
             (false, _, _) => Filled::Partly,
         };
         let places = found.iter().filter_map(|e| evidence.get(*e)).flatten().cloned().collect();
-        let (names, clause) = (item.names.clone(), item.clause.clone());
-        ItemResult { item: item.id.get_ref().clone(), names, required: item.required, filled, places, lacks, clause }
+        ItemResult {
+            item: item.id.get_ref().clone(),
+            names: item.names.clone(),
+            required: item.required,
+            filled,
+            places,
+            firm: item.firm.clone(),
+            lacks,
+            clause: item.clause.clone(),
+            evidence: item.evidence.iter().map(|e| e.get_ref().clone()).collect(),
+        }
     };
-    let folders = overlay.folder.iter().enumerate().map(|(i, folder)| {
-        let number = i + 1;
+    let folders = overlay.folder.iter().enumerate().map(|(at, folder)| {
         let of = |item: &&Item| item.folder.get_ref() == folder.id.get_ref();
         FolderResult {
-            path: words(format!("{number:02} {}", folder.names.zh), format!("{number:02} {}", folder.names.en)),
+            path: path(at, folder),
             items: overlay.item.iter().filter(of).map(one).collect(),
+            clause: folder.clause.clone(),
         }
     });
     Package { folders: folders.collect() }
 }
 
-fn named(evidence: &str) -> Names {
+fn path(at: usize, folder: &Folder) -> Names {
+    let number = at + 1;
+    words(format!("{number:02} {}", folder.names.zh), format!("{number:02} {}", folder.names.en))
+}
+
+/// From whom evidence of a kind comes, when it lacks.
+fn from(evidence: &str) -> Names {
+    match evidence {
+        "level_before" | "level_after" => words("评测机构（记入日志）", "the assessing body, stated in the log"),
+        "filed_plan" | "plan_changes" | "promised" => {
+            words("企业（在系统中填报备案方案）", "the firm, which files its plan in the system")
+        }
+        "targets" => words("企业（在测量方案中填写绩效目标）", "the firm, by targets of its measurement plan"),
+        "subsidy_sheet" => {
+            words("未测算；在补助测算页计算后可加入", "not computed; add one on the page of the subsidy sheet")
+        }
+        "bundle" | "report" | "workbook" => words("出具佐证报告的一方", "whoever issues the report"),
+        _ => words("设备数据（尚未采集或未声明设备）", "machine data: not collected yet, or no machine is declared"),
+    }
+}
+
+/// What evidence of a kind is called.
+pub fn named(evidence: &str) -> Names {
     let found = EVIDENCE.iter().find(|(id, _, _)| *id == evidence);
     found.map_or_else(|| words(evidence, evidence), |(_, zh, en)| words(*zh, *en))
 }

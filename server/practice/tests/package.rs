@@ -69,7 +69,7 @@ fn evidence_fills_what_rests_on_it_and_names_where_it_is() {
     // One of four kinds is there; the firm's part is not.
     let collected = item(&package, "e-4");
     assert_eq!((collected.filled, collected.lacks.len()), (Filled::Partly, 4));
-    assert!(collected.lacks[3].zh.starts_with("企业填报：点检"));
+    assert!(collected.lacks[3].names.zh.starts_with("企业填报：点检"));
     assert_eq!(item(&package, "licence").filled, Filled::Missing);
     assert!(package.missing().iter().all(|i| i.item != "report"));
 }
@@ -79,8 +79,17 @@ fn a_level_before_is_no_level_after() {
     let package = filled(&["level_before"], &["assessed"]);
     assert_eq!(item(&package, "assessed").filled, Filled::Both);
     let after = item(&package, "reassessed");
-    assert_eq!((after.filled, after.lacks[0].zh.as_str()), (Filled::Missing, "改造后评测等级记录"));
+    assert_eq!((after.filled, after.lacks[0].names.zh.as_str()), (Filled::Missing, "改造后评测等级记录"));
+    assert_eq!(after.lacks[0].from.zh, "评测机构（记入日志）");
     assert_eq!(item(&filled(&["level_after"], &[]), "reassessed").filled, Filled::Ours);
+}
+
+#[test]
+fn evidence_is_filed_once_where_it_is_asked_for_first() {
+    let at = |evidence| kunming().folder_of(evidence).map(|names| names.zh);
+    assert_eq!(at("report").as_deref(), Some("03 验收申请材料"), "and not again among the effects");
+    assert_eq!(at("ledger").as_deref(), Some("06 小灯塔 数字化改造"));
+    assert_eq!(at("oracle"), None);
 }
 
 #[test]
@@ -116,7 +125,13 @@ fn a_wrong_overlay_is_refused_with_its_line() {
             "no folder `elsewhere`",
             "folder = \"elsewhere\"",
         ),
-        ("evidence = [\"filed_plan\"]", "evidence = [\"oracle\"]", "佐证种类未知", "unknown evidence", "\"oracle\""),
+        (
+            "evidence = [\"filed_plan\"]",
+            "evidence = [\"oracle\"]",
+            "佐证种类未知或重复；可用的有",
+            "unknown evidence, or named twice; known are",
+            "\"oracle\"",
+        ),
         (
             "evidence = [\"report\", \"bundle\"]",
             "evidence = [\"report\", \"report\"]",

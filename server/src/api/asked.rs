@@ -195,7 +195,8 @@ pub(super) async fn portfolio(
         Some("name") => Some(PortfolioOrder::Name),
         Some(_) => None,
     };
-    let invalid = || QueryError::Invalid("show or order is none of those allowed / show 或 order 不在允许之列".to_owned());
+    let invalid =
+        || QueryError::Invalid("show or order is none of those allowed / show 或 order 不在允许之列".to_owned());
     let (show, order) = show.zip(order).ok_or_else(invalid)?;
     let ask = PortfolioQuery {
         search: asked.q.unwrap_or_default(),

@@ -10,7 +10,7 @@ use axum::routing::{MethodRouter, get, post};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Failure, asked, change, openapi_json};
+use super::{Failure, asked, change, openapi_json, package};
 use crate::accounts::extract::SignedIn;
 use crate::query::{
     self, DeclarationView, DefinitionView, FiguresView, FindingsView, FleetOrder, FleetPage, FleetQuery, GatewayView,
@@ -45,6 +45,8 @@ pub(super) fn routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
         ("/api/v1/sites/{site}/filing", get(asked::filing)),
         ("/api/v1/sites/{site}/papers", get(asked::papers)),
         ("/api/v1/portfolio", get(asked::portfolio)),
+        ("/api/v1/sites/{site}/package", get(package::package)),
+        ("/api/v1/sites/{site}/package.zip", get(package::archive)),
         ("/api/v1/sites/{site}/plans/{plan}/locks", post(change::lock)),
         ("/api/v1/sites/{site}/reports", get(reports).post(change::issue)),
         ("/api/v1/sites/{site}/reports/{leaf}/bundle", get(bundle)),

@@ -28,16 +28,8 @@ use crate::sitelog::SiteLogs;
 use crate::store::{DeclarationRow, PortfolioQuery, PortfolioShow, SiteRow, Store};
 
 /// Kinds of statements that the page of all firms reads.
-const KINDS: [&str; 8] = [
-    "site",
-    "filed_plan",
-    "plan_change",
-    "plan_opinion",
-    "paper_asked",
-    "paper_handed",
-    "paper_judged",
-    "firm_listed",
-];
+const KINDS: [&str; 8] =
+    ["site", "filed_plan", "plan_change", "plan_opinion", "paper_asked", "paper_handed", "paper_judged", "firm_listed"];
 /// Who may ask for papers.
 const BODIES: [OpinionBy; 3] = [OpinionBy::District, OpinionBy::Centre, OpinionBy::City];
 
@@ -64,7 +56,9 @@ pub async fn papers(
     let today = today(&statements, &head.time_zone, now_ms);
     let found = dossier(&statements);
     let mut papers: Vec<PaperView> = found.papers.iter().map(|p| paper(p, today, &may_ask)).collect();
-    papers.sort_by(|a, b| (a.standing == "received", &a.due, &a.paper).cmp(&(b.standing == "received", &b.due, &b.paper)));
+    papers.sort_by(|a, b| {
+        (a.standing == "received", &a.due, &a.paper).cmp(&(b.standing == "received", &b.due, &b.paper))
+    });
     let next_id = (1..).map(|n| format!("p-{n}")).find(|id| !papers.iter().any(|p| p.paper == *id));
     Ok(PapersView {
         site: head,

@@ -147,7 +147,11 @@ fn matched(entries: &[SiteEntry], drafts: &[Draft]) -> (Vec<RegisterRow>, Vec<Wr
 }
 
 /// The site of a firm: none where there is none here.
-fn site<'e>(entries: &'e [SiteEntry], id: Option<&str>, [code, name]: &[String; 2]) -> Result<Option<&'e SiteEntry>, Said> {
+fn site<'e>(
+    entries: &'e [SiteEntry],
+    id: Option<&str>,
+    [code, name]: &[String; 2],
+) -> Result<Option<&'e SiteEntry>, Said> {
     let fits = |entry: &'e SiteEntry| match entry.code.is_empty() || entry.code == *code {
         true => Ok(Some(entry)),
         false => Err(Said::new(

@@ -216,7 +216,8 @@ async fn firms_are_ordered_by_what_is_due_filtered_and_counted_within_the_reader
         from_ms: 0,
         until_ms: None,
     };
-    let sees = |kind: &str, value: &str| Access::new(1, "li", "u", &[grant(kind, value)], 0).sites(Permission::SeeFigures);
+    let sees =
+        |kind: &str, value: &str| Access::new(1, "li", "u", &[grant(kind, value)], 0).sites(Permission::SeeFigures);
     let all = sees("everything", "");
     let ask = |show| PortfolioQuery {
         show,

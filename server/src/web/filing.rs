@@ -11,6 +11,10 @@ use metrics::filed::PRODUCING_DAYS;
 
 use crate::query::{ApplicationView, ClauseView, FilingMachine, FilingRule, FilingState, FilingView, PromiseView};
 
+mod paper;
+
+pub(crate) use self::paper::papers;
+
 use super::format::{self, Clockface};
 use super::text::{Lang, Texts};
 use super::view::{Frame, Nav, url_part};

@@ -75,9 +75,7 @@ impl PortfolioPage {
     #[must_use]
     pub fn new(frame: Frame, data: &PortfolioView, ask: &PortfolioQuery) -> Self {
         let t = frame.t();
-        let count = |show: PortfolioShow| {
-            data.counts.iter().find(|c| c.show == show.name()).map_or(0, |c| c.firms)
-        };
+        let count = |show: PortfolioShow| data.counts.iter().find(|c| c.show == show.name()).map_or(0, |c| c.firms);
         let (firms, owing) = (count(PortfolioShow::All), count(PortfolioShow::Owing));
         let overdue = count(PortfolioShow::Overdue);
         let headline = match (firms, owing, overdue) {
@@ -156,7 +154,12 @@ fn row(t: &'static Texts, of: &FirmRow) -> Row {
                 open: f
                     .open
                     .iter()
-                    .map(|a| (t.f("portfolio-application", &[("id", &a.change), ("stands", &said(t, &a.stands))]), a.returned))
+                    .map(|a| {
+                        (
+                            t.f("portfolio-application", &[("id", &a.change), ("stands", &said(t, &a.stands))]),
+                            a.returned,
+                        )
+                    })
                     .collect(),
                 payments: f
                     .payments
@@ -336,7 +339,8 @@ pub(super) fn samples(lang: Lang) -> Vec<(&'static str, String)> {
         view.counts.iter_mut().zip(counts).for_each(|(count, firms)| count.firms = firms);
         view
     };
-    let list = |name, told: ListTold| (name, RegisterPage::new(frame("/portfolio/list"), told).render().expect("renders"));
+    let list =
+        |name, told: ListTold| (name, RegisterPage::new(frame("/portfolio/list"), told).render().expect("renders"));
     let row = |line: u32, site: bool, same: Option<i64>, replaces: Option<i64>| RegisterRow {
         line,
         firm: ["91350100M000100Y43".into(), "锦华 <精密>".into()],
@@ -346,7 +350,12 @@ pub(super) fn samples(lang: Lang) -> Vec<(&'static str, String)> {
         same,
         replaces,
     };
-    let rows = vec![row(2, true, None, None), row(3, true, Some(7), None), row(4, true, None, Some(9)), row(5, false, None, None)];
+    let rows = vec![
+        row(2, true, None, None),
+        row(3, true, Some(7), None),
+        row(4, true, None, Some(9)),
+        row(5, false, None, None),
+    ];
     let wrong = vec![Wrong {
         line: 3,
         column: "统一社会信用代码".into(),
@@ -368,6 +377,9 @@ pub(super) fn samples(lang: Lang) -> Vec<(&'static str, String)> {
         list("register", ListTold { done: "done".into(), ..ListTold::default() }),
         list("register-preview", checked(good)),
         list("register-many", checked(many)),
-        list("register-wrong", ListTold { problem: "<no>".into(), ..checked(RegisterView { wrong, ..RegisterView::default() }) }),
+        list(
+            "register-wrong",
+            ListTold { problem: "<no>".into(), ..checked(RegisterView { wrong, ..RegisterView::default() }) },
+        ),
     ]
 }

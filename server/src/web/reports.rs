@@ -66,6 +66,8 @@ struct Card<'a> {
     /// Address and label with the size: whole, and without readings.
     bundles: Vec<(String, String)>,
     json_href: String,
+    /// The package of a city made of it; empty where its bundle is gone.
+    package_href: String,
     /// Address and label.
     documents: Vec<(String, &'static str)>,
 }
@@ -120,6 +122,11 @@ impl<'a> ReportsPage<'a> {
             details: details.iter().find(|d| d.leaf == r.leaf),
             bundles: bundles(t, &format!("{base}/{}/bundle.zip", r.leaf), offered.get(&r.leaf).filter(|_| see_raw)),
             json_href: format!("{base}/{}/report.json", r.leaf),
+            package_href: if r.bundle {
+                format!("/sites/{}/package?report={}", url_part(&data.site.id), r.leaf)
+            } else {
+                String::new()
+            },
             documents: DOCUMENTS
                 .into_iter()
                 .filter(|(name, _)| see_raw && offered.get(&r.leaf).is_some_and(|held| held.documents.contains(name)))

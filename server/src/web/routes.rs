@@ -38,6 +38,7 @@ mod change;
 mod declare;
 mod filing;
 mod findings;
+mod package;
 mod papers;
 mod plan;
 mod portfolio;
@@ -69,6 +70,9 @@ pub fn routes() -> Router<AppState> {
         .route("/portfolio", get(portfolio::page))
         .route("/portfolio/list", get(portfolio::list).post(portfolio::list_answer).layer(declare::limit()))
         .route("/portfolio/list/{file}", get(portfolio::list_template))
+        .route("/sites/{site}/package", get(package::page))
+        .route("/sites/{site}/package.zip", get(package::archive))
+        .route("/sites/{site}/package/file", get(package::file))
         .route("/sites/{site}/declare", get(declare::page).post(declare::answer).layer(declare::limit()))
         .route("/sites/{site}/declare/{file}", get(declare::template))
         .route("/sites/{site}/findings", get(findings::page).post(findings::answer).layer(findings::limit()))
@@ -97,13 +101,16 @@ const LANG_COOKIE: &str = "gz_lang";
 /// What a page may load and do: itself only.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// The same for a file that a browser shows with a reader of its own.
+const POLICY_FILE: &str =
+    "default-src 'self' 'unsafe-inline'; object-src 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Headers of every answer.
 async fn policy(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));
     for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "same-origin"),
         (header::X_FRAME_OPTIONS, "DENY"),

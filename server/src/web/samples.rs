@@ -19,11 +19,12 @@ use super::view::{Crumb, Frame, Nav, Reader, SiteRef};
 
 pub(super) mod asked;
 pub(super) mod declare;
-mod figures;
 pub(super) mod dossier;
+mod figures;
 pub(super) mod filing;
 mod findings;
 mod floor;
+pub(super) mod package;
 pub(super) mod plan;
 mod shift;
 pub(super) use figures::figures;

@@ -13,6 +13,10 @@ use practice::words::{Clause, yuan};
 
 use crate::query::{FilingView, InvestmentView};
 
+mod paper;
+
+pub(crate) use self::paper::paper;
+
 use super::text::{Lang, Texts};
 use super::view::{Frame, Nav, url_part};
 use super::words;
@@ -90,6 +94,10 @@ pub struct Told {
     pub typed: Vec<(String, String)>,
     /// The sheet.
     pub sheet: Option<Sheet>,
+    /// The sheet is wanted in a package.
+    pub packed: bool,
+    /// The reader may have a package.
+    pub may_package: bool,
 }
 
 /// The page.
@@ -120,6 +128,7 @@ pub struct SubsidyPage {
     awards: Vec<Entry>,
     stages: Vec<Entry>,
     asks_from: bool,
+    may_package: bool,
 }
 
 fn said(t: &Texts, names: &Names) -> String {
@@ -172,6 +181,7 @@ impl SubsidyPage {
             awards: rule.award.iter().map(|a| entry(a.id(), &a.names, &a.clause)).collect(),
             stages: rule.stage.iter().map(|s| entry(s.id(), &s.names, &s.clause)).collect(),
             asks_from: rule.begins_with_event(),
+            may_package: told.may_package,
             problem: told.problem,
             typed: told.typed,
             frame,
@@ -313,7 +323,7 @@ pub(super) fn samples(lang: Lang) -> Vec<(&'static str, String)> {
     let sheet = practice::sheet::evaluate(&rules[0], &claim(lines, &facts)).expect("a sheet");
     let typed = vec![("amount.1".to_owned(), "12万".to_owned()), ("level_by".to_owned(), "某\"机构\" <甲>".to_owned())];
     vec![
-        render("subsidy", 0, Told { sheet: Some(sheet), ..Told::default() }),
+        render("subsidy", 0, Told { sheet: Some(sheet), may_package: true, ..Told::default() }),
         render("subsidy-refused", 2, Told { problem: "<no>".into(), typed, ..Told::default() }),
         render("subsidy-draft", 1, Told::default()),
     ]

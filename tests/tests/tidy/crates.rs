@@ -10,7 +10,7 @@ pub(super) const MAY_USE: &[(&str, &[&str])] = &[
     ("gongzheng-agent", &["gongzheng-protocol"]),
     ("gongzheng-endpoint", &[]),
     ("gongzheng-look", &[]),
-    ("gongzheng-document", &["gongzheng-protocol", "gongzheng-metrics", "gongzheng-look"]),
+    ("gongzheng-document", &["gongzheng-protocol", "gongzheng-metrics", "gongzheng-practice", "gongzheng-look"]),
     (
         "gongzheng-server",
         &[
@@ -68,6 +68,7 @@ pub(super) const PURE: &[(&str, &[&str])] = &[
         &[
             "gongzheng-protocol",
             "gongzheng-metrics",
+            "gongzheng-practice",
             "gongzheng-look",
             "jiff",
             "miniz_oxide",

@@ -253,21 +253,23 @@ fn bar(c: &Context<'_>, k: &Comparison, name: String) -> Bar {
     }
 }
 
-/// What the papers ask for and no machine says.
+/// What the papers ask for and no machine says, in Chinese and English.
+pub(crate) const OTHERS: [(&str, &str); 7] = [
+    ("安全（安全生产、事故与隐患）", "Safety (accidents and hazards)"),
+    ("产品研发周期", "Development time of products"),
+    ("单位产品成本", "Cost per product"),
+    ("营业收入与销售增长率", "Revenue and growth of sales"),
+    ("库存周转、订单准时交付", "Stock turnover, delivery on time"),
+    ("创新、市场、人员与其他经济社会效益", "Innovation, market, staff and other benefits"),
+    ("数字化水平等级", "Digital level"),
+];
+
+/// The same as a chapter.
 pub(super) fn others(flow: &mut Flow, c: &Context<'_>) {
     let words = c.words;
     let columns = [Column { share: 1.0, align: Align::Left }, Column { share: 2.4, align: Align::Left }];
     let not = words.s("「非设备数据，见企业材料」", "not equipment data: see the firm's papers");
-    let asked = [
-        ("安全（安全生产、事故与隐患）", "Safety (accidents and hazards)"),
-        ("产品研发周期", "Development time of products"),
-        ("单位产品成本", "Cost per product"),
-        ("营业收入与销售增长率", "Revenue and growth of sales"),
-        ("库存周转、订单准时交付", "Stock turnover, delivery on time"),
-        ("创新、市场、人员与其他经济社会效益", "Innovation, market, staff and other benefits"),
-        ("数字化水平等级", "Digital level"),
-    ];
-    let rows: Vec<Row> = asked
+    let rows: Vec<Row> = OTHERS
         .iter()
         .map(|(zh, en)| Row::new([Cell::styled(words.s(zh, en), CELL.bold().ink(INK)), Cell::new(not)]))
         .collect();

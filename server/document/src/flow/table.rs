@@ -3,7 +3,7 @@
 use super::{CELL, FINE, Flow, INK, RULE};
 use crate::font::shown;
 use crate::lines::broken;
-use crate::paper::{Align, BOTTOM, Colour, LEFT, MEASURE, Mark, Paint, Style, TOP, line, rect, text};
+use crate::paper::{Align, BOTTOM, Colour, LEFT, Link, MEASURE, Mark, Paint, Style, TOP, Target, line, rect, text};
 
 /// A column.
 #[derive(Clone, Copy, Debug)]
@@ -71,11 +71,18 @@ pub(crate) struct Row {
     pub(crate) cells: Vec<Cell>,
     /// A ground behind it, for totals.
     pub(crate) ground: Option<Colour>,
+    /// Where the whole row leads.
+    pub(crate) to: Option<Target>,
 }
 
 impl Row {
     pub(crate) fn new(cells: impl IntoIterator<Item = Cell>) -> Self {
-        Self { cells: cells.into_iter().collect(), ground: None }
+        Self { cells: cells.into_iter().collect(), ..Self::default() }
+    }
+
+    pub(crate) fn leading(mut self, to: Option<Target>) -> Self {
+        self.to = to;
+        self
     }
 
     pub(crate) fn on(mut self, ground: Colour) -> Self {
@@ -147,6 +154,9 @@ impl Flow {
         let top = self.y;
         if let Some(ground) = row.ground {
             self.put([Mark::Fill(rect(LEFT, top, MEASURE, height), Paint::Plain(ground))]);
+        }
+        if let (Some(to), Some(page)) = (&row.to, self.pages.last_mut()) {
+            page.links.push(Link { at: [LEFT, top, MEASURE, height], to: to.clone() });
         }
         let mut x = LEFT;
         for ((column, width), cell) in columns.iter().zip(widths).zip(lines) {

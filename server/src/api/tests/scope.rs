@@ -57,6 +57,7 @@ pub(super) fn address(path: &str, leaf: i64) -> String {
         }
         Some("ocmf" | "ocmf.xml") => format!("{filled}?from=2026-03-02&to=2026-03-02"),
         Some("lang") => format!("{filled}?to=en"),
+        Some("file") => format!("{filled}?path=00%20%E7%9B%AE%E5%BD%95.pdf"),
         _ => filled,
     }
 }

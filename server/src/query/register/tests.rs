@@ -75,7 +75,9 @@ fn what_could_be_two_sites_or_contradicts_a_code_is_refused() {
 
 #[test]
 fn a_code_twice_a_wrong_code_and_an_amount_with_its_unit_are_told_by_line_and_column() {
-    let csv = format!("统一社会信用代码,企业名称,计划投资（万元）\n{A},甲,120\n{A},乙,130\n91350100M000100Y44,丙,\n{B},丁,120万元\n");
+    let csv = format!(
+        "统一社会信用代码,企业名称,计划投资（万元）\n{A},甲,120\n{A},乙,130\n91350100M000100Y44,丙,\n{B},丁,120万元\n"
+    );
     let (_, wrong) = read(&csv);
     let told: Vec<(u32, &str)> = wrong.iter().map(|w| (w.line, w.column.as_str())).collect();
     assert_eq!(told, [(3, ""), (4, "统一社会信用代码"), (5, "计划投资（万元）")]);

@@ -46,8 +46,7 @@ pub enum PortfolioShow {
 
 impl PortfolioShow {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::All, Self::Owing, Self::Overdue, Self::Returned, Self::Waiting, Self::Unfiled];
+    pub const ALL: [Self; 6] = [Self::All, Self::Owing, Self::Overdue, Self::Returned, Self::Waiting, Self::Unfiled];
 
     /// Its name in addresses.
     pub fn name(self) -> &'static str {
@@ -207,11 +206,8 @@ const TOTALS: &str = concat!(
     "), 0) FROM site s LEFT JOIN portfolio p ON p.site = s.id WHERE ",
     visible!()
 );
-const ENTRIES: &str = concat!(
-    "SELECT * FROM site s LEFT JOIN portfolio p ON p.site = s.id WHERE ",
-    visible!(),
-    " ORDER BY s.id"
-);
+const ENTRIES: &str =
+    concat!("SELECT * FROM site s LEFT JOIN portfolio p ON p.site = s.id WHERE ", visible!(), " ORDER BY s.id");
 
 impl Store {
     /// One page of firms the filter admits, each with its row once the projector wrote it.

@@ -13,7 +13,10 @@ use serde::Deserialize;
 
 use super::filing::{Fields, amount, fen};
 use super::{Problem, ProblemKind, Visitor, html, manages};
+use crate::api::{PackageParam, archive_of};
+use crate::packaging::cities;
 use crate::query;
+use crate::roles::Permission;
 use crate::state::AppState;
 use crate::web::subsidy::{SubsidyPage, Told, day};
 use crate::web::text::{Lang, Texts};
@@ -45,6 +48,7 @@ pub(super) async fn answer(
     let form = Fields(form);
     visitor.who.accept_form(form.one("token")).map_err(|_| visitor.problem(ProblemKind::Origin))?;
     let wanted = form.one("rule").to_owned();
+    let packed = form.one("what") == "package";
     show(&state, &visitor, &site, &wanted, |t, rule| {
         let sheet = claim(t, rule, &form).and_then(|claim| {
             sheet::evaluate(rule, &claim).map_err(|e| {
@@ -53,7 +57,7 @@ pub(super) async fn answer(
             })
         });
         match sheet {
-            Ok(sheet) => Told { typed: form.0, sheet: Some(sheet), ..Told::default() },
+            Ok(sheet) => Told { typed: form.0, sheet: Some(sheet), packed, ..Told::default() },
             Err(problem) => Told { typed: form.0, problem, ..Told::default() },
         }
     })
@@ -75,7 +79,23 @@ async fn show(
     let named = |id: &str| rules.iter().find(|rule| rule.id() == id);
     let rule = named(wanted).or_else(|| named(filed)).or(rules.first());
     let rule = rule.ok_or_else(|| visitor.problem(ProblemKind::Missing))?;
-    let told = told(visitor.lang.texts(), rule);
+    let t = visitor.lang.texts();
+    let mut told = told(t, rule);
+    if let Some(sheet) = told.sheet.as_ref().filter(|_| told.packed) {
+        let lines = data.filing.as_ref().map_or(&[][..], |filing| &filing.lines);
+        let paper = crate::web::subsidy::paper(t, rule, sheet, lines);
+        let folder = state.data_dir.to_path_buf();
+        let cities = tokio::task::spawn_blocking(move || cities(&folder).0).await.unwrap_or_default();
+        let city = cities.into_iter().find(|city| city.overlay.rule.as_deref() == Some(rule.id()));
+        let wanted = PackageParam { overlay: city.map(|city| city.name), ..PackageParam::default() };
+        let made = archive_of(state, visitor.access(), site, (&wanted, visitor.lang), Some(paper)).await;
+        match made.map_err(|e| visitor.failed(e))? {
+            Some(archive) => return Ok(archive),
+            None => told.problem = t.s("package-no-report"),
+        }
+    }
+    let row = state.store.site(site).await.map_err(|e| visitor.failed(e.into()))?;
+    told.may_package = row.is_some_and(|row| visitor.access().allows(Permission::SeeRaw, &row));
     let status = if told.problem.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
     let title = visitor.lang.texts().s("subsidy-title");
     let manages = manages(state, visitor, site).await;

@@ -14,6 +14,7 @@ mod declare;
 mod documents;
 mod filing;
 mod findings;
+mod package;
 mod papers;
 mod plan;
 

@@ -26,7 +26,8 @@ fn paper(id: &str, name: &str, standing: &str, stands: (&str, &str), overdue: bo
 
 fn papers_of() -> Vec<PaperView> {
     let owed = ("待企业提交，期限 2026-11-30（已过期限）", "owed by the firm, due 2026-11-30 (overdue)");
-    let handed = ("企业于 2026-11-12 提交，待促进中心接收", "handed in on 2026-11-12, waiting for the promotion centre");
+    let handed =
+        ("企业于 2026-11-12 提交，待促进中心接收", "handed in on 2026-11-12, waiting for the promotion centre");
     let returned = ("退回补正（2026-11-14）：缺 <盖章页>", "returned (2026-11-14): 缺 <盖章页>");
     vec![
         paper("p-1", "服务合同 <复印件>", "owed", owed, true),
@@ -56,7 +57,10 @@ pub(in crate::web) fn papers() -> PapersView {
         site: head("jh-07", "锦华精密 <冲压>", "Jinhua Precision", false),
         listed: Some(listed()),
         papers: papers_of(),
-        loose: vec![LooseView { leaf: Some(41_150), words: names("没有要求提交材料 p-9", "nobody asked for the paper `p-9`") }],
+        loose: vec![LooseView {
+            leaf: Some(41_150),
+            words: names("没有要求提交材料 p-9", "nobody asked for the paper `p-9`"),
+        }],
         may_hand: true,
         may_ask: vec!["centre".into(), "city".into()],
         today: "2026-12-01".into(),
@@ -76,9 +80,17 @@ pub(in crate::web) fn portfolio() -> PortfolioView {
                 stands: names("退回补正（2026-10-02）：缺 <报价>", "returned (2026-10-02): 缺 <报价>"),
                 returned: true,
             },
-            FirmApplication { change: "c-2".into(), stands: names("待促进中心意见", "waiting for the centre"), returned: false },
+            FirmApplication {
+                change: "c-2".into(),
+                stands: names("待促进中心意见", "waiting for the centre"),
+                returned: false,
+            },
         ],
-        payments: vec![FirmPayment { stage: "last".into(), names: names("验收后 <剩余>", "rest"), date: "2026-12-31".into() }],
+        payments: vec![FirmPayment {
+            stage: "last".into(),
+            names: names("验收后 <剩余>", "rest"),
+            date: "2026-12-31".into(),
+        }],
     };
     let open: Vec<PaperView> = papers_of().into_iter().filter(|p| p.standing != "received").collect();
     let firm = |id: &str, zh: &str, simulated: bool| FirmRow {
@@ -90,7 +102,12 @@ pub(in crate::web) fn portfolio() -> PortfolioView {
     };
     PortfolioView {
         rows: vec![
-            FirmRow { listed: Some(listed()), filings: vec![filing], papers: open, ..firm("jh-07", "锦华精密 <冲压>", false) },
+            FirmRow {
+                listed: Some(listed()),
+                filings: vec![filing],
+                papers: open,
+                ..firm("jh-07", "锦华精密 <冲压>", false)
+            },
             firm("xh-02", "兴华铸造", true),
         ],
         counts: PortfolioShow::ALL.map(|show| FirmCount { show: show.name().into(), firms: 2 }).into(),

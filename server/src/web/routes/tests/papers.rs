@@ -59,7 +59,9 @@ async fn a_paper_is_asked_for_handed_in_returned_and_received_and_the_centre_see
 
     // Nobody asked for anything; only who speaks for a body has the form, only who sees many firms has the page of all.
     assert!(firm.page("/sites/demo").await.contains("href=\"/sites/demo/papers\""));
-    assert!(firm.page(PAGE).await.contains("目前没有要求提交的材料") && !firm.page(PAGE).await.contains("value=\"ask\""));
+    assert!(
+        firm.page(PAGE).await.contains("目前没有要求提交的材料") && !firm.page(PAGE).await.contains("value=\"ask\"")
+    );
     assert_eq!(firm.send(Method::GET, "/portfolio", None).await.0, StatusCode::NOT_FOUND);
     assert_eq!(firm.send(Method::GET, "/portfolio/list", None).await.0, StatusCode::NOT_FOUND);
     assert!(!firm.page("/sites/demo").await.contains("href=\"/portfolio\""));
@@ -79,7 +81,10 @@ async fn a_paper_is_asked_for_handed_in_returned_and_received_and_the_centre_see
     assert!(firm.page(PAGE).await.contains("待提交材料 1 项，其中 1 项已过期限"));
     inside.until("the row is written", async || centre.page("/portfolio").await.contains("1 家已过期限")).await;
     let all = centre.page("/portfolio?show=overdue").await;
-    assert!(all.contains("服务合同") && all.contains("（已过期限）") && all.contains("href=\"/sites/demo/papers\""), "{all}");
+    assert!(
+        all.contains("服务合同") && all.contains("（已过期限）") && all.contains("href=\"/sites/demo/papers\""),
+        "{all}"
+    );
     assert!(centre.page("/portfolio?show=waiting").await.contains("没有符合条件的企业"));
 
     // Handed in too early, then rightly.
@@ -96,14 +101,16 @@ async fn a_paper_is_asked_for_handed_in_returned_and_received_and_the_centre_see
     assert_eq!(status, StatusCode::BAD_REQUEST);
     assert!(page.contains("退回补正须说明理由") && page.contains("value=\"return\" required checked"), "{page}");
     assert_eq!(centre.paper(&judge("return", &today, "缺盖章页")).await.0, StatusCode::SEE_OTHER);
-    inside
-        .until("it is returned", async || centre.page("/portfolio?show=returned").await.contains("缺盖章页"))
-        .await;
+    inside.until("it is returned", async || centre.page("/portfolio?show=returned").await.contains("缺盖章页")).await;
     // The API says the same.
     let (status, _, json) = centre.send(Method::GET, "/api/v1/portfolio?show=returned&limit=5", None).await;
     assert_eq!(status, StatusCode::OK, "{json}");
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert_eq!((&json["matching"], &json["rows"][0]["papers"][0]["standing"]), (&1.into(), &"returned".into()), "{json}");
+    assert_eq!(
+        (&json["matching"], &json["rows"][0]["papers"][0]["standing"]),
+        (&1.into(), &"returned".into()),
+        "{json}"
+    );
     assert_eq!(centre.send(Method::GET, "/api/v1/portfolio?show=bad", None).await.0, StatusCode::BAD_REQUEST);
     let (status, _, json) = firm.send(Method::GET, "/api/v1/sites/demo/papers", None).await;
     assert!(status == StatusCode::OK && json.contains("缺盖章页"), "{json}");
@@ -111,7 +118,10 @@ async fn a_paper_is_asked_for_handed_in_returned_and_received_and_the_centre_see
     assert_eq!(firm.paper(&hand(&today)).await.0, StatusCode::SEE_OTHER);
     assert_eq!(centre.paper(&judge("received", &today, "")).await.0, StatusCode::SEE_OTHER);
     let page = firm.page(PAGE).await;
-    assert!(page.contains("材料均已提交") && page.contains("已提交 2 次") && !page.contains("value=\"hand\""), "{page}");
+    assert!(
+        page.contains("材料均已提交") && page.contains("已提交 2 次") && !page.contains("value=\"hand\""),
+        "{page}"
+    );
     inside.until("nothing is owed", async || centre.page("/portfolio").await.contains("没有企业欠交材料")).await;
 }
 
@@ -138,7 +148,8 @@ async fn a_list_of_firms_is_checked_entered_once_and_refused_whole_where_a_cell_
                  91440300708461136X,丙,,1\n91330100799655058B,丁,,12万\n";
     let (status, _, page) = send(&[("what", "check")], Some(wrong)).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
-    for said in ["有 3 处有误", "与第 2 行重复", "末位校验码不符", "12万", "没有记录任何内容"] {
+    for said in ["有 3 处有误", "与第 2 行重复", "末位校验码不符", "12万", "没有记录任何内容"]
+    {
         assert!(page.contains(said), "{said}: {page}");
     }
     assert!(!page.contains("value=\"confirm\""), "{page}");
@@ -147,7 +158,10 @@ async fn a_list_of_firms_is_checked_entered_once_and_refused_whole_where_a_cell_
     let right = "统一社会信用代码,企业名称,站点编号,计划投资（万元）\n91350100M000100Y43,甲机械,demo,120\n91330100799655058B,丁,,12\n";
     let (status, _, page) = send(&[("what", "check")], Some(right)).await;
     assert_eq!(status, StatusCode::OK, "{page}");
-    assert!(page.contains("登记 1 家，0 家已有相同登记，1 家在本系统没有站点") && page.contains("登记 1 家企业"), "{page}");
+    assert!(
+        page.contains("登记 1 家，0 家已有相同登记，1 家在本系统没有站点") && page.contains("登记 1 家企业"),
+        "{page}"
+    );
     let (name, data, shown) = (field(&page, "name"), field(&page, "data"), field(&page, "shown"));
     let confirm = |reason: &'static str, shown: &str| {
         let pairs = [("what", "confirm"), ("name", name), ("data", data), ("reason", reason)];
