@@ -99,11 +99,13 @@ pub enum PlanningError {
     Evaluation(#[from] ReportingError),
 }
 
-/// Checks statements against what the log has locked, and against the course of their filing. Keep the guard until they are appended, and
+/// Checks statements against what the log has locked, and against the course of their filing; `zone` is where the server's row has the site.
+/// Keep the guard until they are appended, and
 /// give it to [`publish`].
 pub(crate) async fn check(
     logs: &SiteLogs,
     site: &SiteId,
+    zone: &str,
     declarations: &[Declaration],
     now_ms: i64,
 ) -> Result<Option<MutexGuard<'static, ()>>, PlanningError> {
@@ -112,7 +114,7 @@ pub(crate) async fn check(
         return Ok(None);
     }
     let guard = ONE_AT_A_TIME.lock().await;
-    let (logs, site, all) = (logs.clone(), site.clone(), declarations.to_vec());
+    let (logs, site, zone, all) = (logs.clone(), site.clone(), zone.to_owned(), declarations.to_vec());
     off_thread(move || {
         let mut statements = reporting::statements(&logs, &site)?;
         let next = logs.size(&site)?;
@@ -123,7 +125,8 @@ pub(crate) async fn check(
                 continue;
             }
             let body = parse_body(&declaration.kind, &declaration.body);
-            let checked = body.map_or(Ok(()), |b| check_filed(&statements, &b, &declaration.role, now_ms));
+            let zone = reporting::zone(&statements, &zone);
+            let checked = body.map_or(Ok(()), |b| check_filed(&statements, zone, &b, &declaration.role, now_ms));
             checked.map_err(|problem| match several {
                 true => PlanningError::Filed {
                     zh: format!("第 {} 项：{}", place + 1, problem.said.zh),

@@ -244,6 +244,11 @@ pub(crate) fn statements(logs: &SiteLogs, site: &SiteId) -> Result<metrics::stat
     Ok(history(logs, site, size, BTreeSet::new(), &BTreeSet::new())?.statements().clone())
 }
 
+/// Where a site is: its own statement goes before the row that the server keeps.
+pub(crate) fn zone<'z>(statements: &'z metrics::statements::Statements, row: &'z str) -> &'z str {
+    statements.site().map_or(row, |site| site.zone.as_str())
+}
+
 /// A history of a prefix of the log with every reading that windows of time depend on.
 pub(crate) fn history_over(
     logs: &SiteLogs,

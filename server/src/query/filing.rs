@@ -10,11 +10,11 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use metrics::calendar::local_date;
-use metrics::filed::{ChangeItem, InvestmentLine, OpinionBy, PRODUCING_DAYS, TagsSeen, gateways_there, there};
+use metrics::filed::{ChangeItem, Filing, InvestmentLine, OpinionBy, PRODUCING_DAYS, TagsSeen, gateways_there, there};
 use metrics::model::{Direction, Names, TargetUnit};
 use metrics::statements::Statements;
 use practice::plan::{self, Application, Compared, InForce, Problem, Procedure, Status, TermState};
-use practice::rule::{ChangeRules, DELIVERED, Day, Rule};
+use practice::rule::{self, ChangeRules, Day, Rule};
 use practice::words::{Clause, yuan};
 use serde::Serialize;
 
@@ -51,8 +51,12 @@ pub async fn filing(
     let logs = logs.clone();
     let statements = off_thread(move || reporting::statements(&logs, &id)).await?;
     let gateways = store.gateways(site).await?.into_iter().map(|gateway| gateway.id).collect();
-    let source = Source { statements, seen: store.seen(site).await?, speaks, zone: head.time_zone.clone(), now_ms };
-    let filings: Vec<String> = source.statements.filings().map(|(id, _)| id.to_owned()).collect();
+    let zone = reporting::zone(&statements, &head.time_zone).to_owned();
+    let source = Source { statements, seen: store.seen(site).await?, speaks, zone, now_ms };
+    let mut filings: Vec<(u64, String)> =
+        source.statements.filings().map(|(id, f)| (first(f), id.to_owned())).collect();
+    filings.sort();
+    let filings: Vec<String> = filings.into_iter().map(|(_, id)| id).collect();
     let wanted = wanted.filter(|id| !id.is_empty()).or(filings.first().map(String::as_str));
     let state = match wanted {
         Some(id) => Some(source.state(id).ok_or(QueryError::NotFound)?),
@@ -63,15 +67,16 @@ pub async fn filing(
         filing: state,
         machines: source.machines(),
         gateways,
-        rules: rules().iter().map(rule_view).collect(),
+        rules: rule::delivered().iter().map(rule_view).collect(),
         may_declare,
         today: source.today().map_or_else(String::new, |day| day.to_string()),
         filings,
     })
 }
 
-fn rules() -> Vec<Rule> {
-    DELIVERED.iter().filter_map(|(_, text)| Rule::parse(text).ok()).collect()
+/// Where the log has the plan; statements about a plan that was never filed come last.
+fn first(filing: &Filing) -> u64 {
+    filing.plans.first().map_or(u64::MAX, |plan| plan.leaf)
 }
 
 fn words(names: &Names) -> Words {
@@ -126,8 +131,8 @@ impl Source {
         let at = self.today()?;
         let first = filing.plans.first();
         let rule = first.and_then(|plan| plan.body.rule.as_deref());
-        let rule = rule.and_then(|id| rules().into_iter().find(|rule| rule.id() == id));
-        let changes = rule.as_ref().and_then(|rule| rule.change.as_ref());
+        let rule = rule.and_then(rule::find);
+        let changes = rule.and_then(|rule| rule.change.as_ref());
         let procedure = Procedure { filing, route: changes.map(ChangeRules::asked), zone: &self.zone };
         let course = procedure.course(at);
         let Some(current) = procedure.in_force(at) else {
@@ -138,7 +143,7 @@ impl Source {
         let gateways = gateways_there(self.gateways().into_iter(), &self.zone);
         let compared = plan::compare(&current, &course.applications, &machines, &gateways, at, PRODUCING_DAYS);
         let paid = BTreeMap::new();
-        let payments = rule.as_ref().map(|rule| plan::payments(rule, &current, &paid, &paid, at));
+        let payments = rule.map(|rule| plan::payments(rule, &current, &paid, &paid, at));
         let application = |a: &Application<'_>| self.application(a, changes, &current);
         Some(FilingState {
             id: id.to_owned(),
@@ -146,7 +151,7 @@ impl Source {
             number: current.plan.number.clone(),
             filed: current.plan.filed.clone(),
             leaf: leaf(current.leaf),
-            rule: rule.as_ref().map(rule_view),
+            rule: rule.map(rule_view),
             firm: current.firm.clone(),
             others: current.others.clone(),
             stated_again: current.stated_again.iter().map(|l| leaf(*l)).collect(),
@@ -168,7 +173,7 @@ impl Source {
             rows: rows(&compared),
             applications: course.applications.iter().map(application).collect(),
             loose: course.loose.iter().map(loose).collect(),
-            lines: lines(&current, rule.as_ref()),
+            lines: lines(&current, rule),
             investment_yuan: [total(&current.plan.lines), total(&current.filed.lines)],
             targets: current.plan.targets.iter().map(target).collect(),
             payments: payments.unwrap_or_default().iter().map(payment).collect(),
@@ -345,7 +350,7 @@ fn item(of: &ChangeItem) -> Words {
             both(format!("增加或调整设备 {}", m.machine), format!("add or change machine {}", m.machine))
         }
         ChangeItem::Machine(m) => both(
-            format!("增加或调整设备 {}，采集点 {}", m.machine, m.points.join("、")),
+            format!("增加或调整设备 {}，测点 {}", m.machine, m.points.join("、")),
             format!("add or change machine {} with the points {}", m.machine, m.points.join(", ")),
         ),
         ChangeItem::WithoutMachine(id) => both(format!("取消设备 {id}"), format!("leave out machine {id}")),

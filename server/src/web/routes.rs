@@ -37,6 +37,7 @@ mod change;
 mod declare;
 mod filing;
 mod findings;
+mod form;
 mod plan;
 mod subsidy;
 

@@ -4,14 +4,21 @@ use metrics::filed::{Filed, Filing, Problem, Procedure, Why};
 use metrics::model::Body;
 use metrics::statements::Statements;
 
-use crate::rule::{ChangeRules, DELIVERED, Rule};
+use crate::rule::{self, ChangeRules, Rule};
 
-/// Whether a statement may be added to what is in the log: by an account acting in a role, at an instant of the server's clock.
+/// Whether a statement may be added to what is in the log: by an account acting in a role, at an instant of the server's clock,
+/// where the site is.
 /// Everything that is about no filing may.
 ///
 /// # Errors
 /// Why it would count for nothing, and what comes first.
-pub fn check_stated(statements: &Statements, body: &Body, role: &str, received_ms: i64) -> Result<(), Problem> {
+pub fn check_stated(
+    statements: &Statements,
+    zone: &str,
+    body: &Body,
+    role: &str,
+    received_ms: i64,
+) -> Result<(), Problem> {
     let id = match body {
         Body::FiledPlan(plan) => &plan.filing,
         Body::PlanChange(change) => &change.filing,
@@ -22,12 +29,11 @@ pub fn check_stated(statements: &Statements, body: &Body, role: &str, received_m
     let filing = statements.filing(id).unwrap_or(&none);
     let rule = match (filing.plans.first(), body) {
         // The plan that is in the log says which rule it was filed under; one that is not delivered names no route here.
-        (Some(plan), _) => plan.body.rule.as_deref().and_then(|id| delivered(id).ok()),
+        (Some(plan), _) => plan.body.rule.as_deref().and_then(rule::find),
         (None, Body::FiledPlan(plan)) => plan.rule.as_deref().map(delivered).transpose()?,
         (None, _) => None,
     };
-    let zone = statements.site().map_or("UTC", |site| &site.zone);
-    let changes = rule.as_ref().and_then(|r| r.change.as_ref());
+    let changes = rule.and_then(|r| r.change.as_ref());
     let procedure = Procedure { filing, route: changes.map(ChangeRules::asked), zone };
     fn now<T: Clone>(body: &T, role: &str, received_ms: i64) -> Filed<T> {
         Filed { leaf: u64::MAX, received_ms, role: role.to_owned(), body: body.clone() }
@@ -41,10 +47,9 @@ pub fn check_stated(statements: &Statements, body: &Body, role: &str, received_m
 }
 
 /// A rule by its id. A mistyped one would leave the plan without a route, and nobody would notice.
-fn delivered(id: &str) -> Result<Rule, Problem> {
-    let rules: Vec<Rule> = DELIVERED.iter().filter_map(|(_, text)| Rule::parse(text).ok()).collect();
-    let known: Vec<String> = rules.iter().map(|rule| rule.id().to_owned()).collect();
-    rules.into_iter().find(|rule| rule.id() == id).ok_or_else(|| {
+fn delivered(id: &str) -> Result<&'static Rule, Problem> {
+    rule::find(id).ok_or_else(|| {
+        let known: Vec<&str> = rule::delivered().iter().map(Rule::id).collect();
         let shown: String = id.chars().take(40).collect();
         Problem::new(
             Why::UnknownRule,
