@@ -163,7 +163,7 @@ pub fn evaluate(plan: &PlanFile, readings: &Readings) -> Result<Evaluation, Refu
         machines: plan.machines.clone(),
         periods: plan.periods.clone(),
         plan: plan.plan.clone(),
-        until_ms: None,
+        ..ReportRequest::default()
     };
     let report = metrics::evaluate(&history, &request).map_err(|e| failed(&e))?;
     let windows = request.windows(&history).map_err(|e| failed(&e))?;

@@ -259,7 +259,7 @@ pub(crate) fn baseline_history(
             let period = Period { name: "baseline".to_owned(), from: range.from.clone(), to: range.to.clone() };
             let machines = plan.machines.iter().chain(&plan.incoming).cloned().collect();
             let size = light.size();
-            ReportRequest { size, machines, periods: vec![period], plan: None, until_ms: None }.windows(light)
+            ReportRequest { size, machines, periods: vec![period], ..ReportRequest::default() }.windows(light)
         });
         let windows = match windows {
             // Machines that are not declared yet have no readings yet.

@@ -18,8 +18,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use metrics::report::ReportError;
+use metrics::report::{FilingAsked, ReportError};
 use metrics::{History, HistoryError, Interval, ReportRequest};
+use practice::rule::{DELIVERED, Rule};
 use protocol::note::Checkpoint;
 use protocol::{Declaration, Digest, Kind, LeafBody, SiteId, bundle};
 use serde::{Deserialize, Serialize};
@@ -278,6 +279,7 @@ fn evaluate(logs: &SiteLogs, site: &SiteId, wanted: &Wanted, now_ms: i64) -> Res
         _ => return Err(ReportingError::Wanted),
     };
     request.until_ms = Some(until_ms);
+    request.filings = filings(light.statements());
     let needed: BTreeSet<u64> = light.needed(&request.windows(&light)?).into_iter().collect();
     let history = history(logs, site, size, light.statements().tags_used(), &needed)?;
     let report = metrics::evaluate(&history, &request)?;
@@ -293,6 +295,17 @@ fn evaluate(logs: &SiteLogs, site: &SiteId, wanted: &Wanted, now_ms: i64) -> Res
         documents: documents.into_iter().map(|d| (d.name.to_owned(), d.bytes)).collect(),
         needed,
     })
+}
+
+/// Every filed plan, with what the rule file it names says of changes; without it where that file is not delivered.
+fn filings(statements: &metrics::statements::Statements) -> Vec<FilingAsked> {
+    let rules: Vec<Rule> = DELIVERED.iter().filter_map(|(_, text)| Rule::parse(text).ok()).collect();
+    let asked = |(id, filing): (&str, &metrics::filed::Filing)| {
+        let named = filing.plans.first().and_then(|plan| plan.body.rule.as_deref());
+        let rule = rules.iter().find(|rule| Some(rule.id()) == named).map(Rule::asked);
+        FilingAsked { filing: id.to_owned(), rule }
+    };
+    statements.filings().map(asked).collect()
 }
 
 /// What people declared, by leaf: documents print it beside the statement it belongs to.

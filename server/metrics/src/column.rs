@@ -8,6 +8,7 @@
 //! 4. Placing sorts spans by UTC and makes times strictly increase: an offset that moved back by a few milliseconds
 //!    between two records never reorders or drops a reading.
 
+mod extent;
 mod past;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,7 @@ use crate::grade::Flag;
 use crate::interval::Interval;
 use crate::time::Clocks;
 
+pub(crate) use self::extent::Extent;
 pub(crate) use self::past::Fate;
 
 /// What one unit of a stored value is, and how the tag was read.
@@ -85,6 +87,8 @@ struct Span {
     start: usize,
     end: usize,
     meaning: u32,
+    /// The greatest of its times.
+    last: u32,
 }
 
 #[derive(Debug, Clone)]
@@ -108,6 +112,8 @@ pub struct Column {
     bad: Vec<BadSpell>,
     /// Readings of it were forgotten.
     is_cut: bool,
+    /// When, of what was forgotten, it was read in the days of interest.
+    seen: Extent,
 }
 
 /// Which readings of a column are placed.
@@ -191,10 +197,11 @@ impl Column {
                 }
             };
             let start = self.times.len();
-            let span = open.get_or_insert(Span { record, base_ms: boot_ms, start, end: start, meaning });
+            let span = open.get_or_insert(Span { record, base_ms: boot_ms, start, end: start, meaning, last: 0 });
             self.times.push(relative);
             self.values.push(value);
             span.end += 1;
+            span.last = span.last.max(relative);
         }
         self.spans.extend(open);
     }

@@ -18,6 +18,7 @@
 mod columns;
 mod past;
 mod placing;
+mod seen;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use protocol::{
 };
 
 pub use self::past::{By, Disturbance};
+pub use self::seen::SeenWithin;
 
 use self::columns::Columns;
 use self::past::Past;
@@ -225,6 +227,8 @@ pub struct History {
     /// Readings and gaps of this record leaf and later are not looked at: a view of what was there.
     limit: Option<u64>,
     is_stated_ahead: bool,
+    /// Days of which is remembered when what is forgotten was there; see `history/seen.rs`.
+    watched: Vec<Interval>,
 }
 
 impl History {
@@ -379,6 +383,7 @@ impl History {
             quarantined: Vec::new(),
             disturbed: None,
             limit,
+            watched: Vec::new(),
             ..*self
         }
     }

@@ -9,12 +9,14 @@
 //!    is over production machines; meters and auxiliaries are never added to it.
 //! 4. Everything a reader needs to repeat a number is in it: request, definitions, statements, gaps, lineage, seed.
 //!
-//! `report/build.rs` evaluates, `report/compared.rs` compares the periods of a plan, `report/beside.rs` its machines with others.
+//! `report/build.rs` evaluates, `report/compared.rs` compares the periods of a plan, `report/beside.rs` its machines with others;
+//! `report/practice.rs` says what became of what was promised to an authority, one file per section.
 
 mod beside;
 mod build;
 mod compared;
 mod planned;
+mod practice;
 
 use std::collections::BTreeMap;
 
@@ -28,6 +30,12 @@ pub(crate) use build::{
 pub(crate) use compared::side_sum;
 pub use compared::{COMPARED_DEFINITIONS, Caution};
 pub use planned::{LockChange, LockResult, MetricResult, PlanFinding, PlanResult, TargetChange};
+pub(crate) use practice::days_of;
+pub use practice::{
+    ApplicationLine, ApprovedLine, Basis, DifferenceKind, Disregarded, FiledPart, FilingAsked, FilingResult,
+    Investment, OpinionLine, PracticeResult, PromiseDifference, PromiseLine, RouteAsked, RuleAsked, StatusCode,
+    StatusLine,
+};
 
 use crate::history::History;
 use crate::interval::Interval;
@@ -73,7 +81,7 @@ pub struct Period {
 }
 
 /// What to report on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReportRequest {
     /// Leaves of the log.
@@ -90,18 +98,21 @@ pub struct ReportRequest {
     /// Windows are cut here, UTC milliseconds: what is later has not happened yet.
     #[serde(default)]
     pub until_ms: Option<i64>,
+    /// Filed plans to be compared with what is there, each with what its rule says of changes: the rule file is not in the log.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub filings: Vec<FilingAsked>,
 }
 
 impl ReportRequest {
     /// Everything of a plan.
     pub fn for_plan(size: u64, plan: &str) -> Self {
-        Self { size, machines: Vec::new(), periods: Vec::new(), plan: Some(plan.to_owned()), until_ms: None }
+        Self { size, plan: Some(plan.to_owned()), ..Self::default() }
     }
 
     /// All machines over some dates.
     pub fn for_dates(size: u64, from: &str, to: &str, until_ms: Option<i64>) -> Self {
         let period = Period { name: "period".to_owned(), from: from.to_owned(), to: to.to_owned() };
-        Self { size, machines: Vec::new(), periods: vec![period], plan: None, until_ms }
+        Self { size, periods: vec![period], until_ms, ..Self::default() }
     }
 
     /// The request with plan and machines filled in from the log.
@@ -129,6 +140,9 @@ impl ReportRequest {
         if out.machines.is_empty() {
             out.machines = history.statements().machines().map(str::to_owned).collect();
         }
+        out.filings.retain(|asked| history.statements().filing(&asked.filing).is_some());
+        out.filings.sort_by(|a, b| a.filing.cmp(&b.filing));
+        out.filings.dedup_by(|a, b| a.filing == b.filing);
         out.machines.retain(|m| !history.statements().machine_definitions(m).is_empty());
         out.machines.sort();
         out.machines.dedup();
@@ -452,6 +466,9 @@ pub struct Report {
     /// What the plan promises, what of it is locked, and what may be said; absent when the plan says neither.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub measurement_plan: Option<PlanResult>,
+    /// What was promised to authorities and what is there; absent when the request names nothing of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub practice: Option<PracticeResult>,
     /// Recorded gaps of the machines' tags in the periods.
     pub gaps: Vec<GapLine>,
     /// Everything stated by people.

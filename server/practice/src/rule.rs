@@ -17,6 +17,7 @@ use std::sync::LazyLock;
 
 use jiff::civil::Date;
 use metrics::model::Names;
+use metrics::report::{RouteAsked, RuleAsked};
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
@@ -363,6 +364,21 @@ impl Rule {
         let rule: Self = source.read()?;
         rule.check(source)?;
         Ok(rule)
+    }
+
+    /// What a report needs to know of it, which has no rule files: see `metrics::report::FilingAsked`.
+    pub fn asked(&self) -> RuleAsked {
+        let route = |change: &ChangeRules| RouteAsked {
+            article: change.clause.article.clone(),
+            opinions: change.route.clone(),
+        };
+        RuleAsked {
+            id: self.id().to_owned(),
+            names: (&self.names).into(),
+            number: self.number.clone(),
+            draft: self.draft,
+            change: self.change.as_ref().map(route),
+        }
     }
 
     /// Everything said in words, each with where in the file it belongs.

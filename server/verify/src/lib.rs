@@ -32,6 +32,7 @@ mod finding;
 mod kept;
 mod leaves;
 mod parallel;
+mod practice;
 mod proofs;
 mod recompute;
 mod records;

@@ -16,7 +16,7 @@ use protocol::{Leaf, LeafBody, sha256};
 use serde_json::Value as Json;
 
 use crate::records::read_again;
-use crate::{Figures, Finding, archive::Bundle, contents::Declared};
+use crate::{Figures, Finding, archive::Bundle, contents::Declared, practice};
 
 pub(crate) const REPORT: &str = "report.json";
 /// Kind of the declaration that says a report was issued, with its SHA-256 as `report`.
@@ -162,6 +162,7 @@ impl Recomputation {
             }
         };
         note_prefix(bundle, report.request.size, findings);
+        practice::notes(&report, &statements(declared, report.request.size), findings);
         if again == *given {
             issued(declared, given, findings);
             let zh = "报告已由签名数据重新计算，逐字节一致";
@@ -267,9 +268,9 @@ fn differ(given: &Json, again: &Json) -> Option<String> {
     }
 }
 
-/// A member of a list by what it is about: machine, date and shift, definition.
+/// A member of a list by what it is about: machine, date and shift, definition, filing.
 fn name_of(json: &Json) -> Option<String> {
-    let words: Vec<&str> = ["definition", "id", "period", "machine", "date", "shift"]
+    let words: Vec<&str> = ["definition", "id", "period", "filing", "change", "machine", "point", "date", "shift"]
         .into_iter()
         .filter_map(|key| json.get(key).and_then(Json::as_str))
         .collect();

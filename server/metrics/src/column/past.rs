@@ -6,6 +6,7 @@
 //!    them, so the cut lies where no time before it reaches beyond.
 
 use crate::column::{Column, Span};
+use crate::interval::Interval;
 
 /// Where the record of a span lies, for good or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +21,14 @@ pub(crate) enum Fate {
 
 impl Column {
     /// Forgets the readings before the last one at or before `cut_ms`, and the bad spells that ended before `bad_ms`. Returns
-    /// the time of that last reading.
-    pub(crate) fn forget(&mut self, cut_ms: i64, bad_ms: i64, fate: impl Fn(u32) -> Fate) -> Option<i64> {
+    /// the time of that last reading. What is forgotten of the days of interest is remembered as two instants.
+    pub(crate) fn forget(
+        &mut self,
+        cut_ms: i64,
+        bad_ms: i64,
+        days: &[Interval],
+        fate: impl Fn(u32) -> Fate,
+    ) -> Option<i64> {
         let spells = self.bad.len();
         self.bad.retain(|b| match fate(b.record) {
             Fate::Placed(offset) => b.boot_ms.saturating_add(b.length_ms).saturating_add(offset) >= bad_ms,
@@ -55,6 +62,9 @@ impl Column {
         for (_, i) in order.iter().take(clean) {
             if let Some(keep) = keep.get_mut(*i) {
                 *keep = false;
+            }
+            if let (Some(Fate::Placed(offset_ms)), false) = (fates.get(*i), days.is_empty()) {
+                self.remember(*i, *offset_ms, days);
             }
         }
         self.keep(&keep);
@@ -111,7 +121,6 @@ impl Column {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Interval;
     use crate::column::{RecordPlace, Stretch};
     use protocol::ValueType;
     use protocol::content::{FlatColumn, FlatValues, Ratio, TagConfig};
@@ -145,10 +154,10 @@ mod tests {
     #[test]
     fn the_last_reading_before_the_cut_stays_with_its_span() {
         let mut column = column(&[&[0, 10], &[20, 30], &[40, 50], &[60]]);
-        assert_eq!(column.forget(45, 0, |_| Fate::Placed(0)), Some(40));
+        assert_eq!(column.forget(45, 0, &[], |_| Fate::Placed(0)), Some(40));
         assert_eq!((times(&column), column.is_cut()), (vec![40, 50, 60], true));
-        assert_eq!(column.forget(45, 0, |_| Fate::Placed(0)), Some(40), "again changes nothing");
-        assert_eq!(column.forget(i64::MAX, 0, |_| Fate::Placed(0)), Some(60));
+        assert_eq!(column.forget(45, 0, &[], |_| Fate::Placed(0)), Some(40), "again changes nothing");
+        assert_eq!(column.forget(i64::MAX, 0, &[], |_| Fate::Placed(0)), Some(60));
         assert_eq!((times(&column), column.oldest_record()), (vec![60], Some(3)));
     }
 
@@ -159,9 +168,9 @@ mod tests {
         let mut cut = column(&records);
         let whole = times(&cut);
         assert_eq!(whole, [0, 100, 101, 102, 103, 200]);
-        assert_eq!(cut.forget(150, 0, |_| Fate::Placed(0)), Some(103));
+        assert_eq!(cut.forget(150, 0, &[], |_| Fate::Placed(0)), Some(103));
         assert_eq!(times(&cut), whole, "no clean place before 150");
-        cut.forget(200, 0, |_| Fate::Placed(0));
+        cut.forget(200, 0, &[], |_| Fate::Placed(0));
         assert_eq!(times(&cut), [200]);
     }
 
@@ -173,7 +182,7 @@ mod tests {
             1 => Fate::Lost,
             _ => Fate::Placed(0),
         };
-        assert_eq!(column.forget(25, 0, fate), Some(20));
+        assert_eq!(column.forget(25, 0, &[], fate), Some(20));
         assert_eq!(times(&column), [0, 20, 30]);
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 
 use super::{Day, Filed, Opinion, OpinionBy, PlanChange, PlanOpinion, Procedure, date, words};
 use crate::credibility::course::FACTORY_ROLE;
@@ -119,8 +120,9 @@ pub struct Problem {
     pub said: Names,
 }
 
-/// Why a statement counts for nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why a statement counts for nothing: a code of report.json.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Why {
     /// An application by another account than the firm's.
     NotTheFirm,
@@ -173,32 +175,6 @@ impl Why {
         Self::Absent,
         Self::UnknownRule,
     ];
-
-    /// As report.json has it.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::NotTheFirm => "NOT_THE_FIRM",
-            Self::NotWhoIsAsked => "NOT_WHO_IS_ASKED",
-            Self::DatedLater => "DATED_LATER",
-            Self::NoPlan => "NO_PLAN",
-            Self::BeforeFiling => "BEFORE_FILING",
-            Self::Decided => "DECIDED",
-            Self::BeforeLast => "BEFORE_LAST",
-            Self::NoDate => "NO_DATE",
-            Self::NoRoute => "NO_ROUTE",
-            Self::Returned => "RETURNED",
-            Self::OutOfOrder => "OUT_OF_ORDER",
-            Self::NoApplication => "NO_APPLICATION",
-            Self::StatedAgain => "STATED_AGAIN",
-            Self::Absent => "ABSENT",
-            Self::UnknownRule => "UNKNOWN_RULE",
-        }
-    }
-
-    /// The reason of a code.
-    pub fn from_code(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|why| why.code() == code)
-    }
 
     /// Chinese and English.
     pub const fn words(self) -> (&'static str, &'static str) {

@@ -44,9 +44,4 @@ impl Columns {
         }
         tags.into_iter().zip(&mut self.columns)
     }
-
-    /// Lets all readings go, their memory too; the places stay.
-    pub(super) fn clear(&mut self) {
-        self.columns.fill_with(Column::default);
-    }
 }

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use protocol::{GatewayId, Kind, TagId};
 
 use super::{GapAt, Gateway, History, REACH_MS};
-use crate::column::{Column, Fate};
+use crate::column::{Column, Extent, Fate};
 use crate::interval::Interval;
 use crate::time::Clocks;
 
@@ -82,6 +82,8 @@ pub(super) struct Past {
     pub(super) newest_ms: Option<i64>,
     /// The placed end of the last of them that has a place.
     pub(super) last_ms: Option<i64>,
+    /// When they had readings, in the days of interest.
+    pub(super) seen: Extent,
     /// What those records stated.
     gaps: Vec<PastGap>,
     /// Records before this one are settled: nothing in order moves them.
@@ -240,7 +242,7 @@ impl Gateway {
     }
 
     /// Forgets readings before the last one at or before `cut_ms`, and records of which nothing is left.
-    fn forget_before(&mut self, cut_ms: i64, is_read_on: bool) {
+    fn forget_before(&mut self, cut_ms: i64, is_read_on: bool, days: &[Interval]) {
         self.settle();
         let gaps_ms = cut_ms.saturating_sub(REACH_MS);
         // Every reading of every tag asks for the fate of its record.
@@ -249,7 +251,7 @@ impl Gateway {
         let fate = |r: u32| r.checked_sub(first).and_then(|i| fates.get(i as usize)).copied();
         let mut columns = std::mem::take(&mut self.columns);
         for (tag, column) in columns.iter_mut() {
-            let last_ms = column.forget(cut_ms, gaps_ms, |r| fate(r).unwrap_or_else(|| self.fate(r)));
+            let last_ms = column.forget(cut_ms, gaps_ms, days, |r| fate(r).unwrap_or_else(|| self.fate(r)));
             if let Some(through_ms) = last_ms.filter(|_| is_read_on && column.is_cut()) {
                 // What is older than the last reading that was kept has nowhere to go any more.
                 let nowhere = Interval::new(i64::MAX, i64::MIN);
@@ -272,7 +274,7 @@ impl Gateway {
             None => *r < self.past.settled && (!self.lost.contains(r) || ends_gap(*r)),
         };
         let end = self.numbers().take_while(|r| *r < last && held.is_none_or(|h| *r < h) && is_over(r)).count();
-        self.forget_records(end);
+        self.forget_records(end, days);
         let mut held_boots = BTreeMap::new();
         for clock in self.records.iter().map(|r| &r.clock) {
             let oldest = held_boots.entry(clock.boot_id).or_insert(clock.boot_ms);
@@ -281,7 +283,7 @@ impl Gateway {
         self.clocks.forget(&held_boots);
     }
 
-    fn forget_records(&mut self, count: usize) {
+    fn forget_records(&mut self, count: usize, days: &[Interval]) {
         let first = self.numbers().start;
         let end = first.saturating_add(count as u32);
         let Some(leaf) = self.record(end).map(|r| r.leaf) else { return };
@@ -294,6 +296,7 @@ impl Gateway {
         let mut gaps: Vec<PastGap> = self.held_gaps().into_iter().filter(|g| g.leaf < leaf).map(gone).collect();
         for record in first..end {
             self.freeze_record(record);
+            self.past.seen.join(self.record_seen(record, days));
             if let Some(span) = self.span(record) {
                 self.past.newest_ms = self.past.newest_ms.max(Some(span.to_ms));
                 self.past.last_ms = Some(span.to_ms);
@@ -354,17 +357,21 @@ impl History {
     /// With `is_read_on` there will be such windows.
     pub(crate) fn forget_before(&mut self, cut_ms: i64, is_read_on: bool) {
         self.look_again();
+        let days = std::mem::take(&mut self.watched);
         for gateway in self.gateways_mut().values_mut() {
-            gateway.forget_before(cut_ms, is_read_on);
+            gateway.forget_before(cut_ms, is_read_on, &days);
         }
+        self.watched = days;
         self.forgotten_ms = self.forgotten_ms.max(Some(cut_ms));
     }
 
-    /// Lets all readings go, their memory too; gaps stay.
+    /// Lets all readings go, their memory too; gaps stay, and when every tag was there.
     pub(crate) fn drop_readings(&mut self) {
+        let days = std::mem::take(&mut self.watched);
         for gateway in self.gateways_mut().values_mut() {
-            gateway.columns.clear();
+            gateway.drop_readings(&days);
         }
+        self.watched = days;
     }
 
     /// Whether windows from an instant on can still be evaluated with a tag.

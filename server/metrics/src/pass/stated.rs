@@ -9,7 +9,7 @@ use crate::history::{By, REACH_MS};
 use crate::interval::Interval;
 use crate::model::{Body, parse_body};
 use crate::pass::{Part, Pass, PassError};
-use crate::report::Calendars;
+use crate::report::{Calendars, days_of};
 use crate::statements::Stated;
 
 impl Pass {
@@ -128,6 +128,15 @@ impl Pass {
                 self.parts.entry((i, machine.clone())).or_insert_with(part);
             }
         }
+        // A filing may be stated later than what is there of it.
+        let days = match self.asked.filings.is_empty() {
+            true => Vec::new(),
+            false => days_of(self.history.statements(), &resolved),
+        };
+        if !self.history.watches(&days) {
+            return self.disturb(leaf, By::Statement);
+        }
+        self.history.watch(days);
         self.request = Some(resolved);
         Ok(())
     }

@@ -133,6 +133,7 @@ pub(crate) fn assemble(history: &History, request: ReportRequest, evaluated: Vec
         method,
         comparisons,
         measurement_plan,
+        practice: super::practice::practice(history, &request),
         gaps: gap_lines(history, &request, &windows),
         statements: statement_lines(history),
         quarantined: history.quarantined().to_vec(),
