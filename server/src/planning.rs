@@ -27,7 +27,7 @@ pub(crate) const BASELINE_LOCK: &str = "baseline_lock";
 pub(crate) const COMPARISON_LOCK: &str = "comparison_lock";
 
 /// Kinds of the declarations about a filed plan.
-const FILED: [&str; 3] = ["filed_plan", "plan_change", OPINION];
+const FILED: [&str; 4] = ["filed_plan", "plan_change", OPINION, "plan_finished"];
 /// Kind of the declaration in which somebody asked about a filed plan says what he thinks of a change.
 pub(crate) const OPINION: &str = "plan_opinion";
 

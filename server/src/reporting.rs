@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use metrics::report::{FilingAsked, ReportError};
 use metrics::{History, HistoryError, Interval, ReportRequest};
-use practice::rule::{DELIVERED, Rule};
+use practice::rule::{self, Rule};
 use protocol::note::Checkpoint;
 use protocol::{Declaration, Digest, Kind, LeafBody, SiteId, bundle};
 use serde::{Deserialize, Serialize};
@@ -299,10 +299,9 @@ fn evaluate(logs: &SiteLogs, site: &SiteId, wanted: &Wanted, now_ms: i64) -> Res
 
 /// Every filed plan, with what the rule file it names says of changes; without it where that file is not delivered.
 fn filings(statements: &metrics::statements::Statements) -> Vec<FilingAsked> {
-    let rules: Vec<Rule> = DELIVERED.iter().filter_map(|(_, text)| Rule::parse(text).ok()).collect();
     let asked = |(id, filing): (&str, &metrics::filed::Filing)| {
         let named = filing.plans.first().and_then(|plan| plan.body.rule.as_deref());
-        let rule = rules.iter().find(|rule| Some(rule.id()) == named).map(Rule::asked);
+        let rule = named.and_then(rule::find).map(Rule::asked);
         FilingAsked { filing: id.to_owned(), rule }
     };
     statements.filings().map(asked).collect()

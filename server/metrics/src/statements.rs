@@ -244,6 +244,10 @@ impl Statements {
                 let of = self.filings.entry(b.filing.clone()).or_default();
                 of.opinions.push(Filed { leaf, received_ms, role: declaration.role.clone(), body: *b });
             }
+            Ok(Body::PlanFinished(b)) => {
+                let of = self.filings.entry(b.filing.clone()).or_default();
+                of.finished.push(Filed { leaf, received_ms, role: declaration.role.clone(), body: b });
+            }
             Ok(Body::Other) => {}
             Err(e) => self.bad.push(BadStatement { leaf, kind: declaration.kind.clone(), reason: e.to_string() }),
         }

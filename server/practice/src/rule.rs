@@ -371,6 +371,7 @@ impl Rule {
         let route = |change: &ChangeRules| RouteAsked {
             article: change.clause.article.clone(),
             opinions: change.route.clone(),
+            together: change.together,
         };
         RuleAsked {
             id: self.id().to_owned(),

@@ -93,3 +93,23 @@ fn the_day_is_that_of_the_site() {
     assert_eq!(error.said.zh, "日期 2025-01-02 晚于填报当日 2025-01-01");
     assert_eq!(check_stated(&empty, ZONE, &plan, "firm", midnight), Ok(()));
 }
+
+#[test]
+fn categories_and_instalments_are_those_of_the_rule() {
+    let empty = site(&[]);
+    let mut body = plan_body();
+    body["payments"] = json!([{"stage": "first", "date": "2025-05-31"}]);
+    let zh = said(&empty, "filed_plan", "firm", &body, "2025-01-01");
+    assert_eq!(zh, "所选办法没有资金分期 first；可用的有 advance、acceptance、overall");
+    body = plan_body();
+    body["lines"][0]["category"] = json!("robot");
+    let zh = said(&empty, "filed_plan", "firm", &body, "2025-01-01");
+    assert!(zh.starts_with("所选办法没有支出类别 robot；可用的有 software、cloud、"), "{zh}");
+    // Under no rule at hand nothing is known, and nothing refused.
+    body.as_object_mut().unwrap().remove("rule");
+    assert_eq!(said(&empty, "filed_plan", "firm", &body, "2025-01-01"), "");
+    let line = json!([{"line": {"line": "x", "category": "robot", "what": "x", "amount_fen": 1}}]);
+    let change = change_body("c-1", "2025-01-01", line);
+    let kunming = site(&[("filed_plan", plan_body())]);
+    assert!(said(&kunming, "plan_change", "firm", &change, "2025-01-01").starts_with("所选办法没有支出类别 robot"));
+}

@@ -11,7 +11,7 @@ use crate::batch::record::BatchRecord;
 use crate::checklist::ledger::{self, LedgerEntry};
 use crate::credibility::course::{FindingRef, FindingShown};
 use crate::credibility::explanation::{self, Explanation};
-use crate::filed::{self, FiledPlan, PlanChange, PlanOpinion};
+use crate::filed::{self, FiledPlan, PlanChange, PlanFinished, PlanOpinion};
 use crate::metrology::{self, Meter};
 use crate::plan::{BaselineLock, ComparisonLock, EvidenceDocument};
 use crate::production::material::Material;
@@ -121,12 +121,14 @@ pub enum Body {
     PlanChange(Box<PlanChange>),
     /// `plan_opinion`
     PlanOpinion(Box<PlanOpinion>),
+    /// `plan_finished`
+    PlanFinished(PlanFinished),
     /// A kind this crate does not compute with.
     Other,
 }
 
 /// The declaration kinds this crate computes with.
-pub const KINDS: [&str; 31] = [
+pub const KINDS: [&str; 32] = [
     "site",
     "calendar",
     "machine",
@@ -158,6 +160,7 @@ pub const KINDS: [&str; 31] = [
     "filed_plan",
     "plan_change",
     "plan_opinion",
+    "plan_finished",
 ];
 
 /// Parses and checks the body of a declaration.
@@ -244,6 +247,7 @@ pub fn parse_body(kind: &str, body: &serde_json::Value) -> Result<Body, ModelErr
         }
         "plan_change" => Body::PlanChange(Box::new(filed::check_change(read(kind, body)?)?)),
         "plan_opinion" => Body::PlanOpinion(Box::new(filed::check_opinion(read(kind, body)?)?)),
+        "plan_finished" => Body::PlanFinished(filed::check_finished(read(kind, body)?)?),
         _ => Body::Other,
     })
 }

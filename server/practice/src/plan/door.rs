@@ -1,6 +1,6 @@
 //! What is refused before it is logged, by the rule file that the filing names.
 
-use metrics::filed::{Filed, Filing, Problem, Procedure, Why};
+use metrics::filed::{ChangeItem, Filed, Filing, Problem, Procedure, Why};
 use metrics::model::Body;
 use metrics::statements::Statements;
 
@@ -23,6 +23,7 @@ pub fn check_stated(
         Body::FiledPlan(plan) => &plan.filing,
         Body::PlanChange(change) => &change.filing,
         Body::PlanOpinion(opinion) => &opinion.filing,
+        Body::PlanFinished(finished) => &finished.filing,
         _ => return Ok(()),
     };
     let none = Filing::default();
@@ -38,10 +39,14 @@ pub fn check_stated(
     fn now<T: Clone>(body: &T, role: &str, received_ms: i64) -> Filed<T> {
         Filed { leaf: u64::MAX, received_ms, role: role.to_owned(), body: body.clone() }
     }
+    if let Some(rule) = rule {
+        check_entries(rule, body)?;
+    }
     match body {
         Body::FiledPlan(plan) => procedure.check_plan(&now(plan.as_ref(), role, received_ms)),
         Body::PlanChange(change) => procedure.check_change(&now(change.as_ref(), role, received_ms)),
         Body::PlanOpinion(opinion) => procedure.check_opinion(&now(opinion.as_ref(), role, received_ms)),
+        Body::PlanFinished(finished) => procedure.check_finished(&now(finished, role, received_ms)),
         _ => Ok(()),
     }
 }
@@ -57,4 +62,35 @@ fn delivered(id: &str) -> Result<&'static Rule, Problem> {
             format!("there is no rule file `{shown}`; known are {}; leave `rule` out for another", known.join(", ")),
         )
     })
+}
+
+/// Categories and instalments are those of the rule: another would be on no page and in no sheet.
+fn check_entries(rule: &Rule, body: &Body) -> Result<(), Problem> {
+    let mut categories: Vec<&str> = Vec::new();
+    let mut stages: Vec<&str> = Vec::new();
+    match body {
+        Body::FiledPlan(plan) => {
+            categories.extend(plan.lines.iter().map(|line| line.category.as_str()));
+            stages.extend(plan.payments.iter().map(|payment| payment.stage.as_str()));
+        }
+        Body::PlanChange(change) => categories.extend(change.items.iter().filter_map(|item| match item {
+            ChangeItem::Line(line) => Some(line.category.as_str()),
+            _ => None,
+        })),
+        _ => {}
+    }
+    let check = |used: Vec<&str>, known: Vec<&str>, zh: &str, en: &str| match used.iter().find(|id| !known.contains(id))
+    {
+        None => Ok(()),
+        Some(id) => {
+            let shown: String = id.chars().take(40).collect();
+            Err(Problem::new(
+                Why::NotInRule,
+                format!("所选办法没有{zh} {shown}；可用的有 {}", known.join("、")),
+                format!("the rule has no {en} `{shown}`; known are {}", known.join(", ")),
+            ))
+        }
+    };
+    check(categories, rule.category.iter().map(|c| c.id()).collect(), "支出类别", "category")?;
+    check(stages, rule.stage.iter().map(|s| s.id()).collect(), "资金分期", "instalment")
 }

@@ -45,6 +45,7 @@ pub(super) async fn page(
         "file" => t.s("filing-done-file"),
         "apply" => t.s("filing-done-apply"),
         "opine" => t.s("filing-done-opine"),
+        "finish" => t.s("filing-done-finish"),
         _ => String::new(),
     };
     show(&state, &visitor, &site, &asked.filing, StatusCode::OK, Told { done, ..Told::default() }).await
@@ -140,6 +141,10 @@ fn opinion(form: &Fields) -> Json {
         "body": form.one("body"), "opinion": form.one("opinion"), "date": form.one("date"),
     });
     put(&mut body, "reason", form.one("reason"));
+    // What he had before him: on another submission his opinion counts for nothing.
+    if let Ok(leaf) = form.one("submission").parse::<u64>() {
+        body["submission"] = json!(leaf);
+    }
     body
 }
 
@@ -159,6 +164,10 @@ pub(super) async fn answer(
     let (kind, body, name) = match form.one("what") {
         "file" => ("filed_plan", plan(t, &form), "file".to_owned()),
         "apply" => ("plan_change", change(t, &form), "apply".to_owned()),
+        "finish" => {
+            let body = json!({"filing": form.one("filing"), "date": form.one("date")});
+            ("plan_finished", Ok(body), "finish".to_owned())
+        }
         "opine" => (OPINION, Ok(opinion(&form)), format!("opine/{}", form.one("change"))),
         other => return Err(visitor.problem(ProblemKind::Invalid(other.chars().take(20).collect()))),
     };

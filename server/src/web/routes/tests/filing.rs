@@ -53,6 +53,8 @@ async fn a_plan_is_filed_changed_with_three_opinions_and_compared_with_what_is_t
     let district = browser(&inside, "qu", "district", "zh-CN").await;
     let centre = browser(&inside, "zx", "centre", "zh-CN").await;
     let city = browser(&inside, "shi", "city", "en").await;
+    let finance = browser(&inside, "cai", "finance", "zh-CN").await;
+    let provider = browser(&inside, "fu", "provider", "zh-CN").await;
     let assessor = browser(&inside, "zhao", "assessor", "zh-CN").await;
     let size = || inside.context.logs.size(&Inside::site()).unwrap();
 
@@ -95,6 +97,18 @@ async fn a_plan_is_filed_changed_with_three_opinions_and_compared_with_what_is_t
     assert!(page.contains("金额“12万”无法读取：请以元填写") && page.contains("value=\"MES 系统\""), "{page}");
     assert!(page.contains("value=\"kunming-fund-2024-1\" selected"), "{page}");
     assert_eq!(size(), before, "nothing refused was logged");
+    // Whoever states things of a site states no plan for the firm.
+    assert!(!provider.page(PAGE).await.contains("value=\"file\""));
+    let (status, _, page) = provider.state(&plan("120,000.5")).await;
+    assert_eq!(status, StatusCode::CONFLICT);
+    assert!(page.contains("备案方案须由企业账号填报"), "{page}");
+    let mut unknown = plan("120,000.5");
+    unknown.retain(|(name, _)| *name != "stage.1");
+    unknown.push(("stage.1", "first"));
+    let (status, _, page) = firm.state(&unknown).await;
+    assert_eq!(status, StatusCode::CONFLICT);
+    assert!(page.contains("所选办法没有资金分期 first"), "{page}");
+    assert_eq!(size(), before, "nothing refused was logged");
     let (status, to, page) = firm.state(&plan("120,000.5")).await;
     assert_eq!(status, StatusCode::SEE_OTHER, "{page}");
     assert_eq!(to, "/sites/demo/filing?filing=km-017&done=file");
@@ -106,7 +120,29 @@ async fn a_plan_is_filed_changed_with_three_opinions_and_compared_with_what_is_t
     // What was promised is not there, the term is over; what is there was not promised.
     assert!(page.contains("现行方案内，实施期限已过，尚无数据；没有经同意的变更"), "{page}");
     assert!(page.contains("不在现行方案内，已有数据；没有经同意的变更"), "{page}");
-    assert!(page.contains("超过实施期限"), "{page}");
+    assert!(page.contains("实施期限已于 2026-03-20 届满；未填报完成日期"), "{page}");
+    // Dated 1 February, logged weeks later, and by whom: all of it is said.
+    assert!(page.contains("（企业）记入") && page.contains("2026-04-0"), "{page}");
+    // No points were promised: there is nothing to count. What is promised is no addition.
+    assert!(!page.contains("</i>测点</span>") && page.contains("</i>设备</span>"), "{page}");
+    let added = page.split("增加设备").nth(1).unwrap().split("</fieldset>").next().unwrap().to_owned();
+    assert!(!added.contains("value=\"lathe\"") && added.contains("value=\"press\""), "{added}");
+    assert!(!provider.page(PAGE).await.contains("value=\"apply\""), "an application is the firm's, too");
+
+    // When the works were finished is stated, and then the days are counted to that date.
+    let finish = |date: &'static str| [("what", "finish"), ("filing", "km-017"), ("date", date)];
+    let (status, _, page) = firm.state(&finish("2099-01-01")).await;
+    assert_eq!(status, StatusCode::CONFLICT);
+    assert!(page.contains("晚于填报当日") && page.contains("value=\"2099-01-01\""), "{page}");
+    let (status, to, page) = firm.state(&finish("2026-03-25")).await;
+    assert_eq!(
+        (status, to.as_str()),
+        (StatusCode::SEE_OTHER, "/sites/demo/filing?filing=km-017&done=finish"),
+        "{page}"
+    );
+    let page = firm.page(&to).await;
+    assert!(page.contains("已于 2026-03-25 完成，超过实施期限（2026-03-20）5 天"), "{page}");
+    assert!(page.contains("完成日期已记入日志"), "{page}");
 
     // The firm applies; nobody is skipped, and nobody speaks for another.
     let apply = [
@@ -146,7 +182,26 @@ async fn a_plan_is_filed_changed_with_three_opinions_and_compared_with_what_is_t
     let mut again = apply;
     again[3].1 = "2026-03-03";
     assert_eq!(firm.state(&again).await.0, StatusCode::SEE_OTHER);
-    for (who, by) in [(&district, "district"), (&centre, "centre"), (&city, "city")] {
+    // Who has it before him has it: it is not replaced under his hands, and what he says is on what he saw.
+    let (status, _, page) = firm.state(&again).await;
+    assert_eq!(status, StatusCode::CONFLICT);
+    assert!(page.contains("正待属地主管部门意见，退回补正后方可重新提交"), "{page}");
+    let form = district.page(PAGE).await;
+    let read = form.split("name=\"submission\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    assert!(
+        form.contains("对此前提交的意见") && form.contains("退回补正 · 2026-03-02 · 缺报价单"),
+        "kept to be read: {form}"
+    );
+    let mut stale = opinion("district", "agree", "2026-03-04", "").to_vec();
+    stale.push(("submission", "1"));
+    let (status, _, page) = district.state(&stale).await;
+    assert_eq!(status, StatusCode::CONFLICT);
+    assert!(page.contains("意见所针对的是日志第 1 条的提交"), "{page}");
+    let mut fresh = opinion("district", "agree", "2026-03-04", "").to_vec();
+    fresh.push(("submission", &read));
+    let (status, _, page) = district.state(&fresh).await;
+    assert_eq!(status, StatusCode::SEE_OTHER, "{page}");
+    for (who, by) in [(&centre, "centre"), (&finance, "finance"), (&city, "city")] {
         let (status, _, page) = who.state(&opinion(by, "agree", "2026-03-04", "")).await;
         assert_eq!(status, StatusCode::SEE_OTHER, "{by}: {page}");
     }
@@ -159,7 +214,7 @@ async fn a_plan_is_filed_changed_with_three_opinions_and_compared_with_what_is_t
         assert!(!page.contains("验收通过"), "no page says so");
     }
     sheet(&firm).await;
-    assert_eq!(size(), stated + 5, "a sheet is only a calculation");
+    assert_eq!(size(), stated + 6, "a sheet is only a calculation");
     several(&firm, plan("9")).await;
     inside.evidence.close().await;
 }
