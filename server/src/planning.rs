@@ -28,7 +28,8 @@ pub(crate) const BASELINE_LOCK: &str = "baseline_lock";
 pub(crate) const COMPARISON_LOCK: &str = "comparison_lock";
 
 /// Kinds of the declarations about a filed plan, the papers around it, and lists of firms.
-const FILED: [&str; 7] = ["filed_plan", "plan_change", OPINION, PAPER_ASKED, "paper_handed", PAPER_JUDGED, FIRM_LISTED];
+const FILED: [&str; 8] =
+    ["filed_plan", "plan_change", OPINION, "plan_finished", PAPER_ASKED, "paper_handed", PAPER_JUDGED, FIRM_LISTED];
 /// Kind of the declaration in which somebody asked about a filed plan says what he thinks of a change.
 pub(crate) const OPINION: &str = "plan_opinion";
 
@@ -109,11 +110,13 @@ pub enum PlanningError {
     Evaluation(#[from] ReportingError),
 }
 
-/// Checks statements against what the log has locked, and against the course of their filing. Keep the guard until they are appended, and
+/// Checks statements against what the log has locked, and against the course of their filing; `zone` is where the server's row has the site.
+/// Keep the guard until they are appended, and
 /// give it to [`publish`].
 pub(crate) async fn check(
     logs: &SiteLogs,
     site: &SiteId,
+    zone: &str,
     declarations: &[Declaration],
     now_ms: i64,
 ) -> Result<Option<MutexGuard<'static, ()>>, PlanningError> {
@@ -122,7 +125,7 @@ pub(crate) async fn check(
         return Ok(None);
     }
     let guard = ONE_AT_A_TIME.lock().await;
-    let (logs, site, all) = (logs.clone(), site.clone(), declarations.to_vec());
+    let (logs, site, zone, all) = (logs.clone(), site.clone(), zone.to_owned(), declarations.to_vec());
     off_thread(move || {
         let mut statements = reporting::statements(&logs, &site)?;
         let next = logs.size(&site)?;
@@ -133,9 +136,10 @@ pub(crate) async fn check(
                 continue;
             }
             let body = parse_body(&declaration.kind, &declaration.body);
+            let zone = reporting::zone(&statements, &zone);
             let checked = body.map_or(Ok(()), |b| {
-                check_filed(&statements, &b, &declaration.role, now_ms)?;
-                dossier::check_stated(&statements, &b, &declaration.role, now_ms)
+                check_filed(&statements, zone, &b, &declaration.role, now_ms)?;
+                dossier::check_stated(&statements, zone, &b, &declaration.role, now_ms)
             });
             checked.map_err(|problem| match several {
                 true => PlanningError::Filed {

@@ -43,8 +43,8 @@ pub use figures::{
     figures,
 };
 pub use filing::{
-    ApplicationView, ClauseView, FiledTargetView, FilingMachine, FilingRule, FilingState, FilingView, InvestmentView,
-    LooseView, MajorView, OpinionView, PaymentView, PromiseView, RuleEntry, TermView, filing,
+    ApplicationView, ClauseView, FiledTargetView, FilingMachine, FilingRule, FilingState, FilingView, FinishedView,
+    InvestmentView, LooseView, MajorView, OpinionView, PaymentView, PromiseView, RuleEntry, TermView, filing,
 };
 pub use findings::{
     ClearView, DetectorParameter, DetectorView, ExplanationView, FINDING_SHOWN, FindingView, FindingsView,

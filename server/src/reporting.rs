@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use metrics::report::{FilingAsked, ReportError};
 use metrics::{History, HistoryError, Interval, ReportRequest};
-use practice::rule::{DELIVERED, Rule};
+use practice::rule::{self, Rule};
 use protocol::note::Checkpoint;
 use protocol::{Declaration, Digest, Kind, LeafBody, SiteId, bundle};
 use serde::{Deserialize, Serialize};
@@ -258,6 +258,11 @@ pub(crate) fn statements(logs: &SiteLogs, site: &SiteId) -> Result<metrics::stat
     Ok(history(logs, site, size, BTreeSet::new(), &BTreeSet::new())?.statements().clone())
 }
 
+/// Where a site is: its own statement goes before the row that the server keeps.
+pub(crate) fn zone<'z>(statements: &'z metrics::statements::Statements, row: &'z str) -> &'z str {
+    statements.site().map_or(row, |site| site.zone.as_str())
+}
+
 /// A history of a prefix of the log with every reading that windows of time depend on.
 pub(crate) fn history_over(
     logs: &SiteLogs,
@@ -307,10 +312,9 @@ fn evaluate(logs: &SiteLogs, site: &SiteId, wanted: &Wanted, now_ms: i64) -> Res
 
 /// Every filed plan, with what the rule file it names says of changes; without it where that file is not delivered.
 fn filings(statements: &metrics::statements::Statements) -> Vec<FilingAsked> {
-    let rules: Vec<Rule> = DELIVERED.iter().filter_map(|(_, text)| Rule::parse(text).ok()).collect();
     let asked = |(id, filing): (&str, &metrics::filed::Filing)| {
         let named = filing.plans.first().and_then(|plan| plan.body.rule.as_deref());
-        let rule = rules.iter().find(|rule| Some(rule.id()) == named).map(Rule::asked);
+        let rule = named.and_then(rule::find).map(Rule::asked);
         FilingAsked { filing: id.to_owned(), rule }
     };
     statements.filings().map(asked).collect()

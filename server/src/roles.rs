@@ -73,7 +73,7 @@ pub const ROLES: [Role; 9] = {
     use Permission::{Declare, GiveOpinion, IssueReport, ManageGateways, SeeFigures, SeeRaw};
     [
         Role { id: "city", zh: "市级主管部门", en: "City authority", permissions: &[SeeFigures, GiveOpinion] },
-        Role { id: "finance", zh: "财政部门", en: "Finance bureau (read-only)", permissions: &[SeeFigures] },
+        Role { id: "finance", zh: "财政部门", en: "Finance bureau", permissions: &[SeeFigures, GiveOpinion] },
         Role {
             id: "district", zh: "属地主管部门", en: "District authority", permissions: &[SeeFigures, GiveOpinion]
         },

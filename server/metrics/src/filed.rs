@@ -30,7 +30,7 @@ mod force;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::check::{TEXT_MAX, digest as check_document, words as check_words};
-pub(crate) use self::check::{check_change, check_opinion, check_plan};
+pub(crate) use self::check::{check_change, check_finished, check_opinion, check_plan};
 pub use self::compared::{
     Compared, Covered, Difference, PRODUCING_DAYS, Promise, Seen, SeenGateway, TagsSeen, compare, gateways_there, there,
 };
@@ -189,6 +189,9 @@ pub struct PlanOpinion {
     pub change: String,
     /// In which capacity.
     pub by: OpinionBy,
+    /// Leaf of the submission it is on: on no other does it count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submission: Option<u64>,
     /// The body, by name.
     pub body: String,
     /// What it says.
@@ -203,6 +206,19 @@ pub struct PlanOpinion {
     pub document: Option<String>,
 }
 
+/// `plan_finished`: the works of a filed plan are finished. Of several the last leaf counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanFinished {
+    /// Id of the filing.
+    pub filing: String,
+    /// When they were finished, `YYYY-MM-DD`.
+    pub date: String,
+    /// SHA-256 of the paper that says so, hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<String>,
+}
+
 /// Who is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -213,15 +229,21 @@ pub enum OpinionBy {
     Centre,
     /// 市级主管部门.
     City,
+    /// 财政部门.
+    Finance,
 }
 
 impl OpinionBy {
+    /// Everybody who can be asked.
+    pub const ALL: [Self; 4] = [Self::District, Self::Centre, Self::City, Self::Finance];
+
     /// The role of the accounts that speak for it.
     pub const fn role(self) -> &'static str {
         match self {
             Self::District => "district",
             Self::Centre => "centre",
             Self::City => "city",
+            Self::Finance => "finance",
         }
     }
 
@@ -231,6 +253,7 @@ impl OpinionBy {
             Self::District => ("属地主管部门", "district"),
             Self::Centre => ("促进中心", "promotion centre"),
             Self::City => ("市级主管部门", "city"),
+            Self::Finance => ("财政部门", "finance bureau"),
         }
     }
 }
@@ -293,6 +316,8 @@ pub struct Filing {
     pub changes: Vec<Filed<PlanChange>>,
     /// Opinions.
     pub opinions: Vec<Filed<PlanOpinion>>,
+    /// When the works were finished, as stated.
+    pub finished: Vec<Filed<PlanFinished>>,
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use serde_json::{Value as Json, json};
 const DAY: i64 = 24 * HOUR;
 
 fn asked(opinions: Option<Vec<OpinionBy>>) -> FilingAsked {
-    let change = opinions.map(|opinions| RouteAsked { article: "第十一条".into(), opinions });
+    let change = opinions.map(|opinions| RouteAsked { article: "第十一条".into(), opinions, together: 1 });
     let names = Words { zh: "某市办法".into(), en: "A city's rules".into() };
     let rule =
         RuleAsked { id: "city-1".into(), names, number: Some("某工信〔2024〕1号".into()), draft: false, change };

@@ -51,7 +51,8 @@ pub struct Claim {
     /// Awards that were granted.
     #[serde(default)]
     pub awards: BTreeMap<String, StatedAward>,
-    /// Support of the same fund received before, for other things than this subsidy.
+    /// Support of the same fund received before, for other things than this subsidy; an entry of nothing where somebody says that there
+    /// was none.
     #[serde(default)]
     pub received: Vec<StatedAmount>,
     /// What was paid of this subsidy, by instalment.
@@ -134,7 +135,7 @@ pub struct Line {
     pub category: String,
     /// How much.
     pub amount_fen: Fen,
-    /// Of that, hardware inside a software or service contract.
+    /// Of that, hardware inside a software or service contract; nothing in a category that is hardware itself.
     #[serde(default)]
     pub hardware_fen: Fen,
     /// Date of the invoice.
@@ -184,15 +185,9 @@ fn amount(place: &str, fen: Fen, least: Fen) -> Result<(), ClaimError> {
         return Ok(());
     }
     let (zh, en) = if least > 0 {
-        (
-            "金额须大于 0，最多 100 亿元（以分填写整数）",
-            "an amount is above zero and at most ten billion yuan, in whole fen",
-        )
+        ("金额须大于 0，最多 100 亿元", "an amount is above zero and at most ten billion yuan")
     } else {
-        (
-            "金额不得小于 0，最多 100 亿元（以分填写整数）",
-            "an amount is not below zero and at most ten billion yuan, in whole fen",
-        )
+        ("金额不得小于 0，最多 100 亿元", "an amount is not below zero and at most ten billion yuan")
     };
     Err(refuse(place, zh, en))
 }
@@ -208,7 +203,7 @@ impl Claim {
         }
         let mut seen = BTreeSet::new();
         for line in &self.lines {
-            self.check_line(line)?;
+            self.check_line(rule, line)?;
             if !seen.insert(&line.line) {
                 return Err(refuse(format!("lines.{}", line.line), "支出编号重复", "the expense is there twice"));
             }
@@ -232,7 +227,7 @@ impl Claim {
         self.check_stated(rule)
     }
 
-    fn check_line(&self, line: &Line) -> Result<(), ClaimError> {
+    fn check_line(&self, rule: &Rule, line: &Line) -> Result<(), ClaimError> {
         text("lines.line", &line.line)?;
         let place = |field: &str| format!("lines.{}.{field}", line.line);
         text(&place("category"), &line.category)?;
@@ -241,6 +236,10 @@ impl Claim {
         if line.hardware_fen > line.amount_fen {
             let en = "the hardware part is more than the expense";
             return Err(refuse(place("hardware_fen"), "硬件部分大于该笔支出", en));
+        }
+        if line.hardware_fen > 0 && rule.category.iter().any(|c| c.id() == line.category && c.hardware) {
+            let en = "this category is hardware itself: a part of it that is hardware is not stated";
+            return Err(refuse(place("hardware_fen"), "该类别本身即为设备，请勿另填其中硬件", en));
         }
         Ok(())
     }
@@ -285,8 +284,7 @@ impl Claim {
                 None if is_amount => {}
                 Some(1..=10_000) => {}
                 _ => {
-                    let en = "a share is 1 to 10000 hundredths of a percent";
-                    let zh = "须填写比例，1 至 10000（万分之一）";
+                    let (zh, en) = ("须填写比例，0.01% 至 100%", "state the share, 0.01 % to 100 %");
                     return Err(refuse(format!("announced.{id}.share_hundredths"), zh, en));
                 }
             }
@@ -308,7 +306,7 @@ impl Claim {
             return Err(refuse("received", "最多 500 项", "at most 500 entries"));
         }
         for stated in &self.received {
-            amount("received", stated.amount_fen, 1)?;
+            amount("received.amount_fen", stated.amount_fen, 0)?;
             text("received.by", &stated.by)?;
         }
         for (id, paid) in &self.paid {

@@ -125,8 +125,7 @@ fn refused(zh: impl Into<String>, en: impl Into<String>) -> Problem {
 }
 
 /// The papers of a site.
-pub fn dossier(statements: &Statements) -> Dossier<'_> {
-    let zone = zone(statements);
+pub fn dossier<'s>(statements: &'s Statements, zone: &str) -> Dossier<'s> {
     let mut out = Dossier::default();
     for (_, stated) in statements.papers() {
         let mut steps: Vec<(By<'_>, Step<'_>)> = Vec::new();
@@ -157,7 +156,13 @@ pub fn dossier(statements: &Statements) -> Dossier<'_> {
 ///
 /// # Errors
 /// Why it would count for nothing, and what comes first.
-pub fn check_stated(statements: &Statements, body: &Body, role: &str, received_ms: i64) -> Result<(), Problem> {
+pub fn check_stated(
+    statements: &Statements,
+    zone: &str,
+    body: &Body,
+    role: &str,
+    received_ms: i64,
+) -> Result<(), Problem> {
     let (id, step) = match body {
         Body::PaperAsked(asked) => (&asked.paper, Step::Asked(asked)),
         Body::PaperHanded(handed) => (&handed.paper, Step::Handed(handed)),
@@ -165,13 +170,9 @@ pub fn check_stated(statements: &Statements, body: &Body, role: &str, received_m
         Body::FirmListed(_) => return check_listed(role),
         _ => return Ok(()),
     };
-    let so_far = dossier(statements);
+    let so_far = dossier(statements, zone);
     let paper = so_far.papers.iter().find(|p| p.asked.paper == *id);
-    take(paper, By { leaf: u64::MAX, received_ms, role }, step, zone(statements)).map(drop)
-}
-
-fn zone(statements: &Statements) -> &str {
-    statements.site().map_or("UTC", |site| &site.zone)
+    take(paper, By { leaf: u64::MAX, received_ms, role }, step, zone).map(drop)
 }
 
 fn check_listed(role: &str) -> Result<(), Problem> {

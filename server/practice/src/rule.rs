@@ -13,6 +13,7 @@ mod change;
 mod check;
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use jiff::civil::Date;
 use metrics::model::Names;
@@ -172,6 +173,9 @@ pub struct Category {
     pub counts: Counts,
     /// For the firm's investment (数字化转型投入).
     pub investment: Counts,
+    /// It is hardware itself: what the rule says about hardware inside a contract says nothing about it.
+    #[serde(default)]
+    pub hardware: bool,
     /// Where it says so.
     pub clause: Clause,
 }
@@ -367,6 +371,7 @@ impl Rule {
         let route = |change: &ChangeRules| RouteAsked {
             article: change.clause.article.clone(),
             opinions: change.route.clone(),
+            together: change.together,
         };
         RuleAsked {
             id: self.id().to_owned(),
@@ -456,3 +461,16 @@ pub const DELIVERED: [(&str, &str); 3] = [
     ("mianyang-draft", include_str!("../../../configs/policy/mianyang-draft.toml")),
     ("guangdong", include_str!("../../../configs/policy/guangdong.toml")),
 ];
+
+static READ: LazyLock<Vec<Rule>> =
+    LazyLock::new(|| DELIVERED.iter().filter_map(|(_, text)| Rule::parse(text).ok()).collect());
+
+/// The rules delivered with the program, read once. That each of the files can be read is tested.
+pub fn delivered() -> &'static [Rule] {
+    &READ
+}
+
+/// The delivered rule with this id.
+pub fn find(id: &str) -> Option<&'static Rule> {
+    READ.iter().find(|rule| rule.id() == id)
+}

@@ -240,6 +240,7 @@ fn guangdong_as_worked_by_hand() {
 fn each_delivered_rule_has_its_cases() {
     let tested = ["kunming", "mianyang-draft", "guangdong"];
     assert_eq!(DELIVERED.map(|(name, _)| name), tested);
+    assert_eq!(practice::rule::delivered().len(), DELIVERED.len(), "none is left out unread");
 }
 
 #[test]

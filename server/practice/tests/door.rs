@@ -36,7 +36,7 @@ fn site(stated: &[(&str, Json)]) -> Statements {
 /// What is said at the door, in Chinese; nothing when it is taken.
 fn said(statements: &Statements, kind: &str, role: &str, body: &Json, day: &str) -> String {
     let body = parse_body(kind, body).unwrap();
-    check_stated(statements, &body, role, morning(day)).err().map_or(String::new(), |p| p.said.zh)
+    check_stated(statements, ZONE, &body, role, morning(day)).err().map_or(String::new(), |p| p.said.zh)
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_mistyped_rule_is_refused_with_those_that_are_known() {
     assert!(zh.contains("没有规则文件 kunming-fund-2024-01；可用的有 kunming-fund-2024-1、"), "{zh}");
     assert!(zh.ends_with("；不在其中的请不填 rule"), "{zh}");
     let plan = parse_body("filed_plan", &body).unwrap();
-    let en = check_stated(&site(&[]), &plan, "firm", morning("2025-01-01")).unwrap_err().said.en;
+    let en = check_stated(&site(&[]), ZONE, &plan, "firm", morning("2025-01-01")).unwrap_err().said.en;
     assert!(en.starts_with("there is no rule file `kunming-fund-2024-01`; known are kunming-fund-2024-1, "), "{en}");
     assert_eq!(said(&site(&[]), "filed_plan", "firm", &plan_body(), "2025-01-01"), "");
     // A log that has such a plan all the same takes what belongs to it.
@@ -89,7 +89,27 @@ fn the_day_is_that_of_the_site() {
     // 1 January, 23:59 in Kunming is 2 January nowhere to its west; a minute later it is.
     let midnight = morning("2025-01-02");
     let plan = parse_body("filed_plan", &body).unwrap();
-    let error = check_stated(&empty, &plan, "firm", midnight - 60_000).unwrap_err();
+    let error = check_stated(&empty, ZONE, &plan, "firm", midnight - 60_000).unwrap_err();
     assert_eq!(error.said.zh, "日期 2025-01-02 晚于填报当日 2025-01-01");
-    assert_eq!(check_stated(&empty, &plan, "firm", midnight), Ok(()));
+    assert_eq!(check_stated(&empty, ZONE, &plan, "firm", midnight), Ok(()));
+}
+
+#[test]
+fn categories_and_instalments_are_those_of_the_rule() {
+    let empty = site(&[]);
+    let mut body = plan_body();
+    body["payments"] = json!([{"stage": "first", "date": "2025-05-31"}]);
+    let zh = said(&empty, "filed_plan", "firm", &body, "2025-01-01");
+    assert_eq!(zh, "所选办法没有资金分期 first；可用的有 advance、acceptance、overall");
+    body = plan_body();
+    body["lines"][0]["category"] = json!("robot");
+    let zh = said(&empty, "filed_plan", "firm", &body, "2025-01-01");
+    assert!(zh.starts_with("所选办法没有支出类别 robot；可用的有 software、cloud、"), "{zh}");
+    // Under no rule at hand nothing is known, and nothing refused.
+    body.as_object_mut().unwrap().remove("rule");
+    assert_eq!(said(&empty, "filed_plan", "firm", &body, "2025-01-01"), "");
+    let line = json!([{"line": {"line": "x", "category": "robot", "what": "x", "amount_fen": 1}}]);
+    let change = change_body("c-1", "2025-01-01", line);
+    let kunming = site(&[("filed_plan", plan_body())]);
+    assert!(said(&kunming, "plan_change", "firm", &change, "2025-01-01").starts_with("所选办法没有支出类别 robot"));
 }

@@ -51,13 +51,13 @@ fn site(said: &[Said], day: &str) -> Statements {
 /// What the door says in Chinese and English; nothing when it takes the statement.
 fn door(so_far: &[Said], Said(kind, role, body): &Said, day: &str) -> [String; 2] {
     let body = parse_body(kind, body).unwrap();
-    check_stated(&site(so_far, day), &body, role, morning(day))
+    check_stated(&site(so_far, day), ZONE, &body, role, morning(day))
         .map_or_else(|p| [p.said.zh, p.said.en], |()| [String::new(), String::new()])
 }
 
 fn stands(said: &[Said], today: &str) -> [String; 2] {
     let statements = site(said, "2026-06-30");
-    let dossier = dossier(&statements);
+    let dossier = dossier(&statements, ZONE);
     assert_eq!(dossier.problems, []);
     let names = dossier.papers[0].words(on(today));
     [names.zh, names.en]
@@ -87,13 +87,13 @@ fn a_paper_is_owed_handed_in_returned_handed_in_again_and_received() {
     // Another date: still returned, no longer overdue.
     log.push(asked("centre", "2026-05-20"));
     assert_eq!(stands(&log, "2026-05-05")[0], "退回补正（2026-05-04）：缺盖章页；期限 2026-05-20");
-    assert_eq!(dossier(&site(&log, "2026-06-30")).due(), Some("2026-05-20"));
+    assert_eq!(dossier(&site(&log, "2026-06-30"), ZONE).due(), Some("2026-05-20"));
     log.push(handed("firm", "2026-05-06"));
-    assert_eq!(dossier(&site(&log, "2026-06-30")).due(), None, "what was handed in is not owed");
+    assert_eq!(dossier(&site(&log, "2026-06-30"), ZONE).due(), None, "what was handed in is not owed");
     log.push(judged("centre", "received", "2026-05-07"));
     assert_eq!(stands(&log, "2026-06-01"), ["已接收（2026-05-07）", "received (2026-05-07)"]);
     let statements = site(&log, "2026-06-30");
-    assert_eq!(dossier(&statements).papers[0].handed, 2);
+    assert_eq!(dossier(&statements, ZONE).papers[0].handed, 2);
     // Asked for once more it is owed anew.
     log.push(asked("centre", "2026-07-31"));
     assert_eq!(stands(&log, "2026-06-01")[0], "待企业提交，期限 2026-07-31");
@@ -176,7 +176,7 @@ fn the_newest_entry_of_a_list_counts_and_who_is_no_body_enters_none() {
     let mut newer = listed("district");
     newer.2["name"] = json!("某机械股份有限公司");
     let statements = site(&[listed("centre"), newer, listed("firm")], "2026-06-30");
-    let dossier = dossier(&statements);
+    let dossier = dossier(&statements, ZONE);
     assert_eq!(dossier.listed.map(|l| (l.leaf, l.body.name.as_str())), Some((2, "某机械股份有限公司")));
     assert_eq!(dossier.problems.iter().map(|p| p.leaf).collect::<Vec<_>>(), [Some(3)]);
 }
@@ -202,7 +202,7 @@ proptest! {
             let (so_far, next) = (&steps[..end], &steps[end]);
             let is_refused = !door(so_far, next, day)[0].is_empty();
             let statements = site(&steps[..=end], day);
-            let course = dossier(&statements);
+            let course = dossier(&statements, ZONE);
             let is_void = course.problems.iter().any(|p| p.leaf == Some(end as u64 + 1));
             prop_assert_eq!(is_refused, is_void, "{:?} after {:?}", next, so_far);
             for paper in &course.papers {

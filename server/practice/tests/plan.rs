@@ -45,7 +45,7 @@ fn who_skips_the_district_is_refused_and_counts_for_nothing() {
     let rules = rules();
     let application = log.application(&rules, "2024-12-01");
     assert_eq!(application.problems.iter().map(|p| p.leaf).collect::<Vec<_>>(), [Some(3)]);
-    assert_eq!(application.opinions.len(), 3);
+    assert_eq!(application.opinions.len(), 4);
     assert!(matches!(application.status, Status::Approved { .. }));
 }
 
@@ -96,7 +96,7 @@ fn an_application_is_the_firms() {
     let rules = rules();
     let course = log.under(Some(&rules)).course(on("2025-01-01"));
     assert!(course.applications.is_empty());
-    assert_eq!(course.loose.iter().map(|p| p.leaf).collect::<Vec<_>>(), [2, 3, 4, 5].map(Some));
+    assert_eq!(course.loose.iter().map(|p| p.leaf).collect::<Vec<_>>(), [2, 3, 4, 5, 6].map(Some));
     assert_eq!(log.machines("2025-01-01"), ["press", "saw"]);
 }
 
@@ -125,7 +125,7 @@ fn no_paper_is_dated_after_the_day_it_is_stated() {
 fn an_approval_that_was_logged_later_says_so() {
     let mut log = Log::new();
     log.change("c-1", "2024-11-01", lathe()).says("c-1", "district", "agree", "2024-11-05");
-    log.says("c-1", "centre", "agree", "2024-11-06");
+    log.says("c-1", "centre", "agree", "2024-11-06").says("c-1", "finance", "agree", "2024-11-07");
     log.stated_by("plan_opinion", opinion_body("c-1", "city", "agree", "2024-11-07"), "city", "2025-03-01");
     let rules = rules();
     assert_eq!(log.application(&rules, "2025-06-01").words().zh, "已同意（2024-11-07，2025-03-01 记入日志）");
@@ -159,6 +159,13 @@ fn what_was_returned_is_submitted_again_and_asked_from_the_beginning() {
     assert_eq!(log.application(&rules, "2025-01-01").problems.len(), 1);
     log.change("c-1", "2024-11-12", lathe());
     assert_eq!(log.application(&rules, "2025-01-01").status, Status::Waiting { next: OpinionBy::District });
+    let kept = log.application(&rules, "2025-01-01").superseded;
+    let kept: Vec<_> = kept.iter().map(|o| (o.body.by, o.body.reason.as_str())).collect();
+    assert_eq!(
+        kept,
+        [(OpinionBy::District, ""), (OpinionBy::Centre, "缺少合同复印件")],
+        "what was returned stays to be read"
+    );
     assert_eq!(log.application(&rules, "2025-01-01").submitted, 2);
     log.approve("c-1", ["2024-11-13", "2024-11-14", "2024-11-15"]);
     assert!(matches!(log.application(&rules, "2025-01-01").status, Status::Approved { .. }));
@@ -278,7 +285,7 @@ fn without_a_route_nothing_is_approved_and_what_is_said_is_kept() {
     assert!(check("firm").is_err(), "who speaks for the city does not depend on a route");
     log.approve("c-1", ["2024-11-03", "2024-11-04", "2024-11-05"]);
     let application = log.under(None).course(on("2025-01-01")).applications.remove(0);
-    assert_eq!((&application.status, application.problems.len()), (&Status::NoRoute, 3));
+    assert_eq!((&application.status, application.problems.len()), (&Status::NoRoute, 4));
     assert!(application.words().zh.contains("由主管部门确定"));
     assert_eq!(log.under(None).in_force(on("2025-01-01")).unwrap().plan.machines.len(), 2);
 }
@@ -300,4 +307,85 @@ fn applications_are_checked_against_the_plan_in_force() {
     let (zh, en) = refused(&log, lathe(), "2024-11-03");
     assert_eq!(zh, "变更申请 c-2 已有结论；请另编申请编号");
     assert_eq!(en, "application `c-2` is decided; apply under another id");
+}
+
+#[test]
+fn both_bureaus_decide_and_the_text_names_no_order_between_them() {
+    let rules = rules();
+    for pair in [["city", "finance"], ["finance", "city"]] {
+        let mut log = Log::new();
+        log.change("c-1", "2024-11-01", lathe()).says("c-1", "district", "agree", "2024-11-02");
+        let early =
+            refused(&log, opinion_body("c-1", "finance", "agree", "2024-11-03"), "finance", "2024-11-03").unwrap();
+        assert!(early.0.contains("应先由促进中心出具意见"), "{}", early.0);
+        log.says("c-1", "centre", "agree", "2024-11-03");
+        for (by, date) in pair.into_iter().zip(["2024-11-04", "2024-11-05"]) {
+            assert_eq!(log.machines("2024-12-01"), ["press", "saw"], "one bureau alone approves nothing");
+            let body = opinion_body("c-1", by, "agree", date);
+            assert_eq!(refused(&log, body, by, date), None, "{by}");
+            log.says("c-1", by, "agree", date);
+        }
+        let application = log.application(&rules, "2024-12-01");
+        assert_eq!((application.words().zh.as_str(), application.opinions.len()), ("已同意（2024-11-05）", 4));
+        assert_eq!(log.machines("2024-12-01"), ["press", "lathe"]);
+    }
+    // Nobody speaks twice, and who did not agree decides it.
+    let mut log = Log::new();
+    log.change("c-1", "2024-11-01", lathe()).says("c-1", "district", "agree", "2024-11-02");
+    log.says("c-1", "centre", "agree", "2024-11-03").says("c-1", "finance", "agree", "2024-11-04");
+    let twice = refused(&log, opinion_body("c-1", "finance", "agree", "2024-11-05"), "finance", "2024-11-05").unwrap();
+    assert!(twice.0.contains("应先由市级主管部门出具意见"), "{}", twice.0);
+    log.says("c-1", "city", "disagree", "2024-11-06");
+    assert!(matches!(log.application(&rules, "2024-12-01").status, Status::Refused { by: OpinionBy::City, .. }));
+}
+
+#[test]
+fn nothing_is_put_in_place_of_what_somebody_reads() {
+    let mut log = Log::new();
+    let rules = rules();
+    log.change("c-1", "2024-11-01", lathe());
+    let again =
+        filed::<PlanChange>(change_body("c-1", "2024-11-02", json!([{"firm": "新公司"}])), "firm", "2024-11-02");
+    let error = log.under(Some(&rules)).check_change(&again).unwrap_err().said;
+    assert_eq!(error.zh, "变更申请 c-1 正待属地主管部门意见，退回补正后方可重新提交；其他变更请另编申请编号");
+    assert!(error.en.starts_with("application `c-1` waits for the opinion of the district"), "{}", error.en);
+    // A log that has it all the same: the opinions are on what was submitted first.
+    log.change("c-1", "2024-11-02", json!([{"firm": "新公司"}]))
+        .approve("c-1", ["2024-11-05", "2024-11-06", "2024-11-07"]);
+    let current = log.in_force("2024-12-01");
+    assert_eq!((current.firm, log.machines("2024-12-01")), (None, vec!["press".to_owned(), "lathe".to_owned()]));
+    assert_eq!(log.application(&rules, "2024-12-01").problems.iter().map(|p| p.leaf).collect::<Vec<_>>(), [Some(3)]);
+}
+
+#[test]
+fn an_opinion_is_on_the_submission_it_names() {
+    let mut log = Log::new();
+    log.change("c-1", "2024-11-01", lathe()).says("c-1", "district", "return", "2024-11-02");
+    log.change("c-1", "2024-11-03", json!([{"firm": "新公司"}]));
+    let on = |leaf: u64| {
+        let mut body = opinion_body("c-1", "district", "agree", "2024-11-04");
+        body["submission"] = json!(leaf);
+        refused(&log, body, "district", "2024-11-04")
+    };
+    let (zh, en) = on(2).unwrap();
+    assert_eq!(zh, "意见所针对的是日志第 2 条的提交，变更申请 c-1 现为第 4 条；请阅后重新出具意见");
+    assert!(
+        en.starts_with("the opinion is on the submission of leaf 2; application `c-1` is now that of leaf 4"),
+        "{en}"
+    );
+    assert_eq!(on(4), None);
+}
+
+#[test]
+fn the_plan_is_the_firms_to_state() {
+    let check = |role: &str| {
+        let stated = filed::<FiledPlan>(plan_body(), role, "2024-12-01");
+        Log::nothing().under(Some(&rules())).check_plan(&stated).map_err(|p| (p.said.zh, p.said.en))
+    };
+    assert_eq!(check("firm"), Ok(()));
+    for role in ["provider", "administrator", "district"] {
+        let (zh, en) = check(role).unwrap_err();
+        assert_eq!(zh, format!("备案方案须由企业账号填报；填报账号的角色是 {role}"));
+        assert_eq!(en, format!("the firm's own account states its filed plan; this account has the role `{role}`"));
+    }
 }

@@ -25,12 +25,13 @@ fn major_changes_are_those_the_text_names() {
     assert_eq!(kinds(&log, json!([{"other": "改用租赁方式"}])), [(MajorKind::Other, true, "第十三条（五）".into())]);
     // The term ends on 31 March; three months later is 30 June.
     assert_eq!(kinds(&log, term("2025-06-29")), []);
-    assert_eq!(kinds(&log, term("2025-06-30")), [(MajorKind::Delay, false, "第十三条（三）".into())]);
+    // 「并超过试点实施期间的」: whether the delay alone is one the text does not decide.
+    assert_eq!(kinds(&log, term("2025-06-30")), [(MajorKind::Delay, true, "第十三条（三）".into())]);
     // Two months were approved: one more makes three from the plan as filed, but not from the plan in force.
     log.change("c-0", "2024-11-01", term("2025-05-31")).approve("c-0", ["2024-11-05", "2024-11-06", "2024-11-07"]);
     assert_eq!(kinds(&log, term("2025-06-29")), []);
     assert_eq!(kinds(&log, term("2025-06-30")), [(MajorKind::Delay, true, "第十三条（三）".into())]);
-    assert_eq!(kinds(&log, term("2025-08-31")), [(MajorKind::Delay, false, "第十三条（三）".into())]);
+    assert_eq!(kinds(&log, term("2025-08-31")), [(MajorKind::Delay, true, "第十三条（三）".into())]);
 }
 
 fn seen(machine: &str, point: Option<&str>, since: &str, last: &str) -> Seen {
@@ -53,7 +54,7 @@ fn promised_connected_and_producing_are_three_things() {
     let rules = rules();
     let at = |date: &str| {
         let all = log.under(Some(&rules)).course(on(date)).applications;
-        compare(&log.in_force(date), &all, &there, &gateways, on(date), 7)
+        compare(&log.in_force(date), &[], &all, &there, &gateways, on(date), 7)
     };
     let now = at("2025-02-01");
     assert_eq!((now.machines, now.points, now.gateways), ([2, 2, 1], [2, 1, 1], [1, 1, 1]));
@@ -73,7 +74,7 @@ fn a_difference_is_named_with_where_its_application_stands() {
     let named = |log: &Log, under| {
         let all = log.under(under).course(on("2025-02-01")).applications;
         let current = log.under(under).in_force(on("2025-02-01")).unwrap();
-        let compared = compare(&current, &all, &there, &[], on("2025-02-01"), 7);
+        let compared = compare(&current, &[], &all, &there, &[], on("2025-02-01"), 7);
         let differences: Vec<Difference> = compared.unapproved().filter_map(|r| r.difference.clone()).collect();
         assert!(differences.len() <= 1, "{differences:?}");
         differences.into_iter().next().map(|d| (d.covered_by.map(|c| c.change), d.words.zh, d.words.en))
@@ -109,7 +110,7 @@ fn a_longer_term_applied_for_is_named_with_what_is_missing() {
     let rules = rules();
     let all = log.under(Some(&rules)).course(on("2025-04-10")).applications;
     let covered = |all: &[Application<'_>]| {
-        let compared = compare(&current, all, &[], &[], on("2025-04-10"), 7);
+        let compared = compare(&current, &[], all, &[], &[], on("2025-04-10"), 7);
         let by = |r: &Promise| r.difference.as_ref().unwrap().covered_by.as_ref().map(|c| c.change.clone());
         compared.unapproved().map(by).collect::<Vec<_>>()
     };
@@ -139,6 +140,22 @@ fn the_three_month_limit_is_warned_of_before_it_is_reached() {
     assert_eq!(state("2026-01-01", Some("2025-03-31")), TermState::Within);
     assert_eq!(state("2026-01-01", Some("2025-06-29")), TermState::Late);
     assert_eq!(state("2026-01-01", Some("2025-06-30")), TermState::Reached);
+    // That nobody stated when the works were finished does not say that they went on.
+    let says = |at: &str, finished: Option<&str>| {
+        let words = term(&current, Some(&rules), finished.map(on), on(at), 30).unwrap().words;
+        assert!(words.en.is_ascii(), "{}", words.en);
+        words.zh
+    };
+    assert_eq!(says("2025-04-01", None), "实施期限已于 2025-03-31 届满；未填报完成日期");
+    assert_eq!(
+        says("2025-06-29", None),
+        "实施期限已于 2025-03-31 届满；未填报完成日期；再过 1 天（2025-06-30）即满办法所称的 3 个月，如需延期应及时提出变更申请"
+    );
+    assert_eq!(
+        says("2027-01-01", None),
+        "实施期限已于 2025-03-31 届满；未填报完成日期；至 2025-06-30 已满办法所称的 3 个月，由主管部门认定"
+    );
+    assert_eq!(says("2027-01-01", Some("2025-04-10")), "已于 2025-04-10 完成，超过实施期限（2025-03-31）10 天");
     // What is stated to be finished later than the date asked for is not finished on it.
     assert_eq!(state("2025-06-30", Some("2025-07-01")), TermState::Reached);
     assert_eq!(
@@ -161,7 +178,7 @@ fn delays_one_after_the_other_are_named_from_the_term_as_filed() {
     assert_eq!((on_it.end, on_it.limit), (Day(on("2025-05-31")), Some(Day(on("2025-08-31")))));
     assert!(!before.words.zh.contains("累计"), "{}", before.words.zh);
     assert!(
-        on_it.words.zh.ends_with("自原备案期限（2025-03-31）起算已于 2025-06-30 满延期月数，是否累计由主管部门确定")
+        on_it.words.zh.ends_with("自原备案期限（2025-03-31）起算已于 2025-06-30 满 3 个月，是否累计由主管部门确定")
     );
     assert!(on_it.words.en.ends_with("the authority decides whether delays add up"), "{}", on_it.words.en);
 }
@@ -174,7 +191,7 @@ fn remaining_payments_have_the_dates_somebody_stated_and_nothing_is_owed() {
     let met = [("acceptance".to_owned(), day("2025-05-20"))].into();
     let at = |date: &str, paid: &[(&str, &str)]| {
         let paid = paid.iter().map(|(s, d)| ((*s).to_owned(), day(d))).collect();
-        payments(&rule(), &current, &met, &paid, on(date))
+        payments(Some(&rule()), &current, &met, &paid, on(date))
     };
     let states = |all: &[Payment]| all.iter().map(|p| p.state).collect::<Vec<_>>();
     use PaymentState::{Met, Paid, Waiting};
@@ -189,7 +206,85 @@ fn remaining_payments_have_the_dates_somebody_stated_and_nothing_is_owed() {
         "its condition was met on 2025-05-20, no payment is stated; expected by the plan on 2025-05-31, which is past"
     );
     assert_eq!(later[2].words.zh, "日期由主管部门确定");
-    assert_eq!(later[2].clause.article, "第十七条");
+    assert_eq!(later[2].clause.as_ref().unwrap().article, "第十七条");
     assert_eq!(states(&at("2025-06-01", &[("acceptance", "2025-06-01")])), [Waiting, Paid, Waiting]);
     assert_eq!(states(&at("2025-05-31", &[("acceptance", "2025-06-01")])), [Waiting, Met, Waiting]);
+}
+
+#[test]
+fn an_instalment_that_no_rule_has_is_shown_all_the_same() {
+    let mut current = Log::new().in_force("2025-06-01");
+    current.plan.payments[0].stage = "first".into();
+    let none = Default::default();
+    let all = payments(Some(&rule()), &current, &none, &none, on("2025-01-01"));
+    assert_eq!(all.iter().map(|p| p.stage.as_str()).collect::<Vec<_>>(), ["advance", "acceptance", "overall", "first"]);
+    assert_eq!((all[3].words.zh.as_str(), &all[3].clause), ("备案预计 2025-05-31", &None));
+    let alone = payments(None, &current, &none, &none, on("2025-01-01"));
+    assert_eq!(alone.iter().map(|p| p.stage.as_str()).collect::<Vec<_>>(), ["first"]);
+}
+
+#[test]
+fn an_application_for_a_whole_machine_covers_each_of_its_points() {
+    let mut log = Log::new();
+    log.change("c-1", "2025-01-10", json!([{"machine": {"machine": "lathe"}}]));
+    let rules = rules();
+    let all = log.under(Some(&rules)).course(on("2025-02-01")).applications;
+    let there = [seen("lathe", Some("state"), "2025-01-15", "2025-02-01")];
+    let compared = compare(&log.in_force("2025-02-01"), &[], &all, &there, &[], on("2025-02-01"), 7);
+    let by: Vec<Option<String>> =
+        compared.unapproved().map(|r| Some(r.difference.as_ref()?.covered_by.as_ref()?.change.clone())).collect();
+    assert_eq!(by, [Some("c-1".to_owned()), Some("c-1".to_owned())], "the machine and its point");
+}
+
+#[test]
+fn what_another_filing_promises_is_named_with_it_and_no_difference() {
+    let log = Log::new();
+    let mut other = log.in_force("2025-02-01");
+    other.plan.filing = "km-2024-018".into();
+    other.plan.machines = vec![serde_json::from_value(json!({"machine": "lathe"})).unwrap()];
+    other.plan.gateways = vec!["gw-2".into()];
+    let there =
+        [seen("lathe", Some("state"), "2025-01-15", "2025-02-01"), seen("robot", None, "2025-01-15", "2025-02-01")];
+    let gateways = [SeenGateway { gateway: "gw-2".into(), since: Day(on("2025-01-15")), last: Day(on("2025-02-01")) }];
+    let compared = compare(&log.in_force("2025-02-01"), &[other], &[], &there, &gateways, on("2025-02-01"), 7);
+    assert_eq!(compared.unapproved().filter_map(|r| r.machine.clone()).collect::<Vec<_>>(), ["robot"]);
+    let elsewhere = compared.rows.iter().filter(|r| r.elsewhere.as_deref() == Some("km-2024-018"));
+    let elsewhere: Vec<_> =
+        elsewhere.map(|r| (r.machine.as_deref(), r.point.as_deref(), r.gateway.as_deref())).collect();
+    assert_eq!(
+        elsewhere,
+        [(Some("lathe"), None, None), (Some("lathe"), Some("state"), None), (None, None, Some("gw-2"))]
+    );
+}
+
+#[test]
+fn the_last_data_is_that_which_is_there_and_never_today_by_itself() {
+    let there = [seen("press", Some("state"), "2024-12-01", "2030-01-01")];
+    let compared = compare(&Log::new().in_force("2025-02-01"), &[], &[], &there, &[], on("2025-02-01"), 7);
+    let press = compared.rows.iter().find(|r| r.machine.as_deref() == Some("press")).unwrap();
+    assert_eq!((press.last, press.producing), (Some(Day(on("2030-01-01"))), false));
+}
+
+#[test]
+fn when_the_works_were_finished_is_the_firms_to_state_and_to_correct() {
+    let mut log = Log::new();
+    let rules = rules();
+    let body = |date: &str| json!({"filing": "km-2024-017", "date": date});
+    let finished = |log: &Log, at: &str| log.under(Some(&rules)).finished(on(at)).map(|(date, of)| (date, of.leaf));
+    assert_eq!(finished(&log, "2025-06-01"), None);
+    log.stated_by("plan_finished", body("2025-04-02"), "firm", "2025-04-20");
+    log.stated_by("plan_finished", body("2025-03-30"), "firm", "2025-04-21");
+    // Not the firm's, later than the day it was logged, before the filing: none of it counts.
+    log.stated_by("plan_finished", body("2025-01-01"), "provider", "2025-04-22");
+    log.stated_by("plan_finished", body("2025-04-24"), "firm", "2025-04-23");
+    log.stated_by("plan_finished", body("2024-08-31"), "firm", "2025-04-23");
+    assert_eq!(finished(&log, "2025-06-01"), Some((on("2025-03-30"), 3)));
+    assert_eq!(finished(&log, "2025-03-29"), None, "not yet");
+    let refused = |role: &str, date: &str| {
+        let stated = filed(body(date), role, "2025-04-20");
+        log.under(Some(&rules)).check_finished(&stated).unwrap_err().said.zh
+    };
+    assert_eq!(refused("provider", "2025-04-01"), "完成日期须由企业账号填报；填报账号的角色是 provider");
+    assert_eq!(refused("firm", "2025-04-21"), "日期 2025-04-21 晚于填报当日 2025-04-20");
+    assert_eq!(refused("firm", "2024-08-31"), "完成日期早于备案日期");
 }

@@ -34,7 +34,11 @@ fn lines() -> impl Strategy<Value = Vec<Line>> {
             line: format!("l{i}"),
             category: category.to_owned(),
             amount_fen,
-            hardware_fen: amount_fen * hard / 100 / 2,
+            hardware_fen: if ["gateway", "sensor", "equipment"].contains(&category) {
+                0
+            } else {
+                amount_fen * hard / 100 / 2
+            },
             invoiced,
             in_plan,
             in_contract: None,
@@ -48,7 +52,7 @@ prop_compose! {
     fn claims()(
         lines in lines(),
         level in prop::option::of(0..=4_u8),
-        received in prop::collection::vec(1..50_000_000_i64, 0..3),
+        received in prop::collection::vec(0..50_000_000_i64, 0..3),
         confirmed in prop::option::of(1..300_000_000_i64),
         award in any::<bool>(),
         unanswered in prop::option::weighted(0.2, 0..6_usize),

@@ -8,6 +8,7 @@ const FIRST: &str = r#"
 at = "2025-06-30"
 sector = "化学药品制造"
 level = { level = 3, by = "评测机构" }
+received = [{ amount_fen = 0, by = "企业声明" }]
 [facts]
 little_giant = { answer = false, by = "企业" }
 pilot_2022 = { answer = false, by = "企业" }
@@ -124,4 +125,18 @@ fn an_award_above_what_is_settled_says_what_it_is_with_everything_open() {
         warned(&open),
         "奖励及此前所获支持 200,000.00 元已超过 150,000.00 元；待定支出全部计入投入时为 300,000.00 元"
     );
+}
+
+#[test]
+fn what_was_received_before_has_somebody_who_says_so_or_is_missing() {
+    let line = line("1", "software", 10_000_000);
+    let formula = |text: String| {
+        let steps = sheet(&(text + &line)).steps;
+        steps.into_iter().find(|s| s.step == "half_of_everything").unwrap().formula
+    };
+    let said = formula(FIRST.to_owned());
+    assert!(said.zh.contains("减奖励及此前所获支持 0.00 元（企业声明）"), "{}", said.zh);
+    assert!(said.en.contains("less awards and earlier support 0.00 yuan (企业声明)"), "{}", said.en);
+    let silent = formula(FIRST.replace("received = [{ amount_fen = 0, by = \"企业声明\" }]\n", ""));
+    assert_eq!(silent.zh, "尚缺：此前所获专项资金支持（没有的填 0）");
 }

@@ -92,7 +92,7 @@ pub(super) async fn execute(
             format!("checked: {count} would be declared, {same} are there already; nothing is recorded{en}"),
         );
     }
-    let checked = planning::check(&context.logs, site, &declarations, now_ms).await?;
+    let checked = planning::check(&context.logs, site, "UTC", &declarations, now_ms).await?;
     let leaves = context.logs.append_declarations(site, &declarations).await?;
     let leaves: Vec<String> = leaves.iter().map(u64::to_string).collect();
     planning::publish(&context.logs, site, checked).await?;

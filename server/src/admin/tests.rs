@@ -169,10 +169,10 @@ async fn a_filing_in_a_file_is_checked_along_its_course() {
     let refused = execute(&inside.context, declare(own)).await.expect_err("refused").to_string();
     assert!(refused.contains("第 3 项：属地主管部门的意见须由其自己的账号"), "{refused}");
     assert_eq!(size(), before);
-    let whole =
-        vec![plan, change, opinion("district", "district"), opinion("centre", "centre"), opinion("city", "city")];
+    let whole = ["district", "centre", "city", "finance"].map(|by| opinion(by, by));
+    let whole = [plan, change].into_iter().chain(whole).collect();
     inside.admin(declare(whole)).await;
-    assert_eq!(size(), before + 5);
+    assert_eq!(size(), before + 6);
     inside.evidence.close().await;
 }
 

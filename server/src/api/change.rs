@@ -109,7 +109,7 @@ pub(crate) async fn state_all(
         declaration.encode().map_err(|error| wrong(&error.to_string()))?;
         declarations.push(declaration);
     }
-    let checked = planning::check(&state.logs, &id, &declarations, now_ms).await?;
+    let checked = planning::check(&state.logs, &id, &row.time_zone, &declarations, now_ms).await?;
     let leaves = state.logs.append_declarations(&id, &declarations).await?;
     planning::publish(&state.logs, &id, checked).await?;
     Ok(leaves)

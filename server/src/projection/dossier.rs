@@ -4,19 +4,31 @@ use jiff::civil::Date;
 use metrics::statements::Statements;
 use practice::dossier::{Standing, dossier};
 use practice::plan::{Procedure, Status};
-use practice::rule::{DELIVERED, Rule};
+use practice::rule;
 
 use crate::store::PortfolioRow;
 
 /// Kinds of statements that change it.
 pub(super) fn concerns(kind: &str) -> bool {
-    ["filed_plan", "plan_change", "plan_opinion", "paper_asked", "paper_handed", "paper_judged", "firm_listed", "site"]
-        .contains(&kind)
+    [
+        "filed_plan",
+        "plan_change",
+        "plan_opinion",
+        "plan_finished",
+        "paper_asked",
+        "paper_handed",
+        "paper_judged",
+        "firm_listed",
+        "site",
+    ]
+    .contains(&kind)
 }
 
 /// The row of a site.
 pub(super) fn row(statements: &Statements) -> PortfolioRow {
-    let papers = dossier(statements);
+    // A log begins with its site's own statement; before it there is nothing of these kinds.
+    let zone = statements.site().map_or("UTC", |site| site.zone.as_str());
+    let papers = dossier(statements, zone);
     let mut out = PortfolioRow {
         code: papers.listed.map(|listed| listed.body.code.clone()).unwrap_or_default(),
         listed: papers.listed.map(|listed| listed.body.name.clone()).unwrap_or_default(),
@@ -36,15 +48,14 @@ pub(super) fn row(statements: &Statements) -> PortfolioRow {
             Standing::Owed | Standing::Received(_) => {}
         }
     }
-    let zone = statements.site().map_or("UTC", |site| &site.zone);
     for (_, filing) in statements.filings() {
         let Some(plan) = filing.plans.first() else { continue };
         let filed = &plan.body.filed;
         if out.filed.as_ref().is_none_or(|known| known > filed) {
             out.filed = Some(filed.clone());
         }
-        let rule = plan.body.rule.as_deref().and_then(delivered);
-        let procedure = Procedure { filing, rules: rule.as_ref().and_then(|rule| rule.change.as_ref()), zone };
+        let rule = plan.body.rule.as_deref().and_then(rule::find);
+        let procedure = Procedure { filing, rules: rule.and_then(|rule| rule.change.as_ref()), zone };
         for application in procedure.course(Date::MAX).applications {
             match application.status {
                 Status::Waiting { next } => asks(next.role()),
@@ -55,8 +66,4 @@ pub(super) fn row(statements: &Statements) -> PortfolioRow {
     }
     out.waiting.sort_unstable();
     out
-}
-
-fn delivered(id: &str) -> Option<Rule> {
-    DELIVERED.iter().filter_map(|(_, text)| Rule::parse(text).ok()).find(|rule| rule.id() == id)
 }

@@ -196,6 +196,7 @@ impl Projector {
 
     async fn open(&self, site: &SiteId) -> Result<SiteProjector, ProjectionError> {
         let persisted = u64::try_from(self.store.projected_size(site.as_str()).await?).unwrap_or(0);
+        let seen = u64::try_from(self.store.seen_size(site.as_str()).await?).unwrap_or(0);
         let rows = self.store.shift_keys(site.as_str()).await?;
         let known = rows
             .into_iter()
@@ -207,7 +208,7 @@ impl Projector {
         let source = Arc::new(LogSource { logs: self.logs.clone(), site: site.clone() });
         let folder = parquet::folder(&self.data_dir, site.as_str());
         off_thread(move || {
-            let mut projector = SiteProjector::open(source, persisted, known)?;
+            let mut projector = SiteProjector::open(source, persisted, seen, known)?;
             projector.days.compare(&folder);
             Ok(projector)
         })

@@ -21,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+use metrics::filed::TagsSeen;
 use metrics::history::REACH_MS;
 use metrics::interval::union;
 use metrics::model::MachineRole;
@@ -71,6 +72,8 @@ pub(super) struct SiteProjector {
     live: bool,
     /// What the firm owes is to be written.
     dossier_due: bool,
+    /// When tags were seen in leaves that the other rows stand for already, for the first step to note.
+    seen_before: Option<TagsSeen>,
     /// Days whose Parquet file is to be written.
     pub(super) days: Days,
     /// What was last written, so that nothing is written twice.
@@ -101,10 +104,12 @@ pub(super) struct Step {
 }
 
 impl SiteProjector {
-    /// Reads a site up to `persisted`, the size its rows stand for, without evaluating; what follows is the first step's.
+    /// Reads a site up to `persisted`, the size its rows stand for, without evaluating; what follows is the first step's. `seen` is the
+    /// size that the rows of its tags stand for: less only after an upgrade.
     pub(super) fn open(
         source: Arc<dyn LeafSource>,
         persisted: u64,
+        seen: u64,
         known: BTreeMap<KnownShift, Standing>,
     ) -> Result<Self, ProjectionError> {
         let mut site = Self {
@@ -123,6 +128,7 @@ impl SiteProjector {
             deep: None,
             live: false,
             dossier_due: true,
+            seen_before: (seen < persisted).then(TagsSeen::new),
             days: Days::default(),
             written: Written { size: -1, fleet_due: true, fleet_ms: i64::MIN, baseline: None },
         };
@@ -137,6 +143,9 @@ impl SiteProjector {
         }
         // Those leaves' effects are in the rows already. Of the days' files nobody knows yet: the shell compares.
         site.dirty.clear();
+        if let Some(seen) = &mut site.seen_before {
+            *seen = ignored.seen;
+        }
         site.reload_recent()?;
         site.reached_before();
         site.live = true;
@@ -145,7 +154,7 @@ impl SiteProjector {
 
     /// One step: some leaves, some evaluations.
     pub(super) fn step(&mut self, now_ms: i64) -> Result<Step, ProjectionError> {
-        let mut out = SiteProjection::default();
+        let mut out = SiteProjection { seen: self.seen_before.take().unwrap_or_default(), ..SiteProjection::default() };
         let end = self.source.size()?;
         let range = self.size..end.min(self.size.saturating_add(LEAVES_PER_STEP));
         let (from, mut reload) = (range.start, false);
@@ -187,6 +196,7 @@ impl SiteProjector {
             self.persisted = self.size;
         }
         out.size = i64::try_from(self.persisted).unwrap_or(i64::MAX);
+        out.seen_size = i64::try_from(self.size).unwrap_or(i64::MAX);
         let changed = self.size > from || !out.shifts.is_empty() || !out.removed.is_empty();
         Ok(Step { rows: out, more, changed })
     }

@@ -131,7 +131,7 @@ impl Tables {
 }
 
 fn project(log: &Log, now_ms: i64) -> Tables {
-    let mut projector = SiteProjector::open(List::of(log), 0, BTreeMap::new()).expect("open");
+    let mut projector = SiteProjector::open(List::of(log), 0, 0, BTreeMap::new()).expect("open");
     let mut tables = Tables::default();
     tables.drive(&mut projector, now_ms);
     tables
@@ -209,7 +209,7 @@ fn silence_is_in_the_rows_however_they_came_about() {
     log.run(&world, false, |_, _| true);
     let end = MONDAY + 4 * DAY;
     let whole = project(&log, end);
-    let mut projector = SiteProjector::open(List::of(&log), 0, BTreeMap::new()).expect("open");
+    let mut projector = SiteProjector::open(List::of(&log), 0, 0, BTreeMap::new()).expect("open");
     let mut tables = Tables::default();
     for hour in 24..=96 {
         tables.drive(&mut projector, MONDAY + hour * HOUR);
@@ -235,7 +235,7 @@ fn leaf_by_leaf_and_at_once_give_identical_rows() {
     let end = MONDAY + 7 * DAY;
     let whole = project(&log, end);
     let list = Arc::new(List::default());
-    let mut projector = SiteProjector::open(list.clone(), 0, BTreeMap::new()).expect("open");
+    let mut projector = SiteProjector::open(list.clone(), 0, 0, BTreeMap::new()).expect("open");
     let mut tables = Tables::default();
     for size in 1..=log.leaves.len() {
         list.grow(&log, size);
@@ -254,7 +254,7 @@ fn a_late_declaration_evaluates_closed_shifts_again_and_only_those_it_can_change
     let mut log = Log::new(false);
     log.run(&world, false, |_, _| true);
     let list = List::of(&log);
-    let mut projector = SiteProjector::open(list.clone(), 0, BTreeMap::new()).expect("open");
+    let mut projector = SiteProjector::open(list.clone(), 0, 0, BTreeMap::new()).expect("open");
     let mut tables = Tables::default();
     let now_ms = MONDAY + 10 * DAY;
     tables.drive(&mut projector, now_ms);
@@ -281,7 +281,7 @@ fn the_live_shift_reaches_to_the_newest_reading_and_then_shows_silence() {
     let until = log.leaves.iter().take_while(|leaf| leaf.received_ms < MONDAY + 12 * HOUR).count();
     let list = Arc::new(List::default());
     list.grow(&log, until);
-    let mut projector = SiteProjector::open(list.clone(), 0, BTreeMap::new()).expect("open");
+    let mut projector = SiteProjector::open(list.clone(), 0, 0, BTreeMap::new()).expect("open");
     let mut tables = Tables::default();
     let received = log.leaves[until - 1].received_ms;
     tables.drive(&mut projector, received + 1000);
@@ -313,10 +313,11 @@ fn a_restart_in_the_middle_goes_on_where_the_rows_stand() {
     let list = Arc::new(List::default());
     list.grow(&log, log.leaves.len() / 2);
     let mut tables = Tables::default();
-    let mut projector = SiteProjector::open(list.clone(), 0, BTreeMap::new()).expect("open");
+    let mut projector = SiteProjector::open(list.clone(), 0, 0, BTreeMap::new()).expect("open");
     tables.drive(&mut projector, now_ms);
     list.grow(&log, log.leaves.len());
-    let mut projector = SiteProjector::open(list, tables.size as u64, tables.known()).expect("open again");
+    let mut projector =
+        SiteProjector::open(list, tables.size as u64, tables.size as u64, tables.known()).expect("open again");
     tables.drive(&mut projector, now_ms);
     assert_eq!(tables.values, project(&log, now_ms).values);
 }

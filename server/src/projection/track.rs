@@ -138,14 +138,24 @@ impl GatewayTrack {
         (from_ms < own_ms).then(|| Interval::new(from_ms.saturating_sub(1), own_ms))
     }
 
-    /// Widens, for every tag of a batch that was read well, the stretch in which it was; times that cannot be placed say nothing.
-    pub(super) fn seen(&self, header: &Header, batch: &Batch, seen: &mut BTreeMap<(String, String), (i64, i64)>) {
+    /// Widens, for every tag of a batch that was read well, the stretch in which it was. Times that cannot be placed say nothing, nor do
+    /// those of a clock that is ahead: nothing was read after it was received.
+    pub(super) fn seen(
+        &self,
+        header: &Header,
+        batch: &Batch,
+        received_ms: i64,
+        seen: &mut BTreeMap<(String, String), (i64, i64)>,
+    ) {
         let (Some(place), Some(tags)) = (self.clocks.place(&header.clock), self.tags.get(&header.configuration)) else {
             return;
         };
         for column in &batch.columns {
             let (Some(tag), Some(span)) = (tags.get(column.tag as usize), good_span(column)) else { continue };
             let (first, last) = (span.0.saturating_add(place.offset_ms), span.1.saturating_add(place.offset_ms));
+            if last > received_ms.saturating_add(WRONG_MS) && !header.clock.simulated {
+                continue;
+            }
             let of = seen.entry((header.gateway.to_string(), tag.clone())).or_insert((first, last));
             *of = (of.0.min(first), of.1.max(last));
         }
@@ -359,6 +369,32 @@ mod tests {
             first_ms,
             last_ms: first_ms + 9_000,
         }
+    }
+
+    #[test]
+    fn what_a_clock_that_is_ahead_says_was_read_was_not_seen() {
+        let base = 1_700_000_000_000;
+        let mut track = GatewayTrack::default();
+        track.tags.insert(Digest([0; 32]), vec!["press/energy".to_owned()]);
+        let times: Vec<i64> = (0..10).map(|i| i * 1_000).collect();
+        let column = Column {
+            tag: 0,
+            qualities: vec![(Quality::Good, 10)],
+            values: Values::Bool(vec![true; 10]),
+            times,
+            sources: None,
+        };
+        let batch = Batch { columns: vec![column], ..Batch::default() };
+        let mut seen = BTreeMap::new();
+        let mut take = |wall_ms: i64, received_ms: i64| {
+            let header = header(0, 0, SyncState::Synchronised, wall_ms, None);
+            track.record(&header, received_ms, None);
+            track.seen(&header, &batch, received_ms, &mut seen);
+            seen.values().next().copied()
+        };
+        // Synchronised, it says, to a year that has not come.
+        assert_eq!(take(base + 200_000_000_000, base), None);
+        assert_eq!(take(base + 10_000, base), Some((base, base + 9_000)), "a few seconds ahead are no wrong clock");
     }
 
     #[test]

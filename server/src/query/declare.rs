@@ -73,9 +73,7 @@ pub async fn import(
 
 /// The same for statements at hand.
 pub(crate) fn read_given(kind: &Kind, given: &Given, statements: &Statements, zone: &str, now_ms: i64) -> Import {
-    // A site's own statement of its zone goes before the row the server keeps.
-    let zone = statements.site().map_or(zone, |site| site.zone.as_str());
-    let zone = crate::evaluate::csv::zone(zone).unwrap_or(jiff::tz::TimeZone::UTC);
+    let zone = crate::evaluate::csv::zone(reporting::zone(statements, zone)).unwrap_or(jiff::tz::TimeZone::UTC);
     let against = Against { statements, zone, now_ms };
     match given {
         Given::File { bytes, .. } => import::prepare(kind, bytes, &against),

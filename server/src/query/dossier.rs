@@ -14,7 +14,7 @@ use metrics::filed::{Filed, OpinionBy};
 use metrics::statements::Statements;
 use practice::dossier::{Paper, Standing, dossier};
 use practice::plan::{Procedure, Status};
-use practice::rule::{DELIVERED, Rule};
+use practice::rule;
 use practice::words::yuan;
 use protocol::Declaration;
 
@@ -53,8 +53,9 @@ pub async fn papers(
     let id = site.parse().map_err(|_| QueryError::NotFound)?;
     let logs = logs.clone();
     let statements = off_thread(move || reporting::statements(&logs, &id)).await?;
-    let today = today(&statements, &head.time_zone, now_ms);
-    let found = dossier(&statements);
+    let zone = reporting::zone(&statements, &head.time_zone);
+    let today = local_date(zone, now_ms).unwrap_or(Date::MIN);
+    let found = dossier(&statements, zone);
     let mut papers: Vec<PaperView> = found.papers.iter().map(|p| paper(p, today, &may_ask)).collect();
     papers.sort_by(|a, b| {
         (a.standing == "received", &a.due, &a.paper).cmp(&(b.standing == "received", &b.due, &b.paper))
@@ -111,11 +112,6 @@ pub async fn portfolio(
     })
 }
 
-fn today(statements: &Statements, zone: &str, now_ms: i64) -> Date {
-    let zone = statements.site().map_or(zone, |site| site.zone.as_str());
-    local_date(zone, now_ms).unwrap_or(Date::MIN)
-}
-
 fn firm(site: SiteRow, rows: Vec<DeclarationRow>, behind: bool, today: Date) -> FirmRow {
     let mut statements = Statements::default();
     for row in rows {
@@ -129,24 +125,23 @@ fn firm(site: SiteRow, rows: Vec<DeclarationRow>, behind: bool, today: Date) -> 
         };
         statements.push(u64::try_from(row.leaf).unwrap_or(u64::MAX), row.received_ms, declaration);
     }
-    let found = dossier(&statements);
+    let zone = reporting::zone(&statements, &site.time_zone);
+    let found = dossier(&statements, zone);
     let open = found.papers.iter().filter(|p| !matches!(p.standing, Standing::Received(_)));
     let mut papers: Vec<PaperView> = open.map(|p| paper(p, today, &[])).collect();
     papers.sort_by(|a, b| (&a.due, &a.paper).cmp(&(&b.due, &b.paper)));
-    let head = SiteHead::from(site);
-    let filings = filings(&statements, &head.time_zone, today);
-    FirmRow { site: head, listed: found.listed.map(listed), filings, papers, behind }
+    let filings = filings(&statements, zone, today);
+    FirmRow { listed: found.listed.map(listed), filings, papers, behind, site: SiteHead::from(site) }
 }
 
 fn filings(statements: &Statements, zone: &str, today: Date) -> Vec<FirmFiling> {
-    let zone = statements.site().map_or(zone, |site| site.zone.as_str());
     let mut out: Vec<FirmFiling> = Vec::new();
     for (id, filing) in statements.filings() {
-        let rule = filing.plans.first().and_then(|plan| plan.body.rule.as_deref()).and_then(delivered);
-        let procedure = Procedure { filing, rules: rule.as_ref().and_then(|rule| rule.change.as_ref()), zone };
+        let rule = filing.plans.first().and_then(|plan| plan.body.rule.as_deref()).and_then(rule::find);
+        let procedure = Procedure { filing, rules: rule.and_then(|rule| rule.change.as_ref()), zone };
         let Some(current) = procedure.in_force(Date::MAX) else { continue };
         let stage = |id: &str| {
-            let known = rule.as_ref().and_then(|rule| rule.stage.iter().find(|stage| stage.id() == id));
+            let known = rule.and_then(|rule| rule.stage.iter().find(|stage| stage.id() == id));
             known.map_or_else(|| Words { zh: id.to_owned(), en: id.to_owned() }, |stage| Words::from(&stage.names))
         };
         let ahead = current.plan.payments.iter().filter(|p| parse_date(&p.date).is_some_and(|date| date >= today));
@@ -171,10 +166,6 @@ fn filings(statements: &Statements, zone: &str, today: Date) -> Vec<FirmFiling> 
         });
     }
     out
-}
-
-fn delivered(id: &str) -> Option<Rule> {
-    DELIVERED.iter().filter_map(|(_, text)| Rule::parse(text).ok()).find(|rule| rule.id() == id)
 }
 
 fn leaf(leaf: u64) -> i64 {

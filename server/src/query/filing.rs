@@ -10,17 +10,21 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use metrics::calendar::local_date;
-use metrics::filed::{ChangeItem, InvestmentLine, OpinionBy, PRODUCING_DAYS, TagsSeen, gateways_there, there};
+use metrics::credibility::course::FACTORY_ROLE;
+use metrics::filed::{
+    ChangeItem, Filed, Filing, InvestmentLine, OpinionBy, PRODUCING_DAYS, PlanFinished, PlanOpinion, Route, TagsSeen,
+    gateways_there, there,
+};
 use metrics::model::{Direction, Names, TargetUnit};
 use metrics::statements::Statements;
 use practice::plan::{self, Application, Compared, InForce, Problem, Procedure, Status, TermState};
-use practice::rule::{ChangeRules, DELIVERED, Day, Rule};
+use practice::rule::{self, ChangeRules, Day, Rule};
 use practice::words::{Clause, yuan};
 use serde::Serialize;
 
 pub use self::model::{
-    ApplicationView, ClauseView, FiledTargetView, FilingMachine, FilingRule, FilingState, FilingView, InvestmentView,
-    LooseView, MajorView, OpinionView, PaymentView, PromiseView, RuleEntry, TermView,
+    ApplicationView, ClauseView, FiledTargetView, FilingMachine, FilingRule, FilingState, FilingView, FinishedView,
+    InvestmentView, LooseView, MajorView, OpinionView, PaymentView, PromiseView, RuleEntry, TermView,
 };
 use super::{QueryError, SiteHead, Words, off_thread, visible};
 use crate::reporting;
@@ -42,36 +46,46 @@ pub async fn filing(
 ) -> Result<FilingView, QueryError> {
     let row = visible(store, access, Permission::SeeFigures, site).await?;
     let may_declare = access.allows(Permission::Declare, &row);
-    let speaks = [OpinionBy::District, OpinionBy::Centre, OpinionBy::City]
-        .into_iter()
-        .filter(|by| access.acts_as(by.role(), Permission::GiveOpinion, &row))
-        .collect();
+    let may_file = access.acts_as(FACTORY_ROLE, Permission::Declare, &row);
+    let speaks =
+        OpinionBy::ALL.into_iter().filter(|by| access.acts_as(by.role(), Permission::GiveOpinion, &row)).collect();
     let head = SiteHead::from(row);
     let id = site.parse().map_err(|_| QueryError::NotFound)?;
     let logs = logs.clone();
-    let statements = off_thread(move || reporting::statements(&logs, &id)).await?;
+    // What was read of the log is asked before its statements, so that none of them can be newer than it says.
+    let seen_size = store.seen_size(site).await?;
+    let (statements, size) =
+        off_thread(move || Ok((reporting::statements(&logs, &id)?, leaf(logs.size(&id)?)))).await?;
     let gateways = store.gateways(site).await?.into_iter().map(|gateway| gateway.id).collect();
-    let source = Source { statements, seen: store.seen(site).await?, speaks, zone: head.time_zone.clone(), now_ms };
-    let filings: Vec<String> = source.statements.filings().map(|(id, _)| id.to_owned()).collect();
+    let zone = reporting::zone(&statements, &head.time_zone).to_owned();
+    let source = Source { statements, seen: store.seen(site).await?, speaks, zone, now_ms };
+    let mut filings: Vec<(u64, String)> =
+        source.statements.filings().map(|(id, f)| (first(f), id.to_owned())).collect();
+    filings.sort();
+    let filings: Vec<String> = filings.into_iter().map(|(_, id)| id).collect();
     let wanted = wanted.filter(|id| !id.is_empty()).or(filings.first().map(String::as_str));
     let state = match wanted {
         Some(id) => Some(source.state(id).ok_or(QueryError::NotFound)?),
         None => None,
     };
+    let is_firms = state.as_ref().is_some_and(|state| source.route(&state.id).is_some());
     Ok(FilingView {
         site: head,
         filing: state,
         machines: source.machines(),
         gateways,
-        rules: rules().iter().map(rule_view).collect(),
-        may_declare,
+        rules: rule::delivered().iter().map(rule_view).collect(),
+        may_file,
+        may_apply: may_file || (may_declare && !is_firms),
+        behind: (seen_size < size).then_some([seen_size, size]),
         today: source.today().map_or_else(String::new, |day| day.to_string()),
         filings,
     })
 }
 
-fn rules() -> Vec<Rule> {
-    DELIVERED.iter().filter_map(|(_, text)| Rule::parse(text).ok()).collect()
+/// Where the log has the plan; statements about a plan that was never filed come last.
+fn first(filing: &Filing) -> u64 {
+    filing.plans.first().map_or(u64::MAX, |plan| plan.leaf)
 }
 
 fn words(names: &Names) -> Words {
@@ -121,14 +135,52 @@ impl Source {
         self.statements.machines().filter_map(of).collect()
     }
 
+    /// The rule that a filing was filed under, if it is delivered.
+    fn rule(&self, filing: &Filing) -> Option<&'static Rule> {
+        filing.plans.first().and_then(|plan| plan.body.rule.as_deref()).and_then(rule::find)
+    }
+
+    fn route(&self, id: &str) -> Option<Route<'static>> {
+        self.rule(self.statements.filing(id)?)?.change.as_ref().map(ChangeRules::asked)
+    }
+
+    fn procedure<'s>(&'s self, filing: &'s Filing) -> Procedure<'s> {
+        let route = self.rule(filing).and_then(|rule| rule.change.as_ref()).map(ChangeRules::asked);
+        Procedure { filing, route, zone: &self.zone }
+    }
+
+    /// Who stated a leaf: pseudonym, role, and when it was logged.
+    fn who(&self, leaf: u64) -> (String, String, i64) {
+        let declared = self.statements.declared(leaf);
+        declared.map_or_else(Default::default, |d| (d.body.author.clone(), d.body.role.clone(), d.received_ms))
+    }
+
+    fn finished(&self, of: &Filed<PlanFinished>) -> FinishedView {
+        let (author, role, received_ms) = self.who(of.leaf);
+        FinishedView { date: of.body.date.clone(), leaf: leaf(of.leaf), author, role, received_ms }
+    }
+
+    fn opinion(&self, o: &Filed<PlanOpinion>) -> OpinionView {
+        let (author, role, received_ms) = self.who(o.leaf);
+        OpinionView {
+            by: o.body.by.role().to_owned(),
+            body: o.body.body.clone(),
+            opinion: code(&o.body.opinion),
+            date: o.body.date.clone(),
+            author,
+            role,
+            received_ms,
+            reason: o.body.reason.clone(),
+            leaf: leaf(o.leaf),
+        }
+    }
+
     fn state(&self, id: &str) -> Option<FilingState> {
         let filing = self.statements.filing(id)?;
         let at = self.today()?;
-        let first = filing.plans.first();
-        let rule = first.and_then(|plan| plan.body.rule.as_deref());
-        let rule = rule.and_then(|id| rules().into_iter().find(|rule| rule.id() == id));
-        let changes = rule.as_ref().and_then(|rule| rule.change.as_ref());
-        let procedure = Procedure { filing, route: changes.map(ChangeRules::asked), zone: &self.zone };
+        let rule = self.rule(filing);
+        let changes = rule.and_then(|rule| rule.change.as_ref());
+        let procedure = self.procedure(filing);
         let course = procedure.course(at);
         let Some(current) = procedure.in_force(at) else {
             // Statements about a plan that was never filed: named, and nothing else.
@@ -136,21 +188,29 @@ impl Source {
         };
         let machines = there(&self.statements, &current, filing, &self.seen, &self.zone);
         let gateways = gateways_there(self.gateways().into_iter(), &self.zone);
-        let compared = plan::compare(&current, &course.applications, &machines, &gateways, at, PRODUCING_DAYS);
+        let others = self.statements.filings().filter(|(other, _)| *other != id);
+        let others: Vec<InForce> = others.filter_map(|(_, other)| self.procedure(other).in_force(at)).collect();
+        let compared = plan::compare(&current, &others, &course.applications, &machines, &gateways, at, PRODUCING_DAYS);
         let paid = BTreeMap::new();
-        let payments = rule.as_ref().map(|rule| plan::payments(rule, &current, &paid, &paid, at));
-        let application = |a: &Application<'_>| self.application(a, changes, &current);
+        let payments = plan::payments(rule, &current, &paid, &paid, at);
+        let application = |a: &Application<'_>| self.application(a, &procedure, changes, &current);
+        let finished = procedure.finished(at);
+        let (author, role, received_ms) = self.who(current.leaf);
         Some(FilingState {
+            author,
+            role,
+            received_ms,
             id: id.to_owned(),
             names: words(&current.plan.names),
             number: current.plan.number.clone(),
             filed: current.plan.filed.clone(),
             leaf: leaf(current.leaf),
-            rule: rule.as_ref().map(rule_view),
+            rule: rule.map(rule_view),
             firm: current.firm.clone(),
             others: current.others.clone(),
             stated_again: current.stated_again.iter().map(|l| leaf(*l)).collect(),
-            term: plan::term(&current, changes, None, at, WARN_DAYS).map(|term| TermView {
+            finished: finished.map(|(_, of)| self.finished(of)),
+            term: plan::term(&current, changes, finished.map(|(date, _)| date), at, WARN_DAYS).map(|term| TermView {
                 dates: [current.plan.term.from.clone(), current.plan.term.to.clone()],
                 state: match term.state {
                     TermState::Within => "within",
@@ -168,10 +228,10 @@ impl Source {
             rows: rows(&compared),
             applications: course.applications.iter().map(application).collect(),
             loose: course.loose.iter().map(loose).collect(),
-            lines: lines(&current, rule.as_ref()),
+            lines: lines(&current, rule),
             investment_yuan: [total(&current.plan.lines), total(&current.filed.lines)],
             targets: current.plan.targets.iter().map(target).collect(),
-            payments: payments.unwrap_or_default().iter().map(payment).collect(),
+            payments: payments.iter().map(payment).collect(),
         })
     }
 
@@ -182,10 +242,14 @@ impl Source {
             number: None,
             filed: String::new(),
             leaf: -1,
+            author: String::new(),
+            role: String::new(),
+            received_ms: 0,
             rule: None,
             firm: None,
             others: Vec::new(),
             stated_again: Vec::new(),
+            finished: None,
             term: None,
             counted_machines: [0; 3],
             counted_points: [0; 3],
@@ -210,7 +274,14 @@ impl Source {
         out
     }
 
-    fn application(&self, of: &Application<'_>, rules: Option<&ChangeRules>, current: &InForce) -> ApplicationView {
+    fn application(
+        &self,
+        of: &Application<'_>,
+        procedure: &Procedure<'_>,
+        rules: Option<&ChangeRules>,
+        current: &InForce,
+    ) -> ApplicationView {
+        let (author, role, received_ms) = self.who(of.leaf);
         let (status, next) = match &of.status {
             Status::Approved { .. } => ("approved", None),
             Status::Refused { .. } => ("refused", None),
@@ -222,6 +293,9 @@ impl Source {
         ApplicationView {
             change: of.change.change.clone(),
             leaf: leaf(of.leaf),
+            author,
+            role,
+            received_ms,
             date: of.change.date.clone(),
             submitted: of.submitted,
             items: of.change.items.iter().map(item).collect(),
@@ -229,20 +303,14 @@ impl Source {
             status: status.to_owned(),
             stands: words(&of.words()),
             next: next.map(|by| by.role().to_owned()),
-            may_opine: next.is_some_and(|by| self.speaks.contains(&by)),
-            opinions: of
-                .opinions
+            may_opine: self
+                .speaks
                 .iter()
-                .map(|o| OpinionView {
-                    by: o.body.by.role().to_owned(),
-                    body: o.body.body.clone(),
-                    opinion: code(&o.body.opinion),
-                    date: o.body.date.clone(),
-                    received_ms: o.received_ms,
-                    reason: o.body.reason.clone(),
-                    leaf: leaf(o.leaf),
-                })
+                .filter(|by| procedure.is_asked(of, **by))
+                .map(|by| by.role().to_owned())
                 .collect(),
+            opinions: of.opinions.iter().map(|o| self.opinion(o)).collect(),
+            superseded: of.superseded.iter().map(|o| self.opinion(o)).collect(),
             problems: of.problems.iter().map(loose).collect(),
             // Of an application that is decided the plan in force speaks.
             major: if of.is_open() {
@@ -278,6 +346,7 @@ fn rows(compared: &Compared) -> Vec<PromiseView> {
         last: day(&r.last),
         producing: r.producing,
         difference: r.difference.as_ref().map(|d| words(&d.words)),
+        elsewhere: r.elsewhere.clone(),
     };
     compared.rows.iter().map(row).collect()
 }
@@ -333,7 +402,7 @@ fn payment(of: &plan::Payment) -> PaymentView {
         stage: of.stage.clone(),
         names: words(&of.names),
         words: words(&of.words),
-        clause: clause(&of.clause),
+        clause: of.clause.as_ref().map(clause),
     }
 }
 
@@ -345,7 +414,7 @@ fn item(of: &ChangeItem) -> Words {
             both(format!("增加或调整设备 {}", m.machine), format!("add or change machine {}", m.machine))
         }
         ChangeItem::Machine(m) => both(
-            format!("增加或调整设备 {}，采集点 {}", m.machine, m.points.join("、")),
+            format!("增加或调整设备 {}，测点 {}", m.machine, m.points.join("、")),
             format!("add or change machine {} with the points {}", m.machine, m.points.join(", ")),
         ),
         ChangeItem::WithoutMachine(id) => both(format!("取消设备 {id}"), format!("leave out machine {id}")),

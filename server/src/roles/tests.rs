@@ -41,7 +41,7 @@ fn each_role_sees_its_own_scope_and_nothing_else() {
     //            role, scope kind, scope value, [per site: letters F figures, R raw, D declare, O opinion, I issue, G gateways]
     let table = [
         ("city", "city", "昆明市", ["FO", "FO", ""]),
-        ("finance", "city", "昆明市", ["F", "F", ""]),
+        ("finance", "city", "昆明市", ["FO", "FO", ""]),
         ("district", "district", "呈贡区", ["FO", "", ""]),
         ("centre", "city", "昆明市", ["FOI", "FOI", ""]),
         ("supervisor", "sub_sector", "医药制造", ["F", "", "F"]),

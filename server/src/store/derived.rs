@@ -177,6 +177,8 @@ pub struct ReportRow {
 pub struct SiteProjection {
     /// Leaves read once this is applied.
     pub size: i64,
+    /// Leaves that [`SiteProjection::seen`] stands for once this is applied; it is ahead of shifts that wait for their evaluation.
+    pub seen_size: i64,
     /// Gateways, replaced by identifier.
     pub gateways: Vec<GatewayStatus>,
     /// By gateway and tag: first and last reading that was good and can be placed, Unix ms; widens what is there.
@@ -299,9 +301,10 @@ impl Store {
         if let Some(row) = &step.portfolio {
             put_portfolio(&mut transaction, site, row).await?;
         }
-        sqlx::query("INSERT INTO projected (site, size) VALUES (?1, ?2) ON CONFLICT (site) DO UPDATE SET size = ?2")
+        sqlx::query("INSERT INTO projected (site, size, seen) VALUES (?1, ?2, ?3) ON CONFLICT (site) DO UPDATE SET size = ?2, seen = ?3")
             .bind(site)
             .bind(step.size)
+            .bind(step.seen_size)
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
@@ -311,6 +314,15 @@ impl Store {
     /// How many leaves of a site the derived rows stand for.
     pub async fn projected_size(&self, site: &str) -> Result<i64, StoreError> {
         let size = sqlx::query_scalar("SELECT size FROM projected WHERE site = ?")
+            .bind(site)
+            .fetch_optional(&self.read)
+            .await?;
+        Ok(size.unwrap_or(0))
+    }
+
+    /// How many leaves of a site the first and last readings of its tags stand for.
+    pub async fn seen_size(&self, site: &str) -> Result<i64, StoreError> {
+        let size = sqlx::query_scalar("SELECT seen FROM projected WHERE site = ?")
             .bind(site)
             .fetch_optional(&self.read)
             .await?;

@@ -8,5 +8,5 @@ CREATE TABLE tag_seen (
     PRIMARY KEY (site, gateway, tag)
 ) STRICT;
 
--- Logs are read from their beginning again, so that it holds what was read before.
-UPDATE projected SET size = 0;
+-- How many leaves it stands for. What was projected before is read for it once more; the other rows stay as they are.
+ALTER TABLE projected ADD COLUMN seen INTEGER NOT NULL DEFAULT 0;

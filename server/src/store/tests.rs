@@ -8,6 +8,17 @@ impl Store {
         let change = sqlx::query(change).bind(*id).bind(*zh).bind(*en).bind(permissions);
         assert_eq!(change.execute(&self.write).await.unwrap().rows_affected(), 1);
     }
+
+    /// Makes of an open database what the first version of this program had left.
+    pub(crate) async fn downgrade(&self) {
+        for sql in [
+            "DROP TABLE tag_seen",
+            "ALTER TABLE projected DROP COLUMN seen",
+            "DELETE FROM schema_version WHERE version > 1",
+        ] {
+            sqlx::query(sql).execute(&self.write).await.unwrap();
+        }
+    }
 }
 
 async fn fresh() -> (tempfile::TempDir, Store) {

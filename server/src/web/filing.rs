@@ -34,7 +34,7 @@ pub struct Told {
     pub done: String,
     /// A finished sentence: refused.
     pub problem: String,
-    /// Which form: `file`, `apply`, `opine/<change>`.
+    /// Which form: `file`, `apply`, `finish`, `opine/<change>`.
     pub form: String,
     /// Its fields as typed; a name may come more than once.
     pub typed: Vec<(String, String)>,
@@ -65,6 +65,7 @@ struct Row {
     last: String,
     producing: bool,
     difference: String,
+    elsewhere: String,
 }
 
 struct OpinionLine {
@@ -85,11 +86,13 @@ struct Application {
     items: Vec<String>,
     reason: String,
     opinions: Vec<OpinionLine>,
+    superseded: Vec<OpinionLine>,
     problems: Vec<String>,
     major: Vec<(String, Cite)>,
-    /// Whose opinion the reader may state: `district`, `centre`, `city`; empty: none.
-    asks: String,
-    asks_name: String,
+    /// What was submitted, by its leaf: an opinion is on that.
+    submission: i64,
+    /// Whose opinion the reader may state: `district`, `centre`, `city`, `finance`, each with its name.
+    asks: Vec<Choice>,
 }
 
 struct Line {
@@ -109,7 +112,7 @@ struct TargetLine {
 struct PaymentLine {
     name: String,
     says: String,
-    clause: Cite,
+    clause: Option<Cite>,
 }
 
 /// A choice of a form: value and name.
@@ -126,7 +129,9 @@ pub struct FilingPage {
     action: String,
     form_token: String,
     told: Told,
-    may_declare: bool,
+    may_file: bool,
+    may_apply: bool,
+    behind: String,
     today: String,
     others: Vec<(String, String, bool)>,
     filing: String,
@@ -137,6 +142,8 @@ pub struct FilingPage {
     filed: String,
     leaf: String,
     term: String,
+    finished: String,
+    finished_logged: String,
     term_says: String,
     term_css: &'static str,
     term_clause: Option<Cite>,
@@ -186,7 +193,11 @@ impl FilingPage {
         Self {
             subject: words::name(&data.site.names, t.lang(), &data.site.id),
             form_token: frame.reader.as_ref().map(|r| r.form_token.clone()).unwrap_or_default(),
-            may_declare: data.may_declare,
+            may_file: data.may_file,
+            may_apply: data.may_apply,
+            behind: data.behind.map_or_else(String::new, |[read, all]| {
+                t.f("filing-behind", &[("read", &format::integer(read)), ("all", &format::integer(all))])
+            }),
             today: data.today.clone(),
             others: if data.filings.len() > 1 { data.filings.iter().map(other).collect() } else { Vec::new() },
             headline: match state {
@@ -200,10 +211,15 @@ impl FilingPage {
             }),
             number: state.and_then(|s| s.number.clone()).unwrap_or_default(),
             filed: state.map(|s| s.filed.clone()).unwrap_or_default(),
-            leaf: state.map(|s| t.f1("filing-leaf", "leaf", format::integer(s.leaf))).unwrap_or_default(),
+            leaf: state.map(|s| logged(t, face, s.leaf, s.received_ms, &s.author, &s.role)).unwrap_or_default(),
             term: state
                 .and_then(|s| s.term.as_ref())
                 .map_or_else(String::new, |term| format!("{} – {}", term.dates[0], term.dates[1])),
+            finished: state.and_then(|s| s.finished.as_ref()).map(|f| f.date.clone()).unwrap_or_default(),
+            finished_logged: state
+                .and_then(|s| s.finished.as_ref())
+                .map(|f| logged(t, face, f.leaf, f.received_ms, &f.author, &f.role))
+                .unwrap_or_default(),
             term_says: state.and_then(|s| s.term.as_ref()).map(|term| said(t, &term.words)).unwrap_or_default(),
             term_css: match state.and_then(|s| s.term.as_ref()).map(|term| term.state.as_str()) {
                 Some("within") | None => "",
@@ -229,8 +245,19 @@ impl FilingPage {
             investment: state.map(|s| s.investment_yuan.clone()).unwrap_or_default(),
             targets: state.map(|s| targets(t, s)).unwrap_or_default(),
             payments: state.map(|s| payments(t, s)).unwrap_or_default(),
-            machines: data.machines.iter().map(|m| (m.id.clone(), names.of(&m.id))).collect(),
-            gateways: data.gateways.iter().map(|g| (g.clone(), g.clone())).collect(),
+            // What is promised already is no addition: added again without its points it would lose them.
+            machines: data
+                .machines
+                .iter()
+                .filter(|m| in_plan().all(|r| r.machine.as_ref() != Some(&m.id)))
+                .map(|m| (m.id.clone(), names.of(&m.id)))
+                .collect(),
+            gateways: data
+                .gateways
+                .iter()
+                .filter(|g| in_plan().all(|r| r.gateway.as_ref() != Some(*g)))
+                .map(|g| (g.clone(), g.clone()))
+                .collect(),
             promised_machines: in_plan().filter_map(|r| r.machine.as_ref()).map(|m| (m.clone(), names.of(m))).collect(),
             promised_gateways: in_plan().filter_map(|r| r.gateway.clone()).map(|g| (g.clone(), g)).collect(),
             rules,
@@ -307,6 +334,11 @@ impl Named<'_> {
             last: day(&row.last),
             producing: row.producing,
             difference: row.difference.as_ref().map(|d| said(self.t, d)).unwrap_or_default(),
+            elsewhere: row
+                .elsewhere
+                .as_ref()
+                .map(|f| self.t.f1("filing-elsewhere", "filing", f.as_str()))
+                .unwrap_or_default(),
         }
     }
 }
@@ -338,11 +370,19 @@ fn counts(t: &Texts, state: &FilingState) -> Vec<Count> {
         css: if of[0] > 0 && of[2] == of[0] { "key computed" } else { "key unknown" },
         of,
     };
-    vec![
-        count("filing-machines", state.counted_machines),
-        count("filing-points", state.counted_points),
-        count("filing-gateways", state.counted_gateways),
-    ]
+    let all = [
+        ("filing-machines", state.counted_machines),
+        ("filing-points", state.counted_points),
+        ("filing-gateways", state.counted_gateways),
+    ];
+    // Of what was not promised there is nothing to count.
+    all.into_iter().filter(|(_, of)| of[0] > 0).map(|(key, of)| count(key, of)).collect()
+}
+
+/// Where something stands in the log: its leaf, when it was logged, and by whom in which role.
+fn logged(t: &Texts, face: &Clockface, leaf: i64, received_ms: i64, author: &str, role: &str) -> String {
+    let (leaf, time, role) = (format::integer(leaf), face.full(received_ms), word(t, "role", role));
+    t.f("filing-logged", &[("leaf", &leaf), ("time", &time), ("author", &author), ("role", &role)])
 }
 
 fn differences(names: &Named<'_>, state: &FilingState) -> Vec<(String, String)> {
@@ -351,9 +391,17 @@ fn differences(names: &Named<'_>, state: &FilingState) -> Vec<(String, String)> 
 }
 
 fn application(t: &Texts, face: &Clockface, a: &ApplicationView) -> Application {
+    let leaf = logged(t, face, a.leaf, a.received_ms, &a.author, &a.role);
     let submitted = match a.submitted {
-        1 => t.f("filing-submitted", &[("date", &a.date), ("leaf", &format::integer(a.leaf))]),
-        n => t.f("filing-resubmitted", &[("date", &a.date), ("leaf", &format::integer(a.leaf)), ("n", &n)]),
+        1 => t.f("filing-submitted", &[("date", &a.date), ("logged", &leaf)]),
+        n => t.f("filing-resubmitted", &[("date", &a.date), ("logged", &leaf), ("n", &n)]),
+    };
+    let opinion = |o: &crate::query::OpinionView| OpinionLine {
+        by: format!("{} · {}", word(t, "filing-by", &o.by), o.body),
+        says: format!("{} · {}", word(t, "filing-opinion", &o.opinion), o.date),
+        is_agreed: o.opinion == "agree",
+        reason: o.reason.clone(),
+        leaf: logged(t, face, o.leaf, o.received_ms, &o.author, &o.role),
     };
     Application {
         id: a.change.clone(),
@@ -367,25 +415,16 @@ fn application(t: &Texts, face: &Clockface, a: &ApplicationView) -> Application 
         },
         items: a.items.iter().map(|i| said(t, i)).collect(),
         reason: a.reason.clone(),
-        opinions: a
-            .opinions
-            .iter()
-            .map(|o| OpinionLine {
-                by: format!("{} · {}", word(t, "filing-by", &o.by), o.body),
-                says: format!("{} · {}", word(t, "filing-opinion", &o.opinion), o.date),
-                is_agreed: o.opinion == "agree",
-                reason: o.reason.clone(),
-                leaf: t.f("filing-logged", &[("leaf", &format::integer(o.leaf)), ("time", &face.full(o.received_ms))]),
-            })
-            .collect(),
+        opinions: a.opinions.iter().map(opinion).collect(),
+        superseded: a.superseded.iter().map(opinion).collect(),
         problems: a.problems.iter().map(|p| problem(t, p.leaf, &p.words)).collect(),
         major: a
             .major
             .iter()
             .map(|m| (t.s(if m.is_open { "filing-major-open" } else { "filing-major" }), cite(t, &m.clause)))
             .collect(),
-        asks: a.next.clone().filter(|_| a.may_opine).unwrap_or_default(),
-        asks_name: a.next.as_ref().map(|by| word(t, "filing-by", by)).unwrap_or_default(),
+        submission: a.leaf,
+        asks: a.may_opine.iter().map(|by| (by.clone(), word(t, "filing-by", by))).collect(),
     }
 }
 
@@ -423,7 +462,7 @@ fn payments(t: &Texts, state: &FilingState) -> Vec<PaymentLine> {
     let payment = |p: &crate::query::PaymentView| PaymentLine {
         name: words::name(&p.names, t.lang(), &p.stage),
         says: said(t, &p.words),
-        clause: cite(t, &p.clause),
+        clause: p.clause.as_ref().map(|c| cite(t, c)),
     };
     state.payments.iter().map(payment).collect()
 }
@@ -476,7 +515,11 @@ pub(super) fn samples(lang: Lang) -> Vec<(&'static str, String)> {
     empty.filings.clear();
     vec![
         render("filing", samples::filing::filing(), refused),
-        render("filing-read", FilingView { may_declare: false, ..samples::filing::filing() }, Told::default()),
+        render(
+            "filing-read",
+            FilingView { may_file: false, may_apply: false, ..samples::filing::filing() },
+            Told::default(),
+        ),
         render("filing-none", empty, filed),
     ]
 }

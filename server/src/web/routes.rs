@@ -38,6 +38,7 @@ mod change;
 mod declare;
 mod filing;
 mod findings;
+mod form;
 mod package;
 mod papers;
 mod plan;

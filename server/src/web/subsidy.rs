@@ -7,7 +7,7 @@
 
 use askama::Template;
 use metrics::model::Names;
-use practice::rule::{Counts, Day, Rule};
+use practice::rule::{Base, Counts, Day, Limit, Rule};
 use practice::sheet::{Sheet, Verdict};
 use practice::words::{Clause, yuan};
 
@@ -21,7 +21,7 @@ use super::text::{Lang, Texts};
 use super::view::{Frame, Nav, url_part};
 use super::words;
 
-/// Rows of the form beyond the lines of the plan.
+/// Empty rows of the form after the lines of the plan and what was typed.
 const MORE_ROWS: usize = 4;
 
 struct Cited {
@@ -52,6 +52,8 @@ struct StepRow {
 struct StageRow {
     name: String,
     amount: String,
+    paid: String,
+    met: String,
     clause: String,
 }
 
@@ -72,6 +74,8 @@ struct Expense {
     what: String,
     category: String,
     amount: String,
+    /// Its category is no hardware itself, or something was typed there all the same.
+    asks_hardware: bool,
     /// What is asked of it: field, answer as long as nothing was handed in, words.
     facts: [(&'static str, &'static str, &'static str); 3],
 }
@@ -109,6 +113,7 @@ pub struct SubsidyPage {
     subject: String,
     back: String,
     action: String,
+    filing: String,
     form_token: String,
     problem: String,
     typed: Vec<(String, String)>,
@@ -127,6 +132,7 @@ pub struct SubsidyPage {
     announced: Vec<Entry>,
     awards: Vec<Entry>,
     stages: Vec<Entry>,
+    asks_received: bool,
     asks_from: bool,
     may_package: bool,
 }
@@ -147,20 +153,28 @@ impl SubsidyPage {
     #[must_use]
     pub fn new(frame: Frame, data: &FilingView, rules: &[Rule], rule: &Rule, told: Told) -> Self {
         let t = frame.t();
-        let back = format!("/sites/{}/filing", url_part(&data.site.id));
+        let filing = data.filing.as_ref().map(|filing| filing.id.clone()).unwrap_or_default();
+        let back = format!("/sites/{}/filing?filing={}", url_part(&data.site.id), url_part(&filing));
         let entry = |id: &str, names: &Names, clause: &Clause| Entry {
             id: id.to_owned(),
             name: said(t, names),
             clause: cited(t, Some(clause)),
         };
-        let caps = |wanted: fn(&practice::rule::Limit) -> bool| {
-            rule.cap.iter().filter(move |c| wanted(&c.limit)).map(|c| entry(c.id(), &c.names, &c.clause)).collect()
+        // What is confirmed is the whole that the limit is a share of, and the label says which.
+        let confirmed = |c: &practice::rule::Cap| {
+            let key = match c.limit.base()? {
+                Base::Eligible => "subsidy-confirmed-retrofit",
+                Base::Investment => "subsidy-confirmed-investment",
+            };
+            Some(Entry { name: t.f1(key, "name", said(t, &c.names)), ..entry(c.id(), &c.names, &c.clause) })
         };
+        let announced = rule.cap.iter().filter(|c| c.limit.is_announced());
         let lines = data.filing.as_ref().map_or(&[][..], |filing| &filing.lines);
         Self {
             subject: words::name(&data.site.names, t.lang(), &data.site.id),
             action: format!("/sites/{}/subsidy", url_part(&data.site.id)),
             back,
+            filing,
             form_token: frame.reader.as_ref().map(|r| r.form_token.clone()).unwrap_or_default(),
             rules: rules.iter().map(|r| (r.id().to_owned(), said(t, &r.names), r.id() == rule.id())).collect(),
             rule: rule.id().to_owned(),
@@ -170,16 +184,17 @@ impl SubsidyPage {
             },
             is_draft: rule.draft,
             today: data.today.clone(),
-            sheet: told.sheet.as_ref().map(|sheet| print(t, sheet, lines)),
-            expenses: expenses(lines),
+            sheet: told.sheet.as_ref().map(|sheet| print(t, sheet, &told.typed)),
+            expenses: expenses(rule, lines, &told.typed),
             categories: rule.category.iter().map(|c| (c.id().to_owned(), category(t, c))).collect(),
             sectors: rule.sectors.as_ref().map(|s| s.list.clone()).unwrap_or_default(),
             batches: rule.batch.iter().map(|b| (b.id().to_owned(), said(t, &b.names))).collect(),
             questions: rule.exclusion.iter().map(|e| entry(e.id(), &e.names, &e.clause)).collect(),
-            confirmed: caps(|limit| limit.base().is_some()),
-            announced: caps(practice::rule::Limit::is_announced),
+            confirmed: rule.cap.iter().filter_map(confirmed).collect(),
+            announced: announced.map(|c| entry(c.id(), &c.names, &c.clause)).collect(),
             awards: rule.award.iter().map(|a| entry(a.id(), &a.names, &a.clause)).collect(),
             stages: rule.stage.iter().map(|s| entry(s.id(), &s.names, &s.clause)).collect(),
+            asks_received: rule.cap.iter().any(|c| matches!(c.limit, Limit::AllSupport { .. })),
             asks_from: rule.begins_with_event(),
             may_package: told.may_package,
             problem: told.problem,
@@ -191,10 +206,7 @@ impl SubsidyPage {
 
     /// What was typed; a default as long as nothing was handed in.
     fn kept<'a>(&'a self, field: &str, otherwise: &'a str) -> &'a str {
-        if self.typed.is_empty() {
-            return otherwise;
-        }
-        self.typed.iter().find(|(name, _)| name == field).map_or("", |(_, value)| value)
+        if self.typed.is_empty() { otherwise } else { typed(&self.typed, field) }
     }
 
     /// The same for a row or an entry.
@@ -212,29 +224,83 @@ fn category(t: &Texts, of: &practice::rule::Category) -> String {
     }
 }
 
-fn expenses(lines: &[InvestmentView]) -> Vec<Expense> {
-    let of_plan = lines.iter().map(|l| (l.what.clone(), l.category_id.clone(), l.yuan.clone(), "yes"));
-    let more = (0..MORE_ROWS).map(|_| (String::new(), String::new(), String::new(), ""));
-    let row = |(i, (what, category, amount, in_plan)): (usize, (String, String, String, &'static str))| Expense {
-        row: i + 1,
-        what,
-        category,
-        amount,
-        facts: [
-            ("in_plan", in_plan, "subsidy-in-plan"),
-            ("in_contract", "", "subsidy-in-contract"),
-            ("subsidised", "", "subsidy-subsidised"),
-        ],
-    };
-    of_plan.chain(more).enumerate().map(row).collect()
+/// What was typed into a field.
+fn typed<'t>(form: &'t [(String, String)], field: &str) -> &'t str {
+    form.iter().find(|(name, _)| name == field).map_or("", |(_, value)| value)
 }
 
-fn print(t: &Texts, sheet: &Sheet, plan: &[InvestmentView]) -> Printed {
+fn expenses(rule: &Rule, lines: &[InvestmentView], form: &[(String, String)]) -> Vec<Expense> {
+    let row = |row: usize| {
+        let of_plan = row.checked_sub(1).and_then(|i| lines.get(i));
+        let category = of_plan.map(|l| l.category_id.clone()).unwrap_or_default();
+        let now = if form.is_empty() { &category } else { typed(form, &format!("category.{row}")) };
+        let is_hardware = rule.category.iter().any(|c| c.id() == now && c.hardware);
+        Expense {
+            row,
+            what: of_plan.map(|l| l.what.clone()).unwrap_or_default(),
+            amount: of_plan.map(|l| l.yuan.clone()).unwrap_or_default(),
+            asks_hardware: !is_hardware || !typed(form, &format!("hardware.{row}")).is_empty(),
+            facts: [
+                ("in_plan", if of_plan.is_some() { "yes" } else { "" }, "subsidy-in-plan"),
+                ("in_contract", "", "subsidy-in-contract"),
+                ("subsidised", "", "subsidy-subsidised"),
+            ],
+            category,
+        }
+    };
+    let is_typed = |(name, value): &(String, String)| {
+        let (field, row) = name.rsplit_once('.')?;
+        let row = row.parse().ok().filter(|_| !value.is_empty())?;
+        (field == "what" || field == "amount").then_some(row)
+    };
+    let last = form.iter().filter_map(is_typed).max().unwrap_or(0).min(practice::claim::LINES_MAX);
+    (1..=lines.len().max(last) + MORE_ROWS).map(row).collect()
+}
+
+/// Where a claim was refused, as the form names it.
+pub(super) fn place(t: &Texts, rule: &Rule, place: &str) -> String {
+    let mut parts = place.splitn(3, '.');
+    let [group, id, field] = [(); 3].map(|()| parts.next().unwrap_or_default());
+    let named = |names: Option<&Names>| names.map_or_else(|| id.to_owned(), |names| said(t, names));
+    let cap = || named(rule.cap.iter().find(|c| c.id() == id).map(|c| &c.names));
+    let stage = || named(rule.stage.iter().find(|s| s.id() == id).map(|s| &s.names));
+    // Of what has no entries, the second part is the field.
+    let (of, field) = match group {
+        "lines" if id.is_empty() => (t.s("subsidy-lines"), ""),
+        "lines" => (t.f1("subsidy-row", "row", id.trim_start_matches("r-")), field),
+        "facts" => (named(rule.exclusion.iter().find(|e| e.id() == id).map(|e| &e.names)), field),
+        "confirmed" => (cap(), field),
+        "announced" => (t.f1("subsidy-announced", "name", cap()), field),
+        "awards" => (named(rule.award.iter().find(|a| a.id() == id).map(|a| &a.names)), field),
+        "paid" => (t.f1("subsidy-paid", "name", stage()), field),
+        "met" => (t.f1("subsidy-met", "name", stage()), field),
+        "level" => (t.s("subsidy-level"), id),
+        "sector" => (t.s("subsidy-sector"), id),
+        "batch" => (t.s("subsidy-batch"), id),
+        "finished" => (t.s("subsidy-finished"), id),
+        "received" => (t.s("subsidy-received"), id),
+        "rule_from" => (t.s("subsidy-from"), id),
+        other => (other.to_owned(), ""),
+    };
+    let field = match field {
+        "by" => "subsidy-by",
+        "amount_fen" | "most_fen" => "filing-amount",
+        "hardware_fen" => "subsidy-hardware",
+        "share_hundredths" => "subsidy-share",
+        "category" => "filing-category",
+        _ => return of,
+    };
+    format!("{of} · {}", t.s(field))
+}
+
+fn print(t: &Texts, sheet: &Sheet, form: &[(String, String)]) -> Printed {
+    let by = |what: String, by: &str| t.f("subsidy-said", &[("what", &what), ("by", &by)]);
     let line = |l: &practice::sheet::LineResult| LineRow {
         name: {
-            let at: Option<usize> = l.line.strip_prefix("r-").and_then(|n| n.parse().ok());
-            let of_plan = at.and_then(|n| plan.get(n.checked_sub(1)?)).map(|l| l.what.clone());
-            of_plan.filter(|what| !what.is_empty()).unwrap_or_else(|| said(t, &l.category))
+            let row = l.line.trim_start_matches("r-");
+            Some(typed(form, &format!("what.{row}")).to_owned())
+                .filter(|what| !what.trim().is_empty())
+                .unwrap_or_else(|| t.f("subsidy-row-of", &[("row", &row), ("category", &said(t, &l.category))]))
         },
         amount: yuan(l.amount),
         counted: yuan(l.eligible),
@@ -271,7 +337,9 @@ fn print(t: &Texts, sheet: &Sheet, plan: &[InvestmentView]) -> Printed {
             .iter()
             .map(|a| StageRow {
                 name: said(t, &a.names),
-                amount: said(t, &a.amount.words()),
+                amount: by(said(t, &a.amount.words()), &a.by),
+                paid: String::new(),
+                met: String::new(),
                 clause: cited(t, Some(&a.clause)),
             })
             .collect(),
@@ -281,6 +349,12 @@ fn print(t: &Texts, sheet: &Sheet, plan: &[InvestmentView]) -> Printed {
             .map(|s| StageRow {
                 name: said(t, &s.names),
                 amount: said(t, &s.amount.words()),
+                paid: s
+                    .paid
+                    .as_ref()
+                    .map(|p| by(t.f1("subsidy-yuan", "yuan", yuan(p.amount_fen)), &p.by))
+                    .unwrap_or_default(),
+                met: s.met.as_ref().map(|m| by(m.date.to_string(), &m.by)).unwrap_or_default(),
                 clause: cited(t, Some(&s.clause)),
             })
             .collect(),

@@ -45,7 +45,7 @@ fn told(report: &Report, filing: &FilingResult, findings: &mut Vec<Finding>) {
     let differs = |row: &'_ PromiseLine| row.difference.clone().map(|difference| (row.what(), difference));
     let differing: Vec<(Words, PromiseDifference)> = rows().filter_map(differs).collect();
     let zh = format!(
-        "备案方案 {id}（截至 {}）：承诺/接入/在产数据 设备 {}、采集点 {}、网关 {}；已同意变更 {} 项；未经同意的差异 {} 项；{by_zh}",
+        "备案方案 {id}（截至 {}）：承诺/接入/在产数据 设备 {}、测点 {}、网关 {}；已同意变更 {} 项；未经同意的差异 {} 项；{by_zh}",
         filing.at,
         count(machines),
         count(points),

@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 
 use super::{
-    ChangeItem, FEN_MAX, FiledPlan, FiledTarget, InvestmentLine, Opinion, PlanChange, PlanOpinion, PromisedMachine,
+    ChangeItem, FEN_MAX, FiledPlan, FiledTarget, InvestmentLine, Opinion, PlanChange, PlanFinished, PlanOpinion,
+    PromisedMachine,
 };
 use crate::model::{DateRange, ModelError, Names, check_date, check_id, refuse};
 
 const PLAN: &str = "filed_plan";
 const CHANGE: &str = "plan_change";
 const OPINION: &str = "plan_opinion";
+const FINISHED: &str = "plan_finished";
 
 /// Most machines, gateways, lines or targets of a plan, and items of a change.
 const LIST_MAX: usize = 1_000;
@@ -78,6 +80,13 @@ pub(crate) fn check_change(change: PlanChange) -> Result<PlanChange, ModelError>
     }
     digest(CHANGE, change.document.as_deref())?;
     Ok(change)
+}
+
+pub(crate) fn check_finished(finished: PlanFinished) -> Result<PlanFinished, ModelError> {
+    check_id(FINISHED, "filing", &finished.filing)?;
+    check_date(FINISHED, "date", &finished.date)?;
+    digest(FINISHED, finished.document.as_deref())?;
+    Ok(finished)
 }
 
 pub(crate) fn check_opinion(opinion: PlanOpinion) -> Result<PlanOpinion, ModelError> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
-use super::{Application, ChangeItem, Day, FiledPlan, Filing, InForce, date, words};
+use super::{Application, ChangeItem, Day, FiledPlan, Filing, InForce, PromisedMachine, date, words};
 use crate::calendar::local_date;
 use crate::model::Names;
 use crate::statements::Statements;
@@ -39,28 +39,43 @@ pub struct SeenGateway {
     pub last: Day,
 }
 
-/// What readings show of machines: their points by role or by tag, whichever the plan or an application names.
+/// What readings show of machines: their points by role and by tag, as the plan has them, otherwise as an application does. A signal is
+/// the machine's as long as the definition held that names it.
 pub fn there(statements: &Statements, current: &InForce, filing: &Filing, seen: &TagsSeen, zone: &str) -> Vec<Seen> {
     let changed = filing.changes.iter().flat_map(|c| &c.body.items).filter_map(|item| match item {
         ChangeItem::Machine(machine) => Some(machine),
         _ => None,
     });
-    let mut by_tag: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for machine in current.plan.machines.iter().chain(changed) {
-        by_tag.entry(&machine.machine).or_default().extend(machine.points.iter().map(String::as_str));
-    }
+    let (promised, applied) = (by_machine(current.plan.machines.iter()), by_machine(changed));
+    let has = |points: &BTreeSet<(&str, &str)>, machine: &str, point: &str| points.contains(&(machine, point));
     let mut out = Vec::new();
     for id in statements.machines() {
         let definitions = statements.machine_definitions(id);
-        for (role, signal) in definitions.iter().flat_map(|definition| definition.body.signals.all()) {
-            let seen = seen.get(&(signal.gateway.clone(), signal.tag.clone()));
-            let Some((since, last)) = seen.and_then(|span| days(*span, zone)) else { continue };
-            let is_by_tag = by_tag.get(id).is_some_and(|points| points.contains(&signal.tag.as_str()));
-            let point = if is_by_tag { signal.tag.clone() } else { role.to_owned() };
-            out.push(Seen { machine: id.to_owned(), point: Some(point), since, last });
+        for (i, definition) in definitions.iter().enumerate() {
+            // The first tells of the time before it, too; one that was replaced at its own moment never held.
+            let from_ms = if i == 0 { i64::MIN } else { definition.effective_from };
+            let until_ms = definitions.get(i + 1).map_or(i64::MAX, |next| next.effective_from);
+            for (role, signal) in definition.body.signals.all() {
+                let span = seen.get(&(signal.gateway.clone(), signal.tag.clone()));
+                let held = span.map(|(first, last)| ((*first).max(from_ms), (*last).min(until_ms.saturating_sub(1))));
+                let held = held.filter(|(first, last)| first <= last);
+                let Some((since, last)) = held.and_then(|span| days(span, zone)) else { continue };
+                let names = [role, signal.tag.as_str()];
+                let mut points: Vec<&str> = names.into_iter().filter(|name| has(&promised, id, name)).collect();
+                if points.is_empty() {
+                    points.push(if has(&applied, id, &signal.tag) { &signal.tag } else { role });
+                }
+                let one = |point: &str| Seen { machine: id.to_owned(), point: Some(point.to_owned()), since, last };
+                out.extend(points.into_iter().map(one));
+            }
         }
     }
     out
+}
+
+/// Points by machine.
+fn by_machine<'p>(machines: impl Iterator<Item = &'p PromisedMachine>) -> BTreeSet<(&'p str, &'p str)> {
+    machines.flat_map(|m| m.points.iter().map(|point| (m.machine.as_str(), point.as_str()))).collect()
 }
 
 /// What records show of gateways, by their first and last instant.
@@ -95,6 +110,8 @@ pub struct Promise {
     pub producing: bool,
     /// How it differs from the plan in force.
     pub difference: Option<Difference>,
+    /// The other filing whose plan in force promises it: it is there, not promised here, and no difference.
+    pub elsewhere: Option<String>,
 }
 
 /// How a row differs from the plan in force.
@@ -144,32 +161,50 @@ enum Key {
     Gateway(String),
 }
 
-fn promised(plan: &FiledPlan) -> BTreeSet<Key> {
-    let mut out = BTreeSet::new();
-    for m in &plan.machines {
-        out.insert(Key::Machine(m.machine.clone(), None));
-        out.extend(m.points.iter().map(|p| Key::Machine(m.machine.clone(), Some(p.clone()))));
-    }
-    out.extend(plan.gateways.iter().cloned().map(Key::Gateway));
-    out
+/// What a plan promises.
+struct Promised {
+    rows: BTreeSet<Key>,
+    /// Machines promised without points: every point of them may be read, the promise is the machine.
+    whole: BTreeSet<String>,
 }
 
-/// Compares the plan in force with what is there on a date. A row produces data when its last data is at most `quiet_days` old.
+impl Promised {
+    fn by(plan: &FiledPlan) -> Self {
+        let mut rows = BTreeSet::new();
+        for m in &plan.machines {
+            rows.insert(Key::Machine(m.machine.clone(), None));
+            rows.extend(m.points.iter().map(|p| Key::Machine(m.machine.clone(), Some(p.clone()))));
+        }
+        rows.extend(plan.gateways.iter().cloned().map(Key::Gateway));
+        let whole = plan.machines.iter().filter(|m| m.points.is_empty()).map(|m| m.machine.clone()).collect();
+        Self { rows, whole }
+    }
+
+    /// Whether something that is there may be there by it.
+    fn allows(&self, key: &Key) -> bool {
+        self.rows.contains(key) || matches!(key, Key::Machine(m, Some(_)) if self.whole.contains(m))
+    }
+}
+
+/// Compares the plan in force with what is there on a date; `others` are the plans in force of the site's other filings. A row produces
+/// data when its last data is at most `quiet_days` old.
 pub fn compare(
     current: &InForce,
+    others: &[InForce],
     applications: &[Application<'_>],
     machines: &[Seen],
     gateways: &[SeenGateway],
     at: Date,
     quiet_days: u16,
 ) -> Compared {
-    let wanted = promised(&current.plan);
+    let wanted = Promised::by(&current.plan);
+    let others: Vec<(&str, Promised)> =
+        others.iter().map(|other| (other.plan.filing.as_str(), Promised::by(&other.plan))).collect();
     let mut found: BTreeMap<Key, (Day, Day)> = BTreeMap::new();
     let mut see = |key: Key, since: Day, last: Day| {
         if since.0 > at {
             return;
         }
-        let last = last.min(Day(at));
         let entry = found.entry(key).or_insert((since, last));
         *entry = (entry.0.min(since), entry.1.max(last));
     };
@@ -184,34 +219,32 @@ pub fn compare(
         see(Key::Gateway(seen.gateway.clone()), seen.since, seen.last);
     }
     let is_over = |plan: &FiledPlan| date(&plan.term.to).is_some_and(|end| at > end);
-    let would: Vec<(Covered, BTreeSet<Key>, bool)> = applications
+    let would: Vec<(Covered, Promised, bool)> = applications
         .iter()
         .filter(|a| a.is_open())
         .map(|a| {
             let plan = current.with(a.change).plan;
-            (Covered { change: a.change.change.clone(), stands: a.words() }, promised(&plan), is_over(&plan))
+            (Covered { change: a.change.change.clone(), stands: a.words() }, Promised::by(&plan), is_over(&plan))
         })
         .collect();
-    let keys: BTreeSet<&Key> = wanted.iter().chain(found.keys()).collect();
-    // Of a machine promised without points, every point may be read: the promise is the machine.
-    let any_point: BTreeSet<&str> =
-        current.plan.machines.iter().filter(|m| m.points.is_empty()).map(|m| m.machine.as_str()).collect();
+    let keys: BTreeSet<&Key> = wanted.rows.iter().chain(found.keys()).collect();
     let mut out = Compared { rows: Vec::new(), machines: [0; 3], points: [0; 3], gateways: [0; 3] };
     for key in keys {
-        let is_promised = wanted.contains(key);
+        let is_promised = wanted.rows.contains(key);
         let there = found.get(key);
-        let producing =
-            there.is_some_and(|(_, last)| last.0.until(at).is_ok_and(|s| s.get_days() <= i32::from(quiet_days)));
-        let free = matches!(key, Key::Machine(m, Some(_)) if any_point.contains(m.as_str()));
+        let is_recent = |days: i32| (0..=i32::from(quiet_days)).contains(&days);
+        let producing = there.is_some_and(|(_, last)| last.0.until(at).is_ok_and(|s| is_recent(s.get_days())));
+        let is_extra = there.is_some() && !wanted.allows(key);
+        let elsewhere = others.iter().find(|(_, plan)| is_extra && plan.allows(key)).map(|(id, _)| (*id).to_owned());
         let differs = match (is_promised, there) {
-            (false, Some(_)) if !free => Some(true),
+            (false, Some(_)) if is_extra && elsewhere.is_none() => Some(true),
             (true, None) if is_over(&current.plan) => Some(false),
             _ => None,
         };
         let difference = differs.map(|is_extra| {
             // What is there has to be promised; what is not there has to be left out, or the term has to be longer.
-            let covers = |(_, plan, over): &&(Covered, BTreeSet<Key>, bool)| {
-                plan.contains(key) == is_extra || (!is_extra && !over)
+            let covers = |(_, plan, over): &&(Covered, Promised, bool)| {
+                if is_extra { plan.allows(key) } else { !plan.rows.contains(key) || !over }
             };
             let covered_by = would.iter().find(covers).map(|(covered, _, _)| covered.clone());
             let words = said(is_extra, covered_by.as_ref());
@@ -238,6 +271,7 @@ pub fn compare(
             last: there.map(|t| t.1),
             producing,
             difference,
+            elsewhere,
         });
     }
     out

@@ -61,6 +61,8 @@ pub struct Application<'f> {
     pub status: Status,
     /// Opinions that count, on what was submitted last.
     pub opinions: Vec<&'f Filed<PlanOpinion>>,
+    /// Opinions that counted on what was submitted before it was returned, in order of the log: kept, and of no effect any more.
+    pub superseded: Vec<&'f Filed<PlanOpinion>>,
     /// What counts for nothing, and why.
     pub problems: Vec<Problem>,
 }
@@ -124,7 +126,7 @@ pub struct Problem {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Why {
-    /// An application by another account than the firm's.
+    /// A plan or an application by another account than the firm's.
     NotTheFirm,
     /// An opinion by another account than that of who is asked.
     NotWhoIsAsked,
@@ -154,11 +156,17 @@ pub enum Why {
     Absent,
     /// The rule is not one of those at hand.
     UnknownRule,
+    /// Submitted again while somebody's opinion is asked for.
+    StillAsked,
+    /// An opinion on another submission than the last.
+    OtherSubmission,
+    /// A category or an instalment that the rule does not have.
+    NotInRule,
 }
 
 impl Why {
     /// Every reason.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::NotTheFirm,
         Self::NotWhoIsAsked,
         Self::DatedLater,
@@ -174,12 +182,15 @@ impl Why {
         Self::StatedAgain,
         Self::Absent,
         Self::UnknownRule,
+        Self::StillAsked,
+        Self::OtherSubmission,
+        Self::NotInRule,
     ];
 
     /// Chinese and English.
     pub const fn words(self) -> (&'static str, &'static str) {
         match self {
-            Self::NotTheFirm => ("变更申请不是由企业账号提出", "not applied for by the firm's own account"),
+            Self::NotTheFirm => ("不是由企业账号填报", "not stated by the firm's own account"),
             Self::NotWhoIsAsked => {
                 ("意见不是由出具单位自己的账号填报", "not stated by the account of the body whose opinion it is")
             }
@@ -203,6 +214,14 @@ impl Why {
             ),
             Self::Absent => ("现行方案中没有要取消的内容", "the plan in force does not have what it leaves out"),
             Self::UnknownRule => ("没有该规则文件", "there is no such rule file"),
+            Self::StillAsked => (
+                "该变更申请正待意见，未经退回不能重新提交",
+                "somebody is asked about it: it is submitted again when it is returned",
+            ),
+            Self::OtherSubmission => {
+                ("意见所针对的不是最近一次提交", "the opinion is on another submission than the last")
+            }
+            Self::NotInRule => ("该办法没有此类别或分期", "the rule has no such category or instalment"),
         }
     }
 }
@@ -285,7 +304,7 @@ impl<'f> Procedure<'f> {
                 of.leaf = stated.leaf;
                 of.submitted += 1;
                 of.status = self.begin();
-                of.opinions.clear();
+                of.superseded.append(&mut of.opinions);
             }
             (None, Ok(())) => course.applications.push(Application {
                 change: &stated.body,
@@ -293,6 +312,7 @@ impl<'f> Procedure<'f> {
                 submitted: 1,
                 status: self.begin(),
                 opinions: Vec::new(),
+                superseded: Vec::new(),
                 problems: Vec::new(),
             }),
         }
@@ -322,8 +342,20 @@ impl<'f> Procedure<'f> {
             ));
         }
         let Some(of) = of else { return Ok(()) };
-        if !of.is_open() {
-            return Err(decided(of));
+        match &of.status {
+            Status::Approved { .. } | Status::Refused { .. } => return Err(decided(of)),
+            // Whoever is asked has it before him: what he says would be about something he did not read.
+            Status::Waiting { next } => {
+                let ((zh, en), id) = (next.words(), &of.change.change);
+                return Err(Problem::new(
+                    Why::StillAsked,
+                    format!("变更申请 {id} 正待{zh}意见，退回补正后方可重新提交；其他变更请另编申请编号"),
+                    format!(
+                        "application `{id}` waits for the opinion of the {en}: it is submitted again when it is returned; apply for anything else under another id"
+                    ),
+                ));
+            }
+            Status::Returned { .. } | Status::NoRoute => {}
         }
         let (date, after) = (stated.body.date.as_str(), of.last_date());
         if date < after {
@@ -334,6 +366,19 @@ impl<'f> Procedure<'f> {
             ));
         }
         Ok(())
+    }
+
+    /// Who has not agreed yet, in the route's order.
+    fn asked(&self, of: &Application<'_>) -> impl Iterator<Item = OpinionBy> {
+        let agreed: Vec<OpinionBy> = of.opinions.iter().map(|o| o.body.by).collect();
+        self.route.iter().flat_map(|r| r.opinions).copied().filter(move |by| !agreed.contains(by))
+    }
+
+    /// Whether somebody's opinion is asked for now: who is next, and those who decide together with him.
+    pub fn is_asked(&self, of: &Application<'_>, by: OpinionBy) -> bool {
+        let Status::Waiting { next } = of.status else { return false };
+        let together = self.route.map_or(&[][..], |route| route.deciding());
+        by == next || (together.contains(&next) && self.asked(of).any(|asked| asked == by) && together.contains(&by))
     }
 
     /// No paper is dated after the day on which it was logged.
@@ -370,6 +415,16 @@ impl<'f> Procedure<'f> {
     pub(super) fn judge(&self, of: &Application<'_>, stated: &Filed<PlanOpinion>) -> Result<Status, Problem> {
         self.check_speaker(stated)?;
         let (said, by) = (&stated.body, stated.body.by);
+        if let Some(leaf) = said.submission.filter(|leaf| *leaf != of.leaf) {
+            let (id, now) = (&of.change.change, of.leaf);
+            return Err(Problem::new(
+                Why::OtherSubmission,
+                format!("意见所针对的是日志第 {leaf} 条的提交，变更申请 {id} 现为第 {now} 条；请阅后重新出具意见"),
+                format!(
+                    "the opinion is on the submission of leaf {leaf}; application `{id}` is now that of leaf {now}: read it and state the opinion anew"
+                ),
+            ));
+        }
         let on = date(&said.date)
             .map(Day)
             .ok_or_else(|| Problem::new(Why::NoDate, "日期不可用", "the date cannot be used"))?;
@@ -391,7 +446,7 @@ impl<'f> Procedure<'f> {
             }
             Status::Approved { .. } | Status::Refused { .. } => return Err(decided(of)),
         };
-        if by != next {
+        if !self.is_asked(of, by) {
             let ((by_zh, by_en), (next_zh, next_en)) = (by.words(), next.words());
             let (article_zh, article_en) = self
                 .route
@@ -417,9 +472,9 @@ impl<'f> Procedure<'f> {
             Opinion::Disagree => Status::Refused { by, date: on, reason },
             Opinion::Return => Status::Returned { by, date: on, reason },
             Opinion::Agree => {
-                let mut route = self.route.iter().flat_map(|r| r.opinions).skip_while(|o| **o != next).skip(1);
+                let mut asked = self.asked(of).filter(|asked| *asked != by);
                 let approved = Status::Approved { date: on, received: self.received(stated), leaf: stated.leaf };
-                route.next().map_or(approved, |next| Status::Waiting { next: *next })
+                asked.next().map_or(approved, |next| Status::Waiting { next })
             }
         })
     }

@@ -3,14 +3,18 @@
 use jiff::civil::Date;
 
 use super::course::{no_application, no_plan};
-use super::{ChangeItem, Filed, FiledPlan, InForce, PlanChange, PlanOpinion, Problem, Procedure, Status, Why};
+use super::{
+    ChangeItem, Filed, FiledPlan, InForce, PlanChange, PlanFinished, PlanOpinion, Problem, Procedure, Status, Why,
+};
+use crate::credibility::course::FACTORY_ROLE;
 
 impl Procedure<'_> {
     /// Whether a plan may be stated now.
     ///
     /// # Errors
-    /// It is dated after today, or would state a plan anew that is in the log already.
+    /// The account is not the firm's, it is dated after today, or would state a plan anew that is in the log already.
     pub fn check_plan(&self, stated: &Filed<FiledPlan>) -> Result<(), Problem> {
+        check_firm(&stated.role, "备案方案", "its filed plan")?;
         self.check_day(stated, &stated.body.filed)?;
         match self.filing.plans.first().filter(|first| first.body != stated.body) {
             Some(first) => {
@@ -44,6 +48,21 @@ impl Procedure<'_> {
         }
     }
 
+    /// Whether it may be stated now when the works were finished.
+    ///
+    /// # Errors
+    /// The account is not the firm's, there is no plan, or the date lies before the filing or after today.
+    pub fn check_finished(&self, stated: &Filed<PlanFinished>) -> Result<(), Problem> {
+        check_firm(&stated.role, "完成日期", "when its works were finished")?;
+        self.check_day(stated, &stated.body.date)?;
+        let Some(filed) = self.filing.plans.first() else { return Err(no_plan(&stated.body.filing)) };
+        if stated.body.date < filed.body.filed {
+            let (zh, en) = ("完成日期早于备案日期", "the works would have been finished before the filing");
+            return Err(Problem::new(Why::BeforeFiling, zh, en));
+        }
+        Ok(())
+    }
+
     /// Whether an opinion may be stated now.
     ///
     /// # Errors
@@ -58,6 +77,18 @@ impl Procedure<'_> {
             judged => judged.map(drop),
         }
     }
+}
+
+/// What only the firm's own account states.
+fn check_firm(role: &str, zh: &str, en: &str) -> Result<(), Problem> {
+    if role == FACTORY_ROLE {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Why::NotTheFirm,
+        format!("{zh}须由企业账号填报；填报账号的角色是 {role}"),
+        format!("the firm's own account states {en}; this account has the role `{role}`"),
+    ))
 }
 
 /// What an item takes away although it is not there.

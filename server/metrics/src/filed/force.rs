@@ -2,15 +2,25 @@
 
 use jiff::civil::Date;
 
-use super::{ChangeItem, Day, Filed, FiledPlan, Filing, OpinionBy, PlanChange, Status, date};
+use super::{ChangeItem, Day, Filed, FiledPlan, Filing, OpinionBy, PlanChange, PlanFinished, Status, date};
 
-/// How a rule has filed plans changed: whose opinions are needed, in order; the last one decides.
+/// How a rule has filed plans changed: whose opinions are needed, in order; the last ones decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Route<'r> {
     /// Whose; none where the text names nobody.
     pub opinions: &'r [OpinionBy],
+    /// How many of the last decide together, in any order; one otherwise.
+    pub together: u8,
     /// Where the text says so.
     pub article: &'r str,
+}
+
+impl<'r> Route<'r> {
+    /// Who decides together.
+    pub(super) fn deciding(&self) -> &'r [OpinionBy] {
+        let before = self.opinions.len().saturating_sub(usize::from(self.together));
+        self.opinions.get(before..).unwrap_or_default()
+    }
 }
 
 /// A filing with what its course is read by.
@@ -60,6 +70,14 @@ impl<'f> Procedure<'f> {
     /// On which day the server logged a statement.
     pub(super) fn received<T>(&self, stated: &Filed<T>) -> Option<Day> {
         crate::calendar::local_date(self.zone, stated.received_ms).map(Day)
+    }
+
+    /// When the works were finished, as the firm stated last of what is dated by a date; what the door would have refused says nothing.
+    pub fn finished(&self, at: Date) -> Option<(Date, &'f Filed<PlanFinished>)> {
+        let counts = |stated: &&Filed<PlanFinished>| self.check_finished(stated).is_ok();
+        let of =
+            self.filing.finished.iter().filter(counts).filter_map(|stated| Some((date(&stated.body.date)?, stated)));
+        of.filter(|(finished, _)| *finished <= at).last()
     }
 
     /// The plan in force on a date, by the dates of the papers; none before it was filed.

@@ -1,6 +1,7 @@
 use protocol::Declaration;
 use serde_json::{Value as Json, json};
 
+use super::{Day, Filed, Filing, Procedure, Seen, there};
 use crate::model::{Body, KINDS, parse_body};
 use crate::statements::Statements;
 
@@ -183,4 +184,81 @@ fn a_filing_is_kept_in_the_order_of_the_log() {
     assert_eq!(opinions, [(3, "district", 1_003)], "who stated it and when it came are kept");
     assert_eq!(statements.filings().map(|(id, _)| id).collect::<Vec<_>>(), ["km-017"]);
     assert_eq!(statements.bad().iter().map(|b| b.leaf).collect::<Vec<_>>(), [2]);
+}
+
+fn day(text: &str) -> Day {
+    Day(text.parse().unwrap())
+}
+
+/// Midnight of a date, UTC.
+fn ms(text: &str) -> i64 {
+    crate::calendar::local_days("UTC", day(text).0, day(text).0).unwrap().from_ms
+}
+
+/// A machine with its signals, by role and tag, from a date on.
+fn defined(statements: &mut Statements, leaf: u64, machine: &str, from: &str, signals: &[(&str, &str)]) {
+    let signals: serde_json::Map<String, Json> =
+        signals.iter().map(|(role, tag)| ((*role).to_owned(), json!({"gateway": "gw-1", "tag": tag}))).collect();
+    let body =
+        json!({"machine": machine, "names": {"zh": machine, "en": machine}, "role": "meter", "signals": signals});
+    let declaration = Declaration {
+        kind: "machine".to_owned(),
+        effective_from: ms(from),
+        author: "p-1".to_owned(),
+        role: "firm".to_owned(),
+        reason: String::new(),
+        body,
+    };
+    statements.push(leaf, 0, declaration);
+    assert!(statements.bad().is_empty(), "{:?}", statements.bad());
+}
+
+fn stated<T: serde::de::DeserializeOwned>(body: Json) -> Filed<T> {
+    Filed { leaf: 1, received_ms: 0, role: "firm".to_owned(), body: serde_json::from_value(body).unwrap() }
+}
+
+/// What is there of a filing whose plan promises points of the press, with an application for others.
+fn looked(statements: &Statements, promised: Json, applied: Json, seen: &[(&str, &str, &str)]) -> Vec<Seen> {
+    let mut body = plan();
+    body["machines"] = json!([{"machine": "press", "points": promised}]);
+    let mut applies = change();
+    applies["items"] = json!([{"machine": {"machine": "press", "points": applied}}]);
+    let mut filing = Filing::default();
+    filing.plans.push(stated(body));
+    filing.changes.push(stated(applies));
+    let current = Procedure { filing: &filing, route: None, zone: "UTC" }.in_force(jiff::civil::Date::MAX).unwrap();
+    let seen =
+        seen.iter().map(|(tag, from, to)| (("gw-1".to_owned(), (*tag).to_owned()), (ms(from), ms(to)))).collect();
+    there(statements, &current, &filing, &seen, "UTC")
+}
+
+#[test]
+fn a_signal_is_a_machines_as_long_as_its_definition_held() {
+    let mut statements = Statements::default();
+    defined(&mut statements, 0, "press", "2026-01-10", &[("energy", "m/1")]);
+    defined(&mut statements, 1, "lathe", "2026-02-01", &[("energy", "m/1")]);
+    defined(&mut statements, 2, "press", "2026-02-01", &[("energy", "m/2")]);
+    let seen = looked(&statements, json!(["energy"]), json!([]), &[("m/1", "2026-01-05", "2026-06-30")]);
+    let spans = |machine: &str| {
+        let of = seen.iter().filter(|s| s.machine == machine);
+        of.map(|s| (s.since, s.last)).collect::<Vec<_>>()
+    };
+    // The meter moved on 1 February: since then it says nothing of the press; before, from its first reading on.
+    assert_eq!(spans("press"), [(day("2026-01-05"), day("2026-01-31"))]);
+    assert_eq!(spans("lathe"), [(day("2026-02-01"), day("2026-06-30"))]);
+}
+
+#[test]
+fn a_point_is_there_under_every_name_the_plan_has_for_it() {
+    let mut statements = Statements::default();
+    defined(&mut statements, 0, "press", "2026-01-01", &[("energy", "press/energy")]);
+    let points = |promised: Json, applied: Json| {
+        let seen = looked(&statements, promised, applied, &[("press/energy", "2026-01-05", "2026-01-06")]);
+        seen.into_iter().filter_map(|s| s.point).collect::<Vec<_>>()
+    };
+    assert_eq!(points(json!(["energy"]), json!(["press/energy"])), ["energy"], "an application hides no promise");
+    assert_eq!(points(json!(["press/energy"]), json!(["energy"])), ["press/energy"]);
+    assert_eq!(points(json!(["energy", "press/energy"]), json!([])), ["energy", "press/energy"]);
+    assert_eq!(points(json!(["state"]), json!(["press/energy"])), ["press/energy"], "as the application names it");
+    assert_eq!(points(json!(["state"]), json!(["state"])), ["energy"]);
 }

@@ -12,7 +12,7 @@ use crate::checklist::ledger::{self, LedgerEntry};
 use crate::credibility::course::{FindingRef, FindingShown};
 use crate::credibility::explanation::{self, Explanation};
 use crate::dossier::{self, FirmListed, PaperAsked, PaperHanded, PaperJudged};
-use crate::filed::{self, FiledPlan, PlanChange, PlanOpinion};
+use crate::filed::{self, FiledPlan, PlanChange, PlanFinished, PlanOpinion};
 use crate::metrology::{self, Meter};
 use crate::plan::{BaselineLock, ComparisonLock, EvidenceDocument};
 use crate::production::material::Material;
@@ -122,6 +122,8 @@ pub enum Body {
     PlanChange(Box<PlanChange>),
     /// `plan_opinion`
     PlanOpinion(Box<PlanOpinion>),
+    /// `plan_finished`
+    PlanFinished(PlanFinished),
     /// `paper_asked`
     PaperAsked(PaperAsked),
     /// `paper_handed`
@@ -135,7 +137,7 @@ pub enum Body {
 }
 
 /// The declaration kinds this crate computes with.
-pub const KINDS: [&str; 35] = [
+pub const KINDS: [&str; 36] = [
     "site",
     "calendar",
     "machine",
@@ -167,6 +169,7 @@ pub const KINDS: [&str; 35] = [
     "filed_plan",
     "plan_change",
     "plan_opinion",
+    "plan_finished",
     "paper_asked",
     "paper_handed",
     "paper_judged",
@@ -257,6 +260,7 @@ pub fn parse_body(kind: &str, body: &serde_json::Value) -> Result<Body, ModelErr
         }
         "plan_change" => Body::PlanChange(Box::new(filed::check_change(read(kind, body)?)?)),
         "plan_opinion" => Body::PlanOpinion(Box::new(filed::check_opinion(read(kind, body)?)?)),
+        "plan_finished" => Body::PlanFinished(filed::check_finished(read(kind, body)?)?),
         "paper_asked" => Body::PaperAsked(dossier::check_asked(read(kind, body)?)?),
         "paper_handed" => Body::PaperHanded(dossier::check_handed(read(kind, body)?)?),
         "paper_judged" => Body::PaperJudged(dossier::check_judged(read(kind, body)?)?),

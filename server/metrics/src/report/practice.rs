@@ -38,7 +38,9 @@ pub(super) fn practice(history: &History, request: &ReportRequest) -> Option<Pra
     }
     let dates = Dates::of(history.statements(), request)?;
     let seen = history.seen(&dates.days);
-    let filings = request.filings.iter().filter_map(|asked| filing::filing(history.statements(), asked, &dates, &seen));
+    let statements = history.statements();
+    let all: Vec<_> = request.filings.iter().filter_map(|asked| filing::read(statements, asked, &dates)).collect();
+    let filings = all.iter().map(|of| filing::filing(statements, of, &all, &dates, &seen));
     Some(PracticeResult { filings: filings.collect() })
 }
 

@@ -32,6 +32,10 @@ impl Practice {
                 let of = self.filings.entry(b.filing.clone()).or_default();
                 of.opinions.push(Filed { leaf, received_ms, role, body: *b });
             }
+            Body::PlanFinished(b) => {
+                let of = self.filings.entry(b.filing.clone()).or_default();
+                of.finished.push(Filed { leaf, received_ms, role, body: b });
+            }
             Body::PaperAsked(b) => {
                 let of = self.papers.entry(b.paper.clone()).or_default();
                 of.asked.push(Filed { leaf, received_ms, role, body: b });

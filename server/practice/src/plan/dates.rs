@@ -57,47 +57,59 @@ pub fn term(
     let finished = finished.filter(|f| *f <= at);
     let reached = finished.unwrap_or(at);
     let days = |from: Date, to: Date| from.until(to).map_or(0, |s| s.get_days());
-    let (state, said) = match limit {
-        _ if reached <= end => {
-            let said = match finished {
-                Some(on) => {
-                    words(format!("已于 {on} 完成，在实施期限内"), format!("finished on {on}, within the term"))
-                }
-                None => words(format!("实施期限至 {end}"), format!("the term ends on {end}")),
-            };
-            (TermState::Within, said)
+    let months = delay.map_or(0, |d| d.months);
+    let state = match limit {
+        _ if reached <= end => TermState::Within,
+        Some(limit) if reached >= limit => TermState::Reached,
+        Some(limit) if finished.is_none() && days(at, limit) <= i32::from(warn_days) => TermState::Near,
+        _ => TermState::Late,
+    };
+    // That nobody stated when the works ended does not say that they went on.
+    let past = match finished {
+        Some(on) => {
+            let over = days(end, on);
+            words(
+                format!("已于 {on} 完成，超过实施期限（{end}）{over} 天"),
+                format!("finished on {on}, {over} days past the term ({end})"),
+            )
         }
-        Some(limit) if reached >= limit => {
-            let over = days(end, reached);
-            let zh = format!("超过实施期限 {over} 天，已满办法所称延期月数（{limit}）；由主管部门认定");
-            let en =
-                format!("{over} days past the term: the rule's months were full on {limit}; the authority decides");
-            (TermState::Reached, words(zh, en))
+        None => words(
+            format!("实施期限已于 {end} 届满；未填报完成日期"),
+            format!("the term ended on {end}; when the works were finished is not stated"),
+        ),
+    };
+    let said = match (state, limit, finished) {
+        (TermState::Within, _, Some(on)) => {
+            words(format!("已于 {on} 完成，在实施期限内"), format!("finished on {on}, within the term"))
         }
-        Some(limit) if finished.is_none() && days(at, limit) <= i32::from(warn_days) => {
+        (TermState::Within, _, None) => words(format!("实施期限至 {end}"), format!("the term ends on {end}")),
+        (TermState::Reached, Some(limit), _) => words(
+            format!("{}；至 {limit} 已满办法所称的 {months} 个月，由主管部门认定", past.zh),
+            format!("{}; the rule's {months} months were full on {limit}: the authority decides", past.en),
+        ),
+        (TermState::Near, Some(limit), _) => {
             let left = days(at, limit);
-            let zh = format!(
-                "超过实施期限（{end}）；再过 {left} 天（{limit}）即满办法所称延期月数，如需延期应及时提出变更申请"
-            );
-            let en = format!(
-                "past the term ({end}); in {left} days ({limit}) the rule's months are full: apply for a change in time"
-            );
-            (TermState::Near, words(zh, en))
+            words(
+                format!(
+                    "{}；再过 {left} 天（{limit}）即满办法所称的 {months} 个月，如需延期应及时提出变更申请",
+                    past.zh
+                ),
+                format!(
+                    "{}; in {left} days ({limit}) the rule's {months} months are full: apply for a change in time",
+                    past.en
+                ),
+            )
         }
-        _ => {
-            let over = days(end, reached);
-            let said = words(format!("超过实施期限（{end}）{over} 天"), format!("{over} days past the term ({end})"));
-            (TermState::Late, said)
-        }
+        _ => past,
     };
     // Whether delays that were approved one after the other are added up, the texts do not say.
     let filed = date(&current.filed.term.to).filter(|filed| *filed < end);
     let filed_limit = filed.zip(delay).and_then(|(filed, d)| after_months(filed, i64::from(d.months)));
     let said = match filed.zip(filed_limit).filter(|(_, limit)| reached >= *limit) {
         Some((filed, limit)) => words(
-            format!("{}；自原备案期限（{filed}）起算已于 {limit} 满延期月数，是否累计由主管部门确定", said.zh),
+            format!("{}；自原备案期限（{filed}）起算已于 {limit} 满 {months} 个月，是否累计由主管部门确定", said.zh),
             format!(
-                "{}; from the term as filed ({filed}) the rule's months were full on {limit}: the authority decides whether delays add up",
+                "{}; from the term as filed ({filed}) the rule's {months} months were full on {limit}: the authority decides whether delays add up",
                 said.en
             ),
         ),
@@ -135,21 +147,21 @@ pub struct Payment {
     pub state: PaymentState,
     /// When it will be, in words: a date somebody stated, or that the authority decides.
     pub words: Names,
-    /// When, in the text's words.
-    pub clause: Clause,
+    /// When, in the text's words; of one that the plan has and no rule at hand does there are none.
+    pub clause: Option<Clause>,
 }
 
-/// The instalments of a rule with the dates that are known on a date: `met` and `paid` by instalment, as stated.
+/// The instalments of a rule, then those that the plan has beside it, with the dates that are known on a date: `met` and `paid` by
+/// instalment, as stated.
 pub fn payments(
-    rule: &Rule,
+    rule: Option<&Rule>,
     current: &InForce,
     met: &BTreeMap<String, Day>,
     paid: &BTreeMap<String, Day>,
     at: Date,
 ) -> Vec<Payment> {
     let by_now = |dates: &BTreeMap<String, Day>, stage: &str| dates.get(stage).copied().filter(|d| d.0 <= at);
-    let one = |stage: &crate::rule::Stage| {
-        let id = stage.id();
+    let one = |id: &str, names: Names, clause: Option<Clause>| {
         let filed = current.plan.payments.iter().find(|p| p.stage == id);
         let expected = filed.and_then(|p| date(&p.date)).map(Day);
         let (met, paid) = (by_now(met, id), by_now(paid, id));
@@ -170,8 +182,11 @@ pub fn payments(
             }
             (None, None) => (PaymentState::Waiting, expected_words),
         };
-        let names = stage.names.clone();
-        Payment { stage: id.to_owned(), names, expected, met, paid, state, words, clause: stage.clause.clone() }
+        Payment { stage: id.to_owned(), names, expected, met, paid, state, words, clause }
     };
-    rule.stage.iter().map(one).collect()
+    let stages = || rule.into_iter().flat_map(|rule| &rule.stage);
+    let mut out: Vec<Payment> = stages().map(|s| one(s.id(), s.names.clone(), Some(s.clause.clone()))).collect();
+    let beside = current.plan.payments.iter().filter(|p| stages().all(|s| s.id() != p.stage));
+    out.extend(beside.map(|p| one(&p.stage, words(&p.stage, &p.stage), None)));
+    out
 }

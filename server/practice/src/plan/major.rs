@@ -18,9 +18,9 @@ pub struct MajorChange<'r> {
     pub clause: &'r Clause,
 }
 
-/// Which of the rule's major changes an application makes. Certain are another firm, and a term longer by the rule's months than that of the
-/// plan in force. Whether machines, gateways or investments are the *main* contents, whether several shorter delays together count from
-/// the plan as filed, and whether something else is important, the words do not decide.
+/// Which of the rule's major changes an application makes. Certain is another firm. Whether machines, gateways or investments are the *main*
+/// contents, whether a term longer by the rule's months is one by itself (第十三条（三） goes on: 并超过试点实施期间的), whether several
+/// shorter delays together count from the plan as filed, and whether something else is important, the words do not decide.
 pub fn major<'r>(rules: &'r ChangeRules, current: &InForce, change: &PlanChange) -> Vec<MajorChange<'r>> {
     let limit = |from: &FiledPlan| {
         let months = rules.delay.as_ref().map(|d| i64::from(d.months))?;
@@ -29,8 +29,11 @@ pub fn major<'r>(rules: &'r ChangeRules, current: &InForce, change: &PlanChange)
     let is_late = |limit: Option<Date>, to: &str| limit.zip(date(to)).is_some_and(|(limit, to)| to >= limit);
     let kind = |item: &ChangeItem| match item {
         ChangeItem::Firm(_) => Some((MajorKind::Firm, false)),
-        ChangeItem::Term(term) if is_late(limit(&current.plan), &term.to) => Some((MajorKind::Delay, false)),
-        ChangeItem::Term(term) if is_late(limit(&current.filed), &term.to) => Some((MajorKind::Delay, true)),
+        ChangeItem::Term(term)
+            if is_late(limit(&current.plan), &term.to) || is_late(limit(&current.filed), &term.to) =>
+        {
+            Some((MajorKind::Delay, true))
+        }
         ChangeItem::Term(_) | ChangeItem::Target(_) | ChangeItem::WithoutTarget(_) => None,
         ChangeItem::Machine(_)
         | ChangeItem::WithoutMachine(_)

@@ -9,8 +9,11 @@ use crate::words::Clause;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeRules {
-    /// Whose opinions are needed, in order; the last one decides.
+    /// Whose opinions are needed, in order; the last ones decide.
     pub route: Vec<OpinionBy>,
+    /// How many of the last decide together: the text names no order among them.
+    #[serde(default = "one")]
+    pub together: u8,
     /// Where it says so.
     pub clause: Clause,
     /// How late a project may be.
@@ -20,10 +23,14 @@ pub struct ChangeRules {
     pub major: Vec<Major>,
 }
 
+const fn one() -> u8 {
+    1
+}
+
 impl ChangeRules {
     /// Whose opinions are needed, and where it says so.
     pub fn asked(&self) -> Route<'_> {
-        Route { opinions: &self.route, article: &self.clause.article }
+        Route { opinions: &self.route, together: self.together, article: &self.clause.article }
     }
 }
 

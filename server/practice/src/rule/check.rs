@@ -57,9 +57,14 @@ impl Rule {
         if let Some(change) = &self.change {
             let twice = change.route.iter().enumerate().any(|(i, by)| change.route.iter().skip(i + 1).any(|o| o == by));
             let months = change.delay.as_ref().is_some_and(|d| !(1..=60).contains(&d.months));
-            if change.route.is_empty() || twice || months || change.major.len() > 20 {
-                let en = "a route names who is asked, each once; a delay is 1 to 60 months; at most 20 major changes";
-                return refuse(at, "变更的意见顺序须非空且不重复；延期月数须为 1 至 60；重大变化最多 20 条", en);
+            let together = !(1..=change.route.len()).contains(&usize::from(change.together));
+            if change.route.is_empty() || twice || together || months || change.major.len() > 20 {
+                let en = "a route names who is asked, each once, `together` how many of them decide; a delay is 1 to 60 months; at most 20 major changes";
+                return refuse(
+                    at,
+                    "变更的意见顺序须非空且不重复，together 为其中共同审定的个数；延期月数须为 1 至 60；重大变化最多 20 条",
+                    en,
+                );
             }
         }
         for cap in &self.cap {

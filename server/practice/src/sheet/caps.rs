@@ -156,6 +156,10 @@ fn level_words() -> Names {
     words("评测机构评定的等级", "the level, as assessed")
 }
 
+pub(super) fn received_words() -> Names {
+    words("此前所获专项资金支持（没有的填 0）", "support received before (0 where there was none)")
+}
+
 /// A limit with its numbers put in, or why it has none.
 struct Found {
     limit: Option<Fen>,
@@ -200,20 +204,26 @@ fn find(cap: &Cap, claim: &Claim, sums: &Sums, awards: &[AwardResult]) -> Found 
                 let zh = format!("{}的金额", open.names.zh);
                 return Found::none(Amount::authority(words(zh, format!("the amount of: {}", open.names.en))));
             }
+            if claim.received.is_empty() {
+                return Found::none(Amount::missing(received_words()));
+            }
             let others = others(claim, awards);
             let limit = (whole - others).max(0);
+            let by: Vec<&str> = awards.iter().map(|a| &*a.by).chain(claim.received.iter().map(|r| &*r.by)).collect();
             let zh = format!(
-                "{} 元 × {share}% = {} 元，减奖励及此前所获支持 {} 元，余 {} 元",
+                "{} 元 × {share}% = {} 元，减奖励及此前所获支持 {} 元（{}），余 {} 元",
                 said.zh,
                 yuan(whole),
                 yuan(others),
+                by.join("；"),
                 yuan(limit)
             );
             let en = format!(
-                "{} yuan × {share} % = {} yuan, less awards and earlier support {} yuan: {} yuan",
+                "{} yuan × {share} % = {} yuan, less awards and earlier support {} yuan ({}): {} yuan",
                 said.en,
                 yuan(whole),
                 yuan(others),
+                by.join("; "),
                 yuan(limit)
             );
             Found::at(limit, words(zh, en))

@@ -1,4 +1,7 @@
 //! Instalments: what is paid when, as far as the text says.
+//!
+//! A share is at most so much (不高于); what is left (剩余) is the whole less what was paid, and less the whole share as long as nobody
+//! says what was.
 
 use metrics::model::Names;
 use serde::Serialize;
@@ -36,6 +39,9 @@ pub(super) fn divide(rule: &Rule, claim: &Claim, ceiling: &Amount) -> Vec<StageR
     let advanced = claim.paid_by_decision(rule);
     let mut given = 0;
     let mut share = 0_u32;
+    // Paid before, as stated; and instalments of which nobody says so.
+    let mut gone = 0;
+    let mut unsaid = false;
     let result = |stage: &Stage, amount: Amount| StageResult {
         stage: stage.id().to_owned(),
         names: stage.names.clone(),
@@ -63,9 +69,16 @@ pub(super) fn divide(rule: &Rule, claim: &Claim, ceiling: &Amount) -> Vec<StageR
                 // The last of shares that make up the whole takes the fen that rounding left.
                 let amount = if share == 100 { whole - given } else { share_floor(*whole, u32::from(percent) * 100) };
                 given += amount;
+                let paid = claim.paid.get(stage.id()).map(|paid| paid.amount_fen);
+                gone += paid.unwrap_or(amount);
+                unsaid |= paid.is_none();
                 Amount::Fen(amount)
             }
-            (Amount::Fen(whole), Part::Rest) => Amount::Fen(whole - given),
+            // The rest was paid: what it could be at most follows from what was paid before.
+            (Amount::Fen(_), Part::Rest) if unsaid && claim.paid.contains_key(stage.id()) => {
+                Amount::missing(words("此前各期的拨付", "what was paid before"))
+            }
+            (Amount::Fen(whole), Part::Rest) => Amount::Fen((whole - gone).max(0)),
             (none, _) => none.clone(),
         };
         out.push(result(stage, amount));

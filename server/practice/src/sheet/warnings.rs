@@ -3,10 +3,10 @@
 use metrics::model::Names;
 use serde::Serialize;
 
-use super::caps::{excluding, others};
+use super::caps::{excluding, others, received_words};
 use super::{Amount, Sheet, StageResult, Verdict};
 use crate::claim::Claim;
-use crate::rule::{Base, Limit, Rule};
+use crate::rule::{Base, Limit, Part, Rule};
 use crate::words::{Clause, share_floor, words, yuan};
 
 /// What a warning is about.
@@ -122,6 +122,11 @@ fn inputs(list: &mut List, rule: &Rule, claim: &Claim) {
     if needs_level && claim.level.is_none() {
         let en = "the level stated by the assessing body is missing; this program finds no level";
         list.add(WarningKind::Missing, "缺少评测机构评定的等级；本程序不评定等级", en, None);
+    }
+    let of_all = rule.cap.iter().find(|c| matches!(c.limit, Limit::AllSupport { .. }));
+    if let Some(cap) = of_all.filter(|_| claim.received.is_empty()) {
+        let Names { zh, en } = received_words();
+        list.add(WarningKind::Missing, format!("未填写：{zh}"), format!("not stated: {en}"), Some(&cap.clause));
     }
     for exclusion in rule.exclusion.iter().filter(|e| !claim.facts.contains_key(e.id())) {
         let (zh, en) = (&exclusion.names.zh, &exclusion.names.en);
@@ -240,7 +245,9 @@ fn support(list: &mut List, rule: &Rule, claim: &Claim, sheet: &Sheet) {
             None,
         );
     }
-    for stage in &sheet.stages {
+    // What is left has no limit of its own: more than that is more than the whole.
+    let shares = sheet.stages.iter().zip(&rule.stage).filter(|(_, of)| of.part != Part::Rest);
+    for (stage, _) in shares {
         let paid = stage.paid_fen();
         if let Some(most) = stage.amount.fen().filter(|most| paid > *most) {
             let zh = format!("{}：已拨付 {} 元，超过该阶段上限 {} 元", stage.names.zh, yuan(paid), yuan(most));

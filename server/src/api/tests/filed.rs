@@ -33,7 +33,7 @@ async fn a_change_passes_its_district_and_nobody_speaks_for_another() {
     let inside = inside().await;
     inside.factory(&World::new(1, 1, None)).await;
     let mut tokens = std::collections::BTreeMap::new();
-    for role in ["firm", "provider", "district", "centre", "city", "supervisor"] {
+    for role in ["firm", "provider", "district", "centre", "city", "finance", "supervisor"] {
         tokens.insert(role, token(&inside, role, role, "site:demo").await);
     }
     let say = async |who: &str, body: Json| {
@@ -49,6 +49,10 @@ async fn a_change_passes_its_district_and_nobody_speaks_for_another() {
     let size = || inside.context.logs.size(&Inside::site()).unwrap();
 
     refused(say("firm", change("2025-09-02")).await, ["没有备案方案 km-017", "there is no filed plan `km-017`"]);
+    refused(
+        say("provider", plan(100)).await,
+        ["备案方案须由企业账号填报", "the firm's own account states its filed plan"],
+    );
     taken(&say("firm", plan(100)).await);
     taken(&say("firm", plan(100)).await);
     refused(say("firm", plan(200)).await, ["须提出变更申请", "apply for a change"]);
@@ -75,20 +79,20 @@ async fn a_change_passes_its_district_and_nobody_speaks_for_another() {
     );
     assert_eq!(say("supervisor", opinion("district", "2025-09-03")).await.0, StatusCode::FORBIDDEN);
     assert_eq!(size(), before + 1);
-    for who in ["district", "centre", "city"] {
+    for who in ["district", "centre", "city", "finance"] {
         taken(&say(who, opinion(who, "2025-09-03")).await);
     }
     refused(say("city", opinion("city", "2025-09-04")).await, ["已有结论", "is decided"]);
-    assert_eq!(size(), before + 4);
+    assert_eq!(size(), before + 5);
 
     // An opinion is all they state.
     let cycle = statement("cycle_time", json!({"machine": "press", "item_us": 1_000_000}));
-    for who in ["district", "centre", "city"] {
+    for who in ["district", "centre", "city", "finance"] {
         assert_eq!(say(who, cycle.clone()).await.0, StatusCode::FORBIDDEN, "{who}");
     }
     let statements = reporting_statements(&inside);
     let roles: Vec<String> = statements.filing("km-017").unwrap().opinions.iter().map(|o| o.role.clone()).collect();
-    assert_eq!(roles, ["district", "centre", "city"]);
+    assert_eq!(roles, ["district", "centre", "city", "finance"]);
     inside.evidence.close().await;
 }
 

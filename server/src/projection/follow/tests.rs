@@ -22,9 +22,13 @@ async fn world() -> (Inside, Projector, Arc<AtomicI64>) {
 }
 
 fn projector(inside: &Inside, now: &Arc<AtomicI64>) -> Projector {
+    projector_on(inside, inside.context.store.clone(), now)
+}
+
+fn projector_on(inside: &Inside, store: Store, now: &Arc<AtomicI64>) -> Projector {
     let now = Arc::clone(now);
     Projector {
-        store: inside.context.store.clone(),
+        store,
         logs: inside.context.logs.clone(),
         clock: Clock::new(move || now.load(Relaxed)),
         data_dir: inside.context.data_dir.clone(),
@@ -108,4 +112,25 @@ async fn a_servers_own_files_hold_every_reading_of_its_log() {
     assert!(rows > 10_000 && rows == status[0].readings, "{rows} {}", status[0].readings);
     assert_eq!(tags.len(), 5, "{tags:?}");
     inside.evidence.close().await;
+}
+
+/// An upgrade reads for the new table what was projected before, and takes nothing away meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_of_the_first_version_keeps_its_rows_and_learns_when_tags_were_seen() {
+    let (inside, mut projector, now) = world().await;
+    settle(&mut projector).await;
+    let store = &inside.context.store;
+    let (size, shifts) = (store.projected_size(SITE).await.unwrap(), store.shift_keys(SITE).await.unwrap());
+    let seen = store.seen(SITE).await.unwrap();
+    assert!(!seen.is_empty() && shifts.len() > 1 && store.seen_size(SITE).await.unwrap() == size);
+    store.downgrade().await;
+    let store = Store::open(&inside.data_dir().join("server.db")).await.expect("upgraded");
+    assert_eq!(store.projected_size(SITE).await.unwrap(), size, "nothing is evaluated again");
+    assert_eq!(store.shift_keys(SITE).await.unwrap().len(), shifts.len());
+    assert_eq!((store.seen_size(SITE).await.unwrap(), store.seen(SITE).await.unwrap().len()), (0, 0), "and says so");
+    let mut again = projector_on(&inside, store.clone(), &now);
+    again.step(&Inside::site()).await.expect("stepped");
+    assert_eq!(store.seen(SITE).await.unwrap(), seen, "with the first step");
+    assert_eq!(store.seen_size(SITE).await.unwrap(), size);
+    store.close().await;
 }

@@ -36,9 +36,11 @@ impl SiteProjector {
                     (Kind::Batch, _) | (_, None) => None,
                     (kind, Some(bytes)) => Content::decode(kind, bytes).ok(),
                 };
-                // Of a batch only what says how far back it reaches; not while only the state is read again.
+                // Of a batch only what says how far back it reaches and when its tags were read; not while only the state is read again.
                 let batch = match (header.kind, &content) {
-                    (Kind::Batch, Some(bytes)) if self.live => Content::decode(header.kind, bytes).ok(),
+                    (Kind::Batch, Some(bytes)) if self.live || self.seen_before.is_some() => {
+                        Content::decode(header.kind, bytes).ok()
+                    }
                     _ => None,
                 };
                 let track = self.gateways.entry(header.gateway.to_string()).or_default();
@@ -46,7 +48,7 @@ impl SiteProjector {
                 let mut touched = track.record(header, leaf.received_ms, small.as_ref());
                 if let Some(Content::Batch(batch)) = &batch {
                     touched.windows.extend(track.reaches_back(header, batch));
-                    track.seen(header, batch, &mut out.seen);
+                    track.seen(header, batch, leaf.received_ms, &mut out.seen);
                 }
                 out.alarms.extend(track.alarms(number, header, leaf.received_ms, newest_ms, small.as_ref()));
                 if let Some(own) = touched.own {

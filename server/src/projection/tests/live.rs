@@ -77,7 +77,7 @@ fn live_rows_equal_a_rebuild_at_any_moment() {
         let log = arrivals(random);
         let list = Arc::new(List::default());
         let mut tables = Tables::default();
-        let mut projector = SiteProjector::open(list.clone(), 0, BTreeMap::new()).expect("open");
+        let mut projector = SiteProjector::open(list.clone(), 0, 0, BTreeMap::new()).expect("open");
         let (mut size, mut now_ms) = (0, MONDAY - HOUR);
         while size < log.leaves.len() {
             size = (size + 1 + (random.next_u64() % 6) as usize).min(log.leaves.len());
@@ -93,7 +93,9 @@ fn live_rows_equal_a_rebuild_at_any_moment() {
                         tables.apply(step.rows);
                         size = log.leaves.len().min(size + 3);
                     }
-                    projector = SiteProjector::open(list.clone(), tables.size as u64, tables.known()).expect("again");
+                    projector =
+                        SiteProjector::open(list.clone(), tables.size as u64, tables.size as u64, tables.known())
+                            .expect("again");
                     now_ms = now_ms.max(log.leaves[size - 1].received_ms) + (random.next_u64() % 20) as i64 * HOUR / 3;
                     tables.drive(&mut projector, now_ms);
                 }
@@ -122,7 +124,7 @@ fn live_rows_equal_a_rebuild_at_any_moment() {
 fn project_first(log: &Log, size: usize, now_ms: i64) -> Tables {
     let list = Arc::new(List::default());
     list.grow(log, size);
-    let mut projector = SiteProjector::open(list, 0, BTreeMap::new()).expect("open");
+    let mut projector = SiteProjector::open(list, 0, 0, BTreeMap::new()).expect("open");
     let mut tables = Tables::default();
     tables.drive(&mut projector, now_ms);
     tables
@@ -162,7 +164,7 @@ fn a_clock_at_1970_or_set_back_an_hour_moves_no_number() {
         assert_eq!(numbers(&project(&log, end)), numbers(&whole), "{what}");
         // Leaf by leaf too, with the hours in between at which nobody knew.
         let list = Arc::new(List::default());
-        let mut projector = SiteProjector::open(list.clone(), 0, BTreeMap::new()).expect("open");
+        let mut projector = SiteProjector::open(list.clone(), 0, 0, BTreeMap::new()).expect("open");
         let mut tables = Tables::default();
         for size in 1..=log.leaves.len() {
             list.grow(&log, size);

@@ -72,6 +72,8 @@ pub struct PromiseView {
     pub producing: bool,
     /// How it differs from the plan in force, with the application that would cover it.
     pub difference: Option<Words>,
+    /// The other filing that promises it.
+    pub elsewhere: Option<String>,
 }
 
 /// The term with the rule's limit.
@@ -87,10 +89,25 @@ pub struct TermView {
     pub clause: Option<ClauseView>,
 }
 
+/// When the works were finished, as stated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FinishedView {
+    /// The date.
+    pub date: String,
+    /// Its leaf.
+    pub leaf: i64,
+    /// Its author's pseudonym.
+    pub author: String,
+    /// The role in which he acted.
+    pub role: String,
+    /// When the server logged it, Unix ms.
+    pub received_ms: i64,
+}
+
 /// An opinion that counts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct OpinionView {
-    /// `district`, `centre`, `city`.
+    /// `district`, `centre`, `city`, `finance`.
     pub by: String,
     /// The body, by name.
     pub body: String,
@@ -98,6 +115,10 @@ pub struct OpinionView {
     pub opinion: String,
     /// Date on the paper.
     pub date: String,
+    /// Its author's pseudonym.
+    pub author: String,
+    /// The role in which he acted.
+    pub role: String,
     /// When the server logged it, Unix ms.
     pub received_ms: i64,
     /// Why.
@@ -131,6 +152,12 @@ pub struct ApplicationView {
     pub change: String,
     /// Leaf of its last submission.
     pub leaf: i64,
+    /// Its author's pseudonym.
+    pub author: String,
+    /// The role in which he acted.
+    pub role: String,
+    /// When the server logged it, Unix ms.
+    pub received_ms: i64,
     /// Date on the paper.
     pub date: String,
     /// How often it was submitted.
@@ -143,12 +170,14 @@ pub struct ApplicationView {
     pub status: String,
     /// Where it stands.
     pub stands: Words,
-    /// Whose opinion is asked next: `district`, `centre`, `city`.
+    /// Whose opinion is asked next: `district`, `centre`, `city`, `finance`.
     pub next: Option<String>,
-    /// The reader may state that opinion.
-    pub may_opine: bool,
+    /// Whose opinion the reader may state now: the next, or that of who decides together with him.
+    pub may_opine: Vec<String>,
     /// Opinions on what was submitted last.
     pub opinions: Vec<OpinionView>,
+    /// Opinions on what was submitted before it was returned; of no effect any more.
+    pub superseded: Vec<OpinionView>,
     /// What counts for nothing.
     pub problems: Vec<LooseView>,
     /// Major changes it makes.
@@ -200,8 +229,8 @@ pub struct PaymentView {
     pub names: Words,
     /// Where it stands and when it is expected.
     pub words: Words,
-    /// When, in the text's words.
-    pub clause: ClauseView,
+    /// When, in the text's words; absent where no rule at hand has the instalment.
+    pub clause: Option<ClauseView>,
 }
 
 /// A filing as of today.
@@ -217,6 +246,12 @@ pub struct FilingState {
     pub filed: String,
     /// Its leaf.
     pub leaf: i64,
+    /// Its author's pseudonym.
+    pub author: String,
+    /// The role in which he acted.
+    pub role: String,
+    /// When the server logged it, Unix ms.
+    pub received_ms: i64,
     /// The rule it was filed under.
     pub rule: Option<FilingRule>,
     /// The firm, where an approved change names another.
@@ -225,6 +260,8 @@ pub struct FilingState {
     pub others: Vec<String>,
     /// Leaves that state the plan anew and change nothing.
     pub stated_again: Vec<i64>,
+    /// When the works were finished, as the firm stated last.
+    pub finished: Option<FinishedView>,
     /// The term.
     pub term: Option<TermView>,
     /// Machines promised, connected, producing data.
@@ -245,7 +282,7 @@ pub struct FilingState {
     pub investment_yuan: [String; 2],
     /// Targets.
     pub targets: Vec<FiledTargetView>,
-    /// Instalments of the rule.
+    /// Instalments of the rule, and those that the plan has beside it.
     pub payments: Vec<PaymentView>,
 }
 
@@ -254,7 +291,7 @@ pub struct FilingState {
 pub struct FilingView {
     /// The site.
     pub site: SiteHead,
-    /// Every filing of the site.
+    /// Every filing of the site, in order of the log.
     pub filings: Vec<String>,
     /// The one that was asked for, or the first; none: nothing was filed.
     pub filing: Option<FilingState>,
@@ -264,8 +301,12 @@ pub struct FilingView {
     pub gateways: Vec<String>,
     /// Rule files.
     pub rules: Vec<FilingRule>,
-    /// The reader may file and apply.
-    pub may_declare: bool,
+    /// The reader may file a plan: he acts for the firm.
+    pub may_file: bool,
+    /// The reader may apply for a change of this one.
+    pub may_apply: bool,
+    /// Leaves that are read and leaves of the log, where readings of the log are not all taken in yet.
+    pub behind: Option<[i64; 2]>,
     /// Today at the site.
     pub today: String,
 }

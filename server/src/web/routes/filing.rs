@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
+use super::form::{Fields, amount};
 use super::{Problem, ProblemKind, Visitor, html, manages};
 use crate::api::{self, Statement};
 use crate::planning::OPINION;
@@ -44,6 +45,7 @@ pub(super) async fn page(
         "file" => t.s("filing-done-file"),
         "apply" => t.s("filing-done-apply"),
         "opine" => t.s("filing-done-opine"),
+        "finish" => t.s("filing-done-finish"),
         _ => String::new(),
     };
     show(&state, &visitor, &site, &asked.filing, StatusCode::OK, Told { done, ..Told::default() }).await
@@ -64,45 +66,6 @@ async fn show(
     let manages = manages(state, visitor, site).await;
     let (frame, face) = visitor.frame(title, Nav::Site, Some(&data.site), manages, now_ms);
     Ok(html(status, &FilingPage::new(frame, &data, &face, told)))
-}
-
-/// The fields of a form; a name may come more than once.
-pub(super) struct Fields(pub(super) Vec<(String, String)>);
-
-impl Fields {
-    pub(super) fn one(&self, name: &str) -> &str {
-        self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.trim())
-    }
-
-    fn all<'f>(&'f self, name: &'f str) -> impl Iterator<Item = &'f str> {
-        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
-    }
-
-    /// Rows of a table that have something in one of their fields: number and cells.
-    pub(super) fn rows<const N: usize>(&self, fields: [&str; N]) -> Vec<(usize, [&str; N])> {
-        let row = |i: usize| (i, fields.map(|field| self.one(&format!("{field}.{i}"))));
-        // A choice that comes with a row says nothing by itself.
-        let is_typed = |(_, cells): &(usize, [&str; N])| cells.iter().any(|cell| !cell.is_empty());
-        (1..=ROWS_MAX).map(row).filter(is_typed).collect()
-    }
-}
-
-/// Rows of a form's table that are looked at.
-const ROWS_MAX: usize = 50;
-
-/// Fen of an amount in yuan: digits, thousands separators as printed, at most two decimals. Another unit is refused, never guessed.
-pub(super) fn fen(yuan: &str) -> Option<i64> {
-    let plain: String = yuan.chars().filter(|c| !matches!(c, ',' | '，' | ' ')).collect();
-    let (whole, part) = plain.split_once('.').unwrap_or((&plain, ""));
-    let is_number = |digits: &str| digits.bytes().all(|b| b.is_ascii_digit());
-    if whole.is_empty() || whole.len() > 12 || part.len() > 2 || !is_number(whole) || !is_number(part) {
-        return None;
-    }
-    format!("{whole}{part:0<2}").parse().ok()
-}
-
-pub(super) fn amount(t: &Texts, yuan: &str) -> Result<i64, String> {
-    fen(yuan).ok_or_else(|| t.f1("filing-amount-wrong", "typed", yuan.chars().take(40).collect::<String>()))
 }
 
 /// An absent field is left out of a statement.
@@ -178,6 +141,10 @@ fn opinion(form: &Fields) -> Json {
         "body": form.one("body"), "opinion": form.one("opinion"), "date": form.one("date"),
     });
     put(&mut body, "reason", form.one("reason"));
+    // What he had before him: on another submission his opinion counts for nothing.
+    if let Ok(leaf) = form.one("submission").parse::<u64>() {
+        body["submission"] = json!(leaf);
+    }
     body
 }
 
@@ -197,6 +164,10 @@ pub(super) async fn answer(
     let (kind, body, name) = match form.one("what") {
         "file" => ("filed_plan", plan(t, &form), "file".to_owned()),
         "apply" => ("plan_change", change(t, &form), "apply".to_owned()),
+        "finish" => {
+            let body = json!({"filing": form.one("filing"), "date": form.one("date")});
+            ("plan_finished", Ok(body), "finish".to_owned())
+        }
         "opine" => (OPINION, Ok(opinion(&form)), format!("opine/{}", form.one("change"))),
         other => return Err(visitor.problem(ProblemKind::Invalid(other.chars().take(20).collect()))),
     };
@@ -221,27 +192,4 @@ pub(super) async fn answer(
     let filing = if name == "file" { String::new() } else { form.one("filing").to_owned() };
     let told = Told { problem, form: name, typed: form.0, ..Told::default() };
     show(&state, &visitor, &site, &filing, status, told).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn amounts_are_yuan_and_no_other_unit_is_guessed() {
-        for (typed, is) in [("1", 100), ("1,234.5", 123_450), ("12，000", 1_200_000), ("0.05", 5), (" 7.10 ", 710)] {
-            assert_eq!(fen(typed), Some(is), "{typed}");
-        }
-        for typed in ["", ".", "12万", "1.234", "-1", "1e3", "¥5", "9999999999999"] {
-            assert_eq!(fen(typed), None, "{typed}");
-        }
-        assert_eq!(
-            amount(Lang::Zh.texts(), "12 万").unwrap_err(),
-            "金额“12 万”无法读取：请以元填写，最多两位小数，不写“万”或货币符号。"
-        );
-        assert_eq!(
-            amount(Lang::En.texts(), "12k").unwrap_err(),
-            "“12k” is no amount: write yuan with at most two decimals, without 万 or a currency sign."
-        );
-    }
 }

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use super::filing::{Fields, put};
+use super::form::{Fields, put};
 use super::{Problem, ProblemKind, Visitor, html, manages};
 use crate::api::{self, Statement};
 use crate::planning::{PAPER_ASKED, PAPER_JUDGED};

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use metrics::report::ALL_MACHINES;
 use serde::Deserialize;
 
+use super::form::Fields;
 use super::{Problem, ProblemKind, Visitor, html, manages};
 use crate::api::{self, Statement};
 use crate::planning::{LockWanted, PLAN};
@@ -67,19 +68,7 @@ async fn show(
     Ok(html(status, &PlanPage::new(frame, &data, &face, said)))
 }
 
-/// The fields of a form; a name may come more than once.
-struct Fields(Vec<(String, String)>);
-
 impl Fields {
-    fn one(&self, name: &str) -> String {
-        // Browsers send the text of a field as it was typed.
-        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
-    }
-
-    fn all(&self, name: &str) -> Vec<String> {
-        self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone()).collect()
-    }
-
     /// The dates typed of machines that can be chosen.
     fn retrofits(&self) -> BTreeMap<String, String> {
         let of_machine = self.0.iter().filter_map(|(key, date)| Some((key.strip_prefix("retrofit.")?, date.trim())));
@@ -90,7 +79,7 @@ impl Fields {
         // A metric of one machine is named with it.
         let metric = |key: String| {
             let (definition, machine) = key.split_once('/').unwrap_or((&key, ALL_MACHINES));
-            let typed = |field: &str| self.one(&format!("{field}.{key}"));
+            let typed = |field: &str| self.one(&format!("{field}.{key}")).to_owned();
             MetricDraft {
                 definition: definition.to_owned(),
                 machine: machine.to_owned(),
@@ -102,23 +91,26 @@ impl Fields {
                 option: typed("option"),
             }
         };
+        let one = |field: &str| self.one(field).to_owned();
         PlanDraft {
-            plan: self.one("plan"),
-            names: Words { zh: self.one("zh"), en: self.one("en") },
-            boundary: Words { zh: self.one("boundary_zh"), en: self.one("boundary_en") },
-            option: self.one("option"),
-            baseline: [self.one("baseline_from"), self.one("baseline_to")],
-            reporting: [self.one("reporting_from"), self.one("reporting_to")],
-            machines: self.all("machine"),
+            plan: one("plan"),
+            names: Words { zh: one("zh"), en: one("en") },
+            boundary: Words { zh: one("boundary_zh"), en: one("boundary_en") },
+            option: one("option"),
+            baseline: [one("baseline_from"), one("baseline_to")],
+            reporting: [one("reporting_from"), one("reporting_to")],
+            machines: self.all("machine").map(str::to_owned).collect(),
             // More than one is refused by name, never left out.
-            incoming: self.all("incoming").join(" "),
+            incoming: self.all("incoming").collect::<Vec<_>>().join(" "),
             comparison: self
                 .all("comparison")
-                .into_iter()
-                .map(|machine| ComparisonDraft { retrofit: self.one(&format!("retrofit.{machine}")), machine })
+                .map(|machine| ComparisonDraft {
+                    retrofit: one(&format!("retrofit.{machine}")),
+                    machine: machine.to_owned(),
+                })
                 .collect(),
-            metrics: self.all("metric").into_iter().map(metric).collect(),
-            interval: ["seed", "replicates", "block_days"].map(|field| self.one(field)),
+            metrics: self.all("metric").map(|key| metric(key.to_owned())).collect(),
+            interval: ["seed", "replicates", "block_days"].map(one),
         }
     }
 }
@@ -131,7 +123,7 @@ pub(super) async fn answer(
     Form(form): Form<Vec<(String, String)>>,
 ) -> Result<Response, Problem> {
     let form = Fields(form);
-    visitor.who.accept_form(&form.one("token")).map_err(|_| visitor.problem(ProblemKind::Origin))?;
+    visitor.who.accept_form(form.one("token")).map_err(|_| visitor.problem(ProblemKind::Origin))?;
     let what = form.one("what");
     if what == "look" {
         let wanted = PlanWanted::Draft(Box::new(form.draft()));
@@ -141,8 +133,8 @@ pub(super) async fn answer(
     query::visible(&state.store, visitor.access(), Permission::Declare, &site)
         .await
         .map_err(|_| visitor.problem(ProblemKind::Missing))?;
-    let reason = form.one("reason");
-    let (plan, metric, machine) = (form.one("plan"), form.one("metric"), form.one("machine"));
+    let [reason, plan, metric, machine] =
+        ["reason", "plan", "metric", "machine"].map(|field| form.one(field).to_owned());
     let refused = if what == "lock" {
         let wanted = LockWanted {
             definition: metric.clone(),

@@ -7,24 +7,25 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use practice::claim::{Announced, Answer, Claim, Line, StatedAmount, StatedAward, StatedDay, StatedLevel};
-use practice::rule::{DELIVERED, Day, Rule};
+use practice::rule::{self, Day, Rule};
 use practice::sheet;
 use serde::Deserialize;
 
-use super::filing::{Fields, amount, fen};
+use super::form::{Fields, amount, hundredths};
 use super::{Problem, ProblemKind, Visitor, html, manages};
 use crate::api::{PackageParam, archive_of};
 use crate::packaging::cities;
 use crate::query;
 use crate::roles::Permission;
 use crate::state::AppState;
-use crate::web::subsidy::{SubsidyPage, Told, day};
+use crate::web::subsidy::{SubsidyPage, Told, day, place};
 use crate::web::text::{Lang, Texts};
 use crate::web::view::Nav;
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(super) struct Asked {
+    filing: String,
     rule: String,
 }
 
@@ -35,7 +36,7 @@ pub(super) async fn page(
     Path(site): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
-    show(&state, &visitor, &site, &asked.rule, |_, _| Told::default()).await
+    show(&state, &visitor, &site, [&asked.filing, &asked.rule], |_, _| Told::default()).await
 }
 
 /// Computes, and shows what was typed with the sheet above it.
@@ -47,13 +48,13 @@ pub(super) async fn answer(
 ) -> Result<Response, Problem> {
     let form = Fields(form);
     visitor.who.accept_form(form.one("token")).map_err(|_| visitor.problem(ProblemKind::Origin))?;
-    let wanted = form.one("rule").to_owned();
+    let [filing, rule] = ["filing", "rule"].map(|field| form.one(field).to_owned());
     let packed = form.one("what") == "package";
-    show(&state, &visitor, &site, &wanted, |t, rule| {
+    show(&state, &visitor, &site, [&filing, &rule], |t, rule| {
         let sheet = claim(t, rule, &form).and_then(|claim| {
             sheet::evaluate(rule, &claim).map_err(|e| {
                 let said = if t.lang() == Lang::Zh { &e.said.zh } else { &e.said.en };
-                t.f("subsidy-refused", &[("place", &e.place), ("why", said)])
+                t.f("subsidy-refused", &[("place", &place(t, rule, &e.place)), ("why", said)])
             })
         });
         match sheet {
@@ -68,16 +69,14 @@ async fn show(
     state: &AppState,
     visitor: &Visitor,
     site: &str,
-    wanted: &str,
+    [filing, wanted]: [&str; 2],
     told: impl FnOnce(&'static Texts, &Rule) -> Told,
 ) -> Result<Response, Problem> {
     let now_ms = state.clock.now_ms();
-    let found = query::filing(&state.store, &state.logs, visitor.access(), site, None, now_ms).await;
+    let found = query::filing(&state.store, &state.logs, visitor.access(), site, Some(filing), now_ms).await;
     let data = found.map_err(|e| visitor.failed(e))?;
-    let rules: Vec<Rule> = DELIVERED.iter().filter_map(|(_, text)| Rule::parse(text).ok()).collect();
     let filed = data.filing.as_ref().and_then(|f| f.rule.as_ref()).map_or("", |rule| rule.id.as_str());
-    let named = |id: &str| rules.iter().find(|rule| rule.id() == id);
-    let rule = named(wanted).or_else(|| named(filed)).or(rules.first());
+    let rule = rule::find(wanted).or_else(|| rule::find(filed)).or(rule::delivered().first());
     let rule = rule.ok_or_else(|| visitor.problem(ProblemKind::Missing))?;
     let t = visitor.lang.texts();
     let mut told = told(t, rule);
@@ -100,7 +99,7 @@ async fn show(
     let title = visitor.lang.texts().s("subsidy-title");
     let manages = manages(state, visitor, site).await;
     let (frame, _) = visitor.frame(title, Nav::Site, Some(&data.site), manages, now_ms);
-    Ok(html(status, &SubsidyPage::new(frame, &data, &rules, rule, told)))
+    Ok(html(status, &SubsidyPage::new(frame, &data, rule::delivered(), rule, told)))
 }
 
 /// A date that was typed, if one was.
@@ -120,13 +119,13 @@ fn answered(text: &str) -> Option<bool> {
     }
 }
 
-/// Hundredths of a percent of a share in percent with at most two decimals: as fen of yuan.
-fn hundredths(t: &Texts, percent: &str) -> Result<Option<u32>, String> {
+/// Hundredths of a percent of a share in percent with at most two decimals.
+fn share(t: &Texts, percent: &str) -> Result<Option<u32>, String> {
     if percent.is_empty() {
         return Ok(None);
     }
     let wrong = || t.f1("subsidy-share-wrong", "typed", percent.chars().take(20).collect::<String>());
-    fen(percent.trim_end_matches('%')).and_then(|h| u32::try_from(h).ok()).map(Some).ok_or_else(wrong)
+    hundredths(percent.trim_end_matches('%').trim_end()).and_then(|h| u32::try_from(h).ok()).map(Some).ok_or_else(wrong)
 }
 
 fn stated(form: &Fields, field: &str, id: &str) -> String {
@@ -154,14 +153,19 @@ fn claim(t: &Texts, rule: &Rule, form: &Fields) -> Result<Claim, String> {
         if typed.is_empty() { Ok(None) } else { amount(t, &typed).map(Some) }
     };
     let mut lines = Vec::new();
-    for (i, [_, _, typed]) in form.rows(["what", "category", "amount"]) {
+    for (i, [_, category, typed, hardware, invoiced]) in
+        form.rows(["what", "category", "amount", "hardware", "invoiced"])
+    {
         let of = |field: &str| form.one(&format!("{field}.{i}"));
+        let line = format!("r-{i}");
+        let wrong =
+            |why| t.f("subsidy-refused", &[("place", &place(t, rule, &format!("lines.{line}"))), ("why", &why)]);
         lines.push(Line {
-            line: format!("r-{i}"),
-            category: of("category").to_owned(),
-            amount_fen: amount(t, typed)?,
-            hardware_fen: sum("hardware", &i.to_string())?.unwrap_or_default(),
-            invoiced: dated(t, of("invoiced"))?,
+            category: category.to_owned(),
+            amount_fen: amount(t, typed).map_err(wrong)?,
+            hardware_fen: if hardware.is_empty() { 0 } else { amount(t, hardware).map_err(wrong)? },
+            invoiced: dated(t, invoiced).map_err(wrong)?,
+            line,
             in_plan: answered(of("in_plan")),
             in_contract: answered(of("in_contract")),
             subsidised: answered(of("subsidised")),
@@ -174,7 +178,7 @@ fn claim(t: &Texts, rule: &Rule, form: &Fields) -> Result<Claim, String> {
         Ok(sum(field, id)?.map(|amount_fen| StatedAmount { amount_fen, by: stated(form, by, id) }))
     };
     let announced = |id: &str| -> Result<Option<Announced>, String> {
-        let (share_hundredths, most_fen) = (hundredths(t, &stated(form, "share", id))?, sum("most", id)?);
+        let (share_hundredths, most_fen) = (share(t, &stated(form, "share", id))?, sum("most", id)?);
         let is_stated = share_hundredths.is_some() || most_fen.is_some();
         Ok(is_stated.then(|| Announced { share_hundredths, most_fen, by: stated(form, "announced_by", id) }))
     };
@@ -202,7 +206,10 @@ fn claim(t: &Texts, rule: &Rule, form: &Fields) -> Result<Claim, String> {
             let amount_fen = sum("award", id)?;
             Ok((amount_fen.is_some() || !by.is_empty()).then_some(StatedAward { amount_fen, by }))
         })?,
-        received: Vec::new(),
+        received: match form.one("received") {
+            "" => Vec::new(),
+            typed => vec![StatedAmount { amount_fen: amount(t, typed)?, by: form.one("received_by").to_owned() }],
+        },
         paid: entries(stages(), |id| of_amount("paid", "paid_by", id))?,
         met: entries(stages(), met)?,
     })

@@ -2,8 +2,8 @@
 
 use super::{DAY_SHIFT_MS, head, names};
 use crate::query::{
-    ApplicationView, ClauseView, FiledTargetView, FilingMachine, FilingRule, FilingState, FilingView, InvestmentView,
-    LooseView, MajorView, OpinionView, PaymentView, PromiseView, RuleEntry, TermView,
+    ApplicationView, ClauseView, FiledTargetView, FilingMachine, FilingRule, FilingState, FilingView, FinishedView,
+    InvestmentView, LooseView, MajorView, OpinionView, PaymentView, PromiseView, RuleEntry, TermView,
 };
 
 fn clause() -> ClauseView {
@@ -24,6 +24,7 @@ fn row(machine: &str, point: Option<&str>, promised: bool, since: Option<&str>, 
         last: since.map(|_| "2026-11-20".into()),
         producing,
         difference: None,
+        elsewhere: None,
     }
 }
 
@@ -33,6 +34,8 @@ fn opinion(by: &str, opinion: &str, reason: &str, leaf: i64) -> OpinionView {
         body: "某区工信局".into(),
         opinion: opinion.into(),
         date: "2026-10-12".into(),
+        author: "p-7<q>".into(),
+        role: by.into(),
         received_ms: DAY_SHIFT_MS,
         reason: reason.into(),
         leaf,
@@ -43,6 +46,9 @@ fn application(change: &str, status: &str, stands: (&str, &str)) -> ApplicationV
     ApplicationView {
         change: change.into(),
         leaf: 41_210,
+        author: "p-3".into(),
+        role: "firm".into(),
+        received_ms: DAY_SHIFT_MS,
         date: "2026-10-08".into(),
         submitted: 1,
         items: vec![names("增加或调整设备 press-2", "add or change machine press-2")],
@@ -50,8 +56,9 @@ fn application(change: &str, status: &str, stands: (&str, &str)) -> ApplicationV
         status: status.into(),
         stands: names(stands.0, stands.1),
         next: None,
-        may_opine: false,
+        may_opine: vec![],
         opinions: vec![opinion("district", "agree", "", 41_300)],
+        superseded: vec![],
         problems: vec![],
         major: vec![],
     }
@@ -61,7 +68,8 @@ fn state() -> FilingState {
     let mut waiting =
         application("c-2", "waiting", ("待促进中心意见", "waiting for the opinion of the promotion centre"));
     waiting.next = Some("centre".into());
-    waiting.may_opine = true;
+    waiting.may_opine = vec!["centre".into()];
+    waiting.superseded = vec![opinion("district", "return", "缺 <合同>", 41_205)];
     waiting.submitted = 2;
     let void = names("意见顺序不对", "out of order");
     waiting.problems = vec![LooseView { leaf: Some(41_355), words: void.clone() }];
@@ -79,10 +87,20 @@ fn state() -> FilingState {
         number: Some("昆工信备〔2026〕17号".into()),
         filed: "2026-04-01".into(),
         leaf: 812,
+        author: "p-3".into(),
+        role: "firm".into(),
+        received_ms: DAY_SHIFT_MS,
         rule: Some(rules().remove(0)),
         firm: Some("新公司".into()),
         others: vec!["更换服务商".into()],
         stated_again: vec![41_000],
+        finished: Some(FinishedView {
+            date: "2026-11-02".into(),
+            leaf: 41_490,
+            author: "p-3".into(),
+            role: "firm".into(),
+            received_ms: DAY_SHIFT_MS,
+        }),
         term: Some(TermView {
             dates: ["2026-04-10".into(), "2026-10-31".into()],
             state: "near".into(),
@@ -96,6 +114,7 @@ fn state() -> FilingState {
             row("press-1", None, true, Some("2026-05-24"), true),
             row("press-1", Some("energy"), true, Some("2026-05-24"), true),
             extra,
+            PromiseView { elsewhere: Some("km-016".into()), ..row("saw", None, false, Some("2026-05-24"), true) },
             row("furnace", None, true, None, false),
             gateway,
         ],
@@ -133,7 +152,7 @@ fn state() -> FilingState {
             stage: "first".into(),
             names: names("首期", "First"),
             words: names("备案预计 2026-12-20", "expected on 2026-12-20"),
-            clause: clause(),
+            clause: Some(clause()),
         }],
     }
 }
@@ -163,7 +182,9 @@ pub(in crate::web) fn filing() -> FilingView {
         machines: vec![machine("press-1", "一号冲床", "Press 1"), machine("press-2", "二号冲床 <新>", "Press 2")],
         gateways: vec!["gw-1".into()],
         rules: rules(),
-        may_declare: true,
+        may_file: true,
+        may_apply: true,
+        behind: Some([40_000, 41_500]),
         today: "2026-11-21".into(),
     }
 }

@@ -49,8 +49,20 @@ pub struct RuleAsked {
 pub struct RouteAsked {
     /// Where the text says so.
     pub article: String,
-    /// Whose, in order; the last one decides.
+    /// Whose, in order; the last ones decide.
     pub opinions: Vec<OpinionBy>,
+    /// How many of the last decide together, in any order.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub together: u8,
+}
+
+const fn one() -> u8 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+const fn is_one(together: &u8) -> bool {
+    *together == one()
 }
 
 /// By what a change is judged.
@@ -159,6 +171,9 @@ pub struct PromiseLine {
     pub producing: bool,
     /// How it differs from the plan in force.
     pub difference: Option<PromiseDifference>,
+    /// The other filing that promises it: there, not promised here, and no difference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elsewhere: Option<String>,
 }
 
 /// How a row differs from the plan in force: no approved change covers it.
@@ -212,6 +227,9 @@ pub struct ApplicationLine {
     pub status: StatusLine,
     /// Opinions that count, on its last submission.
     pub opinions: Vec<OpinionLine>,
+    /// Opinions on what was submitted before it was returned: of no effect any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub superseded: Vec<OpinionLine>,
     /// What counts for nothing.
     pub disregarded: Vec<Disregarded>,
 }
@@ -271,13 +289,18 @@ pub struct Disregarded {
     pub code: Why,
 }
 
+/// A filing of the request, with what its course is read by.
+pub(super) struct Read<'r> {
+    asked: &'r FilingAsked,
+    basis: Basis,
+    named: Option<String>,
+    procedure: Procedure<'r>,
+    /// The plan in force.
+    current: Option<InForce>,
+}
+
 /// A filing as the log has it; `None` when the log has nothing of it.
-pub(super) fn filing(
-    statements: &Statements,
-    asked: &FilingAsked,
-    dates: &Dates,
-    seen: &SeenWithin,
-) -> Option<FilingResult> {
+pub(super) fn read<'r>(statements: &'r Statements, asked: &'r FilingAsked, dates: &'r Dates) -> Option<Read<'r>> {
     let filing = statements.filing(&asked.filing)?;
     let named = filing.plans.first().and_then(|plan| plan.body.rule.clone());
     // A route of a rule that the plan does not name is none.
@@ -289,33 +312,53 @@ pub(super) fn filing(
         (Some(_), Some(_), Some(change)) if !change.opinions.is_empty() => Basis::Route,
         (Some(_), Some(_), _) => Basis::NoRoute,
     };
-    let route = change.map(|change| Route { opinions: &change.opinions, article: &change.article });
-    let procedure = Procedure { filing, route, zone: &dates.zone };
+    let route = |change: &'r RouteAsked| Route {
+        opinions: &change.opinions,
+        together: change.together,
+        article: &change.article,
+    };
+    let procedure = Procedure { filing, route: change.map(route), zone: &dates.zone };
     // Everything stated so far counts, whatever the dates of the report.
+    Some(Read { asked, basis, named, procedure, current: procedure.in_force(Date::MAX) })
+}
+
+/// What became of a filing; `all` are those of the request.
+pub(super) fn filing(
+    statements: &Statements,
+    of: &Read<'_>,
+    all: &[Read<'_>],
+    dates: &Dates,
+    seen: &SeenWithin,
+) -> FilingResult {
+    let Read { asked, basis, named, procedure, current } = of;
     let course = procedure.course(Date::MAX);
-    let current = procedure.in_force(Date::MAX);
     let plan = current.as_ref().map(|current| {
-        let machines = filed::there(statements, current, filing, &seen.tags, &dates.zone);
+        let machines = filed::there(statements, current, procedure.filing, &seen.tags, &dates.zone);
         let gateways = seen.gateways.iter().map(|(id, span)| (id.as_str(), *span));
         let gateways = filed::gateways_there(gateways, &dates.zone);
-        let applications = &course.applications;
-        let compared = filed::compare(current, applications, &machines, &gateways, dates.at, filed::PRODUCING_DAYS);
-        filed_part(filing, current, compared)
+        let others: Vec<InForce> = all
+            .iter()
+            .filter(|other| other.asked.filing != asked.filing)
+            .filter_map(|other| other.current.clone())
+            .collect();
+        let (applications, quiet) = (&course.applications, filed::PRODUCING_DAYS);
+        let compared = filed::compare(current, &others, applications, &machines, &gateways, dates.at, quiet);
+        filed_part(procedure.filing, current, compared)
     });
     let mut loose: Vec<Disregarded> = course.loose.iter().filter_map(disregarded).collect();
     let again = current.iter().flat_map(|current| &current.stated_again);
     loose.extend(again.map(|leaf| Disregarded { leaf: *leaf, code: Why::StatedAgain }));
     loose.sort_by_key(|d| d.leaf);
-    Some(FilingResult {
+    FilingResult {
         filing: asked.filing.clone(),
         at: Day(dates.at),
         quiet_days: filed::PRODUCING_DAYS,
-        rule: named,
-        basis,
+        rule: named.clone(),
+        basis: *basis,
         plan,
         applications: course.applications.iter().map(application).collect(),
         disregarded: loose,
-    })
+    }
 }
 
 fn filed_part(filing: &filed::Filing, current: &InForce, compared: Compared) -> FiledPart {
@@ -378,6 +421,7 @@ fn promise(row: Promise) -> PromiseLine {
         last: row.last,
         producing: row.producing,
         difference,
+        elsewhere: row.elsewhere,
     }
 }
 
@@ -401,6 +445,7 @@ fn application(of: &Application<'_>) -> ApplicationLine {
             Status::NoRoute => StatusLine { code: StatusCode::NoRoute, by: None },
         },
         opinions: of.opinions.iter().map(|stated| opinion(stated)).collect(),
+        superseded: of.superseded.iter().map(|stated| opinion(stated)).collect(),
         disregarded: of.problems.iter().filter_map(disregarded).collect(),
     }
 }

@@ -44,7 +44,7 @@ impl PromiseLine {
     pub fn what(&self) -> Words {
         match (&self.machine, &self.point, &self.gateway) {
             (Some(machine), Some(point), _) => Words {
-                zh: format!("设备 {machine} 采集点 {point}"),
+                zh: format!("设备 {machine} 测点 {point}"),
                 en: format!("machine {machine}, point {point}"),
             },
             (Some(machine), None, _) => Words { zh: format!("设备 {machine}"), en: format!("machine {machine}") },
