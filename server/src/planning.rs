@@ -6,7 +6,7 @@
 //! 2. A lock rests on a published checkpoint; what is stated here is under one when this answers, so that pages show it at once.
 //! 3. What is refused changes nothing.
 
-use metrics::model::parse_body;
+use metrics::model::{Names, parse_body};
 use metrics::plan::{Baseline, DoorError, LockError, check_stated, lock_comparison};
 use metrics::report::{Period, ReportError};
 use metrics::{History, ReportRequest};
@@ -138,15 +138,15 @@ pub(crate) async fn check(
             let body = parse_body(&declaration.kind, &declaration.body);
             let zone = reporting::zone(&statements, &zone);
             let checked = body.map_or(Ok(()), |b| {
-                check_filed(&statements, zone, &b, &declaration.role, now_ms)?;
-                dossier::check_stated(&statements, zone, &b, &declaration.role, now_ms)
+                check_filed(&statements, zone, &b, &declaration.role, now_ms).map_err(|problem| problem.said)?;
+                dossier::check_stated(&statements, zone, &b, &declaration.role, now_ms).map_err(|problem| problem.said)
             });
-            checked.map_err(|problem| match several {
+            checked.map_err(|Names { zh, en }| match several {
                 true => PlanningError::Filed {
-                    zh: format!("第 {} 项：{}", place + 1, problem.said.zh),
-                    en: format!("statement {}: {}", place + 1, problem.said.en),
+                    zh: format!("第 {} 项：{zh}", place + 1),
+                    en: format!("statement {}: {en}", place + 1),
                 },
-                false => PlanningError::Filed { zh: problem.said.zh, en: problem.said.en },
+                false => PlanningError::Filed { zh, en },
             })?;
             // What follows with it rests on it.
             statements.push(next + place as u64, now_ms, declaration);

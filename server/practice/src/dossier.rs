@@ -15,7 +15,6 @@ use metrics::filed::{Filed, OpinionBy};
 use metrics::model::{Body, Names};
 use metrics::statements::Statements;
 
-use crate::plan::Problem;
 use crate::words::words;
 
 /// Where a paper stands.
@@ -99,6 +98,16 @@ impl Dossier<'_> {
     pub fn due(&self) -> Option<&str> {
         self.papers.iter().filter(|p| p.is_owed()).map(|p| p.asked.due.as_str()).min()
     }
+}
+
+/// A statement that counts for nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{} / {}", said.zh, said.en)]
+pub struct Problem {
+    /// Its leaf, when it is one already.
+    pub leaf: Option<u64>,
+    /// Why.
+    pub said: Names,
 }
 
 #[derive(Clone, Copy)]

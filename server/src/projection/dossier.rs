@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use metrics::statements::Statements;
 use practice::dossier::{Standing, dossier};
 use practice::plan::{Procedure, Status};
-use practice::rule;
+use practice::rule::{self, ChangeRules};
 
 use crate::store::PortfolioRow;
 
@@ -55,7 +55,8 @@ pub(super) fn row(statements: &Statements) -> PortfolioRow {
             out.filed = Some(filed.clone());
         }
         let rule = plan.body.rule.as_deref().and_then(rule::find);
-        let procedure = Procedure { filing, rules: rule.and_then(|rule| rule.change.as_ref()), zone };
+        let route = rule.and_then(|rule| rule.change.as_ref()).map(ChangeRules::asked);
+        let procedure = Procedure { filing, route, zone };
         for application in procedure.course(Date::MAX).applications {
             match application.status {
                 Status::Waiting { next } => asks(next.role()),

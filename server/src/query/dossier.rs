@@ -14,7 +14,7 @@ use metrics::filed::{Filed, OpinionBy};
 use metrics::statements::Statements;
 use practice::dossier::{Paper, Standing, dossier};
 use practice::plan::{Procedure, Status};
-use practice::rule;
+use practice::rule::{self, ChangeRules};
 use practice::words::yuan;
 use protocol::Declaration;
 
@@ -138,7 +138,8 @@ fn filings(statements: &Statements, zone: &str, today: Date) -> Vec<FirmFiling> 
     let mut out: Vec<FirmFiling> = Vec::new();
     for (id, filing) in statements.filings() {
         let rule = filing.plans.first().and_then(|plan| plan.body.rule.as_deref()).and_then(rule::find);
-        let procedure = Procedure { filing, rules: rule.and_then(|rule| rule.change.as_ref()), zone };
+        let route = rule.and_then(|rule| rule.change.as_ref()).map(ChangeRules::asked);
+        let procedure = Procedure { filing, route, zone };
         let Some(current) = procedure.in_force(Date::MAX) else { continue };
         let stage = |id: &str| {
             let known = rule.and_then(|rule| rule.stage.iter().find(|stage| stage.id() == id));
@@ -172,7 +173,7 @@ fn leaf(leaf: u64) -> i64 {
     i64::try_from(leaf).unwrap_or(i64::MAX)
 }
 
-fn loose(problem: &practice::plan::Problem) -> LooseView {
+fn loose(problem: &practice::dossier::Problem) -> LooseView {
     LooseView { leaf: problem.leaf.map(leaf), words: Words::from(&problem.said) }
 }
 

@@ -71,7 +71,10 @@ fn filed(t: &'static Texts, data: &FilingView, state: &FilingState) -> Chapter {
     if !state.payments.is_empty() {
         let rows = payments(t, state)
             .into_iter()
-            .map(|p| Entry::new([p.name, p.says, format!("{}\n{}", p.clause.article, p.clause.quote)]))
+            .map(|p| {
+                let clause = p.clause.map(|clause| format!("{}\n{}", clause.article, clause.quote));
+                Entry::new([p.name, p.says, clause.unwrap_or_default()])
+            })
             .collect();
         let head = [("filing-stage", 24), ("filing-stage-date", 34), ("filing-clause", 42)];
         parts.extend(table("filing-payments", &head, rows));

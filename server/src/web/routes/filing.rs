@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use super::form::{Fields, amount};
+use super::form::{Fields, amount, put};
 use super::{Problem, ProblemKind, Visitor, html, manages};
 use crate::api::{self, Statement};
 use crate::planning::OPINION;
@@ -66,13 +66,6 @@ async fn show(
     let manages = manages(state, visitor, site).await;
     let (frame, face) = visitor.frame(title, Nav::Site, Some(&data.site), manages, now_ms);
     Ok(html(status, &FilingPage::new(frame, &data, &face, told)))
-}
-
-/// An absent field is left out of a statement.
-pub(super) fn put(body: &mut Json, field: &str, text: &str) {
-    if !text.is_empty() {
-        body[field] = json!(text);
-    }
 }
 
 /// The plan that a form states.

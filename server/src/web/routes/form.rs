@@ -60,6 +60,13 @@ pub(super) fn amount(t: &Texts, yuan: &str) -> Result<i64, String> {
     fen(yuan).ok_or_else(|| t.f1("filing-amount-wrong", "typed", yuan.chars().take(40).collect::<String>()))
 }
 
+/// An absent field is left out of a statement.
+pub(super) fn put(body: &mut Json, field: &str, text: &str) {
+    if !text.is_empty() {
+        body[field] = json!(text);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

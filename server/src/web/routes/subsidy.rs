@@ -81,8 +81,7 @@ async fn show(
     let t = visitor.lang.texts();
     let mut told = told(t, rule);
     if let Some(sheet) = told.sheet.as_ref().filter(|_| told.packed) {
-        let lines = data.filing.as_ref().map_or(&[][..], |filing| &filing.lines);
-        let paper = crate::web::subsidy::paper(t, rule, sheet, lines);
+        let paper = crate::web::subsidy::paper(t, rule, sheet, &told.typed);
         let folder = state.data_dir.to_path_buf();
         let cities = tokio::task::spawn_blocking(move || cities(&folder).0).await.unwrap_or_default();
         let city = cities.into_iter().find(|city| city.overlay.rule.as_deref() == Some(rule.id()));

@@ -5,12 +5,11 @@ use practice::rule::Rule;
 use practice::sheet::Sheet;
 
 use super::{Cited, StageRow, print, said};
-use crate::query::InvestmentView;
 use crate::web::text::Texts;
 
 /// The paper of a sheet.
-pub(crate) fn paper(t: &'static Texts, rule: &Rule, sheet: &Sheet, plan: &[InvestmentView]) -> Paper {
-    let printed = print(t, sheet, plan);
+pub(crate) fn paper(t: &'static Texts, rule: &Rule, sheet: &Sheet, form: &[(String, String)]) -> Paper {
+    let printed = print(t, sheet, form);
     let head = |columns: &[(&str, u16)]| columns.iter().map(|(key, share)| (t.s(key), *share)).collect::<Vec<_>>();
     let with = |says: String, clause: String| if clause.is_empty() { says } else { format!("{says}\n{clause}") };
     let title = match &rule.number {
