@@ -332,11 +332,15 @@ fn from(evidence: &str) -> Names {
             words("企业（在系统中填报备案方案）", "the firm, which files its plan in the system")
         }
         "targets" => words("企业（在测量方案中填写绩效目标）", "the firm, by targets of its measurement plan"),
-        "subsidy_sheet" => {
-            words("未测算；在补助测算页计算后可加入", "not computed; add one on the page of the subsidy sheet")
-        }
+        "subsidy_sheet" => words(
+            "企业（尚未测算；在补助测算页计算后加入）",
+            "the firm: not computed yet; from the page of the subsidy sheet",
+        ),
         "bundle" | "report" | "workbook" => words("出具佐证报告的一方", "whoever issues the report"),
-        _ => words("设备数据（尚未采集或未声明设备）", "machine data: not collected yet, or no machine is declared"),
+        _ => words(
+            "企业与服务商（尚未采集，或未声明设备）",
+            "the firm and its provider: not collected yet, or no machine is declared",
+        ),
     }
 }
 

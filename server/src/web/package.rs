@@ -7,7 +7,7 @@
 
 use askama::Template;
 
-use crate::query::{PackageFolder, PackageItem, PackageProof, PackageView};
+use crate::query::{PackageFolder, PackageItem, PackageLack, PackageProof, PackageView};
 
 use super::format::Clockface;
 use super::text::{Lang, Texts};
@@ -140,7 +140,13 @@ impl PackagePage {
 }
 
 fn lacks(t: &Texts, item: &PackageItem) -> Vec<(String, String)> {
-    item.lacks.iter().map(|l| (said(t, &l.names), said(t, &l.from))).collect()
+    // What the firm adds says so itself.
+    let is_said = |l: &PackageLack| item.firm.is_some() && l.names.zh.starts_with("企业填报");
+    let lack = |l: &PackageLack| {
+        let from = said(t, &l.from);
+        (said(t, &l.names), if is_said(l) { String::new() } else { t.f1("package-from", "from", from) })
+    };
+    item.lacks.iter().map(lack).collect()
 }
 
 impl Addresses<'_> {

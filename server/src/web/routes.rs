@@ -102,9 +102,6 @@ const LANG_COOKIE: &str = "gz_lang";
 /// What a page may load and do: itself only.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
-/// The same for a file that a browser shows with a reader of its own.
-const POLICY_FILE: &str =
-    "default-src 'self' 'unsafe-inline'; object-src 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Headers of every answer.
 async fn policy(request: Request, next: Next) -> Response {

@@ -5,13 +5,17 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use super::{POLICY_FILE, Problem, ProblemKind, Visitor, html, manages};
+use super::{Problem, ProblemKind, Visitor, html, manages};
 use crate::api::{PackageParam, archive_of, package_of};
 use crate::query;
 use crate::roles::Permission;
 use crate::state::AppState;
 use crate::web::package::PackagePage;
 use crate::web::view::{Nav, url_part};
+
+/// What a file may load and do that a browser shows with a reader of its own.
+const POLICY_FILE: &str =
+    "default-src 'self' 'unsafe-inline'; object-src 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// The fields of an address as a browser's form sends them: what was left open is empty.
 #[derive(Deserialize, Default)]
