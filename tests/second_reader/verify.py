@@ -2,6 +2,7 @@
 Usage: verify.py BUNDLE TRUST MACHINE DATE SHIFT"""
 import datetime, json, sys, zoneinfo
 from beside import check_beside
+from filed import check_filings
 from formats import *
 
 def walk(files, raw, trust, site, epoch):
@@ -25,7 +26,7 @@ def walk(files, raw, trust, site, epoch):
             need(content is not None, where + "content missing")
             d = load_canonical(content)
             need(d["kind"] == text(m, 6), where + "another kind than declared")
-            said.append((d["effective_from"], index, received, d["kind"], d["body"]))
+            said.append((d["effective_from"], index, received, d["kind"], d["body"], d["role"]))
             if d["kind"] == "gateway_enrolled":
                 keys[d["body"]["gateway"]] = bytes.fromhex(d["body"]["key"])
                 announced.discard(d["body"]["gateway"])
@@ -62,7 +63,7 @@ def walk(files, raw, trust, site, epoch):
                 signed(keys[name], b"gongzheng/v1/key-change\0", keys[name], one(change, 2))
                 announced.add(name)
             heads[name, h["chain"]] = head
-            records.append((h, content))
+            records.append(({**h, "leaf": index}, content))
     need(restored == epoch, "the checkpoint is not of the epoch the log is in")
     need(not simulated or any(s[3] == "site" and s[4].get("simulated") for s in said), "simulated time at a site that is not said to be")
     return sorted(said, key=lambda s: s[:2]), records, named
@@ -174,7 +175,7 @@ def check_promises(said, report):
             need(metric["verdict"] == ("MET" if low >= least else "NOT_MET" if high < least else "INSUFFICIENT"), "verdict on %s" % name)
         elif metric["verdict"]: need(metric["verdict"] == "INSUFFICIENT", "verdict on %s without evidence" % name)
         papers = {}
-        for _, leaf, _, kind, d in sorted(said, key=lambda s: s[1]):
+        for _, leaf, _, kind, d, _ in sorted(said, key=lambda s: s[1]):
             if kind == "evidence_document": papers[d["document"]] = (d["from"], leaf, d)
         of = lambda d: not d.get("withdrawn") and (d["definition"], d.get("machine", "*")) == (metric["definition"], metric["machine"]) and d["to"] < body["reporting"]["from"]
         papers = sorted(p for p in papers.values() if of(p[2]))
@@ -224,6 +225,7 @@ def main(path, trust_path, name, date, shift):
     check_promises(said, report)
     beside = check_beside(said, raw, records, report)
     check_withheld(records, report)
+    filings = check_filings(said, records, report)
     section = next((s for s in report["shifts"] if (s["machine"], s["date"], s["shift"]) == (name, date, shift)), None)
     able(section, "the report has no such shift")
     noon = int(datetime.datetime.fromisoformat(date + "T12:00:00+00:00").timestamp() * 1000)
@@ -247,6 +249,7 @@ def main(path, trust_path, name, date, shift):
     line = next(l for l in section["lines"] if l["definition"] == "oee.iso22400@1")
     value = "%d.%06d" % divmod(half_up(good * 1000000, pbt * 1000), 1000000)
     print("leaves %d, witnesses %d, locks %d, records %d, PBT %d ms, planned time of good %d us, OEE %s" % (size, len(seen), locks, len(records), pbt, good, value))
+    if filings: print("filed plans %d" % filings)
     if beside[1]: print("beside %d of %d" % beside)
     need([str(good), str(pbt * 1000), value] == [line["numerator"], line["denominator"], line["value"]], "the report says %s" % line)
 if __name__ == "__main__": main(*sys.argv[1:])

@@ -15,10 +15,12 @@ mod machines;
 mod matters;
 mod plan;
 mod policy;
+mod practice;
 mod statements;
 mod verdict;
 mod verify;
 
+pub(crate) use practice::filing;
 pub(crate) use statements::is_entered as statement_is_entered;
 pub(crate) use verify::five as five_steps;
 
@@ -136,9 +138,9 @@ impl Context<'_> {
 
     /// `1 `, `一、`.
     fn numbered(&self, n: usize, title: &str) -> String {
-        const ZH: [&str; 17] = [
+        const ZH: [&str; 18] = [
             "", "一", "二", "三", "四", "五", "六", "七", "八", "九", "十", "十一", "十二", "十三", "十四", "十五",
-            "十六",
+            "十六", "十七",
         ];
         match self.words.lang {
             Lang::Zh => format!("{}、{title}", ZH.get(n).copied().unwrap_or_default()),
@@ -180,8 +182,13 @@ fn set_once(context: &Context<'_>, contents: &[Heading]) -> Result<Flow, Documen
     front::contents(&mut flow, context, contents);
     flow.chapter(&next(words.s("结论一览", "Findings at a glance")), true);
     verdict::set(&mut flow, context)?;
+    practice::glance(&mut flow, context);
     flow.chapter(&next(words.s("测量方案与基期锁定", "Measurement plan and locks")), true);
     plan::set(&mut flow, context);
+    if let Some(practice) = &context.report.practice {
+        flow.chapter(&next(words.s("备案方案与实施", "Filed plan and what is there")), true);
+        practice::set(&mut flow, context, practice);
+    }
     for chapter in policy::CHAPTERS {
         // A heading, its note and the first rows of its first table stay together.
         flow.need(240.0);

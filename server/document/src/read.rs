@@ -37,6 +37,8 @@ pub(crate) struct Request {
     pub(crate) plan: Option<String>,
     #[serde(default)]
     pub(crate) until_ms: Option<i64>,
+    #[serde(default)]
+    pub(crate) filings: Vec<metrics::report::FilingAsked>,
 }
 
 /// A line of a section: numerator and denominator as digits.
@@ -393,6 +395,9 @@ pub(crate) struct Report {
     pub(crate) comparisons: Vec<Comparison>,
     #[serde(default)]
     pub(crate) measurement_plan: Option<MeasurementPlan>,
+    /// What became of what was promised to authorities, as it was computed.
+    #[serde(default)]
+    pub(crate) practice: Option<metrics::report::PracticeResult>,
     #[serde(default)]
     pub(crate) gaps: Vec<Gap>,
     #[serde(default)]

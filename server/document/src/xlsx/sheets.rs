@@ -2,6 +2,7 @@
 
 mod beside;
 mod heads;
+mod practice;
 mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +29,11 @@ pub(super) fn all<'c>(c: &Context<'c>, codes: &[String]) -> Vec<(&'c str, Table)
         (w.s("计算口径", "Definitions"), definitions(c)),
         (w.s("核验", "Verify"), verify(c, codes)),
     ];
+    if c.report.practice.is_some() {
+        let after_locks = 2;
+        sheets.insert(after_locks, (w.s("备案方案", "Filed plan"), practice::rows(c)));
+        sheets.insert(after_locks + 1, (w.s("变更申请", "Plan changes"), practice::changes(c)));
+    }
     // What there is instead of before and after comes first.
     if let Some(sheet) = beside {
         sheets.insert(0, sheet);
