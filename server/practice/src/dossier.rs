@@ -185,7 +185,8 @@ pub fn check_stated(
 }
 
 fn check_listed(role: &str) -> Result<(), Problem> {
-    if [OpinionBy::District, OpinionBy::Centre, OpinionBy::City].iter().any(|by| by.role() == role) {
+    if [OpinionBy::District, OpinionBy::Centre, OpinionBy::City, OpinionBy::Finance].iter().any(|by| by.role() == role)
+    {
         return Ok(());
     }
     Err(refused(

@@ -101,6 +101,9 @@ fn categories_and_instalments_are_those_of_the_rule() {
     body["payments"] = json!([{"stage": "first", "date": "2025-05-31"}]);
     let zh = said(&empty, "filed_plan", "firm", &body, "2025-01-01");
     assert_eq!(zh, "所选办法没有资金分期 first；可用的有 advance、acceptance、overall");
+    let plan = parse_body("filed_plan", &body).unwrap();
+    let en = check_stated(&empty, ZONE, &plan, "firm", morning("2025-01-01")).unwrap_err().said.en;
+    assert_eq!(en, "the rule has no instalment `first`; known are advance, acceptance, overall");
     body = plan_body();
     body["lines"][0]["category"] = json!("robot");
     let zh = said(&empty, "filed_plan", "firm", &body, "2025-01-01");

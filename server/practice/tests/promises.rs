@@ -282,9 +282,10 @@ fn when_the_works_were_finished_is_the_firms_to_state_and_to_correct() {
     assert_eq!(finished(&log, "2025-03-29"), None, "not yet");
     let refused = |role: &str, date: &str| {
         let stated = filed(body(date), role, "2025-04-20");
-        log.under(Some(&rules)).check_finished(&stated).unwrap_err().said.zh
+        log.under(Some(&rules)).check_finished(&stated).unwrap_err().said
     };
-    assert_eq!(refused("provider", "2025-04-01"), "完成日期须由企业账号填报；填报账号的角色是 provider");
-    assert_eq!(refused("firm", "2025-04-21"), "日期 2025-04-21 晚于填报当日 2025-04-20");
-    assert_eq!(refused("firm", "2024-08-31"), "完成日期早于备案日期");
+    assert_eq!(refused("provider", "2025-04-01").zh, "完成日期须由企业账号填报；填报账号的角色是 provider");
+    assert_eq!(refused("firm", "2025-04-21").zh, "日期 2025-04-21 晚于填报当日 2025-04-20");
+    assert_eq!(refused("firm", "2024-08-31").zh, "完成日期早于备案日期");
+    assert_eq!(refused("firm", "2024-08-31").en, "the works would have been finished before the filing");
 }

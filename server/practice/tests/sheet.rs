@@ -140,3 +140,13 @@ fn what_was_received_before_has_somebody_who_says_so_or_is_missing() {
     let silent = formula(FIRST.replace("received = [{ amount_fen = 0, by = \"企业声明\" }]\n", ""));
     assert_eq!(silent.zh, "尚缺：此前所获专项资金支持（没有的填 0）");
 }
+
+#[test]
+fn what_is_hardware_itself_has_no_part_of_it_that_is() {
+    let text = FIRST.to_owned() + &line("1", "gateway", 6_000_000) + "hardware_fen = 6000000\n";
+    let claim: Claim = toml::from_str(&text).unwrap();
+    let refused = evaluate(&Rule::parse(DELIVERED[0].1).unwrap(), &claim).unwrap_err();
+    assert_eq!(refused.place, "lines.1.hardware_fen");
+    assert_eq!(refused.said.zh, "该类别本身即为设备，请勿另填其中硬件");
+    assert_eq!(refused.said.en, "this category is hardware itself: a part of it that is hardware is not stated");
+}

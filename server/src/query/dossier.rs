@@ -31,7 +31,7 @@ use crate::store::{DeclarationRow, PortfolioQuery, PortfolioShow, SiteRow, Store
 const KINDS: [&str; 8] =
     ["site", "filed_plan", "plan_change", "plan_opinion", "paper_asked", "paper_handed", "paper_judged", "firm_listed"];
 /// Who may ask for papers.
-const BODIES: [OpinionBy; 3] = [OpinionBy::District, OpinionBy::Centre, OpinionBy::City];
+const BODIES: [OpinionBy; 4] = [OpinionBy::District, OpinionBy::Centre, OpinionBy::City, OpinionBy::Finance];
 
 /// The papers of a site.
 pub async fn papers(

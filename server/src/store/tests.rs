@@ -15,6 +15,8 @@ impl Store {
             "DROP TABLE tag_seen",
             "ALTER TABLE projected DROP COLUMN seen",
             "DELETE FROM schema_version WHERE version > 1",
+            "UPDATE role SET permissions = '[\"see_figures\"]' WHERE id IN ('city', 'finance', 'district')",
+            "UPDATE role SET permissions = '[\"see_figures\",\"issue_report\"]' WHERE id = 'centre'",
         ] {
             sqlx::query(sql).execute(&self.write).await.unwrap();
         }
@@ -263,4 +265,21 @@ async fn firms_are_ordered_by_what_is_due_filtered_and_counted_within_the_reader
     assert_eq!(store.site_entries(&one).await.unwrap().len(), 1);
     store.clear_derived("b").await.unwrap();
     assert_eq!(store.portfolio(&one, &ask(PortfolioShow::All)).await.unwrap()[0].1, None);
+}
+
+#[tokio::test]
+async fn roles_of_the_first_version_learn_to_give_opinions_unless_an_operator_changed_them() {
+    let (folder, store) = fresh().await;
+    store.put_roles(&shipped()).await.unwrap();
+    store.downgrade().await;
+    store.write_role(&("district", "区", "District", "[]".into())).await;
+    store.close().await;
+    let store = Store::open(&folder.path().join("server.db")).await.expect("upgraded");
+    store.put_roles(&shipped()).await.unwrap();
+    let sql = "SELECT id, permissions FROM role WHERE id IN ('centre', 'city', 'district', 'finance') ORDER BY id";
+    let found: Vec<(String, String)> = sqlx::query_as(sql).fetch_all(&store.write).await.unwrap();
+    let wanted = |id: &str| shipped().into_iter().find(|role| role.0 == id).unwrap().3;
+    let expected = ["centre", "city", "district", "finance"]
+        .map(|id| (id.to_owned(), if id == "district" { "[]".to_owned() } else { wanted(id) }));
+    assert_eq!(found, expected);
 }

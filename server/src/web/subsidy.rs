@@ -374,7 +374,7 @@ pub(super) fn day(text: &str) -> Option<Day> {
 #[cfg(test)]
 pub(super) fn samples(lang: Lang) -> Vec<(&'static str, String)> {
     use super::samples;
-    let rules: Vec<Rule> = practice::rule::DELIVERED.iter().map(|(_, text)| Rule::parse(text).expect("rule")).collect();
+    let rules = practice::rule::delivered();
     let render = |name, at: usize, told: Told| {
         let title = lang.texts().s("subsidy-title");
         let mut data = samples::filing::filing();
@@ -383,7 +383,7 @@ pub(super) fn samples(lang: Lang) -> Vec<(&'static str, String)> {
         }
         let path = "/sites/jh-07/subsidy";
         let frame = samples::frame(lang, title, path, Nav::Site, Some(&data.site), data.site.simulated);
-        (name, SubsidyPage::new(frame, &data, &rules, &rules[at], told).render().expect("renders"))
+        (name, SubsidyPage::new(frame, &data, rules, &rules[at], told).render().expect("renders"))
     };
     let claim = |lines: &str, facts: &str| {
         let text = format!(

@@ -15,7 +15,7 @@ use serde_json::{Value as Json, json};
 use verify::{Outcome, Trust, Verdict, verify};
 
 fn asked(filing: &str, opinions: &[OpinionBy]) -> FilingAsked {
-    let change = RouteAsked { article: "第十三条".into(), opinions: opinions.to_vec() };
+    let change = RouteAsked { article: "第十三条".into(), opinions: opinions.to_vec(), together: 1 };
     let names = Words { zh: "某市办法".into(), en: "A city's rules".into() };
     let rule = RuleAsked {
         id: "city-1".into(),
@@ -51,9 +51,23 @@ fn apply(log: &mut Log, filing: &str, change: &str, date: &str, items: Json) {
     log.declare("plan_change", body);
 }
 
-fn opinion(log: &mut Log, role: &'static str, (by, opinion): (&str, &str), (filing, change): (&str, &str), date: &str) {
+fn opinion(log: &mut Log, role: &'static str, said: (&str, &str), of: (&str, &str), date: &str) {
+    opinion_on(None, log, role, said, of, date);
+}
+
+fn opinion_on(
+    on: Option<u64>,
+    log: &mut Log,
+    role: &'static str,
+    (by, opinion): (&str, &str),
+    (filing, change): (&str, &str),
+    date: &str,
+) {
     let reason = if opinion == "agree" { "" } else { "缺少合同" };
-    let body = json!({"filing": filing, "change": change, "by": by, "body": "某部门", "opinion": opinion, "date": date, "reason": reason});
+    let mut body = json!({"filing": filing, "change": change, "by": by, "body": "某部门", "opinion": opinion, "date": date, "reason": reason});
+    if let Some(leaf) = on {
+        body["submission"] = json!(leaf);
+    }
     log.declare_as(role, "plan_opinion", body);
 }
 
@@ -125,10 +139,29 @@ fn factory() -> Log {
 #[test]
 fn both_readers_compute_filed_plans_and_name_what_nobody_approved() {
     let log = factory();
-    let filings = vec![asked("f1", &ROUTE), FilingAsked { filing: "f2".into(), rule: None }];
-    let outcome = agreed(&log, &report(&log, &request(&log, filings)), "two plans");
+    let filings = || vec![asked("f1", &ROUTE), FilingAsked { filing: "f2".into(), rule: None }];
+    let both = report(&log, &request(&log, filings()));
+    let outcome = agreed(&log, &both, "two plans");
+    // What the other filing promises is no difference of this one, and is named with it.
+    let main = both["practice"]["filings"][0]["plan"]["machines"][0].clone();
+    assert_eq!(
+        (&main["machine"], &main["difference"], &main["elsewhere"]),
+        (&json!("main"), &Json::Null, &json!("f2"))
+    );
+    assert!(!outcome.findings.iter().any(|f| f.zh.contains("设备 main：")), "{:#?}", outcome.findings);
+    let mut forged = both.clone();
+    forged["practice"]["filings"][0]["plan"]["machines"][0]["elsewhere"] = json!("f3");
+    assert_eq!(read(&log, &bundle(&log, &forged)).verdict, Verdict::Refused);
+    if let Some((code, said)) = second(&log, &bundle(&log, &forged)) {
+        assert!(code == Some(1) && said.contains("refused: filed plan f1"), "{said}");
+    }
+    let alone = agreed(&log, &report(&log, &request(&log, filings().into_iter().take(1).collect())), "one of two");
     let told = |code: &str, zh: &str, en: &str| {
-        let found = outcome.findings.iter().any(|f| f.code == code && f.zh.contains(zh) && f.en.contains(en));
+        let found = alone
+            .findings
+            .iter()
+            .chain(&outcome.findings)
+            .any(|f| f.code == code && f.zh.contains(zh) && f.en.contains(en));
         assert!(found, "{zh} / {en}: {:#?}", outcome.findings);
     };
     told("filed_plan", "承诺/接入/在产数据 设备 2/1/1", "promised/connected/producing machines 2/1/1");
@@ -214,9 +247,11 @@ fn any_course_over_any_dates_is_the_same_to_both_readers() {
                 ];
                 apply(&mut log, "f1", change, date, items[any(4)].clone());
             } else {
-                let by = ["district", "centre", "city"][any(3)];
+                let by = ["district", "centre", "city", "finance"][any(4)];
                 let role = ["firm", by, by, by][any(4)];
-                opinion(
+                let on = if any(5) == 0 { Some(log.size() - 1) } else { None };
+                opinion_on(
+                    on,
                     &mut log,
                     role,
                     (by, ["agree", "agree", "agree", "disagree", "return"][any(5)]),
@@ -228,12 +263,31 @@ fn any_course_over_any_dates_is_the_same_to_both_readers() {
         if any(3) == 0 {
             log.declare("filed_plan", plan("f1", json!({"number": null})));
         }
+        log.declare(
+            "filed_plan",
+            plan("f2", json!({"rule": null, "machines": [{"machine": "main", "points": ["energy"]}]})),
+        );
+        if any(2) == 0 {
+            // The meter of the press is the saw's from a day on.
+            let signal = |tag: &str| json!({"gateway": GATEWAY, "tag": tag});
+            let saw = json!({"machine": "saw", "names": {"zh": "锯床", "en": "Saw"}, "role": "meter", "signals": {"energy": signal("press/energy")}});
+            log.declare_from("machine", MONDAY + 30 * HOUR, saw);
+            let main = json!({"machine": "main", "names": {"zh": "总表", "en": "Meter"}, "role": "meter", "signals": {"energy": signal("press/energy")}});
+            log.declare_from("machine", MONDAY + 30 * HOUR, main);
+        }
         let (from, length) = (any(4000), any(2000));
         log.run(&World::new(seed, 5, None), seed % 2 == 0, |tag, m| {
             tag as usize != any_tag(seed) || m < from || m > from + length
         });
-        let route: Vec<OpinionBy> = ROUTE.into_iter().take(1 + any(3)).collect();
-        let mut request = request(&log, vec![asked("f1", &route)]);
+        let route: Vec<OpinionBy> = OpinionBy::ALL.into_iter().take(1 + any(4)).collect();
+        let mut one = asked("f1", &route);
+        if let Some(change) = one.rule.as_mut().and_then(|rule| rule.change.as_mut()) {
+            change.together = 1 + any(route.len() as u64) as u8;
+        }
+        let mut request = request(&log, vec![one]);
+        if any(2) == 0 {
+            request.filings.push(FilingAsked { filing: "f2".into(), rule: None });
+        }
         request.periods.insert(0, Period { name: "before".into(), from: "2026-03-02".into(), to: "2026-03-02".into() });
         if any(2) == 0 {
             request.until_ms = Some(MONDAY + 60 * HOUR);

@@ -134,7 +134,7 @@ fn counts(flow: &mut Flow, c: &Context<'_>, filing: &FilingResult, plan: &FiledP
     ];
     let counted = [
         (words.s("设备", "Machines"), plan.machines_counted),
-        (words.s("采集点", "Points"), plan.points_counted),
+        (words.s("测点", "Points"), plan.points_counted),
         (words.s("网关", "Gateways"), plan.gateways_counted),
     ];
     let row = |(name, counts): &(&str, [usize; 3])| {
@@ -182,7 +182,7 @@ fn rows(flow: &mut Flow, c: &Context<'_>, plan: &FiledPart) {
         column(0.8, Align::Centre),
     ];
     let head = [
-        words.s("设备 · 采集点 · 网关", "Machine · point · gateway"),
+        words.s("设备 · 测点 · 网关", "Machine · point · gateway"),
         words.s("承诺", "Promised"),
         words.s("首次数据", "First data"),
         words.s("最近数据", "Last data"),
@@ -211,7 +211,7 @@ fn rows(flow: &mut Flow, c: &Context<'_>, plan: &FiledPart) {
     flow.words(
         NOTE,
         words.s(
-            "采集点只列有差异的，以及承诺而不在产数据的；首次数据、最近数据为本报告所列日期内的日期。",
+            "测点只列有差异的，以及承诺而不在产数据的；首次数据、最近数据为本报告所列日期内的日期。",
             "Of points only those are listed that differ, or were promised and produce no data; first and last data are dates within those of the report.",
         ),
     );

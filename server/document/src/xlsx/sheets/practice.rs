@@ -25,7 +25,7 @@ pub(super) fn rows(c: &Context<'_>) -> Table {
             ("类别", "What it is", 14.0),
             heads::MACHINE,
             ("编号", "Id", 16.0),
-            ("采集点", "Point", 18.0),
+            ("测点", "Point", 18.0),
             ("承诺", "Promised", 12.0),
             ("首次数据", "First data", 13.0),
             ("最近数据", "Last data", 13.0),
@@ -40,7 +40,7 @@ pub(super) fn rows(c: &Context<'_>) -> Table {
         out.extend(all.map(|line| row(c, filing, line)));
         let counted = [
             (w.s("设备合计", "machines in all"), plan.machines_counted),
-            (w.s("采集点合计", "points in all"), plan.points_counted),
+            (w.s("测点合计", "points in all"), plan.points_counted),
             (w.s("网关合计", "gateways in all"), plan.gateways_counted),
         ];
         for (what, [promised, connected, producing]) in counted {
@@ -87,7 +87,7 @@ fn row(c: &Context<'_>, filing: &FilingResult, line: &PromiseLine) -> Vec<Value>
     let yes = |yes: bool| if yes { w.s("是", "yes") } else { w.s("否", "no") };
     let what = match (&line.machine, &line.point) {
         (Some(_), None) => w.s("设备", "machine"),
-        (Some(_), Some(_)) => w.s("采集点", "point"),
+        (Some(_), Some(_)) => w.s("测点", "point"),
         (None, _) => w.s("网关", "gateway"),
     };
     vec![
