@@ -20,6 +20,7 @@ use crate::batch::record::BatchRecord;
 use crate::checklist::ledger::LedgerEntry;
 use crate::filed::{Filed, Filing};
 use crate::metrology::{Meter, Quantity};
+use crate::onsite::{Act, Entry};
 use crate::plan::{BaselineLock, ComparisonLock, EvidenceDocument};
 use crate::savings::declared::NonRoutine;
 use crate::settlement::{Bill, BillKey, Revenue};
@@ -109,6 +110,8 @@ pub struct Statements {
     shown: BTreeMap<String, u64>,
     acknowledged: BTreeMap<String, u64>,
     filings: BTreeMap<String, Filing>,
+    /// By check, in order of the log.
+    onsite: BTreeMap<String, Vec<Entry>>,
     enrolments: BTreeMap<String, i64>,
     bad: Vec<BadStatement>,
     /// Kind, effective-from, author, role and reason of every declaration, by leaf.
@@ -245,6 +248,19 @@ impl Statements {
                 of.opinions.push(Filed { leaf, received_ms, role: declaration.role.clone(), body: *b });
             }
             Ok(Body::Other) => {}
+            Ok(
+                body @ (Body::OnsiteCheck(_)
+                | Body::OnsitePress(_)
+                | Body::OnsiteFace(_)
+                | Body::OnsitePlate(_)
+                | Body::OnsiteResult(_)
+                | Body::OnsiteConfirmed(_)),
+            ) => {
+                if let Some(act) = Act::of(body) {
+                    let of = self.onsite.entry(act.check().to_owned()).or_default();
+                    of.push(Entry::new(leaf, received_ms, &declaration, act));
+                }
+            }
             Err(e) => self.bad.push(BadStatement { leaf, kind: declaration.kind.clone(), reason: e.to_string() }),
         }
         self.ledger.push(Stated { leaf, received_ms, effective_from, body: declaration });
@@ -350,6 +366,16 @@ impl Statements {
     /// A filing.
     pub fn filing(&self, filing: &str) -> Option<&Filing> {
         self.filings.get(filing)
+    }
+
+    /// Every on-site check, by id: its statements in order of the log.
+    pub fn onsite_checks(&self) -> impl Iterator<Item = (&str, &[Entry])> {
+        self.onsite.iter().map(|(id, entries)| (id.as_str(), entries.as_slice()))
+    }
+
+    /// The statements of an on-site check, in order of the log.
+    pub fn onsite(&self, check: &str) -> &[Entry] {
+        self.onsite.get(check).map_or(&[], Vec::as_slice)
     }
 
     /// The lines as defined at an instant, by id.

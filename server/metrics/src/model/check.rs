@@ -13,6 +13,7 @@ use crate::credibility::course::{FindingRef, FindingShown};
 use crate::credibility::explanation::{self, Explanation};
 use crate::filed::{self, FiledPlan, PlanChange, PlanOpinion};
 use crate::metrology::{self, Meter};
+use crate::onsite::{self, OnsiteCheck, OnsiteConfirmed, OnsiteFace, OnsitePlate, OnsitePress, OnsiteResult};
 use crate::plan::{BaselineLock, ComparisonLock, EvidenceDocument};
 use crate::production::material::Material;
 use crate::production::stops::StopReason;
@@ -121,12 +122,24 @@ pub enum Body {
     PlanChange(Box<PlanChange>),
     /// `plan_opinion`
     PlanOpinion(Box<PlanOpinion>),
+    /// `onsite_check`
+    OnsiteCheck(OnsiteCheck),
+    /// `onsite_press`
+    OnsitePress(OnsitePress),
+    /// `onsite_face`
+    OnsiteFace(Box<OnsiteFace>),
+    /// `onsite_plate`
+    OnsitePlate(Box<OnsitePlate>),
+    /// `onsite_result`
+    OnsiteResult(Box<OnsiteResult>),
+    /// `onsite_confirmed`
+    OnsiteConfirmed(OnsiteConfirmed),
     /// A kind this crate does not compute with.
     Other,
 }
 
 /// The declaration kinds this crate computes with.
-pub const KINDS: [&str; 31] = [
+pub const KINDS: [&str; 37] = [
     "site",
     "calendar",
     "machine",
@@ -158,6 +171,12 @@ pub const KINDS: [&str; 31] = [
     "filed_plan",
     "plan_change",
     "plan_opinion",
+    "onsite_check",
+    "onsite_press",
+    "onsite_face",
+    "onsite_plate",
+    "onsite_result",
+    "onsite_confirmed",
 ];
 
 /// Parses and checks the body of a declaration.
@@ -244,6 +263,12 @@ pub fn parse_body(kind: &str, body: &serde_json::Value) -> Result<Body, ModelErr
         }
         "plan_change" => Body::PlanChange(Box::new(filed::check_change(read(kind, body)?)?)),
         "plan_opinion" => Body::PlanOpinion(Box::new(filed::check_opinion(read(kind, body)?)?)),
+        "onsite_check" => Body::OnsiteCheck(onsite::check_check(read(kind, body)?)?),
+        "onsite_press" => Body::OnsitePress(onsite::check_press(read(kind, body)?)?),
+        "onsite_face" => Body::OnsiteFace(Box::new(onsite::check_face(read(kind, body)?)?)),
+        "onsite_plate" => Body::OnsitePlate(Box::new(onsite::check_plate(read(kind, body)?)?)),
+        "onsite_result" => Body::OnsiteResult(Box::new(onsite::check_result(read(kind, body)?)?)),
+        "onsite_confirmed" => Body::OnsiteConfirmed(onsite::check_confirmed(read(kind, body)?)?),
         _ => Body::Other,
     })
 }
