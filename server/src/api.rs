@@ -25,10 +25,12 @@ use crate::state::AppState;
 mod asked;
 mod change;
 mod import;
+mod onsite;
 mod read;
 
 pub(crate) use change::{Statement, issue_it, lock_it, state_it};
 pub(crate) use import::{Imported, import_it};
+pub(crate) use onsite::photo_it;
 pub(crate) use read::bundle;
 
 /// The body of every error.
@@ -130,7 +132,7 @@ impl From<LogError> for Failure {
 impl From<PlanningError> for Failure {
     fn from(error: PlanningError) -> Self {
         match error {
-            PlanningError::Filed { zh, en } => Self(StatusCode::CONFLICT, "refused", en, zh),
+            PlanningError::Refused { zh, en } => Self(StatusCode::CONFLICT, "refused", en, zh),
             PlanningError::Door(_) | PlanningError::Lock(_) | PlanningError::Reason => {
                 let text = error.to_string();
                 let (en, zh) = text.split_once(" / ").unwrap_or((&text, &text));
@@ -195,6 +197,9 @@ pub fn router() -> Router<AppState> {
         asked::savings,
         asked::plan,
         asked::filing,
+        onsite::view,
+        onsite::send,
+        onsite::photo,
         read::findings,
         read::definitions,
         read::gateways,
@@ -220,6 +225,8 @@ pub fn router() -> Router<AppState> {
         query::SavingsView,
         query::PlanView,
         query::FilingView,
+        query::OnsiteView,
+        onsite::PhotoTaken,
         query::FindingsView,
         query::DefinitionView,
         query::GatewayView,

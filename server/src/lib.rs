@@ -15,6 +15,7 @@ pub mod evaluate;
 pub mod import;
 pub mod ingest;
 pub mod keys;
+pub mod photo;
 pub mod planning;
 pub mod projection;
 pub mod query;

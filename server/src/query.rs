@@ -22,6 +22,7 @@ mod machine;
 mod meters;
 mod model;
 mod ocmf;
+mod onsite;
 mod plan;
 mod questionnaire;
 mod savings;
@@ -50,6 +51,10 @@ pub use meters::{METER_DAYS_MAX, MetersView, meters};
 pub use metrics::report::Words;
 pub use model::*;
 pub use ocmf::ocmf;
+pub use onsite::{
+    AgreementView, OnsiteAct, OnsiteConfirmation, OnsiteDraw, OnsiteFaceView, OnsiteLine, OnsiteMachine,
+    OnsitePlateView, OnsiteSheet, OnsiteView, onsite,
+};
 pub use plan::{
     AdviceView, CandidateView, ComparisonDraft, LockView, LongestGap, MetricDraft, MetricState, MissingDay, PlanDraft,
     PlanMachine, PlanView, PlanWanted, plan,

@@ -25,6 +25,7 @@ pub mod fleet;
 pub mod gateways;
 pub mod machine;
 pub mod meters;
+pub mod onsite;
 pub mod plan;
 mod promise;
 pub mod questionnaire;

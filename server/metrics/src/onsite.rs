@@ -25,13 +25,13 @@ mod words;
 use protocol::{Declaration, Digest};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::check::{check_check, check_confirmed, check_face, check_plate, check_press, check_result};
 pub use self::door::check_stated;
 pub use self::draw::draw;
 pub use self::face::USUAL_CT;
 pub use self::sheet::{Confirmation, Drawing, Seen, Sheet, results, seal};
 pub use self::state::WITHIN_MS;
 pub use self::words::Line;
-pub(crate) use self::check::{check_check, check_confirmed, check_face, check_plate, check_press, check_result};
 
 use crate::history::History;
 use crate::interval::Interval;

@@ -50,13 +50,18 @@ impl Floor {
     fn new(shop: Shop) -> Self {
         let mut log = Log::new(false);
         let signal = |tag: &str| json!({"gateway": GATEWAY, "tag": tag});
-        for (id, wired) in [("saw", if shop.swapped { "mill" } else { "saw" }), ("mill", if shop.swapped { "saw" } else { "mill" })] {
+        for (id, wired) in
+            [("saw", if shop.swapped { "mill" } else { "saw" }), ("mill", if shop.swapped { "saw" } else { "mill" })]
+        {
             log.declare("machine", json!({"machine": id, "names": {"zh": id, "en": id},
                 "signals": {"power": signal(&format!("{wired}/power")), "energy": signal("saw/energy")},
                 "state_rule": {"power": {"off_below_w": 50, "run_from_w": 1000, "hysteresis_w": 50, "dwell_ms": 10_000}}}));
         }
-        log.declare("meter", json!({"machine": "saw", "serial": "DN-0071", "register": "secondary", "per_count": "0.01",
-            "ct": {"primary": shop.stated, "secondary": 5}}));
+        log.declare(
+            "meter",
+            json!({"machine": "saw", "serial": "DN-0071", "register": "secondary", "per_count": "0.01",
+            "ct": {"primary": shop.stated, "secondary": 5}}),
+        );
         log.declare("ledger", json!({"machine": "saw", "serial": "GB4028-1187"}));
         let tag = |id: &str, unit: &str, scale: Ratio, counter: bool| TagConfig {
             id: id.parse().unwrap(),
@@ -71,7 +76,12 @@ impl Floor {
         let configuration = Configuration {
             format: 1,
             devices: ["saw", "mill"]
-                .map(|id| DeviceConfig { id: id.parse().unwrap(), protocol: "modbus_rtu".into(), address: "1".into(), profile: None })
+                .map(|id| DeviceConfig {
+                    id: id.parse().unwrap(),
+                    protocol: "modbus_rtu".into(),
+                    address: "1".into(),
+                    profile: None,
+                })
                 .into(),
             tags: vec![
                 tag("saw/power", "W", Ratio { num: 1, den: 1 }, false),
@@ -161,7 +171,11 @@ fn a_machine_that_was_stopped_shows_it_within_seconds() {
     let Found::State(seen) = floor.run(STOPS + 40_000).found(press).unwrap() else { panic!("no state") };
     assert_eq!(seen.outcome, Followed::Changed);
     let change = seen.change.unwrap();
-    assert_eq!((change.machine.as_str(), change.at_ms, change.lag_ms), ("saw", START + STOPS, -2_000), "dated back over the dwell");
+    assert_eq!(
+        (change.machine.as_str(), change.at_ms, change.lag_ms),
+        ("saw", START + STOPS, -2_000),
+        "dated back over the dwell"
+    );
     assert!(seen.others.is_empty(), "the mill runs on");
     let lines = floor.lines(press);
     assert!(lines[0].1.contains("与现场停机相符") && lines[0].1.contains("2.0 s before the press"), "{lines:?}");
@@ -187,7 +201,10 @@ fn swapped_clamps_are_caught_by_stopping_one_machine() {
     let lines = floor.lines(press);
     assert!(lines.iter().all(|(agreement, _)| *agreement == Agreement::Differs), "{lines:?}");
     assert!(lines[0].1.contains("状态未随现场停机而变") && lines[0].1.contains("did not change"), "{lines:?}");
-    assert!(lines[1].1.contains("疑似两台设备的互感器、传感器或数据点互换") && lines[1].1.contains("possibly swapped"), "{lines:?}");
+    assert!(
+        lines[1].1.contains("疑似两台设备的互感器、传感器或数据点互换") && lines[1].1.contains("possibly swapped"),
+        "{lines:?}"
+    );
 }
 
 #[test]
@@ -267,8 +284,12 @@ fn a_ratio_stated_and_configured_wrongly_is_caught_by_another_meter_and_by_the_p
     assert!(!compared.agrees && (decimal(compared.percent.as_deref().unwrap()) - 33.3).abs() < 2.0, "{compared:?}");
     assert_eq!(compared.hint, Some(Hint::Ratio { counted: "150/5".into(), fits: "200/5".into() }));
     // The plate says it outright.
-    let plate = floor.state(1_330_000, "onsite_plate", json!({"check": "oc-1", "machine": "saw", "serial": "gb4028 1187",
-        "meter_serial": "DN-0072", "ct": {"primary": 200, "secondary": 5}, "seal": "broken", "seal_number": "K-9"}));
+    let plate = floor.state(
+        1_330_000,
+        "onsite_plate",
+        json!({"check": "oc-1", "machine": "saw", "serial": "gb4028 1187",
+        "meter_serial": "DN-0072", "ct": {"primary": 200, "secondary": 5}, "seal": "broken", "seal_number": "K-9"}),
+    );
     let Found::Plate(seen) = floor.found(plate).unwrap() else { panic!("no plate") };
     assert_eq!((seen.serial, seen.meter_serial), (Agreement::Agrees, Agreement::Differs));
     assert_eq!((seen.ct, seen.scale), (Agreement::Differs, Agreement::Differs));
@@ -290,7 +311,11 @@ fn a_right_ratio_agrees_with_its_plate_and_with_another_meter() {
     let body = json!({"check": "oc-1", "machine": "saw", "ct": {"primary": 200, "secondary": 5}, "seal": "intact"});
     let plate = floor.state(1_330_000, "onsite_plate", body);
     let Found::Plate(seen) = floor.found(plate).unwrap() else { panic!("no plate") };
-    assert_eq!((seen.ct, seen.scale, seen.serial), (Agreement::Agrees, Agreement::Agrees, Agreement::Open), "not read is open");
+    assert_eq!(
+        (seen.ct, seen.scale, seen.serial),
+        (Agreement::Agrees, Agreement::Agrees, Agreement::Open),
+        "not read is open"
+    );
 }
 
 #[test]

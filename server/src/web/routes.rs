@@ -37,6 +37,7 @@ mod change;
 mod declare;
 mod filing;
 mod findings;
+mod onsite;
 mod plan;
 mod subsidy;
 
@@ -62,6 +63,7 @@ pub fn routes() -> Router<AppState> {
         .route("/sites/{site}/plan", get(plan::page).post(plan::answer).layer(plan::limit()))
         .route("/sites/{site}/filing", get(filing::page).post(filing::answer).layer(filing::limit()))
         .route("/sites/{site}/subsidy", get(subsidy::page).post(subsidy::answer).layer(filing::limit()))
+        .route("/sites/{site}/onsite", get(onsite::page).post(onsite::answer).layer(onsite::limit()))
         .route("/sites/{site}/declare", get(declare::page).post(declare::answer).layer(declare::limit()))
         .route("/sites/{site}/declare/{file}", get(declare::template))
         .route("/sites/{site}/findings", get(findings::page).post(findings::answer).layer(findings::limit()))

@@ -23,6 +23,7 @@ mod figures;
 pub(super) mod filing;
 mod findings;
 mod floor;
+pub(super) mod onsite;
 pub(super) mod plan;
 mod shift;
 pub(super) use figures::figures;

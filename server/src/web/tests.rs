@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::text::{EN_FTL, Lang, ZH_FTL};
 use super::{
-    catalogue, declare, door, figures, filing, findings, fleet, gateways, machine, meters, plan, questionnaire,
+    catalogue, declare, door, figures, filing, findings, fleet, gateways, machine, meters, onsite, plan, questionnaire,
     reports, savings, site, subsidy, why,
 };
 
@@ -22,6 +22,7 @@ fn pages(lang: Lang) -> Vec<(&'static str, String)> {
     all.extend(plan::samples(lang));
     all.extend(filing::samples(lang));
     all.extend(subsidy::samples(lang));
+    all.extend(onsite::samples(lang));
     all.extend(declare::samples(lang));
     all.extend(findings::samples(lang));
     all.extend(catalogue::samples(lang));

@@ -19,7 +19,8 @@ fn words(kind: &'static str, field: &str, text: &str, least: usize, most: usize)
     let is_control = |c: char| c.is_control() && !(most == NOTE_MAX && matches!(c, '\n' | '\r'));
     let length = text.trim().chars().count();
     if length < least || text.chars().count() > most || text.chars().any(is_control) {
-        let reason = format!("must have {least} to {most} characters, no control characters / 须为 {least} 至 {most} 个字符");
+        let reason =
+            format!("must have {least} to {most} characters, no control characters / 须为 {least} 至 {most} 个字符");
         return Err(refuse(kind, field, reason));
     }
     Ok(())
@@ -91,7 +92,8 @@ pub(crate) fn check_plate(plate: OnsitePlate) -> Result<OnsitePlate, ModelError>
 pub(crate) fn check_result(result: OnsiteResult) -> Result<OnsiteResult, ModelError> {
     check_id("onsite_result", "check", &result.check)?;
     if result.size.is_some() != result.found.is_some() || result.size.is_some_and(|size| size <= result.of) {
-        let reason = "goes with what was found, and is larger than the act's leaf / 须与结果一并给出，且大于所核查条目的序号";
+        let reason =
+            "goes with what was found, and is larger than the act's leaf / 须与结果一并给出，且大于所核查条目的序号";
         return Err(refuse("onsite_result", "size", reason));
     }
     Ok(result)

@@ -74,7 +74,9 @@ fn who(act: &Act, entries: &[Entry], declaration: &Declaration) -> Result<(), Wo
     let role = declaration.role.as_str();
     if counts(act, role) {
         let is_firm = matches!(act, Act::Confirmed(c) if c.side == Side::Firm);
-        let own = |e: &&Entry| e.author == declaration.author && is_firm != matches!(&e.act, Act::Confirmed(c) if c.side == Side::Firm);
+        let own = |e: &&Entry| {
+            e.author == declaration.author && is_firm != matches!(&e.act, Act::Confirmed(c) if c.side == Side::Firm)
+        };
         return match entries.iter().find(own) {
             Some(e) => Err(words(
                 format!("双方须各用自己的账号：本账号已在日志第 {} 条代表另一方", e.leaf),
@@ -86,7 +88,9 @@ fn who(act: &Act, entries: &[Entry], declaration: &Declaration) -> Result<(), Wo
     Err(match act {
         Act::Confirmed(c) if c.side == Side::Firm => words(
             format!("企业一方须由企业账号（角色 firm）确认；本次账号的角色是 {role}"),
-            format!("the firm's side is confirmed by the firm's own account (role `firm`); this account has the role `{role}`"),
+            format!(
+                "the firm's side is confirmed by the firm's own account (role `firm`); this account has the role `{role}`"
+            ),
         ),
         _ => words(
             format!(
@@ -107,7 +111,9 @@ fn can_be_checked(statements: &Statements, act: &Act, machine: &str, now_ms: i64
     match act {
         Act::Press(_) if state::signal(&definition.body).is_none() => Err(words(
             format!("设备 {machine} 未填报状态如何判定，停机、启动无从核对；可核对电能表与铭牌"),
-            format!("how the state of `{machine}` is told is not declared, so stopping it shows nothing; check its meter and plates"),
+            format!(
+                "how the state of `{machine}` is told is not declared, so stopping it shows nothing; check its meter and plates"
+            ),
         )),
         Act::Face(_) if definition.body.signals.energy.is_none() => Err(words(
             format!("设备 {machine} 没有接入电能表，无从核对表面读数"),

@@ -239,7 +239,8 @@ impl Judge<'_> {
         }
         let ct = self.counted.and_then(|m| m.ct.as_ref());
         let secondary = ct.map_or(5, |ct| ct.secondary);
-        let named = |primary: i64| Some((format!("{primary}/{secondary}"), Rational::new(primary.into(), secondary.into())?));
+        let named =
+            |primary: i64| Some((format!("{primary}/{secondary}"), Rational::new(primary.into(), secondary.into())?));
         let none = ("1".to_owned(), Rational::integer(1));
         let stated = ct.map_or(Some(none.clone()), |ct| named(ct.primary))?;
         let usual = || USUAL_CT.iter().filter_map(|p| named(*p)).filter(|(_, ratio)| *ratio != Rational::integer(1));

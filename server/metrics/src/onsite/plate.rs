@@ -57,9 +57,8 @@ fn digits(value: Rational) -> String {
 }
 
 fn serials(read: &str, stated: &str) -> Agreement {
-    let plain = |text: &str| -> String {
-        text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_uppercase).collect()
-    };
+    let plain =
+        |text: &str| -> String { text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_uppercase).collect() };
     let (read, stated) = (plain(read), plain(stated));
     match (read.is_empty() || stated.is_empty(), read == stated) {
         (true, _) => Agreement::Open,

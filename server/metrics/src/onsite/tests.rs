@@ -102,17 +102,34 @@ impl Log {
         let mut log = Self::default();
         let signal = |tag: &str| json!({"gateway": "gw-1", "tag": tag});
         for id in ["lathe", "mill", "press"] {
-            log.say("firm", "f-1", "machine", json!({"machine": id, "names": {"zh": id, "en": id},
+            log.say(
+                "firm",
+                "f-1",
+                "machine",
+                json!({"machine": id, "names": {"zh": id, "en": id},
                 "signals": {"run": signal(&format!("{id}/run")), "energy": signal(&format!("{id}/energy"))},
-                "state_rule": {"run_bit": {"run_value": 1, "otherwise": "idle"}}}));
+                "state_rule": {"run_bit": {"run_value": 1, "otherwise": "idle"}}}),
+            );
         }
-        log.say("firm", "f-1", "machine", json!({"machine": "main", "names": {"zh": "", "en": ""}, "role": "meter", "signals": {}}));
+        log.say(
+            "firm",
+            "f-1",
+            "machine",
+            json!({"machine": "main", "names": {"zh": "", "en": ""}, "role": "meter", "signals": {}}),
+        );
         log.say("firm", "f-1", "machine", json!({"machine": "bare", "names": {"zh": "", "en": ""}, "signals": {}}));
         log
     }
 
     fn declaration(role: &str, author: &str, kind: &str, body: Json) -> Declaration {
-        Declaration { kind: kind.into(), effective_from: 0, author: author.into(), role: role.into(), reason: String::new(), body }
+        Declaration {
+            kind: kind.into(),
+            effective_from: 0,
+            author: author.into(),
+            role: role.into(),
+            reason: String::new(),
+            body,
+        }
     }
 
     /// As another program would log it.
@@ -153,7 +170,10 @@ fn the_factory_does_not_check_itself_and_only_its_own_account_confirms_for_it() 
     let mut log = Log::new();
     for role in ["firm", "provider", "administrator", "city", "finance"] {
         let said = log.refused(role, "f-1", "onsite_check", check());
-        assert!(said.contains("never by the factory or its provider") && said.contains("不能由企业或其服务商自行核查"), "{said}");
+        assert!(
+            said.contains("never by the factory or its provider") && said.contains("不能由企业或其服务商自行核查"),
+            "{said}"
+        );
         assert!(said.contains(&format!("`{role}`")), "{said}");
     }
     for (place, role) in CHECKERS.into_iter().enumerate() {
@@ -182,9 +202,7 @@ fn what_cannot_show_anything_is_refused_with_what_can() {
     let said = log.refused("centre", "c-1", "onsite_press", press("press"));
     assert!(said.contains("there is no on-site check") && said.contains("没有现场核查"), "{said}");
     log.state("centre", "c-1", "onsite_check", check());
-    let face = |taken_ms: i64, machine: &str| {
-        json!({"check": "oc-1", "machine": machine, "value": "1.0", "unit": "MWh", "photo": {"digest": "0".repeat(64), "taken_ms": taken_ms}})
-    };
+    let face = |taken_ms: i64, machine: &str| json!({"check": "oc-1", "machine": machine, "value": "1.0", "unit": "MWh", "photo": {"digest": "0".repeat(64), "taken_ms": taken_ms}});
     for (kind, body, en, zh) in [
         ("onsite_press", press("none"), "there is no machine", "没有设备"),
         ("onsite_press", press("bare"), "how the state of `bare` is told is not declared", "状态如何判定"),
@@ -226,7 +244,10 @@ fn machines_are_drawn_from_those_declared_before_and_drawing_again_is_seen() {
     log.say("centre", "c-1", "onsite_result", result(asked));
     let again = log.state("centre", "c-1", "onsite_check", check());
     let sheet = &results(&log.0)[0];
-    assert_eq!(sheet.draws.iter().map(|d| (d.entry.leaf, d.draw.is_some())).collect::<Vec<_>>(), [(asked, true), (again, false)]);
+    assert_eq!(
+        sheet.draws.iter().map(|d| (d.entry.leaf, d.draw.is_some())).collect::<Vec<_>>(),
+        [(asked, true), (again, false)]
+    );
     let chosen = ["lathe", "mill", "press"].into_iter().find(|m| !drawn.drawn.iter().any(|d| d == m)).unwrap();
     log.state("centre", "c-1", "onsite_press", press(chosen));
     assert!(!results(&log.0)[0].seen[0].is_drawn, "chosen, not drawn");

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
-use super::{Act, Action, Agreement, Change, Compared, Followed, Found, Hint, MeterSeen, NotYet, PlateSeen, SealState, StateSeen};
+use super::{
+    Act, Action, Agreement, Change, Compared, Followed, Found, Hint, MeterSeen, NotYet, PlateSeen, SealState, StateSeen,
+};
 use crate::report::Words;
 
 /// A sentence about what was found, and whether it agrees.
@@ -82,14 +84,20 @@ impl StateSeen {
                 Agreement::Open,
                 words(
                     format!("前后 {within} 秒内“{}”的读数有中断，未观测到变化：不作判断，请再试一次", own.zh),
-                    format!("within {within} s {} was not observed all the time and no change was seen: nothing can be said, try again", own.en),
+                    format!(
+                        "within {within} s {} was not observed all the time and no change was seen: nothing can be said, try again",
+                        own.en
+                    ),
                 ),
             ),
             _ => (
                 Agreement::Differs,
                 words(
                     format!("前后 {within} 秒内日志中“{}”的状态未随现场{done}而变", own.zh),
-                    format!("within {within} s the state of {} in the log did not change when it was {done_en}", own.en),
+                    format!(
+                        "within {within} s the state of {} in the log did not change when it was {done_en}",
+                        own.en
+                    ),
                 ),
             ),
         }];
@@ -105,7 +113,9 @@ impl StateSeen {
                     Agreement::Differs,
                     words(
                         format!("同时变化的是：{zh}。疑似两台设备的互感器、传感器或数据点互换，须查线核实"),
-                        format!("instead {en}: clamps, sensors or tags of the two are possibly swapped; follow the cable"),
+                        format!(
+                            "instead {en}: clamps, sensors or tags of the two are possibly swapped; follow the cable"
+                        ),
                     ),
                 )
             });
@@ -123,15 +133,23 @@ impl Compared {
         let (is, is_en) = if self.agrees { ("在", "within") } else { ("超出", "outside") };
         let after = if self.agrees { "内" } else { "" };
         let mut said = words(
-            format!("{zh}：表面 {face} kWh，日志 {register} kWh，偏差 {deviation} kWh{percent}，{is}位数与时钟允许的 [{low}, {high}] {after}"),
-            format!("{en}: face {face} kWh, log {register} kWh, deviation {deviation} kWh{percent_en}, {is_en} the [{low}, {high}] that digits and clocks allow"),
+            format!(
+                "{zh}：表面 {face} kWh，日志 {register} kWh，偏差 {deviation} kWh{percent}，{is}位数与时钟允许的 [{low}, {high}] {after}"
+            ),
+            format!(
+                "{en}: face {face} kWh, log {register} kWh, deviation {deviation} kWh{percent_en}, {is_en} the [{low}, {high}] that digits and clocks allow"
+            ),
         );
         said.zh = said.zh.trim_end().to_owned();
         match &self.hint {
             Some(Hint::Ratio { counted, fits }) => {
                 let zh = |r: &str| if r == "1" { "不经互感器".to_owned() } else { format!("互感器 {r}") };
                 let en = |r: &str| if r == "1" { "no transformer".to_owned() } else { format!("a transformer of {r}") };
-                said.zh.push_str(&format!("。倍率存疑：日志似按{}计，表面与{}相符，须查铭牌核实", zh(counted), zh(fits)));
+                said.zh.push_str(&format!(
+                    "。倍率存疑：日志似按{}计，表面与{}相符，须查铭牌核实",
+                    zh(counted),
+                    zh(fits)
+                ));
                 said.en.push_str(&format!(
                     ". Possibly the ratio: the log seems to count with {}, the face fits {}; check the plate",
                     en(counted),
@@ -175,8 +193,12 @@ impl PlateSeen {
         let serial = |of: Agreement, zh: &str, en: &str, stated: &str| {
             let (says, says_en) = match of {
                 Agreement::Agrees => (format!("与填报的 {stated} 相符"), format!("as stated ({stated})")),
-                Agreement::Differs => (format!("与填报的 {stated} 不符"), format!("differs from what is stated ({stated})")),
-                Agreement::Open => ("未抄录或未填报，无从比对".to_owned(), "not read or not stated: nothing to compare".to_owned()),
+                Agreement::Differs => {
+                    (format!("与填报的 {stated} 不符"), format!("differs from what is stated ({stated})"))
+                }
+                Agreement::Open => {
+                    ("未抄录或未填报，无从比对".to_owned(), "not read or not stated: nothing to compare".to_owned())
+                }
             };
             (of, words(format!("{zh}{says}"), format!("{en} {says_en}")))
         };
@@ -184,16 +206,28 @@ impl PlateSeen {
             serial(self.serial, "设备铭牌编号", "the machine's serial number is", &self.ledger_serial),
             serial(self.meter_serial, "电能表编号", "the meter's serial number is", &self.stated_serial),
         ];
-        let stated = self.stated_ct.map_or_else(|| ("未填报互感器".to_owned(), "no transformer is stated".to_owned()), |ct| {
-            let ratio = format!("{}/{}", ct.primary, ct.secondary);
-            (format!("填报为 {ratio}"), format!("{ratio} is stated"))
-        });
+        let stated = self.stated_ct.map_or_else(
+            || ("未填报互感器".to_owned(), "no transformer is stated".to_owned()),
+            |ct| {
+                let ratio = format!("{}/{}", ct.primary, ct.secondary);
+                (format!("填报为 {ratio}"), format!("{ratio} is stated"))
+            },
+        );
         out.push((
             self.ct,
             match self.ct {
-                Agreement::Agrees => words(format!("互感器变比与填报相符（{}）", stated.0), format!("the transformer ratio is as stated ({})", stated.1)),
-                Agreement::Differs => words(format!("互感器变比与填报不符（{}）", stated.0), format!("the transformer ratio differs from what is stated ({})", stated.1)),
-                Agreement::Open => words("互感器变比未抄录或电能表未填报，无从比对", "the transformer ratio was not read or the meter is not stated: nothing to compare"),
+                Agreement::Agrees => words(
+                    format!("互感器变比与填报相符（{}）", stated.0),
+                    format!("the transformer ratio is as stated ({})", stated.1),
+                ),
+                Agreement::Differs => words(
+                    format!("互感器变比与填报不符（{}）", stated.0),
+                    format!("the transformer ratio differs from what is stated ({})", stated.1),
+                ),
+                Agreement::Open => words(
+                    "互感器变比未抄录或电能表未填报，无从比对",
+                    "the transformer ratio was not read or the meter is not stated: nothing to compare",
+                ),
             },
         ));
         let configured = self.configured.as_deref().unwrap_or("—");
@@ -217,7 +251,11 @@ impl PlateSeen {
 }
 
 fn seal(state: SealState, number: &str) -> Line {
-    let (zh, en) = if number.is_empty() { (String::new(), String::new()) } else { (format!("（{number}）"), format!(" ({number})")) };
+    let (zh, en) = if number.is_empty() {
+        (String::new(), String::new())
+    } else {
+        (format!("（{number}）"), format!(" ({number})"))
+    };
     match state {
         SealState::Intact => (Agreement::Agrees, words(format!("封印完好{zh}"), format!("the seal is intact{en}"))),
         SealState::Broken => (Agreement::Differs, words(format!("封印破损{zh}"), format!("the seal is broken{en}"))),
@@ -229,19 +267,27 @@ impl NotYet {
     /// Why there is no result yet, and what to do, with times of the site's zone.
     pub fn words(&self, zone: &str) -> Words {
         match self {
-            Self::Readings { newest_ms: None, .. } => words("尚未收到该网关的任何读数", "nothing was received from this gateway yet"),
+            Self::Readings { newest_ms: None, .. } => {
+                words("尚未收到该网关的任何读数", "nothing was received from this gateway yet")
+            }
             Self::Readings { newest_ms: Some(newest), until_ms } => {
                 let (newest, until) = (clock(zone, *newest), clock(zone, *until_ms));
                 words(
-                    format!("尚未收到该时刻的读数：需收到 {until} 之后的读数，目前收到 {newest} 为止。读数每 10 秒封存一次，请稍候；断网时补传后再记"),
-                    format!("readings of that moment were not received yet: those up to {until} are needed, received are those up to {newest}. Records are sealed every 10 s, so wait a little; after an outage record it when they have come"),
+                    format!(
+                        "尚未收到该时刻的读数：需收到 {until} 之后的读数，目前收到 {newest} 为止。读数每 10 秒封存一次，请稍候；断网时补传后再记"
+                    ),
+                    format!(
+                        "readings of that moment were not received yet: those up to {until} are needed, received are those up to {newest}. Records are sealed every 10 s, so wait a little; after an outage record it when they have come"
+                    ),
                 )
             }
             Self::SecondFace { from_ms } => {
                 let from = clock(zone, *from_ms);
                 words(
                     format!("所抄的不是网关所读的计数器，零点不同：请在 {from} 之后再抄一次，比较两次之差"),
-                    format!("this is another counter than the one that is read, with another zero: read it again after {from}, and the increments are compared"),
+                    format!(
+                        "this is another counter than the one that is read, with another zero: read it again after {from}, and the increments are compared"
+                    ),
                 )
             }
             Self::Unit(unit) => words(

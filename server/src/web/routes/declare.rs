@@ -106,14 +106,14 @@ pub(super) async fn template(
 
 /// The parts of a form.
 #[derive(Default)]
-struct Form {
-    fields: Vec<(String, String)>,
-    file: Option<(String, Vec<u8>)>,
+pub(super) struct Form {
+    pub(super) fields: Vec<(String, String)>,
+    pub(super) file: Option<(String, Vec<u8>)>,
 }
 
 impl Form {
     /// Reads the parts; what is no form, too large or cut off is answered by this status.
-    async fn read(parts: Result<Multipart, MultipartRejection>) -> Result<Self, StatusCode> {
+    pub(super) async fn read(parts: Result<Multipart, MultipartRejection>) -> Result<Self, StatusCode> {
         let mut parts = parts.map_err(|rejection| rejection.status())?;
         let mut form = Self::default();
         while let Some(part) = parts.next_field().await.map_err(|e| e.status())? {
@@ -129,7 +129,7 @@ impl Form {
         Ok(form)
     }
 
-    fn one(&self, name: &str) -> &str {
+    pub(super) fn one(&self, name: &str) -> &str {
         self.fields.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.trim())
     }
 
