@@ -51,7 +51,7 @@ pub fn media(bytes: &[u8]) -> Result<&'static str, PhotoError> {
     if bytes.starts_with(PNG) {
         return Ok("image/png");
     }
-    let is_heic = bytes.get(4..8) == Some(b"ftyp") && bytes.get(8..12).is_some_and(|b| BRANDS.iter().any(|x| *x == b));
+    let is_heic = bytes.get(4..8) == Some(b"ftyp") && bytes.get(8..12).is_some_and(|b| BRANDS.contains(&b));
     Err(if is_heic { PhotoError::Heic } else { PhotoError::Format })
 }
 

@@ -221,7 +221,7 @@ pub enum Found {
     /// What became of a press.
     State(StateSeen),
     /// A face beside the register.
-    Meter(MeterSeen),
+    Meter(Box<MeterSeen>),
     /// Plates beside what is stated and configured.
     Plate(PlateSeen),
 }
@@ -420,11 +420,11 @@ pub enum Act {
     /// `onsite_press`
     Press(OnsitePress),
     /// `onsite_face`
-    Face(OnsiteFace),
+    Face(Box<OnsiteFace>),
     /// `onsite_plate`
-    Plate(OnsitePlate),
+    Plate(Box<OnsitePlate>),
     /// `onsite_result`
-    Result(OnsiteResult),
+    Result(Box<OnsiteResult>),
     /// `onsite_confirmed`
     Confirmed(OnsiteConfirmed),
 }
@@ -435,9 +435,9 @@ impl Act {
         Some(match body {
             Body::OnsiteCheck(b) => Self::Check(b),
             Body::OnsitePress(b) => Self::Press(b),
-            Body::OnsiteFace(b) => Self::Face(*b),
-            Body::OnsitePlate(b) => Self::Plate(*b),
-            Body::OnsiteResult(b) => Self::Result(*b),
+            Body::OnsiteFace(b) => Self::Face(b),
+            Body::OnsitePlate(b) => Self::Plate(b),
+            Body::OnsiteResult(b) => Self::Result(b),
             Body::OnsiteConfirmed(b) => Self::Confirmed(b),
             _ => return None,
         })
@@ -519,7 +519,7 @@ pub fn evaluate(history: &History, check: &str, of: u64) -> Result<Found, NotYet
     let entry = history.statements().onsite(check).iter().find(|e| e.leaf == of).ok_or(NotYet::Nothing)?;
     match &entry.act {
         Act::Press(press) => state::observe(history, entry, press).map(Found::State),
-        Act::Face(face) => face::compare(history, entry, face).map(Found::Meter),
+        Act::Face(face) => face::compare(history, entry, face).map(|seen| Found::Meter(Box::new(seen))),
         Act::Plate(plate) => Ok(Found::Plate(plate::compare(history, entry, plate))),
         Act::Check(_) | Act::Result(_) | Act::Confirmed(_) => Err(NotYet::Nothing),
     }

@@ -46,7 +46,9 @@ pub(super) fn reach(statements: &Statements, entry: &Entry, face: &OnsiteFace) -
 fn earlier<'s>(statements: &'s Statements, entry: &Entry, face: &OnsiteFace) -> Option<(u64, &'s OnsiteFace)> {
     let mut all = statements.onsite(&face.check).iter().take_while(|e| e.leaf < entry.leaf);
     let (leaf, first) = all.find_map(|e| match &e.act {
-        Act::Face(of) if (&of.machine, of.same_register) == (&face.machine, face.same_register) => Some((e.leaf, of)),
+        Act::Face(of) if (&of.machine, of.same_register) == (&face.machine, face.same_register) => {
+            Some((e.leaf, of.as_ref()))
+        }
         _ => None,
     })?;
     (face.photo.taken_ms.saturating_sub(first.photo.taken_ms) >= APART_MS).then_some((leaf, first))

@@ -91,6 +91,10 @@ fn a_face_in_another_unit_is_told_what_is_expected() {
     let said = parse_body("onsite_face", &wrong).unwrap_err().to_string();
     assert!(said.contains("an energy register is read in kWh or MWh"), "{said}");
     assert!(said.contains("须为有功电能，单位 kWh（千瓦时、度）或 MWh"), "{said}");
+    let mut wrong = bodies()[2].1.clone();
+    wrong["value"] = json!("12,345.6");
+    let said = parse_body("onsite_face", &wrong).unwrap_err().to_string();
+    assert!(said.contains("the digits of the face as they stand there") && said.contains("请照表面数字填写"), "{said}");
 }
 
 /// A log of statements: who says what.

@@ -103,7 +103,8 @@ fn statement(t: &Texts, form: &Form) -> Result<(&'static str, Json), String> {
                     body[field] = json!(form.one(field));
                 }
             }
-            if !form.one("primary").is_empty() || !form.one("secondary").is_empty() {
+            // The secondary comes filled in: by itself it says nothing.
+            if !form.one("primary").is_empty() {
                 let ct = whole("primary").zip(whole("secondary")).ok_or_else(|| t.s("onsite-ct-wrong"))?;
                 body["ct"] = json!({"primary": ct.0, "secondary": ct.1});
             }
@@ -196,5 +197,28 @@ pub(super) async fn answer(
             let told = Told { problem, form: name, typed: form.fields, opened: machine, ..Told::default() };
             show(&state, &visitor, &site, &check, status, told).await
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_that_cannot_be_read_is_refused_in_both_languages() {
+        let refused = |lang: Lang, fields: &[(&str, &str)]| {
+            let fields = fields.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+            statement(lang.texts(), &Form { fields, file: None }).unwrap_err()
+        };
+        let draw = [("what", "check"), ("wanted", "all")];
+        assert_eq!(refused(Lang::Zh, &draw), "抽取台数请填 1 至 100 的整数。");
+        assert_eq!(refused(Lang::En, &draw), "Write how many machines to draw, a whole number from 1 to 100.");
+        for plate in [("200", ""), ("200A", "5")] {
+            let plate = [("what", "plate"), ("primary", plate.0), ("secondary", plate.1)];
+            assert!(refused(Lang::Zh, &plate).starts_with("互感器变比请填两个整数，"));
+            assert!(refused(Lang::En, &plate).starts_with("Write the transformer ratio as two whole numbers, "));
+        }
+        assert!(Lang::Zh.texts().s("onsite-no-photo").starts_with("请附上电能表表面的照片"));
+        assert!(Lang::En.texts().s("onsite-no-photo").starts_with("Add a photo of the meter's face"));
     }
 }

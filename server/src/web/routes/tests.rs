@@ -13,6 +13,7 @@ mod declare;
 mod documents;
 mod filing;
 mod findings;
+mod onsite;
 mod plan;
 
 struct Browser<'i> {

@@ -16,6 +16,16 @@ impl Browser<'_> {
         fields: &[(&str, &str)],
         file: Option<(&str, &[u8])>,
     ) -> (StatusCode, HeaderMap, String) {
+        self.post_parts(PAGE, fields, file).await
+    }
+
+    /// The same to any page.
+    pub(super) async fn post_parts(
+        &self,
+        page: &str,
+        fields: &[(&str, &str)],
+        file: Option<(&str, &[u8])>,
+    ) -> (StatusCode, HeaderMap, String) {
         let mut body = Vec::new();
         for (name, value) in fields {
             let part = format!("--gz\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
@@ -30,7 +40,7 @@ impl Browser<'_> {
         body.extend(b"--gz--\r\n");
         let request = Request::builder()
             .method(Method::POST)
-            .uri(PAGE)
+            .uri(page)
             .header(header::HOST, "gz.test")
             .header(header::ACCEPT_LANGUAGE, self.lang)
             .header(header::COOKIE, &self.cookie)
@@ -42,7 +52,7 @@ impl Browser<'_> {
         let bytes = to_bytes(response.into_body(), 64 * 1024 * 1024).await.expect("body");
         let text = String::from_utf8_lossy(&bytes).into_owned();
         if !text.is_empty() {
-            super::super::super::tests::check_tags(PAGE, &text);
+            super::super::super::tests::check_tags(page, &text);
             assert!(!text.contains('⟦'), "missing words: {text}");
         }
         (status, headers, text)
