@@ -424,8 +424,8 @@ struct Statement {
 }
 
 async fn declare(context: &Context, site: &SiteId, text: &str, now_ms: i64) -> Result<Reply, AdminError> {
-    let declarations = parse_statements(text, now_ms)?;
-    let checked = planning::check(&context.logs, site, "UTC", &declarations, now_ms).await?;
+    let mut declarations = parse_statements(text, now_ms)?;
+    let checked = planning::check(&context.logs, site, "UTC", &mut declarations, now_ms).await?;
     let leaves = context.logs.append_declarations(site, &declarations).await?;
     let leaves: Vec<String> = leaves.iter().map(u64::to_string).collect();
     planning::publish(&context.logs, site, checked).await?;

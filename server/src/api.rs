@@ -25,11 +25,13 @@ use crate::state::AppState;
 mod asked;
 mod change;
 mod import;
+mod onsite;
 mod package;
 mod read;
 
 pub(crate) use change::{Statement, issue_it, lock_it, state_it};
 pub(crate) use import::{Imported, import_it};
+pub(crate) use onsite::photo_it;
 pub(crate) use package::{PackageParam, archive_of, package_of};
 pub(crate) use read::bundle;
 
@@ -132,7 +134,7 @@ impl From<LogError> for Failure {
 impl From<PlanningError> for Failure {
     fn from(error: PlanningError) -> Self {
         match error {
-            PlanningError::Filed { zh, en } => Self(StatusCode::CONFLICT, "refused", en, zh),
+            PlanningError::Refused { zh, en } => Self(StatusCode::CONFLICT, "refused", en, zh),
             PlanningError::Door(_) | PlanningError::Lock(_) | PlanningError::Reason => {
                 let text = error.to_string();
                 let (en, zh) = text.split_once(" / ").unwrap_or((&text, &text));
@@ -201,6 +203,9 @@ pub fn router() -> Router<AppState> {
         asked::portfolio,
         package::package,
         package::archive,
+        onsite::view,
+        onsite::send,
+        onsite::photo,
         read::findings,
         read::definitions,
         read::gateways,
@@ -229,6 +234,8 @@ pub fn router() -> Router<AppState> {
         query::PapersView,
         query::PortfolioView,
         query::PackageView,
+        query::OnsiteView,
+        onsite::PhotoTaken,
         query::FindingsView,
         query::DefinitionView,
         query::GatewayView,

@@ -16,6 +16,7 @@ pub mod import;
 pub mod ingest;
 pub mod keys;
 mod packaging;
+pub mod photo;
 pub mod planning;
 pub mod projection;
 pub mod query;

@@ -1,14 +1,16 @@
-//! Plans, locks and filings on their way into the log: what would move a lock, or would count for nothing in the course of a filed plan, is
-//! refused; a lock's numbers are computed here, never stated.
+//! Plans, locks, filings and on-site checks on their way into the log: what would move a lock, or would count for nothing in the course of a filed
+//! plan or of a check, is refused; the numbers of a lock, and what the log showed of a check, are computed here, never stated.
 //!
 //! Constraints
 //! 1. One of them after the other: two locks of one metric cannot both find it unlocked, nor two opinions both find their turn.
 //! 2. A lock rests on a published checkpoint; what is stated here is under one when this answers, so that pages show it at once.
 //! 3. What is refused changes nothing.
 
-use metrics::model::{Names, parse_body};
+use metrics::model::{Body, Names, parse_body};
+use metrics::onsite::{self, Found, NotYet, OnsiteFace, OnsiteResult};
 use metrics::plan::{Baseline, DoorError, LockError, check_stated, lock_comparison};
-use metrics::report::{Period, ReportError};
+use metrics::report::{Period, ReportError, Words};
+use metrics::statements::Statements;
 use metrics::{History, ReportRequest};
 use practice::dossier;
 use practice::plan::check_stated as check_filed;
@@ -17,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, MutexGuard};
 use utoipa::ToSchema;
 
+use crate::photo;
 use crate::reporting::{self, Issuer, ReportingError};
 use crate::sitelog::{LogError, SiteLogs};
 
@@ -85,9 +88,9 @@ pub struct Locked {
 /// Why a plan, a lock or a statement of a filing is not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanningError {
-    /// It would count for nothing in the course of its filing.
+    /// It would count for nothing in the course of its filing or check.
     #[error("{en} / {zh}")]
-    Filed {
+    Refused {
         /// Why, and what comes first; of several statements, which.
         zh: String,
         /// The same in English.
@@ -110,54 +113,137 @@ pub enum PlanningError {
     Evaluation(#[from] ReportingError),
 }
 
-/// Checks statements against what the log has locked, and against the course of their filing; `zone` is where the server's row has the site.
-/// Keep the guard until they are appended, and
-/// give it to [`publish`].
+/// Checks statements against what the log has locked, and against the course of their filing or on-site check; what a check's result says is
+/// filled in. `zone` is where the server's row has the site. Keep the guard until they are appended, and give it to [`publish`].
 pub(crate) async fn check(
     logs: &SiteLogs,
     site: &SiteId,
     zone: &str,
-    declarations: &[Declaration],
+    declarations: &mut [Declaration],
     now_ms: i64,
 ) -> Result<Option<MutexGuard<'static, ()>>, PlanningError> {
-    let is_ours = |kind: &str| [PLAN, BASELINE_LOCK, COMPARISON_LOCK].contains(&kind) || FILED.contains(&kind);
+    let is_ours = |kind: &str| {
+        [PLAN, BASELINE_LOCK, COMPARISON_LOCK].contains(&kind) || FILED.contains(&kind) || onsite::KINDS.contains(&kind)
+    };
     if !declarations.iter().any(|d| is_ours(&d.kind)) {
         return Ok(None);
     }
     let guard = ONE_AT_A_TIME.lock().await;
-    let (logs, site, zone, all) = (logs.clone(), site.clone(), zone.to_owned(), declarations.to_vec());
-    off_thread(move || {
+    let (logs, site, zone, mut all) = (logs.clone(), site.clone(), zone.to_owned(), declarations.to_vec());
+    let completed = off_thread(move || {
         let mut statements = reporting::statements(&logs, &site)?;
         let next = logs.size(&site)?;
         let several = all.len() > 1;
-        for (place, declaration) in all.into_iter().enumerate().filter(|(_, d)| is_ours(&d.kind)) {
+        for (place, declaration) in all.iter_mut().enumerate().filter(|(_, d)| is_ours(&d.kind)) {
             check_stated(&statements, &declaration.kind, &declaration.body)?;
-            if !FILED.contains(&declaration.kind.as_str()) {
+            if [PLAN, BASELINE_LOCK, COMPARISON_LOCK].contains(&declaration.kind.as_str()) {
                 continue;
             }
-            let body = parse_body(&declaration.kind, &declaration.body);
-            let zone = reporting::zone(&statements, &zone);
-            let checked = body.map_or(Ok(()), |b| {
-                check_filed(&statements, zone, &b, &declaration.role, now_ms).map_err(|problem| problem.said)?;
-                dossier::check_stated(&statements, zone, &b, &declaration.role, now_ms).map_err(|problem| problem.said)
-            });
-            checked.map_err(|Names { zh, en }| match several {
-                true => PlanningError::Filed {
+            let door = Door { logs: &logs, site: &site, statements: &statements, zone: &zone, now_ms };
+            door.check(declaration).map_err(|refusal| match refusal {
+                PlanningError::Refused { zh, en } if several => PlanningError::Refused {
                     zh: format!("第 {} 项：{zh}", place + 1),
                     en: format!("statement {}: {en}", place + 1),
                 },
-                false => PlanningError::Filed { zh, en },
+                other => other,
             })?;
             // What follows with it rests on it.
-            statements.push(next + place as u64, now_ms, declaration);
+            statements.push(next + place as u64, now_ms, declaration.clone());
         }
-        Ok(())
+        Ok(all)
     })
     .await?;
+    declarations.clone_from_slice(&completed);
     Ok(Some(guard))
 }
 
-/// Puts what was appended after [`check`] under a checkpoint, if it was about a plan or a filing.
+/// What a statement of a filing or of an on-site check is checked against.
+struct Door<'d> {
+    logs: &'d SiteLogs,
+    site: &'d SiteId,
+    statements: &'d Statements,
+    zone: &'d str,
+    now_ms: i64,
+}
+
+impl Door<'_> {
+    fn check(&self, declaration: &mut Declaration) -> Result<(), PlanningError> {
+        // What is no body is refused where it is read.
+        let Ok(body) = parse_body(&declaration.kind, &declaration.body) else { return Ok(()) };
+        let refused_by = |said: Names| PlanningError::Refused { zh: said.zh, en: said.en };
+        let (role, zone) = (declaration.role.as_str(), self.zone());
+        check_filed(self.statements, zone, &body, role, self.now_ms).map_err(|p| refused_by(p.said))?;
+        dossier::check_stated(self.statements, zone, &body, role, self.now_ms).map_err(|p| refused_by(p.said))?;
+        let (face, result) = match &body {
+            Body::OnsiteFace(face) => (Some(face.clone()), None),
+            Body::OnsiteResult(result) => (None, Some(result.clone())),
+            _ => (None, None),
+        };
+        onsite::check_stated(self.statements, body, declaration, self.now_ms).map_err(refused)?;
+        if let Some(face) = face {
+            self.photo(&face)?;
+        }
+        if let Some(result) = result {
+            let (size, found) = self.found(&result)?;
+            let written = |e: serde_json::Error| ReportingError::Stopped(e.to_string());
+            let whole = OnsiteResult { size: Some(size), found: Some(found), ..*result };
+            declaration.body = serde_json::to_value(whole).map_err(written)?;
+        }
+        Ok(())
+    }
+
+    fn zone(&self) -> &str {
+        reporting::zone(self.statements, self.zone)
+    }
+
+    /// The photo that a face names is held here, and says the time that the face names.
+    fn photo(&self, face: &OnsiteFace) -> Result<(), PlanningError> {
+        let digest = face.photo.digest.parse().ok();
+        let held = digest.map(|digest| self.logs.photo(self.site, &digest)).transpose()?.flatten();
+        let Some(bytes) = held else {
+            return Err(refused(Words {
+                zh: "服务器没有这张照片：请先上传照片".to_owned(),
+                en: "the server does not hold this photo: send it first".to_owned(),
+            }));
+        };
+        match photo::taken_ms(&bytes, self.zone()) {
+            Ok(taken_ms) if taken_ms == face.photo.taken_ms => Ok(()),
+            Ok(_) => Err(refused(Words {
+                zh: "taken_ms 与照片所记的拍摄时间不符：请勿填写其他时间".to_owned(),
+                en: "`taken_ms` is not the time in the photo: state no other".to_owned(),
+            })),
+            Err(error) => Err(refused(split(&error.to_string()))),
+        }
+    }
+
+    /// What the log shows of an act, and over how many leaves.
+    fn found(&self, result: &OnsiteResult) -> Result<(u64, Found), PlanningError> {
+        let (check, of) = (result.check.as_str(), result.of);
+        let not_yet = |why: NotYet| refused(why.words(self.zone()));
+        if let Some(window) = onsite::window(self.statements, check, of) {
+            let size = self.logs.size(self.site)?;
+            let history = reporting::history_over(self.logs, self.site, size, &[window])?;
+            return Ok((size, onsite::evaluate(&history, check, of).map_err(not_yet)?));
+        }
+        // A draw is by the tree that ends with the leaf that asked for it.
+        let size = of.saturating_add(1);
+        let root = self.logs.root_at(self.site, size)?;
+        let drawn = onsite::draw(self.statements, check, of, &root);
+        Ok((size, Found::Draw(drawn.ok_or_else(|| not_yet(NotYet::Nothing))?)))
+    }
+}
+
+fn refused(words: Words) -> PlanningError {
+    PlanningError::Refused { zh: words.zh, en: words.en }
+}
+
+/// A sentence in both languages, as errors print it.
+pub(crate) fn split(both: &str) -> Words {
+    let (en, zh) = both.rsplit_once(" / ").unwrap_or((both, both));
+    Words { zh: zh.to_owned(), en: en.to_owned() }
+}
+
+/// Puts what was appended after [`check`] under a checkpoint, if it was about a plan, a filing or a check.
 pub(crate) async fn publish(
     logs: &SiteLogs,
     site: &SiteId,

@@ -23,6 +23,7 @@ mod machine;
 mod meters;
 mod model;
 mod ocmf;
+mod onsite;
 mod package;
 mod plan;
 mod questionnaire;
@@ -57,6 +58,10 @@ pub use meters::{METER_DAYS_MAX, MetersView, meters};
 pub use metrics::report::Words;
 pub use model::*;
 pub use ocmf::ocmf;
+pub use onsite::{
+    AgreementView, OnsiteAct, OnsiteConfirmation, OnsiteDraw, OnsiteFaceView, OnsiteLine, OnsiteMachine,
+    OnsitePlateView, OnsiteSheet, OnsiteView, onsite,
+};
 pub(crate) use package::{From as PackageFrom, package};
 pub use package::{
     PackageFile, PackageFolder, PackageItem, PackageLack, PackagePlace, PackageProof, PackageRefused, PackageView,

@@ -28,6 +28,8 @@ pub enum Permission {
     Declare,
     /// Give the opinion of the body one speaks for on a change of a filed plan; nothing else is stated with it.
     GiveOpinion,
+    /// Check on site what the log shows; the factory itself never does.
+    CheckOnSite,
     /// Issue a report.
     IssueReport,
     /// Make enrolment codes.
@@ -36,8 +38,15 @@ pub enum Permission {
 
 impl Permission {
     /// Every permission.
-    pub const ALL: [Self; 6] =
-        [Self::SeeFigures, Self::SeeRaw, Self::Declare, Self::GiveOpinion, Self::IssueReport, Self::ManageGateways];
+    pub const ALL: [Self; 7] = [
+        Self::SeeFigures,
+        Self::SeeRaw,
+        Self::Declare,
+        Self::GiveOpinion,
+        Self::CheckOnSite,
+        Self::IssueReport,
+        Self::ManageGateways,
+    ];
 
     /// Its name in the database.
     pub fn name(self) -> &'static str {
@@ -46,6 +55,7 @@ impl Permission {
             Self::SeeRaw => "see_raw",
             Self::Declare => "declare",
             Self::GiveOpinion => "give_opinion",
+            Self::CheckOnSite => "check_on_site",
             Self::IssueReport => "issue_report",
             Self::ManageGateways => "manage_gateways",
         }
@@ -70,25 +80,28 @@ pub struct Role {
 
 /// The roles this program ships. City terms are overlays on the names, never on the identifiers.
 pub const ROLES: [Role; 9] = {
-    use Permission::{Declare, GiveOpinion, IssueReport, ManageGateways, SeeFigures, SeeRaw};
+    use Permission::{CheckOnSite, Declare, GiveOpinion, IssueReport, ManageGateways, SeeFigures, SeeRaw};
     [
         Role { id: "city", zh: "市级主管部门", en: "City authority", permissions: &[SeeFigures, GiveOpinion] },
         Role { id: "finance", zh: "财政部门", en: "Finance bureau", permissions: &[SeeFigures, GiveOpinion] },
         Role {
-            id: "district", zh: "属地主管部门", en: "District authority", permissions: &[SeeFigures, GiveOpinion]
+            id: "district",
+            zh: "属地主管部门",
+            en: "District authority",
+            permissions: &[SeeFigures, GiveOpinion, CheckOnSite],
         },
         Role {
             id: "centre",
             zh: "促进中心",
             en: "Promotion centre",
-            permissions: &[SeeFigures, GiveOpinion, IssueReport],
+            permissions: &[SeeFigures, GiveOpinion, CheckOnSite, IssueReport],
         },
-        Role { id: "supervisor", zh: "监理机构", en: "Supervisor", permissions: &[SeeFigures] },
+        Role { id: "supervisor", zh: "监理机构", en: "Supervisor", permissions: &[SeeFigures, CheckOnSite] },
         Role {
             id: "assessor",
             zh: "评测验收机构/专家",
             en: "Assessor",
-            permissions: &[SeeFigures, SeeRaw, IssueReport],
+            permissions: &[SeeFigures, SeeRaw, CheckOnSite, IssueReport],
         },
         Role { id: "firm", zh: "企业", en: "Firm", permissions: &[SeeFigures, SeeRaw, Declare, IssueReport] },
         Role {

@@ -26,6 +26,7 @@ pub mod fleet;
 pub mod gateways;
 pub mod machine;
 pub mod meters;
+pub mod onsite;
 pub mod package;
 pub mod papers;
 pub mod plan;

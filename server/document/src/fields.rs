@@ -11,7 +11,7 @@ use crate::read::Names;
 use crate::words::Words;
 
 /// A member's name in Chinese and English. What comes first here is printed first.
-const FIELDS: [(&str, &str, &str); 151] = [
+const FIELDS: [(&str, &str, &str); 201] = [
     ("machine", "设备", "machine"),
     ("product", "产品", "product"),
     ("gateway", "网关", "gateway"),
@@ -163,10 +163,60 @@ const FIELDS: [(&str, &str, &str); 151] = [
     ("by", "意见方", "by"),
     ("body", "单位", "body"),
     ("opinion", "意见", "opinion"),
+    ("check", "现场核查", "on-site check"),
+    ("wanted", "抽取台数", "machines to draw"),
+    ("action", "动作", "done"),
+    ("same_register", "网关所读的同一块表", "the meter that is read"),
+    ("photo", "照片", "photo"),
+    ("taken_ms", "拍摄时间", "taken"),
+    ("meter_serial", "电能表编号", "meter's serial number"),
+    ("seal", "封印", "seal"),
+    ("seal_number", "封印编号", "number of the seal"),
+    ("note", "其他情况", "note"),
+    ("side", "确认方", "side"),
+    ("through", "确认至日志条", "through leaf"),
+    ("found", "日志所示", "the log showed"),
+    ("draw", "抽取", "draw"),
+    ("drawn", "抽中", "drawn"),
+    ("root", "日志树根", "root of the tree"),
+    ("meter", "读数", "meter"),
+    ("plate", "铭牌", "plate"),
+    ("outcome", "状态变化", "state"),
+    ("pressed_ms", "按下时间", "pressed"),
+    ("within_ms", "前后计入 ms", "within ms"),
+    ("others", "同时变化的设备", "changed at the same time"),
+    ("lag_ms", "滞后 ms", "lag ms"),
+    ("agrees", "在允许范围内", "within what is allowed"),
+    ("face", "表面", "face"),
+    ("deviation", "偏差", "deviation"),
+    ("band", "允许范围", "allowed"),
+    ("hint", "存疑", "suspicion"),
+    ("ratio", "倍率", "ratio"),
+    ("clock", "时钟", "clock"),
+    ("counted", "日志所计", "as counted"),
+    ("fits", "与表面相符", "as the face fits"),
+    ("off_ms", "相差 ms", "off by ms"),
+    ("increment", "两次之差", "increment"),
+    ("since", "起自日志条", "since leaf"),
+    ("times", "已乘倍率", "multiplied by"),
+    ("readings", "计数读数", "readings of the register"),
+    ("scale", "采集倍率", "scale"),
+    ("configured", "每计数 kWh（采集配置）", "kWh per count, configured"),
+    ("expected", "每计数 kWh（按铭牌）", "kWh per count, by the plate"),
+    ("stated_ct", "填报的互感器", "stated transformers"),
+    ("stated_serial", "填报的电能表编号", "stated number of the meter"),
+    ("ledger_serial", "台账编号", "number in the ledger"),
+    ("paper", "材料", "paper"),
+    ("name", "名称", "name"),
+    ("due", "期限", "due"),
+    ("judged", "处理", "became of it"),
+    ("list", "名单", "list"),
+    ("provider", "服务商", "provider"),
+    ("investment_fen", "计划投资（分）", "planned investment (fen)"),
 ];
 
 /// Values that are words, by member.
-const VALUES: [(&str, &str, &str, &str); 22] = [
+const VALUES: [(&str, &str, &str, &str); 47] = [
     ("direction", "increase", "提高", "increase"),
     ("direction", "decrease", "降低", "decrease"),
     ("direction", "import", "用入", "import"),
@@ -186,9 +236,34 @@ const VALUES: [(&str, &str, &str, &str); 22] = [
     ("by", "district", "属地主管部门", "district"),
     ("by", "centre", "促进中心", "promotion centre"),
     ("by", "city", "市级主管部门", "city"),
+    ("by", "finance", "财政部门", "finance bureau"),
+    ("judged", "received", "已接收", "received"),
+    ("judged", "return", "退回补正", "returned for correction"),
     ("opinion", "agree", "同意", "agreed"),
     ("opinion", "disagree", "不同意", "not agreed"),
     ("opinion", "return", "退回补正", "returned for correction"),
+    ("action", "stop", "停机", "stopped"),
+    ("action", "start", "启动", "started"),
+    ("side", "checker", "核查方", "who checks"),
+    ("side", "firm", "企业", "firm"),
+    ("seal", "intact", "完好", "intact"),
+    ("seal", "broken", "破损", "broken"),
+    ("seal", "none", "无封印", "none"),
+    ("outcome", "changed", "随之变化", "followed"),
+    ("outcome", "not_changed", "未随之变化", "did not follow"),
+    ("outcome", "not_observed", "未观测到", "not observed"),
+    ("serial", "agrees", "相符", "agrees"),
+    ("serial", "differs", "不符", "differs"),
+    ("serial", "open", "无从比对", "nothing to compare"),
+    ("meter_serial", "agrees", "相符", "agrees"),
+    ("meter_serial", "differs", "不符", "differs"),
+    ("meter_serial", "open", "无从比对", "nothing to compare"),
+    ("ct", "agrees", "相符", "agrees"),
+    ("ct", "differs", "不符", "differs"),
+    ("ct", "open", "无从比对", "nothing to compare"),
+    ("scale", "agrees", "相符", "agrees"),
+    ("scale", "differs", "不符", "differs"),
+    ("scale", "open", "无从比对", "nothing to compare"),
 ];
 
 /// Digits of a digest that a reader compares by eye.
@@ -250,7 +325,14 @@ impl<'f> Fields<'f> {
                 Some(ms)
                     if matches!(
                         key,
-                        "at_ms" | "from_ms" | "to_ms" | "raised_ms" | "acknowledged_ms" | "handled_ms"
+                        "at_ms"
+                            | "from_ms"
+                            | "to_ms"
+                            | "raised_ms"
+                            | "acknowledged_ms"
+                            | "handled_ms"
+                            | "taken_ms"
+                            | "pressed_ms"
                     ) =>
                 {
                     self.context.face().full(ms)

@@ -18,7 +18,7 @@
 //! 7. [`catalogue`]: every definition as data; [`report`]: the report. Beyond the report's lines: [`kpi`], [`energy`], [`production`],
 //!    [`checklist`], [`assessment`] (评测指标), [`quality`] (control charts, capability), [`alarms`], [`metrology`], [`settlement`], in the quotients of [`exact`],
 //!    printed by [`figures`]; [`pass`]: the same report in one pass; [`credibility`] lists matters to verify; [`vocabulary`] and [`thresholds`] help people declare how a state
-//!    is told; [`filed`]: what was promised to an authority; [`dossier`]: papers it asks for, and its lists.
+//!    is told; [`filed`]: what was promised to an authority; [`dossier`]: papers it asks for, and its lists; [`onsite`]: what somebody saw standing before a machine.
 
 pub mod alarms;
 pub mod assessment;
@@ -48,6 +48,7 @@ pub mod kpi;
 pub mod metrology;
 pub mod model;
 pub mod oee;
+pub mod onsite;
 pub mod pass;
 pub mod plan;
 pub mod production;

@@ -23,6 +23,7 @@ use crate::batch::recipe::Recipe;
 use crate::batch::record::BatchRecord;
 use crate::checklist::ledger::LedgerEntry;
 use crate::metrology::{Meter, Quantity};
+use crate::onsite::{Act, Entry};
 use crate::plan::{BaselineLock, ComparisonLock, EvidenceDocument};
 use crate::savings::declared::NonRoutine;
 use crate::settlement::{Bill, BillKey, Revenue};
@@ -112,6 +113,8 @@ pub struct Statements {
     shown: BTreeMap<String, u64>,
     acknowledged: BTreeMap<String, u64>,
     practice: Practice,
+    /// By check, in order of the log.
+    onsite: BTreeMap<String, Vec<Entry>>,
     enrolments: BTreeMap<String, i64>,
     bad: Vec<BadStatement>,
     /// Kind, effective-from, author, role and reason of every declaration, by leaf.
@@ -234,6 +237,19 @@ impl Statements {
                 self.acknowledged.entry(b.finding).or_insert(leaf);
             }
             Ok(Body::FindingAcknowledged(_)) => {}
+            Ok(
+                body @ (Body::OnsiteCheck(_)
+                | Body::OnsitePress(_)
+                | Body::OnsiteFace(_)
+                | Body::OnsitePlate(_)
+                | Body::OnsiteResult(_)
+                | Body::OnsiteConfirmed(_)),
+            ) => {
+                if let Some(act) = Act::of(body) {
+                    let of = self.onsite.entry(act.check().to_owned()).or_default();
+                    of.push(Entry::new(leaf, received_ms, &declaration, act));
+                }
+            }
             Ok(body) => self.practice.push(leaf, received_ms, &declaration.role, body),
             Err(e) => self.bad.push(BadStatement { leaf, kind: declaration.kind.clone(), reason: e.to_string() }),
         }
@@ -330,6 +346,16 @@ impl Statements {
     /// Ids of all plans, sorted.
     pub fn plans(&self) -> impl Iterator<Item = &str> {
         self.plans.keys().map(String::as_str)
+    }
+
+    /// Every on-site check, by id: its statements in order of the log.
+    pub fn onsite_checks(&self) -> impl Iterator<Item = (&str, &[Entry])> {
+        self.onsite.iter().map(|(id, entries)| (id.as_str(), entries.as_slice()))
+    }
+
+    /// The statements of an on-site check, in order of the log.
+    pub fn onsite(&self, check: &str) -> &[Entry] {
+        self.onsite.get(check).map_or(&[], Vec::as_slice)
     }
 
     /// The lines as defined at an instant, by id.

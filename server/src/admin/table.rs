@@ -71,7 +71,7 @@ pub(super) async fn execute(
     notes.dedup();
     let zh: String = notes.iter().map(|note| format!("\n{}", note.zh)).collect();
     let en: String = notes.iter().map(|note| format!("\n{}", note.en)).collect();
-    let declarations: Vec<Declaration> = import
+    let mut declarations: Vec<Declaration> = import
         .items
         .iter()
         .filter(|i| i.is_to_declare())
@@ -92,7 +92,7 @@ pub(super) async fn execute(
             format!("checked: {count} would be declared, {same} are there already; nothing is recorded{en}"),
         );
     }
-    let checked = planning::check(&context.logs, site, "UTC", &declarations, now_ms).await?;
+    let checked = planning::check(&context.logs, site, "UTC", &mut declarations, now_ms).await?;
     let leaves = context.logs.append_declarations(site, &declarations).await?;
     let leaves: Vec<String> = leaves.iter().map(u64::to_string).collect();
     planning::publish(&context.logs, site, checked).await?;

@@ -53,16 +53,25 @@ async fn acting(
     Ok((row, id, Issuer { author: access.pseudonym.clone(), role }))
 }
 
-/// The role in which somebody makes a statement. An opinion is given in the capacity it names by who holds that; whoever else may state
-/// something gets as far as the door, which says whose account it takes.
+/// The role in which somebody makes a statement. An opinion is given in the capacity it names by who holds that, an on-site check by who
+/// checks, and the firm confirms as itself; whoever else may state something gets as far as the door, which says whose account it takes.
 fn speaking<'a>(access: &'a Access, site: &SiteRow, statement: &'a Statement) -> Result<&'a str, Forbidden> {
     let opinion = || {
         let by = statement.body.get("by").and_then(serde_json::Value::as_str);
         by.filter(|by| access.acts_as(by, Permission::GiveOpinion, site))
             .or_else(|| access.acting_role(Permission::GiveOpinion, site))
     };
-    let is_by_body = planning::BY_BODIES.contains(&statement.kind.as_str());
-    let role = is_by_body.then(opinion).flatten().or_else(|| access.acting_role(Permission::Declare, site));
+    let on_site = || {
+        let is_firm = statement.body.get("side").and_then(serde_json::Value::as_str) == Some("firm");
+        let firm = is_firm.then(|| access.acting_role(Permission::Declare, site)).flatten();
+        firm.or_else(|| access.acting_role(Permission::CheckOnSite, site))
+    };
+    let own = match statement.kind.as_str() {
+        kind if planning::BY_BODIES.contains(&kind) => opinion(),
+        kind if metrics::onsite::KINDS.contains(&kind) => on_site(),
+        _ => None,
+    };
+    let role = own.or_else(|| access.acting_role(Permission::Declare, site));
     role.ok_or(Forbidden)
 }
 
@@ -109,7 +118,7 @@ pub(crate) async fn state_all(
         declaration.encode().map_err(|error| wrong(&error.to_string()))?;
         declarations.push(declaration);
     }
-    let checked = planning::check(&state.logs, &id, &row.time_zone, &declarations, now_ms).await?;
+    let checked = planning::check(&state.logs, &id, &row.time_zone, &mut declarations, now_ms).await?;
     let leaves = state.logs.append_declarations(&id, &declarations).await?;
     planning::publish(&state.logs, &id, checked).await?;
     Ok(leaves)

@@ -10,7 +10,7 @@ use axum::routing::{MethodRouter, get, post};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Failure, asked, change, openapi_json, package};
+use super::{Failure, asked, change, onsite, openapi_json, package};
 use crate::accounts::extract::SignedIn;
 use crate::query::{
     self, DeclarationView, DefinitionView, FiguresView, FindingsView, FleetOrder, FleetPage, FleetQuery, GatewayView,
@@ -47,6 +47,9 @@ pub(super) fn routes() -> Vec<(&'static str, MethodRouter<AppState>)> {
         ("/api/v1/portfolio", get(asked::portfolio)),
         ("/api/v1/sites/{site}/package", get(package::package)),
         ("/api/v1/sites/{site}/package.zip", get(package::archive)),
+        ("/api/v1/sites/{site}/onsite", get(onsite::view)),
+        ("/api/v1/sites/{site}/onsite/photos", post(onsite::send).layer(onsite::limit())),
+        ("/api/v1/sites/{site}/onsite/photos/{digest}", get(onsite::photo)),
         ("/api/v1/sites/{site}/plans/{plan}/locks", post(change::lock)),
         ("/api/v1/sites/{site}/reports", get(reports).post(change::issue)),
         ("/api/v1/sites/{site}/reports/{leaf}/bundle", get(bundle)),

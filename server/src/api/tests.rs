@@ -10,6 +10,7 @@ use crate::testing::{Inside, NOW_MS, inside};
 
 mod filed;
 mod findings;
+mod onsite;
 mod schema;
 mod scope;
 

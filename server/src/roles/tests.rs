@@ -38,14 +38,14 @@ fn each_role_sees_its_own_scope_and_nothing_else() {
         site("km-food", "昆明市", "五华区", "食品制造"),
         site("my-pharma", "绵阳市", "涪城区", "医药制造"),
     ];
-    //            role, scope kind, scope value, [per site: letters F figures, R raw, D declare, O opinion, I issue, G gateways]
+    //            role, scope kind, scope value, [per site: letters F figures, R raw, D declare, O opinion, C check on site, I issue, G gateways]
     let table = [
         ("city", "city", "昆明市", ["FO", "FO", ""]),
         ("finance", "city", "昆明市", ["FO", "FO", ""]),
-        ("district", "district", "呈贡区", ["FO", "", ""]),
-        ("centre", "city", "昆明市", ["FOI", "FOI", ""]),
-        ("supervisor", "sub_sector", "医药制造", ["F", "", "F"]),
-        ("assessor", "site", "km-food", ["", "FRI", ""]),
+        ("district", "district", "呈贡区", ["FOC", "", ""]),
+        ("centre", "city", "昆明市", ["FOCI", "FOCI", ""]),
+        ("supervisor", "sub_sector", "医药制造", ["FC", "", "FC"]),
+        ("assessor", "site", "km-food", ["", "FRCI", ""]),
         ("firm", "site", "km-pharma", ["FRDI", "", ""]),
         ("provider", "site", "my-pharma", ["", "", "FRDG"]),
         ("administrator", "everything", "", ["FRDIG", "FRDIG", "FRDIG"]),
@@ -57,6 +57,7 @@ fn each_role_sees_its_own_scope_and_nothing_else() {
         ('R', Permission::SeeRaw),
         ('D', Permission::Declare),
         ('O', Permission::GiveOpinion),
+        ('C', Permission::CheckOnSite),
         ('I', Permission::IssueReport),
         ('G', Permission::ManageGateways),
     ];

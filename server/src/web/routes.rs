@@ -39,6 +39,7 @@ mod declare;
 mod filing;
 mod findings;
 mod form;
+mod onsite;
 mod package;
 mod papers;
 mod plan;
@@ -74,6 +75,7 @@ pub fn routes() -> Router<AppState> {
         .route("/sites/{site}/package", get(package::page))
         .route("/sites/{site}/package.zip", get(package::archive))
         .route("/sites/{site}/package/file", get(package::file))
+        .route("/sites/{site}/onsite", get(onsite::page).post(onsite::answer).layer(onsite::limit()))
         .route("/sites/{site}/declare", get(declare::page).post(declare::answer).layer(declare::limit()))
         .route("/sites/{site}/declare/{file}", get(declare::template))
         .route("/sites/{site}/findings", get(findings::page).post(findings::answer).layer(findings::limit()))

@@ -24,6 +24,7 @@ mod figures;
 pub(super) mod filing;
 mod findings;
 mod floor;
+pub(super) mod onsite;
 pub(super) mod package;
 pub(super) mod plan;
 mod shift;

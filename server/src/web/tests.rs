@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use super::text::{EN_FTL, Lang, ZH_FTL};
 use super::{
-    carry, catalogue, declare, door, figures, filing, findings, fleet, gateways, machine, meters, package, papers,
-    plan, portfolio, questionnaire, reports, savings, site, subsidy, why,
+    carry, catalogue, declare, door, figures, filing, findings, fleet, gateways, machine, meters, onsite, package,
+    papers, plan, portfolio, questionnaire, reports, savings, site, subsidy, why,
 };
 
 fn pages(lang: Lang) -> Vec<(&'static str, String)> {
@@ -25,6 +25,7 @@ fn pages(lang: Lang) -> Vec<(&'static str, String)> {
     all.extend(papers::samples(lang));
     all.extend(portfolio::samples(lang));
     all.extend(package::samples(lang));
+    all.extend(onsite::samples(lang));
     all.extend(declare::samples(lang));
     all.extend(findings::samples(lang));
     all.extend(catalogue::samples(lang));

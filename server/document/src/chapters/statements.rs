@@ -15,7 +15,7 @@ const DAY_MS: i64 = 86_400_000;
 const BODY_MAX: usize = 320;
 
 /// What is entered again and again; all other kinds are parameters or records of the system.
-const ENTERED: [&str; 16] = [
+const ENTERED: [&str; 26] = [
     "quality_count",
     "planned_stop",
     "batch",
@@ -32,6 +32,16 @@ const ENTERED: [&str; 16] = [
     "plan_change",
     "plan_opinion",
     "plan_finished",
+    "paper_asked",
+    "paper_handed",
+    "paper_judged",
+    "firm_listed",
+    "onsite_check",
+    "onsite_press",
+    "onsite_face",
+    "onsite_plate",
+    "onsite_result",
+    "onsite_confirmed",
 ];
 
 /// Whether a kind is something a person entered, not a parameter.

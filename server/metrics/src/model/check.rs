@@ -14,6 +14,7 @@ use crate::credibility::explanation::{self, Explanation};
 use crate::dossier::{self, FirmListed, PaperAsked, PaperHanded, PaperJudged};
 use crate::filed::{self, FiledPlan, PlanChange, PlanFinished, PlanOpinion};
 use crate::metrology::{self, Meter};
+use crate::onsite::{self, OnsiteCheck, OnsiteConfirmed, OnsiteFace, OnsitePlate, OnsitePress, OnsiteResult};
 use crate::plan::{BaselineLock, ComparisonLock, EvidenceDocument};
 use crate::production::material::Material;
 use crate::production::stops::StopReason;
@@ -132,12 +133,24 @@ pub enum Body {
     PaperJudged(PaperJudged),
     /// `firm_listed`
     FirmListed(Box<FirmListed>),
+    /// `onsite_check`
+    OnsiteCheck(OnsiteCheck),
+    /// `onsite_press`
+    OnsitePress(OnsitePress),
+    /// `onsite_face`
+    OnsiteFace(Box<OnsiteFace>),
+    /// `onsite_plate`
+    OnsitePlate(Box<OnsitePlate>),
+    /// `onsite_result`
+    OnsiteResult(Box<OnsiteResult>),
+    /// `onsite_confirmed`
+    OnsiteConfirmed(OnsiteConfirmed),
     /// A kind this crate does not compute with.
     Other,
 }
 
 /// The declaration kinds this crate computes with.
-pub const KINDS: [&str; 36] = [
+pub const KINDS: [&str; 42] = [
     "site",
     "calendar",
     "machine",
@@ -174,6 +187,12 @@ pub const KINDS: [&str; 36] = [
     "paper_handed",
     "paper_judged",
     "firm_listed",
+    "onsite_check",
+    "onsite_press",
+    "onsite_face",
+    "onsite_plate",
+    "onsite_result",
+    "onsite_confirmed",
 ];
 
 /// Parses and checks the body of a declaration.
@@ -265,6 +284,12 @@ pub fn parse_body(kind: &str, body: &serde_json::Value) -> Result<Body, ModelErr
         "paper_handed" => Body::PaperHanded(dossier::check_handed(read(kind, body)?)?),
         "paper_judged" => Body::PaperJudged(dossier::check_judged(read(kind, body)?)?),
         "firm_listed" => Body::FirmListed(Box::new(dossier::check_listed(read(kind, body)?)?)),
+        "onsite_check" => Body::OnsiteCheck(onsite::check_check(read(kind, body)?)?),
+        "onsite_press" => Body::OnsitePress(onsite::check_press(read(kind, body)?)?),
+        "onsite_face" => Body::OnsiteFace(Box::new(onsite::check_face(read(kind, body)?)?)),
+        "onsite_plate" => Body::OnsitePlate(Box::new(onsite::check_plate(read(kind, body)?)?)),
+        "onsite_result" => Body::OnsiteResult(Box::new(onsite::check_result(read(kind, body)?)?)),
+        "onsite_confirmed" => Body::OnsiteConfirmed(onsite::check_confirmed(read(kind, body)?)?),
         _ => Body::Other,
     })
 }

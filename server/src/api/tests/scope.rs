@@ -46,7 +46,8 @@ pub(super) fn address(path: &str, leaf: i64) -> String {
         .replace("{shift}", "day")
         .replace("{leaf}", &leaf.to_string())
         .replace("{file}", if path.contains("/declare/") { "bill.csv" } else { "app.css" })
-        .replace("{name}", "report.zh-CN.pdf");
+        .replace("{name}", "report.zh-CN.pdf")
+        .replace("{digest}", &protocol::sha256(&photo()).hex());
     let metric = "metric=oee.iso22400%401";
     match path.rsplit('/').next() {
         Some("why") if path.starts_with("/api") => format!("{filled}?{metric}"),
@@ -60,6 +61,11 @@ pub(super) fn address(path: &str, leaf: i64) -> String {
         Some("file") => format!("{filled}?path=00%20%E7%9B%AE%E5%BD%95.pdf"),
         _ => filled,
     }
+}
+
+/// The photo that the factory's folder holds.
+fn photo() -> Vec<u8> {
+    crate::photo::tests::jpeg("2026:03:02 09:00:00")
 }
 
 /// The right kind of body, good enough to change something if anybody let it.
@@ -132,6 +138,7 @@ pub(super) async fn two_sites() -> (Inside, i64) {
         .await;
     let wanted = reporting::Wanted { plan: None, from: Some("2026-03-02".into()), to: Some("2026-03-02".into()) };
     inside.admin(admin::Request::Report { site: Inside::site(), wanted }).await;
+    inside.context.logs.keep_photo(&Inside::site(), &photo()).expect("photo");
     inside.context.logs.publish_now(&Inside::site()).expect("checkpoint");
     inside.projected().await;
     let leaf = inside.context.store.reports("demo", 1).await.unwrap()[0].leaf;

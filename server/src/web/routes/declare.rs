@@ -107,7 +107,7 @@ pub(super) async fn template(
 /// The parts of a form.
 #[derive(Default)]
 pub(super) struct Form {
-    fields: Vec<(String, String)>,
+    pub(super) fields: Vec<(String, String)>,
     pub(super) file: Option<(String, Vec<u8>)>,
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::{Value as Json, json};
+
 use crate::web::text::Texts;
 
 /// The fields of a form; a name may come more than once.

@@ -14,6 +14,7 @@ mod declare;
 mod documents;
 mod filing;
 mod findings;
+mod onsite;
 mod package;
 mod papers;
 mod plan;

@@ -18,10 +18,10 @@ impl Browser<'_> {
         self.send_parts_to(PAGE, fields, file).await
     }
 
-    /// Sends a form in parts; the last one may be a file.
+    /// The same to any page.
     pub(super) async fn send_parts_to(
         &self,
-        path: &str,
+        page: &str,
         fields: &[(&str, &str)],
         file: Option<(&str, &[u8])>,
     ) -> (StatusCode, HeaderMap, String) {
@@ -39,7 +39,7 @@ impl Browser<'_> {
         body.extend(b"--gz--\r\n");
         let request = Request::builder()
             .method(Method::POST)
-            .uri(path)
+            .uri(page)
             .header(header::HOST, "gz.test")
             .header(header::ACCEPT_LANGUAGE, self.lang)
             .header(header::COOKIE, &self.cookie)
@@ -51,7 +51,7 @@ impl Browser<'_> {
         let bytes = to_bytes(response.into_body(), 64 * 1024 * 1024).await.expect("body");
         let text = String::from_utf8_lossy(&bytes).into_owned();
         if !text.is_empty() {
-            super::super::super::tests::check_tags(path, &text);
+            super::super::super::tests::check_tags(page, &text);
             assert!(!text.contains('⟦'), "missing words: {text}");
         }
         (status, headers, text)
