@@ -132,10 +132,3 @@ fn statements_about_a_plan_nobody_filed_are_told() {
     let text = all(&made(&report, Lang::Zh));
     assert!(text.contains("日志中没有方案本身") && text.contains("方案未写明所依据的办法"), "{text}");
 }
-
-#[test]
-fn tmp_dump() {
-    for (lang, name) in [(Lang::Zh, "zh"), (Lang::En, "en")] {
-        std::fs::write(format!("/tmp/report-{name}.pdf"), made(&filed(), lang).pdf).expect("written");
-    }
-}
