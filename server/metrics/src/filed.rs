@@ -36,7 +36,7 @@ pub use self::compared::{
 };
 pub use self::course::{Application, Course, Problem, Status};
 pub use self::day::{Day, NO_DATE};
-pub use self::force::{ApprovedChange, InForce, Procedure, Route};
+pub use self::force::{ApprovedChange, InForce, Procedure, Route, total_fen};
 pub use self::why::Why;
 
 use crate::model::{DateRange, Names, Target};

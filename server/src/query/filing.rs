@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use metrics::calendar::local_date;
-use metrics::filed::{ChangeItem, InvestmentLine, OpinionBy, PRODUCING_DAYS, TagsSeen, gateways_there, there};
+use metrics::filed::{
+    ChangeItem, InvestmentLine, OpinionBy, PRODUCING_DAYS, TagsSeen, gateways_there, there, total_fen,
+};
 use metrics::model::{Direction, Names, TargetUnit};
 use metrics::statements::Statements;
 use practice::plan::{self, Application, Compared, InForce, Problem, Procedure, Status, TermState};
@@ -284,7 +286,7 @@ fn rows(compared: &Compared) -> Vec<PromiseView> {
 
 /// Yuan of a sum; as many lines as a log can hold have room.
 fn total(lines: &[InvestmentLine]) -> String {
-    let fen: i128 = lines.iter().map(|line| i128::from(line.amount_fen)).sum();
+    let fen = total_fen(lines);
     i64::try_from(fen).map_or_else(|_| format!("{}.{:02}", fen / 100, fen % 100), yuan)
 }
 
