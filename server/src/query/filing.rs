@@ -13,7 +13,7 @@ use metrics::calendar::local_date;
 use metrics::credibility::course::FACTORY_ROLE;
 use metrics::filed::{
     ChangeItem, Filed, Filing, InvestmentLine, OpinionBy, PRODUCING_DAYS, PlanFinished, PlanOpinion, Route, TagsSeen,
-    gateways_there, there,
+    gateways_there, there, total_fen,
 };
 use metrics::model::{Direction, Names, TargetUnit};
 use metrics::statements::Statements;
@@ -353,7 +353,7 @@ fn rows(compared: &Compared) -> Vec<PromiseView> {
 
 /// Yuan of a sum; as many lines as a log can hold have room.
 fn total(lines: &[InvestmentLine]) -> String {
-    let fen: i128 = lines.iter().map(|line| i128::from(line.amount_fen)).sum();
+    let fen = total_fen(lines);
     i64::try_from(fen).map_or_else(|_| format!("{}.{:02}", fen / 100, fen % 100), yuan)
 }
 

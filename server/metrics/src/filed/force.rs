@@ -2,7 +2,9 @@
 
 use jiff::civil::Date;
 
-use super::{ChangeItem, Day, Filed, FiledPlan, Filing, OpinionBy, PlanChange, PlanFinished, Status, date};
+use super::{
+    ChangeItem, Day, Filed, FiledPlan, Filing, InvestmentLine, OpinionBy, PlanChange, PlanFinished, Status, date,
+};
 
 /// How a rule has filed plans changed: whose opinions are needed, in order; the last ones decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,8 +147,13 @@ impl InForce {
         out
     }
 
-    /// Investment of the plan, fen. Changes may add lines without end: the sum of as many as a log can hold has room.
+    /// Investment of the plan, fen.
     pub fn investment_fen(&self) -> i128 {
-        self.plan.lines.iter().map(|l| i128::from(l.amount_fen)).sum()
+        total_fen(&self.plan.lines)
     }
+}
+
+/// What lines of an investment add up to, fen. Changes may add lines without end: the sum of as many as a log can hold has room.
+pub fn total_fen(lines: &[InvestmentLine]) -> i128 {
+    lines.iter().map(|line| i128::from(line.amount_fen)).sum()
 }

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Dates;
 use crate::filed::{
-    self, Application, ChangeItem, Compared, Day, Filed, FiledTarget, InForce, InvestmentLine, Opinion, OpinionBy,
-    PlanOpinion, Problem, Procedure, Promise, Route, Status, Why,
+    self, Application, ChangeItem, Compared, Day, Filed, FiledTarget, InForce, Opinion, OpinionBy, PlanOpinion,
+    Problem, Procedure, Promise, Route, Status, Why,
 };
 use crate::history::SeenWithin;
 use crate::model::DateRange;
@@ -394,17 +394,12 @@ fn filed_part(filing: &filed::Filing, current: &InForce, compared: Compared) -> 
         points,
         gateways,
         investment: Investment {
-            fen: total(&plan.lines).to_string(),
-            filed_fen: total(&current.filed.lines).to_string(),
+            fen: current.investment_fen().to_string(),
+            filed_fen: filed::total_fen(&current.filed.lines).to_string(),
             lines: plan.lines.len(),
         },
         targets: plan.targets.clone(),
     }
-}
-
-/// Changes may add lines without end: the sum of as many as a log can hold has room.
-fn total(lines: &[InvestmentLine]) -> i128 {
-    lines.iter().map(|line| i128::from(line.amount_fen)).sum()
 }
 
 fn promise(row: Promise) -> PromiseLine {
