@@ -479,7 +479,7 @@ impl Entry {
     }
 }
 
-/// Why the log shows nothing of an act yet.
+/// Why the log shows nothing of an act, or nothing yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotYet {
     /// Readings of that time have not been received; the newest is of this moment.
@@ -494,6 +494,8 @@ pub enum NotYet {
         /// UTC milliseconds.
         from_ms: i64,
     },
+    /// The register was not read around that moment, and no more will come.
+    Unseen,
     /// The register counts in another unit than energy.
     Unit(String),
     /// There is nothing to compute: no such act, or it is not declared what to read.

@@ -210,10 +210,12 @@ fn swapped_clamps_are_caught_by_stopping_one_machine() {
 #[test]
 fn what_happened_long_before_or_the_other_way_is_no_answer() {
     let mut floor = Floor::new(RIGHT);
+    // Seen 22 s after it was pressed: the polling period is allowed for, the dwell is no excuse.
+    let early = floor.run(STOPS - 30_000).press(STOPS - 22_000, "saw", "stop");
     let late = floor.run(STOPS + 20_000).press(STOPS + 26_000, "saw", "stop");
     let started = floor.press(STOPS + 27_000, "saw", "start");
     floor.run(STOPS + 70_000);
-    for press in [late, started] {
+    for press in [early, late, started] {
         let Found::State(seen) = floor.found(press).unwrap() else { panic!("no state") };
         assert_eq!(seen.outcome, Followed::NotChanged);
     }
@@ -298,6 +300,16 @@ fn a_ratio_stated_and_configured_wrongly_is_caught_by_another_meter_and_by_the_p
     assert!(lines.iter().any(|(_, said)| said.contains("互感器变比与填报不符（填报为 150/5）")), "{lines:?}");
     assert!(lines.iter().any(|(_, said)| said.contains("按铭牌应为 0.4 kWh")), "{lines:?}");
     assert!(lines.iter().any(|(a, said)| *a == Agreement::Differs && said.contains("封印破损（K-9）")), "{lines:?}");
+}
+
+#[test]
+fn a_face_whose_moment_was_not_read_has_nothing_to_be_compared_with() {
+    // The last reading before the photo is more than an hour old, and what came later says so.
+    let mut floor = Floor::new(RIGHT);
+    let face = floor.run(60_000).face(60_000 + 2 * HOUR, "1000.15", "kWh", true);
+    assert!(matches!(floor.found(face), Err(NotYet::Readings { .. })));
+    floor.read_to = 4 * HOUR;
+    assert_eq!(floor.run(4 * HOUR + 20_000).found(face), Err(NotYet::Unseen));
 }
 
 #[test]

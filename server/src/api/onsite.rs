@@ -121,6 +121,6 @@ pub(super) async fn photo(
     let held = tokio::task::spawn_blocking(move || logs.photo(&id, &digest)).await.map_err(Failure::unavailable)?;
     let bytes = held?.ok_or(QueryError::NotFound)?;
     let media = crate::photo::media(&bytes).map_err(|_| QueryError::NotFound)?;
-    let headers = [(header::CONTENT_TYPE, media), (header::CACHE_CONTROL, "private, max-age=86400, immutable")];
+    let headers = [(header::CONTENT_TYPE, media), (header::CACHE_CONTROL, "private, max-age=600")];
     Ok((headers, bytes).into_response())
 }

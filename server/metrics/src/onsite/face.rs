@@ -92,7 +92,11 @@ impl Register {
         let until_ms = at_ms.saturating_add(CLOCKS_MS);
         let early = times.partition_point(|t| *t <= at_ms - CLOCKS_MS).checked_sub(1);
         let late = times.partition_point(|t| *t < until_ms);
-        let waiting = NotYet::Readings { newest_ms: self.gateway_newest_ms, until_ms };
+        let is_over = self.gateway_newest_ms.is_some_and(|newest| newest > at_ms.saturating_add(REACH_MS));
+        let waiting = match is_over {
+            true => NotYet::Unseen,
+            false => NotYet::Readings { newest_ms: self.gateway_newest_ms, until_ms },
+        };
         let near = |place: Option<usize>| -> Result<Option<(i64, Rational, Rational)>, NotYet> {
             let Some(place) = place else { return Ok(None) };
             Ok(self.kwh(place)?.filter(|(ms, ..)| ms.abs_diff(at_ms) <= REACH_MS.unsigned_abs()))

@@ -3,7 +3,8 @@
 //! Constraints
 //! 1. States are those of the shifts (`crate::shift`), over a short window around the press, decided by its own samples.
 //! 2. A stop is a change from running to another observed state, a start one to running. It counts from [`WITHIN_MS`] before the press (who
-//!    presses saw it first) to [`WITHIN_MS`] after, and one polling period and the rule's dwell more: sooner nobody could see it.
+//!    presses saw it first) to [`WITHIN_MS`] after, and one polling period more: sooner nobody could see it. What a power rule's dwell
+//!    delays is dated back, so the dwell is only waited for.
 //! 3. Until readings beyond that were received from the machine's gateway there is no result.
 //! 4. Where a part was not observed and no change was seen, it is not observed: not a failure.
 
@@ -20,8 +21,8 @@ use crate::statements::Stated;
 pub const WITHIN_MS: i64 = 15_000;
 /// How far before the press the states are decided from: hysteresis begins with a window, milliseconds.
 const BEFORE_MS: i64 = 120_000;
-/// Longest polling period and dwell that are waited for, milliseconds.
-const PATIENCE_MS: i64 = 600_000;
+/// Polling period and dwell (an hour at most) that are waited for, milliseconds.
+const PATIENCE_MS: i64 = 7_200_000;
 
 /// Time whose readings a press depends on.
 pub(super) fn reach(pressed_ms: i64) -> Interval {
@@ -38,28 +39,23 @@ pub(super) fn signal(machine: &Machine) -> Option<&SignalRef> {
     }
 }
 
-/// How much later than it happens a change can be seen.
-fn delay_ms(history: &History, machine: &Machine, signal: &SignalRef) -> i64 {
-    let poll = history.interval_ms(&signal.gateway, &signal.tag).unwrap_or(1_000);
-    let dwell = match &machine.state_rule {
-        Some(StateRule::Power(rule)) => rule.dwell_ms,
-        _ => 0,
-    };
-    poll.saturating_add(dwell).clamp(0, PATIENCE_MS)
-}
-
 pub(super) fn observe(history: &History, entry: &Entry, press: &OnsitePress) -> Result<StateSeen, NotYet> {
     let at = entry.received_ms;
     let statements = history.statements();
     let definition = statements.machine_at(&press.machine, at).ok_or(NotYet::Nothing)?;
     let own = signal(&definition.body).ok_or(NotYet::Nothing)?;
-    let delay_ms = delay_ms(history, &definition.body, own);
-    let until_ms = at.saturating_add(WITHIN_MS).saturating_add(delay_ms);
+    let dwell_ms = match &definition.body.state_rule {
+        Some(StateRule::Power(rule)) => rule.dwell_ms,
+        _ => 0,
+    };
+    let poll_ms =
+        history.interval_ms(&own.gateway, &own.tag).unwrap_or(1_000).min(PATIENCE_MS - dwell_ms.min(PATIENCE_MS));
+    let counted = Interval::new(at.saturating_sub(WITHIN_MS), at.saturating_add(WITHIN_MS).saturating_add(poll_ms));
+    let until_ms = counted.to_ms.saturating_add(dwell_ms);
     let newest_ms = history.gateway_extent(&own.gateway).map(|(extent, ..)| extent.to_ms);
     if newest_ms.is_none_or(|newest| newest < until_ms) {
         return Err(NotYet::Readings { newest_ms, until_ms });
     }
-    let counted = Interval::new(at.saturating_sub(WITHIN_MS), at.saturating_add(WITHIN_MS).saturating_add(delay_ms));
     let states = states(history, &press.machine, at, until_ms);
     let change = change(&states, press.action, &press.machine, at, counted);
     let unseen = |s: &&StateInterval| {

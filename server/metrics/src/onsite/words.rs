@@ -290,6 +290,10 @@ impl NotYet {
                     ),
                 )
             }
+            Self::Unseen => words(
+                "该时刻前后没有计数读数（缺数），无从比对：请再抄一次",
+                "the register was not read around that moment (a gap): there is nothing to compare, read it again",
+            ),
             Self::Unit(unit) => words(
                 format!("网关所读计数器的单位是“{unit}”，不是电能：请检查该设备的电能数据点"),
                 format!("the register that is read is in “{unit}”, no unit of energy: check the machine's energy tag"),
