@@ -18,7 +18,7 @@
 //!    asked, and in which order, is the rule's matter: whoever has its file (`gongzheng-practice`) or a report that names it says so.
 //!
 //! `filed/check.rs`: bounds; `filed/course.rs`: applications and opinions; `filed/force.rs`: the plan in force; `filed/compared.rs`:
-//! promised, connected, producing; `filed/door.rs`: what is refused before it is logged.
+//! promised, connected, producing; `filed/door.rs`: what is refused before it is logged; `filed/why.rs`: why.
 
 mod check;
 mod compared;
@@ -26,6 +26,7 @@ mod course;
 mod day;
 mod door;
 mod force;
+mod why;
 
 use serde::{Deserialize, Serialize};
 
@@ -33,9 +34,10 @@ pub(crate) use self::check::{check_change, check_finished, check_opinion, check_
 pub use self::compared::{
     Compared, Covered, Difference, PRODUCING_DAYS, Promise, Seen, SeenGateway, TagsSeen, compare, gateways_there, there,
 };
-pub use self::course::{Application, Course, Problem, Status, Why};
+pub use self::course::{Application, Course, Problem, Status};
 pub use self::day::{Day, NO_DATE};
 pub use self::force::{ApprovedChange, InForce, Procedure, Route};
+pub use self::why::Why;
 
 use crate::model::{DateRange, Names, Target};
 

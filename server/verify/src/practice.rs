@@ -34,8 +34,8 @@ fn told(report: &Report, filing: &FilingResult, findings: &mut Vec<Finding>) {
     let id = &filing.filing;
     let Words { zh: by_zh, en: by_en } = basis(report, filing);
     let Some(plan) = &filing.plan else {
-        let zh = format!("备案方案 {id}：日志中没有方案本身；{by_zh}");
-        let en = format!("filed plan `{id}`: the plan itself is not in the log; {by_en}");
+        let zh = format!("备案方案 {id}：日志中没有方案本身；变更程序：{by_zh}");
+        let en = format!("filed plan `{id}`: the plan itself is not in the log; procedure of changes: {by_en}");
         findings.push(Finding::note(CODE, place(id), zh, en));
         return;
     };
@@ -45,7 +45,7 @@ fn told(report: &Report, filing: &FilingResult, findings: &mut Vec<Finding>) {
     let differs = |row: &'_ PromiseLine| row.difference.clone().map(|difference| (row.what(), difference));
     let differing: Vec<(Words, PromiseDifference)> = rows().filter_map(differs).collect();
     let zh = format!(
-        "备案方案 {id}（截至 {}）：承诺/接入/在产数据 设备 {}、测点 {}、网关 {}；已同意变更 {} 项；未经同意的差异 {} 项；{by_zh}",
+        "备案方案 {id}（截至 {}）：承诺/接入/在产数据 设备 {}、测点 {}、网关 {}；已同意变更 {} 项；未经同意的差异 {} 项；变更程序：{by_zh}",
         filing.at,
         count(machines),
         count(points),
@@ -54,7 +54,7 @@ fn told(report: &Report, filing: &FilingResult, findings: &mut Vec<Finding>) {
         differing.len(),
     );
     let en = format!(
-        "filed plan `{id}` (as of {}): promised/connected/producing machines {}, points {}, gateways {}; approved changes {}; differences no approved change covers {}; {by_en}",
+        "filed plan `{id}` (as of {}): promised/connected/producing machines {}, points {}, gateways {}; approved changes {}; differences no approved change covers {}; procedure of changes: {by_en}",
         filing.at,
         count(machines),
         count(points),

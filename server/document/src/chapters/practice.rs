@@ -21,7 +21,7 @@ pub(super) fn set(flow: &mut Flow, c: &Context<'_>, practice: &PracticeResult) {
 pub(super) fn glance(flow: &mut Flow, c: &Context<'_>) {
     for filing in c.report.practice.iter().flat_map(|practice| &practice.filings) {
         let differing = filing::differing(filing).count();
-        let style = if differing > 0 { BODY.bold().ink(RED) } else { BODY };
+        let style = if differing > 0 { BODY.ink(RED) } else { BODY };
         flow.words(style, &filing::summary(c, filing));
     }
 }

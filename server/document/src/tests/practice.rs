@@ -66,7 +66,7 @@ fn an_unapproved_difference_is_named_on_paper_and_in_the_workbook_in_both_langua
     let text = all(&zh);
     for want in [
         "备案方案 注塑线数字化改造 (km-2024-017)：承诺设备 3 台，接入 2 台，在产数据 2 台；未经同意的差异 3 项",
-        "变更按 昆工信规〔2024〕1号 第十三条 的意见顺序判定：属地主管部门→促进中心→市级主管部门",
+        "变更程序：按 昆工信规〔2024〕1号 第十三条 的意见顺序判定：属地主管部门→促进中心→市级主管部门",
         "△ 设备 cnc：不在现行方案内，报告期内有数据；变更申请 c-2 尚未同意：待促进中心意见",
         "△ 设备 saw：现行方案内，实施期限已过，报告期内无数据；没有经同意的变更",
         "设备 press 测点 temperature",
@@ -86,7 +86,7 @@ fn an_unapproved_difference_is_named_on_paper_and_in_the_workbook_in_both_langua
     let text = all(&en);
     for want in [
         "machine cnc: not in the plan in force, and there is data in the dates of the report; application c-2 is not approved: waiting for the opinion of the promotion centre",
-        "changes are judged by the order of opinions of 昆工信规〔2024〕1号 第十三条: district → promotion centre → city",
+        "Procedure of changes: judged by the order of opinions of 昆工信规〔2024〕1号 第十三条: district → promotion centre → city",
         "differences no approved change covers: 3",
         "out of order: somebody else's opinion comes first",
     ] {

@@ -5,6 +5,8 @@
 use std::sync::LazyLock;
 
 use metrics::ReportRequest;
+use metrics::filed::OpinionBy;
+use metrics::report::{FilingAsked, RouteAsked, RuleAsked, Words};
 use protocol::SecretKey;
 use protocol::cosignature::WitnessKey;
 use protocol::note::VerifierKey;
@@ -54,6 +56,17 @@ pub static LIGHT: LazyLock<Corpus> = LazyLock::new(|| {
     corpus
 });
 
+/// What the report is about: everything of the plan, and the filed plan under its rule.
+pub fn request(size: u64) -> ReportRequest {
+    let opinions = vec![OpinionBy::District, OpinionBy::Centre, OpinionBy::City];
+    let change = Some(RouteAsked { article: "第十三条".into(), opinions });
+    let names = Words::from(("某市办法", "A city's rules"));
+    let rule =
+        RuleAsked { id: "city-1".into(), names, number: Some("某工信〔2024〕1号".into()), draft: false, change };
+    let filings = vec![FilingAsked { filing: "f1".into(), rule: Some(rule) }];
+    ReportRequest { filings, ..ReportRequest::for_plan(size, PLAN) }
+}
+
 pub fn witness_name(n: usize) -> String {
     format!("w{}.example", n + 1)
 }
@@ -66,7 +79,7 @@ impl Corpus {
         let cosigned = (site.at_ms / 1000) as u64 + 60;
         let mut copy = Copy { leaves: site.encoded(), contents: site.contents, ..Copy::default() };
         copy.contents.remove(&site.withheld);
-        copy.report = copy.evaluated(&ReportRequest::for_plan(copy.leaves.len() as u64, PLAN)).unwrap();
+        copy.report = copy.evaluated(&request(copy.leaves.len() as u64)).unwrap();
         // What is in them matters to nobody here: their digests are in the log.
         for (path, bytes) in [("report.zh-CN.pdf", "%PDF-1.7"), ("report.en.xlsx", "PK")] {
             copy.documents.insert(path.to_owned(), bytes.as_bytes().to_vec());

@@ -10,7 +10,7 @@ use protocol::note::Checkpoint;
 use protocol::{Content, Declaration, Digest, Header, Kind, Leaf, LeafBody, SecretKey, Signature, sha256, tree};
 use serde_json::{Value as Json, json};
 
-use super::corpus::{PLAN, SERVER};
+use super::corpus::{PLAN, SERVER, request};
 use super::site::locked;
 use crate::fixture::SITE;
 
@@ -169,7 +169,7 @@ impl Copy {
             }
         }
         let Some(issue) = self.stated("report_issued").pop().filter(|_| own != "report_issued") else { return };
-        if let Some(report) = self.evaluated(&ReportRequest::for_plan(issue as u64, PLAN)) {
+        if let Some(report) = self.evaluated(&request(issue as u64)) {
             self.report = report;
             self.reissue();
         }

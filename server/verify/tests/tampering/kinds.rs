@@ -185,7 +185,7 @@ impl Kind {
             }
             Change::Request(change) => {
                 let issue = copy.leaves.len() as u64 - 1;
-                let report = copy.evaluated(&ReportRequest::for_plan(issue, super::corpus::PLAN)).unwrap();
+                let report = copy.evaluated(&super::corpus::request(issue)).unwrap();
                 let report: Json = serde_json::from_slice(&report).unwrap();
                 let mut request: ReportRequest = serde_json::from_value(report["request"].clone()).unwrap();
                 change(&mut request);

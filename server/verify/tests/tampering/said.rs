@@ -78,7 +78,30 @@ pub fn founding(side: i64) -> Vec<(&'static str, Json)> {
             json!({"document": "d1", "kind": "production_report", "from": "2026-01-01", "to": "2026-01-31", "definition": "energy.per_good@1", "amount": "900.5", "per": "41000", "sha256": "cd".repeat(32), "pages": "1-3"}),
         ),
         ("plan", plan),
+        ("filed_plan", filed_plan(side)),
     ]
+}
+
+/// What the firm filed: the lathe is not in it, and a saw was never there.
+fn filed_plan(side: i64) -> Json {
+    json!({
+        "filing": "f1", "names": names("冲压线改造", "Press line retrofit"), "rule": "city-1", "number": "备〔2026〕3号", "filed": "2026-01-05",
+        "term": {"from": "2026-01-10", "to": date_of(2 * side - 2)}, "gateways": [GATEWAYS[0], GATEWAYS[1]],
+        "machines": [{"machine": "press", "points": ["state", "energy", "temperature"]}, {"machine": "saw"}],
+        "lines": [{"line": "mes", "category": "software", "what": "MES", "amount_fen": 30_000_000}],
+        "targets": [{"target": "oee", "names": names("设备综合利用率", "OEE"), "definition": OEE,
+            "promised": {"value": "5", "unit": "percentage_points", "direction": "increase"},
+            "base": {"from": "2025-10-01", "to": "2025-12-31"}, "method": "按班次计"}],
+    })
+}
+
+fn plan_change(change: &str, items: &Json) -> Json {
+    json!({"filing": "f1", "change": change, "date": "2026-02-01", "items": items, "reason": "产线调整"})
+}
+
+fn plan_opinion(by: &str, change: &str, opinion: &str, day: u32) -> Json {
+    let reason = if opinion == "agree" { "" } else { "缺少合同" };
+    json!({"filing": "f1", "change": change, "by": by, "body": "某部门", "opinion": opinion, "date": format!("2026-02-{day:02}"), "reason": reason})
 }
 
 /// What people state later: on the evening of which day, kind, from when it holds, body.
@@ -95,7 +118,19 @@ pub fn statements(side: i64) -> Vec<(i64, &'static str, i64, Json)> {
     let bill = json!({"carrier": "electricity", "account": "0533", "from": date_of(0), "to": date_of(6), "amount": "5321.5", "unit": "kWh", "issuer": "供电局", "source": "third_party_settlement", "digest": "ef".repeat(32)});
     let batch = json!({"machine": "vat", "batch": "L-1", "product": "x", "from_ms": at(2, 9), "to_ms": at(2, 15), "unit": "kg", "good_micro": 400_000_000});
     let quality = |reject: u64| json!({"machine": "press", "date": date_of(3), "shift": "day", "reject": reject});
+    let meter = json!([{"machine": {"machine": "main"}}, {"line": {"line": "edge", "category": "hardware", "what": "网关", "amount_fen": 2_000_000}}]);
+    let lathe = json!([{"machine": {"machine": "lathe", "points": ["state"]}}]);
+    let now = MONDAY + 2 * DAY;
     vec![
+        // The meter was approved by all three, the lathe by the district alone; the city spoke out of turn, and of what nobody applied for.
+        (2, "plan_change", now, plan_change("c-1", &meter)),
+        (2, "plan_opinion", now, plan_opinion("district", "c-1", "agree", 3)),
+        (2, "plan_opinion", now, plan_opinion("centre", "c-1", "agree", 4)),
+        (2, "plan_opinion", now, plan_opinion("city", "c-1", "agree", 5)),
+        (2, "plan_change", now, plan_change("c-2", &lathe)),
+        (2, "plan_opinion", now, plan_opinion("district", "c-2", "agree", 6)),
+        (2, "plan_opinion", now, plan_opinion("city", "c-2", "agree", 7)),
+        (2, "plan_opinion", now, plan_opinion("district", "c-9", "return", 7)),
         (
             1,
             "stop_reason",

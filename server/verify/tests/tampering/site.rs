@@ -127,7 +127,9 @@ impl Site {
     }
 
     fn declare(&mut self, kind: &str, effective_from: i64, body: Json) {
-        let (author, role, reason) = ("u1".into(), "firm".into(), "按计划".into());
+        // An opinion is stated by the account of whoever is asked.
+        let role = body.get("by").filter(|_| kind == "plan_opinion").and_then(Json::as_str).unwrap_or("firm");
+        let (author, role, reason) = ("u1".into(), role.into(), "按计划".into());
         let bytes = Declaration { kind: kind.into(), effective_from, author, role, reason, body }.encode().unwrap();
         self.leaves.push(Leaf::declaration(self.at_ms, kind, &bytes));
         self.contents.insert(protocol::sha256(&bytes), bytes);

@@ -63,7 +63,8 @@ pub(super) fn set(flow: &mut Flow, c: &Context<'_>, filing: &FilingResult) {
         let title = said(c, &rule.names);
         flow.words(BODY, &format!("{}{title} {number}{draft}", words.s("所依据的办法：", "Rule: ")));
     }
-    flow.words(BODY, said(c, &filing.basis_words(&c.report.request.filings)));
+    let basis = filing.basis_words(&c.report.request.filings);
+    flow.words(BODY, &format!("{}{}", words.s("变更程序：", "Procedure of changes: "), said(c, &basis)));
     if let Some(plan) = &filing.plan {
         facts(flow, c, plan);
         counts(flow, c, filing, plan);
@@ -114,10 +115,8 @@ fn facts(flow: &mut Flow, c: &Context<'_>, plan: &FiledPart) {
     };
     for change in &plan.changes {
         let when = late(change.date, change.received);
-        say(
-            words.s("经同意的变更", "Approved change"),
-            &format!("{} · {when} · {}", change.change, c.leaf(change.leaf)),
-        );
+        let said = format!("{}{} · {when}", c.leaf(change.leaf), change.change);
+        say(words.s("经同意的变更", "Approved change"), &said);
     }
 }
 
@@ -242,7 +241,7 @@ fn applications(flow: &mut Flow, c: &Context<'_>, filing: &FilingResult) {
     }
     let column = |share, align| Column { share, align };
     let columns =
-        [column(1.0, Align::Left), column(1.6, Align::Left), column(2.0, Align::Left), column(1.1, Align::Left)];
+        [column(1.1, Align::Left), column(1.4, Align::Left), column(2.4, Align::Left), column(1.1, Align::Left)];
     let head = [
         words.s("变更申请", "Application"),
         words.s("申请内容", "What would change"),
@@ -256,7 +255,8 @@ fn applications(flow: &mut Flow, c: &Context<'_>, filing: &FilingResult) {
 
 fn application(c: &Context<'_>, of: &ApplicationLine) -> Row {
     let words = c.words;
-    let mut first = Cell::styled(of.change.as_str(), CELL.bold().ink(INK)).and(of.date.as_str()).and(c.leaf(of.leaf));
+    let mut first =
+        Cell::styled(of.change.as_str(), CELL.bold().ink(INK)).and(format!("{}{}", c.leaf(of.leaf), of.date));
     if of.submitted > 1 {
         first = first.and(match words.lang {
             Lang::Zh => format!("共提交 {} 次", of.submitted),

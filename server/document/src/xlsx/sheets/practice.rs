@@ -63,7 +63,10 @@ pub(super) fn rows(c: &Context<'_>) -> Table {
             row.push(value.into());
             row
         };
-        out.push(note(w.s("变更程序", "changes"), said(c, &filing.basis_words(&c.report.request.filings)).to_owned()));
+        out.push(note(
+            w.s("变更程序", "procedure of changes"),
+            said(c, &filing.basis_words(&c.report.request.filings)).to_owned(),
+        ));
         out.push(note(w.s("实施期限", "term"), format!("{} — {}", plan.term.from, plan.term.to)));
         out.push(note(w.s("投资（元）", "investment (yuan)"), yuan(&plan.investment.fen)));
         out.push(note(w.s("原备案投资（元）", "investment as filed (yuan)"), yuan(&plan.investment.filed_fen)));

@@ -19,8 +19,8 @@ impl FilingResult {
                 let (zh, en) = (all(|words| words.0, "→"), all(|words| words.1, " → "));
                 let article = &change.article;
                 Words {
-                    zh: format!("变更按 {number} {article} 的意见顺序判定：{zh}"),
-                    en: format!("changes are judged by the order of opinions of {number} {article}: {en}"),
+                    zh: format!("按 {number} {article} 的意见顺序判定：{zh}"),
+                    en: format!("judged by the order of opinions of {number} {article}: {en}"),
                 }
             }
             (Basis::Route | Basis::NoRoute, _) => Words {

@@ -121,6 +121,24 @@ pub fn kinds(corpus: &Corpus) -> Vec<Kind> {
         member("report: a finding about the plan invented", "measurement_plan … findings", |r| {
             r["measurement_plan"]["findings"] = json!([{"code": "LOCK_MISSTATED", "leaf": 1}]);
         }),
+        member("report: what nobody approved left out", "practice … machines … difference", |r| {
+            let machines = r["practice"]["filings"][0]["plan"]["machines"].as_array_mut().unwrap();
+            machines.iter_mut().for_each(|machine| machine["difference"] = Json::Null);
+        }),
+        member("report: more machines said to be connected", "practice … machines_counted", |r| {
+            r["practice"]["filings"][0]["plan"]["machines_counted"] = json!([2, 2, 2]);
+        }),
+        member("report: an opinion said to be another's", "practice … opinions … role", |r| {
+            let opinion = &mut r["practice"]["filings"][0]["applications"][1]["opinions"][0];
+            (opinion["by"], opinion["role"]) = (json!("district"), json!("city"));
+        }),
+        member("report: an application said to be approved", "practice … applications … status", |r| {
+            r["practice"]["filings"][0]["applications"][1]["status"] = json!({"code": "APPROVED", "by": null});
+        }),
+        member("report: what counts for nothing left out", "practice … applications … disregarded", |r| {
+            r["practice"]["filings"][0]["applications"][1]["disregarded"] = json!([]);
+        }),
+        member("report: the filed plan left out", "practice", |r| drop(r.remove("practice"))),
         member("report: another verdict", "measurement_plan … metrics … verdict", |r| {
             r["measurement_plan"]["metrics"][1]["verdict"] = json!("NOT_MET");
         }),
@@ -134,6 +152,14 @@ pub fn kinds(corpus: &Corpus) -> Vec<Kind> {
         request("request: a reporting period of other dates", |r| r.periods[1].to = date_of(8)),
         request("request: one period alone", |r| drop(r.periods.remove(0))),
         request("request: a period under another name", |r| r.periods[1].name = "improved".into()),
+        request("request: without the filed plan", |r| r.filings.clear()),
+        request("request: a route that asks fewer people", |r| {
+            r.filings[0].rule.as_mut().unwrap().change.as_mut().unwrap().opinions.truncate(1);
+        }),
+        request("request: a rule without a route", |r| r.filings[0].rule.as_mut().unwrap().change = None),
+        request("request: a rule under another number", |r| {
+            r.filings[0].rule.as_mut().unwrap().number = Some("某工信〔2025〕9号".into());
+        }),
         request("request: without the plan", |r| r.plan = None),
         request("request: cut off at a time", |r| {
             r.until_ms = Some(crate::fixture::MONDAY + 8 * 24 * crate::fixture::HOUR)
