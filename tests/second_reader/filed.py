@@ -140,11 +140,11 @@ def there(said, plan, filed, tags, gateways, zone):
         if s[3] == "machine": definitions.setdefault(s[4]["machine"], []).append(s)
     for machine, held in definitions.items():
         ends = [s[0] for s in held[1:]] + [math.inf]
-        for i, (s, end) in enumerate(zip(held, ends)):
+        for s, end in zip(held, ends):
             for role, signal in s[4]["signals"].items():
                 span = tags.get((signal["gateway"], signal["tag"])) if signal else None
                 if span is None: continue
-                span = span[0] if i == 0 else max(span[0], s[0]), min(span[1], end - 1)
+                span = max(span[0], s[0]), min(span[1], end - 1)
                 if span[0] > span[1]: continue
                 names = [n for n in (role, signal["tag"]) if (machine, n) in wanted]
                 for point in names or [signal["tag"] if (machine, signal["tag"]) in applied else role]:

@@ -52,12 +52,13 @@ pub fn there(statements: &Statements, current: &InForce, filing: &Filing, seen: 
     for id in statements.machines() {
         let definitions = statements.machine_definitions(id);
         for (i, definition) in definitions.iter().enumerate() {
-            // The first tells of the time before it, too; one that was replaced at its own moment never held.
-            let from_ms = if i == 0 { i64::MIN } else { definition.effective_from };
+            // One that was replaced at its own moment never held.
             let until_ms = definitions.get(i + 1).map_or(i64::MAX, |next| next.effective_from);
             for (role, signal) in definition.body.signals.all() {
                 let span = seen.get(&(signal.gateway.clone(), signal.tag.clone()));
-                let held = span.map(|(first, last)| ((*first).max(from_ms), (*last).min(until_ms.saturating_sub(1))));
+                let held = span.map(|(first, last)| {
+                    ((*first).max(definition.effective_from), (*last).min(until_ms.saturating_sub(1)))
+                });
                 let held = held.filter(|(first, last)| first <= last);
                 let Some((since, last)) = held.and_then(|span| days(span, zone)) else { continue };
                 let names = [role, signal.tag.as_str()];

@@ -59,7 +59,7 @@ pub static LIGHT: LazyLock<Corpus> = LazyLock::new(|| {
 /// What the report is about: everything of the plan, and the filed plan under its rule.
 pub fn request(size: u64) -> ReportRequest {
     let opinions = vec![OpinionBy::District, OpinionBy::Centre, OpinionBy::City];
-    let change = Some(RouteAsked { article: "第十三条".into(), opinions });
+    let change = Some(RouteAsked { article: "第十三条".into(), opinions, together: 1 });
     let names = Words::from(("某市办法", "A city's rules"));
     let rule =
         RuleAsked { id: "city-1".into(), names, number: Some("某工信〔2024〕1号".into()), draft: false, change };
