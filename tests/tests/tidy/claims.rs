@@ -21,7 +21,7 @@ const ACCEPTED: &[&str] = &[
     "acceptance passed",
     "acceptance is passed",
 ];
-const REACHED_ZH: &[&str] = &["达到", "达", "评为", "定为", "判定为", "认定为", "属于", "等级为", "等级是"];
+const REACHED_ZH: &[&str] = &["达到", "评为", "定为", "判定为", "认定为", "属于", "等级为", "等级是"];
 const REACHED_EN: &[&str] = &[
     "reached level ",
     "reaches level ",
