@@ -27,7 +27,7 @@ mod change;
 mod import;
 mod read;
 
-pub(crate) use change::{Statement, issue_it, lock_it, state_it};
+pub(crate) use change::{Statement, issue_it, lock_it, measure_it, state_it};
 pub(crate) use import::{Imported, import_it};
 pub(crate) use read::bundle;
 

@@ -19,6 +19,8 @@ use utoipa::ToSchema;
 use crate::reporting::{self, Issuer, ReportingError};
 use crate::sitelog::{LogError, SiteLogs};
 
+pub(crate) mod deviation;
+
 /// Kind of the declaration that says what is measured and promised.
 pub(crate) const PLAN: &str = "plan";
 /// Kind of the declaration that fixes a baseline.
@@ -30,6 +32,11 @@ pub(crate) const COMPARISON_LOCK: &str = "comparison_lock";
 const FILED: [&str; 3] = ["filed_plan", "plan_change", OPINION];
 /// Kind of the declaration in which somebody asked about a filed plan says what he thinks of a change.
 pub(crate) const OPINION: &str = "plan_opinion";
+
+/// Whether a statement has its place in the course of a filing.
+fn is_filed(kind: &str) -> bool {
+    FILED.contains(&kind) || deviation::ALL.contains(&kind)
+}
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
@@ -107,7 +114,7 @@ pub(crate) async fn check(
     declarations: &[Declaration],
     now_ms: i64,
 ) -> Result<Option<MutexGuard<'static, ()>>, PlanningError> {
-    let is_ours = |kind: &str| [PLAN, BASELINE_LOCK, COMPARISON_LOCK].contains(&kind) || FILED.contains(&kind);
+    let is_ours = |kind: &str| [PLAN, BASELINE_LOCK, COMPARISON_LOCK].contains(&kind) || is_filed(kind);
     if !declarations.iter().any(|d| is_ours(&d.kind)) {
         return Ok(None);
     }
@@ -119,11 +126,14 @@ pub(crate) async fn check(
         let several = all.len() > 1;
         for (place, declaration) in all.into_iter().enumerate().filter(|(_, d)| is_ours(&d.kind)) {
             check_stated(&statements, &declaration.kind, &declaration.body)?;
-            if !FILED.contains(&declaration.kind.as_str()) {
+            if !is_filed(&declaration.kind) {
                 continue;
             }
             let body = parse_body(&declaration.kind, &declaration.body);
-            let checked = body.map_or(Ok(()), |b| check_filed(&statements, &b, &declaration.role, now_ms));
+            let checked = body.map_or(Ok(()), |b| {
+                check_filed(&statements, &b, &declaration.role, now_ms)?;
+                practice::deviation::check_stated(&statements, &b, &declaration.role, now_ms)
+            });
             checked.map_err(|problem| match several {
                 true => PlanningError::Filed {
                     zh: format!("第 {} 项：{}", place + 1, problem.said.zh),

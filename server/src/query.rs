@@ -14,6 +14,7 @@ use crate::roles::{Access, Permission};
 use crate::store::{SiteRow, Store, StoreError};
 
 mod declare;
+mod deviation;
 mod figures;
 mod filing;
 mod findings;
@@ -31,6 +32,9 @@ mod why;
 pub use crate::store::{FleetOrder, FleetQuery};
 pub(crate) use declare::read_given;
 pub use declare::{DeclareView, Given, declare, import};
+pub use deviation::{
+    DaysView, DeviationView, DeviationsView, RunView, StepView as DeviationStep, TargetNow, deviations,
+};
 pub use figures::{
     ChangeoverView, DAYS_MAX, DefinitionView, FigureLine, FigureParameter, FiguresView, LeafRun, LossStep, definitions,
     figures,

@@ -14,7 +14,7 @@ mod check;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::check::{check_change, check_opinion, check_plan};
+pub(crate) use self::check::{check_change, check_opinion, check_plan, range, words};
 
 use crate::model::{DateRange, Names, Target};
 

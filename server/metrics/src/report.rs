@@ -27,6 +27,7 @@ pub(crate) use build::{
 };
 pub(crate) use compared::side_sum;
 pub use compared::{COMPARED_DEFINITIONS, Caution};
+pub(crate) use planned::compared_change;
 pub use planned::{LockChange, LockResult, MetricResult, PlanFinding, PlanResult, TargetChange};
 
 use crate::history::History;

@@ -18,6 +18,7 @@ use crate::assessment::declared::{Assessed, LevelAssessed};
 use crate::batch::recipe::Recipe;
 use crate::batch::record::BatchRecord;
 use crate::checklist::ledger::LedgerEntry;
+use crate::deviation::Step;
 use crate::filed::{Filed, Filing};
 use crate::metrology::{Meter, Quantity};
 use crate::plan::{BaselineLock, ComparisonLock, EvidenceDocument};
@@ -109,6 +110,8 @@ pub struct Statements {
     shown: BTreeMap<String, u64>,
     acknowledged: BTreeMap<String, u64>,
     filings: BTreeMap<String, Filing>,
+    /// By filing, in order of the log.
+    deviations: BTreeMap<String, Vec<Step>>,
     enrolments: BTreeMap<String, i64>,
     bad: Vec<BadStatement>,
     /// Kind, effective-from, author, role and reason of every declaration, by leaf.
@@ -244,6 +247,17 @@ impl Statements {
                 let of = self.filings.entry(b.filing.clone()).or_default();
                 of.opinions.push(Filed { leaf, received_ms, role: declaration.role.clone(), body: *b });
             }
+            Ok(
+                body @ (Body::DeviationNotice(_)
+                | Body::DeviationExplanation(_)
+                | Body::DeviationMeasures(_)
+                | Body::DeviationRemeasured(_)
+                | Body::DeviationClosed(_)),
+            ) => {
+                if let Some(step) = Step::of(&body, leaf, received_ms, &declaration.role) {
+                    self.deviations.entry(step.filing().to_owned()).or_default().push(step);
+                }
+            }
             Ok(Body::Other) => {}
             Err(e) => self.bad.push(BadStatement { leaf, kind: declaration.kind.clone(), reason: e.to_string() }),
         }
@@ -345,6 +359,11 @@ impl Statements {
     /// Every filing, by id: what was promised to an authority, and what became of it.
     pub fn filings(&self) -> impl Iterator<Item = (&str, &Filing)> {
         self.filings.iter().map(|(id, filing)| (id.as_str(), filing))
+    }
+
+    /// Everything stated of the deviations of a filing, in order of the log.
+    pub fn deviations(&self, filing: &str) -> &[Step] {
+        self.deviations.get(filing).map_or(&[], Vec::as_slice)
     }
 
     /// A filing.

@@ -21,6 +21,7 @@ mod major;
 
 use jiff::civil::Date;
 use metrics::filed::{ChangeItem, Filed, FiledPlan, Filing, PlanChange};
+use metrics::statements::Statements;
 
 pub use self::compared::{Compared, Covered, Difference, Promise, Seen, SeenGateway, compare};
 pub use self::course::{Application, Course, Problem, Status};
@@ -71,6 +72,15 @@ pub struct ApprovedChange {
     pub received: Option<Day>,
     /// Its leaf.
     pub leaf: u64,
+}
+
+/// The plan in force of a filing of a log on a date, by the delivered rule it names.
+pub fn in_force_of(statements: &Statements, filing: &str, at: Date) -> Option<InForce> {
+    let filing = statements.filing(filing)?;
+    let named = filing.plans.first()?.body.rule.as_deref();
+    let rule = named.and_then(|id| door::delivered(id).ok());
+    let zone = statements.site().map_or("UTC", |site| &site.zone);
+    Procedure { filing, rules: rule.as_ref().and_then(|rule| rule.change.as_ref()), zone }.in_force(at)
 }
 
 /// A stated date; declarations are checked, so that there is one.

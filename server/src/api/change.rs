@@ -61,7 +61,7 @@ fn speaking<'a>(access: &'a Access, site: &SiteRow, statement: &'a Statement) ->
         by.filter(|by| access.acts_as(by, Permission::GiveOpinion, site))
             .or_else(|| access.acting_role(Permission::GiveOpinion, site))
     };
-    let is_opinion = statement.kind == planning::OPINION;
+    let is_opinion = [planning::OPINION, planning::deviation::CLOSED].contains(&statement.kind.as_str());
     let role = is_opinion.then(opinion).flatten().or_else(|| access.acting_role(Permission::Declare, site));
     role.ok_or(Forbidden)
 }
@@ -113,6 +113,24 @@ pub(crate) async fn state_all(
     let leaves = state.logs.append_declarations(&id, &declarations).await?;
     planning::publish(&state.logs, &id, checked).await?;
     Ok(leaves)
+}
+
+/// Has a target of a filed plan measured, and states the notice or the re-measurement that rests on it, under the caller's pseudonym and role:
+/// that of the authority spoken for, else the firm's.
+pub(crate) async fn measure_it(
+    state: &AppState,
+    access: &Access,
+    site: &str,
+    (filing, id): (&str, &str),
+    asked: planning::deviation::Asked,
+) -> Result<u64, Failure> {
+    let row = query::visible(&state.store, access, Permission::SeeFigures, site).await?;
+    let role =
+        access.acting_role(Permission::GiveOpinion, &row).or_else(|| access.acting_role(Permission::Declare, &row));
+    let issuer = Issuer { author: access.pseudonym.clone(), role: role.ok_or(Forbidden)?.to_owned() };
+    let site = row.id.parse().map_err(|_| QueryError::NotFound)?;
+    let now_ms = state.clock.now_ms();
+    Ok(planning::deviation::state_measured(&state.logs, &site, (filing, id), asked, issuer, now_ms).await?)
 }
 
 /// Issues a report under the caller's pseudonym and role.

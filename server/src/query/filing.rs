@@ -79,7 +79,7 @@ fn rules() -> Vec<Rule> {
     DELIVERED.iter().filter_map(|(_, text)| Rule::parse(text).ok()).collect()
 }
 
-fn words(names: &Names) -> Words {
+pub(super) fn words(names: &Names) -> Words {
     Words { zh: names.zh.clone(), en: names.en.clone() }
 }
 
@@ -287,7 +287,7 @@ impl Source {
     }
 }
 
-fn leaf(leaf: u64) -> i64 {
+pub(super) fn leaf(leaf: u64) -> i64 {
     i64::try_from(leaf).unwrap_or(i64::MAX)
 }
 
@@ -296,7 +296,7 @@ fn code(value: &impl Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|json| json.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-fn loose(problem: &Problem) -> LooseView {
+pub(super) fn loose(problem: &Problem) -> LooseView {
     LooseView { leaf: problem.leaf.map(leaf), words: words(&problem.said) }
 }
 
@@ -341,7 +341,7 @@ fn lines(current: &InForce, rule: Option<&Rule>) -> Vec<InvestmentView> {
     current.plan.lines.iter().map(line).collect()
 }
 
-fn target(of: &metrics::filed::FiledTarget) -> FiledTargetView {
+pub(super) fn target(of: &metrics::filed::FiledTarget) -> FiledTargetView {
     FiledTargetView {
         target: of.target.clone(),
         names: words(&of.names),

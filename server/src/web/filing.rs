@@ -7,12 +7,14 @@
 //! - The page states nothing of its own: no opinion, no amount that is due, no result of an acceptance.
 
 use askama::Template;
+use metrics::report::COMPARED_DEFINITIONS;
 
 use crate::query::{
     ApplicationView, ClauseView, FilingMachine, FilingRule, FilingState, FilingView, PRODUCING_DAYS, PromiseView,
 };
 
 use super::format::{self, Clockface};
+use super::plan::compared;
 use super::text::{Lang, Texts};
 use super::view::{Frame, Nav, url_part};
 use super::words::{self, said, word};
@@ -158,6 +160,7 @@ pub struct FilingPage {
     rules: Vec<(String, String)>,
     categories: Vec<(String, Vec<Choice>)>,
     stages: Vec<(String, Vec<Choice>)>,
+    definitions: Vec<Choice>,
     line_rows: std::ops::RangeInclusive<usize>,
     target_rows: std::ops::RangeInclusive<usize>,
     payment_rows: std::ops::RangeInclusive<usize>,
@@ -233,6 +236,7 @@ impl FilingPage {
             rules,
             categories,
             stages,
+            definitions: COMPARED_DEFINITIONS.iter().map(|d| ((*d).to_owned(), compared(t, d))).collect(),
             line_rows: 1..=LINE_ROWS,
             target_rows: 1..=TARGET_ROWS,
             payment_rows: 1..=PAYMENT_ROWS,
@@ -317,7 +321,7 @@ fn cite(t: &Texts, clause: &ClauseView) -> Cite {
     Cite { article: clause.article.clone(), quote }
 }
 
-fn problem(t: &Texts, leaf: Option<i64>, what: &crate::query::Words) -> String {
+pub(super) fn problem(t: &Texts, leaf: Option<i64>, what: &crate::query::Words) -> String {
     match leaf {
         Some(leaf) => t.f("filing-void", &[("leaf", &format::integer(leaf)), ("why", &said(t, what))]),
         None => said(t, what),

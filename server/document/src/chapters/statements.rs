@@ -15,7 +15,7 @@ const DAY_MS: i64 = 86_400_000;
 const BODY_MAX: usize = 320;
 
 /// What is entered again and again; all other kinds are parameters or records of the system.
-const ENTERED: [&str; 15] = [
+const ENTERED: [&str; 20] = [
     "quality_count",
     "planned_stop",
     "batch",
@@ -31,6 +31,11 @@ const ENTERED: [&str; 15] = [
     "filed_plan",
     "plan_change",
     "plan_opinion",
+    "deviation_notice",
+    "deviation_explanation",
+    "deviation_measures",
+    "deviation_remeasured",
+    "deviation_closed",
 ];
 
 /// Whether a kind is something a person entered, not a parameter.

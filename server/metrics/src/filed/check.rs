@@ -97,7 +97,7 @@ pub(crate) fn check_opinion(opinion: PlanOpinion) -> Result<PlanOpinion, ModelEr
     Ok(opinion)
 }
 
-fn words(kind: &'static str, field: &str, text: &str, most: usize) -> Checked {
+pub(crate) fn words(kind: &'static str, field: &str, text: &str, most: usize) -> Checked {
     let is_control = |c: char| c.is_control() && !(most == TEXT_MAX && c == '\n');
     if text.trim().is_empty() || text.chars().count() > most || text.chars().any(is_control) {
         let reason = format!("must have 1 to {most} characters, no control characters / 须为 1 至 {most} 个字符");
@@ -111,7 +111,7 @@ fn names(kind: &'static str, field: &str, names: &Names) -> Checked {
     words(kind, &format!("{field}.en"), &names.en, NAME_MAX)
 }
 
-fn range(kind: &'static str, field: &str, range: &DateRange) -> Checked {
+pub(crate) fn range(kind: &'static str, field: &str, range: &DateRange) -> Checked {
     check_date(kind, &format!("{field}.from"), &range.from)?;
     check_date(kind, &format!("{field}.to"), &range.to)?;
     if range.from > range.to {

@@ -11,6 +11,9 @@ use crate::batch::record::BatchRecord;
 use crate::checklist::ledger::{self, LedgerEntry};
 use crate::credibility::course::{FindingRef, FindingShown};
 use crate::credibility::explanation::{self, Explanation};
+use crate::deviation::{
+    self, DeviationClosed, DeviationExplanation, DeviationMeasures, DeviationNotice, DeviationRemeasured,
+};
 use crate::filed::{self, FiledPlan, PlanChange, PlanOpinion};
 use crate::metrology::{self, Meter};
 use crate::plan::{BaselineLock, ComparisonLock, EvidenceDocument};
@@ -121,12 +124,22 @@ pub enum Body {
     PlanChange(Box<PlanChange>),
     /// `plan_opinion`
     PlanOpinion(Box<PlanOpinion>),
+    /// `deviation_notice`
+    DeviationNotice(Box<DeviationNotice>),
+    /// `deviation_explanation`
+    DeviationExplanation(DeviationExplanation),
+    /// `deviation_measures`
+    DeviationMeasures(DeviationMeasures),
+    /// `deviation_remeasured`
+    DeviationRemeasured(Box<DeviationRemeasured>),
+    /// `deviation_closed`
+    DeviationClosed(DeviationClosed),
     /// A kind this crate does not compute with.
     Other,
 }
 
 /// The declaration kinds this crate computes with.
-pub const KINDS: [&str; 31] = [
+pub const KINDS: [&str; 36] = [
     "site",
     "calendar",
     "machine",
@@ -158,6 +171,11 @@ pub const KINDS: [&str; 31] = [
     "filed_plan",
     "plan_change",
     "plan_opinion",
+    "deviation_notice",
+    "deviation_explanation",
+    "deviation_measures",
+    "deviation_remeasured",
+    "deviation_closed",
 ];
 
 /// Parses and checks the body of a declaration.
@@ -244,6 +262,11 @@ pub fn parse_body(kind: &str, body: &serde_json::Value) -> Result<Body, ModelErr
         }
         "plan_change" => Body::PlanChange(Box::new(filed::check_change(read(kind, body)?)?)),
         "plan_opinion" => Body::PlanOpinion(Box::new(filed::check_opinion(read(kind, body)?)?)),
+        "deviation_notice" => Body::DeviationNotice(Box::new(deviation::check_notice(read(kind, body)?)?)),
+        "deviation_explanation" => Body::DeviationExplanation(deviation::check_explanation(read(kind, body)?)?),
+        "deviation_measures" => Body::DeviationMeasures(deviation::check_measures(read(kind, body)?)?),
+        "deviation_remeasured" => Body::DeviationRemeasured(Box::new(deviation::check_remeasured(read(kind, body)?)?)),
+        "deviation_closed" => Body::DeviationClosed(deviation::check_closed(read(kind, body)?)?),
         _ => Body::Other,
     })
 }

@@ -121,11 +121,11 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(super) fn new(zh: impl Into<String>, en: impl Into<String>) -> Self {
+    pub(crate) fn new(zh: impl Into<String>, en: impl Into<String>) -> Self {
         Self { leaf: None, said: words(zh, en) }
     }
 
-    fn at(self, leaf: u64) -> Self {
+    pub(crate) fn at(self, leaf: u64) -> Self {
         Self { leaf: Some(leaf), ..self }
     }
 }

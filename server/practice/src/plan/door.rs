@@ -43,7 +43,7 @@ pub fn check_stated(statements: &Statements, body: &Body, role: &str, received_m
 }
 
 /// A rule by its id. A mistyped one would leave the plan without a route, and nobody would notice.
-fn delivered(id: &str) -> Result<Rule, Problem> {
+pub(super) fn delivered(id: &str) -> Result<Rule, Problem> {
     let rules: Vec<Rule> = DELIVERED.iter().filter_map(|(_, text)| Rule::parse(text).ok()).collect();
     let known: Vec<String> = rules.iter().map(|rule| rule.id().to_owned()).collect();
     rules.into_iter().find(|rule| rule.id() == id).ok_or_else(|| {
