@@ -19,7 +19,7 @@ fn measured(standing: Standing, interval: Option<[&str; 2]>, reasons: &[&str]) -
         size: 4_211,
         definition: "oee.iso22400@1".into(),
         machines: vec!["press-1".into()],
-        window: range("2026-10-24", "2026-11-20"),
+        window: range("2026-10-10", "2026-11-20"),
         base: range("2026-01-01", "2026-03-31"),
         before: Some("0.612000".into()),
         now: Some("0.631000".into()),
