@@ -479,7 +479,10 @@ fn parse_statements(text: &str, now_ms: i64) -> Result<Vec<Declaration>, AdminEr
 /// Whether people may state this, and whether it makes sense. Enrolments, revocations, issued reports and what the factory was
 /// shown are the server's own statements; whether a site is simulated is said once, at its creation.
 pub fn check_statement(kind: &str, body: &Json) -> Result<(), String> {
-    let is_ours = |kind: &str| ["site", crate::query::FINDING_SHOWN].contains(&kind);
+    let is_ours = |kind: &str| {
+        let computed = [planning::deviation::NOTICE, planning::deviation::REMEASURED];
+        ["site", crate::query::FINDING_SHOWN].contains(&kind) || computed.contains(&kind)
+    };
     if !metrics::model::KINDS.contains(&kind) || is_ours(kind) {
         let kinds: Vec<&str> = metrics::model::KINDS.into_iter().filter(|kind| !is_ours(kind)).collect();
         return Err(format!("`{kind}` cannot be stated; known: {}", kinds.join(", ")));

@@ -29,7 +29,7 @@ mod onsite;
 mod package;
 mod read;
 
-pub(crate) use change::{Statement, issue_it, lock_it, state_it};
+pub(crate) use change::{Statement, issue_it, lock_it, measure_it, state_it};
 pub(crate) use import::{Imported, import_it};
 pub(crate) use onsite::photo_it;
 pub(crate) use package::{PackageParam, archive_of, package_of};

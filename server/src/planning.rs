@@ -23,6 +23,8 @@ use crate::photo;
 use crate::reporting::{self, Issuer, ReportingError};
 use crate::sitelog::{LogError, SiteLogs};
 
+pub(crate) mod deviation;
+
 /// Kind of the declaration that says what is measured and promised.
 pub(crate) const PLAN: &str = "plan";
 /// Kind of the declaration that fixes a baseline.
@@ -43,7 +45,7 @@ pub(crate) const PAPER_JUDGED: &str = "paper_judged";
 /// Kind of the declaration that says what a list says of a firm.
 pub(crate) const FIRM_LISTED: &str = "firm_listed";
 /// What is stated with the permission to give opinions, and nothing else.
-pub(crate) const BY_BODIES: [&str; 4] = [OPINION, PAPER_ASKED, PAPER_JUDGED, FIRM_LISTED];
+pub(crate) const BY_BODIES: [&str; 5] = [OPINION, PAPER_ASKED, PAPER_JUDGED, FIRM_LISTED, deviation::CLOSED];
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
@@ -123,7 +125,10 @@ pub(crate) async fn check(
     now_ms: i64,
 ) -> Result<Option<MutexGuard<'static, ()>>, PlanningError> {
     let is_ours = |kind: &str| {
-        [PLAN, BASELINE_LOCK, COMPARISON_LOCK].contains(&kind) || FILED.contains(&kind) || onsite::KINDS.contains(&kind)
+        [PLAN, BASELINE_LOCK, COMPARISON_LOCK].contains(&kind)
+            || FILED.contains(&kind)
+            || onsite::KINDS.contains(&kind)
+            || deviation::ALL.contains(&kind)
     };
     if !declarations.iter().any(|d| is_ours(&d.kind)) {
         return Ok(None);
@@ -174,6 +179,8 @@ impl Door<'_> {
         let (role, zone) = (declaration.role.as_str(), self.zone());
         check_filed(self.statements, zone, &body, role, self.now_ms).map_err(|p| refused_by(p.said))?;
         dossier::check_stated(self.statements, zone, &body, role, self.now_ms).map_err(|p| refused_by(p.said))?;
+        practice::deviation::check_stated(self.statements, zone, &body, role, self.now_ms)
+            .map_err(|p| refused_by(p.said))?;
         let (face, result) = match &body {
             Body::OnsiteFace(face) => (Some(face.clone()), None),
             Body::OnsiteResult(result) => (None, Some(result.clone())),

@@ -14,6 +14,7 @@ use crate::roles::{Access, Permission};
 use crate::store::{SiteRow, Store, StoreError};
 
 mod declare;
+mod deviation;
 mod dossier;
 mod figures;
 mod filing;
@@ -35,6 +36,9 @@ mod why;
 pub use crate::store::{FleetOrder, FleetQuery, PortfolioOrder, PortfolioQuery, PortfolioShow};
 pub(crate) use declare::read_given;
 pub use declare::{DeclareView, Given, declare, import};
+pub use deviation::{
+    DaysView, DeviationView, DeviationsView, RunView, StepView as DeviationStep, TargetNow, deviations,
+};
 pub use dossier::{
     FirmApplication, FirmCount, FirmFiling, FirmPayment, FirmRow, ListedView, PaperView, PapersView, PortfolioView,
     papers, portfolio,

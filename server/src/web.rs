@@ -18,6 +18,7 @@ pub mod assets;
 pub mod carry;
 pub mod catalogue;
 pub mod declare;
+pub mod deviation;
 pub mod door;
 pub mod figures;
 pub mod filing;

@@ -11,7 +11,7 @@ use crate::read::Names;
 use crate::words::Words;
 
 /// A member's name in Chinese and English. What comes first here is printed first.
-const FIELDS: [(&str, &str, &str); 201] = [
+const FIELDS: [(&str, &str, &str); 212] = [
     ("machine", "设备", "machine"),
     ("product", "产品", "product"),
     ("gateway", "网关", "gateway"),
@@ -213,6 +213,17 @@ const FIELDS: [(&str, &str, &str); 201] = [
     ("list", "名单", "list"),
     ("provider", "服务商", "provider"),
     ("investment_fen", "计划投资（分）", "planned investment (fen)"),
+    ("asks", "要求", "asked of the firm"),
+    ("measured", "实测", "measured"),
+    ("window", "测算期", "measured over"),
+    ("before", "基期值", "before"),
+    ("now", "现值", "now"),
+    ("interval", "95 % 区间", "95 % interval"),
+    ("standing", "判断", "standing"),
+    ("reasons", "原因", "reasons"),
+    ("explanation", "企业说明", "explanation"),
+    ("measures", "整改措施", "measures"),
+    ("who", "责任人", "who"),
 ];
 
 /// Values that are words, by member.

@@ -189,6 +189,11 @@ impl Words {
             "baseline locked" => self.s("基期锁定", stated),
             "comparison locked" => self.s("对照锁定", stated),
             "carried on a stick" => self.s("网关无网络，记录经 U 盘带入", stated),
+            "notice of a deviation" => self.s("偏离提示", stated),
+            "measured again" => self.s("复测", stated),
+            "deviation explanation" => self.s("偏离：企业说明", stated),
+            "deviation measures" => self.s("偏离：整改措施", stated),
+            "deviation closed" => self.s("偏离：销号", stated),
             "opened the list" => self.s("打开待核实事项清单", stated),
             stated => stated,
         }

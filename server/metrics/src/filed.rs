@@ -30,7 +30,7 @@ mod why;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::check::{TEXT_MAX, digest as check_document, words as check_words};
+pub(crate) use self::check::{TEXT_MAX, digest as check_document, range, words as check_words};
 pub(crate) use self::check::{check_change, check_finished, check_opinion, check_plan};
 pub use self::compared::{
     Compared, Covered, Difference, PRODUCING_DAYS, Promise, Seen, SeenGateway, TagsSeen, compare, gateways_there, there,

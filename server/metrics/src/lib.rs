@@ -34,6 +34,7 @@ pub mod compare;
 pub mod counter;
 pub mod credibility;
 pub mod decimal;
+pub mod deviation;
 pub mod dossier;
 pub mod energy;
 pub mod evidence;

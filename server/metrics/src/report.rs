@@ -29,6 +29,7 @@ pub(crate) use build::{
 };
 pub(crate) use compared::side_sum;
 pub use compared::{COMPARED_DEFINITIONS, Caution};
+pub(crate) use planned::compared_change;
 pub use planned::{LockChange, LockResult, MetricResult, PlanFinding, PlanResult, TargetChange};
 pub(crate) use practice::days_of;
 pub use practice::{

@@ -15,7 +15,7 @@ use metrics::filed::{Filed, OpinionBy};
 use metrics::model::{Body, Names};
 use metrics::statements::Statements;
 
-use crate::words::words;
+use crate::words::{Problem, words};
 
 /// Where a paper stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,16 +100,6 @@ impl Dossier<'_> {
     }
 }
 
-/// A statement that counts for nothing.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{} / {}", said.zh, said.en)]
-pub struct Problem {
-    /// Its leaf, when it is one already.
-    pub leaf: Option<u64>,
-    /// Why.
-    pub said: Names,
-}
-
 #[derive(Clone, Copy)]
 enum Step<'s> {
     Asked(&'s PaperAsked),
@@ -129,10 +119,6 @@ fn by<T>(stated: &Filed<T>) -> By<'_> {
     By { leaf: stated.leaf, received_ms: stated.received_ms, role: &stated.role }
 }
 
-fn refused(zh: impl Into<String>, en: impl Into<String>) -> Problem {
-    Problem { leaf: None, said: words(zh, en) }
-}
-
 /// The papers of a site.
 pub fn dossier<'s>(statements: &'s Statements, zone: &str) -> Dossier<'s> {
     let mut out = Dossier::default();
@@ -146,7 +132,7 @@ pub fn dossier<'s>(statements: &'s Statements, zone: &str) -> Dossier<'s> {
         for (by, step) in steps {
             match take(paper.as_ref(), by, step, zone) {
                 Ok(next) => paper = Some(next),
-                Err(problem) => out.problems.push(Problem { leaf: Some(by.leaf), ..problem }),
+                Err(problem) => out.problems.push(problem.at(by.leaf)),
             }
         }
         out.papers.extend(paper);
@@ -154,7 +140,7 @@ pub fn dossier<'s>(statements: &'s Statements, zone: &str) -> Dossier<'s> {
     for entry in statements.listed() {
         match check_listed(&entry.role) {
             Ok(()) => out.listed = Some(entry),
-            Err(problem) => out.problems.push(Problem { leaf: Some(entry.leaf), ..problem }),
+            Err(problem) => out.problems.push(problem.at(entry.leaf)),
         }
     }
     out.problems.sort_by_key(|p| p.leaf);
@@ -189,7 +175,7 @@ fn check_listed(role: &str) -> Result<(), Problem> {
     {
         return Ok(());
     }
-    Err(refused(
+    Err(Problem::new(
         format!("汇总表条目须由主管部门或促进中心的账号填报；填报账号的角色是 {role}"),
         format!(
             "an entry of a list is stated by an authority's or the centre's account; this one has the role `{role}`"
@@ -203,7 +189,7 @@ fn take<'s>(paper: Option<&Paper<'s>>, by: By<'_>, step: Step<'s>, zone: &str) -
         true => Ok(()),
         false => {
             let ((zh, en), wanted, role) = (of.words(), of.role(), by.role);
-            Err(refused(
+            Err(Problem::new(
                 format!("须由{zh}自己的账号（角色 {wanted}）填报；填报账号的角色是 {role}"),
                 format!(
                     "this is stated by the {en}'s own account (role `{wanted}`); this account has the role `{role}`"
@@ -214,7 +200,7 @@ fn take<'s>(paper: Option<&Paper<'s>>, by: By<'_>, step: Step<'s>, zone: &str) -
     let not_ahead = |day: &str| {
         let today = local_date(zone, by.received_ms);
         match today.zip(parse_date(day)).filter(|(today, day)| day > today) {
-            Some((today, _)) => Err(refused(
+            Some((today, _)) => Err(Problem::new(
                 format!("日期 {day} 晚于填报当日 {today}"),
                 format!("dated {day}, after the day on which it is stated ({today})"),
             )),
@@ -222,7 +208,8 @@ fn take<'s>(paper: Option<&Paper<'s>>, by: By<'_>, step: Step<'s>, zone: &str) -
         }
     };
     let known = |id: &str| {
-        paper.ok_or_else(|| refused(format!("没有要求提交材料 {id}"), format!("nobody asked for the paper `{id}`")))
+        paper
+            .ok_or_else(|| Problem::new(format!("没有要求提交材料 {id}"), format!("nobody asked for the paper `{id}`")))
     };
     match step {
         Step::Asked(asked) => {
@@ -232,7 +219,7 @@ fn take<'s>(paper: Option<&Paper<'s>>, by: By<'_>, step: Step<'s>, zone: &str) -
             if paper.asked.by != asked.by {
                 let (zh, en) = paper.asked.by.words();
                 let id = &asked.paper;
-                return Err(refused(
+                return Err(Problem::new(
                     format!("材料 {id} 已由{zh}要求；请另编编号"),
                     format!("the {en} asked for the paper `{id}` already; take another id"),
                 ));
@@ -246,7 +233,7 @@ fn take<'s>(paper: Option<&Paper<'s>>, by: By<'_>, step: Step<'s>, zone: &str) -
             let paper = known(&handed.paper)?;
             if by.role != FACTORY_ROLE {
                 let role = by.role;
-                return Err(refused(
+                return Err(Problem::new(
                     format!("材料由企业账号提交；填报账号的角色是 {role}"),
                     format!("the firm's own account hands a paper in; this account has the role `{role}`"),
                 ));
@@ -254,7 +241,7 @@ fn take<'s>(paper: Option<&Paper<'s>>, by: By<'_>, step: Step<'s>, zone: &str) -
             not_ahead(&handed.date)?;
             if let Standing::Received(judged) = paper.standing {
                 let (id, date) = (&handed.paper, &judged.date);
-                return Err(refused(
+                return Err(Problem::new(
                     format!("材料 {id} 已于 {date} 接收，不必再交"),
                     format!("the paper `{id}` was received on {date}; it is not owed"),
                 ));
@@ -267,21 +254,21 @@ fn take<'s>(paper: Option<&Paper<'s>>, by: By<'_>, step: Step<'s>, zone: &str) -
             speaks(paper.asked.by)?;
             if judged.by != paper.asked.by {
                 let (zh, en) = paper.asked.by.words();
-                return Err(refused(
+                return Err(Problem::new(
                     format!("材料由{zh}要求，由其接收或退回"),
                     format!("the {en} asked for it, and receives or returns it"),
                 ));
             }
             not_ahead(&judged.date)?;
             let Standing::Handed(handed) = paper.standing else {
-                return Err(refused(
+                return Err(Problem::new(
                     "企业尚未提交，不能接收或退回",
                     "it was not handed in: nothing to receive or return",
                 ));
             };
             if judged.date < handed.date {
                 let (date, after) = (&judged.date, &handed.date);
-                return Err(refused(
+                return Err(Problem::new(
                     format!("日期 {date} 早于提交日期 {after}"),
                     format!("dated {date}, before it was handed in ({after})"),
                 ));

@@ -9,9 +9,10 @@
 //! 5. Files and claims are bounded; a refusal says what, where (line or entry) and what to do, in Chinese and English.
 //!
 //! [`rule`]: a rule file; [`claim`]: what a project brings to it; [`sheet`]: 补助测算; [`plan`]: the filed plan in force,
-//! its changes, and what is there; [`dossier`]: papers asked of a firm; [`package`]: the attachment folders a city asks for; [`words`]: clauses and money.
+//! its changes, and what is there; [`dossier`]: papers asked of a firm; [`deviation`]: targets that are missed and the run of days; [`package`]: the attachment folders a city asks for; [`words`]: clauses and money.
 
 pub mod claim;
+pub mod deviation;
 pub mod dossier;
 mod file;
 pub mod package;

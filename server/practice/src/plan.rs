@@ -14,6 +14,7 @@ mod door;
 mod major;
 
 use jiff::civil::Date;
+use metrics::statements::Statements;
 
 pub use metrics::filed::{
     Application, ApprovedChange, Compared, Course, Covered, Difference, InForce, Problem, Procedure, Promise, Seen,
@@ -24,6 +25,13 @@ pub use self::dates::{Payment, PaymentState, Term, TermState, payments, term};
 pub use self::door::check_stated;
 pub use self::major::{MajorChange, major};
 
+/// The plan in force of a filing of a log on a date, by the delivered rule it names.
+pub fn in_force_of(statements: &Statements, zone: &str, filing: &str, at: Date) -> Option<InForce> {
+    let filing = statements.filing(filing)?;
+    let rule = filing.plans.first()?.body.rule.as_deref().and_then(crate::rule::find);
+    let route = rule.and_then(|rule| rule.change.as_ref()).map(crate::rule::ChangeRules::asked);
+    Procedure { filing, route, zone }.in_force(at)
+}
 /// A stated date; declarations are checked, so that there is one.
 fn date(text: &str) -> Option<Date> {
     metrics::calendar::parse_date(text)

@@ -73,3 +73,24 @@ mod tests {
         assert_eq!((percent(5_000), percent(3_333), percent(5)), ("50".into(), "33.33".into(), "0.05".into()));
     }
 }
+
+/// A statement that counts for nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{} / {}", said.zh, said.en)]
+pub struct Problem {
+    /// Its leaf, when it is one already.
+    pub leaf: Option<u64>,
+    /// Why.
+    pub said: Names,
+}
+
+impl Problem {
+    /// A problem of something that is no leaf yet.
+    pub(crate) fn new(zh: impl Into<String>, en: impl Into<String>) -> Self {
+        Self { leaf: None, said: words(zh, en) }
+    }
+
+    pub(crate) fn at(self, leaf: u64) -> Self {
+        Self { leaf: Some(leaf), ..self }
+    }
+}

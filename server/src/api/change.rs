@@ -124,6 +124,24 @@ pub(crate) async fn state_all(
     Ok(leaves)
 }
 
+/// Has a target of a filed plan measured, and states the notice or the re-measurement that rests on it, under the caller's pseudonym and role:
+/// that of the authority spoken for, else the firm's.
+pub(crate) async fn measure_it(
+    state: &AppState,
+    access: &Access,
+    site: &str,
+    (filing, id): (&str, &str),
+    asked: planning::deviation::Asked,
+) -> Result<u64, Failure> {
+    let row = query::visible(&state.store, access, Permission::SeeFigures, site).await?;
+    let role =
+        access.acting_role(Permission::GiveOpinion, &row).or_else(|| access.acting_role(Permission::Declare, &row));
+    let issuer = Issuer { author: access.pseudonym.clone(), role: role.ok_or(Forbidden)?.to_owned() };
+    let site = row.id.parse().map_err(|_| QueryError::NotFound)?;
+    let now_ms = state.clock.now_ms();
+    Ok(planning::deviation::state_measured(&state.logs, &site, (filing, id), asked, issuer, now_ms).await?)
+}
+
 /// Issues a report under the caller's pseudonym and role.
 pub(crate) async fn issue_it(
     state: &AppState,

@@ -15,7 +15,7 @@ use metrics::statements::Statements;
 use practice::dossier::{Paper, Standing, dossier};
 use practice::plan::{Procedure, Status};
 use practice::rule::{self, ChangeRules};
-use practice::words::yuan;
+use practice::words::{Problem, yuan};
 use protocol::Declaration;
 
 pub use self::model::{
@@ -173,7 +173,7 @@ fn leaf(leaf: u64) -> i64 {
     i64::try_from(leaf).unwrap_or(i64::MAX)
 }
 
-fn loose(problem: &practice::dossier::Problem) -> LooseView {
+pub(super) fn loose(problem: &Problem) -> LooseView {
     LooseView { leaf: problem.leaf.map(leaf), words: Words::from(&problem.said) }
 }
 

@@ -88,7 +88,7 @@ fn first(filing: &Filing) -> u64 {
     filing.plans.first().map_or(u64::MAX, |plan| plan.leaf)
 }
 
-fn words(names: &Names) -> Words {
+pub(super) fn words(names: &Names) -> Words {
     Words { zh: names.zh.clone(), en: names.en.clone() }
 }
 
@@ -322,7 +322,7 @@ impl Source {
     }
 }
 
-fn leaf(leaf: u64) -> i64 {
+pub(super) fn leaf(leaf: u64) -> i64 {
     i64::try_from(leaf).unwrap_or(i64::MAX)
 }
 
@@ -377,7 +377,7 @@ fn lines(current: &InForce, rule: Option<&Rule>) -> Vec<InvestmentView> {
     current.plan.lines.iter().map(line).collect()
 }
 
-fn target(of: &metrics::filed::FiledTarget) -> FiledTargetView {
+pub(super) fn target(of: &metrics::filed::FiledTarget) -> FiledTargetView {
     FiledTargetView {
         target: of.target.clone(),
         names: words(&of.names),

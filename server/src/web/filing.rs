@@ -8,6 +8,7 @@
 
 use askama::Template;
 use metrics::filed::PRODUCING_DAYS;
+use metrics::report::COMPARED_DEFINITIONS;
 
 use crate::query::{ApplicationView, ClauseView, FilingMachine, FilingRule, FilingState, FilingView, PromiseView};
 
@@ -16,6 +17,7 @@ mod paper;
 pub(crate) use self::paper::papers;
 
 use super::format::{self, Clockface};
+use super::plan::compared;
 use super::text::{Lang, Texts};
 use super::view::{Frame, Nav, url_part};
 use super::words::{self, said, word};
@@ -168,6 +170,7 @@ pub struct FilingPage {
     rules: Vec<(String, String)>,
     categories: Vec<(String, Vec<Choice>)>,
     stages: Vec<(String, Vec<Choice>)>,
+    definitions: Vec<Choice>,
     line_rows: std::ops::RangeInclusive<usize>,
     target_rows: std::ops::RangeInclusive<usize>,
     payment_rows: std::ops::RangeInclusive<usize>,
@@ -263,6 +266,7 @@ impl FilingPage {
             rules,
             categories,
             stages,
+            definitions: COMPARED_DEFINITIONS.iter().map(|d| ((*d).to_owned(), compared(t, d))).collect(),
             line_rows: 1..=LINE_ROWS,
             target_rows: 1..=TARGET_ROWS,
             payment_rows: 1..=PAYMENT_ROWS,
@@ -352,7 +356,7 @@ fn cite(t: &Texts, clause: &ClauseView) -> Cite {
     Cite { article: clause.article.clone(), quote }
 }
 
-fn problem(t: &Texts, leaf: Option<i64>, what: &crate::query::Words) -> String {
+pub(super) fn problem(t: &Texts, leaf: Option<i64>, what: &crate::query::Words) -> String {
     match leaf {
         Some(leaf) => t.f("filing-void", &[("leaf", &format::integer(leaf)), ("why", &said(t, what))]),
         None => said(t, what),

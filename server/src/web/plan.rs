@@ -304,7 +304,7 @@ fn of_machine(t: &Texts, data: &PlanView, machine: &str) -> String {
 }
 
 /// The name of a comparison: of its definition, or of the amount per production day.
-fn compared(t: &Texts, definition: &str) -> String {
+pub(super) fn compared(t: &Texts, definition: &str) -> String {
     match definition {
         "energy.per_production_day@1" => t.s("plan-energy-per-day"),
         "good.per_production_day@1" => t.s("plan-good-per-day"),

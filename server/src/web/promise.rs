@@ -325,7 +325,7 @@ pub(super) fn amount(definition: &str, value: &str) -> String {
 }
 
 /// A printed ratio in percent, two decimals.
-fn percent(text: &str) -> Option<String> {
+pub(super) fn percent(text: &str) -> Option<String> {
     let (sign, digits) = text.strip_prefix('-').map_or(("", text), |rest| ("−", rest));
     let millionths: i128 = digits.replace('.', "").parse().ok()?;
     Some(format!("{sign}{}", format::percent_bare(millionths, 1_000_000, 2)?))

@@ -36,6 +36,7 @@ mod asked;
 mod carry;
 mod change;
 mod declare;
+mod deviation;
 mod filing;
 mod findings;
 mod form;
@@ -67,6 +68,7 @@ pub fn routes() -> Router<AppState> {
         .route("/sites/{site}/savings", get(asked::savings))
         .route("/sites/{site}/plan", get(plan::page).post(plan::answer).layer(plan::limit()))
         .route("/sites/{site}/filing", get(filing::page).post(filing::answer).layer(filing::limit()))
+        .route("/sites/{site}/deviation", get(deviation::page).post(deviation::answer).layer(filing::limit()))
         .route("/sites/{site}/subsidy", get(subsidy::page).post(subsidy::answer).layer(filing::limit()))
         .route("/sites/{site}/papers", get(papers::page).post(papers::answer))
         .route("/portfolio", get(portfolio::page))

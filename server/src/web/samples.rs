@@ -19,6 +19,7 @@ use super::view::{Crumb, Frame, Nav, Reader, SiteRef};
 
 pub(super) mod asked;
 pub(super) mod declare;
+pub(super) mod deviation;
 pub(super) mod dossier;
 mod figures;
 pub(super) mod filing;

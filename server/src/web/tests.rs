@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use super::text::{EN_FTL, Lang, ZH_FTL};
 use super::{
-    carry, catalogue, declare, door, figures, filing, findings, fleet, gateways, machine, meters, onsite, package,
-    papers, plan, portfolio, questionnaire, reports, savings, site, subsidy, why,
+    carry, catalogue, declare, deviation, door, figures, filing, findings, fleet, gateways, machine, meters, onsite,
+    package, papers, plan, portfolio, questionnaire, reports, savings, site, subsidy, why,
 };
 
 fn pages(lang: Lang) -> Vec<(&'static str, String)> {
@@ -21,6 +21,7 @@ fn pages(lang: Lang) -> Vec<(&'static str, String)> {
     all.extend(savings::samples(lang));
     all.extend(plan::samples(lang));
     all.extend(filing::samples(lang));
+    all.extend(deviation::samples(lang));
     all.extend(subsidy::samples(lang));
     all.extend(papers::samples(lang));
     all.extend(portfolio::samples(lang));
@@ -139,7 +140,9 @@ fn keys(ftl: &str) -> BTreeSet<String> {
 }
 
 /// Keys whose last part comes from data; each family is looked up in one place.
-const FAMILIES: [&str; 39] = [
+const FAMILIES: [&str; 41] = [
+    "deviation-step-",
+    "deviation-day-",
     "beside-",
     "plan-finding-",
     "plan-in-",

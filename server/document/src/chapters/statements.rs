@@ -15,7 +15,7 @@ const DAY_MS: i64 = 86_400_000;
 const BODY_MAX: usize = 320;
 
 /// What is entered again and again; all other kinds are parameters or records of the system.
-const ENTERED: [&str; 26] = [
+const ENTERED: [&str; 31] = [
     "quality_count",
     "planned_stop",
     "batch",
@@ -42,6 +42,11 @@ const ENTERED: [&str; 26] = [
     "onsite_plate",
     "onsite_result",
     "onsite_confirmed",
+    "deviation_notice",
+    "deviation_explanation",
+    "deviation_measures",
+    "deviation_remeasured",
+    "deviation_closed",
 ];
 
 /// Whether a kind is something a person entered, not a parameter.

@@ -120,7 +120,7 @@ fn names(kind: &'static str, field: &str, names: &Names) -> Checked {
     words(kind, &format!("{field}.en"), &names.en, NAME_MAX)
 }
 
-fn range(kind: &'static str, field: &str, range: &DateRange) -> Checked {
+pub(crate) fn range(kind: &'static str, field: &str, range: &DateRange) -> Checked {
     check_date(kind, &format!("{field}.from"), &range.from)?;
     check_date(kind, &format!("{field}.to"), &range.to)?;
     if range.from > range.to {

@@ -127,7 +127,7 @@ impl Problem {
         Self { leaf: None, why, said: words(zh, en) }
     }
 
-    fn at(self, leaf: u64) -> Self {
+    pub(crate) fn at(self, leaf: u64) -> Self {
         Self { leaf: Some(leaf), ..self }
     }
 }

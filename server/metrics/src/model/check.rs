@@ -11,6 +11,9 @@ use crate::batch::record::BatchRecord;
 use crate::checklist::ledger::{self, LedgerEntry};
 use crate::credibility::course::{FindingRef, FindingShown};
 use crate::credibility::explanation::{self, Explanation};
+use crate::deviation::{
+    self, DeviationClosed, DeviationExplanation, DeviationMeasures, DeviationNotice, DeviationRemeasured,
+};
 use crate::dossier::{self, FirmListed, PaperAsked, PaperHanded, PaperJudged};
 use crate::filed::{self, FiledPlan, PlanChange, PlanFinished, PlanOpinion};
 use crate::metrology::{self, Meter};
@@ -145,12 +148,22 @@ pub enum Body {
     OnsiteResult(Box<OnsiteResult>),
     /// `onsite_confirmed`
     OnsiteConfirmed(OnsiteConfirmed),
+    /// `deviation_notice`
+    DeviationNotice(Box<DeviationNotice>),
+    /// `deviation_explanation`
+    DeviationExplanation(DeviationExplanation),
+    /// `deviation_measures`
+    DeviationMeasures(DeviationMeasures),
+    /// `deviation_remeasured`
+    DeviationRemeasured(Box<DeviationRemeasured>),
+    /// `deviation_closed`
+    DeviationClosed(DeviationClosed),
     /// A kind this crate does not compute with.
     Other,
 }
 
 /// The declaration kinds this crate computes with.
-pub const KINDS: [&str; 42] = [
+pub const KINDS: [&str; 47] = [
     "site",
     "calendar",
     "machine",
@@ -193,6 +206,11 @@ pub const KINDS: [&str; 42] = [
     "onsite_plate",
     "onsite_result",
     "onsite_confirmed",
+    "deviation_notice",
+    "deviation_explanation",
+    "deviation_measures",
+    "deviation_remeasured",
+    "deviation_closed",
 ];
 
 /// Parses and checks the body of a declaration.
@@ -290,6 +308,11 @@ pub fn parse_body(kind: &str, body: &serde_json::Value) -> Result<Body, ModelErr
         "onsite_plate" => Body::OnsitePlate(Box::new(onsite::check_plate(read(kind, body)?)?)),
         "onsite_result" => Body::OnsiteResult(Box::new(onsite::check_result(read(kind, body)?)?)),
         "onsite_confirmed" => Body::OnsiteConfirmed(onsite::check_confirmed(read(kind, body)?)?),
+        "deviation_notice" => Body::DeviationNotice(Box::new(deviation::check_notice(read(kind, body)?)?)),
+        "deviation_explanation" => Body::DeviationExplanation(deviation::check_explanation(read(kind, body)?)?),
+        "deviation_measures" => Body::DeviationMeasures(deviation::check_measures(read(kind, body)?)?),
+        "deviation_remeasured" => Body::DeviationRemeasured(Box::new(deviation::check_remeasured(read(kind, body)?)?)),
+        "deviation_closed" => Body::DeviationClosed(deviation::check_closed(read(kind, body)?)?),
         _ => Body::Other,
     })
 }

@@ -133,6 +133,30 @@ impl Target {
 }
 
 impl Plan {
+    /// One metric of some machines before and after, with the interval's usual parameters.
+    pub(crate) fn of_target(
+        machines: Vec<String>,
+        baseline: DateRange,
+        reporting: DateRange,
+        metric: PlanMetric,
+    ) -> Self {
+        Self {
+            plan: "target".to_owned(),
+            names: Names::default(),
+            baseline: Some(baseline),
+            reporting,
+            comparison: None,
+            machines,
+            incoming: None,
+            seed: 0,
+            replicates: default_replicates(),
+            block_days: default_block(),
+            option: None,
+            boundary: None,
+            metrics: vec![metric],
+        }
+    }
+
     /// The metric of a definition and machine.
     pub fn metric(&self, definition: &str, machine: &str) -> Option<&PlanMetric> {
         self.metrics.iter().find(|m| m.definition == definition && m.machine == machine)

@@ -89,6 +89,11 @@ impl Pass {
             Body::Adjustment(_) | Body::Explanation(_) | Body::FindingShown(_) | Body::FindingAcknowledged(_) => false,
             // What was promised to an authority moves no number.
             Body::FiledPlan(_) | Body::PlanChange(_) | Body::PlanOpinion(_) => false,
+            Body::DeviationNotice(_)
+            | Body::DeviationExplanation(_)
+            | Body::DeviationMeasures(_)
+            | Body::DeviationRemeasured(_)
+            | Body::DeviationClosed(_) => false,
             body => body != Body::Other && begins,
         }
     }

@@ -446,6 +446,37 @@ pub(super) fn change_line(s: &Stated<protocol::Declaration>) -> LockChange {
     }
 }
 
+/// The change of a plan's one metric, as a report has it.
+pub(crate) struct ComparedChange {
+    /// In the target's unit.
+    pub(crate) change: Option<TargetChange>,
+    /// `MET`, `NOT_MET`, `INSUFFICIENT`.
+    pub(crate) verdict: &'static str,
+    /// Why the evidence is insufficient.
+    pub(crate) reasons: Vec<&'static str>,
+    /// Values before and after.
+    pub(crate) values: [Option<String>; 2],
+}
+
+/// Compares the baseline of a plan with its reporting period for its first metric, under the parameters declared now.
+pub(crate) fn compared_change(history: &History, plan: &Plan, until_ms: i64) -> Option<ComparedChange> {
+    let metric = plan.metrics.first()?;
+    let side = |name: &str, range: &crate::model::DateRange| {
+        let period = Period { name: name.to_owned(), from: range.from.clone(), to: range.to.clone() };
+        evaluate_side(history, &plan.machines, &period, Some(until_ms))
+    };
+    let before = plan.baseline.as_ref().map(|range| side("baseline", range)).unwrap_or_default();
+    let after = side("reporting", &plan.reporting);
+    // No plan was stated, so none was stated late.
+    let found = compare_metric(history, (plan, i64::MIN), (&metric.definition, &metric.machine), &before, &after);
+    let (change, verdict, mut reasons) = judge(metric, found.as_ref());
+    if !before.iter().any(|part| part.valid > 0) {
+        reasons = vec!["NO_BASELINE_DATA"];
+    }
+    let values = found.map_or([None, None], |c| [c.comparison.before.value, c.comparison.after.value]);
+    Some(ComparedChange { change, verdict: verdict.unwrap_or("INSUFFICIENT"), reasons, values })
+}
+
 /// The change in the target's unit, and what it bears.
 fn judge(
     metric: &PlanMetric,

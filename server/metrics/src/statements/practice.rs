@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Statements;
+use crate::deviation::Step;
 use crate::dossier::{FirmListed, Paper};
 use crate::filed::{Filed, Filing};
 use crate::model::Body;
@@ -13,11 +14,17 @@ pub struct Practice {
     filings: BTreeMap<String, Filing>,
     papers: BTreeMap<String, Paper>,
     listed: Vec<Filed<FirmListed>>,
+    /// By filing.
+    deviations: BTreeMap<String, Vec<Step>>,
 }
 
 impl Practice {
     /// Adds a statement; what is about something else is left alone.
     pub(super) fn push(&mut self, leaf: u64, received_ms: i64, role: &str, body: Body) {
+        if let Some(step) = Step::of(&body, leaf, received_ms, role) {
+            self.deviations.entry(step.filing().to_owned()).or_default().push(step);
+            return;
+        }
         let role = role.to_owned();
         match body {
             Body::FiledPlan(b) => {
@@ -73,6 +80,11 @@ impl Statements {
     /// A paper.
     pub fn paper(&self, paper: &str) -> Option<&Paper> {
         self.practice.papers.get(paper)
+    }
+
+    /// Everything stated of the deviations of a filing, in order of the log.
+    pub fn deviations(&self, filing: &str) -> &[Step] {
+        self.practice.deviations.get(filing).map_or(&[], Vec::as_slice)
     }
 
     /// What lists of authorities say of the firm, in order of the log.

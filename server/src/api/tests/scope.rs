@@ -47,7 +47,8 @@ pub(super) fn address(path: &str, leaf: i64) -> String {
         .replace("{leaf}", &leaf.to_string())
         .replace("{file}", if path.contains("/declare/") { "bill.csv" } else { "app.css" })
         .replace("{name}", "report.zh-CN.pdf")
-        .replace("{digest}", &protocol::sha256(&photo()).hex());
+        .replace("{digest}", &protocol::sha256(&photo()).hex())
+        .replace("{gateway}", "gw-1");
     let metric = "metric=oee.iso22400%401";
     match path.rsplit('/').next() {
         Some("why") if path.starts_with("/api") => format!("{filled}?{metric}"),
@@ -78,7 +79,7 @@ fn body(path: &str) -> (&'static str, String) {
     if path.ends_with("/locks") {
         return ("application/json", json!({"definition": "oee.iso22400@1"}).to_string());
     }
-    if path.ends_with("/declare") {
+    if path.ends_with("/declare") || path.ends_with("/carry") {
         let part = |(name, value): (&str, &str)| {
             format!("--gz\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
         };

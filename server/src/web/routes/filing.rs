@@ -77,11 +77,13 @@ fn plan(t: &Texts, form: &Fields) -> Result<Json, String> {
     }
     let target = |(i, [name, value, unit, from, to, method]): (usize, [&str; 6])| {
         let direction = form.one(&format!("direction.{i}"));
-        json!({
+        let mut target = json!({
             "target": format!("t-{i}"), "names": {"zh": name, "en": name},
             "promised": {"value": value, "unit": unit, "direction": direction},
             "base": {"from": from, "to": to}, "method": method,
-        })
+        });
+        put(&mut target, "definition", form.one(&format!("definition.{i}")));
+        target
     };
     let targets = form.rows(["target", "value", "unit", "base_from", "base_to", "method"]);
     let payment = |(_, [stage, date]): (usize, [&str; 2])| json!({"stage": stage, "date": date});

@@ -11,6 +11,7 @@ use crate::testing::{Inside, inside};
 
 mod carry;
 mod declare;
+mod deviation;
 mod documents;
 mod filing;
 mod findings;
