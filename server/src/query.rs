@@ -3,7 +3,7 @@
 //! Constraints:
 //! 1. Every function takes an [`Access`]; a site outside its scope is [`QueryError::NotFound`], exactly like a site that
 //!    does not exist.
-//! 2. Nothing is evaluated here, except what `figures`, `meters`, `questionnaire`, `savings`, `plan`, `findings` and `package` are asked over dates of the reader's
+//! 2. Nothing is evaluated here, except what `figures`, `meters`, `questionnaire`, `savings`, `plan`, `deviations`, `findings` and `package` are asked over dates of the reader's
 //!    choice. Numbers come from the projector's rows as numerator and denominator; pages divide once, when they print.
 //! 3. Each function is a handful of indexed reads, whatever the number of sites: a page answers within 100 ms.
 //! 4. Times are Unix milliseconds (UTC); `time_zone` says how to show them. Dates are production dates, `YYYY-MM-DD`.
