@@ -1813,3 +1813,5 @@ declared-deviation-remeasured = Deviation: measured again
 declared-deviation-closed = Deviation: closed
 filing-definition = Computed from data as
 filing-definition-none = not from data
+deviation-logged = leaf { $leaf }, logged { $time }
+register-not-yours = A list is imported by the account of an authority or of the promotion centre.

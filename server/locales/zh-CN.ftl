@@ -1756,3 +1756,5 @@ declared-deviation-remeasured = 偏离：复测
 declared-deviation-closed = 偏离：销号
 filing-definition = 由数据计算的口径
 filing-definition-none = 不由数据计算
+deviation-logged = 日志第 { $leaf } 条，{ $time } 记入
+register-not-yours = 汇总表由主管部门或促进中心的账号导入。

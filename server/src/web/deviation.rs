@@ -251,7 +251,7 @@ fn card(t: &Texts, face: &Clockface, data: &DeviationsView, of: &DeviationView) 
 }
 
 fn step(t: &Texts, face: &Clockface, of: &DeviationStep) -> Step {
-    let logged = t.f("filing-logged", &[("leaf", &format::integer(of.leaf)), ("time", &face.full(of.received_ms))]);
+    let logged = t.f("deviation-logged", &[("leaf", &format::integer(of.leaf)), ("time", &face.full(of.received_ms))]);
     let measure = |m: &Measure| [m.what.clone(), m.who.clone(), m.due.clone()];
     Step {
         title: word(t, "deviation-step", of.kind),

@@ -239,12 +239,13 @@ pub struct RegisterPage {
     reason: String,
     problem: String,
     done: String,
+    may_import: bool,
 }
 
 impl RegisterPage {
     /// Builds the page.
     #[must_use]
-    pub fn new(frame: Frame, told: ListTold) -> Self {
+    pub fn new(frame: Frame, told: ListTold, may_import: bool) -> Self {
         let t = frame.t();
         let at = usize::from(t.lang() != Lang::Zh);
         let kind = &crate::import::kinds::REGISTER;
@@ -259,6 +260,7 @@ impl RegisterPage {
             reason: told.reason,
             problem: told.problem,
             done: told.done,
+            may_import,
             frame,
             t,
         }
@@ -339,8 +341,9 @@ pub(super) fn samples(lang: Lang) -> Vec<(&'static str, String)> {
         view.counts.iter_mut().zip(counts).for_each(|(count, firms)| count.firms = firms);
         view
     };
-    let list =
-        |name, told: ListTold| (name, RegisterPage::new(frame("/portfolio/list"), told).render().expect("renders"));
+    let list = |name, told: ListTold| {
+        (name, RegisterPage::new(frame("/portfolio/list"), told, true).render().expect("renders"))
+    };
     let row = |line: u32, site: bool, same: Option<i64>, replaces: Option<i64>| RegisterRow {
         line,
         firm: ["91350100M000100Y43".into(), "锦华 <精密>".into()],

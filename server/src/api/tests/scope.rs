@@ -37,6 +37,15 @@ fn addresses() -> Vec<(Method, String)> {
     found
 }
 
+/// A file that an address of files has.
+fn file(path: &str) -> &'static str {
+    match path {
+        _ if path.contains("/declare/") => "bill.csv",
+        _ if path.starts_with("/portfolio/") => "template.csv",
+        _ => "app.css",
+    }
+}
+
 /// A real address of the factory.
 pub(super) fn address(path: &str, leaf: i64) -> String {
     let filled = path
@@ -45,7 +54,7 @@ pub(super) fn address(path: &str, leaf: i64) -> String {
         .replace("{date}", "2026-03-02")
         .replace("{shift}", "day")
         .replace("{leaf}", &leaf.to_string())
-        .replace("{file}", if path.contains("/declare/") { "bill.csv" } else { "app.css" })
+        .replace("{file}", file(path))
         .replace("{name}", "report.zh-CN.pdf")
         .replace("{digest}", &protocol::sha256(&photo()).hex())
         .replace("{gateway}", "gw-1");

@@ -28,7 +28,7 @@ pub static REGISTER: Kind = Kind {
         may("site", "站点编号", "Site id", Field::Text(64), ""),
         may("list", "名单名称", "List", NAME, "第四批转型项目征集汇总表"),
         may("number", "项目编号", "Number", NAME, "4-017"),
-        may("district", "县（市）区", "District", NAME, "西山区"),
+        may("district", "县（市）区", "District", NAME, "五华区"),
         may("sub_sector", "细分行业", "Sub-sector", NAME, "通用设备制造"),
         may("provider", "服务商", "Provider", NAME, "某服务商"),
         may(

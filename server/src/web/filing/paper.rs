@@ -37,7 +37,7 @@ fn filed(t: &'static Texts, data: &FilingView, state: &FilingState) -> Chapter {
         (t.s("package-project"), words::name(&state.names, t.lang(), &state.id)),
         (t.s("filing-number"), state.number.clone().unwrap_or_else(|| format::NONE.to_owned())),
         (t.s("filing-date"), state.filed.clone()),
-        (t.s("package-stated"), t.f1("filing-leaf", "leaf", format::integer(state.leaf))),
+        (t.s("package-stated"), t.f1("papers-leaf", "leaf", format::integer(state.leaf))),
     ];
     if let Some(term) = &state.term {
         facts.push((t.s("filing-term"), format!("{} – {}", term.dates[0], term.dates[1])));

@@ -1,7 +1,7 @@
 //! All firms with what they owe, and lists of firms from a spreadsheet.
 //!
 //! Constraints first:
-//! - Who sees no more than one site has no such page. A list is read by who speaks for a body, against the sites in his scope.
+//! - Who sees no more than one site is led to that one. A list is read by who speaks for a body, against the sites in his scope.
 //! - Checking logs nothing. Confirming reads the list again; what would be stated now and was not looked at is shown instead.
 //! - Every site has a log of its own: an entry is stated site by site. What is there already is not stated twice, so that a list whose
 //!   recording was cut short is finished by confirming it again.
@@ -20,6 +20,7 @@ use crate::import::kinds::REGISTER;
 use crate::import::{provenance, template};
 use crate::planning::FIRM_LISTED;
 use crate::query::{self, Given, PortfolioOrder, PortfolioQuery, PortfolioShow};
+use crate::roles::Permission;
 use crate::state::AppState;
 use crate::web::declare::described;
 use crate::web::portfolio::{Checked, ListTold, PortfolioPage, RegisterPage};
@@ -42,7 +43,7 @@ pub(super) async fn page(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Problem> {
     if !visitor.access().sees_many_sites() {
-        return Err(visitor.problem(ProblemKind::Missing));
+        return Ok(Redirect::to("/sites").into_response());
     }
     let page = i64::try_from(asked.page.unwrap_or(1).max(1)).unwrap_or(1);
     let ask = PortfolioQuery {
@@ -67,12 +68,9 @@ pub(super) struct Done {
     done: Option<u32>,
 }
 
-/// Whether somebody may import a list at all.
-fn admit(visitor: &Visitor) -> Result<(), Problem> {
-    if visitor.access().sites(crate::roles::Permission::GiveOpinion).is_empty() {
-        return Err(visitor.problem(ProblemKind::Missing));
-    }
-    Ok(())
+/// Who speaks for a body imports lists.
+fn may_import(visitor: &Visitor) -> bool {
+    !visitor.access().sites(Permission::GiveOpinion).is_empty()
 }
 
 /// The page of lists.
@@ -81,7 +79,9 @@ pub(super) async fn list(
     visitor: Visitor,
     Query(asked): Query<Done>,
 ) -> Result<Response, Problem> {
-    admit(&visitor)?;
+    if !visitor.access().sees_many_sites() {
+        return Ok(Redirect::to("/sites").into_response());
+    }
     let done = asked.done.map(|n| visitor.lang.texts().f1("register-done", "n", i64::from(n))).unwrap_or_default();
     Ok(show(&state, &visitor, StatusCode::OK, ListTold { done, ..ListTold::default() }))
 }
@@ -89,12 +89,11 @@ pub(super) async fn list(
 fn show(state: &AppState, visitor: &Visitor, status: StatusCode, told: ListTold) -> Response {
     let title = visitor.lang.texts().s("register-title");
     let (frame, _) = visitor.frame(title, Nav::Portfolio, None, false, state.clock.now_ms());
-    html(status, &RegisterPage::new(frame, told))
+    html(status, &RegisterPage::new(frame, told, may_import(visitor)))
 }
 
 /// The template of a list.
 pub(super) async fn list_template(visitor: Visitor, Path(file): Path<String>) -> Result<Response, Problem> {
-    admit(&visitor)?;
     let (media, bytes) = match file.as_str() {
         "template.csv" => ("text/csv; charset=utf-8", template::csv(&REGISTER).into_bytes()),
         "template.xlsx" => {
@@ -118,7 +117,9 @@ pub(super) async fn list_answer(
     visitor: Visitor,
     parts: Result<Multipart, MultipartRejection>,
 ) -> Result<Response, Problem> {
-    admit(&visitor)?;
+    if !may_import(&visitor) {
+        return Ok(Redirect::to("/portfolio/list").into_response());
+    }
     let t = visitor.lang.texts();
     let form = match Form::read(parts).await {
         Ok(form) => form,

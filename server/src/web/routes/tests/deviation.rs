@@ -62,7 +62,7 @@ fn plan() -> Json {
         }
         target
     };
-    json!([{"kind": "filed_plan", "body": {
+    json!([{"kind": "filed_plan", "role": "firm", "body": {
         "filing": "km-017", "names": {"zh": "一号线改造", "en": "Line 1"}, "rule": "kunming-fund-2024-1", "filed": "2026-03-01",
         "term": {"from": "2026-03-02", "to": "2026-04-30"}, "machines": [{"machine": "press"}],
         "targets": [target("oee", "30", Some("oee.iso22400@1")), target("words", "5", None)],

@@ -107,7 +107,7 @@ async fn what_nobody_approved_is_named_in_report_workbook_and_verification() {
     let filings = &report["practice"]["filings"];
     // The route is the rule file's; a rule that is not delivered has none here.
     let route = &report["request"]["filings"][0]["rule"]["change"]["opinions"];
-    assert_eq!((route, &filings[0]["basis"]), (&json!(["district", "centre", "city"]), &json!("ROUTE")));
+    assert_eq!((route, &filings[0]["basis"]), (&json!(["district", "centre", "city", "finance"]), &json!("ROUTE")));
     assert_eq!(
         (&report["request"]["filings"][1]["rule"], &filings[1]["basis"]),
         (&json!(null), &json!("RULE_UNKNOWN"))
