@@ -275,11 +275,11 @@ fn a_ratio_stated_and_configured_wrongly_is_caught_by_another_meter_and_by_the_p
         floor.face(at, &value, "kWh", false)
     };
     let first = face(&mut floor, 90_000);
-    let early = face(&mut floor.run(200_000), 200_000);
+    let early = face(floor.run(200_000), 200_000);
     let wait = floor.run(320_000).found(early);
     assert_eq!(floor.found(first), Err(NotYet::SecondFace { from_ms: START + 390_000 }));
     assert_eq!(wait, Err(NotYet::SecondFace { from_ms: START + 390_000 }), "too early to say anything");
-    let second = face(&mut floor.run(1_290_000), 1_290_000);
+    let second = face(floor.run(1_290_000), 1_290_000);
     let Found::Meter(seen) = floor.run(1_320_000).found(second).unwrap() else { panic!("no meter") };
     let compared = seen.increment.unwrap();
     assert_eq!((seen.since, seen.readings.len(), seen.register), (Some(first), 4, None));

@@ -77,9 +77,9 @@ impl<'f> Procedure<'f> {
     /// When the works were finished, as the firm stated last of what is dated by a date; what the door would have refused says nothing.
     pub fn finished(&self, at: Date) -> Option<(Date, &'f Filed<PlanFinished>)> {
         let counts = |stated: &&Filed<PlanFinished>| self.check_finished(stated).is_ok();
-        let of =
+        let mut of =
             self.filing.finished.iter().filter(counts).filter_map(|stated| Some((date(&stated.body.date)?, stated)));
-        of.filter(|(finished, _)| *finished <= at).last()
+        of.rfind(|(finished, _)| *finished <= at)
     }
 
     /// The plan in force on a date, by the dates of the papers; none before it was filed.
