@@ -150,11 +150,11 @@ impl Built {
 /// # Errors
 /// A report or checkpoint that cannot be read; see [`DocumentError`].
 pub fn build(input: &Input<'_>) -> Result<Built, DocumentError> {
-    with_context(&input.source, input.lang, |c| Filing::new(c, input).build())
+    with_context(&input.source, input.lang, |c| Packing::new(c, input).build())
 }
 
 /// A package under construction.
-struct Filing<'f> {
+struct Packing<'f> {
     c: &'f Context<'f>,
     input: &'f Input<'f>,
     /// Files inside folders, in the order they were made.
@@ -163,7 +163,7 @@ struct Filing<'f> {
     proofs: Vec<Proof>,
 }
 
-impl<'f> Filing<'f> {
+impl<'f> Packing<'f> {
     fn new(c: &'f Context<'f>, input: &'f Input<'f>) -> Self {
         Self { c, input, files: Vec::new(), places: Places::default(), proofs: Vec::new() }
     }
