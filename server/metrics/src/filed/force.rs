@@ -77,7 +77,7 @@ impl<'f> Procedure<'f> {
         let counts = |stated: &&Filed<PlanFinished>| self.check_finished(stated).is_ok();
         let of =
             self.filing.finished.iter().filter(counts).filter_map(|stated| Some((date(&stated.body.date)?, stated)));
-        of.filter(|(finished, _)| *finished <= at).last()
+        of.filter(|(finished, _)| *finished <= at).next_back()
     }
 
     /// The plan in force on a date, by the dates of the papers; none before it was filed.
