@@ -52,7 +52,7 @@ pub async fn filing(
     let head = SiteHead::from(row);
     let id = site.parse().map_err(|_| QueryError::NotFound)?;
     let logs = logs.clone();
-    // What was read of the log is asked before its statements, so that none of them can be newer than it says.
+    // Asked before the log's size: what is read meanwhile never makes it look complete.
     let seen_size = store.seen_size(site).await?;
     let (statements, size) =
         off_thread(move || Ok((reporting::statements(&logs, &id)?, leaf(logs.size(&id)?)))).await?;

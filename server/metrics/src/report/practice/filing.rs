@@ -60,7 +60,6 @@ const fn one() -> u8 {
     1
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
 const fn is_one(together: &u8) -> bool {
     *together == one()
 }
