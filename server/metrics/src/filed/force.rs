@@ -79,11 +79,7 @@ impl<'f> Procedure<'f> {
         let counts = |stated: &&Filed<PlanFinished>| self.check_finished(stated).is_ok();
         let mut of =
             self.filing.finished.iter().filter(counts).filter_map(|stated| Some((date(&stated.body.date)?, stated)));
-<<<<<<< HEAD
         of.rfind(|(finished, _)| *finished <= at)
-=======
-        of.filter(|(finished, _)| *finished <= at).next_back()
->>>>>>> h-mend
     }
 
     /// The plan in force on a date, by the dates of the papers; none before it was filed.
