@@ -15,7 +15,7 @@ const PIECE_CHARS_MIN: usize = 4;
 /// The part of a source file that is in the program, and the part that tests it.
 fn halves(file: &Path, text: &str) -> (String, String) {
     let is_test = file.components().any(|part| part.as_os_str() == "tests") || file.ends_with("tests.rs");
-    match text.split_once("\nmod tests {") {
+    match text.split_once("\nmod tests {").or_else(|| text.split_once("\npub(crate) mod tests {")) {
         _ if is_test => (String::new(), text.to_owned()),
         Some((program, tests)) => (program.to_owned(), tests.to_owned()),
         None => (text.to_owned(), String::new()),

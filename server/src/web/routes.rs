@@ -6,24 +6,23 @@
 //! - A form that changes something carries the session's token; the answer to a change is a redirect, except where a
 //!   secret is shown once (an enrolment code).
 
+use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRef, FromRequestParts, Path, Query, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use axum::{Form, Router};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
-use crate::accounts::AccountError;
-use crate::accounts::extract::{self, Refused, SignedIn, clear_cookie, cookie, set_cookie};
+use crate::accounts::extract::{self, Refused, SignedIn, cookie};
 use crate::query::{self, QueryError, ShiftView, SiteHead};
 use crate::roles::{Access, Permission};
 use crate::state::AppState;
 use crate::store::{FleetOrder, FleetQuery};
 
-use super::door::{LoginPage, ProblemPage, SetupPage};
+use super::door::ProblemPage;
 use super::fleet::{Ask, FleetPage};
 use super::format::Clockface;
 use super::machine::MachinePage;
@@ -37,6 +36,7 @@ mod carry;
 mod change;
 mod declare;
 mod deviation;
+mod door;
 mod filing;
 mod findings;
 mod form;
@@ -51,9 +51,9 @@ mod subsidy;
 pub fn routes() -> Router<AppState> {
     Router::new()
         .route("/", get(home))
-        .route("/login", get(login_form).post(login))
-        .route("/logout", post(logout))
-        .route("/setup", get(setup_form).post(setup))
+        .route("/login", get(door::login_form).post(door::login))
+        .route("/logout", post(door::logout))
+        .route("/setup", get(door::setup_form).post(door::setup))
         .route("/lang", get(choose_language))
         .route("/assets/{file}", get(asset))
         .route("/sites", get(fleet))
@@ -368,123 +368,6 @@ async fn home(State(state): State<AppState>, visit: Visit) -> Result<Response, P
         [one] => Redirect::to(&format!("/sites/{}", url_part(&one.id))).into_response(),
         _ => Redirect::to("/sites").into_response(),
     })
-}
-
-#[derive(Deserialize)]
-struct NextPath {
-    #[serde(default)]
-    next: String,
-    #[serde(default)]
-    expired: String,
-}
-
-async fn login_form(State(state): State<AppState>, visit: Visit, Query(next): Query<NextPath>) -> Response {
-    if visit.signed_in.is_some() {
-        return Redirect::to(ours(&next.next)).into_response();
-    }
-    if state.accounts.is_fresh().await.unwrap_or(false) {
-        return Redirect::to("/setup").into_response();
-    }
-    let mut page = LoginPage::new(visit.lang, String::new(), ours(&next.next), "");
-    if !next.expired.is_empty() {
-        page = page.noting(visit.lang.texts().s("login-expired"));
-    }
-    html(StatusCode::OK, &page)
-}
-
-#[derive(Deserialize)]
-struct Credentials {
-    name: String,
-    password: String,
-    #[serde(default)]
-    next: String,
-}
-
-async fn login(State(state): State<AppState>, visit: Visit, Form(form): Form<Credentials>) -> Response {
-    let t = visit.lang.texts();
-    match state.accounts.sign_in(&form.name, &form.password, &visit.peer, state.clock.now_ms()).await {
-        Ok(session) => {
-            let cookie = set_cookie(&session.token, state.facts.tls);
-            ([(header::SET_COOKIE, cookie)], Redirect::to(ours(&form.next))).into_response()
-        }
-        Err(error) => {
-            let (status, words) = account_words(t, &error);
-            html(status, &LoginPage::new(visit.lang, words, ours(&form.next), &form.name))
-        }
-    }
-}
-
-/// An account error as a sentence on a page, and the status to answer with.
-fn account_words(t: &super::text::Texts, error: &AccountError) -> (StatusCode, String) {
-    match error {
-        AccountError::WrongPassword => (StatusCode::UNAUTHORIZED, t.s("login-wrong")),
-        AccountError::TooMany { .. } => (StatusCode::TOO_MANY_REQUESTS, t.s("login-limited")),
-        AccountError::FirstCode => (StatusCode::FORBIDDEN, t.s("setup-wrong")),
-        AccountError::Password { .. } | AccountError::Name => (StatusCode::BAD_REQUEST, t.s("setup-invalid")),
-        AccountError::Role(..)
-        | AccountError::NoUser(_)
-        | AccountError::StillIn(_)
-        | AccountError::NoGrant { .. }
-        | AccountError::NoToken { .. }
-        | AccountError::Period
-        | AccountError::Store(_)
-        | AccountError::Hash(_) => {
-            let reference = reference();
-            tracing::error!(%error, reference, "accounts");
-            (StatusCode::INTERNAL_SERVER_ERROR, format!("{} {reference}", t.s("problem-failed")))
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct Token {
-    token: String,
-}
-
-async fn logout(State(state): State<AppState>, visitor: Visitor, Form(form): Form<Token>) -> Result<Response, Problem> {
-    visitor.who.accept_form(&form.token).map_err(|_| visitor.problem(ProblemKind::Origin))?;
-    if let Err(error) = state.accounts.sign_out(&visitor.who.session, state.clock.now_ms()).await {
-        return Err(visitor.problem(ProblemKind::Failed(error.to_string())));
-    }
-    Ok(([(header::SET_COOKIE, clear_cookie())], Redirect::to("/login")).into_response())
-}
-
-async fn setup_form(State(state): State<AppState>, visit: Visit) -> Response {
-    if !state.accounts.is_fresh().await.unwrap_or(false) {
-        return Redirect::to("/login").into_response();
-    }
-    html(StatusCode::OK, &SetupPage::new(visit.lang, String::new(), ""))
-}
-
-#[derive(Deserialize)]
-struct FirstAdministrator {
-    code: String,
-    name: String,
-    password: String,
-    repeat: String,
-}
-
-async fn setup(State(state): State<AppState>, visit: Visit, Form(form): Form<FirstAdministrator>) -> Response {
-    let t = visit.lang.texts();
-    if form.password != form.repeat {
-        return html(StatusCode::BAD_REQUEST, &SetupPage::new(visit.lang, t.s("setup-mismatch"), &form.name));
-    }
-    let now_ms = state.clock.now_ms();
-    let made = state.accounts.redeem_first_code(&form.code, &form.name, &form.password, &visit.peer, now_ms).await;
-    let made = match made {
-        Ok(()) => state.accounts.sign_in(&form.name, &form.password, &visit.peer, now_ms).await,
-        Err(error) => Err(error),
-    };
-    match made {
-        Ok(session) => {
-            let cookie = set_cookie(&session.token, state.facts.tls);
-            ([(header::SET_COOKIE, cookie)], Redirect::to("/sites")).into_response()
-        }
-        Err(error) => {
-            let (status, words) = account_words(t, &error);
-            html(status, &SetupPage::new(visit.lang, words, &form.name))
-        }
-    }
 }
 
 #[derive(Deserialize, Default)]
