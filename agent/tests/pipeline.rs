@@ -583,7 +583,8 @@ fn copy(from: &Path, to: &Path) {
         if entry.file_type().expect("known").is_dir() {
             std::fs::create_dir_all(&target).expect("made");
             copy(&entry.path(), &target);
-        } else {
+        } else if entry.file_type().expect("known").is_file() {
+            // The socket for a stick is a door, no file: an image of a disk has none.
             std::fs::copy(entry.path(), &target).expect("copied");
         }
     }

@@ -36,6 +36,16 @@ fn a_file_longer_or_shorter_than_the_archive_states_is_refused() {
             lying[*at..at + 4].copy_from_slice(&lie.to_le_bytes());
         }
         assert!(bundle::read(&lying).is_err(), "{lie}");
+        // As a stream it is as long as stated, and one byte more says that it is longer.
+        let source = lying.as_slice();
+        let Ok(archive) = bundle::Archive::open(&source) else {
+            assert_eq!(lie, 200_000_000, "more than all of it may unpack to");
+            continue;
+        };
+        let mut unpacked = Vec::new();
+        std::io::Read::read_to_end(&mut archive.stream("report.json").unwrap(), &mut unpacked).unwrap();
+        assert_eq!(unpacked.len() as u64, 100_000.min(u64::from(lie) + 1), "{lie}");
+        assert!(archive.digest_of("report.json").is_err(), "{lie}");
     }
 }
 

@@ -421,7 +421,8 @@ impl<'s> Archive<'s> {
         if place.is_deflated { inflate(path, &packed, place.length as usize) } else { Ok(packed) }
     }
 
-    /// A file as a stream, for one that is too long to be held. Whether it is whole is [`Archive::digest_of`]'s to say.
+    /// A file as a stream, for one that is too long to be held. Whether it is whole is [`Archive::digest_of`]'s to say; one byte more than
+    /// stated shows what is longer, and nothing unpacks beyond that.
     ///
     /// # Errors
     /// There is no such file, or it is not where the directory says.
@@ -429,7 +430,12 @@ impl<'s> Archive<'s> {
         let place = self.place(path).ok_or_else(|| bad(format!("{path} is missing")))?;
         let (at, _) = self.packed(path, place, 0)?;
         let packed = From::new(self.source, at, at + u64::from(place.packed));
-        Ok(if place.is_deflated { Box::new(DeflateDecoder::new(packed)) } else { Box::new(packed) })
+        let most = u64::from(place.length) + 1;
+        Ok(if place.is_deflated {
+            Box::new(DeflateDecoder::new(packed).take(most))
+        } else {
+            Box::new(packed.take(most))
+        })
     }
 
     /// SHA-256 of a file, which need not be held for it; `None` when there is none of this path.
@@ -441,7 +447,7 @@ impl<'s> Archive<'s> {
         if place.length.max(place.packed) <= HELD_MAX {
             return Ok(Some(sha256(&self.unpack(path, place)?)));
         }
-        let mut stream = self.stream(path)?.take(u64::from(place.length) + 1);
+        let mut stream = self.stream(path)?;
         let (mut hash, mut crc) = (DigestWriter::default(), Crc::new());
         let mut piece = vec![0; WINDOW];
         let mut length = 0;
