@@ -185,6 +185,26 @@ fn log_of(seed: u64, days: usize, gaps: bool, keep: impl Fn(u32, usize) -> bool)
     log
 }
 
+/// What moves no number of a report disturbs none, however early it is said to hold.
+#[test]
+fn papers_lists_and_checks_on_site_disturb_no_pass() {
+    let mut leaves = Leaves::of(&log_of(5, 4, false, |_, _| true));
+    let early = leaves.list[0].0.received_ms;
+    for (kind, body) in [
+        ("plan_finished", json!({"filing": "f1", "date": "2026-03-01"})),
+        ("paper_asked", json!({"paper": "p-1", "name": "合同", "by": "centre", "due": "2026-04-01"})),
+        ("paper_handed", json!({"paper": "p-1", "date": "2026-03-02"})),
+        ("paper_judged", json!({"paper": "p-1", "by": "centre", "judged": "received", "date": "2026-03-02"})),
+        ("firm_listed", json!({"code": "91350100M000100Y43", "name": "某厂"})),
+        ("onsite_check", json!({"check": "oc-1", "body": "某机构", "wanted": 1})),
+        ("onsite_press", json!({"check": "oc-1", "machine": "press", "action": "stop"})),
+    ] {
+        let end = leaves.list.len();
+        leaves.state(end, kind, early, body);
+        leaves.assert_same(&dates(&leaves, 0, 3), kind);
+    }
+}
+
 #[test]
 fn readings_held_stay_few_over_ten_times_the_period() {
     let most = |days: usize| {

@@ -59,6 +59,7 @@ fn speaking<'a>(access: &'a Access, site: &SiteRow, statement: &'a Statement) ->
     let opinion = || {
         let by = statement.body.get("by").and_then(serde_json::Value::as_str);
         by.filter(|by| access.acts_as(by, Permission::GiveOpinion, site))
+            .or_else(|| authority(access, site))
             .or_else(|| access.acting_role(Permission::GiveOpinion, site))
     };
     let on_site = || {
@@ -73,6 +74,12 @@ fn speaking<'a>(access: &'a Access, site: &SiteRow, statement: &'a Statement) ->
     };
     let role = own.or_else(|| access.acting_role(Permission::Declare, site));
     role.ok_or(Forbidden)
+}
+
+/// In which capacity somebody gives notice of a deviation or closes it.
+fn authority(access: &Access, site: &SiteRow) -> Option<&'static str> {
+    let mut roles = practice::deviation::AUTHORITIES.iter().map(|by| by.role());
+    roles.find(|role| access.acts_as(role, Permission::GiveOpinion, site))
 }
 
 /// What is wrong with a statement, each language by itself where the message has both (`english / 中文`).
@@ -134,12 +141,12 @@ pub(crate) async fn measure_it(
     asked: planning::deviation::Asked,
 ) -> Result<u64, Failure> {
     let row = query::visible(&state.store, access, Permission::SeeFigures, site).await?;
-    let role =
-        access.acting_role(Permission::GiveOpinion, &row).or_else(|| access.acting_role(Permission::Declare, &row));
+    let role = authority(access, &row).or_else(|| access.acting_role(Permission::Declare, &row));
     let issuer = Issuer { author: access.pseudonym.clone(), role: role.ok_or(Forbidden)?.to_owned() };
     let site = row.id.parse().map_err(|_| QueryError::NotFound)?;
     let now_ms = state.clock.now_ms();
-    Ok(planning::deviation::state_measured(&state.logs, &site, (filing, id), asked, issuer, now_ms).await?)
+    Ok(planning::deviation::state_measured(&state.logs, &site, &row.time_zone, (filing, id), asked, issuer, now_ms)
+        .await?)
 }
 
 /// Issues a report under the caller's pseudonym and role.

@@ -15,6 +15,7 @@ use crate::accounts::extract::{Changing, SignedIn};
 use crate::photo::BYTES_MAX;
 use crate::planning::split;
 use crate::query::{self, OnsiteView, QueryError};
+use crate::reporting::{self, ReportingError};
 use crate::roles::{Access, Permission};
 use crate::state::AppState;
 
@@ -70,7 +71,15 @@ pub(crate) async fn photo_it(
     let row = query::visible(&state.store, access, Permission::SeeFigures, site).await?;
     access.check(Permission::CheckOnSite, &row)?;
     let id: SiteId = row.id.parse().map_err(|_| QueryError::NotFound)?;
-    let taken_ms = crate::photo::taken_ms(&bytes, &row.time_zone).map_err(|error| {
+    // The door reads the time again: where the site is, is asked in one way.
+    let (logs, of, row_zone) = (state.logs.clone(), id.clone(), row.time_zone.clone());
+    let read = tokio::task::spawn_blocking(move || {
+        let statements = reporting::statements(&logs, &of)?;
+        let taken_ms = crate::photo::taken_ms(&bytes, reporting::zone(&statements, &row_zone));
+        Ok::<_, ReportingError>((taken_ms, bytes))
+    });
+    let (taken_ms, bytes) = read.await.map_err(Failure::unavailable)??;
+    let taken_ms = taken_ms.map_err(|error| {
         let words = split(&error.to_string());
         Failure::invalid(words.en, words.zh)
     })?;

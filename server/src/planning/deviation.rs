@@ -53,6 +53,10 @@ pub(crate) fn machines(plan: &InForce) -> Vec<String> {
     plan.plan.machines.iter().map(|machine| machine.machine.clone()).collect()
 }
 
+fn of_plan(plan: &InForce, target: &str) -> Option<FiledTarget> {
+    plan.plan.targets.iter().find(|t| t.target == target).cloned()
+}
+
 /// Measures targets, each over its window, with one look at the log. Blocks.
 pub(crate) fn measured(
     logs: &SiteLogs,
@@ -90,6 +94,7 @@ pub(crate) fn measured(
 pub(crate) async fn state_measured(
     logs: &SiteLogs,
     site: &SiteId,
+    zone: &str,
     (filing, id): (&str, &str),
     asked: Asked,
     issuer: Issuer,
@@ -97,34 +102,47 @@ pub(crate) async fn state_measured(
 ) -> Result<u64, PlanningError> {
     let one = ONE_AT_A_TIME.lock().await;
     let (of, at, filing, id) = (logs.clone(), site.clone(), filing.to_owned(), id.to_owned());
-    let role = issuer.role.clone();
+    let (role, row_zone) = (issuer.role.clone(), zone.to_owned());
     let (kind, reason, body) = off_thread(move || {
         of.publish_now(&at)?;
         let statements = reporting::statements(&of, &at)?;
-        let zone = statements.site().map_or("UTC", |site| &site.zone).to_owned();
+        let zone = reporting::zone(&statements, &row_zone).to_owned();
         let nothing = || refused("没有可复测的整日数据", "there is no whole day to measure yet");
         let today = local_date(&zone, now_ms).ok_or_else(nothing)?;
         let plan = in_force_of(&statements, &zone, &filing, today).ok_or_else(|| no_plan(&filing))?;
-        let (target, from) = match &asked {
-            Asked::Notice { target, .. } => (target.clone(), None),
+        let (target, from, plan) = match &asked {
+            Asked::Notice { target, .. } => (of_plan(&plan, target).ok_or_else(|| no_target(target))?, None, plan),
             Asked::Again => {
                 let course = Course::of(statements.deviations(&filing), &zone);
                 let of = course.deviation(&id).ok_or_else(|| PlanningError::Refused {
                     zh: format!("没有偏离提示 {id}"),
                     en: format!("there is no notice of a deviation `{id}`"),
                 })?;
-                // What is out of turn is refused with its reason below, whatever the figure.
-                (of.notice.body.target.clone(), of.measured_from(&zone))
+                // What is out of turn is refused with its reason below, whatever the figure. A target that an approved change has taken out, or
+                // counts otherwise now, is measured as it was when notice was given: a deviation can always be closed.
+                let (id, first) = (&of.notice.body.target, &of.notice.body.measured);
+                let is_counted_alike = |t: &FiledTarget| {
+                    (t.definition.as_deref(), &t.base, t.promised.unit)
+                        == (Some(first.definition.as_str()), &first.base, first.unit)
+                };
+                let from = of.measured_from(&zone);
+                match of_plan(&plan, id).filter(is_counted_alike) {
+                    Some(target) => (target, from, plan),
+                    None => {
+                        let day = local_date(&zone, of.notice.received_ms).unwrap_or(today);
+                        let then = in_force_of(&statements, &zone, &filing, day).ok_or_else(|| no_plan(&filing))?;
+                        (of_plan(&then, id).ok_or_else(|| no_target(id))?, from, then)
+                    }
+                }
             }
         };
-        let target = plan.plan.targets.iter().find(|t| t.target == target).ok_or_else(|| no_target(&target))?;
         let window = window(&zone, from, now_ms).ok_or_else(|| {
             refused(
                 "整改措施填报后还没有完整的一日，明日再复测",
                 "there is no whole day since the measures were stated: measure again tomorrow",
             )
         })?;
-        let wanted = [(target.clone(), window)];
+        let wanted = [(target, window)];
         let found = measured(&of, &at, &wanted, &machines(&plan), now_ms)?.pop();
         let found = found.and_then(Result::ok).ok_or_else(|| {
             refused(

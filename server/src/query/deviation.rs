@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use metrics::calendar::{Calendar, dates, local_date, local_days, parse_date};
+use metrics::credibility::course::FACTORY_ROLE;
 use metrics::deviation::{Measure, Measured, Unmeasured};
 use metrics::filed::Filed;
 use metrics::report::Words;
@@ -17,7 +18,7 @@ use practice::plan::{InForce, in_force_of};
 use protocol::SiteId;
 
 use super::dossier::loose;
-use super::filing::{leaf, target, words};
+use super::filing::{ids, leaf, target, words};
 use super::machine::body;
 use super::site::{DAY_MS, role};
 use super::{FiledTargetView, LooseView, ONE_AT_A_TIME, QueryError, SiteHead, off_thread, visible};
@@ -150,7 +151,7 @@ pub async fn deviations(
     now_ms: i64,
 ) -> Result<DeviationsView, QueryError> {
     let row = visible(store, access, Permission::SeeFigures, site).await?;
-    let is_firm = access.acts_as("firm", Permission::Declare, &row);
+    let is_firm = access.acts_as(FACTORY_ROLE, Permission::Declare, &row);
     let is_authority = AUTHORITIES.iter().any(|by| access.acts_as(by.role(), Permission::GiveOpinion, &row));
     let head = SiteHead::from(row);
     let id: SiteId = site.parse().map_err(|_| QueryError::NotFound)?;
@@ -159,9 +160,9 @@ pub async fn deviations(
         let (logs, id) = (of.clone(), id.clone());
         off_thread(move || reporting::statements(&logs, &id)).await?
     };
-    let zone = head.time_zone.clone();
+    let zone = reporting::zone(&statements, &head.time_zone).to_owned();
     let today = local_date(&zone, now_ms).ok_or(QueryError::NotFound)?;
-    let filings: Vec<String> = statements.filings().map(|(id, _)| id.to_owned()).collect();
+    let filings = ids(&statements);
     let wanted = wanted.filter(|id| !id.is_empty()).or(filings.first().map(String::as_str));
     if wanted.is_some_and(|wanted| statements.filing(wanted).is_none()) {
         return Err(QueryError::NotFound);
@@ -281,7 +282,7 @@ async fn run(
         }
     }
     for (date, day) in &mut recorded {
-        if day.expected_ms == 0 && is_planned(statements, &produces, *date) {
+        if day.expected_ms == 0 && is_planned(statements, &produces, (zone, *date)) {
             // A shift was planned and nothing of it is known: not even that it was silent.
             day.expected_ms = 1;
         } else if DayKind::of(day) == DayKind::Lost {
@@ -300,8 +301,7 @@ async fn run(
 }
 
 /// Whether the calendar of a machine has a shift on a date.
-fn is_planned(statements: &Statements, machines: &[String], date: Date) -> bool {
-    let zone = statements.site().map_or("UTC", |site| &site.zone);
+fn is_planned(statements: &Statements, machines: &[String], (zone, date): (&str, Date)) -> bool {
     let noon = local_days(zone, date, date).map_or(0, |day| day.from_ms + DAY_MS / 2);
     machines.iter().filter_map(|machine| statements.machine_at(machine, noon)).any(|machine| {
         let stated = statements.calendar_at(&machine.body.calendar, noon, false);

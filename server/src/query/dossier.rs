@@ -21,6 +21,7 @@ use protocol::Declaration;
 pub use self::model::{
     FirmApplication, FirmCount, FirmFiling, FirmPayment, FirmRow, ListedView, PaperView, PapersView, PortfolioView,
 };
+use super::filing::leaf;
 use super::{LooseView, QueryError, SiteHead, Words, off_thread, visible};
 use crate::reporting;
 use crate::roles::{Access, Permission};
@@ -30,8 +31,6 @@ use crate::store::{DeclarationRow, PortfolioQuery, PortfolioShow, SiteRow, Store
 /// Kinds of statements that the page of all firms reads.
 const KINDS: [&str; 8] =
     ["site", "filed_plan", "plan_change", "plan_opinion", "paper_asked", "paper_handed", "paper_judged", "firm_listed"];
-/// Who may ask for papers.
-const BODIES: [OpinionBy; 4] = [OpinionBy::District, OpinionBy::Centre, OpinionBy::City, OpinionBy::Finance];
 
 /// The papers of a site.
 pub async fn papers(
@@ -43,7 +42,7 @@ pub async fn papers(
 ) -> Result<PapersView, QueryError> {
     let row = visible(store, access, Permission::SeeFigures, site).await?;
     let may_hand = access.acts_as(metrics::credibility::course::FACTORY_ROLE, Permission::Declare, &row);
-    let may_ask: Vec<String> = BODIES
+    let may_ask: Vec<String> = OpinionBy::ALL
         .into_iter()
         .map(OpinionBy::role)
         .filter(|role| access.acts_as(role, Permission::GiveOpinion, &row))
@@ -82,7 +81,7 @@ pub async fn portfolio(
 ) -> Result<PortfolioView, QueryError> {
     let filter = access.sites(Permission::SeeFigures);
     let bodies: Vec<&str> =
-        BODIES.into_iter().map(OpinionBy::role).filter(|role| access.role_names().contains(role)).collect();
+        OpinionBy::ALL.into_iter().map(OpinionBy::role).filter(|role| access.role_names().contains(role)).collect();
     query.bodies = bodies.iter().map(|&role| role.to_owned()).collect();
     // Papers are due by the calendar of China, where all pilot cities are.
     let today = local_date("Asia/Shanghai", now_ms).unwrap_or(Date::MIN);
@@ -167,10 +166,6 @@ fn filings(statements: &Statements, zone: &str, today: Date) -> Vec<FirmFiling> 
         });
     }
     out
-}
-
-fn leaf(leaf: u64) -> i64 {
-    i64::try_from(leaf).unwrap_or(i64::MAX)
 }
 
 pub(super) fn loose(problem: &Problem) -> LooseView {

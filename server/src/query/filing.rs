@@ -59,10 +59,7 @@ pub async fn filing(
     let gateways = store.gateways(site).await?.into_iter().map(|gateway| gateway.id).collect();
     let zone = reporting::zone(&statements, &head.time_zone).to_owned();
     let source = Source { statements, seen: store.seen(site).await?, speaks, zone, now_ms };
-    let mut filings: Vec<(u64, String)> =
-        source.statements.filings().map(|(id, f)| (first(f), id.to_owned())).collect();
-    filings.sort();
-    let filings: Vec<String> = filings.into_iter().map(|(_, id)| id).collect();
+    let filings = ids(&source.statements);
     let wanted = wanted.filter(|id| !id.is_empty()).or(filings.first().map(String::as_str));
     let state = match wanted {
         Some(id) => Some(source.state(id).ok_or(QueryError::NotFound)?),
@@ -81,6 +78,13 @@ pub async fn filing(
         today: source.today().map_or_else(String::new, |day| day.to_string()),
         filings,
     })
+}
+
+/// The filings of a site, in the order in which the log has their plans.
+pub(super) fn ids(statements: &Statements) -> Vec<String> {
+    let mut all: Vec<(u64, String)> = statements.filings().map(|(id, f)| (first(f), id.to_owned())).collect();
+    all.sort();
+    all.into_iter().map(|(_, id)| id).collect()
 }
 
 /// Where the log has the plan; statements about a plan that was never filed come last.

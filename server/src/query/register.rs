@@ -168,18 +168,24 @@ fn site<'e>(
         };
         return entries.iter().find(|entry| entry.site.id == id).ok_or_else(unknown).and_then(fits);
     }
-    if let Some(entry) = entries.iter().find(|entry| entry.code == *code) {
-        return Ok(Some(entry));
+    let several = |of: &str, one: &SiteEntry, other: &SiteEntry| {
+        Err(Said::new(
+            format!("“{}”有不止一个站点（{}、{} 等）", quoted(of), one.site.id, other.site.id),
+            format!("there is more than one site of `{}` ({}, {}, …)", quoted(of), one.site.id, other.site.id),
+        ))
+    };
+    let mut coded = entries.iter().filter(|entry| entry.code == *code);
+    match (coded.next(), coded.next()) {
+        (Some(one), Some(other)) => return several(code, one, other),
+        (Some(one), None) => return Ok(Some(one)),
+        (None, _) => {}
     }
     let wanted = plain(name);
     let mut named = entries.iter().filter(|e| [&e.site.name_zh, &e.listed].iter().any(|n| plain(n) == wanted));
     match (named.next(), named.next()) {
+        (Some(one), Some(other)) => several(name, one, other),
         (Some(one), None) => fits(one),
-        (Some(one), Some(other)) => Err(Said::new(
-            format!("“{}”有不止一个站点（{}、{} 等）", quoted(name), one.site.id, other.site.id),
-            format!("there is more than one site of `{}` ({}, {}, …)", quoted(name), one.site.id, other.site.id),
-        )),
-        _ => Ok(None),
+        (None, _) => Ok(None),
     }
 }
 

@@ -154,3 +154,34 @@ fn compact(c: &Context<'_>, of: &Json) -> String {
     let cut: String = all.chars().take(BODY_MAX).collect();
     format!("{cut}…")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_a_parameter_or_entered() {
+        let parameters = [
+            "site",
+            "calendar",
+            "machine",
+            "cycle_time",
+            "plan",
+            "baseline_lock",
+            "comparison_lock",
+            "evidence_document",
+            "line",
+            "recipe",
+            "specification",
+            "alarm_code",
+            "material",
+            "meter",
+            "ledger",
+            "finding_shown",
+        ];
+        for kind in metrics::model::KINDS {
+            assert!(parameters.contains(&kind) != is_entered(kind), "{kind}: say which it is");
+        }
+        assert_eq!(parameters.len() + ENTERED.len(), metrics::model::KINDS.len());
+    }
+}

@@ -88,7 +88,14 @@ impl Pass {
             // Savings are computed from a history, never in one pass.
             Body::Adjustment(_) | Body::Explanation(_) | Body::FindingShown(_) | Body::FindingAcknowledged(_) => false,
             // What was promised to an authority moves no number.
-            Body::FiledPlan(_) | Body::PlanChange(_) | Body::PlanOpinion(_) => false,
+            Body::FiledPlan(_) | Body::PlanChange(_) | Body::PlanOpinion(_) | Body::PlanFinished(_) => false,
+            Body::PaperAsked(_) | Body::PaperHanded(_) | Body::PaperJudged(_) | Body::FirmListed(_) => false,
+            Body::OnsiteCheck(_)
+            | Body::OnsitePress(_)
+            | Body::OnsiteFace(_)
+            | Body::OnsitePlate(_)
+            | Body::OnsiteResult(_)
+            | Body::OnsiteConfirmed(_) => false,
             Body::DeviationNotice(_)
             | Body::DeviationExplanation(_)
             | Body::DeviationMeasures(_)

@@ -67,6 +67,11 @@ fn what_could_be_two_sites_or_contradicts_a_code_is_refused() {
     assert_eq!(wrong[0].what.en, "there is more than one site of `甲` (s-1, s-2, …)");
     assert_eq!(wrong[1].what.en, "site `s-3` has the code 91440300708461136T already, not 91330100799655058B");
     assert_eq!(wrong[2].what.en, "there is no site `s-9`, or it is not within your scope");
+    // One firm with two sites: its code does not say which.
+    let twice = [entry("s-1", "甲", A), entry("s-2", "甲二", A)];
+    let (rows, wrong) = matched(&twice, &read(&format!("code,name,site\n{A},甲,\n")).0);
+    assert_eq!((rows, wrong[0].what.zh.as_str()), (vec![], format!("“{A}”有不止一个站点（s-1、s-2 等）").as_str()));
+    assert_eq!(sites(&matched(&twice, &read(&format!("code,name,site\n{A},甲,s-2\n")).0).0), [Some("s-2")]);
     // Two rows of one site.
     let csv = format!("code,name,site\n{A},甲,s-1\n{C},甲甲,s-1\n");
     let (_, wrong) = matched(&entries, &read(&csv).0);

@@ -149,10 +149,14 @@ async fn receive(
             is_ours = visitor.who.accept_form(&token).is_ok();
         } else if !is_ours {
             break;
-        } else if part.name() == Some("file") && files.len() < FILES_MAX {
+        } else if part.name() == Some("file") {
             let name: String = part.file_name().unwrap_or_default().chars().take(200).collect();
             if name.is_empty() {
                 continue;
+            }
+            if files.len() == FILES_MAX {
+                let words = t.f1("carry-too-many", "n", FILES_MAX as i64);
+                return Err(Stopped::Said(StatusCode::PAYLOAD_TOO_LARGE, words));
             }
             let file = keep(data_dir, part).await.map_err(|why| match why {
                 Kept::Cut(status) => cut(status),

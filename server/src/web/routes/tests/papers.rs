@@ -23,6 +23,10 @@ impl Browser<'_> {
             body.push_str(&format!("&{name}={}", url_part(value)));
         }
         let (status, headers, page) = self.send(Method::POST, PAGE, Some(&body)).await;
+        if !page.is_empty() {
+            super::super::super::tests::check_tags(PAGE, &page);
+            assert!(!page.contains('⟦'), "missing words: {page}");
+        }
         (status, location(&headers).to_owned(), page)
     }
 }
