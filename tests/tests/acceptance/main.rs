@@ -7,6 +7,9 @@
 //! true. Meters are wrong as in life: clamps on each other's cable, and a ratio typed wrongly into the gateway.
 //! `GZ_PAGES_OUT=folder` keeps a picture of every page.
 
+mod deviation;
+mod onsite;
+
 use std::io::{Cursor, Read as _};
 use std::path::Path;
 use std::process::Command;
@@ -18,13 +21,11 @@ use simulators::declarations::{self, declarations};
 use simulators::world::Config;
 use tests::browser::{self, Browser};
 use tests::clock::Behind;
-use tests::pictures::api;
 use tests::programs::{self, finish};
 use tests::seeded::{self, HISTORY};
 use tests::stack::{GATEWAY, Options, SITE, Stack};
 use tests::trouble::now_ms;
 use tests::visitor::Visitor;
-use tests::wait;
 
 const SEED: u64 = 9;
 const WEEKS: i64 = 17;
@@ -37,8 +38,6 @@ const FILING: &str = "km-017";
 const OEE: &str = "oee.iso22400@1";
 /// Percentage points of OEE that the filed plan promises.
 const PROMISED: &str = "3";
-/// How long a result may take to come.
-const PATIENCE: Duration = Duration::from_secs(90);
 
 struct Way<'w> {
     visitor: Visitor<'w>,
@@ -180,18 +179,6 @@ impl Way<'_> {
         self.declare(stack, &machines)
     }
 
-    /// Types into the gateway what one count of the press's meter is worth, kWh.
-    fn scale(&self, stack: &Stack, kwh: &str) -> Result<()> {
-        let file = stack.folder.join("agent.toml");
-        let text = std::fs::read_to_string(&file)?;
-        let (before, press) = text.split_once("name = \"press\"").context("the press in agent.toml")?;
-        let (device, energy) = press.split_once("name = \"energy\"").context("its energy")?;
-        let (tag, after) = energy.split_once("scale = ").context("its scale")?;
-        let (_, after) = after.split_once('\n').context("a line")?;
-        let text = format!("{before}name = \"press\"{device}name = \"energy\"{tag}scale = {kwh}\n{after}");
-        Ok(std::fs::write(&file, text)?)
-    }
-
     /// The firm files: an amount with its unit is refused and everything else stays; then it is logged.
     fn file(&self, stack: &Stack) -> Result<()> {
         let visitor = &self.visitor;
@@ -248,108 +235,6 @@ impl Way<'_> {
         visitor.picture("acceptance-agreed")
     }
 
-    /// The expert's hour in the workshop, on a phone: two sets of clamps are mixed up, a ratio is wrong; both are found and put
-    /// right, and both sides confirm.
-    fn check(&self, stack: &mut Stack, said: &dyn Fn(&str)) -> Result<()> {
-        let visitor = &self.visitor;
-        visitor.browser.resize((390, 844), 1.0)?;
-        // The factory's own account does not check.
-        visitor.become_one(stack, "firm")?;
-        visitor.open("onsite")?;
-        ensure!(!visitor.has("button[value=check]")?, "the factory may check itself");
-        visitor.become_one(stack, "assessor")?;
-        visitor.open("onsite")?;
-        let begin = json!({"body": "云南某评测机构", "wanted": "9"});
-        visitor.send("form:has(button[value=check])", &begin, "button[value=check]")?.done()?;
-        let page = visitor.text("main")?;
-        ensure!(page.contains("抽中") && page.contains("液压机") && page.contains("车床"), "{page}");
-        visitor.picture("acceptance-drawn")?;
-
-        // Clamps on each other's cable: the lathe stops, and its state in the log does not follow.
-        stack.workshop.ask(&json!({"command": "swap_clamps", "devices": ["press", "lathe"]}))?;
-        let found = self.stop(stack, "lathe", "press")?;
-        ensure!(found.contains("状态未随现场停机而变"), "swapped clamps were not found: {found}");
-        said("swapped clamps are found");
-        stack.workshop.ask(&json!({"command": "swap_clamps", "devices": ["press", "lathe"]}))?;
-        let found = self.stop(stack, "lathe", "press")?;
-        ensure!(found.contains("与现场停机相符"), "the clamps are right again: {found}");
-        let found = self.stop(stack, "press", "lathe")?;
-        ensure!(found.contains("与现场停机相符"), "{found}");
-
-        // The face of the press's meter, with the ratio that was typed wrongly, and then rightly.
-        let found = self.face(stack)?;
-        ensure!(found.contains("超出") && found.contains("日志似按互感器 150/5计，表面与互感器 200/5相符"), "{found}");
-        said("the wrong ratio is found");
-        visitor.picture("acceptance-ratio")?;
-        let plate = json!({"meter_serial": "DT-2026-88", "primary": "200", "secondary": "5", "seal": "intact", "seal_number": "F-88"});
-        visitor.send("#m-press form:has(button[value=plate])", &plate, "button[value=plate]")?.done()?;
-        let page = visitor.text("#m-press")?;
-        ensure!(page.contains("互感器变比与填报相符") && page.contains("封印完好"), "{page}");
-        ensure!(page.contains("现为每计数 0.3 kWh，按铭牌应为 0.4 kWh"), "{page}");
-        stack.stop_agent()?;
-        self.scale(stack, "0.4")?;
-        stack.start_agent()?;
-        // What lies ten seconds before a photo counts, so nothing of the old ratio may.
-        stack.wait_logged(self.clock.now_ms()? + 12_000, PATIENCE)?;
-        let found = self.face(stack)?;
-        ensure!(found.contains("偏差 0.0") && !found.contains("超出"), "the ratio is right again: {found}");
-        let scrolls = visitor.browser.script("return document.documentElement.scrollWidth", &[])?;
-        ensure!(scrolls.as_i64() <= Some(390), "the phone's page scrolls sideways: {scrolls}");
-
-        visitor.press("button[value=confirm]")?.done()?;
-        visitor.become_one(stack, "firm")?;
-        visitor.open("onsite")?;
-        visitor.press("button[value=confirm]")?.done()?;
-        ensure!(!visitor.text("main")?.contains("未经双方确认"), "not confirmed by both");
-        visitor.picture("acceptance-checked")?;
-        visitor.browser.resize((1280, 900), 1.0)
-    }
-
-    /// Has a machine that runs stopped, says so on the phone, and returns what the log shows of it; `other` runs on.
-    fn stop(&self, stack: &Stack, machine: &str, other: &str) -> Result<String> {
-        let hold = |device: &str, runs: bool, duration_ms: i64| {
-            stack.workshop.ask(&json!({"command": "hold", "device": device, "runs": runs, "duration_ms": duration_ms}))
-        };
-        hold(other, true, 180_000)?;
-        hold(machine, true, 180_000)?;
-        // Until the dwell of the lathe's rule is over.
-        wait::pause(Duration::from_secs(5));
-        hold(machine, false, 60_000)?;
-        let card = format!("#m-{machine}");
-        self.visitor.press(&format!("{card} button[value=stop]"))?.done()?;
-        self.result(&card)
-    }
-
-    /// The face of the press's meter as it stands there, with its photo.
-    fn face(&self, stack: &Stack) -> Result<String> {
-        let centi = stack.workshop.served()?.0.into_iter().rfind(|s| s.tag == "press/energy" && s.valid);
-        let centi = centi.context("the press's meter")?.raw.as_u64().context("a register")?;
-        let photo = self.folder.join("IMG_1.jpg");
-        std::fs::write(&photo, jpeg(self.clock.now_ms()?)?)?;
-        let form = "#m-press form:has(button[value=face])";
-        let value = format!("{}.{:02}", centi / 100, centi % 100);
-        self.visitor.fill(form, &json!({"value": value, "unit": "kWh", "register": "same"}))?;
-        self.visitor.browser.choose(&format!("{form} input[type=file]"), &photo)?;
-        self.visitor.press(&format!("{form} button[value=face]"))?.done()?;
-        self.result("#m-press")
-    }
-
-    /// Looks again until the newest act of a card has its result, and has it logged.
-    fn result(&self, card: &str) -> Result<String> {
-        let newest = format!("{card} article.onsite-act:has(button[value=record])");
-        wait::until("the result of what was done on site", PATIENCE, || {
-            self.visitor.open("onsite")?;
-            if self.visitor.has(&newest)? {
-                return Ok(Some(()));
-            }
-            wait::pause(Duration::from_secs(1));
-            Ok(None)
-        })?;
-        let said = self.visitor.text(&newest)?;
-        self.visitor.press(&format!("{newest} button[value=record]"))?.done()?;
-        Ok(said)
-    }
-
     /// The expert has the report made, which names the difference nobody agreed to, and takes the package home.
     fn package(&self, stack: &Stack) -> Result<()> {
         let visitor = &self.visitor;
@@ -394,115 +279,8 @@ impl Way<'_> {
         ensure!(sums.lines().count() + 1 == all.len(), "files without a sum");
         Ok(())
     }
-
-    /// The centre sees that the target is missed and says so; the firm explains and states what it does about it.
-    fn give_notice(&self, stack: &Stack) -> Result<Json> {
-        let visitor = &self.visitor;
-        visitor.become_one(stack, "centre")?;
-        visitor.open("deviation")?;
-        ensure!(visitor.text("main")?.contains("偏离：未达到目标值"), "{}", visitor.text("main")?);
-        let asks = json!({"asks": "请说明未达到目标值的原因"});
-        visitor.send("form:has(button[value=notice])", &asks, "button[value=notice]")?.done()?;
-        visitor.become_one(stack, "firm")?;
-        visitor.open("deviation")?;
-        let why = json!({"explanation": "改造尚未完成"});
-        visitor.send("form:has(button[value=explain])", &why, "button[value=explain]")?.done()?;
-        ensure!(!visitor.has("button[value=again]")?, "to be measured again before anything is done about it");
-        let due = seeded::date(self.clock.now_ms()? + 10 * DAY_MS);
-        let measures = json!({"measure.1": "完成改造并投用", "who.1": "设备部", "due.1": due});
-        visitor.send("form:has(button[value=measures])", &measures, "button[value=measures]")?.done()?;
-        let refused = visitor.press("button[value=again]")?.refused()?;
-        ensure!(refused.contains("整改措施填报后还没有完整的一日"), "{refused}");
-        visitor.picture("acceptance-deviation")?;
-        self.stated("deviation_notice")
-    }
-
-    /// Measured again over the days since, and closed by who gave notice.
-    fn put_right(&self, stack: &Stack) -> Result<Json> {
-        let visitor = &self.visitor;
-        visitor.become_one(stack, "firm")?;
-        visitor.open("deviation")?;
-        visitor.press("button[value=again]")?.done()?;
-        let measured = self.stated("deviation_remeasured")?;
-        visitor.become_one(stack, "centre")?;
-        visitor.open("deviation")?;
-        let why = json!({"reason": "复测已达到目标值"});
-        visitor.send("form:has(button[value=close])", &why, "button[value=close]")?.done()?;
-        let page = visitor.text("main")?;
-        ensure!(page.contains("已销号") && !visitor.has("button[value=close]")?, "{page}");
-        for word in ["验收通过", "项目停止", "项目已停"] {
-            ensure!(!page.contains(word), "the page says {word}");
-        }
-        visitor.picture("acceptance-closed")?;
-        Ok(measured)
-    }
-
-    /// The newest statement of a kind.
-    fn stated(&self, kind: &str) -> Result<Json> {
-        let all = api(self.visitor.browser, &format!("/api/v1/sites/{SITE}/declarations?kind={kind}"))?;
-        let newest = all.as_array().and_then(|list| list.iter().max_by_key(|s| s["leaf"].as_i64()));
-        let body = newest.and_then(|newest| newest["body"].as_str()).with_context(|| format!("no {kind}: {all}"))?;
-        Ok(serde_json::from_str(body)?)
-    }
-
-    /// The interval that was stated holds how much OEE of the press really changed.
-    fn holds_the_truth(&self, base: &Json, later: &Json, stated: &Json) -> Result<()> {
-        let measured = &stated["measured"];
-        let window = &measured["window"];
-        let date = |key: &str| window[key].as_str().map(str::to_owned).with_context(|| format!("{key}: {stated}"));
-        let really = really(later, &date("from")?, &date("to")?)? - really(base, &self.day(0)?, &self.day(40)?)?;
-        let end = |place: usize| -> Result<f64> {
-            Ok(measured["interval"][place].as_str().with_context(|| stated.to_string())?.parse()?)
-        };
-        let (lower, upper) = (end(0)?, end(1)?);
-        ensure!(lower <= really && really <= upper, "{really} is not in [{lower}, {upper}]");
-        let promised = PROMISED.parse::<f64>()? / 100.0;
-        let standing = measured["standing"].as_str().context("a standing")?;
-        ensure!(standing == if really < promised { "short" } else { "reached" }, "{standing} at {really}");
-        Ok(())
-    }
 }
 
 fn instant(span: &Json, key: &str) -> Result<i64> {
     span[key].as_i64().with_context(|| key.to_owned())
-}
-
-/// OEE of the press over production dates, both included, from what really happened.
-fn really(truth: &Json, from: &str, to: &str) -> Result<f64> {
-    let (mut made, mut planned) = (0, 0);
-    for shift in truth["shifts"].as_array().context("shifts")?.iter().filter(|s| s["machine"] == "press") {
-        let date = shift["production_date"].as_str().context("a date")?;
-        if from <= date && date <= to {
-            made += shift["good_standard_ms"].as_i64().context("good_standard_ms")?;
-            planned += shift["planned_ms"].as_i64().context("planned_ms")?;
-        }
-    }
-    ensure!(planned > 0, "the simulator knows nothing of {from} to {to}");
-    Ok(made as f64 / planned as f64)
-}
-
-/// A small photo whose camera says when it was taken (Exif 2.32, DateTimeOriginal with OffsetTimeOriginal).
-fn jpeg(utc_ms: i64) -> Result<Vec<u8>> {
-    let (date, second) = (seeded::date(utc_ms).replace('-', ":"), (utc_ms / 1_000 + 8 * 3_600).rem_euclid(86_400));
-    let time = format!("{date} {:02}:{:02}:{:02}\0+08:00\0", second / 3_600, second / 60 % 60, second % 60);
-    let entry = |tag: u16, kind: u16, count: u32, value: u32| {
-        [&tag.to_le_bytes()[..], &kind.to_le_bytes(), &count.to_le_bytes(), &value.to_le_bytes()].concat()
-    };
-    // Header, one directory that points to the Exif directory, that directory, its two texts.
-    let tiff = [
-        b"II*\0\x08\0\0\0\x01\0".to_vec(),
-        entry(0x8769, 4, 1, 26),
-        vec![0; 4],
-        2_u16.to_le_bytes().to_vec(),
-        entry(0x9003, 2, 20, 56),
-        entry(0x9011, 2, 7, 76),
-        vec![0; 4],
-        time.into_bytes(),
-    ]
-    .concat();
-    let segment = |marker: u8, body: &[u8]| -> Result<Vec<u8>> {
-        Ok([&[0xFF, marker][..], &u16::try_from(body.len() + 2)?.to_be_bytes(), body].concat())
-    };
-    let exif = segment(0xE1, &[b"Exif\0\0", &tiff[..]].concat())?;
-    Ok([vec![0xFF, 0xD8], exif, segment(0xDA, b"\0")?, b"a meter's face".to_vec(), vec![0xFF, 0xD9]].concat())
 }
