@@ -37,7 +37,8 @@ pub use crate::store::{FleetOrder, FleetQuery, PortfolioOrder, PortfolioQuery, P
 pub(crate) use declare::read_given;
 pub use declare::{DeclareView, Given, declare, import};
 pub use deviation::{
-    DaysView, DeviationView, DeviationsView, RunView, StepView as DeviationStep, TargetNow, deviations,
+    DayCount, DaysView, DeviationStep, DeviationView, DeviationsView, RunOfFiling, RunView, TargetNow, days, deviation,
+    deviations,
 };
 pub use dossier::{
     FirmApplication, FirmCount, FirmFiling, FirmPayment, FirmRow, ListedView, PaperView, PapersView, PortfolioView,

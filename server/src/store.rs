@@ -25,7 +25,7 @@ mod read;
 mod sites;
 
 pub use derived::{
-    AlarmRow, DeclarationRow, GatewayStatus, MachineRow, MetricRow, ReportRow, ShiftRow, SiteProjection,
+    AlarmRow, DeclarationRow, GatewayStatus, MachineRow, MetricRow, ReportRow, ShiftRow, SiteProjection, UnobservedRow,
 };
 pub use fleet::{
     FLEET_PAGE_MAX, FleetOrder, FleetQuery, FleetRecord, FleetTotals, PortfolioOrder, PortfolioQuery, PortfolioRow,

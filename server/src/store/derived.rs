@@ -132,6 +132,21 @@ pub struct MetricRow {
     pub lineage: String,
 }
 
+/// Planned time of a machine that nobody observed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnobservedRow {
+    /// Machine.
+    pub machine: String,
+    /// Production date of the shift.
+    pub date: String,
+    /// Cause word.
+    pub cause: String,
+    /// Start, Unix ms.
+    pub from_ms: i64,
+    /// End, exclusive, Unix ms.
+    pub until_ms: i64,
+}
+
 /// A statement by a person, as logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeclarationRow {

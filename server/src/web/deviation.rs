@@ -63,19 +63,19 @@ struct Card {
     may_measure: bool,
 }
 
-struct Days {
-    dates: String,
-    days: usize,
-    css: &'static str,
-    kind: String,
-    cause: String,
+pub(super) struct Days {
+    pub(super) dates: String,
+    pub(super) days: usize,
+    pub(super) css: &'static str,
+    pub(super) kind: String,
+    pub(super) cause: String,
 }
 
-struct Running {
-    says: String,
-    over: String,
-    counts: Vec<(String, &'static str, usize)>,
-    stretches: Vec<Days>,
+pub(super) struct Running {
+    pub(super) says: String,
+    pub(super) over: String,
+    pub(super) counts: Vec<(String, &'static str, usize)>,
+    pub(super) stretches: Vec<Days>,
 }
 
 /// The page.
@@ -114,14 +114,17 @@ impl DeviationPage {
         let t = frame.t();
         let back = format!("/sites/{}", url_part(&data.site.id));
         let action = format!("{back}/deviation");
-        let (id, names) = data.filing.clone().unwrap_or_default();
+        let id = data.filing.as_ref().map(|of| of.id.clone()).unwrap_or_default();
         let other = |f: &String| (f.clone(), format!("{action}?filing={}", url_part(f)), *f == id);
         let taken = |id: &String| data.deviations.iter().any(|d| d.id == *id);
         Self {
             subject: words::name(&data.site.names, t.lang(), &data.site.id),
             form_token: frame.reader.as_ref().map(|r| r.form_token.clone()).unwrap_or_default(),
             today: data.today.clone(),
-            headline: if id.is_empty() { t.s("filing-none") } else { words::name(&names, t.lang(), &id) },
+            headline: data
+                .filing
+                .as_ref()
+                .map_or_else(|| t.s("filing-none"), |of| words::name(&of.names, t.lang(), &of.id)),
             others: if data.filings.len() > 1 { data.filings.iter().map(other).collect() } else { Vec::new() },
             rule: t.f1("deviation-rule", "days", i64::from(WINDOW_DAYS)),
             is_watched: data.rule.as_deref() == Some(KUNMING),
@@ -156,13 +159,9 @@ impl DeviationPage {
 }
 
 fn promised(t: &Texts, data: &DeviationsView, of: &TargetNow) -> Target {
-    let measured = of.measured.as_ref().ok();
+    let measured = of.measured.as_ref();
     let standing = measured.map(|m| m.standing);
-    let why = match &of.measured {
-        Ok(measured) => measured.reasons.iter().map(|code| word(t, "promise-because", code)).collect(),
-        Err(Unmeasured::Definition) => vec![t.s("deviation-no-definition")],
-        Err(Unmeasured::Machines) => vec![t.s("deviation-no-machines")],
-    };
+    let why = because(t, of);
     Target {
         id: of.filed.target.clone(),
         form: format!("notice/{}", of.filed.target),
@@ -183,7 +182,19 @@ fn promised(t: &Texts, data: &DeviationsView, of: &TargetNow) -> Target {
     }
 }
 
-fn css(standing: Standing) -> &'static str {
+/// Why a target is open, or not measured at all.
+pub(super) fn because(t: &Texts, of: &TargetNow) -> Vec<String> {
+    let reasons = of.measured.iter().flat_map(|measured| &measured.reasons);
+    let unmeasured = of.unmeasured.map(|why| {
+        t.s(match why {
+            Unmeasured::Definition => "deviation-no-definition",
+            Unmeasured::Machines => "deviation-no-machines",
+        })
+    });
+    reasons.map(|code| word(t, "promise-because", code)).chain(unmeasured).collect()
+}
+
+pub(super) fn css(standing: Standing) -> &'static str {
     match standing {
         Standing::Reached => "met",
         Standing::Short => "missed",
@@ -191,7 +202,7 @@ fn css(standing: Standing) -> &'static str {
     }
 }
 
-fn stands(t: &Texts, standing: Option<Standing>) -> String {
+pub(super) fn stands(t: &Texts, standing: Option<Standing>) -> String {
     t.s(match standing {
         Some(Standing::Reached) => "deviation-reached",
         Some(Standing::Short) => "deviation-short",
@@ -200,7 +211,7 @@ fn stands(t: &Texts, standing: Option<Standing>) -> String {
 }
 
 /// The change with its interval in the target's unit.
-fn change(t: &Texts, of: &Measured) -> String {
+pub(super) fn change(t: &Texts, of: &Measured) -> String {
     let print = |text: &str| percent(text).unwrap_or_else(|| NONE.to_owned());
     let Some(value) = &of.change else { return NONE.to_owned() };
     let unit = word(
@@ -217,7 +228,7 @@ fn change(t: &Texts, of: &Measured) -> String {
     }
 }
 
-fn window(t: &Texts, of: &Measured) -> String {
+pub(super) fn window(t: &Texts, of: &Measured) -> String {
     let (window, base) =
         (format!("{} – {}", of.window.from, of.window.to), format!("{} – {}", of.base.from, of.base.to));
     t.f("deviation-window", &[("window", &window), ("base", &base)])
@@ -264,18 +275,18 @@ fn step(t: &Texts, face: &Clockface, of: &DeviationStep) -> Step {
     }
 }
 
-fn running(t: &Texts, of: &RunView) -> Running {
+pub(super) fn running(t: &Texts, of: &RunView) -> Running {
     let css = |kind: DayKind| match kind {
         DayKind::Producing | DayKind::Stood => "key measured",
         DayKind::Rest => "key stated",
-        DayKind::PowerCut | DayKind::Lost => "key unknown",
+        DayKind::PowerCut | DayKind::Lost | DayKind::NotReceived => "key unknown",
     };
     let kind = |kind: DayKind| word(t, "deviation-day", kind.code());
     let from = if of.is_after_term { "deviation-since-term" } else { "deviation-within-term" };
     Running {
         says: said(t, &of.says),
         over: of.dates.as_ref().map_or_else(String::new, |[first, last]| t.f(from, &[("from", first), ("to", last)])),
-        counts: of.counts.iter().map(|(of, days)| (kind(*of), css(*of), *days)).collect(),
+        counts: of.counts.iter().map(|c| (kind(c.kind), css(c.kind), c.days)).collect(),
         stretches: of
             .stretches
             .iter()
