@@ -13,12 +13,14 @@ use crate::reporting::ReportingError;
 use crate::roles::{Access, Permission};
 use crate::store::{SiteRow, Store, StoreError};
 
+mod bills;
 mod declare;
 mod deviation;
 mod dossier;
 mod figures;
 mod filing;
 mod findings;
+mod firm;
 mod fleet;
 mod machine;
 mod meters;
@@ -34,6 +36,7 @@ mod site;
 mod why;
 
 pub use crate::store::{FleetOrder, FleetQuery, PortfolioOrder, PortfolioQuery, PortfolioShow};
+pub use bills::{BillMonth, BillView};
 pub(crate) use declare::read_given;
 pub use declare::{DeclareView, Given, declare, import};
 pub use deviation::{
@@ -57,6 +60,7 @@ pub use findings::{
     HonestPlants, HonestRate, QuantityView, SampleView, SignalView, StepView, Stretch, UncheckedView, Withheld,
     findings,
 };
+pub use firm::{FirmView, firm};
 pub use fleet::fleet;
 pub use machine::{history, last_date, machine, machine_shift};
 pub use meters::{METER_DAYS_MAX, MetersView, meters};

@@ -53,10 +53,10 @@ struct RuleHead {
     is_draft: bool,
 }
 
-struct Count {
-    name: String,
-    css: &'static str,
-    of: [usize; 3],
+pub(super) struct Count {
+    pub(super) name: String,
+    pub(super) css: &'static str,
+    pub(super) of: [usize; 3],
 }
 
 struct Row {
@@ -368,7 +368,7 @@ fn changed(t: &Texts, state: &FilingState) -> Vec<String> {
     firm.chain(state.others.iter().cloned()).collect()
 }
 
-fn counts(t: &Texts, state: &FilingState) -> Vec<Count> {
+pub(super) fn counts(t: &Texts, state: &FilingState) -> Vec<Count> {
     let count = |key, of: [usize; 3]| Count {
         name: t.s(key),
         css: if of[0] > 0 && of[2] == of[0] { "key computed" } else { "key unknown" },
