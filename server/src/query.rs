@@ -40,8 +40,8 @@ pub use bills::{BillMonth, BillView};
 pub(crate) use declare::read_given;
 pub use declare::{DeclareView, Given, declare, import};
 pub use deviation::{
-    DayCount, DaysView, DeviationStep, DeviationView, DeviationsView, RunOfFiling, RunView, TargetNow, days, deviation,
-    deviations,
+    AcceptanceView, DayCount, DaysView, DeviationStep, DeviationView, DeviationsView, RunOfFiling, RunView, TargetNow,
+    days, deviation, deviations,
 };
 pub use dossier::{
     FirmApplication, FirmCount, FirmFiling, FirmPayment, FirmRow, ListedView, PaperView, PapersView, PortfolioView,

@@ -9,11 +9,11 @@ use jiff::civil::Date;
 use metrics::calendar::local_date;
 use metrics::credibility::course::FACTORY_ROLE;
 use metrics::deviation::{Measure, Measured, Unmeasured};
-use metrics::filed::Filed;
+use metrics::filed::{Acceptance, AcceptanceHeld, Filed};
 use metrics::report::Words;
 use metrics::statements::Statements;
 use practice::deviation::{AUTHORITIES, Course, Deviation, Next};
-use practice::plan::{InForce, in_force_of};
+use practice::plan::{InForce, Procedure, in_force_of};
 use protocol::SiteId;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -82,6 +82,24 @@ pub struct DeviationView {
     pub problems: Vec<LooseView>,
 }
 
+/// An acceptance that was held, by an authority's word: a day, never what came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AcceptanceView {
+    /// `city`, `national`.
+    #[schema(value_type = String)]
+    pub acceptance: Acceptance,
+    /// On which day.
+    pub held: String,
+    /// Who held it, by name.
+    pub body: String,
+    /// Its leaf.
+    pub leaf: i64,
+    /// When it was logged, Unix ms.
+    pub received_ms: i64,
+    /// Role of who stated it.
+    pub role: String,
+}
+
 /// The days of a filing.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct RunOfFiling {
@@ -112,6 +130,8 @@ pub struct DeviationsView {
     pub loose: Vec<LooseView>,
     /// The run of days.
     pub run: Option<RunView>,
+    /// Acceptances that were held.
+    pub accepted: Vec<AcceptanceView>,
     /// The reader acts for the firm.
     pub is_firm: bool,
     /// The reader speaks for an authority.
@@ -161,8 +181,25 @@ impl Looked {
         Ok(Self { site: head, id, statements, zone, today, filings, plan, is_firm, is_authority })
     }
 
+    /// On which day an acceptance was held, as stated last.
+    fn acceptance(&self, plan: &InForce, which: Acceptance) -> Option<(Date, &Filed<AcceptanceHeld>)> {
+        let filing = self.statements.filing(&plan.plan.filing)?;
+        Procedure { filing, route: None, zone: &self.zone }.acceptance(which, self.today)
+    }
+
     fn course(&self, plan: &InForce) -> Course<'_> {
         Course::of(self.statements.deviations(&plan.plan.filing), &self.zone)
+    }
+}
+
+fn accepted(of: &Filed<AcceptanceHeld>) -> AcceptanceView {
+    AcceptanceView {
+        acceptance: of.body.acceptance,
+        held: of.body.held.clone(),
+        body: of.body.body.clone(),
+        leaf: leaf(of.leaf),
+        received_ms: of.received_ms,
+        role: of.role.clone(),
     }
 }
 
@@ -188,6 +225,7 @@ pub async fn deviations(
         deviations: Vec::new(),
         loose: Vec::new(),
         run: None,
+        accepted: Vec::new(),
         is_firm: looked.is_firm,
         is_authority: looked.is_authority,
         today: looked.today.to_string(),
@@ -200,6 +238,8 @@ pub async fn deviations(
     out.deviations = course.deviations.iter().map(|d| deviation_view(d, plan, looked.today)).collect();
     out.loose = course.loose.iter().map(loose).collect();
     out.run = days::run(store, &looked, plan).await?;
+    let held = |which| looked.acceptance(plan, which).map(|(_, of)| accepted(of));
+    out.accepted = [Acceptance::City, Acceptance::National].into_iter().filter_map(held).collect();
     let asked: Vec<_> = match window(&looked.zone, None, now_ms) {
         Some(window) => plan.plan.targets.iter().map(|target| (target.clone(), window.clone())).collect(),
         None => Vec::new(),

@@ -7,10 +7,11 @@
 
 use askama::Template;
 use metrics::deviation::{Measure, Measured, Standing, Unmeasured, WINDOW_DAYS};
+use metrics::filed::Acceptance;
 use practice::deviation::Next;
 use practice::deviation::continuity::{DayKind, EVIDENCE_PERCENT};
 
-use crate::query::{DeviationStep, DeviationView, DeviationsView, RunView, TargetNow};
+use crate::query::{AcceptanceView, DeviationStep, DeviationView, DeviationsView, RunView, TargetNow};
 
 use super::filing::{Told, problem};
 use super::format::{self, Clockface, NONE};
@@ -63,6 +64,13 @@ struct Card {
     may_measure: bool,
 }
 
+struct Accepted {
+    name: String,
+    held: String,
+    body: String,
+    by: String,
+}
+
 pub(super) struct Days {
     pub(super) dates: String,
     pub(super) days: usize,
@@ -102,6 +110,9 @@ pub struct DeviationPage {
     cards: Vec<Card>,
     loose: Vec<String>,
     run: Option<Running>,
+    /// Acceptances that were held, and the form for who may state one.
+    accepted: Vec<Accepted>,
+    may_accept: bool,
     days_rule: String,
     again_words: String,
     measure_rows: std::ops::RangeInclusive<usize>,
@@ -133,6 +144,8 @@ impl DeviationPage {
             cards: data.deviations.iter().map(|d| card(t, face, data, d)).collect(),
             loose: data.loose.iter().map(|p| problem(t, p.leaf, &p.words)).collect(),
             run: data.run.as_ref().map(|run| running(t, run)),
+            accepted: data.accepted.iter().map(|of| accepted(t, face, of)).collect(),
+            may_accept: data.is_authority && !id.is_empty(),
             days_rule: t.f1("deviation-days-rule", "percent", EVIDENCE_PERCENT),
             again_words: t.f1("deviation-again-words", "days", i64::from(WINDOW_DAYS)),
             measure_rows: 1..=MEASURE_ROWS,
@@ -155,6 +168,19 @@ impl DeviationPage {
     /// The same for a row of a form's table.
     fn row_kept(&self, form: &str, field: &str, row: &usize) -> &str {
         self.kept(form, &format!("{field}.{row}"))
+    }
+}
+
+fn accepted(t: &Texts, face: &Clockface, of: &AcceptanceView) -> Accepted {
+    let logged = t.f("deviation-logged", &[("leaf", &format::integer(of.leaf)), ("time", &face.full(of.received_ms))]);
+    Accepted {
+        name: t.s(match of.acceptance {
+            Acceptance::City => "deviation-acceptance-city",
+            Acceptance::National => "deviation-acceptance-national",
+        }),
+        held: of.held.clone(),
+        body: of.body.clone(),
+        by: format!("{} · {logged}", word(t, "role", &of.role)),
     }
 }
 
@@ -282,10 +308,18 @@ pub(super) fn running(t: &Texts, of: &RunView) -> Running {
         DayKind::PowerCut | DayKind::Lost | DayKind::NotReceived => "key unknown",
     };
     let kind = |kind: DayKind| word(t, "deviation-day", kind.code());
-    let from = if of.is_after_term { "deviation-since-term" } else { "deviation-within-term" };
+    let from = match of.begins.as_str() {
+        "acceptance" => "deviation-since-acceptance",
+        "after_term" => "deviation-since-term",
+        _ => "deviation-within-term",
+    };
+    let until = of.ends.as_ref().map(|held| t.f1("deviation-until-acceptance", "held", held.as_str()));
     Running {
         says: said(t, &of.says),
-        over: of.dates.as_ref().map_or_else(String::new, |[first, last]| t.f(from, &[("from", first), ("to", last)])),
+        over: of.dates.as_ref().map_or_else(String::new, |[first, last]| {
+            let over = t.f(from, &[("from", first), ("to", last)]);
+            std::iter::once(over).chain(until).collect::<Vec<_>>().join(&t.s("list-comma"))
+        }),
         counts: of.counts.iter().map(|c| (kind(c.kind), css(c.kind), c.days)).collect(),
         stretches: of
             .stretches
@@ -324,6 +358,7 @@ pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {
     let firm = DeviationsView { is_firm: true, is_authority: false, ..samples::deviation::deviations() };
     let mut empty = samples::deviation::deviations();
     (empty.filing, empty.run) = (None, None);
+    empty.accepted.clear();
     empty.targets.clear();
     empty.deviations.clear();
     vec![

@@ -13,7 +13,7 @@ use practice::deviation::continuity::{DayKind, EVIDENCE_PERCENT};
 use crate::query::{BillMonth, BillView, DeviationView, FirmView, PaperView, PaymentView, TargetNow};
 
 use super::deviation::{Running, because, change, css, running, stands, window};
-use super::filing::{Count, counts};
+use super::filing::{Count, counts, differences};
 use super::format::{self, NONE};
 use super::papers::{body, standing_css};
 use super::promise::percent;
@@ -149,7 +149,7 @@ impl FirmPage {
             }),
             targets: deviations.targets.iter().map(|of| target(t, of, &deviation_href)).collect(),
             counts: state.map(|s| counts(t, s)).unwrap_or_default(),
-            differences: state.map_or(0, |s| s.rows.iter().filter(|row| row.difference.is_some()).count()),
+            differences: state.map_or(0, |s| differences(t, &filing.machines, s).len()),
             applications: state.map_or(0, |s| s.applications.iter().filter(|a| is_waiting(&a.status)).count()),
             run: deviations.run.as_ref().map(|run| {
                 let is_evident = |kind: DayKind| kind.counts() || kind == DayKind::Rest;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use metrics::calendar::{Calendar, dates, local_date, local_days, parse_date};
+use metrics::filed::Acceptance;
 use metrics::model::Machine;
 use metrics::statements::Statements;
 use practice::deviation::continuity::{DayKind, Recorded, Run};
@@ -62,8 +63,10 @@ pub struct RunView {
     pub days: usize,
     /// First and last date looked at; none when there is none.
     pub dates: Option<[String; 2]>,
-    /// Begins behind the term, not within it.
-    pub is_after_term: bool,
+    /// What it begins with: `acceptance`, the city's; `after_term`; `term`, which runs.
+    pub begins: String,
+    /// The national acceptance it ends with, once one is stated.
+    pub ends: Option<String>,
     /// Days by kind.
     pub counts: Vec<DayCount>,
     /// Stretches, newest first.
@@ -108,17 +111,22 @@ impl<'s> Arrivals<'s> {
     }
 }
 
-/// The days since the term ended, or since it began while it runs, up to yesterday.
+/// The days from the city's acceptance to the national one, up to yesterday. As long as nobody stated the first: since the term ended, or since
+/// it began while it runs.
 pub(super) async fn run(store: &Store, looked: &Looked, plan: &InForce) -> Result<Option<RunView>, QueryError> {
     let (site, zone, today) = (looked.site.id.as_str(), looked.zone.as_str(), looked.today);
     let statements = &looked.statements;
     let term = &plan.plan.term;
     let Some((begins, ends)) = parse_date(&term.from).zip(parse_date(&term.to)) else { return Ok(None) };
-    let is_after_term = ends < today;
-    let (Ok(last), Some(first)) = (today.yesterday(), if is_after_term { ends.tomorrow().ok() } else { Some(begins) })
-    else {
-        return Ok(None);
+    let held = |which| looked.acceptance(plan, which).map(|(held, _)| held);
+    let (city, national) = (held(Acceptance::City), held(Acceptance::National));
+    let (first, begins) = match city {
+        Some(held) => (Some(held), "acceptance"),
+        None if ends < today => (ends.tomorrow().ok(), "after_term"),
+        None => (Some(begins), "term"),
     };
+    let (Ok(yesterday), Some(first)) = (today.yesterday(), first) else { return Ok(None) };
+    let last = national.map_or(yesterday, |held| held.min(yesterday));
     let earliest = last.checked_sub(jiff::Span::new().days(RUN_DAYS_MAX)).unwrap_or(first);
     // Before the first machine was declared nothing was to be observed.
     let declared =
@@ -157,7 +165,8 @@ pub(super) async fn run(store: &Store, looked: &Looked, plan: &InForce) -> Resul
         says: Words::from(&counted.words()),
         days: counted.days,
         dates: all.first().zip(all.last()).map(|(first, last)| [first.to_string(), last.to_string()]),
-        is_after_term,
+        begins: begins.to_owned(),
+        ends: national.map(|held| held.to_string()),
         counts: DayKind::ALL.map(count).into(),
         stretches: stretches(&recorded),
     }))

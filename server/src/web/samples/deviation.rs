@@ -1,14 +1,15 @@
 //! Targets, deviations and days as the page may meet them.
 
 use metrics::deviation::{Measure, Measured, Standing, Unmeasured};
+use metrics::filed::Acceptance;
 use metrics::model::{DateRange, TargetUnit};
 use practice::deviation::Next;
 use practice::deviation::continuity::DayKind;
 
 use super::{NOW_MS, names, site};
 use crate::query::{
-    DayCount, DaysView, DeviationStep, DeviationView, DeviationsView, FiledTargetView, LooseView, RuleEntry, RunView,
-    TargetNow,
+    AcceptanceView, DayCount, DaysView, DeviationStep, DeviationView, DeviationsView, FiledTargetView, LooseView,
+    RuleEntry, RunView, TargetNow,
 };
 
 fn range(from: &str, to: &str) -> DateRange {
@@ -123,7 +124,8 @@ pub(crate) fn deviations() -> DeviationsView {
             says: names("连续运行 41 天（自 2026-10-08 起）", "41 days with evidence in a row (since 2026-10-08)"),
             days: 41,
             dates: Some(["2026-09-01".into(), "2026-11-20".into()]),
-            is_after_term: true,
+            begins: "acceptance".into(),
+            ends: Some("2026-11-20".into()),
             counts: DayKind::ALL
                 .into_iter()
                 .zip([58, 8, 9, 1, 3, 2])
@@ -137,6 +139,14 @@ pub(crate) fn deviations() -> DeviationsView {
                 day("2026-10-01", "2026-10-04", 4, DayKind::Rest, ""),
             ],
         }),
+        accepted: vec![AcceptanceView {
+            acceptance: Acceptance::City,
+            held: "2026-09-01".into(),
+            body: "市工信局 <处>".into(),
+            leaf: 1_030,
+            received_ms: NOW_MS - 86_400_000,
+            role: "city".into(),
+        }],
         is_firm: false,
         is_authority: true,
         today: "2026-11-21".into(),
