@@ -1819,7 +1819,7 @@ register-not-yours = A list is imported by the account of an authority or of the
 carry-too-many = At most { $n } files go in at once, and nothing was taken: send them in several goes.
 
 deviation-since-acceptance = Since the city's acceptance: { $from } – { $to }
-deviation-until-acceptance = ended with the national acceptance on { $held }
+deviation-until-acceptance = ; ended with the national acceptance on { $held }
 deviation-acceptances = Days of acceptance
 deviation-no-acceptance = Nobody stated yet when an acceptance was held; days are counted since the day after the term (within the term: since it began).
 deviation-accept = State on which day an acceptance was held

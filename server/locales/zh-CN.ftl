@@ -1762,7 +1762,7 @@ register-not-yours = 汇总表由主管部门或促进中心的账号导入。
 carry-too-many = 一次最多上传 { $n } 个文件，什么也没有接收：请分几次上传。
 
 deviation-since-acceptance = 自市级验收日：{ $from } – { $to }
-deviation-until-acceptance = 至国家验收日 { $held } 止
+deviation-until-acceptance = ，至国家验收日 { $held } 止
 deviation-acceptances = 验收日期
 deviation-no-acceptance = 尚未填报验收日期；连续运行天数自实施期满次日（实施期内自开始之日）数起。
 deviation-accept = 填报验收日期

@@ -314,12 +314,13 @@ pub(super) fn running(t: &Texts, of: &RunView) -> Running {
         _ => "deviation-within-term",
     };
     let until = of.ends.as_ref().map(|held| t.f1("deviation-until-acceptance", "held", held.as_str()));
+    let until = until.unwrap_or_default();
     Running {
         says: said(t, &of.says),
-        over: of.dates.as_ref().map_or_else(String::new, |[first, last]| {
-            let over = t.f(from, &[("from", first), ("to", last)]);
-            std::iter::once(over).chain(until).collect::<Vec<_>>().join(&t.s("list-comma"))
-        }),
+        over: of
+            .dates
+            .as_ref()
+            .map_or_else(String::new, |[first, last]| t.f(from, &[("from", first), ("to", last)]) + &until),
         counts: of.counts.iter().map(|c| (kind(c.kind), css(c.kind), c.days)).collect(),
         stretches: of
             .stretches

@@ -83,7 +83,7 @@ fn arrivals(random: &mut SplitMix64) -> Log {
 
 #[test]
 fn live_rows_equal_a_rebuild_at_any_moment() {
-    let mut compared = 0;
+    let (mut compared, mut bills) = (0, 0);
     for seed in 0..24 {
         let random = &mut SplitMix64::new(seed);
         let log = arrivals(random);
@@ -130,7 +130,9 @@ fn live_rows_equal_a_rebuild_at_any_moment() {
             tables.drive(&mut projector, now_ms + later);
             compare(seed, &format!("{later} ms after the last"), &tables, &project(&log, now_ms + later));
         }
+        bills += tables.bills.values().filter(|bill| bill.relative.is_some()).count();
     }
+    assert!(bills > 5, "bills were among it: {bills}");
     assert!(compared > 100, "it was compared in the middle: {compared} times");
 }
 
