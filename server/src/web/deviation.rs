@@ -165,6 +165,11 @@ impl DeviationPage {
         typed.find(|(name, _)| name == field).map_or("", |(_, value)| value)
     }
 
+    /// Whether a value was chosen in a form that came back.
+    fn has(&self, form: &str, field: &str, value: &str) -> bool {
+        self.kept(form, field) == value
+    }
+
     /// The same for a row of a form's table.
     fn row_kept(&self, form: &str, field: &str, row: &usize) -> &str {
         self.kept(form, &format!("{field}.{row}"))
