@@ -193,3 +193,43 @@ fn a_clock_at_1970_or_set_back_an_hour_moves_no_number() {
         assert_eq!(numbers(&tables), numbers(&whole), "{what}");
     }
 }
+
+/// A bill whose month is over while its gateway is offline is compared with what is there, and again when the records come, by whichever
+/// server is running then; one that is taken back leaves no row.
+#[test]
+fn a_bill_is_compared_again_when_what_was_held_back_arrives() {
+    let mut log = Log::new(false);
+    let bill = |withdrawn: bool| {
+        json!({"carrier": "electricity", "account": "1", "from": "2026-03-02", "to": "2026-03-03", "amount": "240", "unit": "kWh",
+            "issuer": "供电局", "source": "third_party_settlement", "withdrawn": withdrawn})
+    };
+    log.declare("bill", bill(false));
+    log.run(&World::new(7, 4, None), false, |_, _| true);
+    let (first_day, now_ms) = (log.leaves.len() / 4, MONDAY + 10 * DAY);
+    for is_restarted in [false, true] {
+        let list = Arc::new(List::default());
+        list.grow(&log, first_day);
+        let mut tables = Tables::default();
+        let mut projector = SiteProjector::open(list.clone(), 0, 0, BTreeMap::new()).expect("open");
+        tables.drive(&mut projector, now_ms);
+        let before: Vec<BillRow> = tables.bills.values().cloned().collect();
+        assert!(before.len() == 1 && before[0].verdict == "not_comparable", "half of it is missing: {before:?}");
+        if is_restarted {
+            let size = tables.size as u64;
+            projector = SiteProjector::open(list.clone(), size, size, tables.known()).expect("again");
+            projector.know_bills(tables.bills.keys().cloned());
+            let rows = tables.bills.clone();
+            tables.drive(&mut projector, now_ms + HOUR);
+            assert_eq!(tables.bills, rows, "nothing was compared for nothing");
+        }
+        list.grow(&log, log.leaves.len());
+        tables.drive(&mut projector, now_ms + HOUR);
+        assert_eq!(tables.bills, project(&log, now_ms + HOUR).bills);
+        assert_ne!(tables.bills.values().cloned().collect::<Vec<_>>(), before);
+        let mut taken_back = log.clone();
+        taken_back.declare("bill", bill(true));
+        list.grow(&taken_back, taken_back.leaves.len());
+        tables.drive(&mut projector, now_ms + 2 * HOUR);
+        assert!(tables.bills.is_empty(), "{:?}", tables.bills);
+    }
+}
