@@ -1863,4 +1863,3 @@ firm-no-months = No month is over yet.
 firm-bills-words = A bill is listed in the month it ends in, and compared with the incoming meter between its own dates; the difference is relative to the bill. It is compared once the readings of two days after its end are there.
 firm-notice = This page gathers statements and data; it takes no authority's place and is no result of an acceptance.
 portfolio-bills = Bill against meter
-portfolio-bill = { $from } – { $to }

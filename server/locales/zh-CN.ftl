@@ -1806,4 +1806,3 @@ firm-no-months = 还没有结束的月份。
 firm-bills-words = 账单按截止日列入所在月份，与进线总表在账单起止日之间的表底电量核对；差值以账单为基准。账单截止后两日内的读数到齐才核对。
 firm-notice = 本页只汇集填报与数据，不代替主管部门的认定，也不是验收结果。
 portfolio-bills = 账单核对
-portfolio-bill = { $from } – { $to }

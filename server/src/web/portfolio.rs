@@ -177,10 +177,10 @@ fn row(t: &'static Texts, of: &FirmRow) -> Row {
             .collect(),
         papers_href: format!("{href}/papers"),
         firm_href: format!("{href}/firm"),
-        bill: of.reconciled.as_ref().map(|bill| {
-            let dates = t.f("portfolio-bill", &[("from", &bill.dates[0]), ("to", &bill.dates[1])]);
-            [dates, difference(bill), verdict_css(bill).to_owned(), said(t, &bill.says)]
-        }),
+        bill: of
+            .reconciled
+            .as_ref()
+            .map(|bill| [bill.dates.join(" – "), difference(bill), verdict_css(bill).to_owned(), said(t, &bill.says)]),
         behind: of.behind,
         href,
     }

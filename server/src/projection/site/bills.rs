@@ -1,7 +1,7 @@
 //! Bills of electricity against the register of their incoming meter: one row per meter and bill.
 //!
 //! How it works
-//! 1. A bill is compared once the readings around both its midnights are there, or their silence is long enough to be one ([`is_over`]).
+//! 1. A bill is compared once the readings around both its midnights are there, or their silence is long enough to be one.
 //! 2. It is compared again when something may have changed its period: what makes a shift of its meter dirty makes it due, and so do
 //!    another bill, another name plate, and a second account without a meter.
 //! 3. One bill per step, when nothing else is left to do: a month of one register is read for it.
@@ -23,10 +23,10 @@ use crate::store::{BillRow, SiteProjection};
 /// What is known of the bills' rows.
 #[derive(Debug, Default)]
 pub(super) struct Bills {
-    /// Rows that are there and stand: meter and leaf.
-    known: BTreeSet<(String, i64)>,
-    /// Bills that were compared before and are to be again stay among these until they are.
+    /// Rows of the database: meter and leaf.
     written: BTreeSet<(String, i64)>,
+    /// Bills that were compared and of which nothing may have changed since.
+    known: BTreeSet<(String, i64)>,
     /// Stretches of a meter in which something may have changed.
     touched: BTreeMap<String, Vec<Interval>>,
     /// Several accounts name no meter.
