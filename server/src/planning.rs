@@ -33,8 +33,17 @@ pub(crate) const BASELINE_LOCK: &str = "baseline_lock";
 pub(crate) const COMPARISON_LOCK: &str = "comparison_lock";
 
 /// Kinds of the declarations about a filed plan, the papers around it, and lists of firms.
-const FILED: [&str; 8] =
-    ["filed_plan", "plan_change", OPINION, "plan_finished", PAPER_ASKED, "paper_handed", PAPER_JUDGED, FIRM_LISTED];
+const FILED: [&str; 9] = [
+    "filed_plan",
+    "plan_change",
+    OPINION,
+    "plan_finished",
+    ACCEPTANCE,
+    PAPER_ASKED,
+    "paper_handed",
+    PAPER_JUDGED,
+    FIRM_LISTED,
+];
 /// Kind of the declaration in which somebody asked about a filed plan says what he thinks of a change.
 pub(crate) const OPINION: &str = "plan_opinion";
 
@@ -44,8 +53,11 @@ pub(crate) const PAPER_ASKED: &str = "paper_asked";
 pub(crate) const PAPER_JUDGED: &str = "paper_judged";
 /// Kind of the declaration that says what a list says of a firm.
 pub(crate) const FIRM_LISTED: &str = "firm_listed";
+/// Kind of the declaration that says on which day an acceptance was held.
+pub(crate) const ACCEPTANCE: &str = "acceptance_held";
 /// What is stated with the permission to give opinions, and nothing else.
-pub(crate) const BY_BODIES: [&str; 5] = [OPINION, PAPER_ASKED, PAPER_JUDGED, FIRM_LISTED, deviation::CLOSED];
+pub(crate) const BY_BODIES: [&str; 6] =
+    [OPINION, ACCEPTANCE, PAPER_ASKED, PAPER_JUDGED, FIRM_LISTED, deviation::CLOSED];
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 

@@ -13,12 +13,14 @@ use crate::reporting::ReportingError;
 use crate::roles::{Access, Permission};
 use crate::store::{SiteRow, Store, StoreError};
 
+mod bills;
 mod declare;
 mod deviation;
 mod dossier;
 mod figures;
 mod filing;
 mod findings;
+mod firm;
 mod fleet;
 mod machine;
 mod meters;
@@ -34,10 +36,12 @@ mod site;
 mod why;
 
 pub use crate::store::{FleetOrder, FleetQuery, PortfolioOrder, PortfolioQuery, PortfolioShow};
+pub use bills::{BillMonth, BillView};
 pub(crate) use declare::read_given;
 pub use declare::{DeclareView, Given, declare, import};
 pub use deviation::{
-    DaysView, DeviationView, DeviationsView, RunView, StepView as DeviationStep, TargetNow, deviations,
+    AcceptanceView, DayCount, DaysView, DeviationStep, DeviationView, DeviationsView, RunOfFiling, RunView, TargetNow,
+    days, deviation, deviations,
 };
 pub use dossier::{
     FirmApplication, FirmCount, FirmFiling, FirmPayment, FirmRow, ListedView, PaperView, PapersView, PortfolioView,
@@ -56,6 +60,7 @@ pub use findings::{
     HonestPlants, HonestRate, QuantityView, SampleView, SignalView, StepView, Stretch, UncheckedView, Withheld,
     findings,
 };
+pub use firm::{FirmView, firm};
 pub use fleet::fleet;
 pub use machine::{history, last_date, machine, machine_shift};
 pub use meters::{METER_DAYS_MAX, MetersView, meters};

@@ -27,7 +27,7 @@ pub enum Permission {
     /// State something: calendar, machines, planned cycle times, reasons, quality counts.
     Declare,
     /// Speak for the body one acts for: its opinion on a change of a filed plan, papers it asks for and receives or returns, what its list says of
-    /// a firm, its notice of a target that is missed, and the closing of one; nothing else is stated with it.
+    /// a firm, its notice of a target that is missed, the closing of one, and the day of an acceptance; nothing else is stated with it.
     GiveOpinion,
     /// Check on site what the log shows; the factory itself never does.
     CheckOnSite,

@@ -18,14 +18,16 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Executor, Row};
 
+mod bills;
 mod derived;
 mod fleet;
 mod people;
 mod read;
 mod sites;
 
+pub use bills::BillRow;
 pub use derived::{
-    AlarmRow, DeclarationRow, GatewayStatus, MachineRow, MetricRow, ReportRow, ShiftRow, SiteProjection,
+    AlarmRow, DeclarationRow, GatewayStatus, MachineRow, MetricRow, ReportRow, ShiftRow, SiteProjection, UnobservedRow,
 };
 pub use fleet::{
     FLEET_PAGE_MAX, FleetOrder, FleetQuery, FleetRecord, FleetTotals, PortfolioOrder, PortfolioQuery, PortfolioRow,
@@ -178,8 +180,12 @@ fn exists(what: &str) -> impl FnOnce(sqlx::Error) -> StoreError + '_ {
 }
 
 /// The schema, one text per version, oldest first. Never edit one that was released: append.
-const SCHEMA: [&str; 3] =
-    [include_str!("store/schema_1.sql"), include_str!("store/schema_2.sql"), include_str!("store/schema_3.sql")];
+const SCHEMA: [&str; 4] = [
+    include_str!("store/schema_1.sql"),
+    include_str!("store/schema_2.sql"),
+    include_str!("store/schema_3.sql"),
+    include_str!("store/schema_4.sql"),
+];
 /// How long a statement waits for another process (an offline `admin`) to finish its transaction.
 const BUSY: Duration = Duration::from_secs(10);
 /// Reading connections; pages are short and SQLite readers never block each other.

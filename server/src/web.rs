@@ -23,6 +23,7 @@ pub mod door;
 pub mod figures;
 pub mod filing;
 pub mod findings;
+pub mod firm;
 pub mod fleet;
 pub mod gateways;
 pub mod machine;

@@ -11,7 +11,7 @@ use crate::read::Names;
 use crate::words::Words;
 
 /// A member's name in Chinese and English. What comes first here is printed first.
-const FIELDS: [(&str, &str, &str); 212] = [
+const FIELDS: [(&str, &str, &str); 214] = [
     ("machine", "设备", "machine"),
     ("product", "产品", "product"),
     ("gateway", "网关", "gateway"),
@@ -224,10 +224,12 @@ const FIELDS: [(&str, &str, &str); 212] = [
     ("explanation", "企业说明", "explanation"),
     ("measures", "整改措施", "measures"),
     ("who", "责任人", "who"),
+    ("acceptance", "验收", "acceptance"),
+    ("held", "验收日期", "held on"),
 ];
 
 /// Values that are words, by member.
-const VALUES: [(&str, &str, &str, &str); 47] = [
+const VALUES: [(&str, &str, &str, &str); 49] = [
     ("direction", "increase", "提高", "increase"),
     ("direction", "decrease", "降低", "decrease"),
     ("direction", "import", "用入", "import"),
@@ -275,6 +277,8 @@ const VALUES: [(&str, &str, &str, &str); 47] = [
     ("scale", "agrees", "相符", "agrees"),
     ("scale", "differs", "不符", "differs"),
     ("scale", "open", "无从比对", "nothing to compare"),
+    ("acceptance", "city", "市级验收", "by the city"),
+    ("acceptance", "national", "国家验收", "national"),
 ];
 
 /// Digits of a digest that a reader compares by eye.

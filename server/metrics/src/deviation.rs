@@ -66,6 +66,7 @@ pub struct DeviationMeasures {
 
 /// A measure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Measure {
     /// What.
@@ -165,6 +166,7 @@ impl Step {
 
 /// What the log says of a target over a window. Ratios have six decimals; 5 % is 0.050000.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Measured {
     /// Leaves of the log it was computed over.
@@ -200,6 +202,7 @@ pub struct Measured {
 
 /// Where a target stands by what was measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
     /// The whole interval reaches the promise.
@@ -211,7 +214,9 @@ pub enum Standing {
 }
 
 /// Why a target is not measured at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum Unmeasured {
     /// It names no definition of the catalogue, or one that is not compared.
     Definition,

@@ -31,7 +31,7 @@ mod why;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::check::{TEXT_MAX, digest as check_document, range, words as check_words};
-pub(crate) use self::check::{check_change, check_finished, check_opinion, check_plan};
+pub(crate) use self::check::{check_acceptance, check_change, check_finished, check_opinion, check_plan};
 pub use self::compared::{
     Compared, Covered, Difference, PRODUCING_DAYS, Promise, Seen, SeenGateway, TagsSeen, compare, gateways_there, there,
 };
@@ -221,6 +221,34 @@ pub struct PlanFinished {
     pub document: Option<String>,
 }
 
+/// `acceptance_held`: an acceptance was held, and on which day. The day is an authority's to state; what came of it is nowhere here. Of several of
+/// one kind the last leaf counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AcceptanceHeld {
+    /// Id of the filing.
+    pub filing: String,
+    /// Which.
+    pub acceptance: Acceptance,
+    /// On which day it was held, `YYYY-MM-DD`.
+    pub held: String,
+    /// Who held it, by name.
+    pub body: String,
+    /// SHA-256 of the paper that says so, hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<String>,
+}
+
+/// An acceptance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Acceptance {
+    /// Of the project, by the city.
+    City,
+    /// Of the city's whole pilot, by the country.
+    National,
+}
+
 /// Who is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -320,6 +348,8 @@ pub struct Filing {
     pub opinions: Vec<Filed<PlanOpinion>>,
     /// When the works were finished, as stated.
     pub finished: Vec<Filed<PlanFinished>>,
+    /// On which days acceptances were held, as stated.
+    pub accepted: Vec<Filed<AcceptanceHeld>>,
 }
 
 #[cfg(test)]

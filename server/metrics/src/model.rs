@@ -332,6 +332,7 @@ pub struct QualityCount {
 
 /// Dates of a period, both included.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DateRange {
     /// First production date, `YYYY-MM-DD`.

@@ -192,6 +192,7 @@ fn papers_lists_and_checks_on_site_disturb_no_pass() {
     let early = leaves.list[0].0.received_ms;
     for (kind, body) in [
         ("plan_finished", json!({"filing": "f1", "date": "2026-03-01"})),
+        ("acceptance_held", json!({"filing": "f1", "acceptance": "city", "held": "2026-03-01", "body": "某局"})),
         ("paper_asked", json!({"paper": "p-1", "name": "合同", "by": "centre", "due": "2026-04-01"})),
         ("paper_handed", json!({"paper": "p-1", "date": "2026-03-02"})),
         ("paper_judged", json!({"paper": "p-1", "by": "centre", "judged": "received", "date": "2026-03-02"})),

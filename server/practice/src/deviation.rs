@@ -24,6 +24,7 @@ use metrics::deviation::{
 use metrics::filed::{Filed, OpinionBy};
 use metrics::model::{Body, Names};
 use metrics::statements::Statements;
+use serde::Serialize;
 
 use crate::words::{Problem, words};
 
@@ -31,7 +32,8 @@ use crate::words::{Problem, words};
 pub const AUTHORITIES: [OpinionBy; 3] = [OpinionBy::District, OpinionBy::Centre, OpinionBy::City];
 
 /// What comes next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Next {
     /// 企业说明.
     Explanation,

@@ -26,7 +26,7 @@ pub use metrics::filed::Day;
 pub use self::change::{ChangeRules, Delay, Major, MajorKind};
 
 use crate::file::{FileError, Source};
-use crate::words::{Clause, Fen};
+use crate::words::{Clause, Fen, words};
 
 /// A rule file.
 #[derive(Debug, Clone, Deserialize)]
@@ -317,6 +317,19 @@ pub enum Part {
     Rest,
     /// The authority decides whether and how much.
     Authority,
+}
+
+impl Part {
+    /// In words.
+    pub fn words(self) -> Names {
+        match self {
+            Self::AtMost { percent } => {
+                words(format!("不超过补助总额的 {percent} %"), format!("at most {percent} % of the whole"))
+            }
+            Self::Rest => words("其余部分", "the rest"),
+            Self::Authority => words("是否拨付及金额由主管部门确定", "the authority decides whether and how much"),
+        }
+    }
 }
 
 /// A call with dates of its own.

@@ -212,10 +212,12 @@ fn measures_past_their_date_are_named_until_it_is_closed() {
 
 #[test]
 fn rest_power_cuts_and_standing_machines_are_told_apart_from_lost_collection() {
+    use DayKind::{Lost, NotReceived, PowerCut, Producing, Rest, Stood};
     const HOUR: i64 = 3_600_000;
     let day = |expected, covered, ran, machines, without_power| Recorded {
         expected_ms: expected * HOUR,
         covered_ms: covered * HOUR,
+        awaited_ms: 0,
         ran,
         lost_ms: BTreeMap::new(),
         machines,
@@ -232,12 +234,19 @@ fn rest_power_cuts_and_standing_machines_are_told_apart_from_lost_collection() {
     ] {
         assert_eq!(DayKind::of(&recorded), kind, "{recorded:?}");
     }
+    // Lost only when what may still arrive could not make the day count any more.
+    let awaited = |recorded: Recorded, hours: i64| DayKind::of(&Recorded { awaited_ms: hours * HOUR, ..recorded });
+    assert_eq!(awaited(day(16, 0, false, 2, 0), 16), NotReceived);
+    assert_eq!(awaited(day(16, 4, true, 2, 0), 4), NotReceived, "half of it would be there");
+    assert_eq!(awaited(day(16, 4, true, 2, 0), 3), Lost);
+    assert_eq!(awaited(day(16, 0, false, 2, 2), 7), PowerCut);
+    assert_eq!(awaited(day(16, 8, true, 2, 0), 8), Producing);
+    assert_eq!(awaited(day(0, 0, false, 2, 0), 8), Rest);
     let run = |kinds: &[DayKind]| {
         let days: Vec<_> =
             kinds.iter().enumerate().map(|(i, kind)| (on(&format!("2026-03-{:02}", i + 1)), *kind)).collect();
         Run::of(&days)
     };
-    use DayKind::{Lost, PowerCut, Producing, Rest, Stood};
     let whole = run(&[Rest, Producing, Rest, PowerCut, Stood, Rest]);
     assert_eq!(
         (whole.days, whole.since, whole.after),
@@ -250,6 +259,13 @@ fn rest_power_cuts_and_standing_machines_are_told_apart_from_lost_collection() {
     assert_eq!(broken.words().zh, "连续运行 1 天（自 2026-03-05 起）");
     assert_eq!(run(&[Producing, Lost]).words().zh, "2026-03-02 采集中断后尚无有数据的一天");
     assert_eq!(run(&[]).words().en, "no day with evidence yet");
+    let waiting = run(&[Producing, NotReceived, Producing, NotReceived]);
+    assert_eq!((waiting.days, waiting.since, waiting.awaited), (2, Some(on("2026-03-01")), 2), "it breaks nothing");
+    assert_eq!(waiting.words().zh, "连续运行 2 天（自 2026-03-01 起），另有 2 天的数据尚未收到");
+    assert_eq!(
+        run(&[NotReceived, Lost, NotReceived]).words().en,
+        "no day with evidence yet after collection was lost on 2026-03-02; 1 more not received yet"
+    );
 }
 
 fn steps() -> impl Strategy<Value = Vec<(usize, usize, usize, usize, usize)>> {

@@ -266,6 +266,41 @@ fn the_last_data_is_that_which_is_there_and_never_today_by_itself() {
 }
 
 #[test]
+fn on_which_day_an_acceptance_was_held_is_an_authoritys_to_state_and_to_correct() {
+    use metrics::filed::Acceptance::{City, National};
+    let mut log = Log::new();
+    let rules = rules();
+    let body = |acceptance: &str, held: &str| json!({"filing": "km-2024-017", "acceptance": acceptance, "held": held, "body": "市工信局"});
+    let held =
+        |log: &Log, which, at: &str| log.under(Some(&rules)).acceptance(which, on(at)).map(|(day, of)| (day, of.leaf));
+    assert_eq!(held(&log, City, "2025-06-01"), None);
+    log.stated_by("acceptance_held", body("city", "2025-04-02"), "city", "2025-04-20");
+    log.stated_by("acceptance_held", body("city", "2025-04-03"), "centre", "2025-04-21");
+    log.stated_by("acceptance_held", body("national", "2025-05-10"), "district", "2025-05-20");
+    // The firm's, the finance bureau's, later than the day it was logged, before the filing: none of it counts.
+    log.stated_by("acceptance_held", body("city", "2025-01-01"), "firm", "2025-05-22");
+    log.stated_by("acceptance_held", body("city", "2025-01-01"), "finance", "2025-05-22");
+    log.stated_by("acceptance_held", body("city", "2025-05-24"), "city", "2025-05-23");
+    log.stated_by("acceptance_held", body("national", "2024-08-31"), "city", "2025-05-23");
+    assert_eq!(held(&log, City, "2025-06-01"), Some((on("2025-04-03"), 3)));
+    assert_eq!(held(&log, National, "2025-06-01"), Some((on("2025-05-10"), 4)));
+    assert_eq!(held(&log, National, "2025-05-09"), None, "not yet");
+    let refused = |role: &str, day: &str| {
+        let stated = filed(body("city", day), role, "2025-04-20");
+        log.under(Some(&rules)).check_acceptance(&stated).unwrap_err().said
+    };
+    let said = refused("firm", "2025-04-01");
+    assert_eq!(said.zh, "验收日期由属地主管部门、促进中心或市级主管部门的账号填报；填报账号的角色是 firm");
+    assert!(said.en.starts_with("the district, the promotion centre or the city states when an acceptance was held"));
+    assert_eq!(refused("city", "2025-04-21").zh, "日期 2025-04-21 晚于填报当日 2025-04-20");
+    let said = refused("city", "2024-08-31");
+    assert_eq!(
+        (said.zh.as_str(), said.en.as_str()),
+        ("验收日期早于备案日期", "the acceptance would have been held before the filing")
+    );
+}
+
+#[test]
 fn when_the_works_were_finished_is_the_firms_to_state_and_to_correct() {
     let mut log = Log::new();
     let rules = rules();

@@ -12,8 +12,8 @@ use super::Failure;
 use super::read::DatesParams;
 use crate::accounts::extract::SignedIn;
 use crate::query::{
-    self, FilingView, MetersView, PapersView, PlanView, PortfolioOrder, PortfolioQuery, PortfolioShow, PortfolioView,
-    QueryError, QuestionnaireView, SavingsView,
+    self, DeviationView, DeviationsView, FilingView, MetersView, PapersView, PlanView, PortfolioOrder, PortfolioQuery,
+    PortfolioShow, PortfolioView, QueryError, QuestionnaireView, RunOfFiling, SavingsView,
 };
 use crate::state::AppState;
 
@@ -142,6 +142,60 @@ pub(super) async fn filing(
     let (access, now_ms) = (&who.session.access, state.clock.now_ms());
     let wanted = asked.filing.as_deref();
     Ok(Json(query::filing(&state.store, &state.logs, access, &site, wanted, now_ms).await?))
+}
+
+/// Every target of a filing as promised and as measured now, its deviations with their steps, and the run of days with evidence.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sites/{site}/deviations",
+    params(("site" = String, Path), FilingParam),
+    responses((status = 200, body = DeviationsView))
+)]
+pub(super) async fn deviations(
+    State(state): State<AppState>,
+    who: SignedIn,
+    Path(site): Path<String>,
+    Query(asked): Query<FilingParam>,
+) -> Result<Json<DeviationsView>, Failure> {
+    let (access, now_ms) = (&who.session.access, state.clock.now_ms());
+    let wanted = asked.filing.as_deref();
+    Ok(Json(query::deviations(&state.store, &state.logs, access, &site, wanted, now_ms).await?))
+}
+
+/// One deviation with its steps.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sites/{site}/deviations/{deviation}",
+    params(("site" = String, Path), ("deviation" = String, Path), FilingParam),
+    responses((status = 200, body = DeviationView))
+)]
+pub(super) async fn deviation(
+    State(state): State<AppState>,
+    who: SignedIn,
+    Path((site, deviation)): Path<(String, String)>,
+    Query(asked): Query<FilingParam>,
+) -> Result<Json<DeviationView>, Failure> {
+    let (access, now_ms) = (&who.session.access, state.clock.now_ms());
+    let wanted = (site.as_str(), asked.filing.as_deref(), deviation.as_str());
+    Ok(Json(query::deviation(&state.store, &state.logs, access, wanted, now_ms).await?))
+}
+
+/// The run of days with evidence (连续运行天数), and what the other days were. It never says that a project has stopped.
+#[utoipa::path(
+    get,
+    path = "/api/v1/sites/{site}/days",
+    params(("site" = String, Path), FilingParam),
+    responses((status = 200, body = RunOfFiling))
+)]
+pub(super) async fn days(
+    State(state): State<AppState>,
+    who: SignedIn,
+    Path(site): Path<String>,
+    Query(asked): Query<FilingParam>,
+) -> Result<Json<RunOfFiling>, Failure> {
+    let (access, now_ms) = (&who.session.access, state.clock.now_ms());
+    let wanted = asked.filing.as_deref();
+    Ok(Json(query::days(&state.store, &state.logs, access, &site, wanted, now_ms).await?))
 }
 
 /// Papers asked of the firm, with where each stands, and what a list says of it.

@@ -8,6 +8,7 @@ use crate::admin;
 use crate::projection::tests::fixture::World;
 use crate::testing::{Inside, NOW_MS, inside};
 
+mod deviations;
 mod filed;
 mod findings;
 mod onsite;
@@ -46,6 +47,33 @@ async fn token(inside: &Inside, name: &str, role: &str, scope: &str) -> String {
     };
     inside.admin(add).await;
     inside.admin(admin::Request::Token { user: name.into(), label: "t".into(), days: 1 }).await.data
+}
+
+/// A filed plan of the factory with one target, and a notice that it is missed.
+async fn noticed(inside: &Inside) {
+    let range = |from: &str, to: &str| json!({"from": from, "to": to});
+    let target = json!({"target": "oee", "names": {"zh": "综合利用率", "en": "OEE"}, "definition": "oee.iso22400@1", "method": "ISO 22400",
+        "promised": {"value": "30", "unit": "percentage_points", "direction": "increase"}, "base": range("2026-02-01", "2026-02-28")});
+    let plan = json!({"filing": "km-017", "names": {"zh": "一号线", "en": "Line 1"}, "filed": "2026-02-01",
+        "term": range("2026-02-10", "2026-03-01"), "machines": [{"machine": "press"}], "targets": [target]});
+    let measured = json!({"size": 9, "definition": "oee.iso22400@1", "machines": ["press"], "window": range("2026-03-02", "2026-03-02"),
+        "base": range("2026-02-01", "2026-02-28"), "unit": "percentage_points", "change": "0.010000",
+        "interval": ["-0.010000", "0.030000"], "standing": "short"});
+    let notice =
+        json!({"filing": "km-017", "deviation": "d-1", "target": "oee", "asks": "请说明原因", "measured": measured});
+    let say = async |kind: &str, role: &str, body: Json| {
+        let declaration = protocol::Declaration {
+            kind: kind.into(),
+            effective_from: NOW_MS,
+            author: "u".into(),
+            role: role.into(),
+            reason: "t".into(),
+            body,
+        };
+        inside.context.logs.append_declaration(&Inside::site(), &declaration).await.expect("stated");
+    };
+    say("filed_plan", "firm", plan).await;
+    say("deviation_notice", "centre", notice).await;
 }
 
 /// Every route is in the document, every path of the document is a route, and all but the document need a session.

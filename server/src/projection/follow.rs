@@ -205,10 +205,12 @@ impl Projector {
                 (key, Standing { until_ms: row.until_ms, closed: row.closed })
             })
             .collect();
+        let bills = self.store.bills_of(&[site.to_string()]).await?;
         let source = Arc::new(LogSource { logs: self.logs.clone(), site: site.clone() });
         let folder = parquet::folder(&self.data_dir, site.as_str());
         off_thread(move || {
             let mut projector = SiteProjector::open(source, persisted, seen, known)?;
+            projector.know_bills(bills.into_iter().map(|(_, row)| (row.machine, row.leaf)));
             projector.days.compare(&folder);
             Ok(projector)
         })

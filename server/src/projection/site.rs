@@ -13,6 +13,7 @@
 //! Memory: only the contents of the last [`RECENT_MS`] are kept decoded. Evaluating older shifts reads their contents
 //! again, a fortnight at a time.
 
+mod bills;
 mod loaded;
 mod reach;
 mod taken;
@@ -74,6 +75,8 @@ pub(super) struct SiteProjector {
     dossier_due: bool,
     /// When tags were seen in leaves that the other rows stand for already, for the first step to note.
     seen_before: Option<TagsSeen>,
+    /// Bills against the register of their incoming meter.
+    bills: bills::Bills,
     /// Days whose Parquet file is to be written.
     pub(super) days: Days,
     /// What was last written, so that nothing is written twice.
@@ -129,6 +132,7 @@ impl SiteProjector {
             live: false,
             dossier_due: true,
             seen_before: (seen < persisted).then(TagsSeen::new),
+            bills: bills::Bills::default(),
             days: Days::default(),
             written: Written { size: -1, fleet_due: true, fleet_ms: i64::MIN, baseline: None },
         };
@@ -191,13 +195,20 @@ impl SiteProjector {
         }
         self.advance(now_ms, self.size == end);
         self.evaluate(&mut out)?;
-        let more = self.size < end || !self.dirty.is_empty();
+        let mut more = self.size < end || !self.dirty.is_empty();
+        if !more {
+            more = self.compare_bills(&mut out)?;
+        }
         if !more {
             self.persisted = self.size;
         }
         out.size = i64::try_from(self.persisted).unwrap_or(i64::MAX);
         out.seen_size = i64::try_from(self.size).unwrap_or(i64::MAX);
-        let changed = self.size > from || !out.shifts.is_empty() || !out.removed.is_empty();
+        let changed = self.size > from
+            || !out.shifts.is_empty()
+            || !out.removed.is_empty()
+            || !out.bills.is_empty()
+            || !out.bills_removed.is_empty();
         Ok(Step { rows: out, more, changed })
     }
 

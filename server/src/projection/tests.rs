@@ -10,7 +10,7 @@ use serde_json::json;
 use super::site::SiteProjector;
 use super::*;
 use crate::query::ShiftBody;
-use crate::store::{AlarmRow, MetricRow, ReportRow, ShiftRow, SiteProjection};
+use crate::store::{AlarmRow, BillRow, MetricRow, ReportRow, ShiftRow, SiteProjection};
 
 #[path = "../../metrics/tests/fixture/mod.rs"]
 pub(crate) mod fixture;
@@ -62,6 +62,7 @@ struct Tables {
     alarms: Vec<AlarmRow>,
     reports: Vec<ReportRow>,
     seen: BTreeMap<(String, String), (i64, i64)>,
+    bills: BTreeMap<(String, i64), BillRow>,
     evaluations: usize,
 }
 
@@ -73,6 +74,12 @@ impl Tables {
         for (tag, (first, last)) in step.seen {
             let seen = self.seen.entry(tag).or_insert((first, last));
             *seen = (seen.0.min(first), seen.1.max(last));
+        }
+        for key in step.bills_removed {
+            self.bills.remove(&key);
+        }
+        for row in step.bills {
+            self.bills.insert((row.machine.clone(), row.leaf), row);
         }
         self.evaluations += step.shifts.len();
         let gone = step.shifts.iter().map(|s| (s.machine.clone(), s.date.clone(), s.name.clone()));

@@ -3,52 +3,47 @@
 //! Figures are computed as reports compute them; which step is next, and what a day was, is `gongzheng-practice`'s to say. Nothing here says
 //! that a project has stopped.
 
-use std::collections::BTreeMap;
+mod days;
 
 use jiff::civil::Date;
-use metrics::calendar::{Calendar, dates, local_date, local_days, parse_date};
+use metrics::calendar::local_date;
 use metrics::credibility::course::FACTORY_ROLE;
 use metrics::deviation::{Measure, Measured, Unmeasured};
-use metrics::filed::Filed;
+use metrics::filed::{Acceptance, AcceptanceHeld, Filed};
 use metrics::report::Words;
 use metrics::statements::Statements;
-use practice::deviation::continuity::{DayKind, Recorded, Run};
 use practice::deviation::{AUTHORITIES, Course, Deviation, Next};
-use practice::plan::{InForce, in_force_of};
+use practice::plan::{InForce, Procedure, in_force_of};
 use protocol::SiteId;
+use serde::Serialize;
+use utoipa::ToSchema;
 
+pub use self::days::{DayCount, DaysView, RunView};
 use super::dossier::loose;
 use super::filing::{ids, leaf, target, words};
-use super::machine::body;
-use super::site::{DAY_MS, role};
-use super::{FiledTargetView, LooseView, ONE_AT_A_TIME, QueryError, SiteHead, off_thread, visible};
+use super::{FiledTargetView, LooseView, ONE_AT_A_TIME, QueryError, RuleEntry, SiteHead, off_thread, visible};
 use crate::planning::deviation::{machines, measured, window};
 use crate::reporting;
 use crate::roles::{Access, Permission};
 use crate::sitelog::SiteLogs;
 use crate::store::Store;
 
-/// Longest run that is looked at, days.
-const RUN_DAYS_MAX: i32 = 1_100;
-/// The definition whose rows say what was to be observed and whether a machine ran: actual production time over planned busy time.
-const AVAILABILITY: &str = "availability.iso22400@1";
-/// Cause of a gap: the gateway lost power.
-const POWER: &str = "unclean_boot";
-
 /// A target, promised and measured.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct TargetNow {
     /// As filed.
     pub filed: FiledTargetView,
-    /// As measured; or why not.
-    pub measured: Result<Measured, Unmeasured>,
+    /// As measured.
+    pub measured: Option<Measured>,
+    /// Why it is not: it names no definition that is compared, or none of its machines is declared.
+    pub unmeasured: Option<Unmeasured>,
     /// Its open deviation.
     pub open: Option<String>,
 }
 
 /// A step that counts.
-#[derive(Clone, Debug)]
-pub struct StepView {
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct DeviationStep {
     /// `notice`, `explanation`, `measures`, `remeasured`, `closed`.
     pub kind: &'static str,
     /// Leaf.
@@ -66,7 +61,7 @@ pub struct StepView {
 }
 
 /// A deviation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct DeviationView {
     /// Id.
     pub id: String,
@@ -76,53 +71,55 @@ pub struct DeviationView {
     pub names: Words,
     /// Where it stands.
     pub stands: Words,
-    /// What comes next.
+    /// What comes next: `explanation`, `measures`, `remeasurement`, `closing`, `nothing`.
+    #[schema(value_type = String)]
     pub next: Next,
     /// Steps in order of the log.
-    pub steps: Vec<StepView>,
+    pub steps: Vec<DeviationStep>,
     /// Measures in force whose date is over.
     pub overdue: Vec<Measure>,
     /// What counts for nothing.
     pub problems: Vec<LooseView>,
 }
 
-/// Days one after the other that were alike.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DaysView {
-    /// First and last date.
-    pub dates: [String; 2],
-    /// How many.
-    pub days: usize,
-    /// What they were.
-    pub kind: DayKind,
-    /// Main cause of what was not observed, on days of lost collection.
-    pub cause: String,
+/// An acceptance that was held, by an authority's word: a day, never what came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct AcceptanceView {
+    /// `city`, `national`.
+    #[schema(value_type = String)]
+    pub acceptance: Acceptance,
+    /// On which day.
+    pub held: String,
+    /// Who held it, by name.
+    pub body: String,
+    /// Its leaf.
+    pub leaf: i64,
+    /// When it was logged, Unix ms.
+    pub received_ms: i64,
+    /// Role of who stated it.
+    pub role: String,
 }
 
-/// The run of days.
-#[derive(Clone, Debug)]
-pub struct RunView {
-    /// In words.
-    pub says: Words,
-    /// First and last date looked at; none when there is none.
-    pub dates: Option<[String; 2]>,
-    /// Begins behind the term, not within it.
-    pub is_after_term: bool,
-    /// Days by kind.
-    pub counts: Vec<(DayKind, usize)>,
-    /// Stretches, newest first.
-    pub stretches: Vec<DaysView>,
+/// The days of a filing.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct RunOfFiling {
+    /// Site.
+    pub site: SiteHead,
+    /// The filing: id and name.
+    pub filing: Option<RuleEntry>,
+    /// The run of days; absent where no machine of the plan is declared.
+    pub run: Option<RunView>,
 }
 
 /// Everything the page shows.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct DeviationsView {
     /// Site.
     pub site: SiteHead,
     /// Filings of the site.
     pub filings: Vec<String>,
     /// The one that is shown: id and name.
-    pub filing: Option<(String, Words)>,
+    pub filing: Option<RuleEntry>,
     /// The rule it was filed under.
     pub rule: Option<String>,
     /// Its targets.
@@ -133,12 +130,81 @@ pub struct DeviationsView {
     pub loose: Vec<LooseView>,
     /// The run of days.
     pub run: Option<RunView>,
+    /// Acceptances that were held.
+    pub accepted: Vec<AcceptanceView>,
     /// The reader acts for the firm.
     pub is_firm: bool,
     /// The reader speaks for an authority.
     pub is_authority: bool,
     /// Today, in the site's zone.
     pub today: String,
+}
+
+/// What everything about a filing is looked at with.
+struct Looked {
+    site: SiteHead,
+    id: SiteId,
+    statements: Statements,
+    zone: String,
+    today: Date,
+    filings: Vec<String>,
+    /// The filing asked for, or the first, as in force today.
+    plan: Option<InForce>,
+    is_firm: bool,
+    is_authority: bool,
+}
+
+impl Looked {
+    async fn at(
+        store: &Store,
+        logs: &SiteLogs,
+        access: &Access,
+        site: &str,
+        wanted: Option<&str>,
+        now_ms: i64,
+    ) -> Result<Self, QueryError> {
+        let row = visible(store, access, Permission::SeeFigures, site).await?;
+        let is_firm = access.acts_as(FACTORY_ROLE, Permission::Declare, &row);
+        let is_authority = AUTHORITIES.iter().any(|by| access.acts_as(by.role(), Permission::GiveOpinion, &row));
+        let head = SiteHead::from(row);
+        let id: SiteId = site.parse().map_err(|_| QueryError::NotFound)?;
+        let (logs, of) = (logs.clone(), id.clone());
+        let statements = off_thread(move || reporting::statements(&logs, &of)).await?;
+        let zone = reporting::zone(&statements, &head.time_zone).to_owned();
+        let today = local_date(&zone, now_ms).ok_or(QueryError::NotFound)?;
+        let filings = ids(&statements);
+        let wanted = wanted.filter(|id| !id.is_empty()).or(filings.first().map(String::as_str));
+        if wanted.is_some_and(|wanted| statements.filing(wanted).is_none()) {
+            return Err(QueryError::NotFound);
+        }
+        let plan = wanted.and_then(|wanted| in_force_of(&statements, &zone, wanted, today));
+        Ok(Self { site: head, id, statements, zone, today, filings, plan, is_firm, is_authority })
+    }
+
+    /// On which day an acceptance was held, as stated last.
+    fn acceptance(&self, plan: &InForce, which: Acceptance) -> Option<(Date, &Filed<AcceptanceHeld>)> {
+        let filing = self.statements.filing(&plan.plan.filing)?;
+        Procedure { filing, route: None, zone: &self.zone }.acceptance(which, self.today)
+    }
+
+    fn course(&self, plan: &InForce) -> Course<'_> {
+        Course::of(self.statements.deviations(&plan.plan.filing), &self.zone)
+    }
+}
+
+fn accepted(of: &Filed<AcceptanceHeld>) -> AcceptanceView {
+    AcceptanceView {
+        acceptance: of.body.acceptance,
+        held: of.body.held.clone(),
+        body: of.body.body.clone(),
+        leaf: leaf(of.leaf),
+        received_ms: of.received_ms,
+        role: of.role.clone(),
+    }
+}
+
+fn named(plan: &InForce) -> RuleEntry {
+    RuleEntry { id: plan.plan.filing.clone(), names: words(&plan.plan.names) }
 }
 
 /// Targets, deviations and days of a filing.
@@ -150,66 +216,86 @@ pub async fn deviations(
     wanted: Option<&str>,
     now_ms: i64,
 ) -> Result<DeviationsView, QueryError> {
-    let row = visible(store, access, Permission::SeeFigures, site).await?;
-    let is_firm = access.acts_as(FACTORY_ROLE, Permission::Declare, &row);
-    let is_authority = AUTHORITIES.iter().any(|by| access.acts_as(by.role(), Permission::GiveOpinion, &row));
-    let head = SiteHead::from(row);
-    let id: SiteId = site.parse().map_err(|_| QueryError::NotFound)?;
-    let of = logs.clone();
-    let statements = {
-        let (logs, id) = (of.clone(), id.clone());
-        off_thread(move || reporting::statements(&logs, &id)).await?
-    };
-    let zone = reporting::zone(&statements, &head.time_zone).to_owned();
-    let today = local_date(&zone, now_ms).ok_or(QueryError::NotFound)?;
-    let filings = ids(&statements);
-    let wanted = wanted.filter(|id| !id.is_empty()).or(filings.first().map(String::as_str));
-    if wanted.is_some_and(|wanted| statements.filing(wanted).is_none()) {
-        return Err(QueryError::NotFound);
-    }
+    let looked = Looked::at(store, logs, access, site, wanted, now_ms).await?;
     let mut out = DeviationsView {
-        site: head,
+        site: looked.site.clone(),
         filing: None,
         rule: None,
         targets: Vec::new(),
         deviations: Vec::new(),
         loose: Vec::new(),
         run: None,
-        is_firm,
-        is_authority,
-        today: today.to_string(),
-        filings: filings.clone(),
+        accepted: Vec::new(),
+        is_firm: looked.is_firm,
+        is_authority: looked.is_authority,
+        today: looked.today.to_string(),
+        filings: looked.filings.clone(),
     };
-    let Some(plan) = wanted.and_then(|wanted| in_force_of(&statements, &zone, wanted, today)) else { return Ok(out) };
-    let course = Course::of(statements.deviations(&plan.plan.filing), &zone);
-    out.filing = Some((plan.plan.filing.clone(), words(&plan.plan.names)));
+    let Some(plan) = &looked.plan else { return Ok(out) };
+    let course = looked.course(plan);
+    out.filing = Some(named(plan));
     out.rule = plan.plan.rule.clone();
-    out.deviations = course.deviations.iter().map(|d| deviation(d, &plan, today)).collect();
+    out.deviations = course.deviations.iter().map(|d| deviation_view(d, plan, looked.today)).collect();
     out.loose = course.loose.iter().map(loose).collect();
-    out.run = run(store, &statements, site, &plan, (&zone, today)).await?;
-    let asked: Vec<_> = match window(&zone, None, now_ms) {
+    out.run = days::run(store, &looked, plan).await?;
+    let held = |which| looked.acceptance(plan, which).map(|(_, of)| accepted(of));
+    out.accepted = [Acceptance::City, Acceptance::National].into_iter().filter_map(held).collect();
+    let asked: Vec<_> = match window(&looked.zone, None, now_ms) {
         Some(window) => plan.plan.targets.iter().map(|target| (target.clone(), window.clone())).collect(),
         None => Vec::new(),
     };
     let found = {
-        let (names, wanted) = (machines(&plan), asked.clone());
+        let (logs, id, names, wanted) = (logs.clone(), looked.id.clone(), machines(plan), asked.clone());
         let _one = ONE_AT_A_TIME.lock().await;
-        off_thread(move || measured(&of, &id, &wanted, &names, now_ms)).await?
+        off_thread(move || measured(&logs, &id, &wanted, &names, now_ms)).await?
     };
     let shown = asked.iter().zip(found).map(|((filed, _), measured)| TargetNow {
         filed: target(filed),
-        measured,
+        unmeasured: measured.as_ref().err().copied(),
+        measured: measured.ok(),
         open: course.open_of(&filed.target).map(|d| d.id().to_owned()),
     });
     out.targets = shown.collect();
     Ok(out)
 }
 
-fn deviation(of: &Deviation<'_>, plan: &InForce, today: Date) -> DeviationView {
+/// One deviation with its steps.
+pub async fn deviation(
+    store: &Store,
+    logs: &SiteLogs,
+    access: &Access,
+    (site, wanted, id): (&str, Option<&str>, &str),
+    now_ms: i64,
+) -> Result<DeviationView, QueryError> {
+    let looked = Looked::at(store, logs, access, site, wanted, now_ms).await?;
+    let plan = looked.plan.as_ref().ok_or(QueryError::NotFound)?;
+    let course = looked.course(plan);
+    let found = course.deviation(id).ok_or(QueryError::NotFound)?;
+    Ok(deviation_view(found, plan, looked.today))
+}
+
+/// The run of days of a filing.
+pub async fn days(
+    store: &Store,
+    logs: &SiteLogs,
+    access: &Access,
+    site: &str,
+    wanted: Option<&str>,
+    now_ms: i64,
+) -> Result<RunOfFiling, QueryError> {
+    let looked = Looked::at(store, logs, access, site, wanted, now_ms).await?;
+    let run = match &looked.plan {
+        Some(plan) => days::run(store, &looked, plan).await?,
+        None => None,
+    };
+    Ok(RunOfFiling { filing: looked.plan.as_ref().map(named), site: looked.site, run })
+}
+
+fn deviation_view(of: &Deviation<'_>, plan: &InForce, today: Date) -> DeviationView {
     let wanted = &of.notice.body.target;
     let named = plan.plan.targets.iter().find(|target| target.target == *wanted);
-    fn step<T>(kind: &'static str, of: &Filed<T>, text: &str) -> StepView {
-        StepView {
+    fn step<T>(kind: &'static str, of: &Filed<T>, text: &str) -> DeviationStep {
+        DeviationStep {
             kind,
             leaf: leaf(of.leaf),
             received_ms: of.received_ms,
@@ -222,15 +308,17 @@ fn deviation(of: &Deviation<'_>, plan: &InForce, today: Date) -> DeviationView {
     let measured = |of: &Measured| Some(of.clone());
     let notice = &of.notice;
     let mut steps =
-        vec![StepView { measured: measured(&notice.body.measured), ..step("notice", notice, &notice.body.asks) }];
+        vec![DeviationStep { measured: measured(&notice.body.measured), ..step("notice", notice, &notice.body.asks) }];
     steps.extend(of.explanations.iter().map(|said| step("explanation", said, &said.body.explanation)));
     steps.extend(
-        of.measures.iter().map(|said| StepView { measures: said.body.measures.clone(), ..step("measures", said, "") }),
+        of.measures
+            .iter()
+            .map(|said| DeviationStep { measures: said.body.measures.clone(), ..step("measures", said, "") }),
     );
     steps.extend(
         of.remeasured
             .iter()
-            .map(|said| StepView { measured: measured(&said.body.measured), ..step("remeasured", said, "") }),
+            .map(|said| DeviationStep { measured: measured(&said.body.measured), ..step("remeasured", said, "") }),
     );
     steps.extend(of.closed.iter().map(|said| step("closed", said, &said.body.reason)));
     steps.sort_by_key(|step| step.leaf);
@@ -244,120 +332,4 @@ fn deviation(of: &Deviation<'_>, plan: &InForce, today: Date) -> DeviationView {
         overdue: of.overdue(today).cloned().collect(),
         problems: of.problems.iter().map(loose).collect(),
     }
-}
-
-/// The days since the term ended, or since it began while it runs, up to yesterday.
-async fn run(
-    store: &Store,
-    statements: &Statements,
-    site: &str,
-    plan: &InForce,
-    (zone, today): (&str, Date),
-) -> Result<Option<RunView>, QueryError> {
-    let term = &plan.plan.term;
-    let Some((begins, ends)) = parse_date(&term.from).zip(parse_date(&term.to)) else { return Ok(None) };
-    let is_after_term = ends < today;
-    let (Ok(last), Some(first)) = (today.yesterday(), if is_after_term { ends.tomorrow().ok() } else { Some(begins) })
-    else {
-        return Ok(None);
-    };
-    let earliest = last.checked_sub(jiff::Span::new().days(RUN_DAYS_MAX)).unwrap_or(first);
-    // Before the first machine was declared nothing was to be observed.
-    let declared =
-        machines(plan).iter().filter_map(|m| Some(statements.machine_definitions(m).first()?.effective_from)).min();
-    let Some(declared) = declared.and_then(|ms| local_date(zone, ms)) else { return Ok(None) };
-    let first = first.max(earliest).max(declared);
-    let all = dates(first, last);
-    let mut recorded: BTreeMap<Date, Recorded> = all.iter().map(|date| (*date, Recorded::default())).collect();
-    let rows = store.machines(site).await?;
-    let produces: Vec<String> = rows.iter().filter(|row| role(row) == "production").map(|row| row.id.clone()).collect();
-    if let Some(span) = local_days(zone, first, last) {
-        let (from_ms, until_ms) = (span.from_ms - DAY_MS, span.to_ms + DAY_MS);
-        let values = store.values(site, None, Some(AVAILABILITY), from_ms, until_ms).await?;
-        for value in values.iter().filter(|value| produces.contains(&value.machine)) {
-            let Some(day) = parse_date(&value.date).and_then(|date| recorded.get_mut(&date)) else { continue };
-            day.expected_ms += value.expected_ms;
-            day.covered_ms += value.covered_ms;
-            day.ran |= value.value.is_some_and(|(ran, _)| ran > 0);
-        }
-    }
-    for (date, day) in &mut recorded {
-        if day.expected_ms == 0 && is_planned(statements, &produces, (zone, *date)) {
-            // A shift was planned and nothing of it is known: not even that it was silent.
-            day.expected_ms = 1;
-        } else if DayKind::of(day) == DayKind::Lost {
-            missing(store, site, &produces, (zone, *date), day).await?;
-        }
-    }
-    let days: Vec<(Date, DayKind)> = recorded.iter().map(|(date, day)| (*date, DayKind::of(day))).collect();
-    let counted = Run::of(&days);
-    Ok(Some(RunView {
-        says: words(&counted.words()),
-        dates: all.first().zip(all.last()).map(|(first, last)| [first.to_string(), last.to_string()]),
-        is_after_term,
-        counts: DayKind::ALL.iter().map(|kind| (*kind, counted.counts.get(kind).copied().unwrap_or(0))).collect(),
-        stretches: stretches(&recorded),
-    }))
-}
-
-/// Whether the calendar of a machine has a shift on a date.
-fn is_planned(statements: &Statements, machines: &[String], (zone, date): (&str, Date)) -> bool {
-    let noon = local_days(zone, date, date).map_or(0, |day| day.from_ms + DAY_MS / 2);
-    machines.iter().filter_map(|machine| statements.machine_at(machine, noon)).any(|machine| {
-        let stated = statements.calendar_at(&machine.body.calendar, noon, false);
-        let calendar = stated.and_then(|stated| Calendar::new(&stated.body, zone).ok());
-        calendar.is_some_and(|calendar| !calendar.shifts_on(date).is_empty())
-    })
-}
-
-/// What was not observed of a day, by cause and by machine.
-async fn missing(
-    store: &Store,
-    site: &str,
-    produces: &[String],
-    (zone, date): (&str, Date),
-    day: &mut Recorded,
-) -> Result<(), QueryError> {
-    let Some(span) = local_days(zone, date, date) else { return Ok(()) };
-    let mut by_machine: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
-    let text = date.to_string();
-    let shifts = store.shifts(site, None, span.from_ms, span.to_ms + DAY_MS).await?;
-    for row in shifts.iter().filter(|row| row.date == text && produces.contains(&row.machine)) {
-        let of = by_machine.entry(row.machine.clone()).or_default();
-        for unknown in body(row).intervals.iter().filter(|interval| interval.state == "unknown") {
-            *of.entry(unknown.cause.clone()).or_default() += unknown.until_ms - unknown.from_ms;
-        }
-    }
-    day.machines = by_machine.len();
-    day.without_power = by_machine.values().filter(|lost| is_power(lost)).count();
-    for lost in by_machine.into_values() {
-        for (cause, ms) in lost {
-            *day.lost_ms.entry(cause).or_default() += ms;
-        }
-    }
-    Ok(())
-}
-
-/// Whether the greater part of what is missing of a machine is missing because its gateway had no power.
-fn is_power(lost: &BTreeMap<String, i64>) -> bool {
-    let all: i64 = lost.values().sum();
-    lost.get(POWER).is_some_and(|ms| *ms * 2 > all)
-}
-
-/// Days that are alike together, newest first.
-fn stretches(recorded: &BTreeMap<Date, Recorded>) -> Vec<DaysView> {
-    let mut out: Vec<DaysView> = Vec::new();
-    for (date, day) in recorded.iter().rev() {
-        let kind = DayKind::of(day);
-        let main = day.lost_ms.iter().max_by_key(|(_, ms)| **ms).map(|(cause, _)| cause.clone());
-        let cause = main.filter(|_| kind == DayKind::Lost).unwrap_or_default();
-        match out.last_mut() {
-            Some(last) if last.kind == kind && last.cause == cause => {
-                last.days += 1;
-                last.dates[0] = date.to_string();
-            }
-            _ => out.push(DaysView { dates: [date.to_string(), date.to_string()], days: 1, kind, cause }),
-        }
-    }
-    out
 }

@@ -21,6 +21,7 @@ use protocol::Declaration;
 pub use self::model::{
     FirmApplication, FirmCount, FirmFiling, FirmPayment, FirmRow, ListedView, PaperView, PapersView, PortfolioView,
 };
+use super::bills::BillView;
 use super::filing::leaf;
 use super::{LooseView, QueryError, SiteHead, Words, off_thread, visible};
 use crate::reporting;
@@ -93,13 +94,17 @@ pub async fn portfolio(
     for (site, declaration) in store.declarations_of(&ids, &KINDS).await? {
         stated.entry(site).or_default().push(declaration);
     }
+    // By last date: the newest with a difference stays.
+    let bills = store.bills_of(&ids).await?.into_iter().filter(|(_, row)| row.relative.is_some());
+    let mut bills: BTreeMap<String, BillView> = bills.map(|(site, row)| (site, BillView::compared(&row))).collect();
     let counts = PortfolioShow::ALL.into_iter().zip(totals.of);
     Ok(PortfolioView {
         rows: rows
             .into_iter()
             .map(|(site, row)| {
                 let of = stated.remove(&site.id).unwrap_or_default();
-                firm(site, of, row.is_none(), today)
+                let reconciled = bills.remove(&site.id);
+                firm(site, of, reconciled, row.is_none(), today)
             })
             .collect(),
         counts: counts.map(|(show, firms)| FirmCount { show: show.name().to_owned(), firms }).collect(),
@@ -111,7 +116,8 @@ pub async fn portfolio(
     })
 }
 
-fn firm(site: SiteRow, rows: Vec<DeclarationRow>, behind: bool, today: Date) -> FirmRow {
+/// Statements as the projector's rows have them.
+pub(super) fn stated(rows: impl IntoIterator<Item = DeclarationRow>) -> Statements {
     let mut statements = Statements::default();
     for row in rows {
         let declaration = Declaration {
@@ -124,13 +130,18 @@ fn firm(site: SiteRow, rows: Vec<DeclarationRow>, behind: bool, today: Date) -> 
         };
         statements.push(u64::try_from(row.leaf).unwrap_or(u64::MAX), row.received_ms, declaration);
     }
+    statements
+}
+
+fn firm(site: SiteRow, rows: Vec<DeclarationRow>, reconciled: Option<BillView>, behind: bool, today: Date) -> FirmRow {
+    let statements = stated(rows);
     let zone = reporting::zone(&statements, &site.time_zone);
     let found = dossier(&statements, zone);
     let open = found.papers.iter().filter(|p| !matches!(p.standing, Standing::Received(_)));
     let mut papers: Vec<PaperView> = open.map(|p| paper(p, today, &[])).collect();
     papers.sort_by(|a, b| (&a.due, &a.paper).cmp(&(&b.due, &b.paper)));
     let filings = filings(&statements, zone, today);
-    FirmRow { listed: found.listed.map(listed), filings, papers, behind, site: SiteHead::from(site) }
+    FirmRow { listed: found.listed.map(listed), filings, papers, reconciled, behind, site: SiteHead::from(site) }
 }
 
 fn filings(statements: &Statements, zone: &str, today: Date) -> Vec<FirmFiling> {

@@ -235,7 +235,7 @@ impl Source {
             lines: lines(&current, rule),
             investment_yuan: [total(&current.plan.lines), total(&current.filed.lines)],
             targets: current.plan.targets.iter().map(target).collect(),
-            payments: payments.iter().map(payment).collect(),
+            payments: payments.iter().map(|of| payment(of, rule)).collect(),
         })
     }
 
@@ -401,8 +401,10 @@ pub(super) fn target(of: &metrics::filed::FiledTarget) -> FiledTargetView {
     }
 }
 
-fn payment(of: &plan::Payment) -> PaymentView {
+fn payment(of: &plan::Payment, rule: Option<&Rule>) -> PaymentView {
+    let stage = rule.and_then(|rule| rule.stage.iter().find(|stage| stage.id() == of.stage));
     PaymentView {
+        part: stage.map(|stage| words(&stage.part.words())),
         stage: of.stage.clone(),
         names: words(&of.names),
         words: words(&of.words),

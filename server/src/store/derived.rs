@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 
 use sqlx::{Executor, Row, Sqlite, Transaction};
 
+use super::bills::put_bills;
 use super::fleet::put_portfolio;
-use super::{PortfolioRow, Store, StoreError};
+use super::{BillRow, PortfolioRow, Store, StoreError};
 
 /// A gateway as its records show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,6 +133,21 @@ pub struct MetricRow {
     pub lineage: String,
 }
 
+/// Planned time of a machine that nobody observed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnobservedRow {
+    /// Machine.
+    pub machine: String,
+    /// Production date of the shift.
+    pub date: String,
+    /// Cause word.
+    pub cause: String,
+    /// Start, Unix ms.
+    pub from_ms: i64,
+    /// End, exclusive, Unix ms.
+    pub until_ms: i64,
+}
+
 /// A statement by a person, as logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeclarationRow {
@@ -199,6 +215,10 @@ pub struct SiteProjection {
     pub values: Vec<MetricRow>,
     /// When present: what the firm owes and who is asked next, replacing what is there.
     pub portfolio: Option<PortfolioRow>,
+    /// Bills compared in this step, replaced by meter and leaf.
+    pub bills: Vec<BillRow>,
+    /// Bills that do not stand any more: meter and leaf.
+    pub bills_removed: Vec<(String, i64)>,
 }
 
 impl Store {
@@ -301,6 +321,7 @@ impl Store {
         if let Some(row) = &step.portfolio {
             put_portfolio(&mut transaction, site, row).await?;
         }
+        put_bills(&mut transaction, site, &step.bills, &step.bills_removed).await?;
         sqlx::query("INSERT INTO projected (site, size, seen) VALUES (?1, ?2, ?3) ON CONFLICT (site) DO UPDATE SET size = ?2, seen = ?3")
             .bind(site)
             .bind(step.size)
@@ -432,7 +453,7 @@ async fn put_value(transaction: &mut Transaction<'_, Sqlite>, site: &str, row: &
 }
 
 /// Everything below the line in the schema. `fleet` goes too: the projector writes it with every step.
-const CLEAR: [&str; 11] = [
+const CLEAR: [&str; 12] = [
     "DELETE FROM projected WHERE site = ?",
     "DELETE FROM gateway_status WHERE site = ?",
     "DELETE FROM tag_seen WHERE site = ?",
@@ -444,4 +465,5 @@ const CLEAR: [&str; 11] = [
     "DELETE FROM portfolio WHERE site = ?",
     "DELETE FROM report WHERE site = ?",
     "DELETE FROM fleet WHERE site = ?",
+    "DELETE FROM bill_compared WHERE site = ?",
 ];

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-use super::derived::{AlarmRow, CountsRow, DeclarationRow, GatewayStatus, MachineRow, MetricRow, ReportRow, ShiftRow};
+use super::derived::{
+    AlarmRow, CountsRow, DeclarationRow, GatewayStatus, MachineRow, MetricRow, ReportRow, ShiftRow, UnobservedRow,
+};
 use super::{Store, StoreError};
 
 impl Store {
@@ -93,6 +95,36 @@ impl Store {
         .fetch_all(&self.read)
         .await?;
         rows.iter().map(shift_row).collect()
+    }
+
+    /// What was not observed of planned time on some dates, interval by interval.
+    pub async fn unobserved(
+        &self,
+        site: &str,
+        machines: &[String],
+        dates: &[String],
+    ) -> Result<Vec<UnobservedRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT shift.machine, shift.date, json_extract(i.value, '$.cause'), json_extract(i.value, '$.from_ms'),
+             json_extract(i.value, '$.until_ms') FROM shift, json_each(shift.body, '$.intervals') i WHERE shift.site = ?1
+             AND shift.machine IN (SELECT value FROM json_each(?2)) AND shift.date IN (SELECT value FROM json_each(?3))
+             AND json_extract(i.value, '$.state') = 'unknown' AND json_extract(i.value, '$.bucket') = 'UNK'",
+        )
+        .bind(site)
+        .bind(serde_json::Value::from(machines.to_vec()).to_string())
+        .bind(serde_json::Value::from(dates.to_vec()).to_string())
+        .fetch_all(&self.read)
+        .await?;
+        let read = |row: &SqliteRow| {
+            Ok(UnobservedRow {
+                machine: row.try_get(0)?,
+                date: row.try_get(1)?,
+                cause: row.try_get::<Option<String>, _>(2)?.unwrap_or_default(),
+                from_ms: row.try_get(3)?,
+                until_ms: row.try_get(4)?,
+            })
+        };
+        rows.iter().map(read).collect()
     }
 
     /// Every shift row of a site without its timeline (`body` is empty): what the projector starts from.

@@ -14,6 +14,7 @@ impl Store {
         for sql in [
             "DROP TABLE tag_seen",
             "DROP TABLE portfolio",
+            "DROP TABLE bill_compared",
             "ALTER TABLE projected DROP COLUMN seen",
             "DELETE FROM schema_version WHERE version > 1",
             "UPDATE role SET permissions = '[\"see_figures\"]' WHERE id IN ('city', 'finance', 'district', 'supervisor')",

@@ -7,10 +7,11 @@
 
 use askama::Template;
 use metrics::deviation::{Measure, Measured, Standing, Unmeasured, WINDOW_DAYS};
+use metrics::filed::Acceptance;
 use practice::deviation::Next;
 use practice::deviation::continuity::{DayKind, EVIDENCE_PERCENT};
 
-use crate::query::{DeviationStep, DeviationView, DeviationsView, RunView, TargetNow};
+use crate::query::{AcceptanceView, DeviationStep, DeviationView, DeviationsView, RunView, TargetNow};
 
 use super::filing::{Told, problem};
 use super::format::{self, Clockface, NONE};
@@ -63,19 +64,26 @@ struct Card {
     may_measure: bool,
 }
 
-struct Days {
-    dates: String,
-    days: usize,
-    css: &'static str,
-    kind: String,
-    cause: String,
+struct Accepted {
+    name: String,
+    held: String,
+    body: String,
+    by: String,
 }
 
-struct Running {
-    says: String,
-    over: String,
-    counts: Vec<(String, &'static str, usize)>,
-    stretches: Vec<Days>,
+pub(super) struct Days {
+    pub(super) dates: String,
+    pub(super) days: usize,
+    pub(super) css: &'static str,
+    pub(super) kind: String,
+    pub(super) cause: String,
+}
+
+pub(super) struct Running {
+    pub(super) says: String,
+    pub(super) over: String,
+    pub(super) counts: Vec<(String, &'static str, usize)>,
+    pub(super) stretches: Vec<Days>,
 }
 
 /// The page.
@@ -102,6 +110,9 @@ pub struct DeviationPage {
     cards: Vec<Card>,
     loose: Vec<String>,
     run: Option<Running>,
+    /// Acceptances that were held, and the form for who may state one.
+    accepted: Vec<Accepted>,
+    may_accept: bool,
     days_rule: String,
     again_words: String,
     measure_rows: std::ops::RangeInclusive<usize>,
@@ -114,14 +125,17 @@ impl DeviationPage {
         let t = frame.t();
         let back = format!("/sites/{}", url_part(&data.site.id));
         let action = format!("{back}/deviation");
-        let (id, names) = data.filing.clone().unwrap_or_default();
+        let id = data.filing.as_ref().map(|of| of.id.clone()).unwrap_or_default();
         let other = |f: &String| (f.clone(), format!("{action}?filing={}", url_part(f)), *f == id);
         let taken = |id: &String| data.deviations.iter().any(|d| d.id == *id);
         Self {
             subject: words::name(&data.site.names, t.lang(), &data.site.id),
             form_token: frame.reader.as_ref().map(|r| r.form_token.clone()).unwrap_or_default(),
             today: data.today.clone(),
-            headline: if id.is_empty() { t.s("filing-none") } else { words::name(&names, t.lang(), &id) },
+            headline: data
+                .filing
+                .as_ref()
+                .map_or_else(|| t.s("filing-none"), |of| words::name(&of.names, t.lang(), &of.id)),
             others: if data.filings.len() > 1 { data.filings.iter().map(other).collect() } else { Vec::new() },
             rule: t.f1("deviation-rule", "days", i64::from(WINDOW_DAYS)),
             is_watched: data.rule.as_deref() == Some(KUNMING),
@@ -130,6 +144,8 @@ impl DeviationPage {
             cards: data.deviations.iter().map(|d| card(t, face, data, d)).collect(),
             loose: data.loose.iter().map(|p| problem(t, p.leaf, &p.words)).collect(),
             run: data.run.as_ref().map(|run| running(t, run)),
+            accepted: data.accepted.iter().map(|of| accepted(t, face, of)).collect(),
+            may_accept: data.is_authority && !id.is_empty(),
             days_rule: t.f1("deviation-days-rule", "percent", EVIDENCE_PERCENT),
             again_words: t.f1("deviation-again-words", "days", i64::from(WINDOW_DAYS)),
             measure_rows: 1..=MEASURE_ROWS,
@@ -149,20 +165,34 @@ impl DeviationPage {
         typed.find(|(name, _)| name == field).map_or("", |(_, value)| value)
     }
 
+    /// Whether a value was chosen in a form that came back.
+    fn has(&self, form: &str, field: &str, value: &str) -> bool {
+        self.kept(form, field) == value
+    }
+
     /// The same for a row of a form's table.
     fn row_kept(&self, form: &str, field: &str, row: &usize) -> &str {
         self.kept(form, &format!("{field}.{row}"))
     }
 }
 
+fn accepted(t: &Texts, face: &Clockface, of: &AcceptanceView) -> Accepted {
+    let logged = t.f("deviation-logged", &[("leaf", &format::integer(of.leaf)), ("time", &face.full(of.received_ms))]);
+    Accepted {
+        name: t.s(match of.acceptance {
+            Acceptance::City => "deviation-acceptance-city",
+            Acceptance::National => "deviation-acceptance-national",
+        }),
+        held: of.held.clone(),
+        body: of.body.clone(),
+        by: format!("{} · {logged}", word(t, "role", &of.role)),
+    }
+}
+
 fn promised(t: &Texts, data: &DeviationsView, of: &TargetNow) -> Target {
-    let measured = of.measured.as_ref().ok();
+    let measured = of.measured.as_ref();
     let standing = measured.map(|m| m.standing);
-    let why = match &of.measured {
-        Ok(measured) => measured.reasons.iter().map(|code| word(t, "promise-because", code)).collect(),
-        Err(Unmeasured::Definition) => vec![t.s("deviation-no-definition")],
-        Err(Unmeasured::Machines) => vec![t.s("deviation-no-machines")],
-    };
+    let why = because(t, of);
     Target {
         id: of.filed.target.clone(),
         form: format!("notice/{}", of.filed.target),
@@ -183,7 +213,19 @@ fn promised(t: &Texts, data: &DeviationsView, of: &TargetNow) -> Target {
     }
 }
 
-fn css(standing: Standing) -> &'static str {
+/// Why a target is open, or not measured at all.
+pub(super) fn because(t: &Texts, of: &TargetNow) -> Vec<String> {
+    let reasons = of.measured.iter().flat_map(|measured| &measured.reasons);
+    let unmeasured = of.unmeasured.map(|why| {
+        t.s(match why {
+            Unmeasured::Definition => "deviation-no-definition",
+            Unmeasured::Machines => "deviation-no-machines",
+        })
+    });
+    reasons.map(|code| word(t, "promise-because", code)).chain(unmeasured).collect()
+}
+
+pub(super) fn css(standing: Standing) -> &'static str {
     match standing {
         Standing::Reached => "met",
         Standing::Short => "missed",
@@ -191,7 +233,7 @@ fn css(standing: Standing) -> &'static str {
     }
 }
 
-fn stands(t: &Texts, standing: Option<Standing>) -> String {
+pub(super) fn stands(t: &Texts, standing: Option<Standing>) -> String {
     t.s(match standing {
         Some(Standing::Reached) => "deviation-reached",
         Some(Standing::Short) => "deviation-short",
@@ -200,7 +242,7 @@ fn stands(t: &Texts, standing: Option<Standing>) -> String {
 }
 
 /// The change with its interval in the target's unit.
-fn change(t: &Texts, of: &Measured) -> String {
+pub(super) fn change(t: &Texts, of: &Measured) -> String {
     let print = |text: &str| percent(text).unwrap_or_else(|| NONE.to_owned());
     let Some(value) = &of.change else { return NONE.to_owned() };
     let unit = word(
@@ -217,7 +259,7 @@ fn change(t: &Texts, of: &Measured) -> String {
     }
 }
 
-fn window(t: &Texts, of: &Measured) -> String {
+pub(super) fn window(t: &Texts, of: &Measured) -> String {
     let (window, base) =
         (format!("{} – {}", of.window.from, of.window.to), format!("{} – {}", of.base.from, of.base.to));
     t.f("deviation-window", &[("window", &window), ("base", &base)])
@@ -264,18 +306,27 @@ fn step(t: &Texts, face: &Clockface, of: &DeviationStep) -> Step {
     }
 }
 
-fn running(t: &Texts, of: &RunView) -> Running {
+pub(super) fn running(t: &Texts, of: &RunView) -> Running {
     let css = |kind: DayKind| match kind {
         DayKind::Producing | DayKind::Stood => "key measured",
         DayKind::Rest => "key stated",
-        DayKind::PowerCut | DayKind::Lost => "key unknown",
+        DayKind::PowerCut | DayKind::Lost | DayKind::NotReceived => "key unknown",
     };
     let kind = |kind: DayKind| word(t, "deviation-day", kind.code());
-    let from = if of.is_after_term { "deviation-since-term" } else { "deviation-within-term" };
+    let from = match of.begins.as_str() {
+        "acceptance" => "deviation-since-acceptance",
+        "after_term" => "deviation-since-term",
+        _ => "deviation-within-term",
+    };
+    let until = of.ends.as_ref().map(|held| t.f1("deviation-until-acceptance", "held", held.as_str()));
+    let until = until.unwrap_or_default();
     Running {
         says: said(t, &of.says),
-        over: of.dates.as_ref().map_or_else(String::new, |[first, last]| t.f(from, &[("from", first), ("to", last)])),
-        counts: of.counts.iter().map(|(of, days)| (kind(*of), css(*of), *days)).collect(),
+        over: of
+            .dates
+            .as_ref()
+            .map_or_else(String::new, |[first, last]| t.f(from, &[("from", first), ("to", last)]) + &until),
+        counts: of.counts.iter().map(|c| (kind(c.kind), css(c.kind), c.days)).collect(),
         stretches: of
             .stretches
             .iter()
@@ -313,6 +364,7 @@ pub(super) fn samples(lang: super::text::Lang) -> Vec<(&'static str, String)> {
     let firm = DeviationsView { is_firm: true, is_authority: false, ..samples::deviation::deviations() };
     let mut empty = samples::deviation::deviations();
     (empty.filing, empty.run) = (None, None);
+    empty.accepted.clear();
     empty.targets.clear();
     empty.deviations.clear();
     vec![

@@ -53,10 +53,10 @@ struct RuleHead {
     is_draft: bool,
 }
 
-struct Count {
-    name: String,
-    css: &'static str,
-    of: [usize; 3],
+pub(super) struct Count {
+    pub(super) name: String,
+    pub(super) css: &'static str,
+    pub(super) of: [usize; 3],
 }
 
 struct Row {
@@ -68,6 +68,15 @@ struct Row {
     producing: bool,
     difference: String,
     elsewhere: String,
+}
+
+/// What differs alike of one machine, or a gateway that does.
+pub(super) struct Differing {
+    title: String,
+    says: String,
+    /// How many points there are below, in words; empty for none.
+    count: String,
+    points: Vec<String>,
 }
 
 struct OpinionLine {
@@ -153,7 +162,7 @@ pub struct FilingPage {
     again: String,
     counts: Vec<Count>,
     counts_words: String,
-    differences: Vec<(String, String)>,
+    differences: Vec<Differing>,
     rows: Vec<Row>,
     applications: Vec<Application>,
     returned: Vec<String>,
@@ -236,7 +245,7 @@ impl FilingPage {
             }),
             counts: state.map(|s| counts(t, s)).unwrap_or_default(),
             counts_words: t.f1("filing-counts-words", "days", i64::from(PRODUCING_DAYS)),
-            differences: state.map(|s| differences(&names, s)).unwrap_or_default(),
+            differences: state.map(|s| differences(t, &data.machines, s)).unwrap_or_default(),
             rows: state.map_or_else(Vec::new, |s| s.rows.iter().map(|r| names.row(r)).collect()),
             returned: state
                 .into_iter()
@@ -368,7 +377,7 @@ fn changed(t: &Texts, state: &FilingState) -> Vec<String> {
     firm.chain(state.others.iter().cloned()).collect()
 }
 
-fn counts(t: &Texts, state: &FilingState) -> Vec<Count> {
+pub(super) fn counts(t: &Texts, state: &FilingState) -> Vec<Count> {
     let count = |key, of: [usize; 3]| Count {
         name: t.s(key),
         css: if of[0] > 0 && of[2] == of[0] { "key computed" } else { "key unknown" },
@@ -389,9 +398,36 @@ fn logged(t: &Texts, face: &Clockface, leaf: i64, received_ms: i64, author: &str
     t.f("filing-logged", &[("leaf", &leaf), ("time", &time), ("author", &author), ("role", &role)])
 }
 
-fn differences(names: &Named<'_>, state: &FilingState) -> Vec<(String, String)> {
-    let differs = |r: &PromiseView| Some((names.about(r), said(names.t, r.difference.as_ref()?)));
-    state.rows.iter().filter_map(differs).collect()
+/// Differences, those of one machine that are alike on one line.
+pub(super) fn differences(t: &'static Texts, machines: &[FilingMachine], state: &FilingState) -> Vec<Differing> {
+    let names = Named { t, machines };
+    let mut out: Vec<(&PromiseView, Differing)> = Vec::new();
+    for row in &state.rows {
+        let Some(difference) = &row.difference else { continue };
+        let is_alike = |(of, _): &&mut (&PromiseView, Differing)| {
+            of.machine.is_some() && of.machine == row.machine && of.difference == row.difference
+        };
+        match (&row.point, out.iter_mut().find(is_alike)) {
+            (Some(point), Some((_, line))) => line.points.push(point.clone()),
+            _ => {
+                let line = Differing {
+                    title: match &row.machine {
+                        Some(machine) => names.of(machine),
+                        None => names.about(row),
+                    },
+                    says: said(t, difference),
+                    count: String::new(),
+                    points: row.point.iter().cloned().collect(),
+                };
+                out.push((row, line));
+            }
+        }
+    }
+    let mut lines: Vec<Differing> = out.into_iter().map(|(_, line)| line).collect();
+    for line in lines.iter_mut().filter(|line| !line.points.is_empty()) {
+        line.count = t.f1("filing-difference-points", "n", line.points.len() as i64);
+    }
+    lines
 }
 
 fn application(t: &Texts, face: &Clockface, a: &ApplicationView) -> Application {

@@ -10,6 +10,7 @@ use askama::Template;
 use crate::import::{FILE_MAX, ROWS_MAX, Wrong};
 use crate::query::{FirmRow, PortfolioOrder, PortfolioQuery, PortfolioShow, PortfolioView, RegisterRow, RegisterView};
 
+use super::firm::{difference, verdict_css};
 use super::format;
 use super::papers::{body, standing_css};
 use super::text::{Lang, Texts};
@@ -50,6 +51,9 @@ struct Row {
     papers_href: String,
     papers: Vec<PaperLine>,
     filings: Vec<FilingLine>,
+    firm_href: String,
+    /// Dates, difference, mark and words of the newest bill that was compared.
+    bill: Option<[String; 4]>,
     behind: bool,
 }
 
@@ -172,6 +176,11 @@ fn row(t: &'static Texts, of: &FirmRow) -> Row {
             })
             .collect(),
         papers_href: format!("{href}/papers"),
+        firm_href: format!("{href}/firm"),
+        bill: of
+            .reconciled
+            .as_ref()
+            .map(|bill| [bill.dates.join(" – "), difference(bill), verdict_css(bill).to_owned(), said(t, &bill.says)]),
         behind: of.behind,
         href,
     }

@@ -39,6 +39,7 @@ mod deviation;
 mod door;
 mod filing;
 mod findings;
+mod firm;
 mod form;
 mod onsite;
 mod package;
@@ -68,6 +69,7 @@ pub fn routes() -> Router<AppState> {
         .route("/sites/{site}/savings", get(asked::savings))
         .route("/sites/{site}/plan", get(plan::page).post(plan::answer).layer(plan::limit()))
         .route("/sites/{site}/filing", get(filing::page).post(filing::answer).layer(filing::limit()))
+        .route("/sites/{site}/firm", get(firm::page))
         .route("/sites/{site}/deviation", get(deviation::page).post(deviation::answer).layer(filing::limit()))
         .route("/sites/{site}/subsidy", get(subsidy::page).post(subsidy::answer).layer(filing::limit()))
         .route("/sites/{site}/papers", get(papers::page).post(papers::answer))

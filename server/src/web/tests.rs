@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use super::text::{EN_FTL, Lang, ZH_FTL};
 use super::{
-    carry, catalogue, declare, deviation, door, figures, filing, findings, fleet, gateways, machine, meters, onsite,
-    package, papers, plan, portfolio, questionnaire, reports, savings, site, subsidy, why,
+    carry, catalogue, declare, deviation, door, figures, filing, findings, firm, fleet, gateways, machine, meters,
+    onsite, package, papers, plan, portfolio, questionnaire, reports, savings, site, subsidy, why,
 };
 
 fn pages(lang: Lang) -> Vec<(&'static str, String)> {
@@ -22,6 +22,7 @@ fn pages(lang: Lang) -> Vec<(&'static str, String)> {
     all.extend(plan::samples(lang));
     all.extend(filing::samples(lang));
     all.extend(deviation::samples(lang));
+    all.extend(firm::samples(lang));
     all.extend(subsidy::samples(lang));
     all.extend(papers::samples(lang));
     all.extend(portfolio::samples(lang));

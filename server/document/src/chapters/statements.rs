@@ -15,7 +15,7 @@ const DAY_MS: i64 = 86_400_000;
 const BODY_MAX: usize = 320;
 
 /// What is entered again and again; all other kinds are parameters or records of the system.
-const ENTERED: [&str; 31] = [
+const ENTERED: [&str; 32] = [
     "quality_count",
     "planned_stop",
     "batch",
@@ -32,6 +32,7 @@ const ENTERED: [&str; 31] = [
     "plan_change",
     "plan_opinion",
     "plan_finished",
+    "acceptance_held",
     "paper_asked",
     "paper_handed",
     "paper_judged",

@@ -113,6 +113,8 @@ pub struct BillLine {
     pub billed: Option<String>,
     /// By the register here, kWh.
     pub measured: Option<String>,
+    /// Difference to the bill as a share of it, six decimals.
+    pub relative: Option<String>,
     /// What explains a difference to the side it lies on.
     pub allowed: Vec<AllowedPart>,
     /// Stable code of the verdict.
@@ -270,6 +272,14 @@ pub fn meters(history: &History, period: &Period, until_ms: Option<i64>) -> Opti
     Some(out)
 }
 
+/// The bills of an incoming meter that overlap a stretch of time against its register, as [`meters`] has them.
+pub fn compared_bills(history: &History, machine: &str, within: Interval) -> Vec<BillLine> {
+    // A test holds that the delivered table reads.
+    let Ok(table) = ClassTable::parse(DELIVERED) else { return Vec::new() };
+    let rules = Rules { table: &table, loading: Loading::default(), tangent: None };
+    reconcile(history, machine, &rules, within).iter().map(|r| BillLine::of(machine, r)).collect()
+}
+
 fn bounded(value: Rational, bounds: Option<Bounds>) -> Shape {
     let pair = |r: Rational| (r.num(), r.den());
     match bounds {
@@ -375,6 +385,7 @@ impl BillLine {
             leaf: r.bill.leaf,
             billed: r.billed.map(digits),
             measured: r.measured.as_ref().map(|m| digits(m.kwh)),
+            relative: r.relative.map(|share| share.digits(6)),
             allowed,
             verdict: r.verdict.code(),
             concludes: r.verdict.words().into(),

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    ChangeItem, FEN_MAX, FiledPlan, FiledTarget, InvestmentLine, Opinion, PlanChange, PlanFinished, PlanOpinion,
-    PromisedMachine,
+    AcceptanceHeld, ChangeItem, FEN_MAX, FiledPlan, FiledTarget, InvestmentLine, Opinion, PlanChange, PlanFinished,
+    PlanOpinion, PromisedMachine,
 };
 use crate::model::{DateRange, ModelError, Names, check_date, check_id, refuse};
 
@@ -12,6 +12,7 @@ const PLAN: &str = "filed_plan";
 const CHANGE: &str = "plan_change";
 const OPINION: &str = "plan_opinion";
 const FINISHED: &str = "plan_finished";
+const ACCEPTANCE: &str = "acceptance_held";
 
 /// Most machines, gateways, lines or targets of a plan, and items of a change.
 const LIST_MAX: usize = 1_000;
@@ -87,6 +88,14 @@ pub(crate) fn check_finished(finished: PlanFinished) -> Result<PlanFinished, Mod
     check_date(FINISHED, "date", &finished.date)?;
     digest(FINISHED, finished.document.as_deref())?;
     Ok(finished)
+}
+
+pub(crate) fn check_acceptance(held: AcceptanceHeld) -> Result<AcceptanceHeld, ModelError> {
+    check_id(ACCEPTANCE, "filing", &held.filing)?;
+    check_date(ACCEPTANCE, "held", &held.held)?;
+    words(ACCEPTANCE, "body", &held.body, NAME_MAX)?;
+    digest(ACCEPTANCE, held.document.as_deref())?;
+    Ok(held)
 }
 
 pub(crate) fn check_opinion(opinion: PlanOpinion) -> Result<PlanOpinion, ModelError> {

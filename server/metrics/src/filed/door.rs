@@ -4,7 +4,8 @@ use jiff::civil::Date;
 
 use super::course::{no_application, no_plan};
 use super::{
-    ChangeItem, Filed, FiledPlan, InForce, PlanChange, PlanFinished, PlanOpinion, Problem, Procedure, Status, Why,
+    AcceptanceHeld, ChangeItem, Filed, FiledPlan, InForce, OpinionBy, PlanChange, PlanFinished, PlanOpinion, Problem,
+    Procedure, Status, Why,
 };
 use crate::credibility::course::FACTORY_ROLE;
 
@@ -58,6 +59,31 @@ impl Procedure<'_> {
         let Some(filed) = self.filing.plans.first() else { return Err(no_plan(&stated.body.filing)) };
         if stated.body.date < filed.body.filed {
             let (zh, en) = ("完成日期早于备案日期", "the works would have been finished before the filing");
+            return Err(Problem::new(Why::BeforeFiling, zh, en));
+        }
+        Ok(())
+    }
+
+    /// Whether it may be stated now on which day an acceptance was held.
+    ///
+    /// # Errors
+    /// The account is no authority's, there is no plan, or the date lies before the filing or after today.
+    pub fn check_acceptance(&self, stated: &Filed<AcceptanceHeld>) -> Result<(), Problem> {
+        let bodies = [OpinionBy::District, OpinionBy::Centre, OpinionBy::City];
+        if !bodies.iter().any(|by| by.role() == stated.role) {
+            let role = &stated.role;
+            return Err(Problem::new(
+                Why::NotWhoIsAsked,
+                format!("验收日期由属地主管部门、促进中心或市级主管部门的账号填报；填报账号的角色是 {role}"),
+                format!(
+                    "the district, the promotion centre or the city states when an acceptance was held; this account has the role `{role}`"
+                ),
+            ));
+        }
+        self.check_day(stated, &stated.body.held)?;
+        let Some(filed) = self.filing.plans.first() else { return Err(no_plan(&stated.body.filing)) };
+        if stated.body.held < filed.body.filed {
+            let (zh, en) = ("验收日期早于备案日期", "the acceptance would have been held before the filing");
             return Err(Problem::new(Why::BeforeFiling, zh, en));
         }
         Ok(())

@@ -3,7 +3,8 @@
 use jiff::civil::Date;
 
 use super::{
-    ChangeItem, Day, Filed, FiledPlan, Filing, InvestmentLine, OpinionBy, PlanChange, PlanFinished, Status, date,
+    Acceptance, AcceptanceHeld, ChangeItem, Day, Filed, FiledPlan, Filing, InvestmentLine, OpinionBy, PlanChange,
+    PlanFinished, Status, date,
 };
 
 /// How a rule has filed plans changed: whose opinions are needed, in order; the last ones decide.
@@ -80,6 +81,13 @@ impl<'f> Procedure<'f> {
         let mut of =
             self.filing.finished.iter().filter(counts).filter_map(|stated| Some((date(&stated.body.date)?, stated)));
         of.rfind(|(finished, _)| *finished <= at)
+    }
+
+    /// On which day an acceptance was held, as an authority stated last of what is dated by a date.
+    pub fn acceptance(&self, which: Acceptance, at: Date) -> Option<(Date, &'f Filed<AcceptanceHeld>)> {
+        let counts = |of: &&Filed<AcceptanceHeld>| of.body.acceptance == which && self.check_acceptance(of).is_ok();
+        let mut of = self.filing.accepted.iter().filter(counts).filter_map(|of| Some((date(&of.body.held)?, of)));
+        of.rfind(|(held, _)| *held <= at)
     }
 
     /// The plan in force on a date, by the dates of the papers; none before it was filed.

@@ -15,7 +15,7 @@ use crate::deviation::{
     self, DeviationClosed, DeviationExplanation, DeviationMeasures, DeviationNotice, DeviationRemeasured,
 };
 use crate::dossier::{self, FirmListed, PaperAsked, PaperHanded, PaperJudged};
-use crate::filed::{self, FiledPlan, PlanChange, PlanFinished, PlanOpinion};
+use crate::filed::{self, AcceptanceHeld, FiledPlan, PlanChange, PlanFinished, PlanOpinion};
 use crate::metrology::{self, Meter};
 use crate::onsite::{self, OnsiteCheck, OnsiteConfirmed, OnsiteFace, OnsitePlate, OnsitePress, OnsiteResult};
 use crate::plan::{BaselineLock, ComparisonLock, EvidenceDocument};
@@ -128,6 +128,8 @@ pub enum Body {
     PlanOpinion(Box<PlanOpinion>),
     /// `plan_finished`
     PlanFinished(PlanFinished),
+    /// `acceptance_held`
+    AcceptanceHeld(AcceptanceHeld),
     /// `paper_asked`
     PaperAsked(PaperAsked),
     /// `paper_handed`
@@ -163,7 +165,7 @@ pub enum Body {
 }
 
 /// The declaration kinds this crate computes with.
-pub const KINDS: [&str; 47] = [
+pub const KINDS: [&str; 48] = [
     "site",
     "calendar",
     "machine",
@@ -196,6 +198,7 @@ pub const KINDS: [&str; 47] = [
     "plan_change",
     "plan_opinion",
     "plan_finished",
+    "acceptance_held",
     "paper_asked",
     "paper_handed",
     "paper_judged",
@@ -298,6 +301,7 @@ pub fn parse_body(kind: &str, body: &serde_json::Value) -> Result<Body, ModelErr
         "plan_change" => Body::PlanChange(Box::new(filed::check_change(read(kind, body)?)?)),
         "plan_opinion" => Body::PlanOpinion(Box::new(filed::check_opinion(read(kind, body)?)?)),
         "plan_finished" => Body::PlanFinished(filed::check_finished(read(kind, body)?)?),
+        "acceptance_held" => Body::AcceptanceHeld(filed::check_acceptance(read(kind, body)?)?),
         "paper_asked" => Body::PaperAsked(dossier::check_asked(read(kind, body)?)?),
         "paper_handed" => Body::PaperHanded(dossier::check_handed(read(kind, body)?)?),
         "paper_judged" => Body::PaperJudged(dossier::check_judged(read(kind, body)?)?),

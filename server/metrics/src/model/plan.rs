@@ -100,6 +100,7 @@ pub struct Target {
 
 /// The unit of a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TargetUnit {
     /// 百分点: the difference of two ratios.

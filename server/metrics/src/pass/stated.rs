@@ -89,6 +89,7 @@ impl Pass {
             Body::Adjustment(_) | Body::Explanation(_) | Body::FindingShown(_) | Body::FindingAcknowledged(_) => false,
             // What was promised to an authority moves no number.
             Body::FiledPlan(_) | Body::PlanChange(_) | Body::PlanOpinion(_) | Body::PlanFinished(_) => false,
+            Body::AcceptanceHeld(_) => false,
             Body::PaperAsked(_) | Body::PaperHanded(_) | Body::PaperJudged(_) | Body::FirmListed(_) => false,
             Body::OnsiteCheck(_)
             | Body::OnsitePress(_)

@@ -22,7 +22,7 @@ use crate::metrology::measured::{Rules, bounds, in_force, measure, totals, zone_
 use crate::metrology::{Bounds, Device, Found, Measured, Quantity};
 use crate::settlement::{Bill, Direction};
 use crate::shift::Inputs;
-use crate::statements::Stated;
+use crate::statements::{Stated, Statements};
 
 /// What the comparison says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,6 +36,9 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Within, Self::Outside, Self::NotComparable];
+
     /// Stable code.
     pub const fn code(self) -> &'static str {
         match self {
@@ -181,14 +184,15 @@ impl Reconciled {
     }
 }
 
+/// The bills of electricity bought.
+pub fn bought(statements: &Statements) -> impl Iterator<Item = &Stated<Bill>> {
+    statements.bills().filter(|b| b.body.carrier == "electricity" && b.body.direction == Direction::Import)
+}
+
 /// The bills of electricity bought that concern an incoming meter and overlap a stretch of time, in order, each over its own days
 /// against the register.
 pub fn reconcile(history: &History, machine: &str, rules: &Rules, within: Interval) -> Vec<Reconciled> {
-    let all: Vec<&Stated<Bill>> = history
-        .statements()
-        .bills()
-        .filter(|b| b.body.carrier == "electricity" && b.body.direction == Direction::Import)
-        .collect();
+    let all: Vec<&Stated<Bill>> = bought(history.statements()).collect();
     let nameless: BTreeSet<&str> =
         all.iter().filter(|b| b.body.machine.is_none()).map(|b| b.body.account.as_str()).collect();
     let mut mine: Vec<&Stated<Bill>> =

@@ -43,6 +43,10 @@ impl Practice {
                 let of = self.filings.entry(b.filing.clone()).or_default();
                 of.finished.push(Filed { leaf, received_ms, role, body: b });
             }
+            Body::AcceptanceHeld(b) => {
+                let of = self.filings.entry(b.filing.clone()).or_default();
+                of.accepted.push(Filed { leaf, received_ms, role, body: b });
+            }
             Body::PaperAsked(b) => {
                 let of = self.papers.entry(b.paper.clone()).or_default();
                 of.asked.push(Filed { leaf, received_ms, role, body: b });

@@ -1,15 +1,18 @@
 //! 连续运行天数: on which days there is evidence, and why there is none on the others.
 //!
 //! Constraints
-//! 1. A day is one of five, by what was recorded: producing; stood, with data; rest, by the calendar; power cut; lost collection. Rest, a power
-//!    cut and machines that stand are never lost collection, and lost collection is never one of them.
-//! 2. Where records do not say which, it is lost collection: the weaker claim.
-//! 3. It counts days. What a pause means for a project is not said here.
+//! 1. A day is one of six, by what was recorded: producing; stood, with data; rest, by the calendar; power cut; lost collection; not received
+//!    yet. Rest, a power cut and machines that stand are never lost collection, and lost collection is never one of them.
+//! 2. A day is lost only when what is known says so: had everything that may still arrive been data, it would not count. Until then it is
+//!    not received yet; it neither counts nor breaks the run, and may turn out to be any of the others.
+//! 3. Where records do not say which, it is lost collection rather than a power cut: the weaker claim.
+//! 4. It counts days. What a pause means for a project is not said here.
 
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use metrics::model::Names;
+use serde::Serialize;
 
 use crate::words::words;
 
@@ -23,6 +26,8 @@ pub struct Recorded {
     pub expected_ms: i64,
     /// Time that was.
     pub covered_ms: i64,
+    /// Time of which nothing is known and whose records may still arrive, ms.
+    pub awaited_ms: i64,
     /// A machine produced.
     pub ran: bool,
     /// Unobserved time by cause word, ms.
@@ -34,7 +39,8 @@ pub struct Recorded {
 }
 
 /// What a day was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum DayKind {
     /// 生产.
     Producing,
@@ -46,19 +52,26 @@ pub enum DayKind {
     PowerCut,
     /// 采集中断.
     Lost,
+    /// 尚未收到.
+    NotReceived,
 }
 
 impl DayKind {
     /// All kinds.
-    pub const ALL: [Self; 5] = [Self::Producing, Self::Stood, Self::Rest, Self::PowerCut, Self::Lost];
+    pub const ALL: [Self; 6] =
+        [Self::Producing, Self::Stood, Self::Rest, Self::PowerCut, Self::Lost, Self::NotReceived];
 
     /// The kind of a day.
     pub fn of(day: &Recorded) -> Self {
         if day.expected_ms <= 0 {
             return Self::Rest;
         }
-        if i128::from(day.covered_ms) * 100 >= i128::from(day.expected_ms) * i128::from(EVIDENCE_PERCENT) {
+        let is_enough = |ms: i64| i128::from(ms) * 100 >= i128::from(day.expected_ms) * i128::from(EVIDENCE_PERCENT);
+        if is_enough(day.covered_ms) {
             return if day.ran { Self::Producing } else { Self::Stood };
+        }
+        if is_enough(day.covered_ms.saturating_add(day.awaited_ms)) {
+            return Self::NotReceived;
         }
         // One machine without power beside others that have some is a matter of that machine's gateway.
         if day.machines > 0 && day.without_power == day.machines { Self::PowerCut } else { Self::Lost }
@@ -77,6 +90,7 @@ impl DayKind {
             Self::Rest => "rest",
             Self::PowerCut => "power_cut",
             Self::Lost => "lost",
+            Self::NotReceived => "not_received",
         }
     }
 }
@@ -90,6 +104,8 @@ pub struct Run {
     pub since: Option<Date>,
     /// The day of lost collection that ended the run before.
     pub after: Option<Date>,
+    /// Days since then that are not received yet.
+    pub awaited: usize,
     /// How many days there were of each kind, over all.
     pub counts: BTreeMap<DayKind, usize>,
 }
@@ -97,11 +113,12 @@ pub struct Run {
 impl Run {
     /// Counts days in order of their dates.
     pub fn of(days: &[(Date, DayKind)]) -> Self {
-        let mut run = Self { days: 0, since: None, after: None, counts: BTreeMap::new() };
+        let mut run = Self { days: 0, since: None, after: None, awaited: 0, counts: BTreeMap::new() };
         for (date, kind) in days {
             *run.counts.entry(*kind).or_default() += 1;
             match kind {
-                DayKind::Lost => (run.days, run.since, run.after) = (0, None, Some(*date)),
+                DayKind::Lost => (run.days, run.since, run.after, run.awaited) = (0, None, Some(*date), 0),
+                DayKind::NotReceived => run.awaited += 1,
                 _ if kind.counts() => {
                     run.days += 1;
                     run.since.get_or_insert(*date);
@@ -114,8 +131,8 @@ impl Run {
 
     /// The run in words.
     pub fn words(&self) -> Names {
-        let days = self.days;
-        match (self.since, self.after) {
+        let (days, awaited) = (self.days, self.awaited);
+        let said = match (self.since, self.after) {
             (Some(since), _) => words(
                 format!("连续运行 {days} 天（自 {since} 起）"),
                 format!("{days} days with evidence in a row (since {since})"),
@@ -125,6 +142,13 @@ impl Run {
                 format!("no day with evidence yet after collection was lost on {after}"),
             ),
             (None, None) => words("尚无有数据的一天", "no day with evidence yet"),
+        };
+        match awaited {
+            0 => said,
+            n => words(
+                format!("{}，另有 {n} 天的数据尚未收到", said.zh),
+                format!("{}; {n} more not received yet", said.en),
+            ),
         }
     }
 }

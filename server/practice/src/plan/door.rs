@@ -24,6 +24,7 @@ pub fn check_stated(
         Body::PlanChange(change) => &change.filing,
         Body::PlanOpinion(opinion) => &opinion.filing,
         Body::PlanFinished(finished) => &finished.filing,
+        Body::AcceptanceHeld(held) => &held.filing,
         _ => return Ok(()),
     };
     let none = Filing::default();
@@ -47,6 +48,7 @@ pub fn check_stated(
         Body::PlanChange(change) => procedure.check_change(&now(change.as_ref(), role, received_ms)),
         Body::PlanOpinion(opinion) => procedure.check_opinion(&now(opinion.as_ref(), role, received_ms)),
         Body::PlanFinished(finished) => procedure.check_finished(&now(finished, role, received_ms)),
+        Body::AcceptanceHeld(held) => procedure.check_acceptance(&now(held, role, received_ms)),
         _ => Ok(()),
     }
 }

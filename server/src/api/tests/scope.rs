@@ -57,7 +57,8 @@ pub(super) fn address(path: &str, leaf: i64) -> String {
         .replace("{file}", file(path))
         .replace("{name}", "report.zh-CN.pdf")
         .replace("{digest}", &protocol::sha256(&photo()).hex())
-        .replace("{gateway}", "gw-1");
+        .replace("{gateway}", "gw-1")
+        .replace("{deviation}", "d-1");
     let metric = "metric=oee.iso22400%401";
     match path.rsplit('/').next() {
         Some("why") if path.starts_with("/api") => format!("{filled}?{metric}"),
@@ -148,6 +149,7 @@ pub(super) async fn two_sites() -> (Inside, i64) {
         .await;
     let wanted = reporting::Wanted { plan: None, from: Some("2026-03-02".into()), to: Some("2026-03-02".into()) };
     inside.admin(admin::Request::Report { site: Inside::site(), wanted }).await;
+    noticed(&inside).await;
     inside.context.logs.keep_photo(&Inside::site(), &photo()).expect("photo");
     inside.context.logs.publish_now(&Inside::site()).expect("checkpoint");
     inside.projected().await;

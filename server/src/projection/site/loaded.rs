@@ -37,7 +37,7 @@ impl SiteProjector {
     }
 
     /// A history of all leaves taken so far, with the contents of batches only where `contents` names them.
-    fn history(
+    pub(super) fn history(
         &self,
         tags: Option<BTreeSet<(String, String)>>,
         contents: &BTreeSet<u64>,

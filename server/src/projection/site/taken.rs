@@ -134,6 +134,19 @@ impl SiteProjector {
                     self.mark(machine, &[around]);
                 }
             }
+            // Another name plate, and another bill of the same days: neither moves a shift.
+            ("meter", Some(machine)) if self.live => self.bills.touch(machine, &[from]),
+            ("bill", _) if self.live => {
+                let days = parse_body("bill", body).ok().and_then(|body| match body {
+                    Body::Bill(bill) => bill.period("UTC"),
+                    _ => None,
+                });
+                // A day more at either end: in any zone.
+                let days = days.map(|d| Interval::new(d.from_ms - REACH_MS, d.to_ms + REACH_MS));
+                for machine in self.recent.statements().machines() {
+                    self.bills.touch(machine, days.as_slice());
+                }
+            }
             ("quality_count", Some(machine)) => {
                 let date = body["date"].as_str().and_then(calendar::parse_date);
                 if let Some(day) = date.map(around_date) {
@@ -151,6 +164,9 @@ impl SiteProjector {
     }
 
     pub(super) fn mark(&mut self, machine: &str, windows: &[Interval]) {
+        if self.live {
+            self.bills.touch(machine, windows);
+        }
         let list = self.dirty.entry(machine.to_owned()).or_default();
         list.extend_from_slice(windows);
         if list.len() > 1 {

@@ -15,6 +15,7 @@ fn compare(seed: u64, what: &str, live: &Tables, whole: &Tables) {
     }
     assert_eq!(live.values, whole.values, "seed {seed}, {what}: values");
     assert_eq!(live.seen, whole.seen, "seed {seed}, {what}: when each tag was seen");
+    assert_eq!(live.bills, whole.bills, "seed {seed}, {what}: bills");
 }
 
 /// A factory's log as it arrives: batches late, out of order or together, tags that fall silent for hours with and without a
@@ -37,11 +38,11 @@ fn arrivals(random: &mut SplitMix64) -> Log {
             leaf.received_ms += below(30) as i64 * HOUR;
         }
     }
-    for _ in 0..4 {
+    for _ in 0..6 {
         let at = MONDAY + below(80) as i64 * HOUR;
         let effective = MONDAY + (below(100) as i64 - 10) * HOUR;
         let date = format!("2026-03-0{}", 2 + below(3));
-        let (kind, body) = match below(6) {
+        let (kind, body) = match below(9) {
             0 => ("cycle_time", json!({"machine": "press", "item_us": 1_000_000 + below(9_000_000)})),
             1 => ("quality_count", json!({"machine": "press", "date": date, "shift": "day", "reject": below(9)})),
             2 => (
@@ -52,7 +53,18 @@ fn arrivals(random: &mut SplitMix64) -> Log {
                 "calendar",
                 json!({"shifts": [{"shift": "night", "names": {"zh": "夜班", "en": "Night"}, "start": "19:00", "end": "07:00", "weekdays": [1, 2, 3, 4, 5, 6, 7], "breaks": []}]}),
             ),
-            4 => (
+            // Two accounts of one meter, bills that overlap, and one that is taken back.
+            4 | 5 => (
+                "bill",
+                json!({"carrier": "electricity", "account": (1 + below(2)).to_string(), "from": date,
+                "to": "2026-03-04", "amount": (100 + below(900)).to_string(), "unit": "kWh", "issuer": "供电局",
+                "source": "third_party_settlement", "read_within_min": 60, "withdrawn": below(4) == 0}),
+            ),
+            6 => (
+                "meter_replaced",
+                json!({"machine": "main", "at_ms": effective, "old_final_raw": 1, "new_initial_raw": 0}),
+            ),
+            7 => (
                 "machine",
                 json!({"machine": "second", "names": {"zh": "二", "en": "Second"}, "signals": {"energy": {"gateway": "gw-1", "tag": "press/energy"}}}),
             ),
@@ -71,7 +83,7 @@ fn arrivals(random: &mut SplitMix64) -> Log {
 
 #[test]
 fn live_rows_equal_a_rebuild_at_any_moment() {
-    let mut compared = 0;
+    let (mut compared, mut bills) = (0, 0);
     for seed in 0..24 {
         let random = &mut SplitMix64::new(seed);
         let log = arrivals(random);
@@ -96,6 +108,7 @@ fn live_rows_equal_a_rebuild_at_any_moment() {
                     projector =
                         SiteProjector::open(list.clone(), tables.size as u64, tables.size as u64, tables.known())
                             .expect("again");
+                    projector.know_bills(tables.bills.keys().cloned());
                     now_ms = now_ms.max(log.leaves[size - 1].received_ms) + (random.next_u64() % 20) as i64 * HOUR / 3;
                     tables.drive(&mut projector, now_ms);
                 }
@@ -117,7 +130,9 @@ fn live_rows_equal_a_rebuild_at_any_moment() {
             tables.drive(&mut projector, now_ms + later);
             compare(seed, &format!("{later} ms after the last"), &tables, &project(&log, now_ms + later));
         }
+        bills += tables.bills.values().filter(|bill| bill.relative.is_some()).count();
     }
+    assert!(bills > 5, "bills were among it: {bills}");
     assert!(compared > 100, "it was compared in the middle: {compared} times");
 }
 
@@ -176,5 +191,45 @@ fn a_clock_at_1970_or_set_back_an_hour_moves_no_number() {
         }
         tables.drive(&mut projector, end);
         assert_eq!(numbers(&tables), numbers(&whole), "{what}");
+    }
+}
+
+/// A bill whose month is over while its gateway is offline is compared with what is there, and again when the records come, by whichever
+/// server is running then; one that is taken back leaves no row.
+#[test]
+fn a_bill_is_compared_again_when_what_was_held_back_arrives() {
+    let mut log = Log::new(false);
+    let bill = |withdrawn: bool| {
+        json!({"carrier": "electricity", "account": "1", "from": "2026-03-02", "to": "2026-03-03", "amount": "240", "unit": "kWh",
+            "issuer": "供电局", "source": "third_party_settlement", "withdrawn": withdrawn})
+    };
+    log.declare("bill", bill(false));
+    log.run(&World::new(7, 4, None), false, |_, _| true);
+    let (first_day, now_ms) = (log.leaves.len() / 4, MONDAY + 10 * DAY);
+    for is_restarted in [false, true] {
+        let list = Arc::new(List::default());
+        list.grow(&log, first_day);
+        let mut tables = Tables::default();
+        let mut projector = SiteProjector::open(list.clone(), 0, 0, BTreeMap::new()).expect("open");
+        tables.drive(&mut projector, now_ms);
+        let before: Vec<BillRow> = tables.bills.values().cloned().collect();
+        assert!(before.len() == 1 && before[0].verdict == "not_comparable", "half of it is missing: {before:?}");
+        if is_restarted {
+            let size = tables.size as u64;
+            projector = SiteProjector::open(list.clone(), size, size, tables.known()).expect("again");
+            projector.know_bills(tables.bills.keys().cloned());
+            let rows = tables.bills.clone();
+            tables.drive(&mut projector, now_ms + HOUR);
+            assert_eq!(tables.bills, rows, "nothing was compared for nothing");
+        }
+        list.grow(&log, log.leaves.len());
+        tables.drive(&mut projector, now_ms + HOUR);
+        assert_eq!(tables.bills, project(&log, now_ms + HOUR).bills);
+        assert_ne!(tables.bills.values().cloned().collect::<Vec<_>>(), before);
+        let mut taken_back = log.clone();
+        taken_back.declare("bill", bill(true));
+        list.grow(&taken_back, taken_back.leaves.len());
+        tables.drive(&mut projector, now_ms + 2 * HOUR);
+        assert!(tables.bills.is_empty(), "{:?}", tables.bills);
     }
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::query::{LooseView, SiteHead, Words};
+use crate::query::{BillView, LooseView, SiteHead, Words};
 
 /// A paper that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -132,6 +132,8 @@ pub struct FirmRow {
     pub filings: Vec<FirmFiling>,
     /// Papers that are not received yet, by date.
     pub papers: Vec<PaperView>,
+    /// The newest electricity bill whose difference to the incoming meter is known.
+    pub reconciled: Option<BillView>,
     /// The projector has not read this site yet: what is shown may lack what was stated last.
     pub behind: bool,
 }

@@ -227,6 +227,8 @@ pub struct PaymentView {
     pub stage: String,
     /// Its name.
     pub names: Words,
+    /// How much of the whole it is by the rule; absent where no rule at hand has the instalment.
+    pub part: Option<Words>,
     /// Where it stands and when it is expected.
     pub words: Words,
     /// When, in the text's words; absent where no rule at hand has the instalment.

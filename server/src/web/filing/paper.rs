@@ -2,7 +2,7 @@
 
 use document::package::{Chapter, Entry, FiledTarget, Listing, Paper, Part};
 
-use super::{Named, application, changed, counts, differences, lines, payments, problem, targets};
+use super::{Differing, Named, application, changed, counts, differences, lines, payments, problem, targets};
 use crate::query::{FilingState, FilingView};
 use crate::web::format::{self, Clockface};
 use crate::web::text::Texts;
@@ -112,8 +112,11 @@ fn promised(t: &'static Texts, data: &FilingView, state: &FilingState) -> Chapte
     let head =
         heads(t, &[("filing-what", 40), ("filing-promised", 20), ("filing-connected", 20), ("filing-producing", 20)]);
     let mut parts = vec![as_of(t, data), Part::Table(Listing { head, rows: counted.collect() })];
-    let said = differences(&names, state);
-    parts.extend(said.into_iter().map(|(about, says)| Part::Warning(format!("{about}{}{says}", t.s("package-colon")))));
+    let warning = |of: Differing| {
+        let points = if of.points.is_empty() { String::new() } else { format!(" · {}", of.points.join(" · ")) };
+        Part::Warning(format!("{}{points}{}{}", of.title, t.s("package-colon"), of.says))
+    };
+    parts.extend(differences(t, names.machines, state).into_iter().map(warning));
     let yes = |is: bool| t.s(if is { "package-yes" } else { "package-no" });
     let rows = state.rows.iter().map(|r| {
         let row = names.row(r);

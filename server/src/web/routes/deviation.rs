@@ -13,6 +13,7 @@ use serde_json::{Value as Json, json};
 use super::form::Fields;
 use super::{Problem, ProblemKind, Visitor, html, manages};
 use crate::api::{self, Statement};
+use crate::planning::ACCEPTANCE;
 use crate::planning::deviation::{Asked as Measured, CLOSED};
 use crate::query;
 use crate::roles::Permission;
@@ -95,6 +96,14 @@ pub(super) async fn answer(
         "again" => {
             let outcome = api::measure_it(&state, visitor.access(), &site, (&filing, &id), Measured::Again).await;
             (format!("again/{id}"), outcome)
+        }
+        "accept" => {
+            let of = |field: &str| form.one(field).to_owned();
+            let body =
+                json!({"filing": filing, "acceptance": of("acceptance"), "held": of("held"), "body": of("body")});
+            let reason = ACCEPTANCE.replace('_', " ");
+            let statement = Statement { kind: ACCEPTANCE.to_owned(), effective_from_ms: None, reason, body };
+            ("accept".to_owned(), api::state_it(&state, visitor.access(), &site, statement).await)
         }
         other => {
             let Some((kind, what, mut body)) = said(&form) else {

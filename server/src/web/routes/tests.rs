@@ -15,6 +15,7 @@ mod deviation;
 mod documents;
 mod filing;
 mod findings;
+mod firm;
 mod onsite;
 mod package;
 mod papers;

@@ -37,6 +37,7 @@ fn line(definition: &str, part: &str, unit: &str, value: &str, bounds: [&str; 2]
 pub(in crate::web) fn meters() -> MetersView {
     let (from_ms, until_ms) = (NOW_MS - 30 * DAY, NOW_MS);
     let bill = |from: &str, to: &str, verdict: &'static str, concludes: Words, reasons: Vec<Words>| BillLine {
+        relative: Some("0.010000".into()),
         machine: "main".into(),
         account: "0330 1122 4455".into(),
         from: from.into(),

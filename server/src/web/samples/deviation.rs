@@ -1,13 +1,15 @@
 //! Targets, deviations and days as the page may meet them.
 
 use metrics::deviation::{Measure, Measured, Standing, Unmeasured};
+use metrics::filed::Acceptance;
 use metrics::model::{DateRange, TargetUnit};
 use practice::deviation::Next;
 use practice::deviation::continuity::DayKind;
 
 use super::{NOW_MS, names, site};
 use crate::query::{
-    DaysView, DeviationStep, DeviationView, DeviationsView, FiledTargetView, LooseView, RunView, TargetNow,
+    AcceptanceView, DayCount, DaysView, DeviationStep, DeviationView, DeviationsView, FiledTargetView, LooseView,
+    RuleEntry, RunView, TargetNow,
 };
 
 fn range(from: &str, to: &str) -> DateRange {
@@ -42,7 +44,8 @@ fn target(id: &str, measured: Result<Measured, Unmeasured>, open: Option<&str>) 
             base: ["2026-01-01".into(), "2026-03-31".into()],
             method: "ISO 22400".into(),
         },
-        measured,
+        unmeasured: measured.as_ref().err().copied(),
+        measured: measured.ok(),
         open: open.map(str::to_owned),
     }
 }
@@ -84,7 +87,7 @@ pub(crate) fn deviations() -> DeviationsView {
     DeviationsView {
         site: site().site,
         filings: vec!["km-017".into(), "km-018".into()],
-        filing: Some(("km-017".into(), names("一号线改造", "Line 1 retrofit"))),
+        filing: Some(RuleEntry { id: "km-017".into(), names: names("一号线改造", "Line 1 retrofit") }),
         rule: Some("kunming-fund-2024-1".into()),
         targets: vec![
             target("t-1", Ok(short()), Some("d-2")),
@@ -119,16 +122,31 @@ pub(crate) fn deviations() -> DeviationsView {
         loose: Vec::new(),
         run: Some(RunView {
             says: names("连续运行 41 天（自 2026-10-08 起）", "41 days with evidence in a row (since 2026-10-08)"),
+            days: 41,
             dates: Some(["2026-09-01".into(), "2026-11-20".into()]),
-            is_after_term: true,
-            counts: DayKind::ALL.iter().zip([60, 8, 9, 1, 3]).map(|(kind, days)| (*kind, days)).collect(),
+            begins: "acceptance".into(),
+            ends: Some("2026-11-20".into()),
+            counts: DayKind::ALL
+                .into_iter()
+                .zip([58, 8, 9, 1, 3, 2])
+                .map(|(kind, days)| DayCount { kind, days })
+                .collect(),
             stretches: vec![
-                day("2026-10-09", "2026-11-20", 43, DayKind::Producing, ""),
+                day("2026-11-19", "2026-11-20", 2, DayKind::NotReceived, ""),
+                day("2026-10-09", "2026-11-18", 41, DayKind::Producing, ""),
                 day("2026-10-08", "2026-10-08", 1, DayKind::PowerCut, ""),
                 day("2026-10-05", "2026-10-07", 3, DayKind::Lost, "device_silent"),
                 day("2026-10-01", "2026-10-04", 4, DayKind::Rest, ""),
             ],
         }),
+        accepted: vec![AcceptanceView {
+            acceptance: Acceptance::City,
+            held: "2026-09-01".into(),
+            body: "市工信局 <处>".into(),
+            leaf: 1_030,
+            received_ms: NOW_MS - 86_400_000,
+            role: "city".into(),
+        }],
         is_firm: false,
         is_authority: true,
         today: "2026-11-21".into(),

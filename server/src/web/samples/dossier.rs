@@ -2,8 +2,8 @@
 
 use super::{head, names};
 use crate::query::{
-    FirmApplication, FirmCount, FirmFiling, FirmPayment, FirmRow, ListedView, LooseView, PaperView, PapersView,
-    PortfolioShow, PortfolioView,
+    BillView, FirmApplication, FirmCount, FirmFiling, FirmPayment, FirmRow, ListedView, LooseView, PaperView,
+    PapersView, PortfolioShow, PortfolioView,
 };
 
 fn paper(id: &str, name: &str, standing: &str, stands: (&str, &str), overdue: bool) -> PaperView {
@@ -93,11 +93,24 @@ pub(in crate::web) fn portfolio() -> PortfolioView {
         }],
     };
     let open: Vec<PaperView> = papers_of().into_iter().filter(|p| p.standing != "received").collect();
+    let bill = BillView {
+        leaf: 40_950,
+        account: "0512 <7>".into(),
+        dates: ["2026-10-01".into(), "2026-10-31".into()],
+        printed: "121400 kWh".into(),
+        machine: Some("main".into()),
+        billed: Some("121400".into()),
+        measured: Some("122614".into()),
+        relative: Some("0.010000".into()),
+        verdict: "within".into(),
+        says: names("在允许差值内", "within the allowed difference"),
+    };
     let firm = |id: &str, zh: &str, simulated: bool| FirmRow {
         site: head(id, zh, "", simulated),
         listed: None,
         filings: vec![],
         papers: vec![],
+        reconciled: None,
         behind: simulated,
     };
     PortfolioView {
@@ -106,6 +119,7 @@ pub(in crate::web) fn portfolio() -> PortfolioView {
                 listed: Some(listed()),
                 filings: vec![filing],
                 papers: open,
+                reconciled: Some(bill),
                 ..firm("jh-07", "锦华精密 <冲压>", false)
             },
             firm("xh-02", "兴华铸造", true),

@@ -151,6 +151,7 @@ fn state() -> FilingState {
         payments: vec![PaymentView {
             stage: "first".into(),
             names: names("首期", "First"),
+            part: Some(names("不超过补助总额的 50 %", "at most 50 % of the whole")),
             words: names("备案预计 2026-12-20", "expected on 2026-12-20"),
             clause: Some(clause()),
         }],
