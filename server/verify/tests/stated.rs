@@ -116,7 +116,9 @@ fn what_the_server_did_not_compute_is_refused() {
     let (floor, [draw, state, meter, plate]) = checked();
     let log = &floor.log;
     let set = |leaf: u64, at: &'static str, value: Json| {
-        restate(log, leaf, &move |stated| *stated.body.pointer_mut(at).unwrap_or_else(|| panic!("{at}")) = value.clone())
+        restate(log, leaf, &move |stated| {
+            *stated.body.pointer_mut(at).unwrap_or_else(|| panic!("{at}")) = value.clone()
+        })
     };
     let same = "2026-03-02";
     let place = |leaf: u64| format!("leaf {leaf}: onsite_result oc-1");
