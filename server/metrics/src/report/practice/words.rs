@@ -1,10 +1,11 @@
 //! What the sections of `practice` say, in words: the same wherever somebody reads them.
 
 use super::{
-    Basis, CheckResult, DeviationLine, DifferenceKind, FilingAsked, FilingResult, PromiseDifference, PromiseLine,
-    RouteAsked, StatusCode, StatusLine,
+    ActLine, Basis, CheckResult, DeviationLine, DifferenceKind, FilingAsked, FilingResult, PromiseDifference,
+    PromiseLine, RouteAsked, StatedAct, StatusCode, StatusLine,
 };
 use crate::filed::OpinionBy;
+use crate::onsite::{Act, Line};
 use crate::report::Words;
 
 impl FilingResult {
@@ -196,5 +197,17 @@ impl DeviationLine {
                 stands.en
             ),
         }
+    }
+}
+
+impl ActLine {
+    /// What the log showed of it, sentence by sentence; `name` gives a machine's.
+    pub fn lines(&self, name: &dyn Fn(&str) -> Words) -> Vec<Line> {
+        let act = match &self.stated {
+            StatedAct::Press(press) => Act::Press(press.clone()),
+            StatedAct::Face(face) => Act::Face(Box::new(face.clone())),
+            StatedAct::Plate(plate) => Act::Plate(Box::new(plate.clone())),
+        };
+        self.result.as_ref().map(|result| result.found.lines(&act, name)).unwrap_or_default()
     }
 }

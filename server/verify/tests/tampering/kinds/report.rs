@@ -141,13 +141,6 @@ pub fn kinds(corpus: &Corpus) -> Vec<Kind> {
         member("report: on-site checks left out", "practice", |r| {
             drop(r["practice"].as_object_mut().unwrap().remove("onsite"))
         }),
-        member(
-            "report: another result of an on-site check",
-            "practice … onsite … acts … result … found",
-            |r| {
-                r["practice"]["onsite"][0]["acts"][1]["result"]["found"]["meter"]["register"]["agrees"] = json!(true);
-            },
-        ),
         member("report: an act that nobody recorded", "practice … onsite … acts … result", |r| {
             r["practice"]["onsite"][0]["acts"][0]["result"] = Json::Null;
         }),
