@@ -3,7 +3,7 @@
 //! Constraints first: figures are those that the server stated; what later statements took the place of stays and is marked; nothing says what follows
 //! from a deviation, nor that a project has stopped.
 
-use look::format::NONE;
+use look::format::{NONE, THIN, quotient};
 use look::text::Lang;
 use metrics::deviation::{Measured, Next, Standing};
 use metrics::report::{DeviationLine, DeviationsResult, StepKind, StepLine, StepUncounted};
@@ -18,7 +18,7 @@ use crate::read::TargetChange;
 pub(super) fn set(flow: &mut Flow, c: &Context<'_>, of: &DeviationsResult) {
     let words = c.words;
     for deviation in &of.deviations {
-        flow.part(&format!("{} ({} · {})", target(c, of, &deviation.target), of.filing, deviation.deviation));
+        flow.entry(&format!("{} ({} · {})", target(c, of, &deviation.target), of.filing, deviation.deviation));
         let style = if deviation.next == Next::Nothing { BODY } else { BODY.ink(AMBER) };
         flow.words(style, &summary(c, deviation));
         for measure in &deviation.overdue {
@@ -135,7 +135,12 @@ fn figure(c: &Context<'_>, of: &Measured) -> Vec<String> {
     let words = c.words;
     let (value, ends) = change(c, of);
     let dates = |range: &metrics::model::DateRange| format!("{} — {}", range.from, range.to);
-    let value_of = |value: &Option<String>| value.clone().unwrap_or_else(|| NONE.to_owned());
+    let is_share = figures::is_share(&figures::unit_of(c.report, &of.definition, metrics::report::ALL_MACHINES));
+    let percent = |value: &str| quotient(figures::micro(value)? * 100, 1_000_000, 2).map(|n| format!("{n}{THIN}%"));
+    let value_of = |value: &Option<String>| match value.as_deref() {
+        None => NONE.to_owned(),
+        Some(value) => percent(value).filter(|_| is_share).unwrap_or_else(|| value.to_owned()),
+    };
     let mut out = vec![format!("{value} · {}", standing(c, of.standing))];
     if !ends.is_empty() {
         out.push(format!("{} {ends}", words.s("95 % 区间", "95 % interval")));
@@ -143,7 +148,7 @@ fn figure(c: &Context<'_>, of: &Measured) -> Vec<String> {
     out.extend([
         format!("{} {} · {}", words.s("基期", "base"), dates(&of.base), value_of(&of.before)),
         format!("{} {} · {}", words.s("测算", "measured over"), dates(&of.window), value_of(&of.now)),
-        format!("{} · {}", of.definition, super::onsite::names(c, &of.machines)),
+        format!("{} · {}", words.definition(c.report, &of.definition), super::onsite::names(c, &of.machines)),
     ]);
     out.extend(
         (!of.reasons.is_empty())

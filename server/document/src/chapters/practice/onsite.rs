@@ -18,7 +18,7 @@ const DIGEST: usize = 16;
 pub(super) fn set(flow: &mut Flow, c: &Context<'_>, check: &CheckResult) {
     let words = c.words;
     let body = check.draws.first().map_or(NONE, |draw| draw.body.as_str());
-    flow.part(&format!("{body} ({})", check.check));
+    flow.entry(&format!("{body} ({})", check.check));
     flow.words(BODY, said(c, &check.words()));
     draws(flow, c, check);
     acts(flow, c, check);
@@ -51,7 +51,7 @@ fn draws(flow: &mut Flow, c: &Context<'_>, check: &CheckResult) {
                 Cell::new(names(c, &of.machines))
                     .and(format!("{} {}", words.s("树根", "root"), short(&of.root)))
                     .and(format!("{} {}", words.s("种子", "seed"), of.seed.as_deref().unwrap_or(NONE))),
-                Cell::styled(names(c, &of.drawn), CELL.bold().ink(INK)).and(c.leaf(of.leaf)),
+                Cell::styled(names(c, &of.drawn), CELL.bold().ink(INK)).and(bare_leaf(c, of.leaf)),
             ),
             None => (Cell::new(NONE), Cell::new(words.s("没有记入结果", "no result was recorded"))),
         };
@@ -191,7 +191,7 @@ fn confirmations(flow: &mut Flow, c: &Context<'_>, check: &CheckResult) {
         return flow.words(BODY, words.s("双方均未确认。", "Neither side has confirmed."));
     }
     flow.gap(2.0);
-    flow.entry(words.s("确认", "Confirmations"));
+    flow.part(words.s("确认", "Confirmations"));
     for line in &check.confirmations {
         let style = if line.holds { BODY } else { BODY.ink(RED) };
         flow.words(style, &confirmed(c, line));
@@ -245,6 +245,11 @@ pub(crate) fn names(c: &Context<'_>, machines: &[String]) -> String {
 
 fn who(c: &Context<'_>, leaf: u64, received_ms: i64, (author, role): (&str, &str)) -> Cell {
     Cell::new(c.face().full(received_ms)).and(format!("{}{author} · {}", c.leaf(leaf), c.words.role(role)))
+}
+
+/// `日志第 77 条`, with nothing behind it.
+fn bare_leaf(c: &Context<'_>, leaf: u64) -> String {
+    c.leaf(leaf).trim_end().trim_end_matches(['：', ':']).to_owned()
 }
 
 fn short(digest: &str) -> String {

@@ -159,7 +159,7 @@ impl CheckResult {
                 self.disregarded.len(),
             ),
             en: format!(
-                "on-site check `{check}`: draws {}, machines drawn {}; acts {acts}, with a recorded result {recorded}, of those differing from the log {differing}; the checking side {}, the firm {}; statements that count for nothing {}",
+                "On-site check {check}: draws {}, machines drawn {}; acts {acts}, with a recorded result {recorded}, of those differing from the log {differing}; the checking side {}, the firm {}; statements that count for nothing {}",
                 self.draws.len(),
                 if none { "not recorded".to_owned() } else { drawn.join(", ") },
                 checker.1,
@@ -192,7 +192,7 @@ impl DeviationLine {
         Words {
             zh: format!("目标 {target} 的偏离 {deviation}（{} 提示）：{}{zh}{late}", day(self.noticed), stands.zh),
             en: format!(
-                "deviation `{deviation}` of target `{target}` (notice of {}): {}{en}{late_en}",
+                "Deviation {deviation} of target {target} (notice of {}): {}{en}{late_en}",
                 day(self.noticed),
                 stands.en
             ),
