@@ -9,9 +9,11 @@ mod second;
 
 use fixture::{HOUR, Log, MONDAY, World};
 use floor::{Floor, RIGHT, STOPS, register};
+use metrics::compare::SplitMix64;
 use metrics::deviation::{Measured, measure};
 use metrics::filed::FiledTarget;
 use metrics::model::DateRange;
+use metrics::onsite;
 use metrics::{ReportRequest, evaluate};
 use protocol::{Declaration, Leaf};
 use second::second;
@@ -298,4 +300,95 @@ fn a_figure_of_a_deviation_is_computed_again_and_its_course_by_both_readers() {
     refused(&forged, "2026-05-10", ("deviation", &place, "change = \"0.010000\" (stated)"), false);
     let forged = restate(&log, notice, &|stated| stated.body["measured"]["base"]["from"] = json!("2026-03-03"));
     refused(&forged, "2026-05-10", ("deviation", &place, "gives no such result at all"), false);
+}
+
+/// Whatever is stated of checks and deviations by whom in whatever order: the second reader gives both sections as the report has them.
+#[test]
+fn any_course_is_the_same_to_both_readers() {
+    for seed in 0..8 {
+        let mut random = SplitMix64::new(seed + 900);
+        let mut any = |n: u64| (random.next_u64() % n) as usize;
+        let (mut log, mut asked) = (Log::new(false), Vec::new());
+        log.declare("filed_plan", json!({"filing": "f1", "names": {"zh": "改造", "en": "Retrofit"}, "filed": "2026-01-05",
+            "term": {"from": "2026-01-10", "to": "2026-06-30"}, "machines": [{"machine": "press"}], "gateways": [], "targets": []}));
+        for _ in 0..60 {
+            let role = ["assessor", "district", "centre", "firm", "provider"][any(5)];
+            let check = ["oc-1", "oc-2"][any(2)];
+            // A draw that was not drawn both refuse, whatever the sections say.
+            let of = Some(log.size() - 1 - any(6) as u64).filter(|of| !asked.contains(of)).unwrap_or_default();
+            let state = json!({"state": {"pressed_ms": 7, "within_ms": 15_000, "outcome": (["changed", "not_changed", "not_observed"][any(3)]), "others": []}});
+            let plate = json!({"plate": {"serial": "agrees", "ledger_serial": "", "meter_serial": "open", "ct": (["open", "differs"][any(2)]), "scale": "open", "configured": null}});
+            let through = if any(2) == 0 { log.size() - 1 } else { of };
+            let seal = onsite::seal(log.history().statements().onsite(check), through).1.hex();
+            let digest = if any(3) == 0 { "0".repeat(64) } else { seal };
+            let (id, date) = (["d-1", "d-2"][any(2)], ["2026-03-02", "2026-03-05", "2026-03-20"][any(3)]);
+            let measured = |standing: &str| {
+                json!({"size": 3, "definition": "oee.iso22400@1", "machines": ["press"], "window": {"from": date, "to": "2026-04-30"}, "before": null,
+                "base": {"from": "2025-06-01", "to": "2025-08-31"}, "unit": "percentage_points", "interval": ["-0.010000", "0.030000"], "standing": standing, "reasons": []})
+            };
+            let figure = measured(["short", "short", "open", "reached"][any(4)]);
+            let step = |more: Json| {
+                let mut body = json!({"filing": "f1", "deviation": id});
+                body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+                body
+            };
+            let (kind, body) = match any(11) {
+                0 => ("onsite_check", json!({"check": check, "body": "某中心", "wanted": 2})),
+                1 => ("onsite_press", json!({"check": check, "machine": "press", "action": "stop"})),
+                2 => (
+                    "onsite_plate",
+                    json!({"check": check, "machine": "press", "serial": "", "seal": (["intact", "broken"][any(2)])}),
+                ),
+                3 => (
+                    "onsite_face",
+                    json!({"check": check, "machine": "press", "value": "1.0", "unit": "MWh", "photo": {"digest": "9a".repeat(32), "taken_ms": MONDAY}}),
+                ),
+                4 | 5 => (
+                    "onsite_result",
+                    match any(3) {
+                        0 => json!({"check": check, "of": of}),
+                        _ => {
+                            json!({"check": check, "of": of, "size": of + 1, "found": if any(2) == 0 { state } else { plate }})
+                        }
+                    },
+                ),
+                6 => (
+                    "onsite_confirmed",
+                    json!({"check": check, "side": (["checker", "firm"][any(2)]), "through": through, "digest": digest}),
+                ),
+                7 => (
+                    "deviation_notice",
+                    step(json!({"target": (["oee", "energy"][any(2)]), "asks": "?", "measured": figure})),
+                ),
+                8 => ("deviation_explanation", step(json!({"explanation": "?"}))),
+                9 => (
+                    "deviation_measures",
+                    step(
+                        json!({"measures": [{"what": "x", "who": "y", "due": (["2026-02-01", "2026-03-03", "2026-12-31"][any(3)])}]}),
+                    ),
+                ),
+                _ if any(2) == 0 => ("deviation_closed", step(json!({"reason": "?"}))),
+                _ => ("deviation_remeasured", step(json!({"measured": figure}))),
+            };
+            asked.extend((kind == "onsite_check").then_some(log.size()));
+            log.declare_as(role, kind, body);
+        }
+        log.run(&World::new(5, 3, None), true, |_, _| true);
+        let honest = report(&log, "2026-03-04");
+        let [checks, filings] =
+            ["onsite", "deviations"].map(|name| honest["practice"][name].as_array().cloned().unwrap_or_default());
+        assert!(!checks.is_empty(), "seed {seed}");
+        let deviations: usize = filings.iter().map(|of| of["deviations"].as_array().unwrap().len()).sum();
+        if let Some((code, said)) = second(&log, &bundle(&log, &honest)) {
+            let told = format!("on-site checks {}, deviations {deviations}", checks.len());
+            assert!(code == Some(0) && said.contains(&told), "seed {seed}: {said}");
+        }
+        // The sections are the report's to the verifier too; what nobody computed it refuses.
+        let outcome = read(&log, &honest);
+        assert!(
+            outcome.refusals().all(|f| ["onsite", "deviation"].contains(&f.code)),
+            "seed {seed}: {:#?}",
+            outcome.findings
+        );
+    }
 }

@@ -3,6 +3,8 @@
 //! A section is what the statements of the prefix say, whatever the dates of the report. Figures of a notice and of a re-measurement stand as the
 //! server stated them; whoever has the records computes them again ([`crate::deviation::again`]).
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::Dates;
@@ -112,8 +114,7 @@ pub(super) fn deviations(statements: &Statements, dates: &Dates) -> Vec<Deviatio
 }
 
 fn line(of: &deviation::Deviation<'_>, steps: &[Step], dates: &Dates) -> DeviationLine {
-    let disregarded: Vec<StepUncounted> = of.problems.iter().filter_map(uncounted).collect();
-    let counts = |s: &&Step| s.deviation() == of.id() && disregarded.iter().all(|problem| problem.leaf != s.leaf());
+    let leaves = counted(of);
     let day = |received_ms: i64| local_date(&dates.zone, received_ms);
     let (noticed, closed) = (day(of.notice.received_ms), of.closed.and_then(|closed| day(closed.received_ms)));
     let until = if of.closed.is_some() { closed } else { Some(dates.at) };
@@ -125,10 +126,19 @@ fn line(of: &deviation::Deviation<'_>, steps: &[Step], dates: &Dates) -> Deviati
         noticed: noticed.map(Day),
         closed: closed.map(Day),
         days: days.filter(|days| *days >= 0),
-        steps: steps.iter().filter(counts).map(|counted| step(of, counted)).collect(),
+        steps: steps.iter().filter(|step| leaves.contains(&step.leaf())).map(|counted| step(of, counted)).collect(),
         overdue: of.overdue(dates.at).cloned().collect(),
-        disregarded,
+        disregarded: of.problems.iter().filter_map(uncounted).collect(),
     }
+}
+
+/// Leaves of the steps that count.
+fn counted(of: &deviation::Deviation<'_>) -> BTreeSet<u64> {
+    let explained = of.explanations.iter().map(|said| said.leaf);
+    let measures = of.measures.iter().map(|said| said.leaf);
+    let measured = of.remeasured.iter().map(|said| said.leaf);
+    let closed = of.closed.iter().map(|said| said.leaf);
+    explained.chain(measures).chain(measured).chain(closed).chain([of.notice.leaf]).collect()
 }
 
 fn step(of: &deviation::Deviation<'_>, step: &Step) -> StepLine {
