@@ -17,6 +17,7 @@ pub mod words;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -112,11 +113,11 @@ impl SystemClock {
 
 impl Clock for SystemClock {
     fn boot_ms(&self) -> i64 {
-        now_ms(ClockId::Boottime)
+        boot_ms()
     }
 
     fn read(&self) -> ClockReading {
-        let wall_ms = now_ms(ClockId::Realtime);
+        let wall_ms = wall_ms();
         let marker_present = self.settings.assume_synchronised || self.settings.synchronised_file.exists();
         let sync = if marker_present && wall_ms >= NEVER_SET_BEFORE_MS {
             SyncState::Synchronised { error_ms: SYNCHRONISED_ERROR_MS }
@@ -126,7 +127,7 @@ impl Clock for SystemClock {
         } else {
             SyncState::Unknown
         };
-        ClockReading { boot_id: self.boot_id, boot_ms: now_ms(ClockId::Boottime), wall_ms, sync }
+        ClockReading { boot_id: self.boot_id, boot_ms: boot_ms(), wall_ms, sync }
     }
 }
 
@@ -189,11 +190,15 @@ pub fn is_synchronised(sync: SyncState) -> bool {
 /// The wall clock, for commands that only compare it with a date: milliseconds since the Unix epoch, as the system believes.
 #[must_use]
 pub fn wall_ms() -> i64 {
-    now_ms(ClockId::Realtime)
+    let ms = |since: std::time::Duration| i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => ms(since),
+        Err(before) => -ms(before.duration()),
+    }
 }
 
-fn now_ms(clock: ClockId) -> i64 {
-    let now = clock_gettime(clock);
+fn boot_ms() -> i64 {
+    let now = clock_gettime(ClockId::Boottime);
     // tv_sec is i64 on every target (rustix uses the 64-bit interface on armv7 too).
     now.tv_sec.saturating_mul(1_000).saturating_add(i64::from(now.tv_nsec as u32) / 1_000_000)
 }

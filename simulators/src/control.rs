@@ -1,6 +1,8 @@
 //! The control socket: JSON lines over TCP on loopback, one answer per line.
 //!
 //! `{"device":"press","kind":"timeout","duration_ms":3000}` puts a fault in force (see [`crate::faults`]);
+//! `{"command":"hold","device":"press","runs":false,"duration_ms":60000}` stops a machine or keeps it running;
+//! `{"command":"swap_clamps","devices":["press","lathe"]}` mixes two meters up, and puts them right again;
 //! `{"command":"status"}` tells the clock and the states; `{"command":"truth"}` writes `truth.json` now. A line longer
 //! than 4 KiB ends the connection.
 
@@ -17,6 +19,19 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 const LINE_MAX: u64 = 4_096;
+
+#[derive(serde::Deserialize)]
+struct Hold<'a> {
+    device: &'a str,
+    runs: bool,
+    duration_ms: u64,
+}
+
+#[derive(serde::Deserialize)]
+struct Swap<'a> {
+    #[serde(borrow)]
+    devices: [&'a str; 2],
+}
 
 /// Serve the control socket on `port` (0: any). Returns the port.
 pub async fn serve(floor: Arc<Floor>, dir: PathBuf, port: u16) -> io::Result<u16> {
@@ -73,6 +88,17 @@ fn command(floor: &Arc<Floor>, dir: &Path, line: &str) -> Result<Value, Told> {
                 .collect();
             json!({ "device_ms": world.now(), "states": states, "power_mw": world.power_mw("main") })
         })),
+        Some("hold") => {
+            let order: Hold<'_> = serde_json::from_str(line)
+                .map_err(|error| told!("命令 hold 写得不对：{error}", "the command hold is wrong: {error}"))?;
+            floor.hold(order.device, order.runs, order.duration_ms)
+        }
+        Some("swap_clamps") => {
+            let order: Swap<'_> = serde_json::from_str(line).map_err(|error| {
+                told!("命令 swap_clamps 写得不对：{error}", "the command swap_clamps is wrong: {error}")
+            })?;
+            floor.swap_clamps(order.devices)
+        }
         Some("truth") => {
             let path = dir.join("truth.json");
             let from = floor.clock().start_ms();

@@ -204,6 +204,57 @@ impl Floor {
         Ok(line)
     }
 
+    /// A machine is stopped, or kept running, for so long: what an assessor asks for who stands before it.
+    ///
+    /// # Errors
+    /// Names a device that is no machine of this workshop.
+    pub fn hold(&self, device: &str, runs: bool, duration_ms: u64) -> Result<serde_json::Value, Told> {
+        let mut inner = self.lock();
+        let now = self.clock.now();
+        inner.world.advance_to(now);
+        let until = now.saturating_add(i64::try_from(duration_ms).unwrap_or(i64::MAX / 2));
+        if !inner.world.hold(device, runs, until) {
+            let known: Vec<_> = inner.world.machines().iter().map(|machine| machine.profile().id).collect();
+            let known = known.join(", ");
+            return Err(told!(
+                "{device:?} 不是可以启停的设备；这里有：{known}",
+                "{device:?} is no machine that starts or stops; here are: {known}"
+            ));
+        }
+        let kind = if runs { "run" } else { "stop" };
+        Ok(self.noted(json!({ "device": device, "kind": kind, "device_ms": now, "duration_ms": duration_ms })))
+    }
+
+    /// The clamps of two meters change places; the same again puts them right.
+    ///
+    /// # Errors
+    /// Names a device that has no meter here.
+    pub fn swap_clamps(&self, of: [&str; 2]) -> Result<serde_json::Value, Told> {
+        let mut inner = self.lock();
+        let now = self.clock.now();
+        inner.world.advance_to(now);
+        let Inner { world, instruments } = &mut *inner;
+        let place = |id: &str| {
+            instruments.iter().position(|i| i.device().id == id && world.power_mw(id).is_some()).ok_or_else(|| {
+                told!("{id:?} 没有可以互换互感器的电能表", "{id:?} has no meter whose clamps could be swapped")
+            })
+        };
+        let [first, second] = [place(of[0])?, place(of[1])?];
+        let cables = [instruments[second].cable(), instruments[first].cable()];
+        for (at, cable) in [first, second].into_iter().zip(cables) {
+            instruments[at].clamp_onto(world, cable);
+        }
+        Ok(self.noted(json!({ "device": of[0], "kind": "swapped-clamps", "with": of[1], "device_ms": now })))
+    }
+
+    /// Journals an order that happens at one instant.
+    fn noted(&self, mut line: serde_json::Value) -> serde_json::Value {
+        line["id"] = self.faults.next_id().into();
+        line["phase"] = "order".into();
+        self.journal.fault(line.clone());
+        line
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }

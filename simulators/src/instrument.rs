@@ -57,6 +57,8 @@ impl Raw {
 #[derive(Debug, Clone)]
 pub struct Instrument {
     device: &'static Device,
+    /// The device whose cable its meter's clamps sit on: its own, unless somebody mixed them up.
+    cable: &'static str,
     good_start: u64,
     reject_start: u64,
     energy_start: i128,
@@ -76,6 +78,7 @@ impl Instrument {
         };
         Self {
             device,
+            cable: device.id,
             good_start: 100_000 + draw(1, 900_000),
             reject_start: 2_000 + draw(2, 20_000),
             energy_start: 1_000_000 + i128::from(draw(3, 9_000_000)),
@@ -111,21 +114,33 @@ impl Instrument {
         let counts = [Role::Good, Role::Parts, Role::Output].iter().any(|role| self.device.tag(*role).is_some());
         if !counts {
             // A device that only counts energy has nothing else to reset.
-            self.energy_base_uj = world.energy_uj(self.device.id).unwrap_or(0);
+            self.energy_base_uj = world.energy_uj(self.cable).unwrap_or(0);
             self.energy_start = 0;
         }
     }
 
     /// Another meter is installed: new serial number, another reading on its face.
     pub fn replace_meter(&mut self, world: &World) {
-        self.energy_base_uj = world.energy_uj(self.device.id).unwrap_or(0);
+        self.energy_base_uj = world.energy_uj(self.cable).unwrap_or(0);
         self.energy_start = i128::from(scale(hash3(u64::from(self.serial), 9, 9), 5_000));
         self.serial = self.serial.wrapping_add(7_919);
     }
 
+    /// The device whose cable its clamps sit on.
+    pub fn cable(&self) -> &'static str {
+        self.cable
+    }
+
+    /// Its clamps are put on another device's cable; the register goes on from where it is.
+    pub fn clamp_onto(&mut self, world: &World, cable: &'static str) {
+        self.energy_start = self.energy_centi_kwh(world);
+        self.cable = cable;
+        self.energy_base_uj = world.energy_uj(cable).unwrap_or(0);
+    }
+
     /// The energy register in hundredths of a kWh, before it is cut to its width.
     pub fn energy_centi_kwh(&self, world: &World) -> i128 {
-        let energy = world.energy_uj(self.device.id).unwrap_or(0);
+        let energy = world.energy_uj(self.cable).unwrap_or(0);
         self.energy_start + (energy - self.energy_base_uj).div_euclid(UJ_PER_CENTI_KWH)
     }
 
@@ -150,7 +165,7 @@ impl Instrument {
                 Raw::U32(self.good(tally.good_total()).wrapping_add(self.reject(tally.reject_total())))
             }
             Role::Power => {
-                let power_mw = world.power_mw(id)?;
+                let power_mw = world.power_mw(self.cable)?;
                 match tag.kind {
                     Kind::F32 => Raw::F32((power_mw / 100) as f32 / 10.0),
                     Kind::F64 => Raw::F64((power_mw / 1_000) as f64 / 1_000.0),

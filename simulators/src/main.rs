@@ -125,6 +125,12 @@ enum Command {
         /// Enrolment code; not needed when the state directory is already enrolled
         #[arg(long)]
         code: Option<String>,
+        /// Read from this instant on instead of the world's beginning, UTC ms
+        #[arg(long)]
+        begin: Option<i64>,
+        /// Read up to this instant instead of --until, UTC ms
+        #[arg(long)]
+        end: Option<i64>,
         /// Between two readings of a tag, s
         #[arg(long, default_value_t = 60)]
         interval_s: i64,
@@ -320,13 +326,14 @@ async fn run(command: Command) -> Result<()> {
         Command::Declarations { when, dir, gateway, history_gateway, out } => {
             declare(&when, dir.as_deref(), &gateway, history_gateway.as_deref(), out.as_deref())
         }
-        Command::History { when, server_enrol, code, interval_s, readings, window, state_dir, mqtt } => {
-            let plan = history::Plan {
-                config: Config { record: true, ..when.config()? },
-                until_ms: when.until(),
-                interval_ms: interval_s * 1_000,
-                readings_max: readings,
-            };
+        Command::History { when, server_enrol, code, begin, end, interval_s, readings, window, state_dir, mqtt } => {
+            let config = Config { record: true, ..when.config()? };
+            let (begin_ms, until_ms) = (begin.unwrap_or(config.epoch_ms), end.unwrap_or_else(|| when.until()));
+            if begin_ms >= until_ms {
+                return Err(told!("--begin 须早于历史的终点", "--begin must lie before the end of the history").into());
+            }
+            let plan =
+                history::Plan { config, begin_ms, until_ms, interval_ms: interval_s * 1_000, readings_max: readings };
             run_history(plan, &server_enrol, code.as_deref(), window, &state_dir, mqtt).await
         }
         Command::Fault { dir, device, kind, ms, delay, code } => {

@@ -5,6 +5,7 @@
 //! Energy is the integral of power exactly; the incoming main is the sum of the parts and the base load exactly.
 //! Operation: power is constant within two-second slots aligned to the epoch of UTC; machines change state at any ms;
 //! the compressor follows the machines' states at the start of each slot; shifts are tallied at their boundaries.
+//! [`World::hold`] is the one order from outside; only a live workshop gives any.
 
 pub mod discrete;
 pub mod machines;
@@ -131,6 +132,13 @@ impl World {
                 self.begin_slot();
             }
         }
+    }
+
+    /// A machine stands still or runs until `until_ms`, whatever it had planned. `false` when there is no such machine.
+    pub fn hold(&mut self, id: &str, runs: bool, until_ms: i64) -> bool {
+        let state = if runs { state::State::Run } else { state::State::Idle };
+        let found = self.machines.iter_mut().find(|machine| machine.profile().id == id);
+        found.map(|machine| machine.hold(state, until_ms)).is_some()
     }
 
     /// The piece-making machines.

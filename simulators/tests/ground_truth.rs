@@ -75,7 +75,7 @@ fn history(config: Config, interval_ms: i64) -> (History, Producer) {
         push(&Leaf::declaration(EPOCH - DAY, &declaration.kind, &bytes), Some(&bytes));
     }
     let until_ms = EPOCH + SHIFTS * SHIFT + 10 * MINUTE;
-    let plan = Plan { config, until_ms, interval_ms, readings_max: 1_500 };
+    let plan = Plan { config, begin_ms: config.epoch_ms, until_ms, interval_ms, readings_max: 1_500 };
     let identity = Identity {
         site: "demo".parse().unwrap(),
         gateway: "gw-history".parse().unwrap(),

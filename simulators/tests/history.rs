@@ -22,6 +22,7 @@ fn plan() -> Plan {
             rest_weekday: Some(6),
             record: false,
         },
+        begin_ms: epoch_ms,
         until_ms: epoch_ms + DAYS * DAY,
         interval_ms: INTERVAL,
         readings_max: 3_000,
@@ -74,7 +75,18 @@ fn the_chain_holds_and_the_same_plan_gives_the_same_bytes() {
 
 #[test]
 fn every_value_is_the_worlds_and_every_hole_is_a_gap_with_its_true_cause() {
-    let plan = plan();
+    every_value_is_the_worlds(plan());
+}
+
+#[test]
+fn a_gateway_that_comes_later_reads_the_same_world() {
+    let begin_ms = plan().config.epoch_ms + 11 * DAY + 3 * INTERVAL;
+    let first = Producer::new(Plan { begin_ms, ..plan() }, identity()).next_record().unwrap().unwrap();
+    assert_eq!(first.header().clock.wall_ms, begin_ms);
+    every_value_is_the_worlds(Plan { begin_ms, ..plan() });
+}
+
+fn every_value_is_the_worlds(plan: Plan) {
     let producer = Producer::new(plan, identity());
     let outages = producer.outages().to_vec();
     let records = all(producer);
@@ -99,7 +111,7 @@ fn every_value_is_the_worlds_and_every_hole_is_a_gap_with_its_true_cause() {
 
     // Every tick of every tag is a reading or lies inside a gap of that tag.
     for (index, readings) in seen.iter().enumerate() {
-        let mut at = World::new(plan.config).now();
+        let mut at = World::new(plan.config).now().max(plan.begin_ms);
         for (time, _) in readings {
             while at < *time {
                 let covered = gaps

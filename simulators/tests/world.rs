@@ -1,9 +1,9 @@
 //! The world is exact, deterministic and believable.
 
 use simulators::calendar::{DAY, PLANNED, Shift, week_start};
-use simulators::instrument::{Instrument, UJ_PER_CENTI_KWH};
+use simulators::instrument::{Instrument, Raw, UJ_PER_CENTI_KWH};
 use simulators::rng::SplitMix64;
-use simulators::tags::{DEVICES, devices};
+use simulators::tags::{DEVICES, Role, devices};
 use simulators::world::state::State;
 use simulators::world::{COMPRESSOR, Config, MAIN, VESSEL, World};
 
@@ -13,7 +13,7 @@ fn config(seed: u64) -> Config {
     Config { seed, epoch_ms: week_start(START), hall: true, retrofit_ms: None, rest_weekday: Some(6), record: true }
 }
 
-fn everything(world: &World, seed: u64) -> Vec<simulators::instrument::Raw> {
+fn everything(world: &World, seed: u64) -> Vec<Raw> {
     DEVICES.iter().flat_map(|device| Instrument::new(device, seed).read_all(world)).collect()
 }
 
@@ -140,4 +140,56 @@ fn the_retrofit_shows_as_a_believable_improvement() {
         }
     }
     assert_eq!(devices(true).count(), 7);
+}
+
+#[test]
+fn a_machine_that_is_held_obeys_at_once_and_then_goes_on_as_planned() {
+    let planned = config(3);
+    let noon = week_start(START) + DAY + 10 * 3_600_000;
+    for runs in [false, true] {
+        let (mut held, mut free) = (World::at(planned, noon), World::at(planned, noon));
+        let state = |world: &World| world.machine("press").unwrap().state();
+        let energy = |world: &World| world.energy_uj("press").unwrap();
+        let before = energy(&held);
+        assert!(held.hold("press", runs, noon + 600_000) && !held.hold("main", runs, noon + 600_000));
+        let mut pieces = held.machine("press").unwrap().tally().good_total();
+        for second in 0..600 {
+            assert_eq!(state(&held), if runs { State::Run } else { State::Idle }, "second {second}");
+            held.advance_to(noon + (second + 1) * 1_000);
+        }
+        pieces = held.machine("press").unwrap().tally().good_total() - pieces;
+        // Ten minutes at 20 kW or more, or at 6 kW or less.
+        let kilowatts = (energy(&held) - before) / 600_000 / 1_000_000;
+        assert!(
+            if runs { pieces > 30 && kilowatts >= 20 } else { pieces == 0 && kilowatts <= 6 },
+            "{pieces} {kilowatts}"
+        );
+        for minutes in (10..1_440).step_by(7) {
+            held.advance_to(noon + minutes * 60_000);
+            free.advance_to(noon + minutes * 60_000);
+            assert_eq!(state(&held), state(&free), "minute {minutes}");
+        }
+        let intervals = held.machine("press").unwrap().intervals();
+        assert!(intervals.windows(2).all(|pair| pair[0].until == pair[1].from), "no moment is told twice");
+    }
+}
+
+#[test]
+fn clamps_on_another_cable_show_its_power_and_their_registers_go_on() {
+    let press = DEVICES.iter().find(|device| device.id == "press").unwrap();
+    let role = |role: Role| press.tags.iter().find(|tag| tag.role == role).unwrap();
+    let mut world = World::at(config(3), START);
+    let mut meter = Instrument::new(press, 3);
+    let before = meter.energy_centi_kwh(&world);
+    meter.clamp_onto(&world, "lathe");
+    assert_eq!((meter.cable(), meter.energy_centi_kwh(&world)), ("lathe", before));
+    let lathe = world.energy_uj("lathe").unwrap();
+    world.advance_to(START + DAY);
+    let counted = (world.energy_uj("lathe").unwrap() - lathe).div_euclid(UJ_PER_CENTI_KWH);
+    assert_eq!(meter.energy_centi_kwh(&world) - before, counted);
+    let watts = (world.power_mw("lathe").unwrap() / 1_000) as u32;
+    assert_eq!(meter.read(&world, role(Role::Power)), Some(Raw::U32(watts)));
+    assert_ne!(world.power_mw("lathe"), world.power_mw("press"));
+    // The controller's own signals come by another wire.
+    assert_eq!(meter.read(&world, role(Role::State)), Instrument::new(press, 3).read(&world, role(Role::State)));
 }

@@ -7,6 +7,7 @@
 pub mod broker;
 pub mod browser;
 pub mod checkers;
+pub mod clock;
 pub mod compare;
 pub mod corpus;
 pub mod evidence;
@@ -22,6 +23,7 @@ pub mod stack;
 pub mod tamper;
 pub mod trouble;
 pub mod truth;
+pub mod visitor;
 pub mod wait;
 pub mod workshop;
 

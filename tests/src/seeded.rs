@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use crate::programs;
-use crate::stack::{Options, SITE, Stack, Transport};
+use crate::stack::{Options, SITE, Stack};
 use crate::trouble::now_ms;
 use crate::wait;
 
@@ -50,16 +50,7 @@ pub fn start(folder: &Path, weeks: u32, said: &dyn Fn(&str), stop: &mut dyn FnMu
 
     said("starting the simulated workshop and the server");
     let workshop = ["--seed", SEED, "--hall", "--epoch", &epoch, "--retrofit-at", &retrofit, "--rest-day", rest_day];
-    let options = Options {
-        transport: Transport::Endpoint,
-        workshop: &workshop,
-        data_dir: None,
-        seal_ms: 5_000,
-        reserve_mib: 64,
-        agent: Vec::new(),
-        devices: &[],
-        subscribe: false,
-    };
+    let options = Options { workshop: &workshop, ..Options::default() };
     let mut stack = Stack::start(folder, &options)?;
 
     said("the firm states its calendar, machines, cycle times and plan");

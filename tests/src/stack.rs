@@ -4,11 +4,13 @@
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::broker::Broker;
+use crate::clock::Behind;
 use crate::evidence::Evidence;
 use crate::programs::{self, Running};
 use crate::proxy::Proxy;
@@ -48,6 +50,25 @@ pub struct Options<'a> {
     pub devices: &'a [&'a str],
     /// The agent also subscribes to the states of OPC UA devices.
     pub subscribe: bool,
+    /// Workshop, server and agent live by this clock.
+    pub clock: Option<Behind>,
+}
+
+impl Default for Options<'_> {
+    /// Everything is read, through the server's own endpoint.
+    fn default() -> Self {
+        Self {
+            transport: Transport::Endpoint,
+            workshop: &[],
+            data_dir: None,
+            seal_ms: 5_000,
+            reserve_mib: 64,
+            agent: Vec::new(),
+            devices: &[],
+            subscribe: false,
+            clock: None,
+        }
+    }
 }
 
 /// The processes of a run.
@@ -69,6 +90,7 @@ pub struct Stack {
     ports: Ports,
     reserve_mib: u64,
     agent_program: Vec<PathBuf>,
+    clock: Option<Behind>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -81,16 +103,27 @@ struct Ports {
     page: u16,
 }
 
-/// Free ports, asked of the kernel and released again: programs that are killed and restarted must keep theirs.
+/// Free ports that stay free for programs which are killed and restarted: below those the kernel hands out by itself, so
+/// that no outgoing connection of another program takes one in between.
 ///
 /// # Errors
-/// When the kernel has none.
+/// When there are none.
 pub fn free_ports<const N: usize>() -> Result<[u16; N]> {
-    let listeners: Vec<TcpListener> =
-        (0..N).map(|_| TcpListener::bind("127.0.0.1:0")).collect::<std::io::Result<_>>()?;
+    const FIRST: u32 = 12_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let handed_out = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok();
+    let end = handed_out.and_then(|range| range.split_whitespace().next()?.parse().ok()).unwrap_or(32_768_u32);
+    let count = end.saturating_sub(FIRST);
+    ensure!(count > 0, "the kernel hands out every port by itself");
+    // Test programs beside this one begin elsewhere.
+    let start = std::process::id().wrapping_mul(64);
     let mut ports = [0; N];
-    for (port, listener) in ports.iter_mut().zip(&listeners) {
-        *port = listener.local_addr()?.port();
+    for port in &mut ports {
+        let next = || start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % count + FIRST;
+        *port = (0..count)
+            .filter_map(|_| u16::try_from(next()).ok())
+            .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+            .context("no port is free")?;
     }
     Ok(ports)
 }
@@ -105,7 +138,7 @@ impl Stack {
         let ports = Ports { web, mqtt, enrol, broker: [door, inner], page };
         let data_dir = options.data_dir.clone().unwrap_or_else(|| folder.join("server"));
         std::fs::create_dir_all(&data_dir)?;
-        let workshop = Workshop::start(&folder.join("workshop"), folder, options.workshop)?;
+        let workshop = Workshop::start_at(&folder.join("workshop"), folder, options.workshop, options.clock.as_ref())?;
         let behind = if options.transport == Transport::Mosquitto { door } else { mqtt };
         let proxy = Proxy::start(SocketAddr::from(([127, 0, 0, 1], behind)))?;
         let mut stack = Self {
@@ -120,6 +153,7 @@ impl Stack {
             ports,
             reserve_mib: options.reserve_mib,
             agent_program: options.agent.clone(),
+            clock: options.clock.clone(),
         };
         if options.transport == Transport::Mosquitto {
             stack.prepare_broker()?;
@@ -243,12 +277,14 @@ impl Stack {
             }
         };
         command.arg("--config").arg(self.config("agent.toml")).arg(verb).env("GZ_LANG", "en");
+        self.clock.iter().for_each(|clock| clock.set(&mut command));
         command
     }
 
     fn server_command(&self, verb: &str) -> Command {
         let mut command = Command::new(programs::path("gongzheng-server"));
         command.arg("--config").arg(self.config("server.toml")).arg(verb).env("GZ_LANG", "en");
+        self.clock.iter().for_each(|clock| clock.set(&mut command));
         command
     }
 
@@ -316,6 +352,19 @@ impl Stack {
     pub fn start_agent(&mut self) -> Result<()> {
         self.agent = Some(Running::start("agent", &self.agent_command("run"), &self.folder)?);
         Ok(())
+    }
+
+    /// Time has passed: what is started from now on has the machine's own clock.
+    pub fn clocks_are_right(&mut self) {
+        self.clock = None;
+    }
+
+    /// SIGTERM for the server.
+    ///
+    /// # Errors
+    /// When it was not running or did not end cleanly.
+    pub fn stop_server(&mut self) -> Result<()> {
+        self.server.take().context("the server is not running")?.stop(Duration::from_secs(30))
     }
 
     /// Writes Mosquitto's files. The certificate authority of the gateways is the server's, which is made at its first start.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
+use crate::clock::Behind;
 use crate::compare::Served;
 use crate::programs::{self, Running};
 use crate::wait;
@@ -30,8 +31,17 @@ impl Workshop {
     /// # Errors
     /// When it ends by itself or does not come up in time.
     pub fn start(folder: &Path, logs: &Path, arguments: &[&str]) -> Result<Self> {
+        Self::start_at(folder, logs, arguments, None)
+    }
+
+    /// The same by a clock that is behind.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_at(folder: &Path, logs: &Path, arguments: &[&str], clock: Option<&Behind>) -> Result<Self> {
         let mut command = Command::new(programs::path("gongzheng-sim"));
         command.arg("workshop").arg("--dir").arg(folder).args(arguments);
+        clock.iter().for_each(|clock| clock.set(&mut command));
         let mut process = Running::start("sim", &command, logs)?;
         let file = folder.join("endpoints.json");
         let endpoints = wait::until("the simulated workshop to listen", Duration::from_secs(60), || {

@@ -14,7 +14,7 @@ use tests::compare::{Injected, Limits, judge};
 use tests::need;
 use tests::programs::finish;
 use tests::proxy::Cable;
-use tests::stack::{Options, Stack, Transport};
+use tests::stack::{Options, Stack};
 use tests::trouble::now_ms;
 use tests::{repo, wait};
 
@@ -56,14 +56,12 @@ fn run(target: &str, qemu: &str, libraries: Option<&str>) -> Result<()> {
 
     let agent = emulator.into_iter().chain([programs.join("gongzheng-agent")]).collect();
     let options = Options {
-        transport: Transport::Endpoint,
         workshop: &["--seed", "5", "--rest-day", "none"],
-        data_dir: None,
         seal_ms: SEAL_MS,
         reserve_mib: 4,
         agent,
         devices: &["press", "main"],
-        subscribe: false,
+        ..Options::default()
     };
     let mut stack = Stack::start(folder.path(), &options)?;
     stack.enrol_and_start_agent()?;

@@ -93,10 +93,7 @@ fn a_gateway_reaches_its_own_topics_at_the_broker_and_no_others() -> Result<()> 
         let pem = format!("-----BEGIN PRIVATE KEY-----\n{pem}\n-----END PRIVATE KEY-----\n");
         Ok((certificate.into_bytes(), pem.into_bytes()))
     };
-    let ports: Vec<_> = (0..2).map(|_| std::net::TcpListener::bind("127.0.0.1:0")).collect::<std::io::Result<_>>()?;
-    let [door, inner] = [0, 1].map(|i| ports[i].local_addr().map(|a| a.port()));
-    let (door, inner) = (door?, inner?);
-    drop(ports);
+    let [door, inner] = tests::stack::free_ports()?;
     let broker = Broker::prepare(&folder.path().join("mosquitto"), door, inner, keys.ca_pem())?;
     let running = broker.start()?;
     let ca = std::fs::read(broker.ca_file())?;

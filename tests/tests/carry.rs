@@ -10,23 +10,14 @@ use protocol::carry::{End, Piece, Reader};
 use tests::evidence;
 use tests::need;
 use tests::proxy::Cable;
-use tests::stack::{GATEWAY, Options, SITE, Stack, Transport};
+use tests::stack::{GATEWAY, Options, SITE, Stack};
 use tests::trouble::{SmallDisk, now_ms};
 use tests::wait;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn stack(folder: &Path) -> Result<Stack> {
-    let options = Options {
-        transport: Transport::Endpoint,
-        workshop: &["--seed", "1"],
-        data_dir: None,
-        seal_ms: 500,
-        reserve_mib: 64,
-        agent: Vec::new(),
-        devices: &["press"],
-        subscribe: false,
-    };
+    let options = Options { workshop: &["--seed", "1"], seal_ms: 500, devices: &["press"], ..Options::default() };
     let mut stack = Stack::start(folder, &options)?;
     stack.proxy.set(Cable::Cut);
     stack.enrol_and_start_agent()?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use tests::programs::{self, Running};
-use tests::stack::{Options, Stack, Transport, free_ports};
+use tests::stack::{Options, Stack, free_ports};
 use tests::{need, repo, wait};
 
 /// What a program did.
@@ -397,14 +397,11 @@ fn newest_file(folder: &Path) -> Result<PathBuf> {
 fn the_agents_commands_say_what_is_well_and_what_is_not() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let options = Options {
-        transport: Transport::Endpoint,
         workshop: &["--seed", "7", "--rest-day", "none"],
-        data_dir: None,
         seal_ms: 1_000,
         reserve_mib: 4,
-        subscribe: false,
-        agent: Vec::new(),
         devices: &["press"],
+        ..Options::default()
     };
     let mut stack = Stack::start(folder.path(), &options)?;
     let says = |stack: &Stack, verb: &str, arguments: &[&str]| -> Result<Said> {

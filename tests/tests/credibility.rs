@@ -47,7 +47,13 @@ impl Plant {
     fn new(seed: u64) -> Self {
         let config =
             Config { seed, epoch_ms: EPOCH, hall: true, retrofit_ms: None, rest_weekday: Some(6), record: false };
-        let plan = Plan { config, until_ms: EPOCH + WEEKS * WEEK, interval_ms: MINUTE, readings_max: 12_000 };
+        let plan = Plan {
+            config,
+            begin_ms: config.epoch_ms,
+            until_ms: EPOCH + WEEKS * WEEK,
+            interval_ms: MINUTE,
+            readings_max: 12_000,
+        };
         let identity = Identity { site: "demo".parse().unwrap(), gateway: "gw-history".parse().unwrap(), key: key() };
         let mut producer = Producer::new(plan, identity);
         let mut records = Vec::new();

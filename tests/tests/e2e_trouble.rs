@@ -72,9 +72,8 @@ fn run_in(
         data_dir: Some(data_dir),
         seal_ms: SEAL_MS,
         reserve_mib: 4,
-        agent: Vec::new(),
-        devices: &[],
         subscribe: !broker,
+        ..Options::default()
     };
     let mut stack = Stack::start(folder, &options)?;
     let folder_of_workshop = stack.workshop.folder.display().to_string();

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::json;
 use tests::browser::{self, Browser};
-use tests::stack::{Options, Stack, Transport};
+use tests::stack::{Options, Stack};
 use tests::wait;
 
 /// A laptop and a phone.
@@ -23,16 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 fn a_device_is_added_in_a_real_browser() -> Result<()> {
     let Some(driver) = browser::driver("the gateway's page in a real browser") else { return Ok(()) };
     let folder = tempfile::tempdir()?;
-    let options = Options {
-        transport: Transport::Endpoint,
-        workshop: &["--seed", "1"],
-        data_dir: None,
-        seal_ms: 1_000,
-        reserve_mib: 64,
-        agent: Vec::new(),
-        devices: &["press"],
-        subscribe: false,
-    };
+    let options = Options { workshop: &["--seed", "1"], seal_ms: 1_000, devices: &["press"], ..Options::default() };
     let mut stack = Stack::start(folder.path(), &options)?;
     stack.enrol_and_start_agent()?;
     let meter = meter()?;

@@ -11,17 +11,17 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use data_encoding::BASE64;
 use protocol::bundle::Files;
 use serde_json::{Value as Json, json};
 use simulators::declarations::{self, declarations};
 use simulators::world::Config;
 use tests::browser::{self, Browser};
-use tests::pictures::{api, sign_in};
+use tests::pictures::api;
 use tests::programs::{self, Running, finish};
 use tests::seeded::HISTORY;
-use tests::stack::{GATEWAY, Options, SITE, Stack, Transport};
+use tests::stack::{GATEWAY, Options, SITE, Stack};
 use tests::trouble::now_ms;
+use tests::visitor::Visitor;
 use tests::{need, repo, wait};
 
 const SEED: u64 = 9;
@@ -35,6 +35,7 @@ const TARGET: &str = "0.5";
 /// Everything on the way.
 struct Way<'w> {
     browser: &'w Browser,
+    visitor: Visitor<'w>,
     stack: &'w Stack,
     folder: &'w Path,
     /// The stretch the simulator lays out: epoch, retrofit, end, and the dates of both periods.
@@ -56,20 +57,12 @@ fn from_enrolment_to_a_verified_bundle_the_known_improvement_is_found() -> Resul
     let span: Json = serde_json::from_str(&programs::output(sim.arg("span").args(when), Duration::from_secs(30))?)?;
     let (epoch, retrofit) = (span["epoch_ms"].to_string(), span["retrofit_ms"].to_string());
     let workshop = ["--seed", &seed, "--epoch", &epoch, "--retrofit-at", &retrofit, "--rest-day", "none"];
-    let options = Options {
-        transport: Transport::Endpoint,
-        workshop: &workshop,
-        data_dir: None,
-        seal_ms: 5_000,
-        reserve_mib: 64,
-        agent: Vec::new(),
-        devices: &[],
-        subscribe: false,
-    };
+    let options = Options { workshop: &workshop, ..Options::default() };
     let stack = Stack::start(folder.path(), &options)?;
     let browser = Browser::start(&driver, folder.path(), "zh-CN")?;
     let when = when.map(str::to_owned).to_vec();
-    let way = Way { browser: &browser, stack: &stack, folder: folder.path(), span, when };
+    let visitor = Visitor::new(&browser, &stack);
+    let way = Way { browser: &browser, visitor, stack: &stack, folder: folder.path(), span, when };
     let result = way.walk(&said);
     drop(browser);
     result.with_context(|| stack.last_words())?;
@@ -78,7 +71,7 @@ fn from_enrolment_to_a_verified_bundle_the_known_improvement_is_found() -> Resul
 
 impl Way<'_> {
     fn walk(&self, said: &dyn Fn(&str)) -> Result<()> {
-        self.sign_in_as("provider")?;
+        self.visitor.become_one(self.stack, "provider")?;
         let code = self.enrolment_code()?;
         let site = format!("/api/v1/sites/{SITE}");
         said("a provider made an enrolment code");
@@ -97,7 +90,7 @@ impl Way<'_> {
         ensure!(seen < until, "the history was not cut off before its reporting period was over");
         said("the base period is recorded");
 
-        self.sign_in_as("firm")?;
+        self.visitor.become_one(self.stack, "firm")?;
         self.state_the_plan()?;
         self.lock()?;
         said("the firm stated its plan and locked the base period");
@@ -105,7 +98,7 @@ impl Way<'_> {
         ensure!(code == Some(0), "the history did not go on: {out}\n{err}");
         said("the reporting period is recorded");
 
-        self.sign_in_as("assessor")?;
+        self.visitor.become_one(self.stack, "assessor")?;
         let page = self.report()?;
         said("the report is issued");
         let (bundle, pdf) = self.take_home()?;
@@ -123,47 +116,12 @@ impl Way<'_> {
         Ok(())
     }
 
-    /// Signs out whoever was there and in somebody of a role.
-    fn sign_in_as(&self, role: &str) -> Result<()> {
-        let scope = format!("site:{SITE}");
-        let printed = self.stack.admin(&["user", "add", "--name", role, "--role", role, "--scope", &scope])?;
-        let password = printed.trim().lines().last().unwrap_or_default();
-        self.browser.forget()?;
-        sign_in(self.browser, &self.stack.web(), "zh-CN", (role, password))
-    }
-
-    fn open(&self, page: &str) -> Result<()> {
-        self.browser.open(&format!("{}/sites/{SITE}/{page}", self.stack.web()))
-    }
-
-    /// Waits for the answer of a form: an address with this in it. An alert on the page is the server's refusal.
-    fn arrived(&self, part: &str) -> Result<()> {
-        wait::until(part, Duration::from_secs(60), || {
-            let alert = self.text("[role=alert]")?;
-            ensure!(alert.is_empty(), "the server refused: {alert}");
-            // In one script: the address of one page and the state of another say nothing.
-            let at = self.browser.script("return document.readyState === 'complete' ? location.href : ''", &[])?;
-            Ok(at.as_str().is_some_and(|at| at.contains(part)).then_some(()))
-        })
-    }
-
-    fn text(&self, selector: &str) -> Result<String> {
-        let found = self.browser.script("return document.querySelector(a[0])?.innerText || ''", &[json!(selector)])?;
-        Ok(found.as_str().unwrap_or_default().trim().to_owned())
-    }
-
-    fn picture(&self, name: &str) -> Result<()> {
-        let Some(folder) = std::env::var_os("GZ_PAGES_OUT").map(PathBuf::from) else { return Ok(()) };
-        std::fs::create_dir_all(&folder)?;
-        Ok(std::fs::write(folder.join(format!("walk-{name}.png")), self.browser.picture(true)?)?)
-    }
-
     fn enrolment_code(&self) -> Result<String> {
-        self.open("gateways")?;
+        self.visitor.open("gateways")?;
         self.browser.fill("input[name=gateway]", HISTORY)?;
         self.browser.click("form.inline-form button[type=submit], form.inline-form button")?;
         wait::until("an enrolment code", Duration::from_secs(30), || {
-            let code = self.text("#code")?;
+            let code = self.visitor.text("#code")?;
             Ok(code.starts_with("GZ-").then_some(code))
         })
     }
@@ -198,8 +156,8 @@ impl Way<'_> {
     /// Drafts the plan on its page, looks at the draft, states it.
     fn state_the_plan(&self) -> Result<()> {
         let browser = self.browser;
-        self.open("plan")?;
-        self.picture("plan-draft")?;
+        self.visitor.open("plan")?;
+        self.visitor.picture("walk-plan-draft")?;
         browser.fill("input[name=plan]", PLAN)?;
         browser.script(
             "for (const box of document.querySelectorAll('input[name=machine], input[name=incoming]')) \
@@ -219,11 +177,11 @@ impl Way<'_> {
         )?;
         browser.click("button[value=look]")?;
         wait::until("the draft's sufficiency", Duration::from_secs(60), || {
-            Ok((!self.text("article.matter")?.is_empty()).then_some(()))
+            Ok((!self.visitor.text("article.matter")?.is_empty()).then_some(()))
         })?;
         browser.fill("input[name=reason]", "改造前约定")?;
         browser.click("button[value=state]")?;
-        self.arrived("done=state")
+        self.visitor.arrived("done=state")
     }
 
     /// Locks OEE, which suffices; energy asks for more days than there are, and the page says so.
@@ -233,21 +191,21 @@ impl Way<'_> {
             let asked = "return !!document.querySelector(a[0])?.querySelector('input[name=insufficient]')";
             self.browser.script(asked, &[json!(form(definition))])
         };
-        ensure!(owed(OEE)? == false, "five weeks do not suffice to lock OEE: {}", self.text("main")?);
+        ensure!(owed(OEE)? == false, "five weeks do not suffice to lock OEE: {}", self.visitor.text("main")?);
         ensure!(owed("energy.per_good@1")? == true, "energy may be locked after five weeks");
-        self.picture("plan-stated")?;
+        self.visitor.picture("walk-plan-stated")?;
         self.browser.click(&format!("{} button[value=lock]", form(OEE)))?;
-        self.arrived("done=lock")?;
-        self.picture("plan-locked")
+        self.visitor.arrived("done=lock")?;
+        self.visitor.picture("walk-plan-locked")
     }
 
     /// Asks for the report and returns the cells of the plan's promises: name, target, change, grades, verdict.
     fn report(&self) -> Result<Vec<String>> {
-        self.open("reports")?;
+        self.visitor.open("reports")?;
         self.browser.script("document.querySelector('select[name=plan]').value = a[0]", &[json!(PLAN)])?;
         self.browser.click("form.inline-form button")?;
-        self.arrived("issued=")?;
-        self.picture("reports")?;
+        self.visitor.arrived("issued=")?;
+        self.visitor.picture("walk-reports")?;
         let cells = self.browser.script(
             "return [...document.querySelectorAll('table.promises tbody tr:first-child > *')].map(c => c.innerText.trim())",
             &[],
@@ -259,16 +217,7 @@ impl Way<'_> {
 
     /// The bundle and the PDF by the links of the page.
     fn take_home(&self) -> Result<(Vec<u8>, Vec<u8>)> {
-        let get = |selector: &str| -> Result<Vec<u8>> {
-            let text = self.browser.script(
-                "const answer = await fetch(document.querySelector(a[0]).href); if (!answer.ok) throw answer.status; \
-                 const bytes = new Uint8Array(await answer.arrayBuffer()); let text = ''; \
-                 for (let i = 0; i < bytes.length; i += 32768) text += String.fromCharCode(...bytes.subarray(i, i + 32768)); \
-                 return btoa(text);",
-                &[json!(selector)],
-            )?;
-            Ok(BASE64.decode(text.as_str().unwrap_or_default().as_bytes())?)
-        };
+        let get = |selector| self.visitor.download(selector);
         Ok((get("a[href$='/bundle.zip']")?, get("a[href$='report.zh-CN.pdf']")?))
     }
 
@@ -315,7 +264,7 @@ impl Way<'_> {
             let value = oee[side].as_str().context("a value")?.trim_end_matches('0');
             ensure!(table.contains(value), "{value} is not in the verifier's table:\n{table}");
             let percent = format!("{:.1}", number(side)?);
-            ensure!(self.text(".certificate")?.contains(&percent), "{percent} is not on the page");
+            ensure!(self.visitor.text(".certificate")?.contains(&percent), "{percent} is not on the page");
         }
         Ok(())
     }

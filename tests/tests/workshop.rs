@@ -76,7 +76,7 @@ fn logged(config: Config, until_ms: i64, interval_ms: i64, more: &[Value]) -> (V
         let bytes = declaration.encode().unwrap();
         push(&Leaf::declaration(EPOCH - DAY, &declaration.kind, &bytes), &bytes);
     }
-    let plan = Plan { config, until_ms, interval_ms, readings_max: 4000 };
+    let plan = Plan { config, begin_ms: config.epoch_ms, until_ms, interval_ms, readings_max: 4000 };
     let identity = Identity {
         site: "demo".parse().unwrap(),
         gateway: "gw-history".parse().unwrap(),

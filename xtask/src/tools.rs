@@ -60,6 +60,7 @@ pub(crate) const NEEDS: &[Need] = &[
     },
     WINDOWS,
     Need { what: "the verifier for Windows, run", probe: "wine", packages: &["wine", "wine64"] },
+    Need { what: "weeks that pass between two days of a walk", probe: "faketime", packages: &["faketime"] },
     Need { what: "Modbus RTU against other stacks", probe: "socat", packages: &["socat"] },
 ];
 

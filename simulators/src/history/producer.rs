@@ -23,6 +23,8 @@ use protocol::{
 pub struct Plan {
     /// The world; its epoch is where the history begins.
     pub config: Config,
+    /// Where this gateway begins to read, UTC ms; not before the world does.
+    pub begin_ms: i64,
     /// Where it ends, UTC ms.
     pub until_ms: i64,
     /// Between two readings of a tag, ms.
@@ -90,7 +92,8 @@ struct Sampled {
 impl Producer {
     /// At the beginning of the chain.
     pub fn new(plan: Plan, identity: Identity) -> Self {
-        let world = World::new(plan.config);
+        let mut world = World::new(plan.config);
+        world.advance_to(plan.begin_ms);
         let mut first_tag = 0;
         let mut columns = Vec::new();
         let sampled = devices(plan.config.hall)

@@ -215,6 +215,17 @@ impl Discrete {
         }
     }
 
+    /// Somebody stops it or keeps it running until `until`; what was planned meanwhile does not happen.
+    pub(super) fn hold(&mut self, state: State, until: i64) {
+        let cause = if state == State::Run { Cause::Production } else { Cause::Operator };
+        let held = Segment { until, state, cause, product: self.segment().product, fresh: false };
+        let later = self.plan.split_off(self.at).into_iter().filter(|segment| segment.until > until);
+        self.plan = std::iter::once(held).chain(later).collect();
+        self.at = 0;
+        self.load_left = 0;
+        self.enter();
+    }
+
     /// Advance to `to`, which must not lie beyond the end of the current power slot.
     pub fn advance(&mut self, to: i64) {
         while self.now < to {

@@ -86,6 +86,8 @@ pub enum Cause {
     LabHold,
     /// The site's rest day.
     RestDay,
+    /// Stopped by its operator on demand.
+    Operator,
 }
 
 /// A stretch of one state, half-open, UTC ms.

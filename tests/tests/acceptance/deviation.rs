@@ -1,0 +1,92 @@
+//! A target that is missed: notice, explanation, measures, and five weeks later measured again and closed (双监控).
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::{Value as Json, json};
+use tests::pictures::api;
+use tests::seeded;
+use tests::stack::{SITE, Stack};
+
+use crate::{DAY_MS, PROMISED, Way};
+
+impl Way<'_> {
+    /// The centre sees that the target is missed and says so; the firm explains and states what it does about it.
+    pub(crate) fn give_notice(&self, stack: &Stack) -> Result<Json> {
+        let visitor = &self.visitor;
+        visitor.become_one(stack, "centre")?;
+        visitor.open("deviation")?;
+        ensure!(visitor.text("main")?.contains("偏离：未达到目标值"), "{}", visitor.text("main")?);
+        let asks = json!({"asks": "请说明未达到目标值的原因"});
+        visitor.send("form:has(button[value=notice])", &asks, "button[value=notice]")?.done()?;
+        visitor.become_one(stack, "firm")?;
+        visitor.open("deviation")?;
+        let why = json!({"explanation": "改造尚未完成"});
+        visitor.send("form:has(button[value=explain])", &why, "button[value=explain]")?.done()?;
+        ensure!(!visitor.has("button[value=again]")?, "to be measured again before anything is done about it");
+        let due = seeded::date(self.clock.now_ms()? + 10 * DAY_MS);
+        let measures = json!({"measure.1": "完成改造并投用", "who.1": "设备部", "due.1": due});
+        visitor.send("form:has(button[value=measures])", &measures, "button[value=measures]")?.done()?;
+        let refused = visitor.press("button[value=again]")?.refused()?;
+        ensure!(refused.contains("整改措施填报后还没有完整的一日"), "{refused}");
+        visitor.picture("acceptance-deviation")?;
+        self.stated("deviation_notice")
+    }
+
+    /// Measured again over the days since, and closed by who gave notice.
+    pub(crate) fn put_right(&self, stack: &Stack) -> Result<Json> {
+        let visitor = &self.visitor;
+        visitor.become_one(stack, "firm")?;
+        visitor.open("deviation")?;
+        visitor.press("button[value=again]")?.done()?;
+        let measured = self.stated("deviation_remeasured")?;
+        visitor.become_one(stack, "centre")?;
+        visitor.open("deviation")?;
+        let why = json!({"reason": "复测已达到目标值"});
+        visitor.send("form:has(button[value=close])", &why, "button[value=close]")?.done()?;
+        let page = visitor.text("main")?;
+        ensure!(page.contains("已销号") && !visitor.has("button[value=close]")?, "{page}");
+        for word in ["验收通过", "项目停止", "项目已停"] {
+            ensure!(!page.contains(word), "the page says {word}");
+        }
+        visitor.picture("acceptance-closed")?;
+        Ok(measured)
+    }
+
+    /// The newest statement of a kind.
+    fn stated(&self, kind: &str) -> Result<Json> {
+        let all = api(self.visitor.browser, &format!("/api/v1/sites/{SITE}/declarations?kind={kind}"))?;
+        let newest = all.as_array().and_then(|list| list.iter().max_by_key(|s| s["leaf"].as_i64()));
+        let body = newest.and_then(|newest| newest["body"].as_str()).with_context(|| format!("no {kind}: {all}"))?;
+        Ok(serde_json::from_str(body)?)
+    }
+
+    /// The interval that was stated holds how much OEE of the press really changed.
+    pub(crate) fn holds_the_truth(&self, base: &Json, later: &Json, stated: &Json) -> Result<()> {
+        let measured = &stated["measured"];
+        let window = &measured["window"];
+        let date = |key: &str| window[key].as_str().map(str::to_owned).with_context(|| format!("{key}: {stated}"));
+        let really = really(later, &date("from")?, &date("to")?)? - really(base, &self.day(0)?, &self.day(40)?)?;
+        let end = |place: usize| -> Result<f64> {
+            Ok(measured["interval"][place].as_str().with_context(|| stated.to_string())?.parse()?)
+        };
+        let (lower, upper) = (end(0)?, end(1)?);
+        ensure!(lower <= really && really <= upper, "{really} is not in [{lower}, {upper}]");
+        let promised = PROMISED.parse::<f64>()? / 100.0;
+        let standing = measured["standing"].as_str().context("a standing")?;
+        ensure!(standing == if really < promised { "short" } else { "reached" }, "{standing} at {really}");
+        Ok(())
+    }
+}
+
+/// OEE of the press over production dates, both included, from what really happened.
+fn really(truth: &Json, from: &str, to: &str) -> Result<f64> {
+    let (mut made, mut planned) = (0, 0);
+    for shift in truth["shifts"].as_array().context("shifts")?.iter().filter(|s| s["machine"] == "press") {
+        let date = shift["production_date"].as_str().context("a date")?;
+        if from <= date && date <= to {
+            made += shift["good_standard_ms"].as_i64().context("good_standard_ms")?;
+            planned += shift["planned_ms"].as_i64().context("planned_ms")?;
+        }
+    }
+    ensure!(planned > 0, "the simulator knows nothing of {from} to {to}");
+    Ok(made as f64 / planned as f64)
+}
