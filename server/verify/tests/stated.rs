@@ -139,7 +139,11 @@ fn what_the_server_did_not_compute_is_refused() {
     refused(
         &set(state, "/found/state/change/lag_ms", json!(-1_000)),
         same,
-        ("onsite", &place(state), "与由日志和读数重新计算的结果不一致：state › change › lag_ms = -1000 (stated) ≠ -2000 (computed) | is not what the log and its readings give: state"),
+        (
+            "onsite",
+            &place(state),
+            "与由日志和读数重新计算的结果不一致：state › change › lag_ms = -1000 (stated) ≠ -2000 (computed) | is not what the log and its readings give: state",
+        ),
         false,
     );
     refused(

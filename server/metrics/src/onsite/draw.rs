@@ -31,8 +31,8 @@ pub fn draw(statements: &Statements, check: &str, of: u64, root: &Digest) -> Opt
 /// The machines there are to draw from: declared before that leaf, in force, and no boundary's meter. What is stated later changes no draw.
 fn machines(statements: &Statements, of: u64, at_ms: i64) -> Vec<String> {
     let in_force = |id: &&str| {
-        let known = statements.machine_definitions(id).iter().filter(|d| d.leaf < of && d.effective_from <= at_ms);
-        known.last().is_some_and(|d| d.body.role != MachineRole::Meter)
+        let known = statements.machine_definitions(id).iter().rfind(|d| d.leaf < of && d.effective_from <= at_ms);
+        known.is_some_and(|d| d.body.role != MachineRole::Meter)
     };
     statements.machines().filter(in_force).map(str::to_owned).collect()
 }
