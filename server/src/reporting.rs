@@ -233,7 +233,7 @@ pub(crate) fn history_chosen(
     };
     let mut until_ms = now_ms;
     let history = history_at(logs, site, size, |light| {
-        until_ms = until(light, now_ms);
+        until_ms = light.until_ms(now_ms);
         choose(light)
     })?;
     Ok((history, until_ms))
@@ -275,17 +275,11 @@ pub(crate) fn history_over(
     history(logs, site, size, light.statements().tags_used(), &needed)
 }
 
-/// Where windows end: what lies after the newest reading has not happened yet; a silent site's shifts end at the clock.
-fn until(light: &History, now_ms: i64) -> i64 {
-    let newest = light.newest_ms().unwrap_or(now_ms).min(now_ms);
-    if now_ms - newest < RECENT_MS { newest } else { now_ms }
-}
-
 fn evaluate(logs: &SiteLogs, site: &SiteId, wanted: &Wanted, now_ms: i64) -> Result<Evaluated, ReportingError> {
     let checkpoint = logs.publish_now(site)?;
     let size = Checkpoint::read_unverified(&checkpoint)?.size;
     let light = history(logs, site, size, BTreeSet::new(), &BTreeSet::new())?;
-    let until_ms = until(&light, now_ms);
+    let until_ms = light.until_ms(now_ms);
     let mut request = match (&wanted.plan, &wanted.from, &wanted.to) {
         (Some(plan), _, _) => ReportRequest::for_plan(size, plan),
         (None, Some(from), Some(to)) => ReportRequest::for_dates(size, from, to, None),
@@ -293,6 +287,7 @@ fn evaluate(logs: &SiteLogs, site: &SiteId, wanted: &Wanted, now_ms: i64) -> Res
     };
     request.until_ms = Some(until_ms);
     request.filings = filings(light.statements());
+    (request.onsite, request.deviations) = (true, true);
     let needed: BTreeSet<u64> = light.needed(&request.windows(&light)?).into_iter().collect();
     let history = history(logs, site, size, light.statements().tags_used(), &needed)?;
     let report = metrics::evaluate(&history, &request)?;
@@ -446,7 +441,5 @@ async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static
 
 /// How long a report waits for witnesses.
 pub(crate) const WITNESS_WAIT: Duration = Duration::from_secs(15);
-/// A site whose newest reading is younger than this is delivering.
-const RECENT_MS: i64 = 60_000;
 /// Leaves read at once.
 pub(crate) const LEAVES_READ: u64 = 2000;

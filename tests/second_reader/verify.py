@@ -4,6 +4,7 @@ import datetime, json, sys, zoneinfo
 from beside import check_beside
 from filed import check_filings
 from formats import *
+from steps import check_steps
 
 def walk(files, raw, trust, site, epoch):
     """Checks signatures, chains, contents and restores; returns (statements, records, digests of contents)."""
@@ -26,7 +27,7 @@ def walk(files, raw, trust, site, epoch):
             need(content is not None, where + "content missing")
             d = load_canonical(content)
             need(d["kind"] == text(m, 6), where + "another kind than declared")
-            said.append((d["effective_from"], index, received, d["kind"], d["body"], d["role"]))
+            said.append((d["effective_from"], index, received, d["kind"], d["body"], d["role"], d["author"]))
             if d["kind"] == "gateway_enrolled":
                 keys[d["body"]["gateway"]] = bytes.fromhex(d["body"]["key"])
                 announced.discard(d["body"]["gateway"])
@@ -175,7 +176,7 @@ def check_promises(said, report):
             need(metric["verdict"] == ("MET" if low >= least else "NOT_MET" if high < least else "INSUFFICIENT"), "verdict on %s" % name)
         elif metric["verdict"]: need(metric["verdict"] == "INSUFFICIENT", "verdict on %s without evidence" % name)
         papers = {}
-        for _, leaf, _, kind, d, _ in sorted(said, key=lambda s: s[1]):
+        for _, leaf, _, kind, d, *_ in sorted(said, key=lambda s: s[1]):
             if kind == "evidence_document": papers[d["document"]] = (d["from"], leaf, d)
         of = lambda d: not d.get("withdrawn") and (d["definition"], d.get("machine", "*")) == (metric["definition"], metric["machine"]) and d["to"] < body["reporting"]["from"]
         papers = sorted(p for p in papers.values() if of(p[2]))
@@ -224,6 +225,7 @@ def main(path, trust_path, name, date, shift):
     locks = check_locks(said, raw, report)
     check_promises(said, report)
     beside = check_beside(said, raw, records, report)
+    steps = check_steps(said, raw, report)
     check_withheld(records, report)
     filings = check_filings(said, records, report)
     section = next((s for s in report["shifts"] if (s["machine"], s["date"], s["shift"]) == (name, date, shift)), None)
@@ -250,6 +252,7 @@ def main(path, trust_path, name, date, shift):
     value = "%d.%06d" % divmod(half_up(good * 1000000, pbt * 1000), 1000000)
     print("leaves %d, witnesses %d, locks %d, records %d, PBT %d ms, planned time of good %d us, OEE %s" % (size, len(seen), locks, len(records), pbt, good, value))
     if filings: print("filed plans %d" % filings)
+    if any(steps): print("on-site checks %d, deviations %d" % steps)
     if beside[1]: print("beside %d of %d" % beside)
     need([str(good), str(pbt * 1000), value] == [line["numerator"], line["denominator"], line["value"]], "the report says %s" % line)
 if __name__ == "__main__": main(*sys.argv[1:])

@@ -21,7 +21,7 @@ mod verdict;
 mod verify;
 
 pub(crate) use policy::OTHERS;
-pub(crate) use practice::filing;
+pub(crate) use practice::{deviation, filing, onsite};
 pub(crate) use statements::is_entered as statement_is_entered;
 pub(crate) use verify::five as five_steps;
 
@@ -139,9 +139,9 @@ impl Context<'_> {
 
     /// `1 `, `一、`.
     fn numbered(&self, n: usize, title: &str) -> String {
-        const ZH: [&str; 18] = [
+        const ZH: [&str; 21] = [
             "", "一", "二", "三", "四", "五", "六", "七", "八", "九", "十", "十一", "十二", "十三", "十四", "十五",
-            "十六", "十七",
+            "十六", "十七", "十八", "十九", "二十",
         ];
         match self.words.lang {
             Lang::Zh => format!("{}、{title}", ZH.get(n).copied().unwrap_or_default()),
@@ -187,8 +187,18 @@ fn set_once(context: &Context<'_>, contents: &[Heading]) -> Result<Flow, Documen
     flow.chapter(&next(words.s("测量方案与基期锁定", "Measurement plan and locks")), true);
     plan::set(&mut flow, context);
     if let Some(practice) = &context.report.practice {
-        flow.chapter(&next(words.s("备案方案与实施", "Filed plan and what is there")), true);
-        practice::set(&mut flow, context, practice);
+        if !practice.filings.is_empty() {
+            flow.chapter(&next(words.s("备案方案与实施", "Filed plan and what is there")), true);
+            practice::filings(&mut flow, context, practice);
+        }
+        if !practice.onsite.is_empty() {
+            flow.chapter(&next(words.s("现场核查", "On-site checks")), true);
+            practice::checks(&mut flow, context, practice);
+        }
+        if !practice.deviations.is_empty() {
+            flow.chapter(&next(words.s("目标偏离与整改", "Deviations from targets")), true);
+            practice::deviations(&mut flow, context, practice);
+        }
     }
     for chapter in policy::CHAPTERS {
         // A heading, its note and the first rows of its first table stay together.

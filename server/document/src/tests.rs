@@ -10,6 +10,7 @@ use look::text::Lang;
 use serde_json::{Value as Json, json};
 
 mod practice;
+mod steps;
 
 use super::*;
 use crate::font::Face;
@@ -165,7 +166,8 @@ fn nothing_runs_out_of_the_text_area() {
     long["names"]["zh"] = json!("四川省绵阳市某某精密机械制造股份有限责任公司第二分厂注塑与冲压联合车间".repeat(3));
     long["statements"][0]["reason"] = json!("情况说明".repeat(400));
     long["machines"][0]["names"]["zh"] = json!("一台名字很长很长很长很长很长很长很长的设备".repeat(4));
-    let mut filed = practice::filed();
+    let mut filed = steps::checked();
+    filed["practice"]["deviations"][0]["deviations"][0]["steps"][1]["text"] = json!("换型频繁".repeat(300));
     filed["practice"]["filings"][0]["applications"][0]["reason"] = json!("设备到货延迟".repeat(200));
     filed["practice"]["filings"][0]["plan"]["targets"][0]["method"] = json!("口径".repeat(900));
     for (report, lang) in [
@@ -389,7 +391,7 @@ fn what_was_declared_is_said_in_words() {
 fn no_code_of_the_program_stands_on_a_page_or_sheet() {
     for lang in Lang::ALL {
         let mut texts = Vec::new();
-        for report in [promising(report()), beside(), practice::filed()] {
+        for report in [promising(report()), beside(), steps::checked()] {
             let edition = made(&report, lang);
             texts.extend(words(&edition));
             let mut book: Xlsx<_> = Xlsx::new(Cursor::new(edition.xlsx)).expect("a workbook");
@@ -412,7 +414,7 @@ fn no_code_of_the_program_stands_on_a_page_or_sheet() {
 #[test]
 fn no_document_states_an_acceptance_result_or_a_level() {
     for lang in Lang::ALL {
-        let text = all(&made(&practice::filed(), lang));
+        let text = all(&made(&steps::checked(), lang));
         for word in [
             "验收通过",
             "通过验收",

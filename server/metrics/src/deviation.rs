@@ -7,18 +7,24 @@
 //! 3. A target deviates only where the whole interval of its change stays short of the promise, by the comparison that reports use
 //!    ([`measure`]). Where that comparison is withheld the target is open: never kept, never missed.
 //!
-//! Who may take which step, and when, is `gongzheng-practice`'s to say. `deviation/check.rs` has the bounds.
+//! `deviation/course.rs`: which step counts; `deviation/why.rs`: why one does not; `deviation/check.rs`: bounds.
 
 mod check;
+mod course;
+mod why;
 
 use serde::{Deserialize, Serialize};
+
+pub use self::course::{AUTHORITIES, Course, Deviation, Next};
+pub use self::why::{Problem, Why};
 
 pub(crate) use self::check::{check_closed, check_explanation, check_measures, check_notice, check_remeasured};
 
 use crate::filed::{Filed, FiledTarget};
 use crate::history::History;
+use crate::interval::Interval;
 use crate::model::{Body, DateRange, Plan, PlanMetric, TargetUnit};
-use crate::report::{ALL_MACHINES, COMPARED_DEFINITIONS, Period, compared_change};
+use crate::report::{ALL_MACHINES, COMPARED_DEFINITIONS, Period, ReportError, ReportRequest, compared_change};
 
 /// Production dates that a target is measured over: six whole weeks, in which one shift on five days a week makes the 30 shifts that a
 /// comparison needs at least (reference §3.7).
@@ -140,6 +146,28 @@ impl Step {
             Self::Measures(of) => of.leaf,
             Self::Remeasured(of) => of.leaf,
             Self::Closed(of) => of.leaf,
+        }
+    }
+
+    /// When the server logged it, UTC milliseconds.
+    pub fn received_ms(&self) -> i64 {
+        match self {
+            Self::Notice(of) => of.received_ms,
+            Self::Explanation(of) => of.received_ms,
+            Self::Measures(of) => of.received_ms,
+            Self::Remeasured(of) => of.received_ms,
+            Self::Closed(of) => of.received_ms,
+        }
+    }
+
+    /// The role in which its author acted.
+    pub fn role(&self) -> &str {
+        match self {
+            Self::Notice(of) => &of.role,
+            Self::Explanation(of) => &of.role,
+            Self::Measures(of) => &of.role,
+            Self::Remeasured(of) => &of.role,
+            Self::Closed(of) => &of.role,
         }
     }
 
@@ -277,11 +305,34 @@ pub fn measure(
     })
 }
 
-/// The periods that [`measure`] looks at.
-pub fn periods(target: &FiledTarget, window: &DateRange) -> [Period; 2] {
+/// The stretches of UTC that [`measure`] looks at.
+///
+/// # Errors
+/// None of the machines is declared, or a period that is not two dates in order.
+pub fn windows(
+    history: &History,
+    machines: &[String],
+    base: &DateRange,
+    window: &DateRange,
+) -> Result<Vec<Interval>, ReportError> {
     let period =
         |name: &str, of: &DateRange| Period { name: name.to_owned(), from: of.from.clone(), to: of.to.clone() };
-    [period("baseline", &target.base), period("reporting", window)]
+    let request = ReportRequest {
+        size: history.size(),
+        machines: machines.to_vec(),
+        periods: vec![period("baseline", base), period("reporting", window)],
+        ..ReportRequest::default()
+    };
+    request.windows(history)
+}
+
+/// A stated figure computed again from the prefix of the log it names, for every promise of that target stated before a leaf that it can be
+/// measured against: none where the log has no such target. `stated_ms`: when it was stated.
+pub fn again(history: &History, of: &Measured, promised: &[FiledTarget], stated_ms: i64) -> Vec<Measured> {
+    let until_ms = history.until_ms(stated_ms);
+    let is_it = |t: &&FiledTarget| compared_by(t) == Some(&of.definition) && t.base == of.base;
+    let measured = |t: &FiledTarget| measure(history, t, &of.machines, of.window.clone(), until_ms).ok();
+    promised.iter().filter(is_it).filter_map(measured).collect()
 }
 
 /// The definition a target is compared by, if it names one.

@@ -47,6 +47,8 @@ pub const REACH_MS: i64 = 86_400_000;
 pub const LATE_MS: i64 = 86_400_000;
 /// Clocks are corrected by less than this, milliseconds.
 const LATE_SLACK_MS: i64 = 3_600_000;
+/// A site whose newest reading is younger than this is delivering, milliseconds.
+const RECENT_MS: i64 = 60_000;
 
 const LOST: &str = "lost";
 const CONTENT_MISSING: &str = "content_missing";
@@ -489,6 +491,13 @@ impl History {
     /// Newest placed reading or gap end of any gateway, UTC milliseconds.
     pub fn newest_ms(&self) -> Option<i64> {
         self.gateways.values().filter_map(|g| g.numbers().rev().find_map(|i| g.span(i)).map(|s| s.to_ms)).max()
+    }
+
+    /// Where windows end for somebody who looks at a moment: what lies after the newest reading has not happened yet; a silent site's shifts end
+    /// at the clock.
+    pub fn until_ms(&self, now_ms: i64) -> i64 {
+        let newest = self.newest_ms().unwrap_or(now_ms).min(now_ms);
+        if now_ms.saturating_sub(newest) < RECENT_MS { newest } else { now_ms }
     }
 
     /// First and last placed reading of a gateway, its records and readings: for pages.

@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::check::{check_check, check_confirmed, check_face, check_plate, check_press, check_result};
 pub use self::door::check_stated;
-pub use self::draw::draw;
+pub use self::draw::{draw, seed};
 pub use self::face::USUAL_CT;
 pub use self::sheet::{Confirmation, Drawing, Seen, Sheet, results, seal};
 pub use self::state::WITHIN_MS;
@@ -511,6 +511,12 @@ pub fn window(statements: &Statements, check: &str, of: u64) -> Option<Interval>
         Act::Plate(_) => Some(plate::reach(entry.received_ms)),
         Act::Check(_) | Act::Result(_) | Act::Confirmed(_) => None,
     }
+}
+
+/// The time whose readings the acts of all checks depend on.
+pub fn windows(statements: &Statements) -> Vec<Interval> {
+    let entries = statements.onsite_checks().flat_map(|(check, entries)| entries.iter().map(move |e| (check, e.leaf)));
+    crate::interval::union(entries.filter_map(|(check, of)| window(statements, check, of)).collect())
 }
 
 /// What a prefix of the log shows of an act that is no draw (see [`draw`]).

@@ -33,9 +33,10 @@ pub(crate) use planned::compared_change;
 pub use planned::{LockChange, LockResult, MetricResult, PlanFinding, PlanResult, TargetChange};
 pub(crate) use practice::days_of;
 pub use practice::{
-    ApplicationLine, ApprovedLine, Basis, DifferenceKind, Disregarded, FiledPart, FilingAsked, FilingResult,
-    Investment, OpinionLine, PracticeResult, PromiseDifference, PromiseLine, RouteAsked, RuleAsked, StatusCode,
-    StatusLine,
+    ActLine, ApplicationLine, ApprovedLine, Basis, CheckResult, ConfirmationLine, DeviationLine, DeviationsResult,
+    DifferenceKind, Disregarded, DrawLine, DrawnLine, FiledPart, FilingAsked, FilingResult, Investment, NotCounted,
+    OpinionLine, PracticeResult, PromiseDifference, PromiseLine, RecordedResult, RouteAsked, RuleAsked, StatedAct,
+    StatusCode, StatusLine, StepKind, StepLine, StepUncounted, Uncounted,
 };
 
 use crate::history::History;
@@ -102,6 +103,12 @@ pub struct ReportRequest {
     /// Filed plans to be compared with what is there, each with what its rule says of changes: the rule file is not in the log.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub filings: Vec<FilingAsked>,
+    /// Whether on-site checks are to have a section of their own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub onsite: bool,
+    /// The same of deviations.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deviations: bool,
 }
 
 impl ReportRequest {
@@ -144,6 +151,8 @@ impl ReportRequest {
         out.filings.retain(|asked| history.statements().filing(&asked.filing).is_some());
         out.filings.sort_by(|a, b| a.filing.cmp(&b.filing));
         out.filings.dedup_by(|a, b| a.filing == b.filing);
+        out.onsite &= history.statements().onsite_checks().next().is_some();
+        out.deviations &= history.statements().deviating().next().is_some();
         out.machines.retain(|m| !history.statements().machine_definitions(m).is_empty());
         out.machines.sort();
         out.machines.dedup();
@@ -178,8 +187,10 @@ impl ReportRequest {
         // A locked baseline is evaluated whatever the plan says now.
         let locked = resolved.plan.iter().flat_map(|plan| crate::plan::locked_baselines(history.statements(), plan));
         let locked = locked.map(|r| Period { name: String::new(), from: r.from, to: r.to });
+        // What the log showed of an on-site check is computed again from the same bundle.
+        let acts = if resolved.onsite { crate::onsite::windows(history.statements()) } else { Vec::new() };
         let mut windows: Vec<Interval> = Vec::new();
-        for found in resolved.periods.iter().cloned().chain(locked).filter_map(|p| window(&p)) {
+        for found in resolved.periods.iter().cloned().chain(locked).filter_map(|p| window(&p)).chain(acts) {
             if !windows.contains(&found) {
                 windows.push(found);
             }

@@ -1,160 +1,14 @@
 //! What the log shows of an on-site check: two machines behind clamps, read every five seconds, wired as declared or not.
 
 mod fixture;
+#[path = "fixture/floor.rs"]
+mod floor;
 
-use fixture::{GATEWAY, HOUR, Log, MONDAY};
-use metrics::History;
-use metrics::onsite::{Agreement, Followed, Found, Hint, NotYet, evaluate, window};
-use protocol::content::{Configuration, CounterConfig, DeviceConfig, Ratio, TagConfig};
-use protocol::{Batch, Content, Gap, GapCause, GapStart, Quality, Reading, Value, ValueType};
+use fixture::HOUR;
+use floor::{Floor, POLL, RIGHT, START, STOPS, Shop, register, used_wh};
+use metrics::onsite::{Agreement, Followed, Found, Hint, NotYet, draw, evaluate, window};
+use metrics::{History, ReportRequest, evaluate as evaluate_report};
 use serde_json::{Value as Json, json};
-
-const POLL: i64 = 5_000;
-/// Nine o'clock.
-const START: i64 = MONDAY + 9 * HOUR;
-/// When the saw stops, after [`START`].
-const STOPS: i64 = 300_000;
-
-/// A workshop: how it is wired, and what is stated of its meter.
-#[derive(Clone, Copy)]
-struct Shop {
-    /// The clamps sit on each other's cables.
-    swapped: bool,
-    /// Scale of the saw's energy register as configured, hundredths: the transformers are 200/5, so 40 is right.
-    scale: i64,
-    /// Primary current of its transformers, as stated.
-    stated: i64,
-    /// From this moment after [`START`] the gateway reads nothing for a minute.
-    silent_from: Option<i64>,
-}
-
-const RIGHT: Shop = Shop { swapped: false, scale: 40, stated: 200, silent_from: None };
-
-/// Energy of the saw, primary, after [`START`], Wh: 360 kW, half of it once it has stopped (its fan and heaters).
-fn used_wh(t: i64) -> i64 {
-    (t.min(STOPS) * 2 + (t - STOPS).max(0)) / 20
-}
-
-/// Hundredths of a kWh on the secondary side, where the register counts.
-fn register(t: i64) -> u64 {
-    100_000 + (used_wh(t) / 10 / 40) as u64
-}
-
-struct Floor {
-    log: Log,
-    shop: Shop,
-    read_to: i64,
-}
-
-impl Floor {
-    fn new(shop: Shop) -> Self {
-        let mut log = Log::new(false);
-        let signal = |tag: &str| json!({"gateway": GATEWAY, "tag": tag});
-        for (id, wired) in
-            [("saw", if shop.swapped { "mill" } else { "saw" }), ("mill", if shop.swapped { "saw" } else { "mill" })]
-        {
-            log.declare("machine", json!({"machine": id, "names": {"zh": id, "en": id},
-                "signals": {"power": signal(&format!("{wired}/power")), "energy": signal("saw/energy")},
-                "state_rule": {"power": {"off_below_w": 50, "run_from_w": 1000, "hysteresis_w": 50, "dwell_ms": 10_000}}}));
-        }
-        log.declare(
-            "meter",
-            json!({"machine": "saw", "serial": "DN-0071", "register": "secondary", "per_count": "0.01",
-            "ct": {"primary": shop.stated, "secondary": 5}}),
-        );
-        log.declare("ledger", json!({"machine": "saw", "serial": "GB4028-1187"}));
-        let tag = |id: &str, unit: &str, scale: Ratio, counter: bool| TagConfig {
-            id: id.parse().unwrap(),
-            value_type: ValueType::U64,
-            unit: unit.into(),
-            scale,
-            role: String::new(),
-            interval_ms: POLL,
-            address: "input 0 u32 big".into(),
-            counter: counter.then_some(CounterConfig { modulus: Some(100_000_000), max_per_hour: 1_000_000 }),
-        };
-        let configuration = Configuration {
-            format: 1,
-            devices: ["saw", "mill"]
-                .map(|id| DeviceConfig {
-                    id: id.parse().unwrap(),
-                    protocol: "modbus_rtu".into(),
-                    address: "1".into(),
-                    profile: None,
-                })
-                .into(),
-            tags: vec![
-                tag("saw/power", "W", Ratio { num: 1, den: 1 }, false),
-                tag("mill/power", "W", Ratio { num: 1, den: 1 }, false),
-                tag("saw/energy", "kWh", Ratio { num: shop.scale, den: 100 }, true),
-            ],
-        };
-        log.record(START - 1_000, &Content::Configuration(configuration), None);
-        Self { log, shop, read_to: 0 }
-    }
-
-    /// Reads up to a moment after [`START`], a record every ten seconds.
-    fn run(&mut self, until: i64) -> &mut Self {
-        while self.read_to < until {
-            let span = (self.read_to..self.read_to + 2 * POLL).step_by(POLL as usize);
-            let silent = self.shop.silent_from.map(|from| from..from + 60_000);
-            let is_read = |t: &i64| silent.as_ref().is_none_or(|s| !s.contains(t));
-            let read = |t: i64| {
-                let power = if t < STOPS { 7_000 } else { 300 };
-                [power, 8_000, register(t)].into_iter().zip(0_u32..).map(move |(value, tag)| (t, tag, value))
-            };
-            let reading = |(t, tag, value): (i64, u32, u64)| Reading {
-                tag,
-                boot_ms: self.log.boot_ms(START + t),
-                value: Value::U64(value),
-                quality: Quality::Good,
-                source_ms: None,
-            };
-            let readings: Vec<Reading> = span.filter(is_read).flat_map(read).map(reading).collect();
-            let end = self.read_to + 2 * POLL;
-            let gap = silent.filter(|s| s.end == end).map(|s| Gap {
-                tag: None,
-                from: GapStart { boot: None, boot_ms: self.log.boot_ms(START + s.start) },
-                to_boot_ms: self.log.boot_ms(START + s.end),
-                cause: GapCause::DeviceSilent,
-            });
-            let batch = Batch::from_readings(readings, gap.into_iter().collect(), vec![]);
-            let span = batch.span().map(|(a, b)| (self.log.utc(a), self.log.utc(b)));
-            self.log.record(START + end, &Content::Batch(batch), span);
-            self.read_to = end;
-        }
-        self
-    }
-
-    /// States something at a moment after [`START`]; its leaf.
-    fn state(&mut self, at: i64, kind: &str, body: Json) -> u64 {
-        self.log.wait_until(START + at);
-        self.log.declare_as("assessor", kind, body);
-        self.log.size() - 1
-    }
-
-    fn press(&mut self, at: i64, machine: &str, action: &str) -> u64 {
-        self.state(at, "onsite_press", json!({"check": "oc-1", "machine": machine, "action": action}))
-    }
-
-    fn face(&mut self, at: i64, value: &str, unit: &str, same: bool) -> u64 {
-        let photo = json!({"digest": "0".repeat(64), "taken_ms": START + at});
-        let body = json!({"check": "oc-1", "machine": "saw", "value": value, "unit": unit, "same_register": same, "photo": photo});
-        self.state(at, "onsite_face", body)
-    }
-
-    fn found(&self, of: u64) -> Result<Found, NotYet> {
-        evaluate(&self.log.history(), "oc-1", of)
-    }
-
-    fn lines(&self, of: u64) -> Vec<(Agreement, String)> {
-        let history = self.log.history();
-        let act = &history.statements().onsite("oc-1").iter().find(|e| e.leaf == of).unwrap().act;
-        let name = |id: &str| (id, id).into();
-        let said = self.found(of).unwrap().lines(act, &name).into_iter();
-        said.map(|(agreement, words)| (agreement, format!("{} | {}", words.zh, words.en))).collect()
-    }
-}
 
 fn decimal(kwh: &str) -> f64 {
     kwh.parse().unwrap()
@@ -340,4 +194,152 @@ fn a_phone_whose_clock_is_wrong_is_told_so() {
     let Some(Hint::Clock { off_ms }) = seen.register.unwrap().hint else { panic!("no hint") };
     assert!((off_ms - 120_000).abs() <= 4_000 + POLL, "{off_ms}");
     assert!(floor.lines(face)[0].1.contains("或为手机时钟不准"), "{:?}", floor.lines(face));
+}
+
+/// A check with a draw, a press, a face and a plate, each recorded; the last act by its leaf.
+fn checked(floor: &mut Floor) -> u64 {
+    floor.run(60_000).begin(50_000, 2);
+    let press = floor.run(STOPS).press(STOPS + 2_000, "saw", "stop");
+    floor.run(STOPS + 40_000).record(press);
+    let at = STOPS + 60_000;
+    let face = floor.run(at).face(at, &format!("{:.2}", register(at) as f64 / 100.0), "kWh", true);
+    floor.run(at + 20_000).record(face);
+    let body = json!({"check": "oc-1", "machine": "saw", "serial": "X-1", "ct": {"primary": 200, "secondary": 5}, "seal": "broken"});
+    let plate = floor.state(at + 30_000, "onsite_plate", body);
+    floor.record(plate);
+    plate
+}
+
+fn section(floor: &Floor) -> Json {
+    let dates = ReportRequest::for_dates(floor.log.size(), "2026-03-02", "2026-03-02", None);
+    let request = ReportRequest { onsite: true, ..dates };
+    let report = evaluate_report(&floor.log.history(), &request).unwrap().to_json().unwrap();
+    let report: Json = serde_json::from_slice(&report).unwrap();
+    report["practice"]["onsite"].clone()
+}
+
+#[test]
+fn a_report_has_a_section_of_every_check() {
+    let mut floor = Floor::new(RIGHT);
+    let plate = checked(&mut floor);
+    floor.confirm("assessor", "checker");
+    let firm = floor.confirm("firm", "firm");
+    // What counts for nothing is there: the firm checks itself, a second result, a result of a confirmation.
+    let own = floor.log.size();
+    floor.log.declare_as("firm", "onsite_press", json!({"check": "oc-1", "machine": "mill", "action": "stop"}));
+    floor.log.declare_as(
+        "assessor",
+        "onsite_confirmed",
+        json!({"check": "oc-1", "side": "firm", "through": plate, "digest": "0".repeat(64)}),
+    );
+    let again = floor.record(plate);
+    floor.log.declare_as("assessor", "onsite_result", json!({"check": "oc-1", "of": firm}));
+    let all = section(&floor);
+    let check = &all[0];
+    assert_eq!((all.as_array().unwrap().len(), &check["check"]), (1, &json!("oc-1")));
+    let draw = &check["draws"][0];
+    let drawn = draw["drawn"]["drawn"].as_array().unwrap();
+    assert_eq!((draw["wanted"].as_i64(), drawn.len(), draw["body"].as_str()), (Some(2), 2, Some("某促进中心")));
+    // The seed by an own reading of the format.
+    let root: Vec<u8> = (0..32)
+        .map(|i| u8::from_str_radix(&draw["drawn"]["root"].as_str().unwrap()[2 * i..2 * i + 2], 16).unwrap())
+        .collect();
+    let seed = protocol::sha256(&[b"gongzheng/v1/onsite-draw\0".as_slice(), &root, b"oc-1"].concat()).hex();
+    assert_eq!(draw["drawn"]["seed"], seed[..16]);
+    // The press and the face agree; of the plate the serial number and the seal do not.
+    assert_eq!(check["counted"], json!([3, 3, 1]));
+    let acts: Vec<_> = check["acts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|a| {
+            (
+                a["stated"].as_object().unwrap().keys().next().unwrap().as_str(),
+                a["result"]["differs"].as_bool().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(acts, [("press", false), ("face", false), ("plate", true)]);
+    let [press, face, _] = [0, 1, 2].map(|i| &check["acts"][i]);
+    assert_eq!(press["result"]["found"]["state"]["change"]["lag_ms"], -2_000);
+    assert_eq!(face["result"]["found"]["meter"]["times"], "40");
+    assert!(face["result"]["size"].as_u64() > face["leaf"].as_u64());
+    assert_eq!(press["drawn"], json!(drawn.contains(&json!("saw"))));
+    // Both confirmed, then another result came.
+    assert_eq!((&check["confirmed"], &check["unconfirmed"]), (&json!([false, false]), &json!(0)));
+    assert_eq!(
+        check["confirmations"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|c| (c["holds"].clone(), c["current"].clone()))
+            .collect::<Vec<_>>(),
+        [(json!(true), json!(false)), (json!(true), json!(false))]
+    );
+    let codes: Vec<_> = check["disregarded"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|d| (d["leaf"].as_u64().unwrap(), d["code"].as_str().unwrap()))
+        .collect();
+    assert_eq!(
+        codes,
+        [(own, "NOT_A_CHECKER"), (own + 1, "NOT_THE_FIRM"), (again, "RECORDED_ALREADY"), (again + 1, "NO_SUCH_ACT")]
+    );
+}
+
+#[test]
+fn an_act_nobody_recorded_is_there_without_a_result_and_another_draw_beside_the_first() {
+    let mut floor = Floor::new(RIGHT);
+    floor.run(60_000).begin(50_000, 1);
+    floor.begin(55_000, 2);
+    floor.press(70_000, "mill", "stop");
+    let check = &section(&floor)[0];
+    assert_eq!(
+        check["draws"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|d| d["drawn"]["drawn"].as_array().unwrap().len())
+            .collect::<Vec<_>>(),
+        [1, 2]
+    );
+    assert_eq!((&check["acts"][0]["result"], &check["counted"]), (&Json::Null, &json!([1, 0, 0])));
+    assert_eq!((&check["confirmed"], &check["unconfirmed"]), (&json!([false, false]), &json!(3)));
+}
+
+#[test]
+fn what_is_stated_later_changes_no_draw() {
+    let mut floor = Floor::new(RIGHT);
+    let of = floor.run(60_000).begin(50_000, 3);
+    let root = protocol::sha256(b"a root");
+    let before = draw(floor.log.history().statements(), "oc-1", of, &root).unwrap();
+    // The saw is said to be a boundary's meter from long ago.
+    floor.log.declare(
+        "machine",
+        json!({"machine": "saw", "names": {"zh": "锯", "en": "Saw"}, "role": "meter", "signals": {}}),
+    );
+    assert_eq!(draw(floor.log.history().statements(), "oc-1", of, &root).unwrap(), before);
+}
+
+#[test]
+fn a_report_that_is_not_asked_for_checks_keeps_its_bytes() {
+    let mut floor = Floor::new(RIGHT);
+    let dates = |floor: &Floor| ReportRequest::for_dates(floor.log.size(), "2026-03-02", "2026-03-02", None);
+    let printed = |floor: &Floor, request: &ReportRequest| {
+        String::from_utf8(evaluate_report(&floor.log.history(), request).unwrap().to_json().unwrap()).unwrap()
+    };
+    floor.run(60_000);
+    let (plain, asked) = (dates(&floor), ReportRequest { onsite: true, deviations: true, ..dates(&floor) });
+    assert_eq!(printed(&floor, &plain), printed(&floor, &asked), "nothing of either is in the log");
+    checked(&mut floor);
+    assert!(!printed(&floor, &dates(&floor)).contains("\"onsite\""));
+    // The readings that results rest on come with a bundle that is asked for them.
+    let history = floor.log.history();
+    let far = |onsite| ReportRequest {
+        onsite,
+        ..ReportRequest::for_dates(floor.log.size(), "2026-06-01", "2026-06-01", None)
+    };
+    let [without, with] = [false, true].map(|onsite| far(onsite).windows(&history).unwrap());
+    assert_eq!((without.len(), with.len()), (1, 2));
 }

@@ -213,6 +213,31 @@ fn without_a_route_nothing_is_approved_and_the_report_says_by_what_it_judged() {
 }
 
 #[test]
+fn bodies_that_decide_together_are_not_worded_one_after_the_other() {
+    let log = factory();
+    let said = |opinions: &[OpinionBy], together: u8| {
+        let mut one = asked(Some(opinions.to_vec()));
+        one.rule.as_mut().unwrap().change.as_mut().unwrap().together = together;
+        let dates = ReportRequest::for_dates(log.size(), "2026-03-03", "2026-03-08", None);
+        let request = ReportRequest { filings: vec![one.clone()], ..dates };
+        let practice = evaluate(&log.history(), &request).unwrap().practice.unwrap();
+        let words = practice.filings[0].basis_words(&[one]);
+        let behind = |text: &str, sign: &str| text.rsplit_once(sign).unwrap().1.to_owned();
+        (behind(&words.zh, "："), behind(&words.en, ": "))
+    };
+    let all = OpinionBy::ALL;
+    assert_eq!(
+        said(&all, 2),
+        (
+            "属地主管部门→促进中心→市级主管部门与财政部门共同决定（不分先后）".into(),
+            "district → promotion centre → city and finance bureau together, in any order".into()
+        )
+    );
+    assert_eq!(said(&all[2..], 9).1, "city and finance bureau together, in any order");
+    assert_eq!(said(&all[..2], 1), ("属地主管部门→促进中心".into(), "district → promotion centre".into()));
+}
+
+#[test]
 fn statements_about_a_plan_nobody_filed_are_named_and_a_plan_stated_again_is_told() {
     let mut log = Log::new(false);
     opinion(&mut log, "district", "district", "c-1", "agree");

@@ -23,6 +23,7 @@ pub struct Clause {
 /// Chinese yuan in whole fen (分), the only unit of money here.
 pub type Fen = i64;
 
+pub use metrics::deviation::Problem;
 pub use metrics::filed::FEN_MAX;
 
 /// `1,234,567.80`, yuan with two places.
@@ -71,26 +72,5 @@ mod tests {
         assert_eq!([share_floor(1, 5_000), share_floor(3, 5_000), share_floor(101, 7_000)], [0, 1, 70]);
         assert_eq!(share_floor(-5, 5_000), 0);
         assert_eq!((percent(5_000), percent(3_333), percent(5)), ("50".into(), "33.33".into(), "0.05".into()));
-    }
-}
-
-/// A statement that counts for nothing.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{} / {}", said.zh, said.en)]
-pub struct Problem {
-    /// Its leaf, when it is one already.
-    pub leaf: Option<u64>,
-    /// Why.
-    pub said: Names,
-}
-
-impl Problem {
-    /// A problem of something that is no leaf yet.
-    pub(crate) fn new(zh: impl Into<String>, en: impl Into<String>) -> Self {
-        Self { leaf: None, said: words(zh, en) }
-    }
-
-    pub(crate) fn at(self, leaf: u64) -> Self {
-        Self { leaf: Some(leaf), ..self }
     }
 }

@@ -2,7 +2,6 @@
 //! never stated by anybody.
 
 use jiff::civil::Date;
-use metrics::ReportRequest;
 use metrics::calendar::local_date;
 use metrics::deviation::{
     self, DeviationNotice, DeviationRemeasured, Measured, Unmeasured, WINDOW_DAYS, compared_by, measure,
@@ -72,16 +71,7 @@ pub(crate) fn measured(
         for (target, window) in
             wanted.iter().filter(|(target, _)| compared_by(target).is_some() && !machines.is_empty())
         {
-            let periods = deviation::periods(target, window).into();
-            let request = ReportRequest {
-                size: light.size(),
-                machines: machines.clone(),
-                periods,
-                plan: None,
-                until_ms: None,
-                filings: Vec::new(),
-            };
-            windows.extend(request.windows(light)?);
+            windows.extend(deviation::windows(light, &machines, &target.base, window)?);
         }
         Ok((light.statements().tags_used(), windows))
     })?;

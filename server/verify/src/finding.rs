@@ -48,7 +48,7 @@ pub struct Finding {
     /// How it bears on the verdict.
     pub severity: Severity,
     /// A fixed word for programs: `archive`, `manifest`, `tree`, `anchor`, `kept`, `gateway`, `signature`, `chain`, `content`,
-    /// `declaration`, `report`, `issued`, `document`, `lost`, `quarantine`, `epoch`.
+    /// `declaration`, `report`, `filed_plan`, `onsite`, `deviation`, `issued`, `document`, `lost`, `quarantine`, `epoch`.
     pub code: &'static str,
     /// Where: a file of the archive, a leaf, a report line; empty when it is the whole bundle.
     pub place: String,

@@ -1,12 +1,15 @@
 //! Step 1b: the leaves of the log. All are read and hashed; those that are no record are kept, because they are few and the
 //! steps need them first. Records are read again when it is their turn.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use protocol::{Digest, Leaf, LeafBody, bundle::Archive, note::Checkpoint, sha256, tree};
 
 use crate::{Finding, Progress, Settings, parallel};
+
+/// Kind of the statement that asks for a draw of machines.
+const DRAW: &str = "onsite_check";
 
 /// What is kept of a log.
 pub(crate) struct Leaves {
@@ -16,7 +19,7 @@ pub(crate) struct Leaves {
     pub(crate) newest_ms: Option<i64>,
     /// Declarations and epochs, with their index.
     pub(crate) stated: Vec<(u64, Leaf)>,
-    /// Roots over the first so many leaves, for the sizes that somebody asked for and the log reaches.
+    /// Roots over the first so many leaves, for the sizes that somebody asked for and the log reaches, and for those that a draw is by.
     pub(crate) roots: BTreeMap<u64, Digest>,
     /// Entry bundles: path and SHA-256.
     tiles: Vec<(String, Digest)>,
@@ -95,9 +98,17 @@ pub(crate) fn read(
     parallel::in_order(settings.threads, paths.len(), work, |done| {
         match done {
             Some((path, Ok(tile))) => {
+                // A draw is by the tree that ends with the leaf that asked for it.
+                let asks = |leaf: &Leaf| matches!(&leaf.body, LeafBody::Declaration { kind, .. } if kind == DRAW);
+                let drawn: BTreeSet<u64> = tile
+                    .stated
+                    .iter()
+                    .filter(|(_, leaf)| asks(leaf))
+                    .map(|(at, _)| leaves.size + *at as u64 + 1)
+                    .collect();
                 for hash in &tile.hashes {
                     root.push(*hash);
-                    if wanted.contains(&root.size()) {
+                    if wanted.contains(&root.size()) || drawn.contains(&root.size()) {
                         leaves.roots.insert(root.size(), root.root());
                     }
                 }

@@ -11,6 +11,7 @@
 //! 4. [`contents`]: every content is the one its leaf names, and decodes;
 //! 5. [`recompute`]: the report, evaluated again from those contents alone, is the report in the bundle, byte for byte. A bundle
 //!    without any reading is said to be one: its numbers are the server's statement.
+//!    Draws, results of on-site checks and figures of deviations, which the server stated in the log, are computed again too ([`stated`]).
 //! 6. [`documents`]: PDF and XLSX are those that the log says were issued with the report.
 //!
 //! The steps are those of `docs/formats.md` §8.1. Each adds [`Finding`]s — good and bad — that name a place; [`verify`] turns
@@ -36,6 +37,7 @@ mod practice;
 mod proofs;
 mod recompute;
 mod records;
+mod stated;
 mod trust;
 #[cfg(feature = "witness")]
 pub mod witness;
@@ -174,6 +176,7 @@ fn steps(source: &dyn Source, settings: &Settings<'_>, found: &mut Found) -> Opt
     findings.extend(walked.err());
     if !findings.iter().any(refused) {
         found.figures = recomputation.finish(&bundle, &declared, is_without_readings, findings);
+        stated::check(&bundle, &declared, findings);
         documents::check(&bundle, &declared, findings);
     }
     Some(())

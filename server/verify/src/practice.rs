@@ -1,8 +1,9 @@
-//! What the recomputed report says of filed plans, in words: by which route changes were judged, and every difference.
+//! What the recomputed report says of filed plans, on-site checks and deviations, in words: by which route changes were judged, and every
+//! difference; what was checked and confirmed; where a deviation stands.
 //!
 //! Constraints
 //! 1. The route is the report's own: which opinions a rule asks for is in no log. A reader compares it with the rule.
-//! 2. A filing that is in the log and not in the report is named: nobody leaves one out unseen.
+//! 2. A filing, a check or a deviation that is in the log and not in the report is named: nobody leaves one out unseen.
 
 use metrics::report::{Basis, FilingResult, PromiseDifference, PromiseLine, Report, Words};
 use metrics::statements::Statements;
@@ -23,6 +24,45 @@ pub(crate) fn notes(report: &Report, statements: &Statements, findings: &mut Vec
         let zh = format!("日志中有备案方案 {id}，报告未列入与现场数据的对照");
         let en = format!("the log has the filed plan `{id}`, and the report does not compare it with what is there");
         findings.push(Finding::note(CODE, place(id), zh, en));
+    }
+    checks(report, statements, findings);
+    deviations(report, statements, findings);
+}
+
+fn checks(report: &Report, statements: &Statements, findings: &mut Vec<Finding>) {
+    let place = |check: &str| format!("report.json: practice › onsite › {check}");
+    let told: Vec<_> = report.practice.iter().flat_map(|practice| &practice.onsite).collect();
+    for check in &told {
+        let Words { zh, en } = check.words();
+        findings.push(Finding::note("onsite", place(&check.check), zh, en));
+    }
+    for (id, _) in statements.onsite_checks().filter(|(id, _)| told.iter().all(|check| check.check != *id)) {
+        let zh = format!("日志中有现场核查 {id}，报告没有列出其抽取、结果与确认");
+        let en = format!("the log has the on-site check `{id}`, and the report has no section of it");
+        findings.push(Finding::note("onsite", place(id), zh, en));
+    }
+}
+
+fn deviations(report: &Report, statements: &Statements, findings: &mut Vec<Finding>) {
+    let place = |filing: &str| format!("report.json: practice › deviations › {filing}");
+    let told: Vec<_> = report.practice.iter().flat_map(|practice| &practice.deviations).collect();
+    for of in &told {
+        for deviation in &of.deviations {
+            let Words { zh, en } = deviation.words();
+            findings.push(Finding::note(
+                "deviation",
+                format!("{} › {}", place(&of.filing), deviation.deviation),
+                zh,
+                en,
+            ));
+        }
+    }
+    for (id, _) in statements.deviating().filter(|(id, _)| told.iter().all(|of| of.filing != *id)) {
+        let zh = format!("日志中有备案方案 {id} 的目标偏离条目，报告没有列出");
+        let en = format!(
+            "the log has statements about deviations of the filed plan `{id}`, and the report has no section of them"
+        );
+        findings.push(Finding::note("deviation", place(id), zh, en));
     }
 }
 

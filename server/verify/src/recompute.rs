@@ -179,7 +179,7 @@ impl Recomputation {
 }
 
 /// What was stated in the first so many leaves.
-fn statements(declared: &Declared, size: u64) -> Statements {
+pub(crate) fn statements(declared: &Declared, size: u64) -> Statements {
     let mut statements = Statements::default();
     for (leaf, received_ms, declaration) in declared.statements.iter().filter(|(leaf, _, _)| *leaf < size) {
         statements.push(*leaf, *received_ms, declaration.clone());
@@ -248,7 +248,7 @@ fn first_difference(given: &[u8], again: &[u8]) -> String {
     differ(&given, &again).unwrap_or_else(|| "not in canonical form".to_owned())
 }
 
-fn differ(given: &Json, again: &Json) -> Option<String> {
+pub(crate) fn differ(given: &Json, again: &Json) -> Option<String> {
     match (given, again) {
         (Json::Object(g), Json::Object(a)) => {
             let keys: BTreeSet<&String> = g.keys().chain(a.keys()).collect();
@@ -264,16 +264,29 @@ fn differ(given: &Json, again: &Json) -> Option<String> {
             Some(if inner.starts_with('=') { format!("{name} {inner}") } else { format!("{name} › {inner}") })
         }),
         (g, a) if g == a => None,
-        (g, a) => Some(format!("= {} (report) ≠ {} (computed)", short(g), short(a))),
+        (g, a) => Some(format!("= {} (stated) ≠ {} (computed)", short(g), short(a))),
     }
 }
 
 /// A member of a list by what it is about: machine, date and shift, definition, filing.
 fn name_of(json: &Json) -> Option<String> {
-    let words: Vec<&str> = ["definition", "id", "period", "filing", "change", "machine", "point", "date", "shift"]
-        .into_iter()
-        .filter_map(|key| json.get(key).and_then(Json::as_str))
-        .collect();
+    let words: Vec<&str> = [
+        "definition",
+        "id",
+        "period",
+        "filing",
+        "change",
+        "check",
+        "deviation",
+        "step",
+        "machine",
+        "point",
+        "date",
+        "shift",
+    ]
+    .into_iter()
+    .filter_map(|key| json.get(key).and_then(Json::as_str))
+    .collect();
     (!words.is_empty()).then(|| words.join(" "))
 }
 

@@ -3,6 +3,7 @@
 mod beside;
 mod heads;
 mod practice;
+mod steps;
 mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,10 +30,16 @@ pub(super) fn all<'c>(c: &Context<'c>, codes: &[String]) -> Vec<(&'c str, Table)
         (w.s("计算口径", "Definitions"), definitions(c)),
         (w.s("核验", "Verify"), verify(c, codes)),
     ];
-    if c.report.practice.is_some() {
+    if let Some(of) = &c.report.practice {
+        let mut more = Vec::new();
+        if !of.filings.is_empty() {
+            more.push((w.s("备案方案", "Filed plan"), practice::rows(c)));
+            more.push((w.s("变更申请", "Plan changes"), practice::changes(c)));
+        }
+        more.extend((!of.onsite.is_empty()).then(|| (w.s("现场核查", "On-site checks"), steps::checks(c))));
+        more.extend((!of.deviations.is_empty()).then(|| (w.s("目标偏离", "Deviations"), steps::deviations(c))));
         let after_locks = 2;
-        sheets.insert(after_locks, (w.s("备案方案", "Filed plan"), practice::rows(c)));
-        sheets.insert(after_locks + 1, (w.s("变更申请", "Plan changes"), practice::changes(c)));
+        sheets.splice(after_locks..after_locks, more);
     }
     // What there is instead of before and after comes first.
     if let Some(sheet) = beside {

@@ -24,20 +24,25 @@ pub fn draw(statements: &Statements, check: &str, of: u64, root: &Digest) -> Opt
     let Act::Check(asked) = &entry.act else { return None };
     let machines = machines(statements, of, entry.received_ms);
     let wanted = usize::try_from(asked.wanted).unwrap_or(0);
-    let drawn = pick(seed(root, check), &machines, wanted);
+    let drawn = pick(number(root, check), &machines, wanted);
     Some(Draw { root: root.hex(), machines, drawn })
 }
 
-/// The machines there are to draw from: declared before that leaf, in force, and no boundary's meter.
+/// The machines there are to draw from: declared before that leaf, in force, and no boundary's meter. What is stated later changes no draw.
 fn machines(statements: &Statements, of: u64, at_ms: i64) -> Vec<String> {
     let in_force = |id: &&str| {
-        let definition = statements.machine_at(id, at_ms);
-        definition.is_some_and(|d| d.leaf < of && d.body.role != MachineRole::Meter)
+        let known = statements.machine_definitions(id).iter().rfind(|d| d.leaf < of && d.effective_from <= at_ms);
+        known.is_some_and(|d| d.body.role != MachineRole::Meter)
     };
     statements.machines().filter(in_force).map(str::to_owned).collect()
 }
 
-fn seed(root: &Digest, check: &str) -> u64 {
+/// The seed of a draw, hex.
+pub fn seed(root: &Digest, check: &str) -> String {
+    format!("{:016x}", number(root, check))
+}
+
+fn number(root: &Digest, check: &str) -> u64 {
     let digest = protocol::sha256(&[DOMAIN, &root.0, check.as_bytes()].concat());
     digest.0.iter().take(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte))
 }
@@ -57,9 +62,9 @@ mod tests {
         // Worked with an independent program.
         let all: Vec<String> = ["anneal", "lathe", "mill", "press", "saw"].map(str::to_owned).into();
         let root = protocol::sha256(b"a root");
-        assert_eq!(format!("{:016x}", seed(&root, "oc-1")), "a1bb1a0edb83602e");
-        assert_eq!(pick(seed(&root, "oc-1"), &all, 3), ["anneal", "mill", "saw"]);
-        assert_eq!(pick(seed(&root, "oc-2"), &all, 3), ["press", "anneal", "saw"]);
+        assert_eq!(seed(&root, "oc-1"), "a1bb1a0edb83602e");
+        assert_eq!(pick(number(&root, "oc-1"), &all, 3), ["anneal", "mill", "saw"]);
+        assert_eq!(pick(number(&root, "oc-2"), &all, 3), ["press", "anneal", "saw"]);
         let everything = pick(7, &all, 9);
         let mut sorted = everything.clone();
         sorted.sort();

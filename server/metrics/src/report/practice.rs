@@ -6,15 +6,21 @@
 //! 3. Readings and records are looked at over the dates of the report's periods and no others: what lies outside a bundle need not
 //!    carry, and nothing may rest on it.
 
+mod deviation;
 mod filing;
+mod onsite;
 mod words;
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+pub use self::deviation::{DeviationLine, DeviationsResult, StepKind, StepLine, StepUncounted};
 pub use self::filing::{
     ApplicationLine, ApprovedLine, Basis, DifferenceKind, Disregarded, FiledPart, FilingAsked, FilingResult,
     Investment, OpinionLine, PromiseDifference, PromiseLine, RouteAsked, RuleAsked, StatusCode, StatusLine,
+};
+pub use self::onsite::{
+    ActLine, CheckResult, ConfirmationLine, DrawLine, DrawnLine, NotCounted, RecordedResult, StatedAct, Uncounted,
 };
 
 use super::ReportRequest;
@@ -29,19 +35,29 @@ pub struct PracticeResult {
     /// Filed plans (备案方案).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub filings: Vec<FilingResult>,
+    /// On-site checks (现场核查).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub onsite: Vec<CheckResult>,
+    /// Deviations (双监控).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deviations: Vec<DeviationsResult>,
 }
 
 /// Everything the request asks for.
 pub(super) fn practice(history: &History, request: &ReportRequest) -> Option<PracticeResult> {
-    if request.filings.is_empty() {
+    if request.filings.is_empty() && !request.onsite && !request.deviations {
         return None;
     }
-    let dates = Dates::of(history.statements(), request)?;
-    let seen = history.seen(&dates.days);
     let statements = history.statements();
+    let dates = Dates::of(statements, request)?;
+    let seen = history.seen(if request.filings.is_empty() { &[] } else { &dates.days });
     let all: Vec<_> = request.filings.iter().filter_map(|asked| filing::read(statements, asked, &dates)).collect();
     let filings = all.iter().map(|of| filing::filing(statements, of, &all, &dates, &seen));
-    Some(PracticeResult { filings: filings.collect() })
+    Some(PracticeResult {
+        filings: filings.collect(),
+        onsite: if request.onsite { onsite::checks(statements) } else { Vec::new() },
+        deviations: if request.deviations { deviation::deviations(statements, &dates) } else { Vec::new() },
+    })
 }
 
 /// The days of UTC that the sections look at.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Statements;
 use crate::deviation::Step;
 use crate::dossier::{FirmListed, Paper};
-use crate::filed::{Filed, Filing};
+use crate::filed::{ChangeItem, Filed, FiledTarget, Filing};
 use crate::model::Body;
 
 /// Statements about what was promised to an authority, by what they are about.
@@ -89,6 +89,23 @@ impl Statements {
     /// Everything stated of the deviations of a filing, in order of the log.
     pub fn deviations(&self, filing: &str) -> &[Step] {
         self.practice.deviations.get(filing).map_or(&[], Vec::as_slice)
+    }
+
+    /// Every filing with statements about deviations, by id.
+    pub fn deviating(&self) -> impl Iterator<Item = (&str, &[Step])> {
+        self.practice.deviations.iter().map(|(filing, steps)| (filing.as_str(), steps.as_slice()))
+    }
+
+    /// Every promise of a target of a filing that was stated before a leaf: as filed, or applied for.
+    pub fn promised(&self, filing: &str, target: &str, before: u64) -> Vec<FiledTarget> {
+        let Some(of) = self.filing(filing) else { return Vec::new() };
+        let filed = of.plans.iter().filter(|plan| plan.leaf < before).flat_map(|plan| &plan.body.targets);
+        let changes = of.changes.iter().filter(|change| change.leaf < before).flat_map(|change| &change.body.items);
+        let applied = changes.filter_map(|item| match item {
+            ChangeItem::Target(target) => Some(target),
+            _ => None,
+        });
+        filed.chain(applied).filter(|of| of.target == target).cloned().collect()
     }
 
     /// What lists of authorities say of the firm, in order of the log.

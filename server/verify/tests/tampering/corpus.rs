@@ -64,7 +64,7 @@ pub fn request(size: u64) -> ReportRequest {
     let rule =
         RuleAsked { id: "city-1".into(), names, number: Some("某工信〔2024〕1号".into()), draft: false, change };
     let filings = vec![FilingAsked { filing: "f1".into(), rule: Some(rule) }];
-    ReportRequest { filings, ..ReportRequest::for_plan(size, PLAN) }
+    ReportRequest { filings, onsite: true, deviations: true, ..ReportRequest::for_plan(size, PLAN) }
 }
 
 pub fn witness_name(n: usize) -> String {

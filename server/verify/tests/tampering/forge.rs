@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use metrics::deviation::{Measured, measure};
+use metrics::onsite::{self, Found};
 use metrics::{History, ReportRequest, evaluate};
 use protocol::bundle::{self, Files};
 use protocol::cosignature::cosign;
@@ -11,6 +13,7 @@ use protocol::{Content, Declaration, Digest, Header, Kind, Leaf, LeafBody, Secre
 use serde_json::{Value as Json, json};
 
 use super::corpus::{PLAN, SERVER, request};
+use super::said::CHECK;
 use super::site::locked;
 use crate::fixture::SITE;
 
@@ -168,10 +171,76 @@ impl Copy {
                 self.restate(leaf, &declaration);
             }
         }
+        self.recheck(own);
+        self.remeasure(own);
         let Some(issue) = self.stated("report_issued").pop().filter(|_| own != "report_issued") else { return };
         if let Some(report) = self.evaluated(&request(issue as u64)) {
             self.report = report;
             self.reissue();
+        }
+    }
+
+    /// Makes the results of the on-site check say what the log gives, each of the act of its kind, and confirmations seal it.
+    pub fn recheck(&mut self, own: &str) {
+        let acts = ["onsite_check", "onsite_press", "onsite_face", "onsite_plate"].map(|kind| self.stated(kind));
+        let mut acts: Vec<usize> = acts.into_iter().filter_map(|of| of.first().copied()).collect();
+        acts.sort_unstable();
+        for leaf in self.stated("onsite_result").into_iter().filter(|_| own != "onsite_result") {
+            let mut result = self.declaration(leaf);
+            let Some(history) = self.history(leaf) else { return };
+            let was = result.body["found"].as_object().and_then(|found| found.keys().next().cloned());
+            let kind = match was.as_deref() {
+                Some("draw") => Some("onsite_check"),
+                Some("state") => Some("onsite_press"),
+                Some("meter") => Some("onsite_face"),
+                Some("plate") => Some("onsite_plate"),
+                _ => None,
+            };
+            let named = result.body["of"].as_u64().map(|of| of as usize).filter(|_| kind.is_none());
+            let of = named.or_else(|| self.stated(kind?).first().copied()).filter(|of| *of < leaf && acts.contains(of));
+            let found = of.and_then(|of| {
+                let root = self.head(of + 1).root;
+                let drawn =
+                    onsite::draw(history.statements(), CHECK, of as u64, &root).map(|draw| (of + 1, Found::Draw(draw)));
+                drawn.or_else(|| Some((leaf, onsite::evaluate(&history, CHECK, of as u64).ok()?)))
+            });
+            if let Some(of) = of {
+                result.body["of"] = json!(of);
+            }
+            match found {
+                Some((size, found)) => (result.body["size"], result.body["found"]) = (json!(size), json!(found)),
+                None => {
+                    ["size", "found"].iter().for_each(|key| drop(result.body.as_object_mut().unwrap().remove(*key)))
+                }
+            }
+            self.restate(leaf, &result);
+        }
+        for leaf in self.stated("onsite_confirmed").into_iter().filter(|_| own != "onsite_confirmed") {
+            let (mut confirmed, history) = (self.declaration(leaf), self.history(leaf));
+            let Some(history) = history else { return };
+            let (through, digest) = onsite::seal(history.statements().onsite(CHECK), u64::MAX);
+            (confirmed.body["through"], confirmed.body["digest"]) = (json!(through), json!(digest.hex()));
+            self.restate(leaf, &confirmed);
+        }
+    }
+
+    /// Makes the figures of the deviation say what the log gives, where everything they rest on is handed over.
+    fn remeasure(&mut self, own: &str) {
+        let is_here = |i: usize| self.leaf(i).content_digest().is_none_or(|digest| self.contents.contains_key(&digest));
+        if !(0..self.leaves.len()).all(is_here) {
+            return;
+        }
+        for kind in ["deviation_notice", "deviation_remeasured"].into_iter().filter(|kind| *kind != own) {
+            for leaf in self.stated(kind) {
+                let mut stated = self.declaration(leaf);
+                let was: Measured = serde_json::from_value(stated.body["measured"].clone()).unwrap();
+                let Some(history) = self.history(was.size as usize) else { return };
+                let Some(target) = history.statements().promised("f1", "oee", leaf as u64).pop() else { continue };
+                let until_ms = history.until_ms(stated.effective_from);
+                let measured = measure(&history, &target, &was.machines, was.window, until_ms).unwrap();
+                stated.body["measured"] = json!(measured);
+                self.restate(leaf, &stated);
+            }
         }
     }
 

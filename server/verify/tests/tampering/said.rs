@@ -163,6 +163,72 @@ pub fn statements(side: i64) -> Vec<(i64, &'static str, i64, Json)> {
     ]
 }
 
+/// The on-site check.
+pub const CHECK: &str = "oc-1";
+
+/// What is stated of an on-site check and of a target that is missed on the evening of a day: in which role, kind, body.
+pub fn practice(day: i64) -> Vec<(&'static str, &'static str, Json)> {
+    let photo = json!({"digest": "9a".repeat(32), "taken_ms": MONDAY + 6 * DAY + 12 * HOUR});
+    let step = |more: Json| {
+        let mut body = json!({"filing": "f1", "deviation": "d-1"});
+        for (key, value) in more.as_object().unwrap() {
+            body[key] = value.clone();
+        }
+        body
+    };
+    // Over a day that is not handed over: what it rests on is not in the bundle.
+    let measured = |standing: &str, from: &str, to: &str| {
+        json!({"size": 30, "definition": OEE, "machines": ["press"], "window": {"from": from, "to": to}, "base": {"from": "2026-02-20", "to": "2026-02-23"},
+            "before": "0.510000", "now": "0.520000", "unit": "percentage_points", "change": "0.010000", "interval": ["-0.010000", "0.030000"], "standing": standing})
+    };
+    let measures = |what: &str| {
+        step(
+            json!({"measures": [{"what": what, "who": "生产部", "due": "2026-03-11"}, {"what": "培训", "who": "生产部", "due": "2026-04-30"}]}),
+        )
+    };
+    match day {
+        6 => vec![
+            ("assessor", "onsite_check", json!({"check": CHECK, "body": "某评测机构", "wanted": 1})),
+            ("assessor", "onsite_press", json!({"check": CHECK, "machine": "press", "action": "stop"})),
+            (
+                "assessor",
+                "onsite_face",
+                json!({"check": CHECK, "machine": "press", "value": "1012.3", "unit": "kWh", "photo": photo}),
+            ),
+            (
+                "assessor",
+                "onsite_plate",
+                json!({"check": CHECK, "machine": "press", "serial": "P-77", "ct": {"primary": 100, "secondary": 5}, "seal": "intact", "seal_number": "K-9", "note": "已拍照"}),
+            ),
+        ],
+        7 => vec![
+            (
+                "centre",
+                "deviation_notice",
+                step(
+                    json!({"target": "oee", "asks": "请说明原因", "measured": measured("short", "2026-03-02", "2026-03-08")}),
+                ),
+            ),
+            ("firm", "deviation_explanation", step(json!({"explanation": "换型频繁"}))),
+            ("firm", "deviation_measures", measures("换刀标准化")),
+            ("firm", "deviation_measures", measures("换刀与上料标准化")),
+            // Nobody closes it for himself, and of the next one nobody gave notice.
+            ("firm", "deviation_closed", step(json!({"reason": "自行销号"}))),
+            ("firm", "deviation_explanation", step(json!({"deviation": "d-2", "explanation": "停电"}))),
+        ],
+        9 => vec![
+            ("firm", "deviation_remeasured", step(json!({"measured": measured("open", "2026-03-11", "2026-03-11")}))),
+            (
+                "centre",
+                "deviation_remeasured",
+                step(json!({"measured": measured("reached", "2026-03-11", "2026-03-11")})),
+            ),
+            ("centre", "deviation_closed", step(json!({"reason": "已整改"}))),
+        ],
+        _ => Vec::new(),
+    }
+}
+
 /// The production date of a day from [`MONDAY`] on.
 pub fn date_of(day: i64) -> String {
     // 2026-03-02 is day 60 of the year, from 0.

@@ -14,7 +14,7 @@ use serde_json::{Value as Json, json};
 
 use super::corpus::{GATEWAYS, PLAN};
 use super::forge::Copy;
-use super::said::{OEE, founding, statements};
+use super::said::{CHECK, OEE, founding, practice, statements};
 use crate::fixture::{HOUR, MINUTE, MONDAY, Minute, SITE, World};
 
 const DAY: i64 = 24 * HOUR;
@@ -43,6 +43,8 @@ pub struct Site {
     pub at_ms: i64,
     /// The content that is not handed over.
     pub withheld: Digest,
+    /// Acts of the on-site check whose results are not recorded yet.
+    acts: Vec<u64>,
 }
 
 impl Site {
@@ -64,6 +66,7 @@ impl Site {
             gateways: vec![gateway(0), gateway(1)],
             at_ms: MONDAY - 10 * DAY,
             withheld: Digest::ZERO,
+            acts: Vec::new(),
         };
         for (kind, body) in founding(side) {
             site.declare(kind, MONDAY - 20 * DAY, body);
@@ -124,11 +127,48 @@ impl Site {
         for (_, kind, effective_from, body) in statements(side).into_iter().filter(|(on, ..)| *on == day) {
             self.declare(kind, effective_from, body);
         }
+        for (role, kind, body) in practice(day) {
+            self.declare_as(role, kind, now, body);
+            let of = self.leaves.len() as u64 - 1;
+            match kind {
+                // What was drawn is recorded at once.
+                "onsite_check" => self.declare_as("assessor", "onsite_result", now, json!({"check": CHECK, "of": of})),
+                "onsite_press" | "onsite_face" | "onsite_plate" if role == "assessor" => self.acts.push(of),
+                _ => {}
+            }
+        }
+        if day == 7 {
+            for of in std::mem::take(&mut self.acts) {
+                self.declare_as("assessor", "onsite_result", now, json!({"check": CHECK, "of": of}));
+            }
+            for (role, side) in [("assessor", "checker"), ("firm", "firm")] {
+                let body = json!({"check": CHECK, "side": side, "through": 0, "digest": "0".repeat(64)});
+                self.declare_as(role, "onsite_confirmed", now, body);
+            }
+            self.declare_as("firm", "onsite_press", now, json!({"check": CHECK, "machine": "lathe", "action": "stop"}));
+        }
+        if day == 6 || day == 7 {
+            self.record_checks();
+        }
+    }
+
+    /// The server records what the log shows.
+    fn record_checks(&mut self) {
+        let mut copy = Copy { leaves: self.encoded(), contents: self.contents.clone(), ..Copy::default() };
+        copy.recheck("");
+        copy.tidy();
+        self.leaves = copy.leaves.iter().map(|bytes| Leaf::decode(bytes).unwrap()).collect();
+        self.contents = copy.contents;
     }
 
     fn declare(&mut self, kind: &str, effective_from: i64, body: Json) {
         // An opinion is stated by the account of whoever is asked.
-        let role = body.get("by").filter(|_| kind == "plan_opinion").and_then(Json::as_str).unwrap_or("firm");
+        let role =
+            body.get("by").filter(|_| kind == "plan_opinion").and_then(Json::as_str).unwrap_or("firm").to_owned();
+        self.declare_as(&role, kind, effective_from, body);
+    }
+
+    fn declare_as(&mut self, role: &str, kind: &str, effective_from: i64, body: Json) {
         let (author, role, reason) = ("u1".into(), role.into(), "按计划".into());
         let bytes = Declaration { kind: kind.into(), effective_from, author, role, reason, body }.encode().unwrap();
         self.leaves.push(Leaf::declaration(self.at_ms, kind, &bytes));

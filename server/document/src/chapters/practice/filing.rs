@@ -3,12 +3,14 @@
 use look::format::{NONE, quotient};
 use look::text::Lang;
 use metrics::filed::ChangeItem;
-use metrics::report::{ApplicationLine, Disregarded, FiledPart, FilingResult, PromiseDifference, PromiseLine, Words};
+use metrics::report::{
+    ApplicationLine, Disregarded, FiledPart, FilingResult, OpinionLine, PromiseDifference, PromiseLine, Words,
+};
 
 use crate::chapters::Context;
 use crate::fields::Fields;
 use crate::figures;
-use crate::flow::{BODY, CELL, Cell, Column, FINE, Flow, INK, LABEL, NOTE, RED, Row};
+use crate::flow::{AMBER, BODY, CELL, Cell, Column, FINE, Flow, INK, LABEL, NOTE, RED, Row};
 use crate::paper::Align;
 use crate::read::Target;
 
@@ -178,7 +180,7 @@ fn rows(flow: &mut Flow, c: &Context<'_>, plan: &FiledPart) {
         column(1.0, Align::Centre),
         column(1.0, Align::Centre),
         column(0.8, Align::Centre),
-        column(0.8, Align::Centre),
+        column(1.1, Align::Centre),
     ];
     let head = [
         words.s("设备 · 测点 · 网关", "Machine · point · gateway"),
@@ -194,7 +196,7 @@ fn rows(flow: &mut Flow, c: &Context<'_>, plan: &FiledPart) {
             |day: Option<metrics::filed::Day>| Cell::new(day.map_or_else(|| NONE.to_owned(), |day| day.to_string()));
         let differs = match line.difference {
             Some(_) => Cell::styled("△", CELL.bold().ink(RED)),
-            None => Cell::new(NONE),
+            None => Cell::new(elsewhere(c, line).unwrap_or_else(|| NONE.to_owned())),
         };
         Row::new([
             what(c, line),
@@ -214,6 +216,15 @@ fn rows(flow: &mut Flow, c: &Context<'_>, plan: &FiledPart) {
             "Of points only those are listed that differ, or were promised and produce no data; first and last data are dates within those of the report.",
         ),
     );
+}
+
+/// Which other filing promises a row that is there, where one does.
+pub(crate) fn elsewhere(c: &Context<'_>, line: &PromiseLine) -> Option<String> {
+    let filing = line.elsewhere.as_ref()?;
+    Some(match c.words.lang {
+        Lang::Zh => format!("由备案方案 {filing} 承诺"),
+        Lang::En => format!("promised by the filed plan {filing}"),
+    })
 }
 
 fn what(c: &Context<'_>, line: &PromiseLine) -> Cell {
@@ -267,27 +278,34 @@ fn application(c: &Context<'_>, of: &ApplicationLine) -> Row {
     for item in &of.items {
         items = items.and_stated(item_words(c, item));
     }
-    let mut opinions = Cell::new(if of.opinions.is_empty() { NONE } else { "" });
+    let mut opinions = Cell::new(if of.opinions.is_empty() && of.superseded.is_empty() { NONE } else { "" });
     for opinion in &of.opinions {
-        let (by, says) = (words.s(opinion.by.words().0, opinion.by.words().1), opinion.opinion.words());
-        let says = words.s(says.0, says.1);
-        let reason = if opinion.reason.is_empty() { String::new() } else { format!(" · {}", opinion.reason) };
-        opinions =
-            opinions.and_stated(format!("{by} · {} · {says} · {}{reason}", opinion.body, opinion.date)).and_styled(
-                format!(
-                    "{} · {}{}",
-                    words.role(&opinion.role),
-                    c.leaf(opinion.leaf),
-                    c.face().full(opinion.received_ms)
-                ),
-                FINE,
-            );
+        opinions = opinions.and_stated(says(c, opinion)).and_styled(logged(c, opinion), FINE);
+    }
+    for opinion in &of.superseded {
+        let mark = words.s("对前次提交，已失效", "on an earlier submission, of no effect any more");
+        opinions = opinions
+            .and_styled(says(c, opinion), CELL.ink(LABEL))
+            .and_styled(format!("{mark} · {}", logged(c, opinion)), FINE.ink(AMBER));
     }
     let mut status = Cell::styled(said(c, &of.status.words()), CELL.bold());
     for line in &of.disregarded {
         status = status.and_styled(void(c, line), FINE);
     }
     Row::new([first, items.and_styled(of.reason.as_str(), FINE), opinions, status])
+}
+
+/// What an opinion says: whose, by which body, what, when, why.
+fn says(c: &Context<'_>, opinion: &OpinionLine) -> String {
+    let words = c.words;
+    let (by, says) = (opinion.by.words(), opinion.opinion.words());
+    let reason = if opinion.reason.is_empty() { String::new() } else { format!(" · {}", opinion.reason) };
+    format!("{} · {} · {} · {}{reason}", words.s(by.0, by.1), opinion.body, words.s(says.0, says.1), opinion.date)
+}
+
+/// By whose account it was stated, and when.
+fn logged(c: &Context<'_>, opinion: &OpinionLine) -> String {
+    format!("{} · {}{}", c.words.role(&opinion.role), c.leaf(opinion.leaf), c.face().full(opinion.received_ms))
 }
 
 /// An item of an application, as stated.

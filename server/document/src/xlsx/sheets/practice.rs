@@ -4,7 +4,7 @@ use metrics::report::{ApplicationLine, Disregarded, FilingResult, PromiseLine};
 
 use super::{head, heads};
 use crate::chapters::Context;
-use crate::chapters::filing::{item_words, promised, said, void, yuan};
+use crate::chapters::filing::{elsewhere, item_words, promised, said, void, yuan};
 use crate::xlsx::{Table, Value};
 
 fn filings<'c>(c: &Context<'c>) -> impl Iterator<Item = &'c FilingResult> {
@@ -103,7 +103,11 @@ fn row(c: &Context<'_>, filing: &FilingResult, line: &PromiseLine) -> Vec<Value>
         line.connected.map(|day| day.to_string()).into(),
         line.last.map(|day| day.to_string()).into(),
         yes(line.producing).into(),
-        line.difference.as_ref().map(|difference| said(c, &difference.words(filing)).to_owned()).into(),
+        line.difference
+            .as_ref()
+            .map(|difference| said(c, &difference.words(filing)).to_owned())
+            .or_else(|| elsewhere(c, line))
+            .into(),
     ]
 }
 
@@ -165,13 +169,18 @@ fn course(c: &Context<'_>, filing: &FilingResult, of: &ApplicationLine) -> Vec<V
         of.reason.as_str().into(),
     ]);
     let mut out = vec![first];
-    for opinion in &of.opinions {
+    let counted = of.opinions.iter().map(|opinion| (opinion, ""));
+    let before = of
+        .superseded
+        .iter()
+        .map(|opinion| (opinion, w.s("（对前次提交，已失效）", " (on an earlier submission, of no effect any more)")));
+    for (opinion, mark) in counted.chain(before) {
         let (by, says) = (opinion.by.words(), opinion.opinion.words());
         let mut row: Vec<Value> = id().into();
         row.extend([
             w.s(by.0, by.1).into(),
             opinion.body.as_str().into(),
-            w.s(says.0, says.1).into(),
+            format!("{}{mark}", w.s(says.0, says.1)).into(),
             opinion.date.as_str().into(),
             w.role(&opinion.role).into(),
             leaf(opinion.leaf),

@@ -1,7 +1,11 @@
 //! What the sections of `practice` say, in words: the same wherever somebody reads them.
 
-use super::{Basis, DifferenceKind, FilingAsked, FilingResult, PromiseDifference, PromiseLine, StatusCode, StatusLine};
+use super::{
+    ActLine, Basis, CheckResult, DeviationLine, DifferenceKind, FilingAsked, FilingResult, PromiseDifference,
+    PromiseLine, RouteAsked, StatedAct, StatusCode, StatusLine,
+};
 use crate::filed::OpinionBy;
+use crate::onsite::{Act, Line};
 use crate::report::Words;
 
 impl FilingResult {
@@ -12,11 +16,7 @@ impl FilingResult {
         let number = rule.and_then(|rule| rule.number.as_deref()).unwrap_or(named);
         match (self.basis, rule.and_then(|rule| rule.change.as_ref())) {
             (Basis::Route, Some(change)) => {
-                let all = |lang: fn((&'static str, &'static str)) -> &'static str, sign: &str| {
-                    let all: Vec<&str> = change.opinions.iter().map(|by: &OpinionBy| lang(by.words())).collect();
-                    all.join(sign)
-                };
-                let (zh, en) = (all(|words| words.0, "→"), all(|words| words.1, " → "));
+                let (zh, en) = change.words();
                 let article = &change.article;
                 Words {
                     zh: format!("按 {number} {article} 的意见顺序判定：{zh}"),
@@ -36,6 +36,28 @@ impl FilingResult {
                     .into()
             }
         }
+    }
+}
+
+impl RouteAsked {
+    /// Whose opinions, in order: those who decide together stand side by side.
+    fn words(&self) -> (String, String) {
+        let together = usize::from(self.together).clamp(1, self.opinions.len().max(1));
+        let (first, last) = self.opinions.split_at(self.opinions.len().saturating_sub(together));
+        let all = |of: &[OpinionBy], lang: fn((&'static str, &'static str)) -> &'static str, sign: &str| {
+            of.iter().map(|by| lang(by.words())).collect::<Vec<_>>().join(sign)
+        };
+        let line = |lang, sign: &str, and: &str, note: &str| {
+            let (before, mut last) = (all(first, lang, sign), all(last, lang, and));
+            if together > 1 {
+                last.push_str(note);
+            }
+            if before.is_empty() { last } else { format!("{before}{sign}{last}") }
+        };
+        (
+            line(|words| words.0, "→", "与", "共同决定（不分先后）"),
+            line(|words| words.1, " → ", " and ", " together, in any order"),
+        )
     }
 }
 
@@ -104,5 +126,88 @@ impl StatusLine {
                     .into()
             }
         }
+    }
+}
+
+impl CheckResult {
+    /// What was drawn, seen, recorded and confirmed, in one sentence.
+    pub fn words(&self) -> Words {
+        let drawn: Vec<&str> = self
+            .draws
+            .iter()
+            .filter_map(|draw| draw.drawn.as_ref())
+            .flat_map(|of| &of.drawn)
+            .map(String::as_str)
+            .collect();
+        let [acts, recorded, differing] = self.counted;
+        let said = |yes: bool| {
+            if yes {
+                ("已确认全部内容", "confirmed all of it")
+            } else {
+                ("尚未确认全部内容", "has not confirmed all of it")
+            }
+        };
+        let [checker, firm] = self.confirmed.map(said);
+        let (check, none) = (&self.check, drawn.is_empty());
+        Words {
+            zh: format!(
+                "现场核查 {check}：抽取 {} 次，抽中设备 {}；核查动作 {acts} 项，记有结果 {recorded} 项，其中与日志不符 {differing} 项；核查方{}，企业{}；不计入的条目 {} 项",
+                self.draws.len(),
+                if none { "无记录".to_owned() } else { drawn.join("、") },
+                checker.0,
+                firm.0,
+                self.disregarded.len(),
+            ),
+            en: format!(
+                "On-site check {check}: draws {}, machines drawn {}; acts {acts}, with a recorded result {recorded}, of those differing from the log {differing}; the checking side {}, the firm {}; statements that count for nothing {}",
+                self.draws.len(),
+                if none { "not recorded".to_owned() } else { drawn.join(", ") },
+                checker.1,
+                firm.1,
+                self.disregarded.len(),
+            ),
+        }
+    }
+}
+
+impl DeviationLine {
+    /// Where it stands and for how long, in one sentence.
+    pub fn words(&self) -> Words {
+        let Self { deviation, target, .. } = self;
+        let (stands, days) = (self.next.words(), self.days);
+        let open = self.closed.is_none();
+        let (zh, en) = match days {
+            Some(days) if open => {
+                (format!("；截至本报告已 {days} 天"), format!("; open for {days} days by the date of the report"))
+            }
+            Some(days) => (format!("；历时 {days} 天"), format!("; it took {days} days")),
+            None => (String::new(), String::new()),
+        };
+        let overdue = self.overdue.len();
+        let (late, late_en) = match overdue {
+            0 => (String::new(), String::new()),
+            n => (format!("；逾期措施 {n} 项"), format!("; measures overdue {n}")),
+        };
+        let day = |of: Option<crate::filed::Day>| of.map_or_else(String::new, |day| day.to_string());
+        Words {
+            zh: format!("目标 {target} 的偏离 {deviation}（{} 提示）：{}{zh}{late}", day(self.noticed), stands.zh),
+            en: format!(
+                "Deviation {deviation} of target {target} (notice of {}): {}{en}{late_en}",
+                day(self.noticed),
+                stands.en
+            ),
+        }
+    }
+}
+
+impl ActLine {
+    /// What the log showed of it, sentence by sentence; `name` gives a machine's.
+    pub fn lines(&self, name: &dyn Fn(&str) -> Words) -> Vec<Line> {
+        let act = match &self.stated {
+            StatedAct::Press(press) => Act::Press(press.clone()),
+            StatedAct::Face(face) => Act::Face(Box::new(face.clone())),
+            StatedAct::Plate(plate) => Act::Plate(Box::new(plate.clone())),
+        };
+        self.result.as_ref().map(|result| result.found.lines(&act, name)).unwrap_or_default()
     }
 }

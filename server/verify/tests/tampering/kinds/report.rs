@@ -138,6 +138,36 @@ pub fn kinds(corpus: &Corpus) -> Vec<Kind> {
         member("report: what counts for nothing left out", "practice … applications … disregarded", |r| {
             r["practice"]["filings"][0]["applications"][1]["disregarded"] = json!([]);
         }),
+        member("report: on-site checks left out", "practice", |r| {
+            drop(r["practice"].as_object_mut().unwrap().remove("onsite"))
+        }),
+        member("report: an act that nobody recorded", "practice … onsite … acts … result", |r| {
+            r["practice"]["onsite"][0]["acts"][0]["result"] = Json::Null;
+        }),
+        member("report: both sides said to have confirmed", "practice … onsite … confirmations", |r| {
+            r["practice"]["onsite"][0]["confirmations"][0]["holds"] = json!(false);
+        }),
+        member("report: deviations left out", "practice", |r| {
+            drop(r["practice"].as_object_mut().unwrap().remove("deviations"))
+        }),
+        member("report: a deviation said to be closed sooner", "practice … deviations … days", |r| {
+            r["practice"]["deviations"][0]["deviations"][0]["days"] = json!(1);
+        }),
+        member(
+            "report: measures that others took the place of said to be in force",
+            "practice … deviations … steps … superseded",
+            |r| {
+                drop(
+                    r["practice"]["deviations"][0]["deviations"][0]["steps"][2]
+                        .as_object_mut()
+                        .unwrap()
+                        .remove("superseded"),
+                );
+            },
+        ),
+        member("report: a figure of a deviation made better", "practice … deviations … steps … measured", |r| {
+            r["practice"]["deviations"][0]["deviations"][0]["steps"][0]["measured"]["standing"] = json!("reached");
+        }),
         member("report: the filed plan left out", "practice", |r| drop(r.remove("practice"))),
         member("report: another verdict", "measurement_plan … metrics … verdict", |r| {
             r["measurement_plan"]["metrics"][1]["verdict"] = json!("NOT_MET");
@@ -152,6 +182,8 @@ pub fn kinds(corpus: &Corpus) -> Vec<Kind> {
         request("request: a reporting period of other dates", |r| r.periods[1].to = date_of(8)),
         request("request: one period alone", |r| drop(r.periods.remove(0))),
         request("request: a period under another name", |r| r.periods[1].name = "improved".into()),
+        request("request: without on-site checks", |r| r.onsite = false),
+        request("request: without deviations", |r| r.deviations = false),
         request("request: without the filed plan", |r| r.filings.clear()),
         request("request: a route that asks fewer people", |r| {
             r.filings[0].rule.as_mut().unwrap().change.as_mut().unwrap().opinions.truncate(1);

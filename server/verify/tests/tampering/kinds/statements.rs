@@ -99,6 +99,29 @@ fn rows() -> Vec<Row> {
         ("adjustment", 0, "more days", "/to", json!(date_of(9))),
         ("adjustment", 0, "approved by somebody else", "/approver", json!("u3")),
         ("adjustment", 0, "what is done with the days", "/treatment", json!("indicator")),
+        ("onsite_check", 0, "more machines asked for", "/wanted", json!(2)),
+        ("onsite_check", 0, "another body", "/body", json!("某咨询公司")),
+        ("onsite_press", 0, "of another machine", "/machine", json!("lathe")),
+        ("onsite_press", 0, "said to be a start", "/action", json!("start")),
+        ("onsite_face", 0, "other digits", "/value", json!("1013.3")),
+        ("onsite_face", 0, "of another photo", "/photo/digest", json!("a9".repeat(32))),
+        ("onsite_plate", 0, "a seal said to be broken", "/seal", json!("broken")),
+        ("onsite_plate", 0, "another ratio", "/ct/primary", json!(200)),
+        ("onsite_confirmed", 0, "for the other side", "/side", json!("firm")),
+        ("onsite_confirmed", 1, "of something else", "/digest", json!("ab".repeat(32))),
+        ("deviation_notice", 0, "something else asked", "/asks", json!("无需说明")),
+        ("deviation_notice", 0, "another target", "/target", json!("energy")),
+        (
+            "deviation_notice",
+            0,
+            "another figure, of readings that are not there",
+            "/measured/change",
+            json!("-0.010000"),
+        ),
+        ("deviation_explanation", 0, "another explanation", "/explanation", json!("订单不足")),
+        ("deviation_measures", 1, "due later", "/measures/0/due", json!("2026-12-31")),
+        ("deviation_remeasured", 1, "said to be short", "/measured/standing", json!("short")),
+        ("deviation_closed", 1, "for another reason", "/reason", json!("项目延期")),
         ("baseline_lock", 0, "another value", "/value", json!("0.488446")),
         ("baseline_lock", 0, "another numerator", "/numerator", json!("1")),
         ("baseline_lock", 0, "said to suffice", "/sufficient", json!(true)),
@@ -138,9 +161,29 @@ pub fn kinds(corpus: &Corpus) -> Vec<Kind> {
         stated("statement: dated back", "cycle_time", |d| d.effective_from -= 24 * HOUR),
         stated("statement: dated forward", "machine", |d| d.effective_from = MONDAY + 24 * HOUR),
     ]);
+    all.extend(drawn(corpus));
     all.extend(left_out(corpus));
     all.extend(keys_and_issues(corpus));
     all
+}
+
+/// What the log drew: nobody but chance says which machines, and everybody can tell.
+fn drawn(corpus: &Corpus) -> Vec<Kind> {
+    let leaf = corpus.copy.stated("onsite_result")[0];
+    let alter = |name: &str, at: &'static str, to: Json| {
+        let change = Box::new(move |d: &mut protocol::Declaration| set(&mut d.body, at, &to));
+        let refusals = vec![("onsite", format!("leaf {leaf}: onsite_result"))];
+        Kind::new(Class::Statements, format!("onsite_result: {name}"), Change::Statement(leaf, change, refusals))
+    };
+    let other = match corpus.copy.declaration(leaf).body["found"]["draw"]["drawn"][0].as_str() {
+        Some("press") => "lathe",
+        _ => "press",
+    };
+    vec![
+        alter("another machine drawn", "/found/draw/drawn", json!([other])),
+        alter("drawn from fewer machines", "/found/draw/machines", json!(["press"])),
+        alter("by another root", "/found/draw/root", json!("ab".repeat(32))),
+    ]
 }
 
 /// A statement of each kind taken out of the log, moved in it, and withheld.
