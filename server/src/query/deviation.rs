@@ -71,7 +71,7 @@ pub struct DeviationView {
     pub names: Words,
     /// Where it stands.
     pub stands: Words,
-    /// What comes next: `explanation`, `measures`, `remeasurement`, `closing`, `nothing`.
+    /// What comes next, as in a report: `EXPLANATION`, `MEASURES`, `REMEASUREMENT`, `CLOSING`, `NOTHING`.
     #[schema(value_type = String)]
     pub next: Next,
     /// Steps in order of the log.

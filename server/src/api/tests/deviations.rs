@@ -23,7 +23,7 @@ async fn whoever_sees_the_site_reads_deviations_and_days_and_nobody_else_does() 
         assert_eq!(target["measured"]["standing"], "open", "no base period was measured: {target}");
         let (status, one) = call(&inside, get(&format!("{LIST}/d-1?filing=km-017"), &token)).await;
         assert_eq!((status, &one), (StatusCode::OK, &list["deviations"][0]), "{role}: the list has the same");
-        assert_eq!((&one["next"], &one["steps"][0]["kind"]), (&json!("explanation"), &json!("notice")), "{one}");
+        assert_eq!((&one["next"], &one["steps"][0]["kind"]), (&json!("EXPLANATION"), &json!("notice")), "{one}");
         assert_eq!(one["steps"][0]["measured"]["change"], "0.010000");
         let (status, days) = call(&inside, get(DAYS, &token)).await;
         assert_eq!((status, &days["run"]), (StatusCode::OK, &list["run"]), "{role}: {days}");
