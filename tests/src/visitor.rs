@@ -152,8 +152,12 @@ impl<'v> Visitor<'v> {
     /// # Errors
     /// When it is not there or no answer comes.
     pub fn press(&self, button: &str) -> Result<Answer> {
-        // The page that is sent is no answer.
-        self.browser.script("document.querySelectorAll('p.notice, p.problem').forEach(p => p.remove())", &[])?;
+        // The page that is sent is no answer; and the driver scrolls a button just into the window, where a phone's bar lies.
+        self.browser.script(
+            "document.querySelectorAll('p.notice, p.problem').forEach(p => p.remove()); \
+             document.querySelector(a[0])?.scrollIntoView({block: 'center', behavior: 'instant'});",
+            &[json!(button)],
+        )?;
         self.browser.click(button)?;
         wait::until("an answer", Duration::from_secs(60), || {
             if self.browser.script("return document.readyState", &[])? != "complete" {
