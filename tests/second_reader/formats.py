@@ -1,5 +1,5 @@
 """Reads the formats of docs/formats.md: protobuf, zstd, Ed25519, RFC 6962, C2SP notes. Written from that page alone."""
-import base64, hashlib, itertools, json, os, struct, sys, zipfile
+import base64, hashlib, itertools, json, os, struct, sys, zipfile, zlib
 import zstandard
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -177,6 +177,14 @@ def site_of(origin, site):
     if len(parts) > 2 and parts[-2] == site and parts[-1].isdecimal() and parts[-1][0] != "0": return int(parts[-1])
     need(parts[-1] == site, "the log is of another site than the manifest says")
     return 0
+def ends(whole, file):
+    """Whether a deflated file ends where it is said to: zipfile stops at the stated length, whatever follows."""
+    if file.compress_type != zipfile.ZIP_DEFLATED: return file.compress_size == file.file_size
+    whole.seek(file.header_offset + 26)
+    whole.seek(sum(struct.unpack("<HH", whole.read(4))), 1)
+    stream = zlib.decompressobj(-15)
+    length = len(stream.decompress(whole.read(file.compress_size), file.file_size + 1))
+    return length == file.file_size and stream.eof and not stream.unused_data
 def open_bundle(path):
     """Manifest and files (§8)."""
     with open(path, "rb") as whole, zipfile.ZipFile(whole) as archive:
@@ -189,7 +197,7 @@ def open_bundle(path):
         need(len(archive.namelist()) == len(set(archive.namelist())), "a file appears twice")
         need(sum(f.file_size for f in archive.infolist()) <= min(2 << 30, (64 << 20) + 32 * os.path.getsize(path)), "it would fill the memory")
         files = {name: archive.read(name) for name in archive.namelist()}
-        need(all(len(files[f.filename]) == f.file_size for f in archive.infolist()), "a file of another length than stated")
+        need(all(len(files[f.filename]) == f.file_size and ends(whole, f) for f in archive.infolist()), "a file of another length than stated")
     need("manifest.json" in files, "no manifest")
     manifest = load_canonical(files["manifest.json"])
     need(set(manifest) == {"files", "format", "origin", "site", "size", "version"}, "manifest of other fields")

@@ -1,4 +1,5 @@
-//! Step 4: every content is the one its leaf names, and decodes. Declarations also say which gateway holds which key.
+//! Step 4: every content is the one its leaf names, and decodes. Declarations also say which gateway holds which key. The length is asked
+//! of the archive's index first: what is longer than its leaf says is never read.
 //!
 //! Declarations are read first and as a whole ([`declared`]): what they say of keys and machines is needed for the records,
 //! which follow entry bundle by entry bundle ([`Contents::record`]).
@@ -7,6 +8,7 @@ use std::collections::BTreeMap;
 
 use metrics::interval::Interval;
 use protocol::content::{DeviceConfig, Excerpt};
+use protocol::declaration::DECLARATION_MAX;
 use protocol::record::SyncState;
 use protocol::{Content, Declaration, Header, Kind, Leaf, LeafBody, PublicKey, bundle::Archive, sha256};
 
@@ -69,9 +71,18 @@ impl Beside {
         keep: &impl Fn(u32) -> bool,
     ) -> protocol::Result<Option<Self>> {
         let Some(at) = archive.content_at(&header.content_digest) else { return Ok(None) };
+        if archive.content_length(at) != Some(header.content_length.into()) {
+            return Ok(Some(Self {
+                at,
+                is_altered: true,
+                content: None,
+                is_dropped: false,
+                trouble: None,
+                readings: None,
+            }));
+        }
         let Some(bytes) = archive.content_to_digest(at)? else { return Ok(None) };
-        let is_altered =
-            sha256(&bytes) != header.content_digest || bytes.len() as u64 != u64::from(header.content_length);
+        let is_altered = sha256(&bytes) != header.content_digest;
         let (content, trouble) = match Excerpt::read(header.kind, &bytes, keep) {
             Ok(content) => (Some(content), None),
             Err(e) => (None, Some(e)),
@@ -257,6 +268,19 @@ pub(crate) fn declared(bundle: &Bundle<'_>, contents: &mut Contents) -> Declared
         let LeafBody::Declaration { kind, digest, length } = &leaf.body else { continue };
         let (index, place) = (*index, format!("leaf {index}"));
         let at = bundle.archive.content_at(digest);
+        if let Some(at) = at.filter(|at| bundle.archive.content_length(*at) != Some((*length).into())) {
+            contents.name(at);
+            contents.altered(index, leaf);
+            continue;
+        }
+        if *length as usize > DECLARATION_MAX {
+            let (zh, en) = (
+                format!("填报无法读取（{length} 字节，最多 {DECLARATION_MAX}）"),
+                format!("cannot be read ({length} bytes, at most {DECLARATION_MAX})"),
+            );
+            contents.refuse(index, "declaration", place, zh, en);
+            continue;
+        }
         let bytes = match at.map_or(Ok(None), |at| bundle.archive.content_of(at)) {
             Ok(Some(bytes)) => bytes,
             Ok(None) => {
@@ -274,7 +298,7 @@ pub(crate) fn declared(bundle: &Bundle<'_>, contents: &mut Contents) -> Declared
             }
         };
         at.into_iter().for_each(|at| contents.name(at));
-        if sha256(&bytes) != *digest || bytes.len() as u64 != u64::from(*length) {
+        if sha256(&bytes) != *digest {
             contents.altered(index, leaf);
             continue;
         }
