@@ -12,7 +12,7 @@ use protocol::declaration::DECLARATION_MAX;
 use protocol::record::SyncState;
 use protocol::{Content, Declaration, Header, Kind, Leaf, LeafBody, PublicKey, bundle::Archive, sha256};
 
-use crate::{Finding, Withheld, archive::Bundle};
+use crate::{Finding, Severity, Withheld, archive::Bundle};
 
 /// What one reading takes, about, bytes.
 const READING_BYTES: u64 = 32;
@@ -124,12 +124,16 @@ impl Beside {
 
 impl Contents {
     fn refuse(&mut self, leaf: u64, code: &'static str, place: String, zh: impl Into<String>, en: impl Into<String>) {
-        self.findings.push((leaf, Finding::refused(code, place, zh, en)));
+        self.say(leaf, Finding::refused(code, place, zh, en));
+    }
+
+    fn say(&mut self, leaf: u64, finding: Finding) {
+        self.findings.push((leaf, finding));
     }
 
     /// Whether anything was refused so far.
     pub(crate) fn is_refused(&self) -> bool {
-        !self.findings.is_empty()
+        self.findings.iter().any(|(_, finding)| finding.severity == Severity::Refused)
     }
 
     /// Takes note that a leaf names the content at this place of the archive.
@@ -305,6 +309,17 @@ pub(crate) fn declared(bundle: &Bundle<'_>, contents: &mut Contents) -> Declared
         contents.present += 1;
         match Declaration::decode(&bytes) {
             Ok(declaration) if declaration.kind == *kind => {
+                if let Err(e) = metrics::model::parse_body(kind, &declaration.body) {
+                    contents.say(
+                        index,
+                        Finding::note(
+                            "declaration",
+                            place,
+                            format!("此填报无效，未计入（{e}）"),
+                            format!("this statement is not valid and moved nothing ({e})"),
+                        ),
+                    );
+                }
                 note_declaration(index, &declaration, &mut declared, contents);
                 declared.statements.push((index, leaf.received_ms, declaration));
             }
