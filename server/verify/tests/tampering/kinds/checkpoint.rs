@@ -67,7 +67,7 @@ const NOTES: &[(&str, &str, OfNote)] = &[
     ("checkpoint: a signature line ended by CR LF", "archive", |c, _| {
         lines(c, |l| l[1] = l[1].replace('\n', "\r\n"));
     }),
-    ("checkpoint: its last line not ended", "anchor", |c, _| drop(c.note.pop())),
+    ("checkpoint: its last line not ended", "anchor", |c, _| c.note.truncate(c.note.len() - 1)),
     ("checkpoint: the log's signature in another spelling of base64", "anchor", |c, _| {
         lines(c, |l| respell(&mut l[0]))
     }),
