@@ -163,7 +163,7 @@ impl Recomputation {
         };
         note_prefix(bundle, report.request.size, findings);
         practice::notes(&report, &statements(declared, report.request.size), findings);
-        let worded = (again != *given).then(|| in_its_words(given, &report, &again)).unwrap_or_default();
+        let worded = if again == *given { 0 } else { in_its_words(given, &report, &again) };
         if again == *given || worded > 0 {
             if worded > 0 {
                 let zh = format!("{worded} 项无效填报的说明是出具时程序的原话：无效与否已复算，文字未复算");

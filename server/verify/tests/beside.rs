@@ -57,8 +57,8 @@ fn refused(log: &Log, forged: &Json, place: &str, why: &str) {
     let bundle = log.bundle(&bytes(forged));
     let outcome = verify(&bundle, Some(&Trust::parse(log.trust_json().as_bytes()).unwrap()));
     let is_named = |at: &str| {
-        let names = place.split('/').filter(|name| name.parse::<usize>().is_err());
-        names.fold(Some(at), |at, name| Some(at?.split_once(name)?.1)).is_some()
+        let mut names = place.split('/').filter(|name| name.parse::<usize>().is_err());
+        names.try_fold(at, |at, name| Some(at.split_once(name)?.1)).is_some()
     };
     let refusals: Vec<_> = outcome.refusals().map(|f| (f.code, f.place.as_str())).collect();
     assert!(refusals.iter().any(|(code, at)| *code == "report" && is_named(at)), "{place}: {refusals:?}");
