@@ -28,7 +28,7 @@ use crate::{Digest, Error, Result};
 pub use self::archive::{Archive, Source};
 pub use self::manifest::read as read_manifest;
 #[cfg(feature = "bundle-write")]
-pub use self::pack::{Parts, assemble, write, write_files};
+pub use self::pack::{Parts, assemble, write, write_files, write_to};
 
 /// Largest archive, bytes.
 pub const BUNDLE_MAX: usize = 2 * 1024 * 1024 * 1024 - 1;

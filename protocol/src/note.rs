@@ -147,23 +147,35 @@ impl SignatureLine<'_> {
 
 /// Takes a note apart into its text and its signature lines, without believing any.
 pub(crate) fn split(note: &str) -> Result<(&str, Vec<SignatureLine<'_>>)> {
+    let (text, signatures) = parts(note)?;
+    Ok((text, signature_lines(signatures)?))
+}
+
+/// The text of a note, and what stands below its last blank line. C2SP has no control character in a note but the newline.
+fn parts(note: &str) -> Result<(&str, &str)> {
     if note.len() > NOTE_MAX {
         return Err(Error::too_large("signed note", note.len(), NOTE_MAX));
     }
+    if note.chars().any(|c| c < ' ' && c != '\n') {
+        return Err(Error::malformed("signed note", "a control character; its lines end in LF alone"));
+    }
     let end =
         note.rfind("\n\n").ok_or_else(|| Error::malformed("signed note", "no blank line before the signatures"))?;
-    let (text, signatures) = (&note[..=end], &note[end + 2..]);
-    if signatures.is_empty() || !signatures.ends_with('\n') {
-        return Err(Error::malformed("signed note", "no signature line, or the last is not ended"));
-    }
-    Ok((text, signature_lines(signatures)?))
+    Ok((&note[..=end], &note[end + 2..]))
+}
+
+/// Lines that are all ended, by LF and nothing else.
+fn lines(text: &str) -> Option<std::str::Split<'_, char>> {
+    text.strip_suffix('\n').map(|text| text.split('\n'))
 }
 
 /// Reads signature lines alone: the end of a note, or what a witness answers.
 pub(crate) fn signature_lines(text: &str) -> Result<Vec<SignatureLine<'_>>> {
     let read =
         |line| signature_line(line).ok_or_else(|| Error::malformed("signed note", "a line that is no signature"));
-    text.lines().map(read).collect()
+    let lines =
+        lines(text).ok_or_else(|| Error::malformed("signed note", "no signature line, or the last is not ended"))?;
+    lines.map(read).collect()
 }
 
 /// Reads base64 in its one spelling: the decoder also takes padding inside, as if two texts followed each other.
@@ -203,7 +215,7 @@ impl Checkpoint {
     /// Reads a note's text. Extension lines are ignored, as C2SP asks.
     pub fn parse(text: &str) -> Result<Self> {
         let bad = |why: &str| Error::malformed("checkpoint", why);
-        let mut lines = text.lines();
+        let mut lines = lines(text).ok_or_else(|| bad("its last line is not ended"))?;
         let (Some(origin), Some(size), Some(root)) = (lines.next(), lines.next(), lines.next()) else {
             return Err(bad("fewer than three lines"));
         };
@@ -225,10 +237,6 @@ impl Checkpoint {
 
     /// Reads a signed note without believing it.
     pub fn read_unverified(note: &str) -> Result<Self> {
-        if note.len() > NOTE_MAX {
-            return Err(Error::too_large("signed note", note.len(), NOTE_MAX));
-        }
-        let end = note.rfind("\n\n").ok_or_else(|| Error::malformed("signed note", "no blank line"))?;
-        Self::parse(&note[..=end])
+        Self::parse(parts(note)?.0)
     }
 }

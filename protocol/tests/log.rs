@@ -93,3 +93,40 @@ fn a_checkpoint_holds_only_under_its_key_and_name_and_only_unaltered() {
         }
     }
 }
+
+/// C2SP ends the lines of a note by LF alone and has no other control character in it; base64 has one spelling.
+#[test]
+fn a_note_has_one_spelling() {
+    let key = SecretKey::from_seed(&[7; 32]);
+    let verifier = note::VerifierKey::new("log.example", key.public()).expect("name");
+    let sign = |text: &str| note::sign(text, "log.example", &key).expect("sign");
+    let root = note::Checkpoint { origin: "log.example/site-1".into(), size: 8, root: ROOTS[7].parse().expect("hex") };
+    let signed = root.sign("log.example", &key).expect("sign");
+    let (text, line) = signed.split_once("\n\n").expect("a blank line");
+    let refused = |note: &str, why: &str| {
+        assert!(note::Checkpoint::verify(note, &verifier).is_err(), "{why}");
+        assert!(note::verify(note, &verifier).is_err(), "{why}");
+    };
+    // The signature covers the text alone: nothing but the format stands against other ends of the lines below it.
+    refused(&format!("{text}\n\n{}\r\n", line.trim_end()), "a signature line ended by CR LF");
+    refused(&format!("{text}\n\n{}", line.trim_end()), "a signature line that is not ended");
+    refused(&format!("{text}\n\n\n{line}"), "a blank line among the signatures");
+    for text in ["log.example/site-1\r\n8\r\n", "log.example/site-1\n8\n", "log.example/site-1\t\n8\n"] {
+        let end = if text.contains('\r') {
+            "\r\n"
+        } else if text.contains('\t') {
+            "\n"
+        } else {
+            "\n\u{1}\n"
+        };
+        let root = root.text();
+        let root = root.lines().nth(2).expect("a root");
+        refused(&sign(&format!("{text}{root}{end}")), "signed over text that no note has");
+    }
+    // The two bits behind the last byte are zeros: any other would be a second spelling of the same signature.
+    let at = line.trim_end().trim_end_matches('=').len() - 1;
+    let spelled = |c: char| format!("{text}\n\n{}{c}{}", &line[..at], &line[at + 1..]);
+    assert!(note::verify(&spelled(char::from(line.as_bytes()[at])), &verifier).is_ok());
+    refused(&spelled(char::from(line.as_bytes()[at] + 1)), "base64 with bits behind its last byte");
+    refused(&format!("{text}\n\n{}\n", line.trim_end().trim_end_matches('=')), "base64 without padding");
+}

@@ -88,6 +88,13 @@ impl Failure {
         Self(StatusCode::BAD_REQUEST, "invalid", en.into(), zh.into())
     }
 
+    /// The disk keeps its room for what gateways send.
+    fn full() -> Self {
+        let en = "the server's disk has no room for photos: make room on it and send the photo again; nothing else is affected";
+        let zh = "服务器磁盘空间不足，照片没有保存：请在服务器上腾出空间后重新上传；其他数据不受影响";
+        Self(StatusCode::INSUFFICIENT_STORAGE, "unavailable", en.to_owned(), zh.to_owned())
+    }
+
     fn unavailable(error: impl std::fmt::Display) -> Self {
         Self(
             StatusCode::SERVICE_UNAVAILABLE,

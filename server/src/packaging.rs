@@ -8,6 +8,8 @@
 //! 3. Nothing is logged and nothing is kept but the last packages in memory: whoever asks again gets the same bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, BufWriter, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,12 +25,13 @@ use metrics::report::{Period, Report, Words};
 use metrics::statements::Statements;
 use metrics::{History, Interval, ReportRequest};
 use practice::package::Overlay;
-use protocol::SiteId;
 use protocol::note::Checkpoint;
+use protocol::{Digest, DigestWriter, SiteId};
 use serde_json::Value as Json;
 
 use crate::reporting::{self, ReportingError};
 use crate::sitelog::SiteLogs;
+use crate::storage::{Disk, ROOM, Storage as _, nameless};
 use crate::web::verdict;
 
 /// Packages kept in memory.
@@ -64,14 +67,21 @@ impl Packed {
         }
     }
 
-    /// The archive.
+    /// The archive, as a file without a name: a bundle may be as long as the memory. One at a time.
     ///
     /// # Errors
-    /// The bundle is gone, or all is too large.
-    pub(crate) fn archive(&self) -> Result<Vec<u8>, ReportingError> {
+    /// The bundle is gone, all is too large, or the disk has no room for it.
+    pub(crate) fn archive(&self, data_dir: &Path) -> Result<File, ReportingError> {
         let failed = |source| ReportingError::File { path: self.bundle.clone(), source };
-        let bundle = std::fs::read(&self.bundle).map_err(failed)?;
-        Ok(self.built.archive(&bundle)?)
+        let files: u64 = self.built.files.iter().map(|file| file.length).sum();
+        if Disk::existing(data_dir).and_then(|disk| disk.free_bytes()).map_err(failed)? < ROOM + files {
+            return Err(failed(io::ErrorKind::StorageFull.into()));
+        }
+        let out = nameless(data_dir, "package").map_err(failed)?;
+        let out = self.built.write(BufWriter::new(out), || File::open(&self.bundle))?;
+        let mut file = out.into_inner().map_err(|e| failed(e.into_error()))?;
+        file.rewind().map_err(failed)?;
+        Ok(file)
     }
 }
 
@@ -158,7 +168,7 @@ impl Wanted {
     }
 
     fn packed(self, logs: &SiteLogs) -> Result<Packed, ReportingError> {
-        let gone = || ReportingError::File { path: self.bundle.clone(), source: std::io::ErrorKind::NotFound.into() };
+        let gone = || ReportingError::File { path: self.bundle.clone(), source: io::ErrorKind::NotFound.into() };
         let report = verdict::report_json(&self.bundle).ok_or_else(gone)?;
         let request = Report::request_of(&report)?;
         let checkpoint = Checkpoint {
@@ -173,14 +183,9 @@ impl Wanted {
             .filter_map(|name| Some((name.to_owned(), verdict::file_of(&self.bundle, name)?)))
             .collect();
         let questionnaire = questions(logs, &self.site, &report, &request)?;
-        let whole =
-            std::fs::read(&self.bundle).map_err(|source| ReportingError::File { path: self.bundle.clone(), source })?;
-        let bundle = Bundle {
-            name: name_of(&self.bundle),
-            sha256: protocol::sha256(&whole).to_string(),
-            bytes: whole.len() as u64,
-        };
-        drop(whole);
+        let (sha256, bytes) =
+            hashed(&self.bundle).map_err(|source| ReportingError::File { path: self.bundle.clone(), source })?;
+        let bundle = Bundle { name: name_of(&self.bundle), sha256: sha256.to_string(), bytes };
         let built = build(&Input {
             source: document::Source {
                 report: &report,
@@ -197,6 +202,21 @@ impl Wanted {
             bundle: Some(&bundle),
         })?;
         Ok(Packed { built, bundle: self.bundle })
+    }
+}
+
+/// Digest and length of a file that is not held for it.
+fn hashed(path: &Path) -> io::Result<(Digest, u64)> {
+    let (mut file, mut digest, mut length) = (File::open(path)?, DigestWriter::default(), 0);
+    let mut piece = vec![0; 1 << 16];
+    loop {
+        let read = file.read(&mut piece)?;
+        let bytes = piece.get(..read).unwrap_or_default();
+        if bytes.is_empty() {
+            return Ok((digest.finish(), length));
+        }
+        digest.update(bytes);
+        length += read as u64;
     }
 }
 

@@ -7,14 +7,14 @@
 //! 3. What is refused changes nothing.
 
 use metrics::model::{Body, Names, parse_body};
-use metrics::onsite::{self, Found, NotYet, OnsiteFace, OnsiteResult};
+use metrics::onsite::{self, Act, Entry, Found, NotYet, OnsiteFace, OnsiteResult};
 use metrics::plan::{Baseline, DoorError, LockError, check_stated, lock_comparison};
 use metrics::report::{Period, ReportError, Words};
 use metrics::statements::Statements;
 use metrics::{History, ReportRequest};
 use practice::dossier;
 use practice::plan::check_stated as check_filed;
-use protocol::{Declaration, SiteId};
+use protocol::{Declaration, Digest, SiteId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, MutexGuard};
 use utoipa::ToSchema;
@@ -172,6 +172,24 @@ pub(crate) async fn check(
     .await?;
     declarations.clone_from_slice(&completed);
     Ok(Some(guard))
+}
+
+/// Removes a photo that was sent for a face which was refused, unless a statement names it. No face can be stated meanwhile.
+///
+/// # Errors
+/// The log or the disk.
+pub(crate) async fn forget_photo(logs: &SiteLogs, site: &SiteId, digest: Digest) -> Result<(), PlanningError> {
+    let _one = ONE_AT_A_TIME.lock().await;
+    let (logs, site) = (logs.clone(), site.clone());
+    off_thread(move || {
+        let statements = reporting::statements(&logs, &site)?;
+        let named = |entry: &Entry| matches!(&entry.act, Act::Face(face) if face.photo.digest == digest.hex());
+        if !statements.onsite_checks().any(|(_, entries)| entries.iter().any(named)) {
+            logs.drop_photo(&site, &digest)?;
+        }
+        Ok(())
+    })
+    .await
 }
 
 /// What a statement of a filing or of an on-site check is checked against.

@@ -71,7 +71,7 @@ pub use onsite::{
     AgreementView, OnsiteAct, OnsiteConfirmation, OnsiteDraw, OnsiteFaceView, OnsiteLine, OnsiteMachine,
     OnsitePlateView, OnsiteSheet, OnsiteView, onsite,
 };
-pub(crate) use package::{From as PackageFrom, package};
+pub(crate) use package::{From as PackageFrom, package, package_archive};
 pub use package::{
     PackageFile, PackageFolder, PackageItem, PackageLack, PackagePlace, PackageProof, PackageRefused, PackageView,
     PackageWanted,

@@ -28,6 +28,7 @@ mod contents;
 mod cosigned;
 mod epoch;
 mod fsck;
+mod photos;
 mod site;
 mod tiles;
 
@@ -208,27 +209,6 @@ impl SiteLogs {
         let log = self.log(site)?;
         let log = lock(&log);
         Ok(log.contents.get(&*self.0.storage, digest)?)
-    }
-
-    /// Keeps a photo beside the site's log, by the digest that a statement names it by. Blocks on the disk.
-    pub fn keep_photo(&self, site: &SiteId, bytes: &[u8]) -> Result<Digest, LogError> {
-        self.log(site)?;
-        let digest = protocol::sha256(bytes);
-        let path = photo_path(site, &digest);
-        if self.0.storage.size(&path)? != Some(bytes.len() as u64) {
-            self.0.storage.replace(&path, bytes)?;
-        }
-        Ok(digest)
-    }
-
-    /// A photo by digest, checked; `None` when it is not held, or is another one by now. Blocks on the disk.
-    pub fn photo(&self, site: &SiteId, digest: &Digest) -> Result<Option<Vec<u8>>, LogError> {
-        self.log(site)?;
-        let path = photo_path(site, digest);
-        if self.0.storage.size(&path)?.is_none() {
-            return Ok(None);
-        }
-        Ok(Some(self.0.storage.read(&path)?).filter(|bytes| protocol::sha256(bytes) == *digest))
     }
 
     /// The newest checkpoint as a signed note; `None` before the first.
@@ -515,11 +495,6 @@ pub fn folders(storage: &dyn Storage) -> io::Result<Vec<SiteId>> {
 pub fn fsck_folder(storage: &dyn Storage, key: &LogKey, only: &[SiteId]) -> Result<Vec<(SiteId, Fsck)>, LogError> {
     let wanted = folders(storage)?.into_iter().filter(|site| only.is_empty() || only.contains(site));
     Ok(wanted.map(|site| (site.clone(), fsck::check(storage, key, &site))).collect())
-}
-
-/// Photos lie beside the log, never in it: whoever may not see them misses nothing of the evidence.
-fn photo_path(site: &SiteId, digest: &Digest) -> String {
-    format!("{}/{site}/photos/{}", site::SITES, digest.hex())
 }
 
 /// A panic while a log was locked left it as it was before the call: integration swaps at its end.

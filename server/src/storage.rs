@@ -20,6 +20,9 @@ use std::path::{Path, PathBuf};
 #[cfg(test)]
 pub(crate) mod fake;
 
+/// Room that whatever can wait leaves on the disk, bytes: what gateways send needs it.
+pub(crate) const ROOM: u64 = 512 * 1024 * 1024;
+
 /// Files under one root, named by relative paths with `/`.
 pub trait Storage: Send + Sync + 'static {
     /// The whole file.
@@ -42,6 +45,17 @@ pub trait Storage: Send + Sync + 'static {
     fn remove(&self, path: &str) -> io::Result<()>;
     /// Bytes still free for us.
     fn free_bytes(&self) -> io::Result<u64>;
+}
+
+/// A file of the data directory that nobody can find and that is gone with its last reader. One of a name at a time.
+pub(crate) fn nameless(data_dir: &Path, name: &str) -> io::Result<File> {
+    let folder = data_dir.join("uploads");
+    private_folder(&folder)?;
+    let path = folder.join(name);
+    let _ = std::fs::remove_file(&path);
+    let file = File::options().read(true).write(true).create_new(true).open(&path)?;
+    std::fs::remove_file(&path)?;
+    Ok(file)
 }
 
 /// A folder on a local disk.

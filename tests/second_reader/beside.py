@@ -52,12 +52,21 @@ def check_sums(report, name, printed, series):
         value = half_up(int(printed["numerator"]) * 10**6, int(printed["denominator"]))
         need(micro(printed["value"]) == value, "value of %s" % name)
 
+def without_nulls(x):
+    """A member that is null is not said."""
+    if isinstance(x, dict): return {k: without_nulls(v) for k, v in x.items() if v is not None}
+    return [without_nulls(v) for v in x] if isinstance(x, list) else x
+
+def role(said, machine):
+    """The role of a machine by its last definition, whatever the report says; none of a machine nobody declared."""
+    stated = [s[4] for s in said if s[3] == "machine" and s[4]["machine"] == machine]
+    return stated[-1].get("role", "production") if stated else None
+
 def half_up(n, d): return (2 * n + d) // (2 * d)
 
 def chosen(plan):
     """A plan without its names, its lists in order, what it does not say as the rules have it: anything else leaves the lock."""
-    said = lambda x: {k: said(v) for k, v in x.items() if v is not None} if isinstance(x, dict) else [said(v) for v in x] if isinstance(x, list) else x
-    plan = {"seed": 0, "replicates": 2000, "block_days": 7, **said(plan)}
+    plan = {"seed": 0, "replicates": 2000, "block_days": 7, **plan}
     others = plan.get("comparison", {}).get("machines", [])
     return {**plan, "names": None, "machines": sorted(plan["machines"]), "comparison": sorted(canonical(m) for m in others),
         "metrics": sorted(canonical({"machine": "*", **m}) for m in plan.get("metrics", []))}
@@ -119,6 +128,13 @@ def check_retrofitted(said, report, plan, body):
     need(is_found == ("COMPARISON_RETROFITTED" in [f["code"] for f in plan["findings"]]), "a comparison machine that was retrofitted, or was not")
     for m in plan["metrics"]: need(not is_found or not m.get("beside") or "COMPARISON_UNFIT" in m["beside"]["reasons"], "an unfit machine counts")
 
+def check_roles(said, report, plan, comparison):
+    """Machines are printed in their role, and a comparison machine that makes nothing, or that nobody declared, is found."""
+    for m in report["machines"]: need(m["role"] == role(said, m["machine"]), "%s in another role than stated" % m["machine"])
+    roles, codes = {role(said, m["machine"]) for m in comparison["machines"]}, {f["code"] for f in plan["findings"]}
+    need(bool(roles - {None, "production"}) == ("COMPARISON_ROLE" in codes), "a comparison machine that makes nothing, or does")
+    need((None in roles) == ("COMPARISON_UNKNOWN" in codes), "a comparison machine nobody declared, or somebody did")
+
 def begins(report, metric, others):
     """The first instant evaluated of either side, as declared now; none where nothing was."""
     sections = {s["machine"]: s for s in report["periods"] if s["period"] == "reporting"}
@@ -127,14 +143,16 @@ def begins(report, metric, others):
     sides = [sections[metric["machine"]]] + [sections[m] for m in others if m in sections and counts(sections[m])]
     return min((s["from_ms"] for s in sides if s["from_ms"] < s["to_ms"]), default=None)
 
-def check_one(report, plan, body, metric, beside, is_now, simulated, choice):
+def check_one(said, report, plan, body, metric, beside, is_now, simulated, choice):
     name = "%s of %s beside others" % (metric["definition"], metric["machine"])
     others = [m["machine"] for m in body["comparison"]["machines"]]
     need([m["machine"] for m in beside["machines"]] == others, "machines of %s" % name)
+    # In a sum are machines that make things.
+    makers = lambda machines: [m for m in machines if role(said, m) == "production"]
     need(beside["comparison"]["grade"] in (None, "C", "D"), "a grade too good on %s" % name)
     need(("COMPARISON_NOT_LOCKED" in beside["cautions"]) == (plan["comparison"]["lock"] is None), "%s: locked or not" % name)
     need(not WEAK & set(beside["cautions"] + beside["reasons"]) or beside["comparison"]["grade"] in (None, "D"), "a grade too good on %s" % name)
-    (locked_ms, agreed_ms, is_left), first = choice, begins(report, metric, others)
+    (locked_ms, agreed_ms, is_left), first = choice, begins(report, metric, makers(others))
     need(is_left == ("COMPARISON_LEFT" in beside["reasons"]), "%s: the plan left its lock, or did not" % name)
     # Sections are printed as declared now.
     for code, at in (("LOCKED_AFTER_START", locked_ms), ("PLAN_AFTER_START", agreed_ms)) if is_now else ():
@@ -166,9 +184,8 @@ def check_one(report, plan, body, metric, beside, is_now, simulated, choice):
     # Shifts are printed as declared now; a date without a calendar is in no series.
     whole = beside["comparison"]["days"] == beside["retrofitted"]["days"] == len(dates)
     if metric["definition"] not in RATIOS or not is_now or not whole: return 0
-    roles = {m["machine"]: m["role"] for m in report["machines"]}
-    own = [m for m in body["machines"] if roles.get(m) == "production"] if metric["machine"] == "*" else [metric["machine"]]
-    a, b = (days(report, machines, metric["definition"], dates) for machines in (others, own))
+    own = makers(body["machines"]) if metric["machine"] == "*" else [metric["machine"]]
+    a, b = (days(report, machines, metric["definition"], dates) for machines in (makers(others), own))
     common = [x[1] > 0 and y[1] > 0 for x, y in zip(a, b)]
     same = lambda series: [pair if both else [0, 0] for pair, both in zip(series, common)]
     a, b = same(a), same(b)
@@ -183,7 +200,7 @@ def check_one(report, plan, body, metric, beside, is_now, simulated, choice):
 
 def check_beside(said, raw, records, report):
     """How many of the metrics beside others were recomputed, and how many there are."""
-    said = [s for s in said if s[1] < report["request"]["size"]]
+    said = [s[:4] + (without_nulls(s[4]),) + s[5:] for s in said if s[1] < report["request"]["size"]]
     plan = report.get("measurement_plan")
     body = next((s[4] for s in said if plan and s[1] == plan["leaf"]), {})
     comparison = body.get("comparison")
@@ -193,13 +210,14 @@ def check_beside(said, raw, records, report):
     need(plan["design"] == "machines_compared" and not report["comparisons"], "machines beside machines are not before and after")
     need(plan["comparison"]["machines"] == comparison["machines"], "other comparison machines")
     check_retrofitted(said, report, plan, body)
+    check_roles(said, report, plan, comparison)
     # The newest statement of the site holds; simulated time says so itself.
     simulated = any(h["simulated"] for h, _ in records) or any(s[4].get("simulated") for s in [s for s in said if s[3] == "site"][-1:])
     recomputed, found = 0, [m for m in plan["metrics"] if m.get("beside")]
     for metric in found:
         need(metric["verdict"] in (None, "INSUFFICIENT"), "a verdict without a base period")
         now = metric["beside"].get("declared")
-        check_one(report, plan, body, metric, metric["beside"], not now, simulated, choice)
-        if now: check_one(report, plan, body, metric, now, True, simulated, choice)
+        check_one(said, report, plan, body, metric, metric["beside"], not now, simulated, choice)
+        if now: check_one(said, report, plan, body, metric, now, True, simulated, choice)
         recomputed += metric["definition"] in RATIOS
     return recomputed, len(found)

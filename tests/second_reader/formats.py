@@ -1,5 +1,5 @@
 """Reads the formats of docs/formats.md: protobuf, zstd, Ed25519, RFC 6962, C2SP notes. Written from that page alone."""
-import base64, hashlib, itertools, json, os, struct, sys, zipfile
+import base64, hashlib, itertools, json, os, struct, sys, zipfile, zlib
 import zstandard
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -14,6 +14,21 @@ SMALL = {bytes.fromhex(h) for h in (
 def need(truth, why):
     if not truth: sys.exit("refused: " + why)
 def sha256(data): return hashlib.sha256(data).digest()
+
+def b64(text):
+    """Base64 in its one spelling (§7)."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except ValueError:
+        data = None
+    need(data is not None and base64.b64encode(data).decode() == text, "base64 in another spelling")
+    return data
+def parts(note):
+    """The text of a note and its signature lines (§7)."""
+    need(not any(c < " " and c != "\n" for c in note), "a control character in a note")
+    body, blank, lines = note.rpartition("\n\n")
+    need(blank and lines.endswith("\n"), "not a signed note")
+    return body + "\n", [(line.split(" ")[1], b64(line.split(" ")[2])) for line in lines[:-1].split("\n") if need(line.startswith("\u2014 ") and line.count(" ") == 2, "not a signature line") is None]
 
 def signed(key, domain, message, signature):
     need(len(signature) == 64 and key not in SMALL and signature[:32] not in SMALL, "weak key or signature")
@@ -128,21 +143,18 @@ def entry_path(n, width):
     path = "/".join(["x" + group for group in groups[:0:-1]] + groups[:1])
     return "tile/entries/" + path + ("" if width == 256 else ".p/%d" % width)
 def checkpoint(note, log_keys):
-    body, _, lines = note.rpartition("\n\n")
-    body += "\n"
+    body, lines = parts(note)
     origin, size, digest = body.split("\n")[:3]
     for key in log_keys:
         name, key_id, data = key.split("+", 2)
-        public = base64.b64decode(data)[1:]
+        public = b64(data)[1:]
         need(sha256(name.encode() + b"\n\x01" + public)[:4].hex() == key_id, "trust file: key id")
         found = False
-        for line in lines.splitlines():
-            dash, signer, value = line.split(" ")
-            value = base64.b64decode(value)
-            if dash == "\u2014" and signer == name and value[:4].hex() == key_id:
+        for signer, value in lines:
+            if signer == name and value[:4].hex() == key_id:
                 signed(public, b"", body.encode(), value[4:])
                 found = True
-        if found: return origin, int(size), base64.b64decode(digest)
+        if found: return origin, int(size), b64(digest)
     need(False, "checkpoint is not signed by a trusted log key")
 def plain(body):
     """What a body is compared by (§8.1): its names and number, letters and digits alone."""
@@ -150,21 +162,18 @@ def plain(body):
     return {w for w in words if w}
 def witnesses(note, trust, newest_ms):
     """The other bodies of the trust file that cosigned the checkpoint, each with when (§7, §8.1)."""
-    body, _, lines = note.rpartition("\n\n")
-    found, own = [], plain(trust.get("operator") or {})
-    keys = [base64.b64decode(w["key"].split("+", 2)[2]) for w in trust.get("witnesses", [])]
+    (body, lines), found, own = parts(note), [], plain(trust.get("operator") or {})
+    keys = [b64(w["key"].split("+", 2)[2]) for w in trust.get("witnesses", [])]
     need(len(keys) == len(set(keys)), "trust file: a witness key is there twice")
-    log_keys = {base64.b64decode(k.split("+", 2)[2])[1:] for k in trust["log_keys"]}
+    log_keys = {b64(k.split("+", 2)[2])[1:] for k in trust["log_keys"]}
     for witness in trust.get("witnesses", []):
         name, key_id, data = witness["key"].split("+", 2)
-        kind, public = base64.b64decode(data)[:1], base64.b64decode(data)[1:]
+        kind, public = b64(data)[:1], b64(data)[1:]
         need(kind == b"\x04" and sha256(name.encode() + b"\n\x04" + public)[:4].hex() == key_id, "trust file: witness key")
-        for line in lines.splitlines():
-            dash, signer, value = line.split(" ")
-            value = base64.b64decode(value)
+        for signer, value in lines:
             if signer == name and value[:4].hex() == key_id:
                 seconds, = struct.unpack(">Q", value[4:12])
-                signed(public, b"cosignature/v1\ntime %d\n" % seconds, body.encode() + b"\n", value[12:])
+                signed(public, b"cosignature/v1\ntime %d\n" % seconds, body.encode(), value[12:])
                 names = plain(witness["operator"])
                 counts = own and public not in log_keys and not names & own and seconds * 1000 + 600000 >= newest_ms
                 if counts and not any(names & other for other, _ in found):
@@ -177,6 +186,14 @@ def site_of(origin, site):
     if len(parts) > 2 and parts[-2] == site and parts[-1].isdecimal() and parts[-1][0] != "0": return int(parts[-1])
     need(parts[-1] == site, "the log is of another site than the manifest says")
     return 0
+def ends(whole, file):
+    """Whether a deflated file ends where it is said to: zipfile stops at the stated length, whatever follows."""
+    if file.compress_type != zipfile.ZIP_DEFLATED: return file.compress_size == file.file_size
+    whole.seek(file.header_offset + 26)
+    whole.seek(sum(struct.unpack("<HH", whole.read(4))), 1)
+    stream = zlib.decompressobj(-15)
+    length = len(stream.decompress(whole.read(file.compress_size), file.file_size + 1))
+    return length == file.file_size and stream.eof and not stream.unused_data
 def open_bundle(path):
     """Manifest and files (§8)."""
     with open(path, "rb") as whole, zipfile.ZipFile(whole) as archive:
@@ -189,7 +206,7 @@ def open_bundle(path):
         need(len(archive.namelist()) == len(set(archive.namelist())), "a file appears twice")
         need(sum(f.file_size for f in archive.infolist()) <= min(2 << 30, (64 << 20) + 32 * os.path.getsize(path)), "it would fill the memory")
         files = {name: archive.read(name) for name in archive.namelist()}
-        need(all(len(files[f.filename]) == f.file_size for f in archive.infolist()), "a file of another length than stated")
+        need(all(len(files[f.filename]) == f.file_size and ends(whole, f) for f in archive.infolist()), "a file of another length than stated")
     need("manifest.json" in files, "no manifest")
     manifest = load_canonical(files["manifest.json"])
     need(set(manifest) == {"files", "format", "origin", "site", "size", "version"}, "manifest of other fields")

@@ -428,6 +428,10 @@ impl<'s> Archive<'s> {
     /// There is no such file, or it is not where the directory says.
     pub fn stream(&self, path: &str) -> Result<Box<dyn Read + '_>> {
         let place = self.place(path).ok_or_else(|| bad(format!("{path} is missing")))?;
+        self.stream_of(path, place)
+    }
+
+    fn stream_of(&self, path: &str, place: &Place) -> Result<Box<dyn Read + '_>> {
         let (at, _) = self.packed(path, place, 0)?;
         let packed = From::new(self.source, at, at + u64::from(place.packed));
         let most = u64::from(place.length) + 1;
@@ -443,11 +447,23 @@ impl<'s> Archive<'s> {
     /// # Errors
     /// As [`Archive::file`].
     pub fn digest_of(&self, path: &str) -> Result<Option<Digest>> {
-        let Some(place) = self.place(path) else { return Ok(None) };
+        self.place(path).map(|place| self.digest(path, place)).transpose()
+    }
+
+    /// SHA-256 of a content by its place among [`Archive::content_names`], which need not be held for it; `None` beyond the last.
+    ///
+    /// # Errors
+    /// As [`Archive::file`].
+    pub fn content_digest_of(&self, at: usize) -> Result<Option<Digest>> {
+        let content = self.contents.get(at);
+        content.map(|(digest, place)| self.digest(&format!("{CONTENTS}{digest}"), place)).transpose()
+    }
+
+    fn digest(&self, path: &str, place: &Place) -> Result<Digest> {
         if place.length.max(place.packed) <= HELD_MAX {
-            return Ok(Some(sha256(&self.unpack(path, place)?)));
+            return Ok(sha256(&self.unpack(path, place)?));
         }
-        let mut stream = self.stream(path)?;
+        let mut stream = self.stream_of(path, place)?;
         let (mut hash, mut crc) = (DigestWriter::default(), Crc::new());
         let mut piece = vec![0; WINDOW];
         let mut length = 0;
@@ -467,7 +483,7 @@ impl<'s> Archive<'s> {
         if crc.sum() != place.crc {
             return Err(bad(format!("{path}: its checksum does not hold")));
         }
-        Ok(Some(hash.finish()))
+        Ok(hash.finish())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Writing a bundle: the server's work. Who only reads one does not carry it.
 
 use std::collections::BTreeMap;
-use std::io::{Cursor, Write as _};
+use std::io::{self, Cursor};
 
 use super::{Files, Manifest, ManifestFile};
 use crate::{Digest, Error, Result, canonical_json, note::Checkpoint, sha256, tree};
@@ -73,9 +73,18 @@ pub fn write(site: &str, origin: &str, size: u64, files: &Files) -> Result<Vec<u
 
 /// Writes an archive of exactly these files in this order.
 pub fn write_files<'f>(files: impl IntoIterator<Item = (&'f str, &'f [u8])>) -> Result<Vec<u8>> {
+    let files = files.into_iter().map(|(path, bytes)| (path, move |out: &mut dyn io::Write| out.write_all(bytes)));
+    Ok(write_to(Cursor::new(Vec::new()), files)?.into_inner())
+}
+
+/// The same into whatever can be written, each file by whoever has it: none need be held.
+pub fn write_to<'f, W: io::Write + io::Seek, F: FnOnce(&mut dyn io::Write) -> io::Result<()>>(
+    out: W,
+    files: impl IntoIterator<Item = (&'f str, F)>,
+) -> Result<W> {
     let bad = |e: &dyn std::fmt::Display| Error::malformed("bundle", e.to_string());
-    let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    for (path, bytes) in files {
+    let mut archive = zip::ZipWriter::new(out);
+    for (path, write) in files {
         // Contents and archives are compressed already; only text gains from being deflated.
         let method = if path.starts_with("contents/") || path.ends_with(".zip") {
             zip::CompressionMethod::Stored
@@ -87,7 +96,7 @@ pub fn write_files<'f>(files: impl IntoIterator<Item = (&'f str, &'f [u8])>) -> 
             .last_modified_time(zip::DateTime::default())
             .unix_permissions(0o644);
         archive.start_file(path, options).map_err(|e| bad(&e))?;
-        archive.write_all(bytes).map_err(|e| bad(&e))?;
+        write(&mut archive).map_err(|e| bad(&e))?;
     }
-    Ok(archive.finish().map_err(|e| bad(&e))?.into_inner())
+    archive.finish().map_err(|e| bad(&e))
 }

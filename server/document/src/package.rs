@@ -20,6 +20,7 @@ mod questions;
 mod tables;
 
 use std::collections::BTreeSet;
+use std::io::{self, Read, Seek, Write};
 
 use look::text::Lang;
 use metrics::figures::questionnaire::Questionnaire;
@@ -135,13 +136,24 @@ pub struct Built {
 }
 
 impl Built {
-    /// The archive; the same input gives the same bytes.
+    /// Writes the archive; the same input gives the same bytes. The bundle goes into it as it is read.
     ///
     /// # Errors
-    /// An archive that is too large.
-    pub fn archive(&self, bundle: &[u8]) -> Result<Vec<u8>, DocumentError> {
-        let files = self.files.iter().map(|f| (f.path.as_str(), f.bytes.as_deref().unwrap_or(bundle)));
-        protocol::bundle::write_files(files).map_err(|e| DocumentError::Archive(e.to_string()))
+    /// An archive that is too large, or what reading and writing met.
+    pub fn write<W: Write + Seek, R: Read>(
+        &self,
+        out: W,
+        bundle: impl Fn() -> io::Result<R>,
+    ) -> Result<W, DocumentError> {
+        let bundle = &bundle;
+        let files = self.files.iter().map(|file| {
+            let write = move |out: &mut dyn Write| match &file.bytes {
+                Some(bytes) => out.write_all(bytes),
+                None => io::copy(&mut bundle()?, out).map(drop),
+            };
+            (file.path.as_str(), write)
+        });
+        protocol::bundle::write_to(out, files).map_err(|e| DocumentError::Archive(e.to_string()))
     }
 }
 

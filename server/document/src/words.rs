@@ -179,6 +179,14 @@ impl Words {
         }
     }
 
+    /// Why a statement moved nothing: the report's code in words; earlier reports have words of their own.
+    pub(crate) fn invalid(self, why: &str) -> &str {
+        match why {
+            metrics::report::INVALID_BODY => self.s("内容不符合此类填报的要求", "its body is not valid for its kind"),
+            words => words,
+        }
+    }
+
     /// A reason as it was stated; those that the server writes itself are in the reader's language.
     pub(crate) fn reason(self, stated: &str) -> &str {
         match stated {

@@ -2,10 +2,12 @@
 //!
 //! Where there is no Python the walk says so and checks nothing; under CI that is a failure. `GZ_PACKAGE_OUT=folder` keeps the archives.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Cursor;
+use std::io::{self, Cursor, Read};
 use std::path::Path;
 use std::process::Command;
+use std::rc::Rc;
 
 use calamine::{Data, Reader as _, Xlsx};
 use document::package::{
@@ -174,11 +176,31 @@ fn made(lang: Lang) -> Made {
         bundle: Some(&bundle),
     })
     .expect("a package");
-    let archive = built.archive(BUNDLE).expect("an archive");
+    let archive = built.write(Cursor::new(Vec::new()), || Ok(BUNDLE)).expect("an archive").into_inner();
     if let Some(folder) = std::env::var_os("GZ_PACKAGE_OUT") {
         std::fs::write(Path::new(&folder).join(format!("package.{}.zip", lang.tag())), &archive).expect("written");
     }
     Made { built, archive }
+}
+
+/// The bundle goes into the archive as it is read: whoever has it gives a piece at a time.
+#[test]
+fn the_bundle_is_not_held_to_be_packed() {
+    struct Long(u64, Rc<Cell<usize>>);
+    impl Read for Long {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.1.set(self.1.get().max(buffer.len()));
+            let length = buffer.len().min(self.0 as usize);
+            buffer[..length].fill(7);
+            self.0 -= length as u64;
+            Ok(length)
+        }
+    }
+    let made = made(Lang::En);
+    let most = Rc::new(Cell::new(0));
+    let long = || Ok(Long(40 << 20, Rc::clone(&most)));
+    let archive = made.built.write(Cursor::new(Vec::new()), long).expect("an archive").into_inner();
+    assert!(archive.len() > 40 << 20 && most.get() <= 1 << 16, "{} asked for at once", most.get());
 }
 
 /// What the second reader finds; nothing where there is no Python.

@@ -5,8 +5,10 @@
 //! 2. A denominator of zero is undefined with a reason, never 0 and never 1.
 //! 3. Bounds come from what is unobserved: unknown time may all have been production or none of it; time that rests on
 //!    a held sample may have been any other state; an order nobody saw may have been there or not; open counters may have run
-//!    at the planned rate. Whatever is certain without a reading is certain with it: taking one away never narrows a bound.
-//! 4. Multi-product values use planned time (Σ PRI·q), never an average cycle or piece-weighted quality (TV-03).
+//!    at the planned rate. They hold the truth whatever is missing. A bound of time is never narrowed by taking a reading away, nor one
+//!    of an amount but where `tests/properties/log.rs` says so: several products, or an edge of a window with too straight a line.
+//! 4. A share lies between 0 and 1 where nothing else limits it; other quotients have no upper bound then.
+//! 5. Multi-product values use planned time (Σ PRI·q), never an average cycle or piece-weighted quality (TV-03).
 
 use crate::batch::unit::Measure;
 use crate::facts::{Facts, PerGood, Production};

@@ -368,9 +368,13 @@ pub struct StatementLine {
     pub role: String,
     /// Reason in words.
     pub reason: String,
-    /// Why its body moved nothing, if it is not valid.
-    pub invalid: Option<String>,
+    /// [`INVALID_BODY`] when its body is not valid and moved nothing. What is wrong with it says [`crate::model::parse_body`], in words
+    /// that may change: they are for whoever shows it, never for the report.
+    pub invalid: Option<&'static str>,
 }
+
+/// The code of a statement whose body is not valid.
+pub const INVALID_BODY: &str = "BODY";
 
 /// Text in both languages of the product.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -368,9 +368,14 @@ impl Statements {
         self.stops.get(machine).map_or(&[], Vec::as_slice)
     }
 
+    /// What is said of meter replacements of a machine, by their time: of each the newest statement, also one that withdraws it.
+    pub fn meter_exchanges(&self, machine: &str) -> impl Iterator<Item = &Stated<MeterReplaced>> {
+        self.meters.get(machine).into_iter().flat_map(BTreeMap::values)
+    }
+
     /// Meter replacements of a machine by their time: of each the newest statement, without those withdrawn.
     pub fn meters_replaced(&self, machine: &str) -> impl Iterator<Item = &Stated<MeterReplaced>> {
-        self.meters.get(machine).into_iter().flat_map(BTreeMap::values).filter(|m| !m.body.withdrawn)
+        self.meter_exchanges(machine).filter(|m| !m.body.withdrawn)
     }
 
     /// The quality count of a shift: the newest statement.

@@ -3,11 +3,11 @@
 
 mod fixture;
 
-use fixture::{GATEWAY, HOUR, Log, MINUTE, MONDAY};
+use fixture::{GATEWAY, HOUR, Log, MINUTE, MONDAY, World};
 use metrics::report::{Line, Report, Section};
 use metrics::{ReportRequest, evaluate};
 use protocol::content::{Ratio, TagConfig};
-use protocol::{Batch, Configuration, Content, Quality, Reading, Value, ValueType};
+use protocol::{Batch, Configuration, Content, Declaration, Leaf, Quality, Reading, Value, ValueType};
 use serde_json::json;
 
 const BOOT_OFFSET: i64 = MONDAY - 5_000_000;
@@ -218,6 +218,40 @@ fn floats_count_exactly_and_an_exchanged_meter_needs_its_declaration() {
     let s = &report(&log);
     assert_eq!(line(shift(s, "vessel"), "energy.active@1").undefined, Some("METER_DISCONTINUITY"));
     assert!(!shift(s, "vessel").flags.contains(&"METER_REPLACED"));
+}
+
+#[test]
+fn a_meter_exchange_stated_corrected_or_withdrawn_late_is_called_late() {
+    let at_ms = MONDAY + 12 * HOUR;
+    let exchange = |last: i64, withdrawn: bool| json!({"machine": "press", "at_ms": at_ms, "old_final_raw": last, "new_initial_raw": 0, "withdrawn": withdrawn});
+    let log = |said: &[(i64, serde_json::Value)]| {
+        let mut log = Log::new(false);
+        log.run(&World::new(3, 1, None), false, |_, _| true);
+        for (received_ms, body) in said {
+            let declaration = Declaration {
+                kind: "meter_replaced".into(),
+                // Whatever moment it names: the exchange was when it was.
+                effective_from: at_ms + 40 * HOUR,
+                author: "u".into(),
+                role: "factory".into(),
+                reason: String::new(),
+                body: body.clone(),
+            };
+            let content = declaration.encode().unwrap();
+            log.leaves.push(Leaf::declaration(*received_ms, "meter_replaced", &content));
+            log.contents.insert(protocol::sha256(&content), content);
+        }
+        let request = ReportRequest::for_dates(log.size(), "2026-03-02", "2026-03-02", None);
+        let report = evaluate(&log.history(), &request).unwrap();
+        let section = shift(&report, "press");
+        (section.flags.contains(&"LATE_DECLARATION"), section.statements.contains(&(log.size() - 1)))
+    };
+    let (soon, late) = (at_ms + 20 * HOUR, at_ms + 30 * HOUR);
+    assert_eq!(log(&[(soon, exchange(7, false))]), (false, true));
+    assert_eq!(log(&[(late, exchange(7, false))]), (true, true));
+    assert_eq!(log(&[(soon, exchange(7, false)), (soon, exchange(8, false))]), (false, true));
+    assert_eq!(log(&[(soon, exchange(7, false)), (late, exchange(8, false))]), (true, true), "corrected");
+    assert_eq!(log(&[(soon, exchange(7, false)), (late, exchange(7, true))]), (true, true), "withdrawn");
 }
 
 #[test]

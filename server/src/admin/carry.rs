@@ -21,7 +21,7 @@ use protocol::carry::{Cargo, End, Head, Piece, Reader};
 use protocol::{ChainId, Content, Digest, GatewayId, Record, Refusal, ServerMessage, SiteId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot::Receiver;
-use unfinished::{Begun, Note};
+use unfinished::{Begun, Came, Note};
 
 use super::{AdminError, Context, OPERATOR, Reply, invalid, known_site};
 use crate::evaluate::said::Said;
@@ -149,7 +149,8 @@ pub async fn import(
         ));
     }
     let held = unfinished::held(&context.logs, &context.ingest, &head.site, &head.gateway).await?;
-    let begun = Begun { site: head.site.clone(), gateway: head.gateway.clone(), chain, first, last, held, by };
+    let (site, gateway) = (head.site.clone(), head.gateway.clone());
+    let begun = Begun { site, gateway, chain, first, last, held, by, came: None };
     let note = begun.note(&context.data_dir).map_err(LogError::from)?;
     let context = context.clone();
     let taking = async move { take(&context, reader, &begun, note, now_ms).await };
@@ -168,6 +169,10 @@ async fn take(
     let (ingest, chain) = (context.ingest.clone(), begun.chain);
     let brought = tokio::task::spawn_blocking(move || bring(&ingest, reader, chain)).await;
     let brought = brought.map_err(|_| LogError::Unavailable)?;
+    if let Err(error) = note.came(begun, Came { taken: brought.taken.clone(), file: brought.file }) {
+        // The note as it is states no more than the file was to hold.
+        tracing::warn!(%error, "What a carried file brought was not noted.");
+    }
     for range in &brought.taken {
         context.logs.append_declaration(&head.site, &begun.statement(*range, Some(brought.file), now_ms)).await?;
     }

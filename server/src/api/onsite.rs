@@ -17,6 +17,7 @@ use crate::planning::split;
 use crate::query::{self, OnsiteView, QueryError};
 use crate::reporting::{self, ReportingError};
 use crate::roles::{Access, Permission};
+use crate::sitelog::LogError;
 use crate::state::AppState;
 
 /// Largest body: a photo, and a little more so that one that is too large is refused in words.
@@ -61,13 +62,13 @@ pub(super) async fn view(
     Ok(Json(query::onsite(&state.store, &state.logs, access, &site, wanted, now_ms).await?))
 }
 
-/// Keeps a photo of somebody who checks, and reads when it was taken.
+/// Keeps a photo of somebody who checks, and reads when it was taken; with whether it was not there before.
 pub(crate) async fn photo_it(
     state: &AppState,
     access: &Access,
     site: &str,
     bytes: Vec<u8>,
-) -> Result<PhotoTaken, Failure> {
+) -> Result<(PhotoTaken, bool), Failure> {
     let row = query::visible(&state.store, access, Permission::SeeFigures, site).await?;
     access.check(Permission::CheckOnSite, &row)?;
     let id: SiteId = row.id.parse().map_err(|_| QueryError::NotFound)?;
@@ -85,7 +86,11 @@ pub(crate) async fn photo_it(
     })?;
     let logs = state.logs.clone();
     let kept = tokio::task::spawn_blocking(move || logs.keep_photo(&id, &bytes)).await.map_err(Failure::unavailable)?;
-    Ok(PhotoTaken { digest: kept?.hex(), taken_ms })
+    let (digest, is_new) = kept.map_err(|error| match error {
+        LogError::Storage(error) if error.kind() == std::io::ErrorKind::StorageFull => Failure::full(),
+        other => other.into(),
+    })?;
+    Ok((PhotoTaken { digest: digest.hex(), taken_ms }, is_new))
 }
 
 /// Send a photo of a meter's face: JPEG or PNG of at most 6 MB with the time at which it was taken. It is kept beside the site's log, by its
@@ -103,7 +108,7 @@ pub(super) async fn send(
     Path(site): Path<String>,
     bytes: Bytes,
 ) -> Result<(StatusCode, Json<PhotoTaken>), Failure> {
-    let kept = photo_it(&state, &who.session.access, &site, bytes.to_vec()).await?;
+    let (kept, _) = photo_it(&state, &who.session.access, &site, bytes.to_vec()).await?;
     Ok((StatusCode::CREATED, Json(kept)))
 }
 

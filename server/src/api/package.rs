@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -13,6 +14,7 @@ use jiff::tz::TimeZone;
 use look::format::Clockface;
 use look::text::Lang;
 use serde::Deserialize;
+use tokio_util::io::ReaderStream;
 use utoipa::IntoParams;
 
 use super::Failure;
@@ -73,13 +75,17 @@ pub(crate) async fn archive_of(
     query::visible(&state.store, access, Permission::SeeRaw, site).await?;
     let (view, packed) = package_of(state, access, site, (wanted, lang), sheet).await?;
     let Some(packed) = packed else { return Ok(None) };
-    let archive = tokio::task::spawn_blocking(move || packed.archive()).await;
-    let failed = |error: String| QueryError::Failed(error);
-    let bytes = archive.map_err(|e| failed(e.to_string()))?.map_err(|e| failed(e.to_string()))?;
+    let archive = query::package_archive(packed, &state.data_dir).await?;
+    let length = archive.metadata().map_err(|e| QueryError::Failed(e.to_string()))?.len();
+    let body = Body::from_stream(ReaderStream::new(tokio::fs::File::from_std(archive)));
     let leaf = view.report.unwrap_or_default();
     let disposition = format!("attachment; filename=\"{}-{site}-{leaf}.zip\"", view.overlay);
-    let headers = [(header::CONTENT_TYPE, "application/zip".to_owned()), (header::CONTENT_DISPOSITION, disposition)];
-    Ok(Some((headers, bytes).into_response()))
+    let headers = [
+        (header::CONTENT_TYPE, "application/zip".to_owned()),
+        (header::CONTENT_DISPOSITION, disposition),
+        (header::CONTENT_LENGTH, length.to_string()),
+    ];
+    Ok(Some((headers, body).into_response()))
 }
 
 /// The package of a city: folders and items with where the evidence is (file, page, check code), what the firm adds, what lacks and from

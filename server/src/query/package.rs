@@ -3,6 +3,7 @@
 //! Whoever may see the figures sees the list; the files belong to the bundle, and so does the right to have them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -234,6 +235,13 @@ pub(crate) async fn package(
         may_download,
     };
     Ok((view, packed))
+}
+
+/// The archive of a package, one at a time.
+pub(crate) async fn package_archive(packed: Arc<Packed>, data_dir: &Path) -> Result<File, QueryError> {
+    let data_dir = data_dir.to_owned();
+    let _one = ONE_AT_A_TIME.lock().await;
+    off_thread(move || packed.archive(&data_dir)).await
 }
 
 fn both(names: &Names) -> Words {

@@ -24,6 +24,8 @@ struct State {
     cut_at: Option<u64>,
     dead: bool,
     full: bool,
+    /// Bytes still free, where that is asked; as many as there are numbers by default.
+    free: Option<u64>,
     /// Writing below this path is forbidden.
     forbidden: Option<String>,
     seed: u64,
@@ -49,6 +51,11 @@ impl FakeDisk {
     /// Makes the disk full, or gives space back.
     pub(crate) fn set_full(&self, full: bool) {
         self.state().full = full;
+    }
+
+    /// Says that so many bytes are free.
+    pub(crate) fn leave(&self, free: u64) {
+        self.state().free = Some(free);
     }
 
     /// Makes whoever uses the disk wait until the answer is dropped.
@@ -227,6 +234,7 @@ impl Storage for FakeDisk {
     }
 
     fn free_bytes(&self) -> io::Result<u64> {
-        Ok(if self.state().full { 0 } else { u64::MAX })
+        let state = self.state();
+        Ok(if state.full { 0 } else { state.free.unwrap_or(u64::MAX) })
     }
 }

@@ -14,6 +14,7 @@ use protocol::{
     note::Checkpoint,
 };
 
+use crate::finding::FINDINGS_MAX;
 use crate::kept::epoch_of;
 use crate::leaves::Leaves;
 use crate::{Finding, Progress, Settings, leaves, parallel};
@@ -47,7 +48,10 @@ pub(crate) fn open<'s>(
         }
     };
     let (manifest, wrong) = match stated {
-        Ok(stated) => stated.compare(&archive, &hashed),
+        Ok(stated) => {
+            findings.extend(stated.too_many(&archive));
+            stated.compare(&archive, &hashed)
+        }
         Err(e) => {
             let (zh, en) = match &e {
                 protocol::Error::Unreadable { .. } => {
@@ -156,7 +160,7 @@ impl Hashed {
             None => {
                 let names = archive.content_names().enumerate().skip(piece * PIECE).take(PIECE);
                 let hash = |(at, name): (usize, &Digest)| -> protocol::Result<_> {
-                    Ok((*name, archive.content_of(at)?.as_deref().map(protocol::sha256)))
+                    Ok((*name, archive.content_digest_of(at)?))
                 };
                 names.map(hash).collect()
             }
@@ -212,21 +216,35 @@ struct Stated {
     as_named: Vec<bool>,
     /// All else, in its order.
     others: Vec<ManifestFile>,
+    /// Entries beyond what the archive can have: they are counted and not held.
+    beyond: usize,
 }
 
 impl Stated {
     fn read(archive: &Archive<'_>) -> protocol::Result<Self> {
-        let (mut as_named, mut others) = (vec![false; archive.content_names().len()], Vec::new());
+        let (mut as_named, mut others, mut beyond) = (vec![false; archive.content_names().len()], Vec::new(), 0);
+        // A path is there once, so that of so many entries enough are wrong.
+        let most = archive.files() + FINDINGS_MAX;
         let manifest = bundle::read_manifest(archive.stream("manifest.json")?, |entry: ManifestFile| {
             let is_as_named = |at: &usize| archive.content_length(*at) == Some(entry.length);
             let at = archive.content_at(&entry.sha256).filter(is_as_named);
             let at = at.filter(|_| entry.path.strip_prefix("contents/") == Some(&entry.sha256.to_string()));
             match at.and_then(|at| as_named.get_mut(at)) {
                 Some(is_as_named) => *is_as_named = true,
-                None => others.push(entry),
+                None if others.len() < most => others.push(entry),
+                None => beyond += 1,
             }
         })?;
-        Ok(Self { manifest, as_named, others })
+        Ok(Self { manifest, as_named, others, beyond })
+    }
+
+    /// Says that it lists far more files than there are.
+    fn too_many(&self, archive: &Archive<'_>) -> Option<Finding> {
+        let (listed, there) = (self.others.len() + self.beyond, archive.files());
+        let zh = format!("清单列出至少 {listed} 个文件，佐证包中只有 {there} 个；以下仅列出部分");
+        let en =
+            format!("it lists {listed} files or more, and the bundle has {there}; not all of them are named below");
+        (self.beyond > 0).then(|| Finding::refused("manifest", "manifest.json", zh, en))
     }
 
     /// Names every file that is missing, extra or other than the manifest says.

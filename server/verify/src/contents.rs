@@ -1,4 +1,5 @@
-//! Step 4: every content is the one its leaf names, and decodes. Declarations also say which gateway holds which key.
+//! Step 4: every content is the one its leaf names, and decodes. Declarations also say which gateway holds which key. The length is asked
+//! of the archive's index first: what is longer than its leaf says is never read.
 //!
 //! Declarations are read first and as a whole ([`declared`]): what they say of keys and machines is needed for the records,
 //! which follow entry bundle by entry bundle ([`Contents::record`]).
@@ -7,10 +8,11 @@ use std::collections::BTreeMap;
 
 use metrics::interval::Interval;
 use protocol::content::{DeviceConfig, Excerpt};
+use protocol::declaration::DECLARATION_MAX;
 use protocol::record::SyncState;
 use protocol::{Content, Declaration, Header, Kind, Leaf, LeafBody, PublicKey, bundle::Archive, sha256};
 
-use crate::{Finding, Withheld, archive::Bundle};
+use crate::{Finding, Severity, Withheld, archive::Bundle};
 
 /// What one reading takes, about, bytes.
 const READING_BYTES: u64 = 32;
@@ -69,9 +71,18 @@ impl Beside {
         keep: &impl Fn(u32) -> bool,
     ) -> protocol::Result<Option<Self>> {
         let Some(at) = archive.content_at(&header.content_digest) else { return Ok(None) };
+        if archive.content_length(at) != Some(header.content_length.into()) {
+            return Ok(Some(Self {
+                at,
+                is_altered: true,
+                content: None,
+                is_dropped: false,
+                trouble: None,
+                readings: None,
+            }));
+        }
         let Some(bytes) = archive.content_to_digest(at)? else { return Ok(None) };
-        let is_altered =
-            sha256(&bytes) != header.content_digest || bytes.len() as u64 != u64::from(header.content_length);
+        let is_altered = sha256(&bytes) != header.content_digest;
         let (content, trouble) = match Excerpt::read(header.kind, &bytes, keep) {
             Ok(content) => (Some(content), None),
             Err(e) => (None, Some(e)),
@@ -113,12 +124,16 @@ impl Beside {
 
 impl Contents {
     fn refuse(&mut self, leaf: u64, code: &'static str, place: String, zh: impl Into<String>, en: impl Into<String>) {
-        self.findings.push((leaf, Finding::refused(code, place, zh, en)));
+        self.say(leaf, Finding::refused(code, place, zh, en));
+    }
+
+    fn say(&mut self, leaf: u64, finding: Finding) {
+        self.findings.push((leaf, finding));
     }
 
     /// Whether anything was refused so far.
     pub(crate) fn is_refused(&self) -> bool {
-        !self.findings.is_empty()
+        self.findings.iter().any(|(_, finding)| finding.severity == Severity::Refused)
     }
 
     /// Takes note that a leaf names the content at this place of the archive.
@@ -257,6 +272,19 @@ pub(crate) fn declared(bundle: &Bundle<'_>, contents: &mut Contents) -> Declared
         let LeafBody::Declaration { kind, digest, length } = &leaf.body else { continue };
         let (index, place) = (*index, format!("leaf {index}"));
         let at = bundle.archive.content_at(digest);
+        if let Some(at) = at.filter(|at| bundle.archive.content_length(*at) != Some((*length).into())) {
+            contents.name(at);
+            contents.altered(index, leaf);
+            continue;
+        }
+        if *length as usize > DECLARATION_MAX {
+            let (zh, en) = (
+                format!("填报无法读取（{length} 字节，最多 {DECLARATION_MAX}）"),
+                format!("cannot be read ({length} bytes, at most {DECLARATION_MAX})"),
+            );
+            contents.refuse(index, "declaration", place, zh, en);
+            continue;
+        }
         let bytes = match at.map_or(Ok(None), |at| bundle.archive.content_of(at)) {
             Ok(Some(bytes)) => bytes,
             Ok(None) => {
@@ -274,13 +302,24 @@ pub(crate) fn declared(bundle: &Bundle<'_>, contents: &mut Contents) -> Declared
             }
         };
         at.into_iter().for_each(|at| contents.name(at));
-        if sha256(&bytes) != *digest || bytes.len() as u64 != u64::from(*length) {
+        if sha256(&bytes) != *digest {
             contents.altered(index, leaf);
             continue;
         }
         contents.present += 1;
         match Declaration::decode(&bytes) {
             Ok(declaration) if declaration.kind == *kind => {
+                if let Err(e) = metrics::model::parse_body(kind, &declaration.body) {
+                    contents.say(
+                        index,
+                        Finding::note(
+                            "declaration",
+                            place,
+                            format!("此填报无效，未计入（{e}）"),
+                            format!("this statement is not valid and moved nothing ({e})"),
+                        ),
+                    );
+                }
                 note_declaration(index, &declaration, &mut declared, contents);
                 declared.statements.push((index, leaf.received_ms, declaration));
             }

@@ -1,6 +1,11 @@
 //! One thing that verification found, good or bad, in both languages.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
+
+/// Most findings of one code that are told: a manifest can list millions of files, and a reader needs the first.
+pub(crate) const FINDINGS_MAX: usize = 1_000;
 
 /// How a finding bears on the verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -90,4 +95,24 @@ impl Finding {
     ) -> Self {
         Self::new(Severity::Refused, code, place, zh, en)
     }
+}
+
+/// The first [`FINDINGS_MAX`] of every code and severity, in their order, with how many there were beyond.
+pub(crate) fn first_of_each(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut counts: BTreeMap<(&str, bool), usize> = BTreeMap::new();
+    let mut kept = Vec::new();
+    for finding in findings {
+        let count = counts.entry((finding.code, finding.severity == Severity::Refused)).or_default();
+        *count += 1;
+        if *count <= FINDINGS_MAX {
+            kept.push(finding);
+        }
+    }
+    for ((code, is_refused), count) in counts {
+        let Some(more) = count.checked_sub(FINDINGS_MAX).filter(|more| *more > 0) else { continue };
+        let severity = if is_refused { Severity::Refused } else { Severity::Note };
+        let zh = format!("另有同类 {more} 项，未列出");
+        kept.push(Finding::new(severity, code, "", zh, format!("and {more} more of the kind, which are not listed")));
+    }
+    kept
 }

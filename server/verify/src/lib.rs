@@ -133,7 +133,7 @@ pub fn verify_source(bundle: &dyn Source, settings: &Settings<'_>) -> Outcome {
     let mut found = Found::default();
     steps(bundle, settings, &mut found);
     let Found { findings, simulated, figures, withheld } = found;
-    let is_recomputed = figures.is_some();
+    let (is_recomputed, findings) = (figures.is_some(), finding::first_of_each(findings));
     Outcome { simulated, figures, withheld, ..Outcome::new(findings, settings.trust.is_some(), is_recomputed) }
 }
 

@@ -163,7 +163,15 @@ impl Recomputation {
         };
         note_prefix(bundle, report.request.size, findings);
         practice::notes(&report, &statements(declared, report.request.size), findings);
-        if again == *given {
+        let worded = if again == *given { 0 } else { in_its_words(given, &report, &again) };
+        if again == *given || worded > 0 {
+            if worded > 0 {
+                let zh = format!("{worded} 项无效填报的说明是出具时程序的原话：无效与否已复算，文字未复算");
+                let en = format!(
+                    "what is wrong with {worded} invalid statements is said in the words of the program that issued it: that they are invalid was computed again, the words were not"
+                );
+                findings.push(Finding::note("report", format!("{REPORT}: statements"), zh, en));
+            }
             issued(declared, given, findings);
             let zh = "报告已由签名数据重新计算，逐字节一致";
             let en = "the report was computed again from the signed contents: the same bytes";
@@ -238,6 +246,26 @@ fn issued(declared: &Declared, given: &[u8], findings: &mut Vec<Finding>) {
             findings.push(Finding::refused("issued", REPORT, zh, en));
         }
     }
+}
+
+/// How many statements a report says to be invalid in a sentence of its own, if nothing else sets it apart from what was computed: reports
+/// had a sentence where there is a code now.
+fn in_its_words(given: &[u8], report: &Report, again: &[u8]) -> usize {
+    let Ok(mut json) = serde_json::from_slice::<Json>(given) else { return 0 };
+    if protocol::canonical_json(&json).ok().as_deref() != Some(given) {
+        return 0;
+    }
+    let mut worded = 0;
+    let stated = json.get_mut("statements").and_then(Json::as_array_mut).into_iter().flatten();
+    for (given, own) in stated.zip(&report.statements) {
+        if let (Some(Json::String(words)), Some(code)) = (given.get_mut("invalid"), own.invalid)
+            && words.contains(' ')
+        {
+            code.clone_into(words);
+            worded += 1;
+        }
+    }
+    if protocol::canonical_json(&json).ok().as_deref() == Some(again) { worded } else { 0 }
 }
 
 /// Names the first place where two reports differ, in words a reader of the report can find.

@@ -4,10 +4,12 @@
 #[path = "../../metrics/tests/fixture/mod.rs"]
 mod fixture;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use fixture::{HOUR, Log, MONDAY, World};
 use metrics::pass::{Pass, PassError};
 use metrics::{ReportRequest, evaluate};
-use protocol::{Batch, Content, Gap, GapCause, GapStart, KeyChange, SecretKey};
+use protocol::{Batch, Content, Gap, GapCause, GapStart, KeyChange, LeafBody, SecretKey, bundle};
 use serde_json::json;
 use verify::{Outcome, Settings, Severity, Source, Trust, Verdict, verify_source};
 
@@ -36,7 +38,7 @@ fn what_is_found_does_not_depend_on_the_number_of_threads() {
         content[at] ^= 0x10;
     }
     for leaf in altered.leaves.iter_mut().skip(40).step_by(90) {
-        if let protocol::LeafBody::Record { signature, .. } = &mut leaf.body {
+        if let LeafBody::Record { signature, .. } = &mut leaf.body {
             signature.0[7] ^= 1;
         }
     }
@@ -134,7 +136,7 @@ fn the_figures_are_those_of_the_report_and_what_is_withheld_is_named() {
 /// A bundle on a disk that fails on the way.
 struct Failing<'b> {
     bytes: &'b [u8],
-    after: std::sync::atomic::AtomicUsize,
+    after: AtomicUsize,
 }
 
 impl Source for Failing<'_> {
@@ -143,7 +145,7 @@ impl Source for Failing<'_> {
     }
 
     fn read(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<()> {
-        use std::sync::atomic::Ordering::Relaxed;
+        use Ordering::Relaxed;
         if self.after.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_err() {
             return Err(std::io::Error::other("bad sector"));
         }
@@ -161,7 +163,7 @@ fn a_bundle_that_cannot_be_read_to_its_end_is_never_accepted() {
     let reads = |after: usize| {
         let failing = Failing { bytes: &bundle, after: after.into() };
         let found = verify_source(&failing, &Settings { threads: 1, ..Settings::new(Some(&trust), None) });
-        let read = after - failing.after.load(std::sync::atomic::Ordering::Relaxed);
+        let read = after - failing.after.load(Ordering::Relaxed);
         (found, read)
     };
     let (found, all) = reads(1_000_000);
@@ -189,4 +191,67 @@ fn a_bundle_that_cannot_be_read_to_its_end_is_never_accepted() {
             );
         }
     }
+}
+
+/// A bundle, and the most bytes of it that were asked for at once.
+struct Watched<'b>(&'b [u8], AtomicUsize);
+
+impl Source for Watched<'_> {
+    fn length(&self) -> u64 {
+        self.0.length()
+    }
+
+    fn read(&self, offset: u64, buffer: &mut [u8]) -> std::io::Result<()> {
+        self.1.fetch_max(buffer.len(), Ordering::Relaxed);
+        self.0.read(offset, buffer)
+    }
+}
+
+/// A stranger says which content a leaf names; that it is ten thousand times as long as the leaf says costs nobody the memory.
+#[test]
+fn a_content_longer_than_its_leaf_says_is_refused_and_never_held() {
+    let mut log = Log::new(false);
+    log.run(&World::new(4, 2, None), false, |_, _| true);
+    let report = evaluate(&log.history(), &request(&log, 2)).unwrap().to_json().unwrap();
+    let is = |of: fn(&LeafBody) -> bool| log.leaves.iter().position(|leaf| of(&leaf.body)).unwrap();
+    let batch =
+        |body: &LeafBody| matches!(body, LeafBody::Record { header, .. } if header.kind == protocol::Kind::Batch);
+    for index in [is(batch), is(|body| matches!(body, LeafBody::Declaration { .. }))] {
+        let mut bent = log.clone();
+        let digest = bent.leaves[index].content_digest().unwrap();
+        bent.contents.get_mut(&digest).unwrap().resize(5 << 20, 7);
+        let bundle = bent.bundle(&report);
+        let watched = Watched(&bundle, AtomicUsize::new(0));
+        let found = verify_source(&watched, &Settings { threads: 1, ..Settings::new(Some(&trust(&log)), None) });
+        let place = format!("leaf {index}: ");
+        let is_named = found.refusals().any(|f| f.code == "content" && f.place.starts_with(&place));
+        assert!(is_named, "{:#?}", found.findings);
+        let most = watched.1.into_inner();
+        assert!(most < 1 << 20, "{most} bytes were read at once");
+    }
+}
+
+#[test]
+fn of_a_manifest_with_endless_files_the_first_are_named() {
+    let mut log = Log::new(false);
+    log.run(&World::new(4, 2, None), false, |_, _| true);
+    let report = evaluate(&log.history(), &request(&log, 2)).unwrap().to_json().unwrap();
+    let mut files = bundle::read(&log.bundle(&report)).unwrap();
+    let mut manifest: serde_json::Value = serde_json::from_slice(&files.remove("manifest.json").unwrap()).unwrap();
+    let listed = manifest["files"].as_array_mut().unwrap();
+    let honest = listed.len();
+    // Behind all others, in order.
+    let entry = |n: usize| json!({"length": 1, "path": format!("zz/{n:06}"), "sha256": "ab".repeat(32)});
+    listed.extend((0..20_000).map(entry));
+    let manifest = protocol::canonical_json(&manifest).unwrap();
+    let rest = files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice()));
+    let bundle = bundle::write_files([("manifest.json", manifest.as_slice())].into_iter().chain(rest)).unwrap();
+    let found = with_threads(&bundle, &trust(&log), 2);
+    let told: Vec<&verify::Finding> = found.refusals().filter(|f| f.code == "manifest").collect();
+    assert!(told.len() < 1_100, "{} are told", told.len());
+    let other = honest - files.keys().filter(|path| path.starts_with("contents/")).count();
+    let all = format!("lists {} files or more, and the bundle has {}", other + 20_000, honest + 1);
+    assert!(told[0].place == "manifest.json" && told[0].en.contains(&all), "{:?}", told[0]);
+    assert_eq!((told[1].place.as_str(), told[1_000 - 1].place.as_str()), ("zz/000000", "zz/000998"));
+    assert!(told[1_000].en.contains("more of the kind"), "{:?}", told[1_000]);
 }

@@ -122,6 +122,7 @@ fn table(flow: &mut Flow, c: &Context<'_>, all: &[&Statement]) {
                 Cell::new(values).and(words.reason(&s.reason))
             };
             if let Some(why) = &s.invalid {
+                let why = words.invalid(why);
                 said = said.and_styled(
                     format!("{} {why}", words.s("✕ 无效，未计入：", "✕ invalid, moved nothing:")),
                     FINE.ink(RED),

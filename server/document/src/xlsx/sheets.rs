@@ -319,7 +319,7 @@ fn statements(c: &Context<'_>) -> Table {
                 w.role(&s.role).into(),
                 c.declared.get(&s.leaf).map(|b| Fields::whole(c).body(b)).into(),
                 w.reason(&s.reason).into(),
-                s.invalid.clone().into(),
+                s.invalid.as_deref().map(|why| w.invalid(why).to_owned()).into(),
             ]
         })
         .collect();

@@ -3,8 +3,9 @@
 //! Constraints
 //! 1. In any time no more passes than the caller says is possible; what the record states is never taken back for that.
 //! 2. The rule holds for stretches one by one and for every run of them together with what was counted in between: a tick
-//!    may fall just inside of each, and would be granted to each although one reading fewer grants it once. The least of all
-//!    groupings is the bound, so that taking a reading away never lowers it.
+//!    may fall just inside of each, and would be granted to each although one reading fewer grants it once. The bound is the least of all
+//!    groupings that are looked at, so that taking a reading away does not lower it — but where rule 1 keeps a bound at what is in
+//!    the sum (a straight line into a window that had less time), or rule 3 keeps stretches apart.
 //! 3. Where more was counted in a stretch or between two than is said to be possible, they are not looked at together: the machine was
 //!    faster than was said, and what one stretch has too much is not what another lacks.
 

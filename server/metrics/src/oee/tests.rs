@@ -183,3 +183,20 @@ fn every_reason_is_found_by_its_code() {
     assert!(Undefined::ALL.is_sorted() && Undefined::ALL.len() == Undefined::NotMeasured as usize + 1);
     assert!(Undefined::ALL.into_iter().all(|reason| Undefined::from_code(reason.code()) == Some(reason)));
 }
+
+#[test]
+fn where_nothing_limits_an_amount_a_share_ends_at_one_and_other_quotients_nowhere() {
+    let mut f = tv_01();
+    f.production.as_mut().unwrap().uncapped = true;
+    assert_eq!(bounds(quality(&f)), ("0.000000".into(), "1.000000".into()));
+    for value in [performance(&f), oee(&f), teep(&f), items(&f, |p| p.good.items)] {
+        assert_eq!(value.unwrap().upper, None);
+    }
+    // Nothing is certain to have been made: the quotients of the bounds have no denominator.
+    let mut f = tv_01();
+    let p = f.production.as_mut().unwrap();
+    for counted in [&mut p.good, &mut p.rejected] {
+        counted.standard = Bounded { value: counted.standard.value, lower: 0, upper: 0 };
+    }
+    assert_eq!(bounds(quality(&f)), ("0.000000".into(), "1.000000".into()));
+}

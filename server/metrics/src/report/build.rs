@@ -580,7 +580,8 @@ fn statement_lines(history: &History) -> Vec<StatementLine> {
         author: s.body.author.clone(),
         role: s.body.role.clone(),
         reason: s.body.reason.clone(),
-        invalid: statements.bad().iter().find(|b| b.leaf == s.leaf).map(|b| b.reason.clone()),
+        // Both lists are in order of the log.
+        invalid: statements.bad().binary_search_by_key(&s.leaf, |bad| bad.leaf).is_ok().then_some(super::INVALID_BODY),
     };
     statements.ledger().iter().map(line).collect()
 }

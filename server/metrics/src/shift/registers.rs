@@ -13,6 +13,7 @@ use crate::model::{CycleTime, SignalRef};
 use crate::oee::standard_of_ms;
 use crate::shift::Piece;
 use crate::state::StateInterval;
+use crate::statements::LATE_AFTER_MS;
 use crate::timeline::Cadence;
 
 impl Piece<'_> {
@@ -164,9 +165,14 @@ impl Piece<'_> {
             return;
         };
         let machine = &self.definition.body.machine;
-        for replaced in self.history.statements().meters_replaced(machine) {
-            if self.window.contains(replaced.body.at_ms) {
-                facts.statements.insert(replaced.leaf);
+        // One that is withdrawn moves the number as well: it was there before.
+        for stated in self.history.statements().meter_exchanges(machine) {
+            let at_ms = stated.body.at_ms;
+            if self.window.contains(at_ms) {
+                facts.statements.insert(stated.leaf);
+                if stated.received_ms > at_ms.saturating_add(LATE_AFTER_MS) && !self.history.is_simulated() {
+                    facts.flags.insert(Flag::LateDeclaration);
+                }
             }
         }
         let rule = energy_rule(self.history, machine, signal, meaning);

@@ -18,6 +18,8 @@ use crate::fixture::{HOUR, MINUTE, MONDAY, SITE};
 
 #[path = "counted.rs"]
 mod counted;
+#[path = "edges.rs"]
+mod edges;
 
 /// Planned time of an item, and items per cycle, of products 1 and 2.
 pub(crate) const PRODUCTS: [(i64, i64); 2] = [(6_000_000, 1), (2_500_000, 4)];
@@ -142,8 +144,7 @@ impl Plant {
             let gateway = GATEWAYS.iter().find(|g| g.1.contains(&tag)).unwrap().0;
             json!({"gateway": gateway, "tag": format!("press/{tag}")})
         };
-        let counters = [&["good", "reject"][..], &["good", "total"], &["total", "reject"], &["total"]]
-            [usize::from(self.kind.counters)];
+        let counters = self.counter_tags();
         let mut signals = serde_json::Map::new();
         for tag in ["state", "energy"].iter().chain(counters) {
             signals.insert((*tag).into(), signal(tag));

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::super::{Request, execute as perform};
 use super::*;
 use crate::config::Config;
+use crate::ingest::Answer;
 use crate::ingest::accept::CARRIED;
 use crate::ingest::testing::TestGateway;
 use crate::run::Evidence;
@@ -74,8 +75,15 @@ impl Bench {
         }
     }
 
-    /// First, last and file of every statement of carriage, in order of the log, and the index of the last record before each.
+    /// First, last and file of every statement of carriage, in order of the log; each stands right behind the records it speaks of.
     fn stated(&self) -> Vec<(u64, u64, String)> {
+        let (stated, newest): (Vec<_>, Vec<_>) = self.stated_behind().into_iter().unzip();
+        assert!(stated.iter().zip(newest).all(|((_, last, _), newest)| Some(*last) == newest), "{stated:?}");
+        stated
+    }
+
+    /// The same wherever they stand, each with the sequence of the last record before it.
+    fn stated_behind(&self) -> Vec<((u64, u64, String), Option<u64>)> {
         let logs = &self.inside.context.logs;
         let size = logs.size(&self.gateway.site).expect("size");
         let leaves = logs.leaves(&self.gateway.site, 0..size).expect("leaves");
@@ -89,8 +97,8 @@ impl Bench {
                     let body = Declaration::decode(&content).expect("declaration").body;
                     assert_eq!((&body["gateway"], &body["chain"]), (&json!("gw-1"), &json!(self.gateway.chain)));
                     let (first, last) = (body["first"].as_u64().expect("first"), body["last"].as_u64());
-                    assert_eq!(last, newest, "it stands right behind the records it speaks of");
-                    stated.push((first, last.expect("last"), body["file"].as_str().unwrap_or_default().to_owned()));
+                    let file = body["file"].as_str().unwrap_or_default().to_owned();
+                    stated.push(((first, last.expect("last"), file), newest));
                 }
                 _ => {}
             }
@@ -224,6 +232,7 @@ async fn a_server_that_dies_between_the_records_and_their_statement_makes_it_at_
         last: 5,
         held,
         by: Issuer { author: "zhao.lei".into(), role: "firm".into() },
+        came: None,
     };
     let _dies_with_it = begun(None).note(&context.data_dir).expect("noted");
     for record in &bench.records[..4] {
@@ -244,6 +253,32 @@ async fn a_server_that_dies_between_the_records_and_their_statement_makes_it_at_
     assert_eq!(bench.stated(), [(0, 3, String::new()), (4, 5, digest)]);
     let bench = bench.restarted().await;
     assert_eq!(bench.stated().len(), 2, "an import that ended leaves no note");
+    bench.close().await;
+}
+
+/// The file was to hold six records and ended behind the second; its statement could not be written; the network brought the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_file_brought_is_stated_at_the_next_start_and_not_what_came_otherwise() {
+    let bench = Bench::new(6).await;
+    let (context, gateway) = (&bench.inside.context, &bench.gateway);
+    let (site, id) = (gateway.site.clone(), gateway.id.clone());
+    let by = Issuer { author: "zhao.lei".into(), role: "firm".into() };
+    let begun = Begun { site, gateway: id, chain: gateway.chain, first: 0, last: 5, held: None, by, came: None };
+    let note = begun.note(&context.data_dir).expect("noted");
+    for record in &bench.records[..2] {
+        let submitted = context.ingest.submit_carried(gateway.site.clone(), gateway.id.clone(), record.encode()).await;
+        assert!(matches!(submitted, Ok(Outcome::Taken { .. })));
+    }
+    let file = protocol::sha256(b"the stick");
+    note.came(&begun, Came { taken: vec![(0, 1)], file }).expect("noted");
+    for record in &bench.records[2..] {
+        let submitted = context.ingest.submit(gateway.site.clone(), gateway.id.clone(), record.encode()).await;
+        assert!(matches!(submitted, Ok(Answer::Answered)));
+    }
+    let bench = bench.restarted().await;
+    assert_eq!(bench.stated_behind(), [((0, 1, file.to_string()), Some(5))], "what the stick brought, and no more");
+    let bench = bench.restarted().await;
+    assert_eq!(bench.stated_behind().len(), 1, "once");
     bench.close().await;
 }
 

@@ -3,7 +3,8 @@
 //! The statement can only stand behind the records it speaks of, and a server can die in between. So a note is written into the data directory
 //! before the first record is handed in, and removed when the statement is durable; the next start, before any gateway may speak, states what
 //! the notes it finds came to. A death between statement and removal states the same range twice, which is true twice: readers count
-//! records, not statements.
+//! records, not statements. Once the file is read, the note says what came of it, so that a statement which cannot be written now — the
+//! disk is full — says the same later, whatever the network brought meanwhile.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -33,6 +34,18 @@ pub(super) struct Begun {
     pub(super) held: Option<(ChainId, u64)>,
     /// Who brought it.
     pub(super) by: Issuer,
+    /// What came of the file, once it was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) came: Option<Came>,
+}
+
+/// What a file brought.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Came {
+    /// First and last sequences that were new.
+    pub(super) taken: Vec<(u64, u64)>,
+    pub(super) file: Digest,
 }
 
 /// The note of one import.
@@ -85,6 +98,11 @@ impl Begun {
 }
 
 impl Note {
+    /// Adds what came of the file, durably.
+    pub(super) fn came(&self, begun: &Begun, came: Came) -> io::Result<()> {
+        replace_file(&self.0, &serde_json::to_vec(&Begun { came: Some(came), ..begun.clone() })?)
+    }
+
     /// The statement is durable.
     pub(super) fn done(self) {
         // What stays is stated once more at the next start.
@@ -115,9 +133,15 @@ pub(crate) async fn complete(logs: &SiteLogs, ingest: &Ingest, data_dir: &Path, 
 }
 
 async fn state(logs: &SiteLogs, ingest: &Ingest, begun: &Begun, now_ms: i64) -> Result<(), LogError> {
-    let through = held(logs, ingest, &begun.site, &begun.gateway).await?;
-    if let Some(range) = begun.taken(through) {
-        logs.append_declaration(&begun.site, &begun.statement(range, None, now_ms)).await?;
+    let (taken, file) = match &begun.came {
+        Some(came) => (came.taken.clone(), Some(came.file)),
+        None => {
+            let through = held(logs, ingest, &begun.site, &begun.gateway).await?;
+            (begun.taken(through).into_iter().collect(), None)
+        }
+    };
+    for range in taken {
+        logs.append_declaration(&begun.site, &begun.statement(range, file, now_ms)).await?;
     }
     Ok(())
 }
@@ -149,7 +173,7 @@ mod tests {
         let (old, chain, newer) = (ChainId([1; 16]), ChainId([2; 16]), ChainId([3; 16]));
         let (site, gateway) = ("site-1".parse().expect("id"), "gw-1".parse().expect("id"));
         let by = Issuer { author: "operator".into(), role: "administrator".into() };
-        let begun = |held| Begun { site, gateway, chain, first: 4, last: 9, held, by };
+        let begun = |held| Begun { site, gateway, chain, first: 4, last: 9, held, by, came: None };
         let empty = begun(None);
         assert_eq!(empty.taken(None), None);
         assert_eq!(empty.taken(Some((chain, 6))), Some((4, 6)));

@@ -26,15 +26,13 @@ use crate::query;
 use crate::reporting::Issuer;
 use crate::roles::Permission;
 use crate::state::AppState;
-use crate::storage::{Disk, Storage as _, private_folder};
+use crate::storage::{Disk, ROOM, Storage as _, nameless};
 use crate::web::carry::{CarryPage, Told};
 use crate::web::text::{Lang, Texts};
 use crate::web::view::Nav;
 
 /// Largest upload, bytes: one file of largest records, or weeks of ordinary ones.
 const UPLOAD_MAX: usize = 2 * 1024 * 1024 * 1024;
-/// Room that the disk keeps, bytes.
-const RESERVE: u64 = 512 * 1024 * 1024;
 /// Files of one upload.
 const FILES_MAX: usize = 256;
 /// Uploads at once.
@@ -176,26 +174,15 @@ enum Kept {
 
 /// Writes one file as it comes.
 async fn keep(data_dir: &FilePath, mut part: Field<'_>) -> Result<File, Kept> {
-    let mut file = nameless(data_dir).map_err(Kept::Disk)?;
+    let mut file = nameless(data_dir, "incoming").map_err(Kept::Disk)?;
     let room = Disk::existing(data_dir).map_err(Kept::Disk)?;
     while let Some(bytes) = part.chunk().await.map_err(|e| Kept::Cut(e.status()))? {
-        if room.free_bytes().map_err(Kept::Disk)? < RESERVE {
+        if room.free_bytes().map_err(Kept::Disk)? < ROOM {
             return Err(Kept::Disk(io::ErrorKind::StorageFull.into()));
         }
         file.write_all(&bytes).map_err(Kept::Disk)?;
     }
     file.rewind().map_err(Kept::Disk)?;
-    Ok(file)
-}
-
-/// A file of the data directory that nobody can find and that is gone with its last reader.
-fn nameless(data_dir: &FilePath) -> io::Result<File> {
-    let folder = data_dir.join("uploads");
-    private_folder(&folder)?;
-    let path = folder.join("incoming");
-    let _ = std::fs::remove_file(&path);
-    let file = File::options().read(true).write(true).create_new(true).open(&path)?;
-    std::fs::remove_file(&path)?;
     Ok(file)
 }
 

@@ -1,7 +1,7 @@
 //! On-site checks on a phone: begun, machines stopped and started, faces and plates typed, results recorded, confirmed.
 //!
 //! Every form is one statement (a check begun and a plate are recorded with their results at once). What is refused comes back with what was
-//! typed; a photo that was taken is kept whatever becomes of the rest.
+//! typed, and its photo is not kept.
 
 use axum::extract::multipart::MultipartRejection;
 use axum::extract::{DefaultBodyLimit, Multipart, Path, Query, State};
@@ -14,7 +14,7 @@ use super::declare::Form;
 use super::{Problem, ProblemKind, Visitor, html, manages};
 use crate::api::{self, Statement};
 use crate::photo::{BYTES_MAX, PhotoError};
-use crate::planning::split;
+use crate::planning::{forget_photo, split};
 use crate::query;
 use crate::roles::Permission;
 use crate::state::AppState;
@@ -130,6 +130,7 @@ async fn state_it(state: &AppState, visitor: &Visitor, site: &str, form: &Form) 
     let unfit = |problem: String| (StatusCode::UNPROCESSABLE_ENTITY, problem);
     let failed = |failure: api::Failure| (failure.status(), failure.words(is_zh).to_owned());
     let (kind, mut body) = statement(t, form).map_err(unfit)?;
+    let mut new_photo = None;
     if kind == "onsite_face" {
         let bytes = form.file.as_ref().map(|(_, bytes)| bytes.clone()).unwrap_or_default();
         if bytes.is_empty() {
@@ -143,14 +144,21 @@ async fn state_it(state: &AppState, visitor: &Visitor, site: &str, form: &Form) 
             let words = split(&error);
             (StatusCode::BAD_REQUEST, if is_zh { words.zh } else { words.en })
         })?;
-        let photo = api::photo_it(state, visitor.access(), site, bytes).await.map_err(failed)?;
+        let (photo, is_new) = api::photo_it(state, visitor.access(), site, bytes).await.map_err(failed)?;
+        new_photo = photo.digest.parse().ok().filter(|_| is_new);
         body["photo"] = json!({"digest": photo.digest, "taken_ms": photo.taken_ms});
     }
     let say = async |kind: &str, body: Json| {
         let statement = Statement { kind: kind.to_owned(), effective_from_ms: None, reason: kind.to_owned(), body };
         api::state_it(state, visitor.access(), site, statement).await.map_err(failed)
     };
-    let leaf = say(kind, body).await?;
+    let stated = say(kind, body).await;
+    if let (Err(_), Some(digest), Ok(id)) = (&stated, new_photo, site.parse())
+        && let Err(error) = forget_photo(&state.logs, &id, digest).await
+    {
+        tracing::warn!(%error, %digest, "The photo of a refused face was not removed.");
+    }
+    let leaf = stated?;
     // A draw and a plate need nothing that has not come yet.
     if matches!(kind, "onsite_check" | "onsite_plate") {
         say("onsite_result", json!({"check": form.one("check"), "of": leaf})).await?;

@@ -55,8 +55,12 @@ fn stated(bench: &Bench) -> Vec<(String, u64, u64)> {
     carried.collect()
 }
 
+/// One upload at a time in a program, and these tests are one program.
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_manages_the_gateways_brings_files_and_takes_receipts_back() {
+    let _turn = TURN.lock().await;
     let bench = Bench::new(6).await;
     let provider = browser(&bench.inside, "he", "provider", "zh-CN").await;
     let gateways = provider.page("/sites/stick-works/gateways").await;
@@ -94,6 +98,7 @@ async fn who_manages_the_gateways_brings_files_and_takes_receipts_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_taken_is_told_and_nothing_is_kept_for_who_may_not() {
+    let _turn = TURN.lock().await;
     let bench = Bench::new(2).await;
     let file = part("file", "a.records", &bench.file_of(&bench.records));
     let firm = browser(&bench.inside, "chen", "firm", "en").await;

@@ -130,7 +130,15 @@ async fn a_machine_is_drawn_stopped_and_read_on_site_and_both_sides_confirm() {
     assert_eq!(status, StatusCode::BAD_REQUEST);
     assert!(page.contains("请照表面数字填写") && page.contains("12,345.6 度"), "{page}");
     assert_eq!(size(), before, "nothing refused was logged");
+    let kept = || std::fs::read_dir(inside.data_dir().join("sites/demo/photos")).map_or(0, Iterator::count);
+    assert_eq!(kept(), 0, "and of nothing refused a photo is kept");
     let page = assessor.done(&face, Some(&photo)).await;
+    assert_eq!(kept(), 1);
+    // The same photo for a face that is refused: the statement that stands names it.
+    let mut again = face;
+    again[1].1 = "nobody";
+    assert_eq!(assessor.check(&again, Some(&photo)).await.0, StatusCode::CONFLICT);
+    assert_eq!(kept(), 1);
     assert!(page.contains(&format!("表面 {value} kWh，日志 {value} kWh，偏差 0.000 kWh")), "{page}");
     let shown = link(&page, "/api/v1/sites/demo/onsite/photos/").to_owned();
     let of = leaf_to_record(&page);

@@ -33,10 +33,26 @@ const MANIFEST: &[(&str, OfManifest)] = &[
     ("manifest: another path", |m| files(m)[0]["path"] = json!("README.txt")),
     ("manifest: another length", |m| files(m)[0]["length"] = json!(3)),
     ("manifest: another digest", |m| files(m)[0]["sha256"] = json!("ab".repeat(32))),
+    ("manifest: every content left out", |m| {
+        files(m).retain(|f| !f["path"].as_str().unwrap().starts_with("contents/"))
+    }),
+    ("manifest: another path of a content", |m| content(m)["path"] = json!(format!("contents/{}", "00".repeat(32)))),
+    ("manifest: another length of a content", |m| content(m)["length"] = json!(3)),
+    ("manifest: another digest of a content", |m| content(m)["sha256"] = json!("ab".repeat(32))),
+    ("manifest: another content's digest", |m| {
+        let digest =
+            files(m).iter().rfind(|f| f["path"].as_str().unwrap().starts_with("contents/")).unwrap()["sha256"].clone();
+        content(m)["sha256"] = digest;
+    }),
 ];
 
 fn files(manifest: &mut Json) -> &mut Vec<Json> {
     manifest["files"].as_array_mut().unwrap()
+}
+
+/// The first content it lists.
+fn content(manifest: &mut Json) -> &mut Json {
+    files(manifest).iter_mut().find(|f| f["path"].as_str().unwrap().starts_with("contents/")).unwrap()
 }
 
 /// The bundle with other bytes for its manifest.
@@ -161,6 +177,10 @@ const ARCHIVE: &[(&str, OfBytes)] = &[
         bundle::write_files(all.iter().map(|(p, b)| (p.as_str(), b.as_slice())).chain(bomb)).unwrap()
     }),
     ("archive: a file said to be shorter", |b| directory(b, 24)),
+    ("archive: a file that goes on by a byte behind its stated end", |b| longer(b, "README.md", b"x")),
+    ("archive: a file that goes on for ever behind its stated end", |b| longer(b, "README.md", &[0; 9 << 20])),
+    ("archive: a report that goes on behind its stated end", |b| longer(b, "report.json", b" ")),
+    ("archive: a manifest that goes on behind its stated end", |b| longer(b, "manifest.json", b" ")),
     ("archive: a file with another checksum", |b| directory(b, 16)),
     ("archive: a file said to be packed otherwise", |b| directory(b, 10)),
     ("archive: a file said to be encrypted", |b| directory(b, 8)),
@@ -172,6 +192,28 @@ fn replace(bytes: &mut [u8], from: &[u8], to: &[u8]) {
             bytes[at..at + to.len()].copy_from_slice(to);
         }
     }
+}
+
+/// Packs a file with more behind it than directory, local header, checksum and manifest say: a reader who stops at the stated length sees
+/// nothing wrong.
+fn longer(bytes: &[u8], path: &str, more: &[u8]) -> Vec<u8> {
+    // Checksum, packed length, length, as they stand before the file and in the directory.
+    let stated = |bytes: &[u8]| {
+        let one = bundle::write_files([(path, bytes)]).unwrap();
+        let entry = one.windows(4).position(|w| w == b"PK\x01\x02").unwrap();
+        one[entry + 16..entry + 28].to_vec()
+    };
+    let mut all = bundle::read(bytes).unwrap();
+    let file = all.get_mut(path).unwrap();
+    let short = stated(file);
+    file.extend(more);
+    let long = stated(file);
+    let manifest = all.remove("manifest.json").unwrap();
+    let files = all.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice()));
+    let mut bytes = bundle::write_files([("manifest.json", manifest.as_slice())].into_iter().chain(files)).unwrap();
+    let lie = [&short[..4], &long[4..8], &short[8..]].concat();
+    replace(&mut bytes, &long, &lie);
+    bytes
 }
 
 /// Changes a byte of the first file's entry in the archive's directory.

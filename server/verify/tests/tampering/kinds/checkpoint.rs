@@ -33,6 +33,14 @@ fn signature(line: &mut String, change: impl Fn(&mut Vec<u8>)) {
     *line = format!("{head} {}\n", BASE64.encode(&bytes));
 }
 
+/// The same bytes with other bits behind the last of them, which a decoder that is not asked to look ignores.
+fn respell(line: &mut String) {
+    let end = line.trim_end().trim_end_matches('=').len();
+    let last = line.as_bytes()[end - 1];
+    assert!(line[end..].starts_with('='), "bits are left over only where it is padded");
+    line.replace_range(end - 1..end, &char::from(last + 1).to_string());
+}
+
 /// Signs the text again in the name of the log.
 fn sign(copy: &mut Copy, name: &str, key: &SecretKey) {
     let cosignatures: String = copy.lines().into_iter().skip(1).collect();
@@ -56,6 +64,21 @@ const NOTES: &[(&str, &str, OfNote)] = &[
     ("checkpoint: a line added to its text", "anchor", |c, _| text(c, |t| format!("{t}verified by all\n"))),
     ("checkpoint: its root cut short", "archive", |c, _| text(c, |t| format!("{}\n", &t[..t.len() - 5]))),
     ("checkpoint: lines ended by CR LF", "archive", |c, _| c.note = c.note.replace('\n', "\r\n")),
+    ("checkpoint: a signature line ended by CR LF", "archive", |c, _| {
+        lines(c, |l| l[1] = l[1].replace('\n', "\r\n"));
+    }),
+    ("checkpoint: its last line not ended", "anchor", |c, _| c.note.truncate(c.note.len() - 1)),
+    ("checkpoint: the log's signature in another spelling of base64", "anchor", |c, _| {
+        lines(c, |l| respell(&mut l[0]))
+    }),
+    ("cosignature: in another spelling of base64", "anchor", |c, _| lines(c, |l| respell(&mut l[1]))),
+    ("checkpoint: its root in another spelling of base64", "archive", |c, _| {
+        text(c, |t| {
+            let mut root = format!("{} {}", "root", t.lines().nth(2).unwrap());
+            respell(&mut root);
+            t.replace(t.lines().nth(2).unwrap(), root.trim_end().strip_prefix("root ").unwrap())
+        });
+    }),
     ("checkpoint: empty", "archive", |c, _| c.note.clear()),
     ("checkpoint: without any signature", "anchor", |c, _| c.note = format!("{}\n", c.text())),
     ("checkpoint: the log's signature removed", "anchor", |c, _| lines(c, |l| drop(l.remove(0)))),
