@@ -12,10 +12,15 @@ use serde_json::Value as Json;
 use tlog_tiles::{Hash, check_record, check_tree, prove_record, prove_tree, record_hash, tree_hash};
 use verify::{Verdict, check_proof};
 
-use crate::public::{Stored, cosigned, is_note, ours, theirs, verified};
+use crate::public::{Stored, cosigned, ours, theirs, verified};
 use crate::tampering::corpus::{CORPUS, SERVER, witness_name};
 use crate::tampering::kinds::proofs;
 use crate::{SHELF, text};
+
+/// Whether it is a signed note at all, whoever signed.
+fn is_note(note: &str) -> bool {
+    signed_note::Note::from_bytes(note.as_bytes()).is_ok()
+}
 
 /// What of a bundle is C2SP's.
 struct Log {

@@ -18,11 +18,6 @@ pub(crate) fn verified(note: &str, key: &str) -> usize {
     note.and_then(|note| note.verify(&known).ok()).map_or(0, |(verified, _)| verified.len())
 }
 
-/// Whether it is a signed note at all, whoever signed.
-pub(crate) fn is_note(note: &str) -> bool {
-    Note::from_bytes(note.as_bytes()).is_ok()
-}
-
 /// Whether a line below a note's text is a cosignature of it that holds.
 pub(crate) fn cosigned(text: &str, line: &str, witness: &WitnessKey) -> bool {
     let signature = line.trim_end().rsplit_once(' ').and_then(|(_, encoded)| BASE64.decode(encoded.as_bytes()).ok());
