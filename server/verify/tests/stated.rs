@@ -174,7 +174,11 @@ fn what_the_server_did_not_compute_is_refused() {
     refused(
         &set(state, "/size", json!(state - 1)),
         same,
-        ("onsite", &place(state), "所记数值不是计算所得 | gives no such result at all"),
+        (
+            "onsite",
+            &place(state),
+            "所记数值不是计算所得 | the log it names gives no such result at all: what is stated was not computed",
+        ),
         false,
     );
 }
@@ -195,7 +199,7 @@ fn what_the_bundle_does_not_hold_is_said_to_be_the_servers_word() {
     let note = said(&outcome, "onsite", Severity::Note);
     assert!(
         note[0].contains("3 项未能重新计算：包内没有其所依据时段的全部读数")
-            && note[0].contains("3 draws and results of on-site checks not computed again"),
+            && note[0].contains("3 draws and results of on-site checks not computed again: the bundle does not hold all readings of the time they rest on"),
         "{note:?}"
     );
 }

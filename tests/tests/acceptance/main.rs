@@ -258,6 +258,16 @@ impl Way<'_> {
         let (code, out, err) = finish(&mut verify, Duration::from_secs(120))?;
         let outcome: Json = serde_json::from_str(&out).with_context(|| format!("{code:?}: {out}{err}"))?;
         ensure!(outcome["verdict"] == "verified", "{outcome:#}");
+        // What the server recorded on site is computed again from the bundle, all of it.
+        let onsite: Vec<&Json> =
+            outcome["findings"].as_array().into_iter().flatten().filter(|f| f["code"] == "onsite").collect();
+        let is_said = |severity: &str, text: &str| {
+            let told = |f: &&&Json| f["severity"] == severity && f["en"].as_str().is_some_and(|en| en.contains(text));
+            onsite.iter().any(|f| told(&f))
+        };
+        ensure!(is_said("ok", "as stated") && !is_said("note", "not computed again"), "{onsite:#?}");
+        let checks = report["practice"]["onsite"].as_array().context("checks")?;
+        ensure!(checks.iter().any(|check| check["confirmed"] == json!([true, true])), "{checks:#?}");
 
         visitor.open("package")?;
         visitor.picture("acceptance-package")?;
