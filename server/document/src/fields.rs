@@ -278,7 +278,7 @@ const VALUES: [(&str, &str, &str, &str); 49] = [
     ("scale", "differs", "不符", "differs"),
     ("scale", "open", "无从比对", "nothing to compare"),
     ("acceptance", "city", "市级验收", "by the city"),
-    ("acceptance", "national", "国家验收", "national"),
+    ("acceptance", "national", "国家整体验收", "national"),
 ];
 
 /// Digits of a digest that a reader compares by eye.

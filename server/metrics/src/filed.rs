@@ -222,7 +222,7 @@ pub struct PlanFinished {
 }
 
 /// `acceptance_held`: an acceptance was held, and on which day. The day is an authority's to state; what came of it is nowhere here. Of several of
-/// one kind the last leaf counts.
+/// one kind the last leaf counts, of the city's where it stated any.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AcceptanceHeld {
@@ -237,6 +237,9 @@ pub struct AcceptanceHeld {
     /// SHA-256 of the paper that says so, hex.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<String>,
+    /// What was stated of this acceptance was a mistake: none was held.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub withdrawn: bool,
 }
 
 /// An acceptance.

@@ -275,7 +275,9 @@ fn on_which_day_an_acceptance_was_held_is_an_authoritys_to_state_and_to_correct(
         |log: &Log, which, at: &str| log.under(Some(&rules)).acceptance(which, on(at)).map(|(day, of)| (day, of.leaf));
     assert_eq!(held(&log, City, "2025-06-01"), None);
     log.stated_by("acceptance_held", body("city", "2025-04-02"), "city", "2025-04-20");
-    log.stated_by("acceptance_held", body("city", "2025-04-03"), "centre", "2025-04-21");
+    log.stated_by("acceptance_held", body("city", "2025-04-03"), "city", "2025-04-21");
+    // Where the city said when, nobody else says otherwise.
+    log.stated_by("acceptance_held", body("city", "2025-04-05"), "centre", "2025-04-22");
     log.stated_by("acceptance_held", body("national", "2025-05-10"), "district", "2025-05-20");
     // The firm's, the finance bureau's, later than the day it was logged, before the filing: none of it counts.
     log.stated_by("acceptance_held", body("city", "2025-01-01"), "firm", "2025-05-22");
@@ -283,8 +285,12 @@ fn on_which_day_an_acceptance_was_held_is_an_authoritys_to_state_and_to_correct(
     log.stated_by("acceptance_held", body("city", "2025-05-24"), "city", "2025-05-23");
     log.stated_by("acceptance_held", body("national", "2024-08-31"), "city", "2025-05-23");
     assert_eq!(held(&log, City, "2025-06-01"), Some((on("2025-04-03"), 3)));
-    assert_eq!(held(&log, National, "2025-06-01"), Some((on("2025-05-10"), 4)));
+    assert_eq!(held(&log, National, "2025-06-01"), Some((on("2025-05-10"), 5)));
     assert_eq!(held(&log, National, "2025-05-09"), None, "not yet");
+    let mut mistake = body("national", "2025-05-10");
+    mistake["withdrawn"] = json!(true);
+    log.stated_by("acceptance_held", mistake, "city", "2025-05-25");
+    assert_eq!(held(&log, National, "2025-06-01"), None, "withdrawn");
     let refused = |role: &str, day: &str| {
         let stated = filed(body("city", day), role, "2025-04-20");
         log.under(Some(&rules)).check_acceptance(&stated).unwrap_err().said

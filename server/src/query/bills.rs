@@ -113,7 +113,13 @@ pub(super) fn months(
         }
         month = before;
         let name: String = month.to_string().chars().take(MONTH_CHARS).collect();
-        let mut bills = by_month.remove(&name).unwrap_or_default();
+        let mut bills = by_month.get(&name).cloned().unwrap_or_default();
+        if bills.is_empty() {
+            // A bill over several months stands in the one it ends in, and in those that have none of their own.
+            let is_within =
+                |bill: &&BillView| bill.dates[0].as_str() <= &*format!("{name}-31") && *name <= *bill.dates[1];
+            bills = by_month.values().flatten().filter(is_within).cloned().collect();
+        }
         bills.sort_by(|a, b| (&a.dates, a.leaf, &a.machine).cmp(&(&b.dates, b.leaf, &b.machine)));
         out.push(BillMonth { month: name, bills });
     }

@@ -1,10 +1,14 @@
 //! A target that is missed: notice, explanation, measures, and five weeks later measured again and closed (双监控).
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value as Json, json};
 use tests::pictures::api;
 use tests::seeded;
 use tests::stack::{SITE, Stack};
+use tests::trouble::now_ms;
+use tests::wait;
 
 use crate::{DAY_MS, PROMISED, Way};
 
@@ -49,6 +53,46 @@ impl Way<'_> {
         }
         visitor.picture("acceptance-closed")?;
         Ok(measured)
+    }
+
+    /// The city says when it held its acceptance, the firm a bill; the centre sees promise, actual figure and continuity on one page.
+    pub(crate) fn on_one_page(&self, stack: &Stack, truth: &Json) -> Result<()> {
+        let visitor = &self.visitor;
+        // Shifts begin at eight and a bill at midnight, so it is not the meter's to the kilowatt-hour.
+        let (from, to) = (self.day(10)?, self.day(40)?);
+        let of_main = |s: &&Json| {
+            s["machine"] == "main" && s["production_date"].as_str().is_some_and(|d| *from <= *d && *d <= *to)
+        };
+        let shifts = truth["shifts"].as_array().context("shifts")?.iter().filter(of_main);
+        let uj = shifts.map(|s| s["energy_uj"].as_str().and_then(|uj| uj.parse::<i128>().ok()).context("energy"));
+        let kwh = uj.sum::<Result<i128>>()? / 3_600_000_000_000;
+        self.declare(stack, &[json!({"kind": "bill", "role": "firm", "body": {
+            "carrier": "electricity", "account": "0513", "from": from, "to": to, "amount": kwh.to_string(), "unit": "kWh",
+            "issuer": "昆明供电局", "source": "third_party_settlement"}})])?;
+        visitor.become_one(stack, "city")?;
+        visitor.open("deviation")?;
+        let held = seeded::date(now_ms() - 3 * DAY_MS);
+        let accepted = json!({"acceptance": "city", "held": held, "body": "昆明市工业和信息化局"});
+        visitor.send("form:has(button[value=accept])", &accepted, "button[value=accept]")?.done()?;
+        visitor.become_one(stack, "centre")?;
+        let page = wait::until("the bill beside the meter", Duration::from_secs(60), || {
+            visitor.open("firm")?;
+            let page = visitor.text("main")?;
+            Ok(page.contains("0513").then_some(page))
+        })?;
+        for words in ["提高 3 百分点", "达到目标值", "自市级验收日", "没有未销号的偏离", "没有账单"]
+        {
+            ensure!(page.contains(words), "no {words} in {page}");
+        }
+        for word in ["验收通过", "项目停止"] {
+            ensure!(!page.contains(word), "the page says {word}");
+        }
+        visitor.picture("acceptance-firm")?;
+        visitor.browser.resize((390, 844), 1.0)?;
+        visitor.open("firm")?;
+        let scrolls = visitor.browser.script("return document.documentElement.scrollWidth", &[])?;
+        ensure!(scrolls.as_i64() <= Some(390), "the phone's page scrolls sideways: {scrolls}");
+        visitor.picture("acceptance-firm-phone")
     }
 
     /// The newest statement of a kind.

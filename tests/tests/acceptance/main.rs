@@ -110,6 +110,10 @@ impl Way<'_> {
         said("five weeks later");
         let met = self.put_right(stack)?;
         said("the deviation is closed");
+        let (report, _) = self.report(stack)?;
+        let deviations = report["practice"]["deviations"].to_string();
+        ensure!(deviations.contains("复测已达到目标值") && deviations.contains("完成改造并投用"), "{deviations}");
+        self.on_one_page(stack, &before)?;
         self.holds_the_truth(&before, &before, &short)?;
         self.holds_the_truth(&before, &after, &met)?;
         ensure!(self.holds_the_truth(&before, &before, &met).is_err(), "any truth would do");
@@ -235,22 +239,14 @@ impl Way<'_> {
         visitor.picture("acceptance-agreed")
     }
 
-    /// The expert has the report made, which names the difference nobody agreed to, and takes the package home.
-    fn package(&self, stack: &Stack) -> Result<()> {
+    /// The expert has a report made and its bundle verified at home: the report, and what the verifier found.
+    fn report(&self, stack: &Stack) -> Result<(Json, Vec<Json>)> {
         let visitor = &self.visitor;
         visitor.become_one(stack, "assessor")?;
         visitor.open("reports")?;
         visitor.browser.click("form.inline-form button")?;
         visitor.arrived("issued=")?;
-        visitor.picture("acceptance-report")?;
         let report: Json = serde_json::from_slice(&visitor.download("a[href$='report.json']")?)?;
-        let filings = report["practice"]["filings"].as_array().context("filings")?;
-        let [filing] = filings.as_slice() else { anyhow::bail!("{} filings", filings.len()) };
-        let machines = filing["plan"]["machines"].as_array().context("machines")?;
-        let unapproved =
-            machines.iter().filter(|m| m["difference"]["covered_by"].is_null() && !m["difference"].is_null());
-        let unapproved: Vec<&str> = unapproved.filter_map(|m| m["machine"].as_str()).collect();
-        ensure!(unapproved.contains(&"compressor") && !unapproved.contains(&"lathe"), "{unapproved:?}: {machines:?}");
         std::fs::write(self.folder.join("bundle.zip"), visitor.download("a[href$='/bundle.zip']")?)?;
         std::fs::write(self.folder.join("trust.json"), stack.admin(&["trust", "--site", SITE])?)?;
         let mut verify = Command::new(programs::path("gongzheng-verify"));
@@ -258,9 +254,23 @@ impl Way<'_> {
         let (code, out, err) = finish(&mut verify, Duration::from_secs(120))?;
         let outcome: Json = serde_json::from_str(&out).with_context(|| format!("{code:?}: {out}{err}"))?;
         ensure!(outcome["verdict"] == "verified", "{outcome:#}");
+        Ok((report, outcome["findings"].as_array().cloned().unwrap_or_default()))
+    }
+
+    /// The report names the difference nobody agreed to; the expert takes the package home.
+    fn package(&self, stack: &Stack) -> Result<()> {
+        let visitor = &self.visitor;
+        let (report, findings) = self.report(stack)?;
+        visitor.picture("acceptance-report")?;
+        let filings = report["practice"]["filings"].as_array().context("filings")?;
+        let [filing] = filings.as_slice() else { anyhow::bail!("{} filings", filings.len()) };
+        let machines = filing["plan"]["machines"].as_array().context("machines")?;
+        let unapproved =
+            machines.iter().filter(|m| m["difference"]["covered_by"].is_null() && !m["difference"].is_null());
+        let unapproved: Vec<&str> = unapproved.filter_map(|m| m["machine"].as_str()).collect();
+        ensure!(unapproved.contains(&"compressor") && !unapproved.contains(&"lathe"), "{unapproved:?}: {machines:?}");
         // What the server recorded on site is computed again from the bundle, all of it.
-        let onsite: Vec<&Json> =
-            outcome["findings"].as_array().into_iter().flatten().filter(|f| f["code"] == "onsite").collect();
+        let onsite: Vec<&Json> = findings.iter().filter(|f| f["code"] == "onsite").collect();
         let is_said = |severity: &str, text: &str| {
             let told = |f: &&&Json| f["severity"] == severity && f["en"].as_str().is_some_and(|en| en.contains(text));
             onsite.iter().any(|f| told(&f))

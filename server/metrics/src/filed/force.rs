@@ -83,11 +83,14 @@ impl<'f> Procedure<'f> {
         of.rfind(|(finished, _)| *finished <= at)
     }
 
-    /// On which day an acceptance was held, as an authority stated last of what is dated by a date.
+    /// On which day an acceptance was held, as was stated last of what is dated by a date: by the city, where it stated any, for it is the
+    /// city that has it held. None where that is withdrawn.
     pub fn acceptance(&self, which: Acceptance, at: Date) -> Option<(Date, &'f Filed<AcceptanceHeld>)> {
         let counts = |of: &&Filed<AcceptanceHeld>| of.body.acceptance == which && self.check_acceptance(of).is_ok();
-        let mut of = self.filing.accepted.iter().filter(counts).filter_map(|of| Some((date(&of.body.held)?, of)));
-        of.rfind(|(held, _)| *held <= at)
+        let of = self.filing.accepted.iter().filter(counts).filter_map(|of| Some((date(&of.body.held)?, of)));
+        let of: Vec<_> = of.filter(|(held, _)| *held <= at).collect();
+        let citys = of.iter().rfind(|(_, of)| of.role == OpinionBy::City.role());
+        citys.or(of.last()).copied().filter(|(_, of)| !of.body.withdrawn)
     }
 
     /// The plan in force on a date, by the dates of the papers; none before it was filed.

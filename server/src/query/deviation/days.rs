@@ -1,14 +1,15 @@
 //! 连续运行天数: the days of a filing with what was recorded of each, and why there is none on the others.
 //!
 //! Of a day on which nothing was delivered it is known that nothing will be only once its gateway has delivered something later: records
-//! come in order, by network as by stick. Until then, and while shifts wait for their evaluation, it is not received yet.
+//! come in order, by network as by stick. Of a gateway that was exchanged nothing is waited for once the one after it has delivered
+//! something later; should a stick of its still come, the day is found again. Until then, and while shifts wait for their evaluation, it is
+//! not received yet.
 
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 use metrics::calendar::{Calendar, dates, local_date, local_days, parse_date};
 use metrics::filed::Acceptance;
-use metrics::model::Machine;
 use metrics::statements::Statements;
 use practice::deviation::continuity::{DayKind, Recorded, Run};
 use practice::plan::InForce;
@@ -102,12 +103,19 @@ impl<'s> Arrivals<'s> {
         if !self.is_evaluated {
             return i64::MIN;
         }
-        let definition = self.statements.machine_at(machine, at_ms);
-        let of = |body: &Machine| {
-            let gateways = body.signals.all().map(|(_, signal)| &signal.gateway);
-            gateways.map(|gateway| self.reached.get(gateway).copied().unwrap_or(i64::MIN)).min()
+        let named = |at_ms: i64| -> Vec<&str> {
+            let stated = self.statements.machine_at(machine, at_ms);
+            let signals = stated.into_iter().flat_map(|stated| stated.body.signals.all());
+            signals.map(|(_, signal)| signal.gateway.as_str()).collect()
         };
-        definition.and_then(|stated| of(&stated.body)).unwrap_or(i64::MAX)
+        let reached = |gateway: &&str| self.reached.get(*gateway).copied().unwrap_or(i64::MIN);
+        let current = named(i64::MAX);
+        let by_successors = current.iter().map(reached).min().unwrap_or(i64::MIN);
+        let complete = |gateway: &str| match current.contains(&gateway) {
+            true => reached(&gateway),
+            false => reached(&gateway).max(by_successors),
+        };
+        named(at_ms).into_iter().map(complete).min().unwrap_or(i64::MAX)
     }
 }
 
@@ -126,6 +134,8 @@ pub(super) async fn run(store: &Store, looked: &Looked, plan: &InForce) -> Resul
         None => (Some(begins), "term"),
     };
     let (Ok(yesterday), Some(first)) = (today.yesterday(), first) else { return Ok(None) };
+    // A national acceptance before the first day ends nothing.
+    let national = national.filter(|held| *held >= first);
     let last = national.map_or(yesterday, |held| held.min(yesterday));
     let earliest = last.checked_sub(jiff::Span::new().days(RUN_DAYS_MAX)).unwrap_or(first);
     // Before the first machine was declared nothing was to be observed.
@@ -136,7 +146,12 @@ pub(super) async fn run(store: &Store, looked: &Looked, plan: &InForce) -> Resul
     let all = dates(first, last);
     let mut recorded: BTreeMap<Date, Recorded> = all.iter().map(|date| (*date, Recorded::default())).collect();
     let rows = store.machines(site).await?;
-    let produces: Vec<String> = rows.iter().filter(|row| role(row) == "production").map(|row| row.id.clone()).collect();
+    let all_produce: Vec<String> =
+        rows.iter().filter(|row| role(row) == "production").map(|row| row.id.clone()).collect();
+    // The plan's own machines; where it names none that produces, those of the site.
+    let promised = machines(plan);
+    let own: Vec<String> = all_produce.iter().filter(|machine| promised.contains(machine)).cloned().collect();
+    let produces = if own.is_empty() { all_produce } else { own };
     let arrivals = Arrivals::of(store, looked).await?;
     if let Some(span) = local_days(zone, first, last) {
         let (from_ms, until_ms) = (span.from_ms - DAY_MS, span.to_ms + DAY_MS);
@@ -161,8 +176,13 @@ pub(super) async fn run(store: &Store, looked: &Looked, plan: &InForce) -> Resul
     let days: Vec<(Date, DayKind)> = recorded.iter().map(|(date, day)| (*date, DayKind::of(day))).collect();
     let counted = Run::of(&days);
     let count = |kind: DayKind| DayCount { kind, days: counted.counts.get(&kind).copied().unwrap_or(0) };
+    let mut says = Words::from(&counted.words());
+    if !arrivals.is_evaluated {
+        says.zh.push_str("。数据整理中，尚未收到的天数此时可能偏多");
+        says.en.push_str(". Data are being worked through: days not received yet may be too many now");
+    }
     Ok(Some(RunView {
-        says: Words::from(&counted.words()),
+        says,
         days: counted.days,
         dates: all.first().zip(all.last()).map(|(first, last)| [first.to_string(), last.to_string()]),
         begins: begins.to_owned(),
@@ -239,4 +259,41 @@ fn stretches(recorded: &BTreeMap<Date, Recorded>) -> Vec<DaysView> {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::Declaration;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_an_exchanged_gateway_did_not_deliver_is_settled_by_the_one_after_it() {
+        let mut statements = Statements::default();
+        for (leaf, gateway, from) in [(1, "gw-1", 0), (2, "gw-2", 100)] {
+            let body = json!({"machine": "press", "names": {"zh": "", "en": ""},
+                "signals": {"state": {"gateway": gateway, "tag": "press/state"}}});
+            let declaration = Declaration {
+                kind: "machine".into(),
+                effective_from: from,
+                author: "f".into(),
+                role: "firm".into(),
+                reason: String::new(),
+                body,
+            };
+            statements.push(leaf, from, declaration);
+        }
+        let complete_to = |reached: &[(&str, i64)], at_ms: i64| {
+            let reached = reached.iter().map(|(gateway, ms)| ((*gateway).to_owned(), *ms)).collect();
+            Arrivals { statements: &statements, reached, is_evaluated: true }.complete_to("press", at_ms)
+        };
+        // It burnt out at 50: what it never delivered may come until the other one has delivered something later.
+        assert_eq!(complete_to(&[("gw-1", 50)], 70), 50);
+        assert_eq!(complete_to(&[("gw-1", 50), ("gw-2", 120)], 70), 120);
+        assert_eq!(complete_to(&[("gw-2", 120)], 70), 120, "the first never delivered anything");
+        // Of the one that reads now everything is waited for, whatever the other delivers.
+        assert_eq!(complete_to(&[("gw-1", 500), ("gw-2", 120)], 130), 120);
+        assert_eq!(complete_to(&[("gw-1", 500)], 130), i64::MIN);
+    }
 }

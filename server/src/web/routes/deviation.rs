@@ -99,8 +99,11 @@ pub(super) async fn answer(
         }
         "accept" => {
             let of = |field: &str| form.one(field).to_owned();
-            let body =
+            let mut body =
                 json!({"filing": filing, "acceptance": of("acceptance"), "held": of("held"), "body": of("body")});
+            if !form.one("withdrawn").is_empty() {
+                body["withdrawn"] = true.into();
+            }
             let reason = ACCEPTANCE.replace('_', " ");
             let statement = Statement { kind: ACCEPTANCE.to_owned(), effective_from_ms: None, reason, body };
             ("accept".to_owned(), api::state_it(&state, visitor.access(), &site, statement).await)

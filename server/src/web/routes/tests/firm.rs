@@ -137,7 +137,7 @@ async fn a_firm_stands_on_one_page_and_what_has_not_arrived_is_not_lost() {
     assert_eq!(state(&centre, "national", "2026-03-10").await.0, StatusCode::SEE_OTHER);
     let page = firm.page(PAGE).await;
     assert!(
-        page.contains("自市级验收日：2026-03-05 – 2026-03-10") && page.contains("至国家验收日 2026-03-10 止"),
+        page.contains("自市级验收日：2026-03-05 – 2026-03-10") && page.contains("至国家整体验收日 2026-03-10 止"),
         "{page}"
     );
     assert!(page.contains("连续运行 6 天（自 2026-03-05 起）"), "{page}");
