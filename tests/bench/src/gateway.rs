@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use tests::stack::{Options, Stack, Transport};
+use tests::stack::{Options, Stack};
 use tests::wait;
 
 use crate::measure::Table;
@@ -135,14 +135,11 @@ fn answer(mut stream: TcpStream, start: Instant, served: &AtomicU64) -> std::io:
 fn ours(load: Load) -> Result<Borne> {
     let folder = tempfile::tempdir_in(tests::repo::program_dir())?;
     let options = Options {
-        subscribe: false,
-        transport: Transport::Endpoint,
         workshop: &["--rest-day", "none"],
-        data_dir: None,
         seal_ms: 10_000,
         reserve_mib: 4,
-        agent: Vec::new(),
         devices: &["press"],
+        ..Options::default()
     };
     let mut stack = Stack::start(folder.path(), &options)?;
     let file = folder.path().join("agent.toml");
