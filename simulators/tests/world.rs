@@ -175,6 +175,17 @@ fn a_machine_that_is_held_obeys_at_once_and_then_goes_on_as_planned() {
 }
 
 #[test]
+fn a_lathe_that_is_kept_running_is_not_loaded_meanwhile() {
+    let noon = week_start(START) + DAY + 10 * 3_600_000;
+    let mut world = World::at(config(3), noon);
+    assert!(world.hold("lathe", true, noon + 600_000));
+    for second in 1..=600 {
+        assert_eq!(world.machine("lathe").unwrap().state(), State::Run, "second {second}");
+        world.advance_to(noon + second * 1_000);
+    }
+}
+
+#[test]
 fn clamps_on_another_cable_show_its_power_and_their_registers_go_on() {
     let press = DEVICES.iter().find(|device| device.id == "press").unwrap();
     let role = |role: Role| press.tags.iter().find(|tag| tag.role == role).unwrap();

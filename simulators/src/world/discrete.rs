@@ -217,8 +217,7 @@ impl Discrete {
 
     /// Somebody stops it or keeps it running until `until`; what was planned meanwhile does not happen.
     pub(super) fn hold(&mut self, state: State, until: i64) {
-        let cause = if state == State::Run { Cause::Production } else { Cause::Operator };
-        let held = Segment { until, state, cause, product: self.segment().product, fresh: false };
+        let held = Segment { until, state, cause: Cause::Operator, product: self.segment().product, fresh: false };
         let later = self.plan.split_off(self.at).into_iter().filter(|segment| segment.until > until);
         self.plan = std::iter::once(held).chain(later).collect();
         self.at = 0;
@@ -337,7 +336,7 @@ impl Discrete {
         } else {
             self.tally.good[product] += 1;
         }
-        if self.profile.load_ms > 0 {
+        if self.profile.load_ms > 0 && self.segment().cause != Cause::Operator {
             self.load_left = self.pieces.between(self.profile.load_ms * 3 / 4, self.profile.load_ms * 5 / 4);
         }
         self.begin_cycle();

@@ -86,7 +86,7 @@ pub enum Cause {
     LabHold,
     /// The site's rest day.
     RestDay,
-    /// Stopped by its operator on demand.
+    /// Stopped, or kept running, by its operator on demand.
     Operator,
 }
 

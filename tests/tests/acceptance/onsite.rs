@@ -31,6 +31,12 @@ impl Way<'_> {
         ensure!(page.contains("抽中") && page.contains("液压机") && page.contains("车床"), "{page}");
         visitor.picture("acceptance-drawn")?;
 
+        // Both run, and have been read for longer than a stop may be pressed late.
+        for machine in ["press", "lathe"] {
+            hold(stack, machine, true)?;
+        }
+        stack.wait_logged(self.clock.now_ms()? + 20_000, PATIENCE)?;
+
         // Clamps on each other's cable: the lathe stops, and its state in the log does not follow.
         stack.workshop.ask(&json!({"command": "swap_clamps", "devices": ["press", "lathe"]}))?;
         let found = self.stop(stack, "lathe", "press")?;
@@ -73,14 +79,11 @@ impl Way<'_> {
 
     /// Has a machine that runs stopped, says so on the phone, and returns what the log shows of it; `other` runs on.
     fn stop(&self, stack: &Stack, machine: &str, other: &str) -> Result<String> {
-        let hold = |device: &str, runs: bool, duration_ms: i64| {
-            stack.workshop.ask(&json!({"command": "hold", "device": device, "runs": runs, "duration_ms": duration_ms}))
-        };
-        hold(other, true, 180_000)?;
-        hold(machine, true, 180_000)?;
+        hold(stack, other, true)?;
+        hold(stack, machine, true)?;
         // Until the dwell of the lathe's rule is over.
         wait::pause(Duration::from_secs(5));
-        hold(machine, false, 60_000)?;
+        hold(stack, machine, false)?;
         let card = format!("#m-{machine}");
         self.visitor.press(&format!("{card} button[value=stop]"))?.done()?;
         self.result(&card)
@@ -127,6 +130,12 @@ impl Way<'_> {
         let text = format!("{before}name = \"press\"{device}name = \"energy\"{tag}scale = {kwh}\n{after}");
         Ok(std::fs::write(&file, text)?)
     }
+}
+
+/// A machine is kept running or standing, longer than anybody looks at it.
+fn hold(stack: &Stack, device: &str, runs: bool) -> Result<()> {
+    let order = json!({"command": "hold", "device": device, "runs": runs, "duration_ms": 300_000});
+    stack.workshop.ask(&order).map(drop)
 }
 
 /// A small photo whose camera says when it was taken (Exif 2.32, DateTimeOriginal with OffsetTimeOriginal).
