@@ -1804,6 +1804,6 @@ firm-month = 月份
 firm-no-bill = 没有账单
 firm-without-bill = { $n } 个月没有账单：{ $months }
 firm-no-months = 还没有结束的月份。
-firm-bills-words = 账单按截止日列入所在月份，与进线总表在账单起止日之间的表底电量核对；差值以账单为基准。账单截止后两日内的读数到齐才核对。
+firm-bills-words = 账单按截止日列入所在月份（没有自己账单的月份列出覆盖它的账单），与进线总表在账单起止日之间的表底电量核对；差值以账单为基准。账单截止后两日内的读数到齐才核对。
 firm-notice = 本页只汇集填报与数据，不代替主管部门的认定，也不是验收结果。
 portfolio-bills = 账单核对
