@@ -5,8 +5,9 @@
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
+use crate::trouble::now_ms;
 use crate::{need, programs};
 
 /// A clock that is behind.
@@ -38,11 +39,7 @@ impl Behind {
     }
 
     /// What it shows now, UTC ms.
-    ///
-    /// # Errors
-    /// When the machine's own clock stands before 1970.
-    pub fn now_ms(&self) -> Result<i64> {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).context("a clock")?;
-        Ok(i64::try_from(since.as_millis())? - self.by_ms / 1_000 * 1_000)
+    pub fn now_ms(&self) -> i64 {
+        now_ms() - self.by_ms / 1_000 * 1_000
     }
 }

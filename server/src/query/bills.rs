@@ -43,12 +43,12 @@ pub struct BillView {
     pub says: Words,
 }
 
-/// A calendar month by the bills that end in it.
+/// A calendar month by the bills that end in it or, where there is none, that cover some of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct BillMonth {
     /// `YYYY-MM`.
     pub month: String,
-    /// Its bills; none: no bill of this month was stated.
+    /// Its bills; none: no bill that was stated covers a day of it.
     pub bills: Vec<BillView>,
 }
 
@@ -71,7 +71,7 @@ impl BillView {
     }
 }
 
-/// The finished months from a date's to the one before today's, newest first, each with the bills that end in it.
+/// The finished months from a date's to the one before today's, newest first, each with its bills.
 pub(super) fn months(
     statements: &Statements,
     rows: &[BillRow],
@@ -177,12 +177,16 @@ mod tests {
             relative: Some("0.010000".into()),
             verdict: "within".into(),
         };
-        let found = months(&statements, std::slice::from_ref(&row), true, (day("2026-01-15"), day("2026-04-30")));
+        let found = months(&statements, std::slice::from_ref(&row), true, (day("2025-12-15"), day("2026-04-30")));
         let said = |of: &BillMonth| (of.month.clone(), of.bills.iter().map(|b| b.verdict.clone()).collect::<Vec<_>>());
-        let expected: Vec<(String, Vec<String>)> =
-            [("2026-03", vec!["within"]), ("2026-02", vec![]), ("2026-01", vec!["waiting"])]
-                .map(|(month, verdicts)| (month.to_owned(), verdicts.into_iter().map(str::to_owned).collect()))
-                .into();
+        let expected: Vec<(String, Vec<String>)> = [
+            ("2026-03", vec!["within"]),
+            ("2026-02", vec![]),
+            ("2026-01", vec!["waiting"]),
+            ("2025-12", vec!["waiting"]),
+        ]
+        .map(|(month, verdicts)| (month.to_owned(), verdicts.into_iter().map(str::to_owned).collect()))
+        .into();
         assert_eq!(
             found.iter().map(said).collect::<Vec<_>>(),
             expected,

@@ -1,7 +1,7 @@
 //! 双监控: every target of a filed plan as promised and as measured now, deviations with their steps, and the run of days with evidence.
 //!
-//! Figures are computed as reports compute them; which step is next, and what a day was, is `gongzheng-practice`'s to say. Nothing here says
-//! that a project has stopped.
+//! Figures are computed as reports compute them; which step is next is `metrics::deviation`'s to say, what a day was `gongzheng-practice`'s.
+//! Nothing here says that a project has stopped.
 
 mod days;
 
@@ -71,7 +71,7 @@ pub struct DeviationView {
     pub names: Words,
     /// Where it stands.
     pub stands: Words,
-    /// What comes next, as in a report: `EXPLANATION`, `MEASURES`, `REMEASUREMENT`, `CLOSING`, `NOTHING`.
+    /// What comes next, as in a report: `EXPLANATION`, `MEASURES`, `REMEASUREMENT`, `CLOSING`, `CLOSED`.
     #[schema(value_type = String)]
     pub next: Next,
     /// Steps in order of the log.

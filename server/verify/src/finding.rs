@@ -97,7 +97,7 @@ impl Finding {
     }
 }
 
-/// The first [`FINDINGS_MAX`] of every code and severity, in their order, with how many there were beyond.
+/// The first [`FINDINGS_MAX`] of every code, refusals apart, in their order, with how many there were beyond.
 pub(crate) fn first_of_each(findings: Vec<Finding>) -> Vec<Finding> {
     let mut counts: BTreeMap<(&str, bool), usize> = BTreeMap::new();
     let mut kept = Vec::new();

@@ -92,9 +92,9 @@ pub(crate) fn check(bundle: &Bundle<'_>, declared: &Declared, findings: &mut Vec
     }
 }
 
-const fn words(code: &str) -> (&'static str, &'static str) {
-    match code.as_bytes() {
-        b"onsite" => ("现场核查的抽取与结果", "draws and results of on-site checks"),
+fn words(code: &str) -> (&'static str, &'static str) {
+    match code {
+        ONSITE => ("现场核查的抽取与结果", "draws and results of on-site checks"),
         _ => ("目标偏离的测算值", "figures of deviations"),
     }
 }

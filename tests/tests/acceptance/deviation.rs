@@ -26,7 +26,7 @@ impl Way<'_> {
         let why = json!({"explanation": "改造尚未完成"});
         visitor.send("form:has(button[value=explain])", &why, "button[value=explain]")?.done()?;
         ensure!(!visitor.has("button[value=again]")?, "to be measured again before anything is done about it");
-        let due = seeded::date(self.clock.now_ms()? + 10 * DAY_MS);
+        let due = seeded::date(self.clock.now_ms() + 10 * DAY_MS);
         let measures = json!({"measure.1": "完成改造并投用", "who.1": "设备部", "due.1": due});
         visitor.send("form:has(button[value=measures])", &measures, "button[value=measures]")?.done()?;
         let refused = visitor.press("button[value=again]")?.refused()?;

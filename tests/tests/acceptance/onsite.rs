@@ -35,7 +35,7 @@ impl Way<'_> {
         for machine in ["press", "lathe"] {
             hold(stack, machine, true)?;
         }
-        stack.wait_logged(self.clock.now_ms()? + 20_000, PATIENCE)?;
+        stack.wait_logged(self.clock.now_ms() + 20_000, PATIENCE)?;
 
         // Clamps on each other's cable: the lathe stops, and its state in the log does not follow.
         stack.workshop.ask(&json!({"command": "swap_clamps", "devices": ["press", "lathe"]}))?;
@@ -62,7 +62,7 @@ impl Way<'_> {
         self.scale(stack, "0.4")?;
         stack.start_agent()?;
         // What lies ten seconds before a photo counts, so nothing of the old ratio may.
-        stack.wait_logged(self.clock.now_ms()? + 12_000, PATIENCE)?;
+        stack.wait_logged(self.clock.now_ms() + 12_000, PATIENCE)?;
         let found = self.face(stack)?;
         ensure!(found.contains("偏差 0.0") && !found.contains("超出"), "the ratio is right again: {found}");
         let scrolls = visitor.browser.script("return document.documentElement.scrollWidth", &[])?;
@@ -94,7 +94,7 @@ impl Way<'_> {
         let centi = stack.workshop.served()?.0.into_iter().rfind(|s| s.tag == "press/energy" && s.valid);
         let centi = centi.context("the press's meter")?.raw.as_u64().context("a register")?;
         let photo = self.folder.join("IMG_1.jpg");
-        std::fs::write(&photo, jpeg(self.clock.now_ms()?)?)?;
+        std::fs::write(&photo, jpeg(self.clock.now_ms())?)?;
         let form = "#m-press form:has(button[value=face])";
         let value = format!("{}.{:02}", centi / 100, centi % 100);
         self.visitor.fill(form, &json!({"value": value, "unit": "kWh", "register": "same"}))?;

@@ -4,10 +4,11 @@ use jiff::civil::Date;
 
 use super::course::{no_application, no_plan};
 use super::{
-    AcceptanceHeld, ChangeItem, Filed, FiledPlan, InForce, OpinionBy, PlanChange, PlanFinished, PlanOpinion, Problem,
-    Procedure, Status, Why,
+    AcceptanceHeld, ChangeItem, Filed, FiledPlan, InForce, PlanChange, PlanFinished, PlanOpinion, Problem, Procedure,
+    Status, Why,
 };
 use crate::credibility::course::FACTORY_ROLE;
+use crate::deviation::AUTHORITIES;
 
 impl Procedure<'_> {
     /// Whether a plan may be stated now.
@@ -69,8 +70,7 @@ impl Procedure<'_> {
     /// # Errors
     /// The account is no authority's, there is no plan, or the date lies before the filing or after today.
     pub fn check_acceptance(&self, stated: &Filed<AcceptanceHeld>) -> Result<(), Problem> {
-        let bodies = [OpinionBy::District, OpinionBy::Centre, OpinionBy::City];
-        if !bodies.iter().any(|by| by.role() == stated.role) {
+        if !AUTHORITIES.iter().any(|by| by.role() == stated.role) {
             let role = &stated.role;
             return Err(Problem::new(
                 Why::NotWhoIsAsked,

@@ -189,18 +189,23 @@ pub fn bought(statements: &Statements) -> impl Iterator<Item = &Stated<Bill>> {
     statements.bills().filter(|b| b.body.carrier == "electricity" && b.body.direction == Direction::Import)
 }
 
+/// Whether bills of several accounts name no meter: then none of them can be told to be one meter's.
+pub fn is_unclear(statements: &Statements) -> bool {
+    let mut accounts = bought(statements).filter(|b| b.body.machine.is_none()).map(|b| &b.body.account);
+    accounts.next().is_some_and(|first| accounts.any(|other| other != first))
+}
+
 /// The bills of electricity bought that concern an incoming meter and overlap a stretch of time, in order, each over its own days
 /// against the register.
 pub fn reconcile(history: &History, machine: &str, rules: &Rules, within: Interval) -> Vec<Reconciled> {
     let all: Vec<&Stated<Bill>> = bought(history.statements()).collect();
-    let nameless: BTreeSet<&str> =
-        all.iter().filter(|b| b.body.machine.is_none()).map(|b| b.body.account.as_str()).collect();
+    let is_unclear = is_unclear(history.statements());
     let mut mine: Vec<&Stated<Bill>> =
         all.iter().copied().filter(|b| b.body.machine.as_deref().is_none_or(|m| m == machine)).collect();
     mine.sort_by(|a, b| (&a.body.from, &a.body.to, a.leaf).cmp(&(&b.body.from, &b.body.to, b.leaf)));
     let one = |bill: &&Stated<Bill>| {
         let mut reasons = BTreeSet::new();
-        if bill.body.machine.is_none() && nameless.len() > 1 {
+        if bill.body.machine.is_none() && is_unclear {
             reasons.insert(Reason::AccountUnclear);
         }
         if all.iter().any(|o| o.leaf != bill.leaf && o.body.overlaps(&bill.body)) {

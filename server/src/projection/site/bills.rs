@@ -13,7 +13,7 @@ use metrics::figures::meters::{BillLine, compared_bills};
 use metrics::history::REACH_MS;
 use metrics::interval::union;
 use metrics::model::MachineRole;
-use metrics::settlement::reconcile::bought;
+use metrics::settlement::reconcile::{bought, is_unclear};
 use metrics::statements::Statements;
 
 use super::SiteProjector;
@@ -75,12 +75,6 @@ fn wanted(statements: &Statements) -> Vec<Wanted> {
     }
     out.sort_by(|a, b| (a.period.to_ms, &a.key).cmp(&(b.period.to_ms, &b.key)));
     out
-}
-
-/// Whether bills of several accounts name no meter: then none of them can be told to be one meter's.
-fn is_unclear(statements: &Statements) -> bool {
-    let mut accounts = bought(statements).filter(|b| b.body.machine.is_none()).map(|b| &b.body.account);
-    accounts.next().is_some_and(|first| accounts.any(|other| other != first))
 }
 
 impl SiteProjector {

@@ -91,7 +91,7 @@ impl SiteProjector {
         }
     }
 
-    /// What a statement changes: a machine from a moment on, a shift, or everything.
+    /// What a statement changes: a machine from a moment on, a shift, or everything; of a meter or a bill only the bills' rows.
     fn mark_statement(&mut self, declaration: &Declaration) {
         let body = &declaration.body;
         // Two days before: the shifts of a date whose middle lies after that moment, in any zone.

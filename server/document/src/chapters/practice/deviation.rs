@@ -54,7 +54,7 @@ pub(super) fn set(flow: &mut Flow, c: &Context<'_>, of: &DeviationsResult) {
     );
 }
 
-/// Where it stands, in one sentence of this language, with the target by its name.
+/// Where it stands, in one sentence of this language.
 pub(crate) fn summary(c: &Context<'_>, deviation: &DeviationLine) -> String {
     said(c, &deviation.words()).to_owned()
 }
