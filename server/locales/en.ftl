@@ -1861,6 +1861,6 @@ firm-month = Month
 firm-no-bill = no bill
 firm-without-bill = Months without a bill ({ $n }): { $months }
 firm-no-months = No month is over yet.
-firm-bills-words = A bill is listed in the month it ends in (a month without one of its own lists the bill that covers it), and compared with the incoming meter between its own dates; the difference is relative to the bill. It is compared once the readings of two days after its end are there.
+firm-bills-words = A bill is listed in the month it ends in (a month without one of its own lists the bill that covers it), and compared with the incoming meter between its own dates; the difference is relative to the bill. It is compared once the time is over in which the meter may have been read, and a day more: what has not arrived by then counts as silent, and it is compared again when it comes.
 firm-notice = This page gathers statements and data; it takes no authority's place and is no result of an acceptance.
 portfolio-bills = Bill against meter

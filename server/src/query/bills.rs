@@ -36,7 +36,7 @@ pub struct BillView {
     pub measured: Option<String>,
     /// The difference as a share of the bill, six decimals.
     pub relative: Option<String>,
-    /// `within`, `outside`, `not_comparable`; `waiting`: it is compared once the readings around its last midnight are there; `no_meter`: no
+    /// `within`, `outside`, `not_comparable`; `waiting`: the time in which its last reading may have been taken is not over; `no_meter`: no
     /// incoming meter is declared.
     pub verdict: String,
     /// The same in words.

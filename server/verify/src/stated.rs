@@ -41,7 +41,7 @@ enum What<'s> {
     /// What the log showed of an act.
     Found { check: &'s str, of: u64, found: &'s Found },
     /// A target, measured. The last is when that was stated.
-    Measured { filing: &'s str, target: &'s str, measured: &'s Measured, stated_ms: i64 },
+    Measured { filing: &'s str, target: Option<&'s str>, measured: &'s Measured, stated_ms: i64 },
 }
 
 pub(crate) fn check(bundle: &Bundle<'_>, declared: &Declared, findings: &mut Vec<Finding>) {
@@ -119,18 +119,21 @@ fn figures<'s>(statements: &'s Statements, declared: &Declared) -> Vec<Figure<'s
     }
     for (filing, steps) in statements.deviating() {
         for step in steps {
-            let (leaf, deviation, measured) = match step {
-                Step::Notice(said) => (said.leaf, step.deviation(), &said.body.measured),
-                Step::Remeasured(said) => (said.leaf, step.deviation(), &said.body.measured),
+            let of_notice = || {
+                steps.iter().find_map(|of| match of {
+                    Step::Notice(said) if said.body.deviation == step.deviation() => Some(said.body.target.as_str()),
+                    _ => None,
+                })
+            };
+            // Measured again without a notice it is of no target: nobody can compute it.
+            let (leaf, target, measured) = match step {
+                Step::Notice(said) => (said.leaf, Some(said.body.target.as_str()), &said.body.measured),
+                Step::Remeasured(said) => (said.leaf, of_notice(), &said.body.measured),
                 Step::Explanation(_) | Step::Measures(_) | Step::Closed(_) => continue,
             };
-            let target = steps.iter().find_map(|step| match step {
-                Step::Notice(said) if said.body.deviation == deviation => Some(said.body.target.as_str()),
-                _ => None,
-            });
             let at = declared.statements.binary_search_by_key(&leaf, |(leaf, _, _)| *leaf).ok();
             let stated = at.and_then(|at| declared.statements.get(at));
-            let (Some(target), Some((_, _, declaration))) = (target, stated) else { continue };
+            let Some((_, _, declaration)) = stated else { continue };
             let what = What::Measured { filing, target, measured, stated_ms: declaration.effective_from };
             out.push(Figure { leaf, size: measured.size, what });
         }
@@ -150,7 +153,7 @@ impl Figure<'_> {
     fn place(&self) -> String {
         let kind = match &self.what {
             What::Found { check, .. } => format!("onsite_result {check}"),
-            What::Measured { filing, target, .. } => format!("measured {filing} {target}"),
+            What::Measured { filing, target, .. } => format!("measured {filing} {}", target.unwrap_or("—")),
         };
         format!("leaf {}: {kind}", self.leaf)
     }
@@ -269,6 +272,7 @@ impl Judge<'_> {
         match figure.what {
             What::Found { check, of, found } => compared(found, onsite::evaluate(history, check, of).ok().as_ref()),
             What::Measured { filing, target, measured, stated_ms } => {
+                let Some(target) = target else { return Judged::NotHeld };
                 let promised = self.statements.promised(filing, target, figure.leaf);
                 let again = deviation::again(history, measured, &promised, stated_ms);
                 // Where a target was changed there are several promises: the figure is that of one of them.

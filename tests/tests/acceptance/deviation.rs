@@ -59,7 +59,7 @@ impl Way<'_> {
     pub(crate) fn on_one_page(&self, stack: &Stack, truth: &Json) -> Result<()> {
         let visitor = &self.visitor;
         // Shifts begin at eight and a bill at midnight, so it is not the meter's to the kilowatt-hour.
-        let (from, to) = (self.day(10)?, self.day(40)?);
+        let (from, to) = (self.day(43)?, self.day(73)?);
         let of_main = |s: &&Json| {
             s["machine"] == "main" && s["production_date"].as_str().is_some_and(|d| *from <= *d && *d <= *to)
         };
@@ -78,9 +78,9 @@ impl Way<'_> {
         let page = wait::until("the bill beside the meter", Duration::from_secs(60), || {
             visitor.open("firm")?;
             let page = visitor.text("main")?;
-            Ok(page.contains("0513").then_some(page))
+            Ok((page.contains("0513") && !page.contains("待核对")).then_some(page))
         })?;
-        for words in ["提高 3 百分点", "达到目标值", "自市级验收日", "没有未销号的偏离", "没有账单"]
+        for words in ["提高 3 百分点", "达到目标值", "自市级验收日", "没有未销号的偏离", "在允许差值内"]
         {
             ensure!(page.contains(words), "no {words} in {page}");
         }
@@ -103,22 +103,26 @@ impl Way<'_> {
         Ok(serde_json::from_str(body)?)
     }
 
-    /// The interval that was stated holds how much OEE of the press really changed.
-    pub(crate) fn holds_the_truth(&self, base: &Json, later: &Json, stated: &Json) -> Result<()> {
-        let measured = &stated["measured"];
-        let window = &measured["window"];
+    /// How much OEE of the press really changed from the base period to the window of a figure that was stated.
+    pub(crate) fn changed(&self, base: &Json, later: &Json, stated: &Json) -> Result<f64> {
+        let window = &stated["measured"]["window"];
         let date = |key: &str| window[key].as_str().map(str::to_owned).with_context(|| format!("{key}: {stated}"));
-        let really = really(later, &date("from")?, &date("to")?)? - really(base, &self.day(0)?, &self.day(40)?)?;
-        let end = |place: usize| -> Result<f64> {
-            Ok(measured["interval"][place].as_str().with_context(|| stated.to_string())?.parse()?)
-        };
-        let (lower, upper) = (end(0)?, end(1)?);
-        ensure!(lower <= really && really <= upper, "{really} is not in [{lower}, {upper}]");
-        let promised = PROMISED.parse::<f64>()? / 100.0;
-        let standing = measured["standing"].as_str().context("a standing")?;
-        ensure!(standing == if really < promised { "short" } else { "reached" }, "{standing} at {really}");
-        Ok(())
+        Ok(really(later, &date("from")?, &date("to")?)? - really(base, &self.day(0)?, &self.day(40)?)?)
     }
+}
+
+/// The interval that was stated holds what really changed, and the standing is what that gives.
+pub(crate) fn holds(really: f64, stated: &Json) -> Result<()> {
+    let measured = &stated["measured"];
+    let end = |place: usize| -> Result<f64> {
+        Ok(measured["interval"][place].as_str().with_context(|| stated.to_string())?.parse()?)
+    };
+    let (lower, upper) = (end(0)?, end(1)?);
+    ensure!(lower <= really && really <= upper, "{really} is not in [{lower}, {upper}]");
+    let promised = PROMISED.parse::<f64>()? / 100.0;
+    let standing = measured["standing"].as_str().context("a standing")?;
+    ensure!(standing == if really < promised { "short" } else { "reached" }, "{standing} at {really}");
+    Ok(())
 }
 
 /// OEE of the press over production dates, both included, from what really happened.

@@ -5,7 +5,7 @@
 //! something later; should a stick of its still come, the day is found again. Until then, and while shifts wait for their evaluation, it is
 //! not received yet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use metrics::calendar::{Calendar, dates, local_date, local_days, parse_date};
@@ -60,6 +60,8 @@ pub struct DayCount {
 pub struct RunView {
     /// In words.
     pub says: Words,
+    /// What has arrived is evaluated. Otherwise days not received yet may be too many, and the run too long.
+    pub is_settled: bool,
     /// Days with evidence since the last one of lost collection.
     pub days: usize,
     /// First and last date looked at; none when there is none.
@@ -148,29 +150,48 @@ pub(super) async fn run(store: &Store, looked: &Looked, plan: &InForce) -> Resul
     let rows = store.machines(site).await?;
     let all_produce: Vec<String> =
         rows.iter().filter(|row| role(row) == "production").map(|row| row.id.clone()).collect();
-    // The plan's own machines; where it names none that produces, those of the site.
+    // The plan's own machines; where it names none that produces, those of the site. One whose state nobody declared how to tell says nothing
+    // of a day.
     let promised = machines(plan);
+    let tells = |machine: &&String| statements.machine_definitions(machine).iter().any(|d| d.body.state_rule.is_some());
     let own: Vec<String> = all_produce.iter().filter(|machine| promised.contains(machine)).cloned().collect();
-    let produces = if own.is_empty() { all_produce } else { own };
+    let produces: Vec<String> = if own.is_empty() { all_produce } else { own }.iter().filter(tells).cloned().collect();
+    if produces.is_empty() {
+        return Ok(None);
+    }
     let arrivals = Arrivals::of(store, looked).await?;
-    if let Some(span) = local_days(zone, first, last) {
-        let (from_ms, until_ms) = (span.from_ms - DAY_MS, span.to_ms + DAY_MS);
-        let values = store.values(site, None, Some(AVAILABILITY), from_ms, until_ms).await?;
-        for value in values.iter().filter(|value| produces.contains(&value.machine)) {
-            let Some(day) = parse_date(&value.date).and_then(|date| recorded.get_mut(&date)) else { continue };
-            day.expected_ms += value.expected_ms;
-            day.covered_ms += value.covered_ms;
-            day.ran |= value.value.is_some_and(|(ran, _)| ran > 0);
+    let mut evaluated: BTreeSet<(Date, &str)> = BTreeSet::new();
+    let mut observable: BTreeSet<(Date, &str)> = BTreeSet::new();
+    let values = match local_days(zone, first, last) {
+        Some(span) => store.values(site, None, Some(AVAILABILITY), span.from_ms - DAY_MS, span.to_ms + DAY_MS).await?,
+        None => Vec::new(),
+    };
+    for value in values.iter().filter(|value| produces.contains(&value.machine)) {
+        let Some(date) = parse_date(&value.date) else { continue };
+        let Some(day) = recorded.get_mut(&date) else { continue };
+        day.expected_ms += value.expected_ms;
+        day.covered_ms += value.covered_ms;
+        day.ran |= value.value.is_some_and(|(ran, _)| ran > 0);
+        evaluated.insert((date, &value.machine));
+        if value.expected_ms > 0 {
+            observable.insert((date, &value.machine));
         }
     }
-    for (date, day) in recorded.iter_mut().filter(|(_, day)| day.expected_ms == 0) {
-        let planned: Vec<&String> = produces.iter().filter(|m| is_planned(statements, m, (zone, *date))).collect();
-        if !planned.is_empty() {
-            // A shift was planned and nothing of it is known: not even that it was silent.
-            let (noon, over) = (noon(zone, *date), local_days(zone, *date, *date).map_or(i64::MAX, |day| day.to_ms));
-            day.expected_ms = 1;
-            day.awaited_ms = i64::from(planned.iter().any(|machine| arrivals.complete_to(machine, noon) < over));
+    // A shift that was planned and has no row: nothing of it is known, not even that it was silent.
+    let mut planned = Planned { statements, zone, calendars: BTreeMap::new() };
+    for (date, day) in &mut recorded {
+        let over = local_days(zone, *date, *date).map_or(i64::MAX, |day| day.to_ms);
+        for machine in produces.iter().filter(|machine| !evaluated.contains(&(*date, machine.as_str()))) {
+            let planned_ms = planned.ms(machine, *date);
+            if planned_ms > 0 {
+                day.expected_ms += planned_ms;
+                observable.insert((*date, machine));
+                if arrivals.complete_to(machine, noon(zone, *date)) < over {
+                    day.awaited_ms += planned_ms;
+                }
+            }
         }
+        day.machines = produces.iter().filter(|machine| observable.contains(&(*date, machine.as_str()))).count();
     }
     missing(store, site, &produces, zone, &arrivals, &mut recorded).await?;
     let days: Vec<(Date, DayKind)> = recorded.iter().map(|(date, day)| (*date, DayKind::of(day))).collect();
@@ -178,11 +199,12 @@ pub(super) async fn run(store: &Store, looked: &Looked, plan: &InForce) -> Resul
     let count = |kind: DayKind| DayCount { kind, days: counted.counts.get(&kind).copied().unwrap_or(0) };
     let mut says = Words::from(&counted.words());
     if !arrivals.is_evaluated {
-        says.zh.push_str("。数据整理中，尚未收到的天数此时可能偏多");
-        says.en.push_str(". Data are being worked through: days not received yet may be too many now");
+        says.zh.push_str("。数据整理中：尚未收到的天数可能偏多，连续天数可能偏长");
+        says.en.push_str(". Data are being worked through: days not received yet may be too many and the run too long");
     }
     Ok(Some(RunView {
         says,
+        is_settled: arrivals.is_evaluated,
         days: counted.days,
         dates: all.first().zip(all.last()).map(|(first, last)| [first.to_string(), last.to_string()]),
         begins: begins.to_owned(),
@@ -196,13 +218,27 @@ fn noon(zone: &str, date: Date) -> i64 {
     local_days(zone, date, date).map_or(0, |day| day.from_ms + DAY_MS / 2)
 }
 
-/// Whether the calendar of a machine has a shift on a date.
-fn is_planned(statements: &Statements, machine: &str, (zone, date): (&str, Date)) -> bool {
-    let noon = noon(zone, date);
-    let stated =
-        statements.machine_at(machine, noon).and_then(|m| statements.calendar_at(&m.body.calendar, noon, false));
-    let calendar = stated.and_then(|stated| Calendar::new(&stated.body, zone).ok());
-    calendar.is_some_and(|calendar| !calendar.shifts_on(date).is_empty())
+/// Shifts as calendars plan them.
+struct Planned<'s> {
+    statements: &'s Statements,
+    zone: &'s str,
+    /// Calendars that were read, by their leaf.
+    calendars: BTreeMap<u64, Option<Calendar>>,
+}
+
+impl Planned<'_> {
+    /// How long a machine was to work on a date, breaks left out, ms.
+    fn ms(&mut self, machine: &str, date: Date) -> i64 {
+        let noon = noon(self.zone, date);
+        let Some(machine) = self.statements.machine_at(machine, noon) else { return 0 };
+        let Some(stated) = self.statements.calendar_at(&machine.body.calendar, noon, false) else { return 0 };
+        let read = || Calendar::new(&stated.body, self.zone).ok();
+        let calendar = self.calendars.entry(stated.leaf).or_insert_with(read).as_ref();
+        let shifts = calendar.map(|calendar| calendar.shifts_on(date)).unwrap_or_default();
+        let breaks =
+            |shift: &metrics::calendar::Shift| shift.breaks.iter().map(metrics::Interval::length_ms).sum::<i64>();
+        shifts.iter().map(|shift| shift.interval.length_ms() - breaks(shift)).sum()
+    }
 }
 
 /// What was not observed of the days that do not count, by cause and by machine, and what of it may still arrive.
@@ -228,7 +264,6 @@ async fn missing(
     }
     for ((date, _), lost) in by_machine {
         let Some(day) = recorded.get_mut(&date) else { continue };
-        day.machines += 1;
         day.without_power += usize::from(is_power(&lost));
         for (cause, ms) in lost {
             *day.lost_ms.entry(cause).or_default() += ms;

@@ -122,6 +122,7 @@ pub(crate) fn deviations() -> DeviationsView {
         loose: Vec::new(),
         run: Some(RunView {
             says: names("连续运行 41 天（自 2026-10-08 起）", "41 days with evidence in a row (since 2026-10-08)"),
+            is_settled: true,
             days: 41,
             dates: Some(["2026-09-01".into(), "2026-11-20".into()]),
             begins: "acceptance".into(),

@@ -146,3 +146,31 @@ async fn a_firm_stands_on_one_page_and_what_has_not_arrived_is_not_lost() {
     }
     inside.evidence.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn machines_of_the_plan_that_never_delivered_are_not_passed_over() {
+    let inside = inside_at(Clock::new(|| MONDAY + (DAYS as i64 + 3) * DAY + 9 * HOUR)).await;
+    inside.factory(&World::new(5, DAYS, None)).await;
+    let machine = |id: &str, rule: Json| {
+        let body = json!({"machine": id, "names": {"zh": id, "en": id}, "signals": {"state": {"gateway": "gw-9", "tag": format!("{id}/state")}},
+            "state_rule": rule});
+        json!({"kind": "machine", "role": "firm", "effective_from": MONDAY - DAY, "body": body})
+    };
+    let rule = json!({"codes": {"4": "run", "2": "idle"}});
+    let mut all = stated();
+    all[0]["body"]["machines"] = json!([{"machine": "press"}, {"machine": "lathe"}, {"machine": "mill"}]);
+    let list = all.as_array_mut().expect("a list");
+    // Nobody says how the state of the mill is told: it says nothing of a day.
+    list.extend([machine("lathe", rule.clone()), machine("mill", Json::Null)]);
+    inside.admin(admin::Request::Declare { site: Inside::site(), text: all.to_string() }).await;
+    inside.context.logs.publish_now(&Inside::site()).unwrap();
+    inside.projected().await;
+    let firm = browser(&inside, "chen", "firm", "site:demo", "zh-CN").await;
+    let page = firm.page(PAGE).await;
+    assert!(page.contains("连续运行 10 天（自 2026-03-04 起）"), "half of what should have been observed was: {page}");
+    let mill = json!([machine("mill", rule)]).to_string();
+    inside.admin(admin::Request::Declare { site: Inside::site(), text: mill }).await;
+    inside.projected().await;
+    let page = firm.page(PAGE).await;
+    assert!(!page.contains("连续运行 10 天") && page.contains("13 天的数据尚未收到"), "a third of it: {page}");
+}
